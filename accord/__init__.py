@@ -1,0 +1,1 @@
+"""The command line of Accord and the supervisor of its embedded stack."""

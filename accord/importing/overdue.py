@@ -1,0 +1,101 @@
+"""Overdue by the source's own word and overdue by Accord's rule, row by row.
+
+Accord's rule: a report is overdue when it was closed after it was due, or is open and was due before now. Without a due
+time it is never overdue.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pb.intake.v1 import report_pb2
+
+from accord.importing.moment import AMBIGUOUS
+from accord.importing.row import MappedRow
+
+
+class Timed(Protocol):
+    """A report's history, or a report as the service answers it: both have these two times."""
+
+    due_time: Timestamp
+    close_time: Timestamp
+
+    def HasField(self, field_name: str) -> bool:
+        """Tell whether the time is there."""
+
+
+def overdue(times: Timed | report_pb2.History | report_pb2.Report, now: datetime) -> bool:
+    """Return whether something with this due time and this closing is overdue at `now` (aware)."""
+    if not times.HasField("due_time"):
+        return False
+    due = times.due_time.seconds, times.due_time.nanos
+    if times.HasField("close_time"):
+        return (times.close_time.seconds, times.close_time.nanos) > due
+    return now.timestamp() > due[0] + due[1] / 1e9
+
+
+def expected_overdue(row: MappedRow) -> bool | None:
+    """Return what the source says of this row; None where it says nothing."""
+    return row.stated_overdue
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row of which the source says something else than Accord, or nothing at all; `why` explains it if it can be."""
+
+    row: int
+    source_id: str
+    stated: bool | None
+    computed: bool
+    explained: bool
+    why: str
+
+
+@dataclass(slots=True)
+class Comparison:
+    """The rows compared so far: how many agree, and every one that does not."""
+
+    equal: Counter[bool] = field(default_factory=Counter)
+    differences: list[Difference] = field(default_factory=list)
+
+    def add(self, row: MappedRow, computed: bool) -> None:
+        """Compare one row with what was computed for it."""
+        stated = expected_overdue(row)
+        if stated is computed:
+            self.equal[computed] += 1
+        else:
+            explained, why = explain(row, computed)
+            self.differences.append(Difference(row.row, row.source_id, stated, computed, explained, why))
+
+    def by_reason(self) -> list[tuple[str, int, int]]:
+        """Return each explanation with the number of rows and the first of them, most frequent first."""
+        counts = Counter(each.why for each in self.differences)
+        first: dict[str, int] = {}
+        for each in self.differences:
+            first.setdefault(each.why, each.row)
+        return [(why, count, first[why]) for why, count in counts.most_common()]
+
+    @property
+    def unexplained(self) -> list[Difference]:
+        """Differences for which no cause is known."""
+        return [each for each in self.differences if not each.explained]
+
+
+def explain(row: MappedRow, computed: bool) -> tuple[bool, str]:
+    """Return whether a difference can be explained, and the words for it."""
+    history, stated = row.report.history, row.stated_overdue
+    if stated is None:
+        ending = "was closed after its due time" if history.HasField("close_time") else "is open past its due time"
+        if not computed:
+            ending = "is in time" if history.HasField("due_time") else "has no due time"
+        return True, f"the source says nothing; the row {ending}"
+    if any(note.kind == AMBIGUOUS for note in row.notes):
+        return True, "a time of the row lies in the hour that the clocks show twice"
+    says = "overdue" if stated else "in time"
+    if not history.HasField("due_time"):
+        return False, f"the source says {says} and names no due time"
+    return False, f"the source says {says}, its own times say otherwise"

@@ -1,0 +1,160 @@
+"""Sends batches over one stream, several at a time, and sends again whatever a lost connection left unanswered.
+
+Nothing is lost: a batch is remembered until it is answered. Nothing is doubled: each row has its key, and the service
+answers `repeated` to a row it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from pb.intake.v1 import intake_pb2, intake_pb2_grpc
+
+from accord.importing.batch import AnswerMismatch, Batch
+from accord.importing.journal import Outcome
+
+_CODE = grpc.StatusCode
+# A restart of the service takes seconds; a fault in it would come back each time.
+_PASSING = {_CODE.UNAVAILABLE, _CODE.DEADLINE_EXCEEDED, _CODE.CANCELLED, _CODE.ABORTED}
+_DOUBTFUL = {_CODE.INTERNAL, _CODE.UNKNOWN, _CODE.RESOURCE_EXHAUSTED}
+
+
+class TransferStopped(Exception):
+    """The transfer cannot go on; what was answered for is in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait and how often to try. Times in seconds; tries count while no batch is answered in between."""
+
+    in_flight: int = 8
+    answer: float = 60.0
+    stream: float = 900.0
+    tries: int = 40
+    doubtful_tries: int = 4
+    first_pause: float = 0.2
+    longest_pause: float = 5.0
+
+
+class Transfer:
+    """One transfer: give it batches, be told of every outcome (in the order of answers) and of every new try."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        token: Callable[[], str],
+        on_outcome: Callable[[Outcome], None],
+        on_retry: Callable[[str], None] = lambda _: None,
+        patience: Patience = Patience(),
+    ) -> None:
+        self._stub: Any = intake_pb2_grpc.IntakeServiceStub(channel)
+        self._token = token
+        self._on_outcome = on_outcome
+        self._on_retry = on_retry
+        self._patience = patience
+        self._unanswered: deque[Batch] = deque()
+        self._room = asyncio.Event()
+        self._all_sent = False
+        self._unreadable: Exception | None = None
+        self._progress = False
+
+    async def run(self, batches: Iterator[Batch]) -> None:
+        """Return when every batch is answered for. Raises TransferStopped, or what reading the batches raised."""
+        tries = 0
+        while True:
+            self._progress = False
+            try:
+                await self._stream(batches)
+            except (grpc.aio.AioRpcError, TimeoutError, ConnectionError) as error:
+                tries = 1 if self._progress else tries + 1
+                self._give_up_or_note(error, tries)
+                pause = min(self._patience.longest_pause, self._patience.first_pause * 2.0 ** (tries - 1))
+                await asyncio.sleep(pause)
+                continue
+            except AnswerMismatch as error:
+                raise TransferStopped(f"the service answered wrongly: {error}") from error
+            if self._unreadable:
+                raise self._unreadable
+            return
+
+    async def _stream(self, batches: Iterator[Batch]) -> None:
+        """Send and receive until all is answered for; raise whatever ended it before."""
+        metadata = (("authorization", f"Bearer {self._token()}"), ("accept-language", "en"))
+        call = self._stub.ImportReports(metadata=metadata, timeout=self._patience.stream)
+        # A task of its own: were writing and reading to take turns, both sides could wait for the other's full window.
+        writer = asyncio.create_task(self._write(call, batches))
+        try:
+            while True:
+                response = await asyncio.wait_for(call.read(), self._patience.answer)
+                if response is grpc.aio.EOF:
+                    break
+                self._answer(response)
+        finally:
+            call.cancel()
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+        if self._unanswered or not self._all_sent:
+            raise ConnectionError("the service ended the stream early")
+
+    async def _write(self, call: Any, batches: Iterator[Batch]) -> None:
+        try:
+            for batch in list(self._unanswered):
+                await call.write(batch.request())
+            while not self._all_sent:
+                while len(self._unanswered) >= self._patience.in_flight:
+                    self._room.clear()
+                    await self._room.wait()
+                batch = self._next(batches)
+                if batch is None:
+                    self._all_sent = True
+                elif batch.rows:
+                    self._unanswered.append(batch)
+                    await call.write(batch.request())
+                else:
+                    self._on_outcome(batch.outcome())
+            await call.done_writing()
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return  # the reader learns why
+
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
+        try:
+            return next(batches, None)
+        except Exception as error:
+            # What was sent before still gets its answers; `run` raises this afterwards.
+            self._unreadable = error
+            return None
+
+    def _answer(self, response: intake_pb2.ImportReportsResponse) -> None:
+        if not self._unanswered:
+            raise AnswerMismatch("an answer came to nothing that was sent")
+        outcome = self._unanswered[0].outcome(response.results)
+        self._on_outcome(outcome)
+        self._unanswered.popleft()
+        self._progress = True
+        self._room.set()
+
+    def _give_up_or_note(self, error: Exception, tries: int) -> None:
+        text, allowed = _explain(error), self._patience.tries
+        if isinstance(error, grpc.aio.AioRpcError):
+            code = error.code()
+            if code in _DOUBTFUL:
+                allowed = self._patience.doubtful_tries
+            elif code is _CODE.UNAUTHENTICATED:
+                allowed = 1  # a token that ran out on the way: the next stream has a new one
+                tries -= 1 if self._progress else 0
+            elif code not in _PASSING:
+                raise TransferStopped(text) from error
+        if tries >= allowed:
+            raise TransferStopped(f"{text} ({tries} tries)" if tries > 1 else text) from error
+        self._on_retry(text)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error) or "the service did not answer in time"

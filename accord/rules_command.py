@@ -1,0 +1,161 @@
+"""`accord rules`: check a rules folder before it is used, and list what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from casework.category import Category
+from casework.plan import PlanTemplate
+from casework.units import DIGITS
+from services.kit.rules import Rules, RulesError, load_rules
+
+SHIPPED = Path(__file__).resolve().parent.parent / "rules"
+
+rules_app = typer.Typer(help="Check and list the rules.", no_args_is_help=True)
+
+Folder = Annotated[Path | None, typer.Argument(help="Rules folder; ACCORD_RULES or the shipped one where left out.")]
+
+
+@rules_app.command()
+def check(folder: Folder = None) -> None:
+    """Check a rules folder: exit 0 and a summary, or exit 1 and every problem with its file and line."""
+    path = _folder(folder)
+    started = time.perf_counter()
+    rules = _load(path)
+    seconds = time.perf_counter() - started
+    console = Console(soft_wrap=True)
+    console.print(f"[bold green]{path}[/]: version {rules.version}, in order, read in {seconds:.2f} s", highlight=False)
+    counts = ", ".join(f"{len(rules.units.codes(level)):,} {level}" for level in list(DIGITS)[1:])
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("units", f"{counts}; {len(rules.units.departments)} departments by rule")
+    table.add_row("categories", f"{len(rules.categories)} in {len(rules.categories.children())} branches")
+    table.add_row("triage", f"{rules.triage.name} {rules.triage.version}, {len(rules.triage.rows)} rows")
+    table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
+    table.add_row("limits", ", ".join(f"{limit.name} {limit.days} d" for limit in rules.limits))
+    console.print(table)
+
+
+@rules_app.command("list")
+def list_rules(
+    folder: Folder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """List what the rules say: categories, grading, plans and limits."""
+    rules = _load(_folder(folder))
+    if as_json:
+        typer.echo(json.dumps(_as_data(rules), ensure_ascii=False, indent=2))
+        return
+    console = Console(soft_wrap=True)
+    for table in (_categories(rules), _triage(rules), _plans(rules), _limits(rules)):
+        console.print(table)
+
+
+def _folder(given: Path | None) -> Path:
+    return given or Path(os.environ.get("ACCORD_RULES") or SHIPPED)
+
+
+def _load(path: Path) -> Rules:
+    try:
+        return load_rules(path)
+    except RulesError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        count = len(error.problems)
+        typer.echo(f"{count} problem{'s' if count > 1 else ''}: these rules do not load", err=True)
+        raise typer.Exit(1) from None
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _categories(rules: Rules) -> Table:
+    table = _table("categories", "id", "zh", "en", "department", "plan")
+    for each in rules.categories:
+        table.add_row(each.id, each.zh, each.en, each.department or "", each.template)
+    return table
+
+
+def _triage(rules: Rules) -> Table:
+    table = _table(f"triage {rules.triage.name} {rules.triage.version}", "row", "grade", "zh", "en")
+    for number, row in enumerate(rules.triage.rows, start=1):
+        table.add_row(str(number), row.grade, row.zh, row.en)
+    return table
+
+
+def _plans(rules: Rules) -> Table:
+    table = _table("plans", "name", "version", "categories", "grades", "tasks: unit, days")
+    for plan in rules.plans:
+        tasks = ", ".join(f"{task.key} ({task.unit}, {task.due_days})" for task in plan.tasks)
+        table.add_row(plan.name, plan.version, " ".join(plan.categories), " ".join(_grades(plan)), tasks)
+    return table
+
+
+def _limits(rules: Rules) -> Table:
+    table = _table("limits", "name", "days", "remind before", "from", "confidence", "basis")
+    for each in rules.limits:
+        table.add_row(each.name, str(each.days), str(each.remind_before), each.trigger, each.confidence, each.basis)
+    return table
+
+
+def _grades(plan: PlanTemplate) -> list[str]:
+    return [grade for grade in ("low", "medium", "high") if grade in plan.grades]
+
+
+def _as_data(rules: Rules) -> dict[str, Any]:
+    return {
+        "version": rules.version,
+        "units": {str(level): len(rules.units.codes(level)) for level in DIGITS},
+        "departments": {slug: each.zh for slug, each in rules.units.departments.items()},
+        "categories": [_category(each) for each in rules.categories],
+        "triage": {
+            "name": rules.triage.name,
+            "version": rules.triage.version,
+            "rows": [{"grade": row.grade, "zh": row.zh, "en": row.en} for row in rules.triage.rows],
+        },
+        "plans": [_plan(each) for each in rules.plans],
+        "limits": [
+            {
+                "name": each.name,
+                "days": each.days,
+                "remind_before_hours": each.remind_before.total_seconds() / 3600,
+                "trigger": each.trigger,
+                "basis": each.basis,
+                "confidence": each.confidence,
+                "version": each.version,
+            }
+            for each in rules.limits
+        ],
+    }
+
+
+def _category(each: Category) -> dict[str, Any]:
+    return {"id": each.id, "zh": each.zh, "en": each.en, "department": each.department, "template": each.template}
+
+
+def _plan(plan: PlanTemplate) -> dict[str, Any]:
+    tasks = [
+        {"key": task.key, "zh": task.zh, "en": task.en, "unit": task.unit, "due_days": task.due_days}
+        | {"evidence_zh": task.evidence_zh, "evidence_en": task.evidence_en, "milestone": task.milestone}
+        for task in plan.tasks
+    ]
+    return {
+        "name": plan.name,
+        "version": plan.version,
+        "zh": plan.zh,
+        "en": plan.en,
+        "categories": list(plan.categories),
+        "grades": _grades(plan),
+        "tasks": tasks,
+    }

@@ -1,0 +1,78 @@
+"""What may happen to a case and its tasks, and when: stages, task states, and who may do what after whom."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from casework.errors import CaseError, Reason
+
+
+class Stage(IntEnum):
+    """Where a case stands; the numbers are those of the contract."""
+
+    HANDLING = 1
+    HANDLED = 2
+    CLOSE_REVIEW = 3
+    CLOSED = 4
+
+
+class TaskState(IntEnum):
+    """Where a task stands; the numbers are those of the contract."""
+
+    DISPATCHED = 1
+    SIGNED = 2
+    RETURNED = 3
+    REPORTED = 4
+    VERIFIED = 5
+    CANCELLED = 6
+
+
+class Outcome(IntEnum):
+    """How a matter ended; the numbers are those of the contract."""
+
+    AGREED = 1
+    NOT_AGREED = 2
+    WITHDRAWN = 3
+    REFERRED = 4
+    RESOLVED = 5
+
+
+ENDS_EARLY = frozenset({Outcome.WITHDRAWN, Outcome.NOT_AGREED, Outcome.REFERRED})
+"""Outcomes that need no finished plan: nobody is held in mediation until the paperwork is done."""
+
+DONE = frozenset({TaskState.VERIFIED, TaskState.CANCELLED})
+
+_TASK_BEFORE: dict[TaskState, frozenset[TaskState]] = {
+    TaskState.DISPATCHED: frozenset({TaskState.RETURNED}),
+    TaskState.SIGNED: frozenset({TaskState.DISPATCHED, TaskState.REPORTED}),
+    TaskState.RETURNED: frozenset({TaskState.DISPATCHED, TaskState.SIGNED}),
+    TaskState.REPORTED: frozenset({TaskState.SIGNED}),
+    TaskState.VERIFIED: frozenset({TaskState.REPORTED}),
+}
+
+
+def move_task(state: TaskState, to: TaskState) -> TaskState:
+    """Return the task's new state, or raise WRONG_STATE naming the state it is in."""
+    if state not in _TASK_BEFORE[to]:
+        raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
+    return to
+
+
+def someone_else(actor: str, before: str) -> None:
+    """Raise SAME_PERSON if the one who verifies is the one who did it (reviewer ≠ handler)."""
+    if actor == before:
+        raise CaseError(Reason.SAME_PERSON)
+
+
+def may_request_closing(stage: Stage, outcome: Outcome, open_tasks: int) -> None:
+    """Raise unless closing may be requested: every task done, or an outcome that ends the matter early."""
+    if stage not in (Stage.HANDLING, Stage.HANDLED):
+        raise CaseError(Reason.WRONG_STATE, stage.name, state=stage.name)
+    if open_tasks and outcome not in ENDS_EARLY:
+        raise CaseError(Reason.TASKS_OPEN, str(open_tasks), open_tasks=str(open_tasks))
+
+
+def must_be(stage: Stage, expected: Stage) -> None:
+    """Raise WRONG_STATE unless the case is in the expected stage."""
+    if stage is not expected:
+        raise CaseError(Reason.WRONG_STATE, f"{stage.name} ≠ {expected.name}", state=stage.name)

@@ -1,0 +1,34 @@
+"""The hash chain of a case: what makes its history provable.
+
+Each event has a content hash over everything it says, and a chain hash over the chain hash before it, its number and
+its content hash. Change, removal or reordering of any event breaks every later chain hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+GENESIS = bytes(32)
+"""Chain hash before the first event of a case."""
+
+Payload = Mapping[str, "str | int | bool | list[str] | dict[str, str]"]
+"""What an event says: no floats (their text is not canonical), no personal data."""
+
+
+def canonical(value: object) -> bytes:
+    """Return the canonical JSON of a payload: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def content_hash(number: str, kind: str, occurred_at: datetime, actor: str, payload: Payload) -> bytes:
+    """Return SHA-256 over what an event says; `occurred_at` counts to the microsecond in UTC."""
+    instant = occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256(canonical([number, kind, instant, actor, payload])).digest()
+
+
+def chain_hash(before: bytes, sequence: int, content: bytes) -> bytes:
+    """Return the chain hash of event `sequence` (from 1); PostgreSQL computes the same in `kit_append`."""
+    return hashlib.sha256(before + sequence.to_bytes(8, "big") + content).digest()

@@ -1,0 +1,45 @@
+"""What may happen to a report, and when: the states of the door."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from casework.errors import CaseError, Reason
+
+
+class ReportState(IntEnum):
+    """Where a report stands; the numbers are those of the contract."""
+
+    RECEIVED = 1
+    VERIFIED = 2
+    UNFOUNDED = 3
+    ACCEPTED = 4
+    DECLINED = 5
+    MERGED = 6
+    CLOSED = 7
+
+
+OPEN = frozenset({ReportState.RECEIVED, ReportState.VERIFIED, ReportState.UNFOUNDED})
+"""States in which a report still waits to be accepted, declined or merged."""
+
+_BEFORE: dict[ReportState, frozenset[ReportState]] = {
+    ReportState.VERIFIED: frozenset({ReportState.RECEIVED, ReportState.UNFOUNDED}),
+    ReportState.UNFOUNDED: frozenset({ReportState.RECEIVED, ReportState.VERIFIED}),
+    # A matter found not to be so is declined with a reason, never accepted; a new check can correct the finding.
+    ReportState.ACCEPTED: frozenset({ReportState.RECEIVED, ReportState.VERIFIED}),
+    ReportState.DECLINED: OPEN,
+    ReportState.MERGED: OPEN,
+}
+
+
+def move(state: ReportState, to: ReportState) -> ReportState:
+    """Return the new state, or raise WRONG_STATE naming the state it is in."""
+    if state not in _BEFORE[to]:
+        raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
+    return to
+
+
+def may_change_facts(state: ReportState) -> None:
+    """Raise WRONG_STATE unless the declared facts may still be corrected."""
+    if state not in OPEN:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

@@ -1,0 +1,190 @@
+"""The administrative tree: which unit lies under which, by prefix of the code.
+
+A code has 2 digits for a province, 4 a city, 6 a county, 9 a township and 12 a village; the root is `cn`. A
+department of an area is `CODE-slug`, for instance `620102-labour`. A tree holds one name an area and makes `Unit`
+objects when asked, and the departments that every area of a level has are a rule, not rows: the nation's counties and
+the villages of a province take about 5 MB.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+ROOT = "cn"
+SLUG = re.compile(r"[a-z][a-z0-9-]{0,40}")
+_CODE = re.compile(r"(?:cn|[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?)(?:-[a-z][a-z0-9-]{0,40})?")
+
+
+class Level(StrEnum):
+    """How high a unit stands, from the nation down."""
+
+    nation = "nation"
+    province = "province"
+    city = "city"
+    county = "county"
+    township = "township"
+    village = "village"
+    department = "department"
+
+
+# Digits of a code by level, from the nation (whose prefix is empty) down.
+DIGITS = {Level.nation: 0, Level.province: 2, Level.city: 4, Level.county: 6, Level.township: 9, Level.village: 12}
+_LEVELS = {digits: level for level, digits in DIGITS.items()}
+_ABOVE = {2: 0, 4: 2, 6: 4, 9: 6, 12: 9}
+
+
+class UnknownUnit(ValueError):
+    """No unit of the tree has this code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"no unit has the code {code!r}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An area or a department; `parent` is the code of the unit it lies under, None for the root."""
+
+    code: str
+    name: str
+    level: Level
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department that every area of some levels has, with its name in Chinese and English."""
+
+    slug: str
+    zh: str
+    en: str
+    levels: frozenset[Level]
+
+
+def prefix(code: str) -> str:
+    """Return what every code of the unit's subtree begins with: the code itself, or nothing for the root.
+
+    It holds only digits, lower-case letters and hyphens, so that it can stand in an SQL LIKE pattern unescaped. A
+    malformed code, the empty one above all, raises UnknownUnit: an empty prefix matches the whole nation.
+    """
+    if not _CODE.fullmatch(code):
+        raise UnknownUnit(code)
+    return "" if code == ROOT else code
+
+
+def level_of(code: str) -> Level:
+    """Return the level a well-formed code stands for, whether or not such a unit exists; else raise UnknownUnit."""
+    if not _CODE.fullmatch(code):
+        raise UnknownUnit(code)
+    if "-" in code:
+        return Level.department
+    return Level.nation if code == ROOT else _LEVELS[len(code)]
+
+
+def parent_code(code: str) -> str | None:
+    """Return the code of the unit one step up, None for the root; a malformed code raises UnknownUnit."""
+    level = level_of(code)
+    if level is Level.nation:
+        return None
+    if level is Level.department:
+        return code.partition("-")[0]
+    return code[: _ABOVE[len(code)]] or ROOT
+
+
+class UnitTree:
+    """The units of the nation, as far as they are known here.
+
+    Built from units in any order; every unit's parent must be among them, except the root's. `departments` are those
+    that every area of their levels has; single departments may also come as units.
+    """
+
+    def __init__(self, units: Iterable[Unit], departments: Iterable[Department] = ()) -> None:
+        self._names: dict[str, str] = {}
+        for unit in units:
+            if unit.parent != parent_code(unit.code) or unit.level != level_of(unit.code):
+                raise ValueError(f"unit {unit.code}: level or parent do not follow from its code")
+            if unit.code in self._names:
+                raise ValueError(f"unit {unit.code} comes twice")
+            self._names[unit.code] = unit.name
+        self.departments = {department.slug: department for department in departments}
+        self._by_level: dict[Level, list[str]] = {level: [] for level in Level}
+        for code in sorted(self._names):
+            self._by_level[level_of(code)].append(code)
+        for code in self._names:
+            above = parent_code(code)
+            if above is not None and above not in self._names:
+                raise ValueError(f"unit {code} lies under {above}, which is not in the tree")
+
+    def __contains__(self, code: object) -> bool:
+        """Tell whether a unit has this code."""
+        return isinstance(code, str) and self._name(code) is not None
+
+    def __len__(self) -> int:
+        """Return how many units were given, departments by rule not counted."""
+        return len(self._names)
+
+    def get(self, code: str) -> Unit:
+        """Return the unit with this code; UnknownUnit if there is none."""
+        name = self._name(code)
+        if name is None:
+            raise UnknownUnit(code)
+        return Unit(code, name, level_of(code), parent_code(code))
+
+    def parent(self, code: str) -> str | None:
+        """Return the code of the unit one step up, None for the root; UnknownUnit if the unit is not in the tree."""
+        return self.get(code).parent
+
+    def path(self, code: str) -> tuple[str, ...]:
+        """Return the codes from the root down to the unit, both included."""
+        steps = [code]
+        above = self.parent(code)
+        while above is not None:
+            steps.append(above)
+            above = parent_code(above)
+        return tuple(reversed(steps))
+
+    def children(self, code: str) -> tuple[str, ...]:
+        """Return the codes one step down: areas in order of code, then departments."""
+        unit = self.get(code)
+        if unit.level is Level.department:
+            return ()
+        start = prefix(code)
+        departments = {f"{code}-{slug}" for slug, d in self.departments.items() if unit.level in d.levels}
+        departments.update(own for own in self._under(Level.department, f"{code}-"))
+        levels = list(DIGITS)
+        below = levels[levels.index(unit.level) + 1 :]
+        areas = self._under(below[0], start) if below else []
+        return (*areas, *sorted(departments))
+
+    def codes(self, level: Level, under: str = ROOT) -> tuple[str, ...]:
+        """Return the codes of a level in the subtree of a unit, in order; of departments, only those given singly."""
+        return tuple(self._under(level, prefix(under)))
+
+    def contains(self, ancestor: str, code: str) -> bool:
+        """Tell whether `code` is a unit of the ancestor's subtree, itself included; an unknown code is in none."""
+        return code in self and code.startswith(prefix(ancestor))
+
+    def _under(self, level: Level, start: str) -> list[str]:
+        codes = self._by_level[level]
+        # "~" sorts after every character a code can hold.
+        return codes[bisect_left(codes, start) : bisect_left(codes, start + "~")]
+
+    def _name(self, code: str) -> str | None:
+        name = self._names.get(code)
+        if name is not None or "-" not in code:
+            return name
+        area, _, slug = code.partition("-")
+        department = self.departments.get(slug)
+        if department is None or area not in self._names or level_of(area) not in department.levels:
+            return None
+        return f"{self._names[area]}{department.zh}"
+
+    def __iter__(self) -> Iterator[Unit]:
+        """Iterate over the units given, in order of code within each level, from the root down."""
+        for level in Level:
+            for code in self._by_level[level]:
+                yield self.get(code)

@@ -1,0 +1,1 @@
+"""Levels: what happens when a unit lets a case lie."""

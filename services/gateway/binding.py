@@ -1,0 +1,195 @@
+"""One RPC at one HTTP method and path: how a request becomes a message and where the call goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.api import http_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from services.gateway.backend import Backend
+from services.gateway.contract import ContractError, Rpc
+from services.gateway.decoder import Wrong, filler_of, parse
+from services.gateway.exchange import Exchange
+from services.gateway.problem import Fault, refuse, wrong_field
+from services.gateway.query import Parameters, Setter, field_path, query_fields, setter_of
+from services.gateway.template import Template
+
+_BODILESS = {"GET", "HEAD", "DELETE"}
+_JSON = ("application/json", "application/merge-patch+json")
+
+
+@dataclass(slots=True)
+class Shape:
+    """What a rule says, without any code: used to serve it and to describe it."""
+
+    rpc: Rpc
+    method: str
+    path: str
+    template: Template
+    body: str
+    response_body: str
+    number: int
+    query: dict[str, tuple[FieldDescriptor, ...]] = field(default_factory=dict)
+
+    @property
+    def takes_key(self) -> bool:
+        """Return whether the RPC must be called with an Idempotency-Key."""
+        return "request_id" in self.rpc.request.DESCRIPTOR.fields_by_name and self.method not in _BODILESS
+
+    @property
+    def etag_path(self) -> tuple[str, ...]:
+        """Return where If-Match goes: `etag` of the request, or of the resource in the body of a change."""
+        fields = self.rpc.request.DESCRIPTOR.fields_by_name
+        if "etag" in fields:
+            return ("etag",)
+        inner = fields.get(self.body) if self.method in ("PATCH", "PUT") else None
+        return (self.body, "etag") if inner and inner.message_type and "etag" in inner.message_type.fields_by_name else ()
+
+    @property
+    def answers_etag(self) -> bool:
+        """Return whether the answer carries a version."""
+        found = self.rpc.response.DESCRIPTOR.fields_by_name.get("etag")
+        return not self.rpc.server_streaming and found is not None and found.type == FieldDescriptor.TYPE_STRING
+
+
+def shapes_of(rpc: Rpc) -> list[Shape]:
+    """Return one shape for each HTTP rule of an RPC."""
+    return [_shape(rpc, rule, number) for number, rule in enumerate(rpc.rules)]
+
+
+def _shape(rpc: Rpc, rule: http_pb2.HttpRule, number: int) -> Shape:
+    kind = rule.WhichOneof("pattern")
+    if kind is None:
+        raise ContractError(f"{rpc.full_name}: its HTTP rule has no path")
+    method, path = (rule.custom.kind, rule.custom.path) if kind == "custom" else (kind.upper(), getattr(rule, kind))
+    template = Template.parse(path)
+    shape = Shape(rpc, method, path, template, rule.body, rule.response_body, number)
+    for variable in template.variables:
+        field_path(rpc.request.DESCRIPTOR, variable.field)
+    if rule.body not in ("", "*"):
+        field_path(rpc.request.DESCRIPTOR, rule.body)
+    if rule.body != "*":
+        bound = {variable.field for variable in template.variables} | {rule.body}
+        shape.query = query_fields(rpc.request.DESCRIPTOR, bound)
+    return shape
+
+
+class Binding:
+    """Serves a shape: reads the request into a message and knows which backend is called."""
+
+    def __init__(self, shape: Shape, backends: dict[str, Backend], body_limit: int) -> None:
+        request = shape.rpc.request
+        self.shape = shape
+        self._make = request
+        self._limit = body_limit
+        self._path: list[tuple[Setter, tuple[FieldDescriptor, ...]]] = []
+        for variable in shape.template.variables:
+            path = field_path(request.DESCRIPTOR, variable.field)
+            self._path.append((setter_of(path), path))
+        self._parameters = Parameters(shape.query)
+        self._body = shape.body
+        inner = request.DESCRIPTOR if self._body == "*" else None
+        if self._body and inner is None:
+            inner = request.DESCRIPTOR.fields_by_name[self._body].message_type
+        self._fill = filler_of(inner) if inner is not None else None
+        self._etag = shape.etag_path
+        self._calls = {name: backend.callable(shape.rpc) for name, backend in backends.items()}
+        self._only = next(iter(self._calls.values())) if len(self._calls) == 1 else None
+        if self._only is None and "service" not in request.DESCRIPTOR.fields_by_name:
+            raise ContractError(f"{shape.rpc.full_name}: several backends serve it and its request names no service")
+
+    async def read(self, exchange: Exchange, parts: list[str]) -> tuple[Any, dict[str, str]]:
+        """Return the request message and which of its fields came as headers; raise Problem."""
+        message = self._make()
+        if self._fill is not None:
+            await self._read_body(exchange, message, self._fill)
+        self.read_path(message, parts)
+        if exchange.query:
+            self._parameters.read(exchange.query, message)
+        return message, self._read_headers(exchange, message)
+
+    def read_path(self, message: Message, parts: list[str]) -> None:
+        """Set the fields bound to the path; raise Problem where the body says otherwise."""
+        try:
+            values = list(self.shape.template.values(parts))
+        except UnicodeDecodeError:
+            raise refuse("INVALID_UTF8") from None
+        for (setter, path), (_, text) in zip(self._path, values, strict=True):
+            if len(path) == 1 and self._body == "*":
+                given = getattr(message, path[0].name)
+                if given and given != text:
+                    raise wrong_field(path[0].json_name, "与地址不一致。", "Differs from the path.")
+            try:
+                setter(message, text)
+            except Wrong as wrong:
+                raise wrong.under(path[-1].json_name).problem() from None
+            except (TypeError, ValueError):
+                raise wrong_field(path[-1].json_name, "值不正确。", "Not a valid value.") from None
+
+    async def _read_body(self, exchange: Exchange, message: Any, fill: Callable[[Any, Any], None]) -> None:
+        data = await exchange.body(self._limit)
+        if not data:
+            return
+        if exchange.content_type() not in _JSON:
+            raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted="application/json")
+        value = parse(data)
+        target = message
+        if self._body != "*":
+            target = getattr(message, self._body)
+            target.SetInParent()
+        try:
+            fill(target, value)
+        except Wrong as wrong:
+            raise wrong.problem() from None
+
+    def _read_headers(self, exchange: Exchange, message: Any) -> dict[str, str]:
+        renamed: dict[str, str] = {}
+        if self.shape.takes_key:
+            key = exchange.header(b"idempotency-key")
+            given = message.request_id
+            if not key and not given:
+                fault = Fault("Idempotency-Key", "缺少此请求头。", "This header is missing.")
+                raise refuse("IDEMPOTENCY_KEY_MISSING", fault)
+            if key and given and key != given:
+                fault = Fault("Idempotency-Key", "与 requestId 不一致。", "Differs from requestId.")
+                raise refuse("IDEMPOTENCY_KEY_CONFLICT", fault)
+            if key:
+                message.request_id = key
+                renamed["request_id"] = "Idempotency-Key"
+        if self._etag and b"if-match" in exchange.headers:
+            self._read_if_match(exchange, message)
+            renamed[".".join(self._etag)] = "If-Match"
+        return renamed
+
+    def _read_if_match(self, exchange: Exchange, message: Any) -> None:
+        text = exchange.header(b"if-match").strip()
+        if text == "*":
+            return
+        etag = unquote_etag(text)
+        if not etag or "," in etag:
+            raise wrong_field("If-Match", "应为一个版本，如 \"abc\"。", "Must be one entity tag such as \"abc\".")
+        for step in self._etag[:-1]:
+            message = getattr(message, step)
+        if message.etag and message.etag != etag:
+            raise refuse("ETAG_CONFLICT", Fault("If-Match", "与 etag 不一致。", "Differs from etag."))
+        message.etag = etag
+
+    def call_of(self, message: Any) -> Callable[..., Any]:
+        """Return the callable of the backend that serves this request; raise Problem where none does."""
+        if self._only is not None:
+            return self._only
+        call = self._calls.get(message.service)
+        if call is None:
+            names = ", ".join(self._calls)
+            raise wrong_field("service", f"应为以下之一：{names}。", f"Must be one of {names}.")
+        return call
+
+
+def unquote_etag(text: str) -> str:
+    """Return an entity tag without its quotes; a proxy that compresses may have marked it weak."""
+    text = text.removeprefix("W/")
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

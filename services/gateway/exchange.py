@@ -1,0 +1,182 @@
+"""One HTTP request and its answer: headers, language, trace, deadline, body, and what was sent so far."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from services.gateway.problem import Problem, refuse, wrong_field
+from services.kit.errors import language_of
+
+Header = tuple[bytes, bytes]
+
+
+class ClientGone(Exception):
+    """The client closed the connection; there is nobody left to answer."""
+
+
+class Exchange:
+    """Everything an endpoint needs of one request. Made by the edge, which also answers what is raised."""
+
+    __slots__ = (
+        "_receive", "_security", "_send", "authorization", "headers", "language", "query", "route", "scope",
+        "started", "status", "trace_id", "trace_parent",
+    )  # fmt: skip
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, security: list[Header]) -> None:
+        self.scope = scope
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.query: bytes = scope["query_string"]
+        self.language = language_of(self.header(b"accept-language"))
+        self.authorization = ""
+        self.trace_parent = self.trace_id = self.route = ""
+        self.status = 0
+        self.started = time.perf_counter()
+        self._receive, self._send, self._security = receive, send, security
+
+    def header(self, name: bytes) -> str:
+        """Return a request header, empty where it was not sent; raise Problem where it is not printable ASCII."""
+        value = self.headers.get(name, b"")
+        try:
+            text = value.decode("ascii")
+        except UnicodeDecodeError:
+            text = "\0"
+        if not text.isprintable():
+            raise wrong_field(name.decode("latin-1"), "应为可打印的 ASCII 字符。", "Must be printable ASCII.")
+        return text
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what goes with every call to a service: who asks, in which language, in which trace."""
+        return (
+            ("authorization", self.authorization),
+            ("accept-language", self.header(b"accept-language")[:200] or "zh"),
+            ("traceparent", self.trace_parent),
+        )
+
+    def timeout(self, longest: float) -> float:
+        """Return the seconds the answer may take: the header Request-Timeout where it is less than the longest."""
+        text = self.header(b"request-timeout")
+        if not text:
+            return longest
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < math.inf:
+            raise wrong_field("Request-Timeout", "应为大于 0 的秒数。", "Must be a number of seconds greater than 0.")
+        return min(seconds, longest)
+
+    def accepts(self, *offered: str) -> str:
+        """Return the first offered media type the client takes; raise a 406 Problem where it takes none."""
+        accept = self.headers.get(b"accept")
+        if not accept or accept == b"*/*":
+            return offered[0]
+        asked = _ranges(accept.decode("latin-1").lower())
+        best = max(offered, key=lambda kind: _quality(kind, asked))
+        if _quality(best, asked) <= 0:
+            raise refuse("NOT_ACCEPTABLE", offered=", ".join(offered))
+        return best
+
+    def content_type(self) -> str:
+        """Return the media type of the body in lower case, without parameters; raise a 415 for a foreign charset."""
+        kind, _, parameters = self.headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
+        for parameter in parameters.split(";"):
+            name, _, value = parameter.strip().partition("=")
+            if name == "charset" and value.strip('"') not in ("utf-8", "utf8", "us-ascii"):
+                raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted="UTF-8")
+        return kind.strip()
+
+    async def body(self, limit: int) -> bytes:
+        """Return the whole body; raise a 413 Problem where it is longer than `limit` bytes."""
+        length = self.headers.get(b"content-length")
+        if length and length.isdigit() and int(length) > limit:
+            raise refuse("BODY_TOO_LARGE")
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            chunk, more = await self.chunk()
+            size += len(chunk)
+            if size > limit:
+                raise refuse("BODY_TOO_LARGE")
+            if not more and not chunks:
+                return chunk
+            chunks.append(chunk)
+            if not more:
+                return b"".join(chunks)
+
+    async def chunk(self) -> tuple[bytes, bool]:
+        """Return the next part of the body and whether more follows; raise ClientGone."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        return message.get("body", b""), message.get("more_body", False)
+
+    async def gone(self) -> None:
+        """Wait until the client closes the connection. Only after the body has been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """Send status and headers."""
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, data: bytes, more: bool = True) -> None:
+        """Send a part of the body; waits while the client does not read."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def answer(self, status: int, headers: list[Header], body: bytes) -> None:
+        """Send a whole answer."""
+        if status != 304:
+            headers.append((b"content-length", str(len(body)).encode()))
+        await self.start(status, headers)
+        await self.write(body, more=False)
+
+    async def refuse(self, problem: Problem) -> None:
+        """Send a problem document."""
+        if problem.status in (413, 415):
+            # The rest of the body will not be read.
+            problem.headers.append((b"connection", b"close"))
+        await self.answer(*problem.answer(self.language, self.trace_id))
+
+    async def send(self, message: Message) -> None:
+        """Send an ASGI message, with the security headers at its start."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = {name.lower() for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"],
+                *(header for header in self._security if header[0] not in given),
+            ]
+        await self._send(message)
+
+
+def _ranges(accept: str) -> list[tuple[str, float]]:
+    ranges = []
+    for part in accept.split(","):
+        kind, *parameters = [piece.strip() for piece in part.split(";")]
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    quality = float(parameter[2:])
+                except ValueError:
+                    quality = 0.0
+        ranges.append((kind, quality))
+    return ranges
+
+
+def _quality(kind: str, ranges: list[tuple[str, float]]) -> float:
+    family = kind.partition("/")[0] + "/*"
+    for wanted in (kind, family, "*/*"):
+        found = [quality for name, quality in ranges if name == wanted]
+        if found:
+            return max(found)
+    return 0.0
+
+
+def reply_headers(**headers: Any) -> list[Header]:
+    """Return response headers from keyword arguments, underscores for hyphens."""
+    return [(name.replace("_", "-").encode(), str(value).encode("latin-1")) for name, value in headers.items()]

@@ -1,0 +1,175 @@
+"""Refusals as RFC 9457 problem documents: the one place where a reason becomes an HTTP answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import orjson
+from google.rpc import error_details_pb2, status_pb2
+
+from services.gateway.wording import REASONS, TITLES
+
+MEDIA_TYPE = b"application/problem+json"
+_DETAILS = "grpc-status-details-bin"
+_STATUS: dict[grpc.StatusCode, tuple[int, str]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: (400, "INVALID_FIELD"),
+    grpc.StatusCode.OUT_OF_RANGE: (400, "INVALID_FIELD"),
+    grpc.StatusCode.UNAUTHENTICATED: (401, "UNAUTHENTICATED"),
+    grpc.StatusCode.PERMISSION_DENIED: (403, "PERMISSION_DENIED"),
+    grpc.StatusCode.NOT_FOUND: (404, "NOT_FOUND"),
+    grpc.StatusCode.ALREADY_EXISTS: (409, "ALREADY_EXISTS"),
+    grpc.StatusCode.ABORTED: (409, "CONFLICT"),
+    grpc.StatusCode.FAILED_PRECONDITION: (409, "WRONG_STATE"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (429, "TOO_MANY_REQUESTS"),
+    grpc.StatusCode.UNIMPLEMENTED: (501, "NOT_IMPLEMENTED"),
+    grpc.StatusCode.UNAVAILABLE: (503, "SERVICE_UNAVAILABLE"),
+    # A service that stops cancels what it is answering; every write carries a key, so trying again is safe.
+    grpc.StatusCode.CANCELLED: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (504, "DEADLINE_EXCEEDED"),
+}
+_STATUS_OF_REASON = {"ETAG_MISMATCH": 412, "IDEMPOTENCY_KEY_REUSED": 422}
+_WORD = re.compile(r"_([a-z0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one field; `field` in the naming of the caller's JSON."""
+
+    field: str
+    zh: str
+    en: str
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """A refusal as the client will see it: HTTP status, stable reason, fields at fault."""
+
+    status: int
+    reason: str
+    zh: str = ""
+    en: str = ""
+    faults: tuple[Fault, ...] = ()
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    occurrence: str = ""
+    line: int = 0
+
+    def document(self, language: str, trace_id: str) -> dict[str, Any]:
+        """Return the members of the problem document."""
+        title = TITLES.get(self.status, TITLES[500])
+        known = REASONS.get(self.reason)
+        zh, en = self.zh or (known.zh if known else title.zh), self.en or (known.en if known else title.en)
+        document: dict[str, Any] = {
+            "type": f"urn:accord:problem:{self.reason.lower().replace('_', '-')}",
+            "title": title.en if language == "en" else title.zh,
+            "status": self.status,
+            "detail": en if language == "en" else zh,
+            "instance": f"urn:accord:occurrence:{self.occurrence or trace_id}",
+            "code": self.reason,
+            "traceId": trace_id,
+        }
+        if self.line:
+            document["line"] = self.line
+        if self.faults:
+            document["errors"] = [
+                {"field": fault.field, "message": fault.en if language == "en" else fault.zh} for fault in self.faults
+            ]
+        if self.metadata:
+            document["metadata"] = self.metadata
+        return document
+
+    def answer(self, language: str, trace_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Return status, headers and body of the HTTP answer."""
+        headers = [
+            (b"content-type", MEDIA_TYPE),
+            (b"content-language", language.encode()),
+            (b"cache-control", b"no-store"),
+            *self.headers,
+        ]
+        if self.status == 401:
+            headers.append((b"www-authenticate", b'Bearer realm="accord"'))
+        if self.status == 503 and not any(name == b"retry-after" for name, _ in self.headers):
+            headers.append((b"retry-after", b"1"))
+        return self.status, headers, orjson.dumps(self.document(language, trace_id))
+
+
+def refuse(reason: str, *faults: Fault, **parts: Any) -> Problem:
+    """Return the problem of one of the gateway's own reasons; `parts` fill in its sentence."""
+    known = REASONS[reason]
+    return Problem(known.status, reason, known.zh.format(**parts), known.en.format(**parts), faults)
+
+
+def wrong_field(name: str, zh: str, en: str) -> Problem:
+    """Return the 400 of one wrong field or parameter, named as the caller wrote it."""
+    problem = refuse("INVALID_FIELD", Fault(name, zh, en))
+    problem.zh, problem.en = f"{name}：{zh}", f"{name}: {en}"
+    return problem
+
+
+def of_rpc(error: grpc.RpcError, body_field: str = "", renamed: dict[str, str] | None = None) -> Problem:
+    """Return the problem of a failed call. Fields are named as in the caller's JSON.
+
+    `body_field` is the request field that the HTTP body stood for; `renamed` tells which fields came as headers.
+    """
+    code: grpc.StatusCode = error.code()
+    status, reason = _STATUS.get(code, (500, "INTERNAL"))
+    problem = Problem(status, reason)
+    if status == 500:
+        return problem
+    for detail in _details(error):
+        _absorb(problem, detail, body_field, renamed or {})
+    problem.status = _STATUS_OF_REASON.get(problem.reason, problem.status)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason == problem.reason and "larger than max" in _text(error):
+        known = REASONS["BODY_TOO_LARGE" if _text(error).startswith("Sent") else "INTERNAL"]
+        return Problem(known.status, "BODY_TOO_LARGE" if known.status == 413 else "INTERNAL")
+    return problem
+
+
+def _text(error: grpc.RpcError) -> str:
+    return str(error.details() or "")
+
+
+def _details(error: grpc.RpcError) -> list[Any]:
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS:
+            try:
+                return list(status_pb2.Status.FromString(value).details)
+            except ValueError:
+                return []
+    return []
+
+
+def _absorb(problem: Problem, detail: Any, body_field: str, renamed: dict[str, str]) -> None:
+    kind = detail.type_url.rpartition(".")[2]
+    if kind == "ErrorInfo":
+        info = error_details_pb2.ErrorInfo.FromString(detail.value)
+        problem.reason = info.reason or problem.reason
+        problem.metadata = dict(info.metadata)
+    elif kind == "BadRequest":
+        problem.faults = tuple(
+            Fault(json_path(wrong.field, body_field, renamed), wrong.description, wrong.description)
+            for wrong in error_details_pb2.BadRequest.FromString(detail.value).field_violations
+        )
+    elif kind == "LocalizedMessage":
+        problem.zh = problem.en = error_details_pb2.LocalizedMessage.FromString(detail.value).message
+    elif kind == "RequestInfo":
+        problem.occurrence = error_details_pb2.RequestInfo.FromString(detail.value).request_id
+    elif kind == "RetryInfo":
+        seconds = error_details_pb2.RetryInfo.FromString(detail.value).retry_delay.seconds
+        problem.headers.append((b"retry-after", str(max(1, seconds)).encode()))
+
+
+def json_path(path: str, body_field: str, renamed: dict[str, str]) -> str:
+    """Return a proto field path as the caller's JSON names it: lowerCamelCase, from the root of the body."""
+    if path in renamed:
+        return renamed[path]
+    if body_field and path.startswith(body_field + "."):
+        path = path[len(body_field) + 1 :]
+    # The text between quotes is a map's key, not a field.
+    return "".join(
+        part if index % 2 else _WORD.sub(lambda match: match[1].upper(), part)
+        for index, part in enumerate(re.split(r'("[^"]*")', path))
+    )

@@ -1,0 +1,47 @@
+"""Settings of the gateway: where it listens, whom it calls, what it allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from services.kit.settings import ClientSettings
+
+# Which backends serve which gRPC service. A service of several backends is told apart by the request field `service`.
+SERVED_BY: dict[str, tuple[str, ...]] = {
+    "accord.intake.v1.IntakeService": ("intake",),
+    "accord.mediation.v1.MediationService": ("mediation",),
+    "accord.escalation.v1.EscalationService": ("escalation",),
+    "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
+    "accord.clock.v1.ClockService": ("intake", "mediation"),
+}
+
+
+class GatewaySettings(ClientSettings):
+    """What the gateway knows on top of every client of the services."""
+
+    listen: str = Field("127.0.0.1:8410", pattern=r"^[^:]+:\d+$", description="address to serve HTTP on, host:port")
+    issuer_key_file: Path | None = Field(None, description="private key of the embedded issuer; unset for none")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins allowed, separated by commas")
+    request_timeout: float = Field(10.0, gt=0, le=600, description="seconds a call to a service may take at most")
+    body_limit: int = Field(4 * 1024 * 1024, ge=1024, description="bytes of a request body, or of one NDJSON line")
+    heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream says it lives")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @property
+    def backends(self) -> dict[str, str]:
+        """Return the address of each backend, by name."""
+        return {
+            "intake": self.intake_address,
+            "mediation": self.mediation_address,
+            "escalation": self.escalation_address,
+        }

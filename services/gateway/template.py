@@ -1,0 +1,123 @@
+"""Path templates of `google.api.http`, and the table that finds the one a request path matches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from services.gateway.contract import ContractError
+
+_PART = re.compile(r"\{(?P<field>[a-z0-9_.]+)(=(?P<inner>[^}]*))?\}|(?P<segment>[^/{}]+)")
+_VERB = re.compile(r":([A-Za-z0-9_-]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A request field that is bound to segments `start` to `end` (not included) of the path; `end` 0 is the rest."""
+
+    field: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed template: literal segments, None for `*`, `**` only as the last; a custom verb; variables."""
+
+    segments: tuple[str | None, ...]
+    verb: str
+    variables: tuple[Variable, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Template:
+        """Return the template of a rule such as `/v1/{name=cases/*}:close`."""
+        body, verb = text, ""
+        found = _VERB.search(text)
+        if found and not text.endswith("}"):
+            body, verb = text[: found.start()], found.group(1)
+        segments: list[str | None] = []
+        variables = []
+        position = 0
+        while position < len(body):
+            match = _PART.match(body, position + 1) if body[position] == "/" else None
+            if match is None:
+                raise ContractError(f"path template {text!r} is not understood at {position}")
+            position = match.end()
+            inner = match["segment"] if match["field"] is None else match["inner"] or "*"
+            start = len(segments)
+            segments += [None if part == "*" else part for part in inner.split("/")]
+            if match["field"]:
+                variables.append(Variable(match["field"], start, 0 if segments[-1] == "**" else len(segments)))
+        if "**" in segments[:-1]:
+            raise ContractError(f"path template {text!r}: ** must be last")
+        return cls(tuple(segments), verb, tuple(variables))
+
+    def values(self, parts: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield each variable's field and its decoded value; raise UnicodeDecodeError where it is not UTF-8."""
+        for variable in self.variables:
+            bound = parts[variable.start : variable.end or len(parts)]
+            yield variable.field, "/".join(map(decode_segment, bound))
+
+
+def decode_segment(text: str) -> str:
+    """Return a path segment without its percent-encoding; an encoded slash stays encoded, it is no separator."""
+    if "%" not in text and text.isascii():
+        return text
+    decoded = unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
+    return decoded.replace("/", "%2F")
+
+
+T = TypeVar("T")
+
+
+class RouteTable(Generic[T]):
+    """Finds what was added under the template that a request path matches: literal segments before wildcards."""
+
+    def __init__(self) -> None:
+        self._fixed: dict[tuple[int, str], list[tuple[Template, dict[str, T]]]] = {}
+        self._open: list[tuple[Template, dict[str, T]]] = []
+
+    def add(self, method: str, template: Template, target: T) -> None:
+        """Add what serves this method at this template; raise ContractError where something does already."""
+        bucket = self._open
+        if template.segments[-1] != "**":
+            bucket = self._fixed.setdefault((len(template.segments), template.verb), [])
+        for known, methods in bucket:
+            if known.segments == template.segments and known.verb == template.verb:
+                break
+        else:
+            methods = {}
+            bucket.append((template, methods))
+            bucket.sort(key=lambda entry: [segment is None for segment in entry[0].segments])
+        if method in methods:
+            raise ContractError(f"{method} of {template} is bound twice")
+        methods[method] = target
+
+    def find(self, raw_path: str) -> tuple[dict[str, T], list[str]] | None:
+        """Return what is served at a path, by HTTP method, and the path's segments without verb; None for nothing."""
+        parts = raw_path[1:].split("/")
+        head, colon, verb = parts[-1].rpartition(":")
+        if colon:
+            found = self._match([*parts[:-1], head], verb)
+            if found:
+                return found
+        return self._match(parts, "")
+
+    def _match(self, parts: list[str], verb: str) -> tuple[dict[str, T], list[str]] | None:
+        for template, methods in self._fixed.get((len(parts), verb), ()):
+            for want, part in zip(template.segments, parts, strict=True):
+                if part != want if want is not None else not part:
+                    break
+            else:
+                return methods, parts
+        for template, methods in self._open:
+            size = len(template.segments) - 1
+            if template.verb == verb and len(parts) > size and all(
+                part == want if want is not None else part
+                for want, part in zip(template.segments[:size], parts, strict=False)
+            ):
+                return methods, parts
+        return None

@@ -1,0 +1,73 @@
+"""An RPC that takes one message and answers one: request → message → call → JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import orjson
+
+from services.gateway.binding import Binding, unquote_etag
+from services.gateway.encoder import encoder_of
+from services.gateway.exchange import Exchange, Header
+from services.gateway.problem import of_rpc
+
+_JSON: Header = (b"content-type", b"application/json")
+_NO_STORE: Header = (b"cache-control", b"no-store")
+# A versioned resource may be kept by its reader, who asks each time whether it is still the same.
+_REVALIDATE: list[Header] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept-Language")]
+
+
+class UnaryEndpoint:
+    """Serves one binding."""
+
+    def __init__(self, binding: Binding, timeout: float) -> None:
+        shape = binding.shape
+        self._binding = binding
+        self._timeout = timeout
+        self._answers_etag = shape.answers_etag
+        self._reads = shape.method == "GET"
+        self._part = shape.response_body
+        descriptor = shape.rpc.response.DESCRIPTOR
+        self._encode = encoder_of(descriptor)
+        if self._part:
+            # The whole is encoded and the part picked: no rule of ours does so, and it stays right for all types.
+            self._part = descriptor.fields_by_name[self._part].json_name
+
+    async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
+        """Answer one request; raise Problem."""
+        exchange.accepts("application/json")
+        message, renamed = await self._binding.read(exchange, parts)
+        call = self._binding.call_of(message)
+        try:
+            response = await call(message, timeout=exchange.timeout(self._timeout), metadata=exchange.metadata())
+        except grpc.RpcError as error:
+            raise of_rpc(error, self._binding.shape.body, renamed) from None
+        await self._answer(exchange, response)
+
+    async def _answer(self, exchange: Exchange, response: Any) -> None:
+        headers = [_JSON]
+        if self._answers_etag and response.etag:
+            etag = unquote_etag(response.etag)
+            headers.append((b"etag", f'"{etag}"'.encode("latin-1", "replace")))
+            if self._reads:
+                headers += _REVALIDATE
+                if self._unchanged(exchange, etag):
+                    await exchange.answer(304, headers[1:], b"")
+                    return
+            else:
+                headers.append(_NO_STORE)
+        else:
+            headers.append(_NO_STORE)
+        value = self._encode(response)
+        if self._part:
+            value = value.get(self._part)
+        await exchange.answer(200, headers, orjson.dumps(value))
+
+    @staticmethod
+    def _unchanged(exchange: Exchange, etag: str) -> bool:
+        asked = exchange.headers.get(b"if-none-match")
+        if not asked:
+            return False
+        known = [unquote_etag(part.strip()) for part in asked.decode("latin-1").split(",")]
+        return etag in known or "*" in known

@@ -1,0 +1,195 @@
+"""Bulk reception: batches of rows, each row answered on its own, safe to send again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from pb.intake.v1 import intake_pb2 as pb
+
+from casework import names
+from casework.errors import CaseError, FieldFault, Reason
+from services.intake import store
+from services.intake.reception import Draft, Reception
+from services.kit import requests, validation
+from services.kit.access import Call
+from services.kit.businesstime import BusinessTime
+from services.kit.database import Database, is_unique_violation
+from services.kit.errors import invalid
+from services.kit.feed import FeedPulse
+
+_AHEAD = 3
+"""Batches of one stream that are worked on at a time: PostgreSQL stores one while the next is being checked."""
+_ATTEMPTS = 3
+
+
+class BulkReception:
+    """Receives batches of rows."""
+
+    def __init__(
+        self, database: Database, reception: Reception, numbers: store.Numbers, time: BusinessTime, pulse: FeedPulse
+    ) -> None:
+        self._database = database
+        self._reception = reception
+        self._numbers = numbers
+        self._time = time
+        self._pulse = pulse
+
+    async def answers(
+        self, batches: AsyncIterator[pb.ImportReportsRequest], call: Call
+    ) -> AsyncIterator[pb.ImportReportsResponse]:
+        """Answer each batch, in order, when all of it is committed."""
+        under_way: deque[asyncio.Task[pb.ImportReportsResponse]] = deque()
+        try:
+            async for batch in batches:
+                under_way.append(asyncio.create_task(self._receive(batch, call)))
+                while under_way and (under_way[0].done() or len(under_way) >= _AHEAD):
+                    yield await under_way.popleft()
+            while under_way:
+                yield await under_way.popleft()
+        finally:
+            for task in under_way:
+                task.cancel()
+
+    async def _receive(self, batch: pb.ImportReportsRequest, call: Call) -> pb.ImportReportsResponse:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._attempt(batch, call)
+            except Exception as error:
+                # Another stream committed the same row first: look again, it is a repeat now.
+                if not is_unique_violation(error) or attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, batch: pb.ImportReportsRequest, call: Call) -> pb.ImportReportsResponse:
+        now, caller = self._time.now(), call.caller.subject
+        results: list[pb.ImportResult | None] = [None] * len(batch.rows)
+        bodies = [requests.body_hash(row.report) for row in batch.rows]
+        async with self._database.begin() as connection:
+            known = await store.earlier(connection, caller, [row.request_id for row in batch.rows])
+        drafts: list[tuple[int, Draft]] = []
+        seen: dict[str, int] = {}
+        for index, row in enumerate(batch.rows):
+            try:
+                draft = self._check(row, bodies[index], known, seen, index, now, call)
+            except CaseError as error:
+                results[index] = refused(row.row, error, call.language)
+                continue
+            if isinstance(draft, pb.ImportResult):
+                results[index] = draft
+            elif draft is None:
+                # The same key twice in one batch: answered like a repeat, once its first has a number.
+                results[index] = pb.ImportResult(row=row.row, repeated=True)
+            else:
+                drafts.append((index, draft))
+        if drafts:
+            await self._store(batch, bodies, drafts, results, now, call)
+        for index, row in enumerate(batch.rows):
+            result = results[index]
+            if result is not None and result.repeated and not result.report:
+                first = results[seen[row.request_id]]
+                result.report = first.report if first is not None else ""
+        return pb.ImportReportsResponse(results=[result for result in results if result is not None])
+
+    def _check(
+        self,
+        row: pb.ImportRow,
+        body: bytes,
+        known: dict[str, tuple[bytes, bytes]],
+        seen: dict[str, int],
+        index: int,
+        now: datetime,
+        call: Call,
+    ) -> Draft | pb.ImportResult | None:
+        if not 8 <= len(row.request_id) <= 80:
+            raise invalid([FieldFault("request_id", "长度应为 8 至 80。", "must have 8 to 80 characters")])
+        if row.request_id in known:
+            first_body, answer = known[row.request_id]
+            if first_body != body:
+                raise requests.reused()
+            return pb.ImportResult(row=row.row, report=answer.decode(), repeated=True)
+        if row.request_id in seen:
+            return None
+        if faults := validation.faults_of(row.report, "report."):
+            raise invalid(faults)
+        draft = self._reception.draft(row.report, now, importing=True)
+        call.require(draft.unit)
+        seen[row.request_id] = index
+        return draft
+
+    async def _store(
+        self,
+        batch: pb.ImportReportsRequest,
+        bodies: list[bytes],
+        drafts: list[tuple[int, Draft]],
+        results: list[pb.ImportResult | None],
+        now: datetime,
+        call: Call,
+    ) -> None:
+        drafts = await self._without_known_sources(batch, drafts, results, call)
+        numbers = await self._numbers.take([draft.series for _, draft in drafts])
+        received = [
+            self._reception.receive(draft, number, now)
+            for (_, draft), number in zip(drafts, numbers, strict=True)
+        ]
+        caller = call.caller.subject
+        answers = [
+            (caller, batch.rows[index].request_id, bodies[index], names.report_name(number).encode())
+            for (index, _), number in zip(drafts, numbers, strict=True)
+        ]
+        async with self._database.begin() as connection:
+            await store.add(connection, received, at=now, actor=caller, trace=call.trace_parent)
+            await store.remember_all(connection, answers)
+        self._pulse.beat()
+        for (index, _), number, each in zip(drafts, numbers, received, strict=True):
+            results[index] = pb.ImportResult(
+                row=batch.rows[index].row, report=names.report_name(number), receipt_code=each.receipt_code
+            )
+
+    async def _without_known_sources(
+        self,
+        batch: pb.ImportReportsRequest,
+        drafts: list[tuple[int, Draft]],
+        results: list[pb.ImportResult | None],
+        call: Call,
+    ) -> list[tuple[int, Draft]]:
+        """Refuse rows whose source already has this id: the same record under another key."""
+        by_source: dict[str, list[str]] = {}
+        for _, draft in drafts:
+            if draft.report.source:
+                by_source.setdefault(draft.report.source, []).append(draft.report.source_id)
+        taken: set[tuple[str, str]] = set()
+        if by_source:
+            async with self._database.begin() as connection:
+                for source, ids in by_source.items():
+                    taken |= {(source, each) for each in await store.sourced(connection, source, ids)}
+        kept: list[tuple[int, Draft]] = []
+        for index, draft in drafts:
+            key = (draft.report.source, draft.report.source_id)
+            if key in taken:
+                error = CaseError(
+                    Reason.ALREADY_EXISTS,
+                    f"{key[0]}/{key[1]}",
+                    (FieldFault("report.source_id", "已经存在。", "exists already"),),
+                )
+                results[index] = refused(batch.rows[index].row, error, call.language)
+                continue
+            if key[0]:
+                taken.add(key)
+            kept.append((index, draft))
+        return kept
+
+
+def refused(row: int, error: CaseError, language: str) -> pb.ImportResult:
+    """Return the answer to a row that was not taken."""
+    fault: Any = error.fields[0] if error.fields else None
+    message = (fault.en if language == "en" else fault.zh) if fault else ""
+    return pb.ImportResult(
+        row=row,
+        reason=str(error.reason),
+        field=fault.field if fault else "",
+        message=f"{error.message(language)} {message}".strip(),
+    )

@@ -1,0 +1,265 @@
+"""Reception: from what is told at a door to the row, the clock and the event it becomes."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pb.intake.v1 import report_pb2 as pb
+
+from casework import names, receipt
+from casework.chain import GENESIS, chain_hash, content_hash
+from casework.errors import CaseError, Reason, field_error
+from casework.likeness import KeyedLetters
+from casework.limit import LOCAL
+from casework.report import ReportState
+from casework.triage import CaseFacts, Triage
+from services.kit.clocks import NewClock
+from services.kit.events import NewEvent
+from services.kit.instants import instant
+from services.kit.rules import Rules
+from services.kit.sealing import Sealer
+
+SCOPES = ("household", "household", "village", "township", "county", "wider")
+URGENCIES = ("routine", "routine", "soon", "urgent")
+GRADES = {"low": 1, "medium": 2, "high": 3}
+ACCEPT = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A report that is good to be received, before it has a number."""
+
+    report: pb.Report
+    unit: str
+    category: str
+    facts: CaseFacts
+    received_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    imported: bool
+
+    @property
+    def series(self) -> tuple[str, int]:
+        """County and year the report's number runs under."""
+        return names.county_of(self.unit), self.received_at.astimezone(LOCAL).year
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A report with its number: its row, its clock where one runs, its first event, its receipt."""
+
+    row: dict[str, Any]
+    clock: NewClock | None
+    event: NewEvent
+    receipt_code: str
+
+
+class Reception:
+    """Turns reports into what is stored. Knows the rules, the unit tree and the keys; no database."""
+
+    def __init__(self, rules: Rules, sealer: Sealer) -> None:
+        self._rules = rules
+        self._sealer = sealer
+        self._letters = KeyedLetters(sealer.derive("likeness"))
+        self._receipt_key = sealer.derive("receipt")
+        self._limit = rules.limits.get(ACCEPT)
+
+    def draft(self, report: pb.Report, now: datetime, *, importing: bool) -> Draft:
+        """Return the report checked against the rules; raise a CaseError naming the field that is wrong."""
+        unit, category = names.last(report.unit), report.category.removeprefix("categories/")
+        if unit not in self._rules.units:
+            raise field_error("report.unit", Reason.UNKNOWN_UNIT, unit)
+        if category not in self._rules.categories:
+            raise field_error("report.category", Reason.UNKNOWN_CATEGORY, category)
+        if report.place.area and report.place.area not in self._rules.units:
+            raise field_error("report.place.area", Reason.UNKNOWN_AREA, report.place.area)
+        told = _Times.of(report, now, importing)
+        return Draft(
+            report, unit, category, facts_of(report, category), told.received_at, told.due_at, told.closed_at,
+            imported=told.imported,
+        )  # fmt: skip
+
+    def receive(self, draft: Draft, number: names.CaseNumber, now: datetime) -> Received:
+        """Return what is stored for a draft under this number."""
+        report, triage = draft.report, self._rules.triage.evaluate(draft.facts)
+        code = receipt.receipt_code(os.urandom(receipt.ENTROPY_BYTES))
+        content = pb.ReportContent(
+            text=report.text,
+            address=report.place.address,
+            reporter=report.reporter if report.HasField("reporter") else None,
+            parties=report.parties,
+            receipt_code=code,
+        )
+        sealed = self._sealer.seal(number, content.SerializeToString())
+        state, clock = self._begin(draft, number)
+        due_at = draft.due_at if draft.imported else (clock.due_at if clock else None)
+        event = self._event(draft, number, triage, state, clock, due_at)
+        located = report.place.HasField("location")
+        row = {
+            "number": number,
+            "seq": 1,
+            "head": b"",
+            "state": int(state),
+            "unit": draft.unit,
+            "channel": report.channel,
+            "category": draft.category,
+            "area": report.place.area,
+            "latitude": report.place.location.latitude if located else None,
+            "longitude": report.place.location.longitude if located else None,
+            "people": draft.facts.people_affected,
+            "amount_fen": draft.facts.amount_fen,
+            "scope": report.scope or 1,
+            "urgency": report.urgency or 1,
+            "danger": report.danger,
+            "grade": GRADES[triage.grade],
+            "triage": triage_json(triage, now),
+            "likeness": self._letters.form(f"{report.text} {report.place.address}"),
+            "sealed_key": sealed.key,
+            "sealed": sealed.data,
+            "receipt_index": self.receipt_index(code),
+            "source": report.source,
+            "source_id": report.source_id,
+            "received_at": draft.received_at,
+            "due_at": due_at,
+            "closed_at": draft.closed_at,
+            "updated_at": now,
+        }
+        return Received(row, clock, event, code)
+
+    def _begin(self, draft: Draft, number: names.CaseNumber) -> tuple[ReportState, NewClock | None]:
+        if draft.closed_at:
+            return ReportState.CLOSED, None
+        if draft.imported:
+            # It was accepted where it comes from: the case is opened here with the promise made there.
+            return ReportState.ACCEPTED, None
+        clock = NewClock.of(
+            self._limit, number, ACCEPT, names.report_name(number), draft.unit, draft.received_at
+        )
+        return ReportState.RECEIVED, clock
+
+    def _event(
+        self,
+        draft: Draft,
+        number: names.CaseNumber,
+        triage: Triage,
+        state: ReportState,
+        clock: NewClock | None,
+        due_at: datetime | None,
+    ) -> NewEvent:
+        payload: dict[str, Any] = {
+            "state": state.name,
+            "channel": draft.report.channel,
+            "category": draft.category,
+            "grade": str(triage.grade),
+            "triage": {
+                "rule": triage.rule,
+                "version": triage.version,
+                "row": str(triage.row),
+                **{f"fact.{name}": str(value) for name, value in triage.inputs.items()},
+            },
+            "received_at": draft.received_at.isoformat(),
+        }
+        if due_at:
+            payload["due_at"] = due_at.isoformat()
+        if clock:
+            payload["next_at"] = clock.next_at.isoformat()
+        if draft.report.source:
+            payload["source"] = f"{draft.report.source}/{draft.report.source_id}"
+        if draft.closed_at:
+            payload["closed_at"] = draft.closed_at.isoformat()
+        kind = "ReportImported" if draft.imported else "ReportReceived"
+        # History that is over has nothing to wait for: no workflow hears of it.
+        return NewEvent(number, kind, draft.unit, payload, wakes=state is not ReportState.CLOSED)
+
+    def receipt_index(self, code: str) -> bytes:
+        """Return the blind index a receipt code is found by; NOT_FOUND for a code that cannot be one."""
+        normal = receipt.normal_form(code)
+        if normal is None:
+            raise CaseError(Reason.NOT_FOUND)
+        return self._keyed(normal)
+
+    def _keyed(self, normal: str) -> bytes:
+        import hmac
+
+        return hmac.digest(self._receipt_key, normal.encode(), "sha256")
+
+    def likeness(self, text: str, address: str) -> str:
+        """Return the keyed form of a text and place, to compare with what is stored."""
+        return self._letters.form(f"{text} {address}")
+
+    def open(self, number: str, key: bytes, data: bytes) -> pb.ReportContent:
+        """Return the sealed part of a report."""
+        from services.kit.sealing import Sealed
+
+        return pb.ReportContent.FromString(self._sealer.open(number, Sealed(key, data)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    received_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    imported: bool
+
+    @classmethod
+    def of(cls, report: pb.Report, now: datetime, importing: bool) -> _Times:
+        """Return when it was received, promised and closed; a past that was not here needs the import's right."""
+        if not importing:
+            for name in ("receive_time", "history"):
+                if report.HasField(name):
+                    raise field_error(f"report.{name}", Reason.INVALID_FIELD, "set on import only")
+            return cls(now, None, None, False)
+        received_at = instant(report.receive_time) if report.HasField("receive_time") else now
+        if received_at > now:
+            raise field_error("report.receive_time", Reason.INVALID_FIELD, "lies in the future")
+        if not report.HasField("history"):
+            return cls(received_at, None, None, False)
+        history = report.history
+        closed_at = instant(history.close_time) if history.HasField("close_time") else None
+        if closed_at and closed_at < received_at:
+            raise field_error("report.history.close_time", Reason.INVALID_FIELD, "before receive_time")
+        if closed_at and closed_at > now:
+            raise field_error("report.history.close_time", Reason.INVALID_FIELD, "lies in the future")
+        due_at = instant(history.due_time) if history.HasField("due_time") else None
+        return cls(received_at, due_at, closed_at, True)
+
+
+def facts_of(report: pb.Report, category: str) -> CaseFacts:
+    """Return the declared facts of the matter, and nothing of any person."""
+    if report.HasField("amount"):
+        if report.amount.currency_code not in ("", "CNY"):
+            raise field_error("report.amount.currency_code", Reason.INVALID_FIELD, "CNY")
+        fen = report.amount.units * 100 + report.amount.nanos // 10_000_000
+        if not 0 <= fen <= 100_000_000_000_000:
+            raise field_error("report.amount", Reason.INVALID_FIELD, "0 … 1,000,000,000,000 CNY")
+    else:
+        fen = 0
+    return CaseFacts(
+        report.people_affected, fen, SCOPES[report.scope], URGENCIES[report.urgency], report.danger, category
+    )
+
+
+def triage_json(triage: Triage, at: datetime) -> str:
+    """Return a triage as stored."""
+    return json.dumps(
+        {
+            "rule": triage.rule,
+            "version": triage.version,
+            "row": triage.row,
+            "inputs": {name: str(value) for name, value in triage.inputs.items()},
+            "zh": triage.reason_zh,
+            "en": triage.reason_en,
+            "at": at.isoformat(),
+        },
+        ensure_ascii=False,
+    )
+
+
+def first_link(event: NewEvent, at: datetime, actor: str) -> tuple[bytes, bytes]:
+    """Return content and chain hash of the first event of a case."""
+    content = content_hash(event.number, event.kind, at, actor, event.payload)
+    return content, chain_hash(GENESIS, 1, content)

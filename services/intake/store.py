@@ -1,0 +1,251 @@
+"""SQL of intake: the only place that knows its tables."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from casework import names
+from casework.errors import CaseError, Reason
+from casework.report import ReportState
+from services.intake.reception import Received, first_link
+from services.kit import clocks
+from services.kit.database import AsyncConnection, Database, driver, text
+
+_BLOCK = 50
+
+
+class Numbers:
+    """Hands out running numbers per county and year, from blocks taken ahead; a restart leaves a gap."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._free: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self._lock = asyncio.Lock()
+
+    async def take(self, series: Sequence[tuple[str, int]]) -> list[names.CaseNumber]:
+        """Return one new number for each (county, year) asked for, in that order."""
+        async with self._lock:
+            for key in set(series):
+                missing = sum(1 for each in series if each == key) - len(self._free[key])
+                if missing > 0:
+                    await self._refill(key, max(missing, _BLOCK))
+            return [names.case_number(county, year, self._free[county, year].pop()) for county, year in series]
+
+    async def _refill(self, key: tuple[str, int], count: int) -> None:
+        async with self._database.begin() as connection:
+            last = await connection.scalar(_TAKE, {"county": key[0], "year": key[1], "count": count})
+        assert last is not None
+        # The lowest number is taken first: pop() from the end.
+        self._free[key] = list(range(last, last - count, -1)) + self._free[key]
+
+
+_TAKE = text("""
+    INSERT INTO counters (county, year, last) VALUES (:county, :year, :count)
+    ON CONFLICT (county, year) DO UPDATE SET last = counters.last + :count RETURNING last
+""")
+
+_COLUMNS = (
+    "number", "seq", "head", "state", "unit", "channel", "category", "area", "latitude", "longitude", "people",
+    "amount_fen", "scope", "urgency", "danger", "grade", "triage", "likeness", "sealed_key", "sealed",
+    "receipt_index", "source", "source_id", "received_at", "due_at", "closed_at", "updated_at",
+)  # fmt: skip
+_EVENT = (
+    "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
+)  # fmt: skip
+_CLOCK = (
+    "id", "number", "subject", "rule", "rule_version", "unit", "state", "started_at", "remind_at", "due_at",
+)  # fmt: skip
+_REQUEST = ("caller", "request_id", "body_hash", "answer")
+
+
+async def add(
+    connection: AsyncConnection, received: Iterable[Received], *, at: datetime, actor: str, trace: str
+) -> None:
+    """Store new reports with their clocks and first events, by COPY: one report or a thousand alike."""
+    reports, events, running = [], [], []
+    for each in received:
+        event, row = each.event, each.row
+        content, link = first_link(event, at, actor)
+        row["head"] = link
+        reports.append(tuple(row[name] for name in _COLUMNS))
+        payload = json.dumps(event.payload, ensure_ascii=False)
+        events.append(
+            (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace)
+        )
+        if each.clock:
+            clock = each.clock
+            running.append(
+                (
+                    clock.id, clock.number, clock.subject, clock.rule, clock.rule_version, clock.unit,
+                    int(clocks.ClockState.RUNNING), clock.started_at, clock.remind_at, clock.due_at,
+                )
+            )  # fmt: skip
+    raw = await driver(connection)
+    await raw.copy_records_to_table("reports", records=reports, columns=_COLUMNS)
+    await raw.copy_records_to_table("events", records=events, columns=_EVENT)
+    if running:
+        await raw.copy_records_to_table("clocks", records=running, columns=_CLOCK)
+
+
+async def remember_all(connection: AsyncConnection, answers: Iterable[tuple[str, str, bytes, bytes]]) -> None:
+    """Store (caller, request id, body hash, answer) of many commands."""
+    raw = await driver(connection)
+    await raw.copy_records_to_table("requests", records=list(answers), columns=_REQUEST)
+
+
+_EARLIER = text("""
+    SELECT request_id, body_hash, answer FROM requests
+    WHERE caller = :caller AND request_id = ANY(CAST(:ids AS text[]))
+""")
+_SOURCED = text("""
+    SELECT source_id, number FROM reports WHERE source = :source AND source_id = ANY(CAST(:ids AS text[]))
+""")
+
+
+async def earlier(connection: AsyncConnection, caller: str, ids: list[str]) -> dict[str, tuple[bytes, bytes]]:
+    """Return body hash and answer of those request ids that were used before."""
+    rows = (await connection.execute(_EARLIER, {"caller": caller, "ids": ids})).all()
+    return {row.request_id: (bytes(row.body_hash), bytes(row.answer)) for row in rows}
+
+
+async def sourced(connection: AsyncConnection, source: str, ids: list[str]) -> dict[str, str]:
+    """Return the numbers of the reports that came from this source under these ids."""
+    rows = (await connection.execute(_SOURCED, {"source": source, "ids": ids})).all()
+    return {row.source_id: row.number for row in rows}
+
+
+_GET = "SELECT * FROM reports WHERE number = :number"
+
+
+async def get(connection: AsyncConnection, number: str) -> Any:
+    """Return a report's row; NOT_FOUND where there is none."""
+    row = (await connection.execute(text(_GET), {"number": number})).first()
+    if row is None:
+        raise CaseError(Reason.NOT_FOUND, names.report_name(number))
+    return row
+
+
+async def lock(connection: AsyncConnection, number: str, etag: str = "") -> Any:
+    """Return a report's row, locked for change; NOT_FOUND, or ETAG_MISMATCH where another version was meant."""
+    row = (await connection.execute(text(_GET + " FOR UPDATE"), {"number": number})).first()
+    if row is None:
+        raise CaseError(Reason.NOT_FOUND, names.report_name(number))
+    if etag and etag != str(row.version):
+        raise CaseError(Reason.ETAG_MISMATCH, etag=str(row.version))
+    return row
+
+
+async def by_receipt(connection: AsyncConnection, index: bytes) -> Any:
+    """Return the row of the report with this receipt; NOT_FOUND where there is none."""
+    found = await connection.execute(text("SELECT * FROM reports WHERE receipt_index = :index"), {"index": index})
+    row = found.first()
+    if row is None:
+        raise CaseError(Reason.NOT_FOUND)
+    return row
+
+
+async def change(connection: AsyncConnection, number: str, at: datetime, **columns: Any) -> Any:
+    """Change columns of a report and return its new row."""
+    sets = ", ".join(f"{name} = {_cast(name)}" for name in columns)
+    query = f"UPDATE reports SET {sets}, version = version + 1, updated_at = :at WHERE number = :number RETURNING *"
+    return (await connection.execute(text(query), {"number": number, "at": at, **columns})).one()
+
+
+def _cast(column: str) -> str:
+    return "CAST(:triage AS jsonb)" if column == "triage" else f":{column}"
+
+
+async def listed(
+    connection: AsyncConnection,
+    unit: str,
+    states: Sequence[int],
+    source: str,
+    overdue_by: datetime | None,
+    behind: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[Any]:
+    """Return rows newest first, of a unit pattern; `behind` is where the page before ended."""
+    where, parameters = ["unit LIKE :unit"], {"unit": unit, "limit": limit}
+    if states:
+        where.append("state = ANY(CAST(:states AS smallint[]))")
+        parameters["states"] = list(states)
+    if source:
+        where.append("source = :source")
+        parameters["source"] = source
+    if overdue_by:
+        where.append("due_at < coalesce(closed_at, decided_at, CAST(:now AS timestamptz))")
+        parameters["now"] = overdue_by
+    if behind:
+        where.append("(received_at, number) < (CAST(:at AS timestamptz), :number)")
+        parameters.update(at=behind[0], number=behind[1])
+    query = f"""SELECT * FROM reports WHERE {" AND ".join(where)}
+        ORDER BY received_at DESC, number DESC LIMIT :limit"""
+    return (await connection.execute(text(query), parameters)).all()
+
+
+_ALIKE = text("""
+    SELECT number, state, unit, category, area, received_at,
+           similarity(likeness, :form) AS alike, category = :category AS same_category,
+           area <> '' AND area = :area AS same_place
+    FROM reports
+    WHERE number LIKE :county AND number <> :self AND state <> :merged
+      AND (likeness % :form OR (area <> '' AND area = :area AND category = :category AND received_at > :since))
+      AND NOT EXISTS (
+        SELECT 1 FROM links WHERE links.kind = 3
+          AND ((links.number = reports.number AND links.target = :self)
+            OR (links.target = reports.number AND links.number = :self)))
+    ORDER BY 0.7 * similarity(likeness, :form) + CASE WHEN category = :category THEN 0.15 ELSE 0 END
+             + CASE WHEN area <> '' AND area = :area THEN 0.15 ELSE 0 END DESC, received_at DESC
+    LIMIT :limit
+""")
+
+
+async def alike(
+    connection: AsyncConnection,
+    form: str,
+    *,
+    self: str,
+    county: str,
+    category: str,
+    area: str,
+    since: datetime,
+    limit: int,
+) -> Sequence[Any]:
+    """Return reports of the county that may tell of the same matter, most alike first.
+
+    A text as alike as 0.25, or the same place and category since `since`, makes a candidate.
+    """
+    await connection.execute(text("SET LOCAL pg_trgm.similarity_threshold = 0.25"))
+    parameters = {
+        "form": form,
+        "self": self,
+        "county": f"{county}-%",
+        "category": category,
+        "area": area,
+        "since": since,
+        "merged": int(ReportState.MERGED),
+        "limit": limit,
+    }
+    return (await connection.execute(_ALIKE, parameters)).all()
+
+
+_LINK = text("""
+    INSERT INTO links (number, target, kind, reason, actor, created_at)
+    VALUES (:number, :target, :kind, :reason, :actor, :at)
+    ON CONFLICT (number, target) DO UPDATE
+    SET kind = excluded.kind, reason = excluded.reason, actor = excluded.actor, created_at = excluded.created_at
+""")
+
+
+async def link(
+    connection: AsyncConnection, number: str, target: str, kind: int, reason: str, actor: str, at: datetime
+) -> None:
+    """Store a decision on how two reports hang together; a later decision on the same two replaces it."""
+    await connection.execute(
+        _LINK, {"number": number, "target": target, "kind": kind, "reason": reason, "actor": actor, "at": at}
+    )

@@ -1,0 +1,106 @@
+"""What intake shows: rows as messages of the contract."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from google.type.latlng_pb2 import LatLng
+from google.type.money_pb2 import Money
+from pb.intake.v1 import report_pb2 as pb
+
+from casework import names
+from casework.report import OPEN, ReportState
+from services.kit.events import row_payload
+from services.kit.instants import stamp
+from services.kit.rules import Rules
+
+_NEXT_STEP = {
+    ReportState.RECEIVED: ("等待受理审查。", "Waits to be checked and accepted or declined."),
+    ReportState.VERIFIED: ("已核查，等待受理决定。", "Checked; waits to be accepted or declined."),
+    ReportState.UNFOUNDED: ("核查未发现所述情况，将书面告知。", "Found not to be so; you will be told why."),
+    ReportState.ACCEPTED: ("已受理，正在办理。", "Accepted; being handled."),
+    ReportState.DECLINED: ("不予受理，已告知其他途径。", "Not accepted; another route was told."),
+    ReportState.MERGED: ("与同一事项合并办理。", "Handled together with another report of the same matter."),
+    ReportState.CLOSED: ("已办结。", "Closed."),
+}
+
+
+def report(row: Any, language: str, now: datetime) -> pb.Report:
+    """Return a report without its sealed part."""
+    triage = row_payload(row.triage)
+    place = pb.Place(area=row.area)
+    if row.latitude is not None:
+        place.location.CopyFrom(LatLng(latitude=row.latitude, longitude=row.longitude))
+    message = pb.Report(
+        name=names.report_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        case=names.case_name(row.merged_into or row.number),
+        channel=row.channel,
+        unit=names.unit_name(row.unit),
+        category=f"categories/{row.category}",
+        place=place,
+        people_affected=row.people,
+        scope=row.scope,
+        urgency=row.urgency,
+        danger=row.danger,
+        source=row.source,
+        source_id=row.source_id,
+        receive_time=stamp(row.received_at),
+        due_time=stamp(row.due_at),
+        close_time=stamp(row.closed_at),
+        overdue=is_overdue(row, now),
+        merged_into=names.report_name(row.merged_into) if row.merged_into else "",
+        route=row.route,
+        update_time=stamp(row.updated_at),
+        triage=pb.Triage(
+            grade=row.grade,
+            rule=triage["rule"],
+            rule_version=triage["version"],
+            row=triage["row"],
+            inputs=triage["inputs"],
+            reason=triage[language],
+            grade_time=stamp(datetime.fromisoformat(triage["at"])),
+        ),
+    )
+    if row.amount_fen:
+        units, rest = divmod(row.amount_fen, 100)
+        message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
+    return message
+
+
+def is_overdue(row: Any, now: datetime) -> bool:
+    """Return whether the deadline passed before it was closed or decided."""
+    return row.due_at is not None and row.due_at < (row.closed_at or row.decided_at or now)
+
+
+def receipt(row: Any, code: str, language: str, rules: Rules) -> pb.Receipt:
+    """Return what the holder of a receipt code is told."""
+    zh, en = _NEXT_STEP[ReportState(row.state)]
+    unit = rules.units.get(row.unit)
+    return pb.Receipt(
+        name=f"receipts/{code}",
+        case=names.case_name(row.merged_into or row.number),
+        state=row.state,
+        unit=names.unit_name(row.unit),
+        unit_display_name=unit.name,
+        receive_time=stamp(row.received_at),
+        due_time=stamp(row.due_at) if ReportState(row.state) in OPEN else None,
+        next_step=en if language == "en" else zh,
+        route=row.route,
+    )
+
+
+def duplicate(row: Any) -> pb.Duplicate:
+    """Return a report that may tell of the same matter."""
+    alike = min(max(float(row.alike), 0.0), 1.0)
+    return pb.Duplicate(
+        report=names.report_name(row.number),
+        score=round(0.7 * alike + 0.15 * bool(row.same_category) + 0.15 * bool(row.same_place), 4),
+        text_similarity=round(alike, 4),
+        same_category=bool(row.same_category),
+        same_place=bool(row.same_place),
+        state=row.state,
+        receive_time=stamp(row.received_at),
+    )

@@ -1,0 +1,86 @@
+"""A command: one call, one transaction; facts, event and first answer are written together or not at all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from services.kit import requests
+from services.kit.access import Call, current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.database import AsyncConnection, Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+
+
+@dataclass(slots=True)
+class Work:
+    """What a command is handed: its transaction, the instant, the call."""
+
+    connection: AsyncConnection
+    now: datetime
+    call: Call
+    log: EventLog
+
+    @property
+    def actor(self) -> str:
+        """Who does it."""
+        return self.call.caller.subject
+
+    async def append(self, *events: NewEvent) -> None:
+        """Append what happened to the case's history."""
+        await self.log.append(
+            self.connection, list(events), at=self.now, actor=self.actor, trace=self.call.trace_parent
+        )
+
+
+class CommandService(Protocol):
+    """What a servicer needs so that its methods can be commands."""
+
+    database: Database
+    time: BusinessTime
+    log: EventLog
+    pulse: FeedPulse
+
+
+Request = TypeVar("Request", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+
+
+def command(
+    answer_type: type[Answer],
+) -> Callable[
+    [Callable[[Any, Request, Work], Awaitable[Answer]]],
+    Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]],
+]:
+    """Make a method `(self, request, work)` an RPC: claim the request id, do it, store its answer, commit.
+
+    A repeat with the same id and body gets the first answer; with another body IDEMPOTENCY_KEY_REUSED.
+    """
+
+    def decorate(
+        method: Callable[[Any, Request, Work], Awaitable[Answer]],
+    ) -> Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]]:
+        @functools.wraps(method)
+        async def rpc(self: CommandService, request: Any, context: Any) -> Answer:
+            call = current_call()
+            caller, body = call.caller.subject, requests.body_hash(request)
+            async with self.database.begin() as connection:
+                earlier = await requests.claim(connection, caller, request.request_id, body)
+                if earlier is not None:
+                    call.repeat()
+                    return answer_type.FromString(earlier)
+                answer = await method(self, request, Work(connection, self.time.now(), call, self.log))
+                await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
+            self.pulse.beat()
+            return answer
+
+        return rpc
+
+    return decorate

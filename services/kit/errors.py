@@ -1,0 +1,70 @@
+"""CaseError → google.rpc.Status: the one place where refusals become gRPC answers."""
+
+from __future__ import annotations
+
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from casework.errors import TEXTS, CaseError, FieldFault, Kind, Reason
+
+DOMAIN = "accord"
+
+_CODES = {
+    Kind.INVALID: code_pb2.INVALID_ARGUMENT,
+    Kind.UNAUTHENTICATED: code_pb2.UNAUTHENTICATED,
+    Kind.DENIED: code_pb2.PERMISSION_DENIED,
+    Kind.NOT_FOUND: code_pb2.NOT_FOUND,
+    Kind.EXISTS: code_pb2.ALREADY_EXISTS,
+    Kind.CONFLICT: code_pb2.ABORTED,
+    Kind.PRECONDITION: code_pb2.FAILED_PRECONDITION,
+    Kind.UNAVAILABLE: code_pb2.UNAVAILABLE,
+}
+_LOCALES = {"zh": "zh-CN", "en": "en-US"}
+
+
+def status_of(error: CaseError, language: str, trace_id: str = "") -> status_pb2.Status:
+    """Return the status of a refusal: ErrorInfo with the stable reason, BadRequest with the fields, a sentence."""
+    status = status_pb2.Status(code=_CODES[error.kind], message=str(error))
+    details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.LocalizedMessage]
+    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    if error.fields:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(
+                field=fault.field, description=fault.en if language == "en" else fault.zh
+            )
+            for fault in error.fields
+        ]
+        details.append(error_details_pb2.BadRequest(field_violations=violations))
+    details.append(error_details_pb2.LocalizedMessage(locale=_LOCALES[language], message=error.message(language)))
+    if trace_id:
+        details.append(error_details_pb2.RequestInfo(request_id=trace_id))
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+def unknown_status(trace_id: str) -> status_pb2.Status:
+    """Return the one bland answer to an unforeseen fault: an id to find it by, nothing of what went wrong."""
+    return status_pb2.Status(code=code_pb2.INTERNAL, message=f"internal error {trace_id}")
+
+
+def language_of(accept_language: str) -> str:
+    """Return `en` or `zh` for an Accept-Language value; `zh` where neither is asked for."""
+    for part in accept_language.lower().split(","):
+        tag = part.split(";", 1)[0].strip()
+        if tag.startswith(("en", "zh")):
+            return tag[:2]
+    return "zh"
+
+
+def invalid(faults: list[FieldFault]) -> CaseError:
+    """Return the error of a request whose fields are wrong."""
+    return CaseError(Reason.INVALID_FIELD, ", ".join(fault.field for fault in faults), tuple(faults))
+
+
+def sentence(reason: Reason, language: str) -> str:
+    """Return the plain sentence of a reason."""
+    text = TEXTS[reason]
+    return text.en if language == "en" else text.zh

@@ -1,0 +1,234 @@
+"""The feed service: a service's events in commit order, for durable consumers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.struct_pb2 import Struct
+from pb.feed.v1 import feed_pb2, feed_pb2_grpc
+
+from casework.errors import CaseError, Reason, field_error
+from casework.names import ROOT_UNIT, case_name, last
+from services.kit import paging
+from services.kit.access import current_call
+from services.kit.database import Database, text
+from services.kit.events import FeedSealer, head_position, row_payload
+from services.kit.instants import stamp
+
+_IDLE = 0.5
+"""Seconds between looks for events that another process committed."""
+_GATHER = 0.004
+"""Seconds to gather commits into one pass."""
+
+log = structlog.get_logger()
+
+
+class FeedPulse:
+    """Tells the sealer of this process that something was committed, and watchers that the feed grew."""
+
+    def __init__(self) -> None:
+        self._committed = asyncio.Event()
+        self._grown = asyncio.Condition()
+        self.position = 0
+
+    def beat(self) -> None:
+        """Say that something was committed."""
+        self._committed.set()
+
+    async def committed(self) -> None:
+        """Wait until something was committed here, or long enough for another process to have."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._committed.wait(), _IDLE)
+            await asyncio.sleep(_GATHER)
+        self._committed.clear()
+
+    async def grow(self, position: int) -> None:
+        """Say that the feed now ends at this position."""
+        if position > self.position:
+            async with self._grown:
+                self.position = position
+                self._grown.notify_all()
+
+    async def beyond(self, position: int) -> None:
+        """Wait until the feed ends beyond this position."""
+        async with self._grown:
+            await self._grown.wait_for(lambda: self.position > position)
+
+
+async def keep_sealing(database: Database, pulse: FeedPulse) -> None:
+    """Seal for ever; an unreachable database is tried again."""
+    sealer = FeedSealer(database)
+    while True:
+        await pulse.committed()
+        try:
+            position = await sealer.seal()
+            await pulse.grow(await head_position(database) if position is None else position)
+        except CaseError as error:
+            log.warning("feed not sealed", reason=str(error.reason))
+            await asyncio.sleep(_IDLE)
+        except Exception:
+            log.exception("feed not sealed")
+            await asyncio.sleep(_IDLE)
+
+
+_COLUMNS = """events.number, events.seq, events.kind, events.occurred_at, events.recorded_at, events.actor,
+    events.payload, events.hash, events.wakes, events.trace_parent"""
+_READ = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND feed.position <= :to ORDER BY feed.position
+""")
+_READ_CASE = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM events JOIN feed ON feed.event_id = events.id
+    WHERE events.number = :number AND feed.position > :after AND feed.position <= :to ORDER BY feed.position
+""")
+_OF_CASE = text(f"""
+    SELECT coalesce(feed.position, 0) AS position, {_COLUMNS}
+    FROM events LEFT JOIN feed ON feed.event_id = events.id
+    WHERE events.number = :number AND events.seq > :after ORDER BY events.seq LIMIT :limit
+""")
+_OF_UNIT = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND events.unit LIKE :unit ORDER BY feed.position LIMIT :limit
+""")
+_CASE_UNIT = text("SELECT unit FROM events WHERE number = :number ORDER BY seq DESC LIMIT 1")
+_CONSUMER = text("SELECT position FROM consumers WHERE name = :name")
+_ACKNOWLEDGE = text("""
+    INSERT INTO consumers (name, position) VALUES (:name, :position)
+    ON CONFLICT (name) DO UPDATE
+    SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp()
+    RETURNING position
+""")
+
+
+class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
+    """Serves one service's feed."""
+
+    def __init__(self, service: str, database: Database, pulse: FeedPulse) -> None:
+        self._service = service
+        self._database = database
+        self._pulse = pulse
+
+    def _check(self, service: str) -> None:
+        if service != self._service:
+            raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
+
+    async def ListEvents(  # noqa: N802
+        self, request: feed_pb2.ListEventsRequest, context: Any
+    ) -> feed_pb2.ListEventsResponse:
+        """Answer past events, oldest first, of one case or of the caller's units."""
+        self._check(request.service)
+        call, size = current_call(), request.page_size or 100
+        after = int(paging.read(request.page_token, "events") or 0)
+        async with self._database.begin() as connection:
+            if request.case:
+                number = last(request.case)
+                unit = await connection.scalar(_CASE_UNIT, {"number": number})
+                if unit is None:
+                    # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
+                    call.scope()
+                    return feed_pb2.ListEventsResponse()
+                call.require(unit)
+                query, parameters = _OF_CASE, {"number": number, "after": after, "limit": size + 1}
+            else:
+                query = _OF_UNIT
+                parameters = {"unit": paging.subtree(call.scope()), "after": after, "limit": size + 1}
+            rows = (await connection.execute(query, parameters)).all()
+        events = [self._event(row) for row in rows[:size]]
+        reply = feed_pb2.ListEventsResponse(events=events)
+        if len(rows) > size:
+            mark = rows[size - 1].seq if request.case else rows[size - 1].position
+            reply.next_page_token = paging.token("events", mark)
+        return reply
+
+    async def WatchEvents(  # noqa: N802
+        self, request: feed_pb2.WatchEventsRequest, context: Any
+    ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
+        """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
+        self._check(request.service)
+        number = last(request.case) if request.case else ""
+        await self._allow_watching(number)
+        position = request.after_position
+        if request.consumer:
+            position = await self._acknowledged(request.consumer)
+        while True:
+            head = self._pulse.position
+            while position < head:
+                # A case has few events: one look finds them all, however long the feed is.
+                to = head if number else min(position + (request.batch_size or 200), head)
+                events = await self._read(number, position, to, request.only_waking)
+                position = to
+                if events or not number:
+                    yield feed_pb2.WatchEventsResponse(events=events, position=position)
+            if request.until_caught_up:
+                return
+            await self._pulse.beyond(position)
+
+    async def _read(self, number: str, after: int, to: int, only_waking: bool) -> list[feed_pb2.Event]:
+        async with self._database.begin() as connection:
+            parameters = {"after": after, "to": to}
+            found = await (
+                connection.execute(_READ_CASE, {**parameters, "number": number})
+                if number
+                else connection.execute(_READ, parameters)
+            )
+            return [self._event(row) for row in found.all() if row.wakes or not only_waking]
+
+    async def _allow_watching(self, number: str) -> None:
+        unit = None
+        if number:
+            async with self._database.begin() as connection:
+                unit = await connection.scalar(_CASE_UNIT, {"number": number})
+        current_call().require(unit or ROOT_UNIT)
+
+    async def _acknowledged(self, consumer: str) -> int:
+        async with self._database.begin() as connection:
+            return int(await connection.scalar(_CONSUMER, {"name": consumer}) or 0)
+
+    async def AcknowledgeEvents(  # noqa: N802
+        self, request: feed_pb2.AcknowledgeEventsRequest, context: Any
+    ) -> feed_pb2.Consumer:
+        """Record how far a durable consumer has come."""
+        self._check(request.service)
+        current_call().require(ROOT_UNIT)
+        if request.position > self._pulse.position:
+            raise field_error("position", Reason.INVALID_FIELD, f"the feed ends at {self._pulse.position}")
+        async with self._database.begin() as connection:
+            parameters = {"name": request.consumer, "position": request.position}
+            position = await connection.scalar(_ACKNOWLEDGE, parameters)
+        return self._consumer(request.consumer, int(position or 0))
+
+    async def GetConsumer(  # noqa: N802
+        self, request: feed_pb2.GetConsumerRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> feed_pb2.Consumer:
+        """Answer how far a durable consumer has come."""
+        self._check(request.service)
+        current_call().require(ROOT_UNIT)
+        return self._consumer(request.consumer, await self._acknowledged(request.consumer))
+
+    def _consumer(self, name: str, position: int) -> feed_pb2.Consumer:
+        return feed_pb2.Consumer(
+            name=f"feeds/{self._service}/consumers/{name}", position=position, head_position=self._pulse.position
+        )
+
+    def _event(self, row: Any) -> feed_pb2.Event:
+        payload = Struct()
+        payload.update(row_payload(row.payload))
+        return feed_pb2.Event(
+            name=f"feeds/{self._service}/events/{row.position}",
+            position=row.position,
+            case=case_name(row.number),
+            sequence=row.seq,
+            type=row.kind,
+            occur_time=stamp(row.occurred_at),
+            record_time=stamp(row.recorded_at),
+            actor=row.actor,
+            payload=payload,
+            hash=bytes(row.hash).hex(),
+            trace_parent=row.trace_parent,
+            wakes=row.wakes,
+        )

@@ -1,0 +1,105 @@
+"""Reads rules/categories: the tree of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from casework.category import Category, CategoryTree
+from casework.plan import PlanBook
+from casework.triage import Grade
+from casework.units import UnitTree
+from services.kit.rules.document import Document, Location
+from services.kit.rules.folder import RulesFolder
+from services.kit.rules.models import CategoriesFile, CategoryEntry
+
+FILE = "categories/categories.yaml"
+
+
+class CategorySource:
+    """The categories as their file has them: each with its place, before they are held against plans and units."""
+
+    def __init__(self, document: Document, content: CategoriesFile) -> None:
+        self.document = document
+        self.places: dict[str, Location] = {}
+        self.entries: dict[str, CategoryEntry] = {}
+        self.parents: dict[str, str | None] = {}
+        self._collect(content.categories, None, ("categories",))
+
+    def _collect(self, entries: Mapping[str, CategoryEntry], parent: str | None, at: Location) -> None:
+        for slug, entry in entries.items():
+            category = f"{parent}/{slug}" if parent else slug
+            self.places[category] = (*at, slug)
+            self.entries[category] = entry
+            self.parents[category] = parent
+            self._collect(entry.children, category, (*at, slug, "children"))
+
+    def inherited(self, category: str) -> Iterator[CategoryEntry]:
+        """Iterate over the entry and those above it, nearest first."""
+        nearest: str | None = category
+        while nearest is not None:
+            yield self.entries[nearest]
+            nearest = self.parents[nearest]
+
+    def department(self, category: str) -> str | None:
+        """Return the slug of the department, its own or inherited."""
+        return next((entry.department for entry in self.inherited(category) if entry.department), None)
+
+    def template(self, category: str) -> str | None:
+        """Return the template named for it, its own or inherited."""
+        return next((entry.template for entry in self.inherited(category) if entry.template), None)
+
+
+def read_categories(folder: RulesFolder) -> CategorySource | None:
+    """Return the categories as their file has them, or None with problems."""
+    document = folder.document(FILE)
+    content = document.validate(CategoriesFile, folder.problems) if document else None
+    return CategorySource(document, content) if document and content else None
+
+
+def check_departments(source: CategorySource, units: UnitTree, folder: RulesFolder) -> None:
+    """Add a problem for every department that is not in rules/units."""
+    for category, entry in source.entries.items():
+        if entry.department is not None and entry.department not in units.departments:
+            place = (*source.places[category], "department")
+            message = f"no department has the slug {entry.department!r} (rules/units/units.yaml)"
+            folder.problems.append(source.document.problem(place, message))
+
+
+def check_templates(source: CategorySource, plans: PlanBook, folder: RulesFolder) -> None:
+    """Add a problem for every category that has no plan, or another one than it names."""
+    names = {template.name for template in plans}
+    for category, entry in source.entries.items():
+        place = source.places[category]
+        lacking = [grade for grade in Grade if _chosen(plans, category, grade) is None]
+        parent = source.parents[category]
+        if lacking and (parent is None or all(_chosen(plans, parent, grade) for grade in lacking)):
+            message = f"no plan template fits a case of grade {', '.join(lacking)}"
+            folder.problems.append(source.document.problem(place, message))
+        if entry.template is None or lacking:
+            continue
+        at = (*place, "template")
+        chosen = {plans.choose(category, grade).name for grade in Grade}
+        if entry.template not in names:
+            folder.problems.append(source.document.problem(at, f"no plan template has the name {entry.template!r}"))
+        elif entry.template not in chosen:
+            message = f"the plans never give {entry.template!r} to this category, but {' or '.join(sorted(chosen))}"
+            folder.problems.append(source.document.problem(at, message))
+
+
+def build_categories(source: CategorySource, plans: PlanBook) -> CategoryTree:
+    """Return the category tree; the template comes from the plans where the file names none that they give."""
+    categories = []
+    for category, entry in source.entries.items():
+        given = {plans.choose(category, grade).name for grade in Grade}
+        named = source.template(category)
+        template = named if named in given else plans.choose(category, Grade.medium).name
+        parent, department = source.parents[category], source.department(category)
+        categories.append(Category(category, entry.zh, entry.en, parent, department, template))
+    return CategoryTree(categories)
+
+
+def _chosen(plans: PlanBook, category: str, grade: Grade) -> str | None:
+    try:
+        return plans.choose(category, grade).name
+    except ValueError:
+        return None

@@ -1,0 +1,59 @@
+"""Loads a rules folder as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from casework.category import CategoryTree
+from casework.limit import LimitBook
+from casework.plan import PlanBook
+from casework.triage import DecisionTable
+from casework.units import UnitTree
+from services.kit.rules import categories, plans
+from services.kit.rules.categories import read_categories
+from services.kit.rules.folder import RulesFolder
+from services.kit.rules.limits import read_limits
+from services.kit.rules.plans import read_plans
+from services.kit.rules.problem import Problem, RulesError
+from services.kit.rules.triage import read_triage
+from services.kit.rules.units import read_units
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything a rules folder says, and the version that names just this content (12 hex digits)."""
+
+    units: UnitTree
+    categories: CategoryTree
+    triage: DecisionTable
+    plans: PlanBook
+    limits: LimitBook
+    version: str
+
+
+def load_rules(folder: Path) -> Rules:
+    """Return the rules of the folder; RulesError with every problem if anything in it is wrong."""
+    if not folder.is_dir():
+        raise RulesError([Problem(str(folder), 1, "there is no such folder")])
+    source = RulesFolder(folder)
+    units = read_units(source)
+    limits = read_limits(source)
+    kinds = read_categories(source)
+    templates = read_plans(source)
+    triage = read_triage(source, kinds.entries if kinds else None)
+    source.refuse_unread()
+    # Each part is held against another only where both could be read: one mistake is reported once.
+    if templates and units:
+        plans.check_departments(templates, units, source)
+    if templates and limits:
+        plans.check_days(templates, limits, source)
+    if templates and kinds:
+        plans.check_reach(templates, kinds.entries, source)
+        categories.check_templates(kinds, templates.book, source)
+    if kinds and units:
+        categories.check_departments(kinds, units, source)
+    if source.problems or not (units and limits and kinds and templates and triage):
+        raise RulesError(source.problems)
+    tree = categories.build_categories(kinds, templates.book)
+    return Rules(units, tree, triage, templates.book, limits, source.version())

@@ -1,0 +1,133 @@
+"""Reads rules/plans: one template a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from casework.limit import LimitBook
+from casework.plan import ANY, DEPARTMENT, PlanBook, PlanTemplate, TaskTemplate
+from casework.triage import Grade
+from casework.units import UnitTree
+from services.kit.rules.document import Document
+from services.kit.rules.folder import RulesFolder
+from services.kit.rules.models import PlanFile, TaskEntry
+
+
+class PlanSource:
+    """The templates as their files have them, each with its document."""
+
+    def __init__(self, entries: list[tuple[Document, PlanFile]]) -> None:
+        self.entries = entries
+        self.book = PlanBook([_template(content) for _, content in entries])
+
+
+def read_plans(folder: RulesFolder) -> PlanSource | None:
+    """Return the templates, or None with problems."""
+    before = len(folder.problems)
+    entries: list[tuple[Document, PlanFile]] = []
+    first: dict[str, str] = {}
+    for document in folder.documents("plans"):
+        content = document.validate(PlanFile, folder.problems)
+        if content is None:
+            continue
+        if content.name in first:
+            message = f"{content.name!r} is also the name of the template in {first[content.name]}"
+            folder.problems.append(document.problem(("name",), message))
+        first.setdefault(content.name, document.file)
+        _check_keys(document, content, folder)
+        entries.append((document, content))
+    return PlanSource(entries) if len(folder.problems) == before else None
+
+
+def _check_keys(document: Document, content: PlanFile, folder: RulesFolder) -> None:
+    seen: set[str] = set()
+    for number, task in enumerate(content.tasks):
+        if task.key in seen:
+            folder.problems.append(document.problem(("tasks", number, "key"), f"{task.key!r} is the key of two tasks"))
+        seen.add(task.key)
+
+
+def check_departments(source: PlanSource, units: UnitTree, folder: RulesFolder) -> None:
+    """Add a problem for every task of a department that is not in rules/units."""
+    for document, content in source.entries:
+        for number, task in enumerate(content.tasks):
+            slug = task.unit.removeprefix(DEPARTMENT)
+            if slug != task.unit and slug not in units.departments:
+                message = f"no department has the slug {slug!r} (rules/units/units.yaml)"
+                folder.problems.append(document.problem(("tasks", number, "unit"), message))
+
+
+def check_days(source: PlanSource, limits: LimitBook, folder: RulesFolder) -> None:
+    """Add a problem for every task that is due after its case must be closed."""
+    for document, content in source.entries:
+        close = min((limits.close(grade) for grade in content.grades), key=lambda limit: limit.days)
+        for number, task in enumerate(content.tasks):
+            if task.due_days > close.days:
+                message = f"{task.due_days} days end after the case must be closed ({close.name}: {close.days} days)"
+                folder.problems.append(document.problem(("tasks", number, "due_days"), message))
+
+
+def check_reach(source: PlanSource, categories: Collection[str], folder: RulesFolder) -> None:
+    """Add a problem for every unknown category, every tie, and every template that no case can ever get."""
+    _check_ties(source, folder)
+    given = {
+        template.name
+        for category in categories
+        for grade in Grade
+        if (template := _choose(source.book, category, grade)) is not None
+    }
+    for document, content in source.entries:
+        unknown = [each for each in content.categories if each != ANY and each not in categories]
+        for category in unknown:
+            place = ("categories", content.categories.index(category))
+            message = f"no category has the id {category!r} (rules/categories/categories.yaml)"
+            folder.problems.append(document.problem(place, message))
+        if not unknown and content.name not in given:
+            message = "no category and grade gets this template, since others fit better"
+            folder.problems.append(document.problem(("categories",), message))
+
+
+def _check_ties(source: PlanSource, folder: RulesFolder) -> None:
+    taken: dict[tuple[str, str, int], str] = {}
+    for document, content in source.entries:
+        clashes: dict[str, list[str]] = {}
+        for category in content.categories:
+            for grade in content.grades:
+                other = taken.setdefault((category, grade, len(set(content.grades))), content.name)
+                if other != content.name:
+                    clashes.setdefault(f"{category!r} as much as {other!r}", []).append(grade)
+        for clash, grades in clashes.items():
+            message = f"fits {clash} does, grade {', '.join(grades)}; which one to use is not said"
+            folder.problems.append(document.problem(("categories",), message))
+
+
+def _choose(book: PlanBook, category: str, grade: Grade) -> PlanTemplate | None:
+    try:
+        return book.choose(category, grade)
+    except ValueError:
+        return None
+
+
+def _template(content: PlanFile) -> PlanTemplate:
+    return PlanTemplate(
+        name=content.name,
+        version=content.version,
+        zh=content.zh,
+        en=content.en,
+        categories=tuple(content.categories),
+        grades=frozenset(map(Grade, content.grades)),
+        tasks=tuple(map(_task, content.tasks)),
+    )
+
+
+def _task(entry: TaskEntry) -> TaskTemplate:
+    return TaskTemplate(
+        key=entry.key,
+        zh=entry.zh,
+        en=entry.en,
+        unit=entry.unit,
+        due_days=entry.due_days,
+        evidence_zh=entry.evidence.zh,
+        evidence_en=entry.evidence.en,
+        milestone=entry.milestone,
+    )

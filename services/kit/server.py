@@ -1,0 +1,245 @@
+"""The gRPC server of a service: one pipeline around every RPC, health, reflection, a graceful stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+from opentelemetry import trace
+from pb.access.v1 import permission_pb2
+
+from casework.errors import CaseError, Reason
+from services.kit import telemetry, validation
+from services.kit.access import Access, Call, set_call
+from services.kit.errors import invalid, language_of, status_of, unknown_status
+from services.kit.tokens import TokenChecker
+from services.kit.wire import broken_field
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("accord")
+
+MAX_MESSAGE = 4 * 1024 * 1024
+_GRACE = 5.0
+_OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
+
+
+class _Malformed:
+    """Stands in for a request that does not decode, so that the pipeline can answer which field is at fault."""
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+
+
+class _Method:
+    """What the pipeline knows of one RPC, worked out once."""
+
+    def __init__(self, descriptor: MethodDescriptor) -> None:
+        self.name = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
+        self.permission: str = descriptor.GetOptions().Extensions[permission_pb2.permission]
+        if not self.permission:
+            raise ValueError(f"{self.name} names no permission: nobody could ever call it")
+        self._input = descriptor.input_type
+        self._message = GetMessageClass(descriptor.input_type)
+
+    def decode(self, data: bytes) -> Message | _Malformed:
+        """Return the request, or what is wrong with it."""
+        try:
+            return self._message.FromString(data)
+        except DecodeError:
+            return _Malformed(broken_field(data, self._input))
+
+
+class Pipeline(grpc.aio.ServerInterceptor):
+    """Trace, deadline, auth, log, error map, validate: around every RPC, in this order."""
+
+    def __init__(self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, timeout: float):
+        methods = [_Method(method) for service in services for method in service.methods]
+        self._methods = {method.name: method for method in methods}
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._checker = checker
+        self._access = access
+        self._timeout = timeout
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return the RPC's handler with the pipeline around it; wrapped once, kept for later calls."""
+        name = handler_call_details.method
+        wrapped = self._wrapped.get(name)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or name.startswith(_OPEN_PREFIXES):
+            return handler
+        method = self._methods[name]
+        if handler.unary_unary:
+            wrapped = grpc.unary_unary_rpc_method_handler(
+                self._unary(method, handler.unary_unary), method.decode, handler.response_serializer
+            )
+        elif handler.unary_stream:
+            wrapped = grpc.unary_stream_rpc_method_handler(
+                self._stream(method, handler.unary_stream), method.decode, handler.response_serializer
+            )
+        else:
+            wrapped = grpc.stream_stream_rpc_method_handler(
+                self._stream(method, handler.stream_stream), method.decode, handler.response_serializer
+            )
+        self._wrapped[name] = wrapped
+        return wrapped
+
+    def _unary(self, method: _Method, handler: Any) -> Any:
+        async def answer(request: Any, context: Any) -> Any:
+            metadata = dict(context.invocation_metadata())
+            with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
+                started, code = time.perf_counter(), "OK"
+                try:
+                    call = self._admit(method, metadata)
+                    self._accept(request)
+                    if context.time_remaining() is None:
+                        async with asyncio.timeout(self._timeout):
+                            reply = await handler(request, context)
+                    else:
+                        reply = await handler(request, context)
+                    if not call.decided:
+                        raise RuntimeError(f"{method.name} answered without an access decision")
+                    return reply
+                except Exception as error:
+                    code = await _refuse(context, error, metadata, method.name)
+                finally:
+                    _record(method.name, code, started)
+
+        return answer
+
+    def _stream(self, method: _Method, handler: Any) -> Any:
+        async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
+            metadata = dict(context.invocation_metadata())
+            with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
+                started, code = time.perf_counter(), "OK"
+                try:
+                    call = self._admit(method, metadata)
+                    if isinstance(request, (Message, _Malformed)):
+                        self._accept(request)
+                    async for reply in handler(request, context):
+                        if not call.decided:
+                            raise RuntimeError(f"{method.name} answered without an access decision")
+                        yield reply
+                except Exception as error:
+                    code = await _refuse(context, error, metadata, method.name)
+                finally:
+                    _record(method.name, code, started)
+
+        return answers
+
+    def _admit(self, method: _Method, metadata: dict[str, Any]) -> Call:
+        caller = self._checker.check(metadata.get("authorization", ""))
+        language = language_of(metadata.get("accept-language", ""))
+        call = Call(caller, method.permission, language, self._access, telemetry.trace_parent())
+        set_call(call)
+        # Who could do it for no unit at all is refused before anything is looked up.
+        if not self._access.holds(caller, method.permission):
+            raise CaseError(Reason.PERMISSION_DENIED, permission=method.permission)
+        return call
+
+    @staticmethod
+    def _accept(request: Any) -> None:
+        accept(request)
+
+
+def accept(request: Any) -> None:
+    """Raise INVALID_FIELD unless the request decoded and keeps the rules of its contract."""
+    if isinstance(request, _Malformed):
+        raise CaseError(
+            Reason.INVALID_FIELD, fields=validation_fault(request.field), field=request.field
+        )
+    validation.check(request)
+
+
+def validation_fault(field: str) -> tuple[Any, ...]:
+    """Return the fault of a field that does not decode."""
+    from casework.errors import FieldFault
+
+    return (FieldFault(field, "无法解码。", "does not decode: wrong wire type, cut short, or not UTF-8"),)
+
+
+def _record(method: str, code: str, started: float) -> None:
+    seconds = time.perf_counter() - started
+    telemetry.REQUESTS.labels(method, code).inc()
+    telemetry.REQUEST_SECONDS.labels(method).observe(seconds)
+    log.debug("call", method=method, code=code, ms=round(seconds * 1000, 2))
+
+
+async def _refuse(context: Any, error: Exception, metadata: dict[str, Any], method: str) -> str:
+    language = language_of(metadata.get("accept-language", ""))
+    if isinstance(error, TimeoutError):
+        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "took longer than the server allows")
+    if isinstance(error, CaseError):
+        status = status_of(error, language, telemetry.trace_id())
+    else:
+        status = unknown_status(telemetry.trace_id())
+        log.exception("unforeseen fault", method=method, trace=telemetry.trace_id())
+    await _abort(context, status)
+    return str(status.code)
+
+
+async def _abort(context: Any, status: status_pb2.Status) -> None:
+    rich = rpc_status.to_status(status)
+    await context.abort(rich.code, rich.details, rich.trailing_metadata)
+
+
+async def serve(
+    listen: str,
+    services: Sequence[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]],
+    checker: TokenChecker,
+    access: Access,
+    timeout: float,
+    background: Sequence[Awaitable[None]] = (),
+) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what is under way, at most 5 seconds, and stop."""
+    descriptors = [descriptor for descriptor, _ in services]
+    server = grpc.aio.server(
+        interceptors=[Pipeline(descriptors, checker, access, timeout)],
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE),
+            ("grpc.max_send_message_length", MAX_MESSAGE),
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    for _, register in services:
+        register(server)
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = [descriptor.full_name for descriptor in descriptors]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME, "grpc.health.v1.Health"], server)
+    if server.add_insecure_port(listen) == 0:
+        raise SystemExit(f"ACCORD_LISTEN: cannot listen on {listen}")
+    tasks = [asyncio.ensure_future(work) for work in background]
+    await server.start()
+    for name in ("", *names):
+        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    log.info("serving", listen=listen)
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    await stop.wait()
+    await health.enter_graceful_shutdown()
+    await server.stop(_GRACE)
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

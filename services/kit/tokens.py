@@ -1,0 +1,121 @@
+"""Bearer tokens: who calls. ES256 tokens of trusted issuers; machine clients sign their own with their own key."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from casework.errors import CaseError, Reason
+
+_CACHE = 10_000
+_ALGORITHMS = ["ES256"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: a person or a machine client, the roles, and the unit they act for."""
+
+    subject: str
+    roles: frozenset[str]
+    unit: str
+
+
+class TokenChecker:
+    """Checks tokens against the trust file, which is read again when it changes."""
+
+    def __init__(self, trust_file: Path) -> None:
+        self._file = trust_file
+        self._read_at = 0.0
+        self._modified = 0.0
+        self._issuers: dict[str, dict[str, Any]] = {}
+        self._keys: dict[str, dict[str, jwt.PyJWK]] = {}
+        self._cache: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._refresh()
+
+    def check(self, authorization: str) -> Caller:
+        """Return the caller of an `authorization` value, `Bearer …`; raise UNAUTHENTICATED where it is not good."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise CaseError(Reason.UNAUTHENTICATED)
+        now = time.time()
+        known = self._cache.get(token)
+        if known and known[0] > now:
+            return known[1]
+        self._refresh()
+        expires, caller = self._decode(token)
+        self._cache[token] = (expires, caller)
+        if len(self._cache) > _CACHE:
+            self._cache.popitem(last=False)
+        return caller
+
+    def _decode(self, token: str) -> tuple[float, Caller]:
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
+            trusted = self._issuers[issuer]
+            claims = jwt.decode(
+                token,
+                self._key(issuer, kid),
+                algorithms=_ALGORITHMS,
+                audience=trusted["audience"],
+                issuer=issuer,
+                options={"require": ["exp", "sub", "aud", "iss"]},
+            )
+        except (jwt.InvalidTokenError, KeyError, ValueError):
+            raise CaseError(Reason.UNAUTHENTICATED) from None
+        if trusted.get("clients"):
+            # A machine client is who its key says it is; roles and unit come from the trust file, not from the token.
+            return claims["exp"], Caller(issuer, frozenset(trusted["roles"]), trusted["unit"])
+        roles, unit = claims.get("roles"), claims.get("unit")
+        if not (isinstance(roles, list) and all(isinstance(role, str) for role in roles) and isinstance(unit, str)):
+            raise CaseError(Reason.UNAUTHENTICATED)
+        # Only a machine client may act as `service`; no issuer of people can hand that role out.
+        return claims["exp"], Caller(str(claims["sub"]), frozenset(roles) - {"service"}, unit)
+
+    def _key(self, issuer: str, kid: str) -> jwt.PyJWK:
+        # A machine client has one key and names none.
+        keys = self._keys[issuer]
+        return keys[kid] if kid or len(keys) > 1 else next(iter(keys.values()))
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if self._read_at and now - self._read_at < 1.0:
+            return
+        self._read_at = now
+        modified = self._file.stat().st_mtime
+        if modified == self._modified:
+            return
+        trust = json.loads(self._file.read_text("utf-8"))
+        self._issuers = {entry["issuer"]: entry for entry in trust["issuers"]}
+        self._keys = {
+            entry["issuer"]: {key.get("kid", ""): jwt.PyJWK(key) for key in entry["jwks"]["keys"]}
+            for entry in trust["issuers"]
+        }
+        self._cache.clear()
+        self._modified = modified
+
+
+class TokenMint:
+    """Signs the short-lived tokens of a machine client, so that it depends on no issuer being up."""
+
+    def __init__(self, client: str, key_file: Path, lifetime: float = 600.0) -> None:
+        self._issuer = f"accord-{client}"
+        self._key = key_file.read_bytes()
+        self._lifetime = lifetime
+        self._token, self._renew_at = "", 0.0
+
+    def authorization(self) -> str:
+        """Return an `authorization` value that is good for at least half the lifetime."""
+        now = time.time()
+        if now >= self._renew_at:
+            claims = {"iss": self._issuer, "sub": self._issuer, "aud": "accord", "iat": int(now)}
+            claims["exp"] = int(now + self._lifetime)
+            self._token = jwt.encode(claims, self._key, algorithm="ES256")
+            self._renew_at = now + self._lifetime / 2
+        return f"Bearer {self._token}"

@@ -1,0 +1,1 @@
+"""The case: one plan, its tasks, its closing."""
