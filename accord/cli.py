@@ -16,6 +16,10 @@ import typer
 
 from accord import ports
 from accord.folder import StackError, StateFolder
+from accord.history_command import migrate_database, rebuild_workflows, verify_history
+from accord.import_command import import_
+from accord.pace import pace_settings
+from accord.rules_command import rules_app
 
 app = typer.Typer(
     help="Accord: one case, one plan, one accountable unit, and clocks that cannot be lost.",
@@ -38,7 +42,7 @@ def clear_errors() -> Iterator[None]:
         yield
     except StackError as error:
         typer.echo(f"accord: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise SystemExit(2) from None
 
 
 @app.command()
@@ -72,10 +76,10 @@ def up(
         "temporal_ui": temporal_ui_port, "intake": intake_port, "mediation": mediation_port,
         "escalation": escalation_port,
     } | _metrics_ports(metrics_port)  # fmt: skip
-    wanted = {"ACCORD_TIME_SPEED": speed, "ACCORD_LOG_LEVEL": log_level}
-    settings = {name: f"{value:g}" if isinstance(value, float) else value for name, value in wanted.items() if value}
+    settings = {"ACCORD_LOG_LEVEL": log_level} if log_level else {}
     with clear_errors():
         folder = StateFolder.at(state)
+        settings |= pace_settings(folder, speed)
         if detach:
             _detach(folder)
         else:
@@ -178,9 +182,17 @@ def show_version() -> None:
         typer.echo("unknown (not installed)")
 
 
+app.command("import")(import_)
+app.command("verify")(verify_history)
+app.command("rebuild")(rebuild_workflows)
+app.command("migrate")(migrate_database)
+app.add_typer(rules_app, name="rules")
+
+
 def main() -> None:
     """Run the command line."""
-    app()
+    with clear_errors():
+        app()
 
 
 if __name__ == "__main__":

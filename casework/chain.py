@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 GENESIS = bytes(32)
 """Chain hash before the first event of a case."""
 
-Payload = Mapping[str, "str | int | bool | list[str] | dict[str, str]"]
-"""What an event says: no floats (their text is not canonical), no personal data."""
+Payload = Mapping[str, object]
+"""What an event says, as JSON: no floats (their text is not canonical), no personal data."""
 
 
 def canonical(value: object) -> bytes:

@@ -67,7 +67,9 @@ TEXTS: dict[Reason, _Text] = {
     Reason.NOT_FOUND: _Text(Kind.NOT_FOUND, "找不到。", "Not found."),
     Reason.ALREADY_EXISTS: _Text(Kind.EXISTS, "已经存在。", "It exists already."),
     Reason.ETAG_MISMATCH: _Text(
-        Kind.CONFLICT, "内容已被他人修改，请重新读取后再试。", "It was changed in the meantime: read it again and retry."
+        Kind.CONFLICT,
+        "内容已被他人修改，请重新读取后再试。",
+        "It was changed in the meantime: read it again and retry.",
     ),
     Reason.IDEMPOTENCY_KEY_REUSED: _Text(
         Kind.PRECONDITION,
@@ -80,14 +82,12 @@ TEXTS: dict[Reason, _Text] = {
     Reason.SAME_PERSON: _Text(
         Kind.PRECONDITION, "核验人不能是经办人本人。", "Whoever did it cannot be the one who verifies it."
     ),
-    Reason.TASKS_OPEN: _Text(
-        Kind.PRECONDITION, "方案中还有任务没有完成。", "Tasks of the plan are not yet done."
-    ),
-    Reason.SAME_REPORT: _Text(
-        Kind.INVALID, "两个编号是同一件事项。", "Both names are the same report."
-    ),
+    Reason.TASKS_OPEN: _Text(Kind.PRECONDITION, "方案中还有任务没有完成。", "Tasks of the plan are not yet done."),
+    Reason.SAME_REPORT: _Text(Kind.INVALID, "两个编号是同一件事项。", "Both names are the same report."),
     Reason.TOP_LEVEL: _Text(Kind.PRECONDITION, "上面没有更高的层级。", "There is no level above this unit."),
-    Reason.SERVICE_UNAVAILABLE: _Text(Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."),
+    Reason.SERVICE_UNAVAILABLE: _Text(
+        Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
+    ),
 }
 
 
@@ -103,9 +103,7 @@ class FieldFault:
 class CaseError(Exception):
     """A refusal that a caller can understand: a reason, what it is about, and the fields at fault."""
 
-    def __init__(
-        self, reason: Reason, detail: str = "", fields: tuple[FieldFault, ...] = (), **metadata: str
-    ) -> None:
+    def __init__(self, reason: Reason, detail: str = "", fields: tuple[FieldFault, ...] = (), **metadata: str) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail

@@ -230,77 +230,120 @@ WRONG = {
     "unknown field": (WAGES, "due_days: 10", "due_day: 10", "due_day: 10", "tasks[2].due_day: is not a field"),
     "missing field": (WAGES, "    due_days: 10\n", "", "key: mediate", "tasks[2].due_days: is missing"),
     "wrong type": (WAGES, "due_days: 10", 'due_days: "10"', 'due_days: "10"', "tasks[2].due_days: must be a whole"),
-    "unit of no form": (WAGES, "unit: department:labour", "unit: labour", "unit: labour", "tasks[1].unit: 'labour' does"),
-    "unknown department": (
-        WAGES, "unit: department:labour", "unit: department:moon", ":moon", "tasks[1].unit: no department has the slug 'moon'",
+    "unit of no form": (
+        WAGES, "unit: department:labour", "unit: labour", "unit: labour",
+        "tasks[1].unit: 'labour' does",
     ),
-    "key of two tasks": (WAGES, "key: payroll", "key: verify-arrears", "key: verify", "tasks[1].key: 'verify-arrears' is"),
+    "unknown department": (
+        WAGES, "unit: department:labour", "unit: department:moon", ":moon",
+        "tasks[1].unit: no department has the slug 'moon'",
+    ),
+    "key of two tasks": (
+        WAGES, "key: payroll", "key: verify-arrears", "key: verify",
+        "tasks[1].key: 'verify-arrears' is",
+    ),
     "due after the case must be closed": (
-        WAGES, "due_days: 14", "due_days: 16", "due_days: 16", "tasks[3].due_days: 16 days end after the case must be closed",
+        WAGES, "due_days: 14", "due_days: 16", "due_days: 16",
+        "tasks[3].due_days: 16 days end after the case must be closed",
     ),
     "plan for an unknown category": (
-        WAGES, "[labour]", "[labour, moon]", "moon", "categories[1]: no category has the id 'moon'",
+        WAGES, "[labour]", "[labour, moon]", "moon",
+        "categories[1]: no category has the id 'moon'",
     ),
     "plan that no case gets": (
-        WAGES, "categories: [labour]\ngrades: [medium, high]", "categories: ['*']\ngrades: [low, medium, high]",
-        "categories:", "categories: no category and grade gets this template",
+        WAGES, "[labour]\ngrades: [medium, high]", "['*']\ngrades: [low, medium, high]", "categories:",
+        "categories: no category and grade gets this template",
     ),
     "two plans that fit alike": (
-        WAGES, "[labour]", "[consumer]", "categories:", "categories: fits 'consumer' as much as 'consumer' does, grade medium",
+        WAGES, "[labour]", "[consumer]", "categories:",
+        "categories: fits 'consumer' as much as 'consumer' does, grade medium",
     ),
     "two plans of one name": (WAGES, "name: wages", "name: simple", "name: simple", "name: 'simple' is also the name"),
-    "duplicate key": (WAGES, "zh: 欠薪", "name: again\nzh: 欠薪", "name: again", "name: comes twice; the first is in line"),
+    "duplicate key": (
+        WAGES, "zh: 欠薪", "name: again\nzh: 欠薪", "name: again",
+        "name: comes twice; the first is in line",
+    ),
     "alias": (WAGES, "unit: accountable", "unit: *who", "unit: *who", "is not YAML: found undefined alias"),
     "tag": (WAGES, "due_days: 10", "due_days: !!python/none ''", "!!python", "tasks[2].due_days: the tag"),
     "broken YAML": (WAGES, "grades: [medium, high]", "grades: [medium, high", "tasks:", "is not YAML"),
     "unknown department of a category": (
-        CATEGORIES, "department: emergency", "department: moon", "moon", "categories.hazard.department: no department has",
+        CATEGORIES, "department: emergency", "department: moon", "moon",
+        "categories.hazard.department: no department has",
     ),
     "unknown template of a category": (
-        CATEGORIES, "template: hazard", "template: moon", "moon", "categories.hazard.template: no plan template has the name",
+        CATEGORIES, "template: hazard", "template: moon", "moon",
+        "categories.hazard.template: no plan template has the name",
     ),
     "template that the plans do not give": (
-        CATEGORIES, "template: hazard", "template: wages", "template: wages", "categories.hazard.template: the plans never give",
+        CATEGORIES, "template: hazard", "template: wages", "template: wages",
+        "categories.hazard.template: the plans never give",
     ),
-    "slug of no form": (CATEGORIES, "  tourism:", "  Tourism:", "Tourism:", "categories.Tourism: 'Tourism' does not have"),
+    "slug of no form": (
+        CATEGORIES, "  tourism:", "  Tourism:", "Tourism:",
+        "categories.Tourism: 'Tourism' does not have",
+    ),
     "fact about a person": (
         TRIAGE, "when: {danger: true}", "when: {past_petitions: '>= 3'}", "past_petitions",
         "rows[0].when.past_petitions: is not a fact of the case. Triage grades matters, not people",
     ),
     "no catch-all": (
-        TRIAGE, "when: {}", "when: {danger: false}", "danger: false", "rows[12]: the last row must have no condition",
+        TRIAGE, "when: {}", "when: {danger: false}", "danger: false",
+        "rows[12]: the last row must have no condition",
     ),
     "unreachable row": (
-        TRIAGE, '{people_affected: ">= 6"}', '{people_affected: ">= 60"}', '">= 60"', "rows[7]: can never be reached: row 3",
+        TRIAGE, '{people_affected: ">= 6"}', '{people_affected: ">= 60"}', '">= 60"',
+        "rows[7]: can never be reached: row 3",
     ),
     "unknown scope": (TRIAGE, "[county, wider]", "[county, world]", "world", "rows[3].when.scope: 'world' is none of"),
-    "comparison of no form": (TRIAGE, '">= 30"', '"=> 30"', '"=> 30"', "rows[2].when.people_affected: must be a whole"),
-    "unknown category in triage": (
-        TRIAGE, "category: hazard", "category: moon", "moon", "rows[6].when.category: no category has the id 'moon'",
+    "comparison of no form": (
+        TRIAGE, ': ">= 30"', ': "=> 30"', '"=> 30"',
+        "rows[2].when.people_affected: must be a whole",
     ),
-    "limit that nothing asks for": (LIMITS, "name: sign", "name: sing", "sing", "limits[1].name: nothing asks for a limit"),
+    "unknown category in triage": (
+        TRIAGE, "category: hazard", "category: moon", "moon",
+        "rows[6].when.category: no category has the id 'moon'",
+    ),
+    "limit that nothing asks for": (
+        LIMITS, "name: sign", "name: sing", "sing",
+        "limits[1].name: nothing asks for a limit",
+    ),
     "limit of another trigger": (
-        LIMITS, "trigger: report_received", "trigger: case_accepted", "trigger: case_accepted", "limits[0].trigger: 'accept' starts with",
+        LIMITS, "trigger: report_received", "trigger: case_accepted", "trigger: case_accepted",
+        "limits[0].trigger: 'accept' starts with",
     ),
     "reminder before the start": (
-        LIMITS, "{hours: 4}", "{hours: 24}", "{hours: 24}", "limits[1].remind_before: a reminder must come after the start",
+        LIMITS, "{hours: 4}", "{hours: 24}", "{hours: 24}",
+        "limits[1].remind_before: a reminder must come after the start",
     ),
-    "limit named twice": (LIMITS, "name: sign", "name: accept", "name: accept", "limits[1].name: 'accept' is the name of two"),
-    "working days": (LIMITS, "unit: calendar", "unit: working", "unit: working", "limits[0].unit: must be one of 'calendar'"),
-    "file that is not there": (UNITS, "file: cities.csv", "file: towns.csv", None, "units/towns.csv:1: there is no such file"),
+    "limit named twice": (
+        LIMITS, "name: sign", "name: accept", "name: accept",
+        "limits[1].name: 'accept' is the name of two",
+    ),
+    "working days": (
+        LIMITS, "unit: calendar", "unit: working", "unit: working",
+        "limits[0].unit: must be one of 'calendar'",
+    ),
+    "file that is not there": (
+        UNITS, "file: cities.csv", "file: towns.csv", None,
+        "units/towns.csv:1: there is no such file",
+    ),
     "file outside the folder": (
-        UNITS, "file: cities.csv", "file: ../cities.csv", "../cities", "files[1].file: '../cities.csv' does not have the form",
+        UNITS, "file: cities.csv", "file: ../cities.csv", "../cities",
+        "files[1].file: '../cities.csv' does not have the form",
     ),
     "departments that begin alike": (
-        UNITS, "slug: agri", "slug: lan", "slug: lan,", "departments.each[8].slug: 'lan' and 'land' begin alike",
+        UNITS, "slug: agri", "slug: lan", "slug: lan,",
+        "departments.each[8].slug: 'lan' and 'land' begin alike",
     ),
     "code of the wrong length": (
-        COUNTIES, "620102,", "62010,", "62010,", "'62010' is not a code of a county, which has 6 digits",
+        COUNTIES, "620102,", "62010,", "62010,",
+        "'62010' is not a code of a county, which has 6 digits",
     ),
-    "code under no parent": (
-        COUNTIES, "620102,", "630102,", "630102,", "630102 lies under 6301, which is in none of the files",
+    "code under no parent": (COUNTIES, "620102,", "630102,", "630102,", "630102 lies under 6301, which is in none"),
+    "code twice": (
+        COUNTIES, "620102,城关区", "620102,城关区\n620102,又", "620102,又",
+        "620102 comes twice; the first is in",
     ),
-    "code twice": (COUNTIES, "620102,城关区", "620102,城关区\n620102,又", "620102,又", "620102 comes twice; the first is in"),
     "no name": (COUNTIES, "620102,城关区", "620102,", "620102,", "620102 needs a name"),
     "row of three cells": (COUNTIES, "620102,城关区", "620102,城关区,x", "620102", "has 3 cells instead of two"),
     "other columns": (COUNTIES, "code,name", "id,name", "id,name", "the first line must be code,name"),

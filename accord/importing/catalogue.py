@@ -11,10 +11,9 @@ from pathlib import Path
 from pb.intake.v1 import report_pb2
 
 from accord.importing.mapping import ImportMapping, Value
+from accord.importing.shipped import SHIPPED, shipped
 from services.kit.rules import Problem
 from services.kit.rules.document import Document, Location, read_document
-
-SHIPPED = Path(__file__).resolve().parent.parent.parent / "rules" / "imports"
 
 CATEGORY = re.compile(r"[a-z][a-z0-9-]*(/[a-z][a-z0-9-]*)*")
 UNIT = re.compile(r"([0-9]{2}([0-9]{2}([0-9]{2}([0-9]{3}([0-9]{3})?)?)?)?)(-[a-z][a-z0-9-]{0,40})?")
@@ -63,11 +62,6 @@ class MappingFile:
                 problems.append(self.document.problem(("fields",), text))
         if problems:
             raise MappingError(problems)
-
-
-def shipped() -> list[str]:
-    """Return the names of the mappings that come with Accord."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def load_mapping(name: str) -> MappingFile:

@@ -20,7 +20,6 @@ from accord.importing.source import SourceRow, positions
 from accord.importing.value import Cells, Columns, Note, Notes, Reader, fen, number_reader, point_reader, value_reader
 
 DUE_BEFORE_RECEIPT = "DUE_BEFORE_RECEIPT"
-CLOSED_BEFORE_RECEIPT = "CLOSED_BEFORE_RECEIPT"
 DUE_FAR_AWAY = "DUE_FAR_AWAY"
 
 _KEY = re.compile(r"[A-Za-z0-9._:/-]{8,80}")
@@ -92,7 +91,9 @@ class RowMapper:
         if violations := self._validator.collect_violations(report):
             first = violations[0]
             return Rejection(number, source_id, RowReason.INVALID_FIELD, _field_path(first), first.proto.message)
-        _look_at_order(report, notes)
+        if _closed_before_receipt(report):
+            return Rejection(number, source_id, RowReason.INVALID_FIELD, "history.close_time", "before receive_time")
+        _look_at_due(report, notes)
         key = request_id(self._mapping.source, source_id)
         return MappedRow(number, source_id, key, report, self.stated_overdue(cells), notes)
 
@@ -223,15 +224,20 @@ def _set_point(report: Report, point: tuple[float, float] | None) -> None:
         report.place.location.latitude, report.place.location.longitude = point
 
 
-def _look_at_order(report: Report, notes: Notes) -> None:
-    """Note what a source got wrong and Accord keeps all the same: it is what the source says."""
-    if not report.HasField("receive_time"):
+def _closed_before_receipt(report: Report) -> bool:
+    # The service refuses it as well; here the preview can count it.
+    if not (report.HasField("receive_time") and report.history.HasField("close_time")):
+        return False
+    received, closed = report.receive_time, report.history.close_time
+    return (closed.seconds, closed.nanos) < (received.seconds, received.nanos)
+
+
+def _look_at_due(report: Report, notes: Notes) -> None:
+    """Note a due time that cannot be meant. The row is taken: it is what the source promised, right or wrong."""
+    if not (report.HasField("receive_time") and report.history.HasField("due_time")):
         return
-    received, history = report.receive_time.seconds, report.history
-    if history.HasField("due_time"):
-        if history.due_time.seconds < received:
-            notes.append(Note(DUE_BEFORE_RECEIPT, "history.due_time", history.due_time.ToJsonString()))
-        elif history.due_time.seconds - received > _FAR.total_seconds():
-            notes.append(Note(DUE_FAR_AWAY, "history.due_time", history.due_time.ToJsonString()))
-    if history.HasField("close_time") and history.close_time.seconds < received:
-        notes.append(Note(CLOSED_BEFORE_RECEIPT, "history.close_time", history.close_time.ToJsonString()))
+    due, received = report.history.due_time, report.receive_time
+    if due.seconds < received.seconds:
+        notes.append(Note(DUE_BEFORE_RECEIPT, "history.due_time", due.ToJsonString()))
+    elif due.seconds - received.seconds > _FAR.total_seconds():
+        notes.append(Note(DUE_FAR_AWAY, "history.due_time", due.ToJsonString()))

@@ -19,6 +19,7 @@ from accord.importing.batch import AnswerMismatch, Batch
 from accord.importing.journal import Outcome
 
 _CODE = grpc.StatusCode
+_EOF = grpc.aio.EOF  # type: ignore[attr-defined]
 # A restart of the service takes seconds; a fault in it would come back each time.
 _PASSING = {_CODE.UNAVAILABLE, _CODE.DEADLINE_EXCEEDED, _CODE.CANCELLED, _CODE.ABORTED}
 _DOUBTFUL = {_CODE.INTERNAL, _CODE.UNKNOWN, _CODE.RESOURCE_EXHAUSTED}
@@ -30,15 +31,46 @@ class TransferStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait and how often to try. Times in seconds; tries count while no batch is answered in between."""
+    """How long to wait and how often to try. Times in seconds; tries count while no batch is answered in between.
+
+    first_tries: before anything was answered at all, when the address may simply be wrong.
+    """
 
     in_flight: int = 8
     answer: float = 60.0
     stream: float = 900.0
     tries: int = 40
-    doubtful_tries: int = 4
+    first_tries: int = 8
+    doubtful_tries: int = 8
     first_pause: float = 0.2
     longest_pause: float = 5.0
+
+
+class _Tries:
+    """Counts streams that ended without an answer, and tells when it has been enough."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._ever = False
+        self._all = self._doubtful = 0
+
+    def exhausted(self, error: Exception, progress: bool) -> bool:
+        """Count a stream that ended with this error, after progress or without; tell whether to give up."""
+        code = error.code() if isinstance(error, grpc.aio.AioRpcError) else None
+        if progress:
+            self._ever, self._all, self._doubtful = True, 0, 0
+        self._all += 1
+        self._doubtful += code in _DOUBTFUL
+        if code is _CODE.UNAUTHENTICATED:
+            return not progress  # a token that ran out on the way: the next stream has a new one
+        if code is not None and code not in _PASSING and code not in _DOUBTFUL:
+            return True
+        most = self._patience.tries if self._ever else self._patience.first_tries
+        return self._all >= most or self._doubtful >= self._patience.doubtful_tries
+
+    def pause(self) -> float:
+        """Return the seconds to wait before the next stream."""
+        return float(min(self._patience.longest_pause, self._patience.first_pause * 2 ** (self._all - 1)))
 
 
 class Transfer:
@@ -62,19 +94,20 @@ class Transfer:
         self._all_sent = False
         self._unreadable: Exception | None = None
         self._progress = False
+        self._tries = _Tries(patience)
 
     async def run(self, batches: Iterator[Batch]) -> None:
         """Return when every batch is answered for. Raises TransferStopped, or what reading the batches raised."""
-        tries = 0
         while True:
             self._progress = False
             try:
                 await self._stream(batches)
             except (grpc.aio.AioRpcError, TimeoutError, ConnectionError) as error:
-                tries = 1 if self._progress else tries + 1
-                self._give_up_or_note(error, tries)
-                pause = min(self._patience.longest_pause, self._patience.first_pause * 2.0 ** (tries - 1))
-                await asyncio.sleep(pause)
+                text = _explain(error)
+                if self._tries.exhausted(error, self._progress):
+                    raise TransferStopped(text) from error
+                self._on_retry(text)
+                await asyncio.sleep(self._tries.pause())
                 continue
             except AnswerMismatch as error:
                 raise TransferStopped(f"the service answered wrongly: {error}") from error
@@ -91,7 +124,7 @@ class Transfer:
         try:
             while True:
                 response = await asyncio.wait_for(call.read(), self._patience.answer)
-                if response is grpc.aio.EOF:
+                if response is _EOF:
                     break
                 self._answer(response)
         finally:
@@ -109,14 +142,14 @@ class Transfer:
                 while len(self._unanswered) >= self._patience.in_flight:
                     self._room.clear()
                     await self._room.wait()
-                batch = self._next(batches)
-                if batch is None:
+                following = self._next(batches)
+                if following is None:
                     self._all_sent = True
-                elif batch.rows:
-                    self._unanswered.append(batch)
-                    await call.write(batch.request())
+                elif following.rows:
+                    self._unanswered.append(following)
+                    await call.write(following.request())
                 else:
-                    self._on_outcome(batch.outcome())
+                    self._on_outcome(following.outcome())
             await call.done_writing()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the reader learns why
@@ -137,21 +170,6 @@ class Transfer:
         self._unanswered.popleft()
         self._progress = True
         self._room.set()
-
-    def _give_up_or_note(self, error: Exception, tries: int) -> None:
-        text, allowed = _explain(error), self._patience.tries
-        if isinstance(error, grpc.aio.AioRpcError):
-            code = error.code()
-            if code in _DOUBTFUL:
-                allowed = self._patience.doubtful_tries
-            elif code is _CODE.UNAUTHENTICATED:
-                allowed = 1  # a token that ran out on the way: the next stream has a new one
-                tries -= 1 if self._progress else 0
-            elif code not in _PASSING:
-                raise TransferStopped(text) from error
-        if tries >= allowed:
-            raise TransferStopped(f"{text} ({tries} tries)" if tries > 1 else text) from error
-        self._on_retry(text)
 
 
 def _explain(error: Exception) -> str:

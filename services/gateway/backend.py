@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc.aio
+from grpc.aio import EOF  # type: ignore[attr-defined]
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.gateway.contract import Rpc
+
+__all__ = ["EOF", "Backend", "statuses"]
 
 # A service restarts in a second: reconnect fast, and repeat what found nobody there. Every write carries a key, so a
 # repeat is safe.
@@ -20,7 +23,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.keepalive_time_ms", 60_000),
+    # Servers take more than one ping in five minutes without data for abuse and hang up.
+    ("grpc.keepalive_time_ms", 330_000),
     (
         "grpc.service_config",
         json.dumps(

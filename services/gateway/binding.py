@@ -38,21 +38,23 @@ class Shape:
     @property
     def takes_key(self) -> bool:
         """Return whether the RPC must be called with an Idempotency-Key."""
-        return "request_id" in self.rpc.request.DESCRIPTOR.fields_by_name and self.method not in _BODILESS
+        return "request_id" in self.rpc.takes.fields_by_name and self.method not in _BODILESS
 
     @property
     def etag_path(self) -> tuple[str, ...]:
         """Return where If-Match goes: `etag` of the request, or of the resource in the body of a change."""
-        fields = self.rpc.request.DESCRIPTOR.fields_by_name
+        fields = self.rpc.takes.fields_by_name
         if "etag" in fields:
             return ("etag",)
         inner = fields.get(self.body) if self.method in ("PATCH", "PUT") else None
-        return (self.body, "etag") if inner and inner.message_type and "etag" in inner.message_type.fields_by_name else ()
+        return (
+            (self.body, "etag") if inner and inner.message_type and "etag" in inner.message_type.fields_by_name else ()
+        )
 
     @property
     def answers_etag(self) -> bool:
         """Return whether the answer carries a version."""
-        found = self.rpc.response.DESCRIPTOR.fields_by_name.get("etag")
+        found = self.rpc.answers.fields_by_name.get("etag")
         return not self.rpc.server_streaming and found is not None and found.type == FieldDescriptor.TYPE_STRING
 
 
@@ -69,12 +71,12 @@ def _shape(rpc: Rpc, rule: http_pb2.HttpRule, number: int) -> Shape:
     template = Template.parse(path)
     shape = Shape(rpc, method, path, template, rule.body, rule.response_body, number)
     for variable in template.variables:
-        field_path(rpc.request.DESCRIPTOR, variable.field)
+        field_path(rpc.takes, variable.field)
     if rule.body not in ("", "*"):
-        field_path(rpc.request.DESCRIPTOR, rule.body)
+        field_path(rpc.takes, rule.body)
     if rule.body != "*":
         bound = {variable.field for variable in template.variables} | {rule.body}
-        shape.query = query_fields(rpc.request.DESCRIPTOR, bound)
+        shape.query = query_fields(rpc.takes, bound)
     return shape
 
 
@@ -82,24 +84,24 @@ class Binding:
     """Serves a shape: reads the request into a message and knows which backend is called."""
 
     def __init__(self, shape: Shape, backends: dict[str, Backend], body_limit: int) -> None:
-        request = shape.rpc.request
+        request = shape.rpc.takes
         self.shape = shape
-        self._make = request
+        self._make = shape.rpc.request
         self._limit = body_limit
         self._path: list[tuple[Setter, tuple[FieldDescriptor, ...]]] = []
         for variable in shape.template.variables:
-            path = field_path(request.DESCRIPTOR, variable.field)
+            path = field_path(request, variable.field)
             self._path.append((setter_of(path), path))
         self._parameters = Parameters(shape.query)
         self._body = shape.body
-        inner = request.DESCRIPTOR if self._body == "*" else None
+        inner = request if self._body == "*" else None
         if self._body and inner is None:
-            inner = request.DESCRIPTOR.fields_by_name[self._body].message_type
+            inner = request.fields_by_name[self._body].message_type
         self._fill = filler_of(inner) if inner is not None else None
         self._etag = shape.etag_path
         self._calls = {name: backend.callable(shape.rpc) for name, backend in backends.items()}
         self._only = next(iter(self._calls.values())) if len(self._calls) == 1 else None
-        if self._only is None and "service" not in request.DESCRIPTOR.fields_by_name:
+        if self._only is None and "service" not in request.fields_by_name:
             raise ContractError(f"{shape.rpc.full_name}: several backends serve it and its request names no service")
 
     async def read(self, exchange: Exchange, parts: list[str]) -> tuple[Any, dict[str, str]]:
@@ -171,7 +173,7 @@ class Binding:
             return
         etag = unquote_etag(text)
         if not etag or "," in etag:
-            raise wrong_field("If-Match", "应为一个版本，如 \"abc\"。", "Must be one entity tag such as \"abc\".")
+            raise wrong_field("If-Match", '应为一个版本，如 "abc"。', 'Must be one entity tag such as "abc".')
         for step in self._etag[:-1]:
             message = getattr(message, step)
         if message.etag and message.etag != etag:

@@ -26,6 +26,8 @@ class Rpc:
 
     name: str
     service: str
+    takes: Descriptor
+    answers: Descriptor
     request: type[Message]
     response: type[Message]
     client_streaming: bool
@@ -51,7 +53,6 @@ class Contract:
     rpcs: tuple[Rpc, ...]
     comments: dict[str, str]
     patterns: tuple[str, ...]
-    messages: tuple[Descriptor, ...]
 
 
 def load(image: Path = IMAGE) -> Contract:
@@ -64,7 +65,9 @@ def load(image: Path = IMAGE) -> Contract:
     files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file
     ours = [file for file in files if file.name.startswith("accord/")]
     for file in ours:
-        importlib.import_module("pb." + file.name.removeprefix("accord/").removesuffix(".proto").replace("/", ".") + "_pb2")
+        importlib.import_module(
+            "pb." + file.name.removeprefix("accord/").removesuffix(".proto").replace("/", ".") + "_pb2"
+        )
     pool = descriptor_pool.Default()
     rpcs = [
         _rpc(method)
@@ -74,20 +77,23 @@ def load(image: Path = IMAGE) -> Contract:
         if method.GetOptions().HasExtension(annotations_pb2.http)
     ]
     messages = [m for file in ours for m in pool.FindFileByName(file.name).message_types_by_name.values()]
-    return Contract(tuple(rpcs), dict(_comments(files)), tuple(_patterns(messages)), tuple(messages))
+    return Contract(tuple(rpcs), dict(_comments(files)), tuple(_patterns(messages)))
 
 
 def _rpc(method: MethodDescriptor) -> Rpc:
     from pb.access.v1 import permission_pb2
 
     options = method.GetOptions()
-    permission = options.Extensions[permission_pb2.permission]
+    extension: Any = permission_pb2.permission
+    permission: str = options.Extensions[extension]
     if not permission:
         raise ContractError(f"{method.full_name}: names no permission")
     rule = options.Extensions[annotations_pb2.http]
     return Rpc(
         name=method.name,
         service=method.containing_service.full_name,
+        takes=method.input_type,
+        answers=method.output_type,
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
         client_streaming=method.client_streaming,

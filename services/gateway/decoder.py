@@ -179,8 +179,9 @@ def _list_member(field: FieldDescriptor) -> Fill:
 
 def _map_member(field: FieldDescriptor) -> Fill:
     name = field.name
-    key_of = text_reader_of(field.message_type.fields_by_name["key"])
-    value_field = field.message_type.fields_by_name["value"]
+    entry: Any = field.message_type
+    key_of = text_reader_of(entry.fields_by_name["key"])
+    value_field: FieldDescriptor = entry.fields_by_name["value"]
     inner = filler_of(value_field.message_type) if value_field.message_type is not None else None
     read = reader_of(value_field) if inner is None else None
 
@@ -252,9 +253,9 @@ def _integer_reader(kind: int) -> Read:
     quoted = kind in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 
     def read(value: Any) -> int:
-        if quoted and type(value) is str and _INTEGER.fullmatch(value):
+        if type(value) is str and quoted and _INTEGER.fullmatch(value):
             value = int(value)
-        elif type(value) is float and value.is_integer():
+        if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int:
             raise Wrong("应为整数。", "Must be an integer.")

@@ -81,9 +81,11 @@ def _is_map(field: FieldDescriptor) -> bool:
 
 def _converter(field: FieldDescriptor) -> Convert | None:
     if _is_map(field):
-        key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
+        entry: Any = field.message_type
+        key, value = entry.fields_by_name["key"], entry.fields_by_name["value"]
         one = _single(value) or (lambda item: item)
-        name: Convert = str if key.cpp_type != FieldDescriptor.CPPTYPE_BOOL else (lambda item: "true" if item else "false")
+        flags: dict[Any, str] = {True: "true", False: "false"}
+        name: Convert = flags.__getitem__ if key.cpp_type == FieldDescriptor.CPPTYPE_BOOL else str
         return lambda items: {name(k): one(items[k]) for k in items}
     one_or_none = _single(field)
     if not field.is_repeated:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -22,7 +21,7 @@ class Exchange:
     """Everything an endpoint needs of one request. Made by the edge, which also answers what is raised."""
 
     __slots__ = (
-        "_receive", "_security", "_send", "authorization", "headers", "language", "query", "route", "scope",
+        "_security", "_send", "authorization", "headers", "language", "query", "receive", "route", "scope",
         "started", "status", "trace_id", "trace_parent",
     )  # fmt: skip
 
@@ -30,12 +29,13 @@ class Exchange:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.query: bytes = scope["query_string"]
-        self.language = language_of(self.header(b"accept-language"))
+        self.language = language_of(self.headers.get(b"accept-language", b"").decode("latin-1"))
         self.authorization = ""
         self.trace_parent = self.trace_id = self.route = ""
         self.status = 0
         self.started = time.perf_counter()
-        self._receive, self._send, self._security = receive, send, security
+        self.receive = receive
+        self._send, self._security = send, security
 
     def header(self, name: bytes) -> str:
         """Return a request header, empty where it was not sent; raise Problem where it is not printable ASCII."""
@@ -52,7 +52,7 @@ class Exchange:
         """Return what goes with every call to a service: who asks, in which language, in which trace."""
         return (
             ("authorization", self.authorization),
-            ("accept-language", self.header(b"accept-language")[:200] or "zh"),
+            ("accept-language", self.language),
             ("traceparent", self.trace_parent),
         )
 
@@ -61,13 +61,11 @@ class Exchange:
         text = self.header(b"request-timeout")
         if not text:
             return longest
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < math.inf:
-            raise wrong_field("Request-Timeout", "应为大于 0 的秒数。", "Must be a number of seconds greater than 0.")
-        return min(seconds, longest)
+        if not (text.isdigit() and len(text) < 10 and int(text)):
+            raise wrong_field(
+                "Request-Timeout", "应为秒数，至少为 1。", "Must be a whole number of seconds, at least 1."
+            )
+        return min(float(text), longest)
 
     def accepts(self, *offered: str) -> str:
         """Return the first offered media type the client takes; raise a 406 Problem where it takes none."""
@@ -109,14 +107,14 @@ class Exchange:
 
     async def chunk(self) -> tuple[bytes, bool]:
         """Return the next part of the body and whether more follows; raise ClientGone."""
-        message = await self._receive()
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         return message.get("body", b""), message.get("more_body", False)
 
     async def gone(self) -> None:
         """Wait until the client closes the connection. Only after the body has been read."""
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass
 
     async def start(self, status: int, headers: list[Header]) -> None:

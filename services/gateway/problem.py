@@ -133,7 +133,8 @@ def _text(error: grpc.RpcError) -> str:
 
 
 def _details(error: grpc.RpcError) -> list[Any]:
-    for key, value in error.trailing_metadata() or ():
+    trailing: Any = error.trailing_metadata() or ()
+    for key, value in trailing:
         if key == _DETAILS:
             try:
                 return list(status_pb2.Status.FromString(value).details)

@@ -85,10 +85,8 @@ class RouteTable(Generic[T]):
         bucket = self._open
         if template.segments[-1] != "**":
             bucket = self._fixed.setdefault((len(template.segments), template.verb), [])
-        for known, methods in bucket:
-            if known.segments == template.segments and known.verb == template.verb:
-                break
-        else:
+        methods = next((m for t, m in bucket if (t.segments, t.verb) == (template.segments, template.verb)), None)
+        if methods is None:
             methods = {}
             bucket.append((template, methods))
             bucket.sort(key=lambda entry: [segment is None for segment in entry[0].segments])
@@ -115,9 +113,13 @@ class RouteTable(Generic[T]):
                 return methods, parts
         for template, methods in self._open:
             size = len(template.segments) - 1
-            if template.verb == verb and len(parts) > size and all(
-                part == want if want is not None else part
-                for want, part in zip(template.segments[:size], parts, strict=False)
+            if (
+                template.verb == verb
+                and len(parts) > size
+                and all(
+                    part == want if want is not None else part
+                    for want, part in zip(template.segments[:size], parts, strict=False)
+                )
             ):
                 return methods, parts
         return None

@@ -28,7 +28,7 @@ class UnaryEndpoint:
         self._answers_etag = shape.answers_etag
         self._reads = shape.method == "GET"
         self._part = shape.response_body
-        descriptor = shape.rpc.response.DESCRIPTOR
+        descriptor = shape.rpc.answers
         self._encode = encoder_of(descriptor)
         if self._part:
             # The whole is encoded and the part picked: no rule of ours does so, and it stays right for all types.

@@ -40,15 +40,15 @@ TITLES: dict[int, Sentence] = {
 REASONS: dict[str, Sentence] = {
     "INVALID_FIELD": Sentence(400, "请求中有字段不正确。", "A field of the request is not valid."),
     "MALFORMED_JSON": Sentence(
-        400, "请求内容不是正确的 JSON：第 {row} 行第 {column} 列。", "The body is not valid JSON: line {row}, column {column}."
+        400,
+        "请求内容不是正确的 JSON：第 {row} 行第 {column} 列。",
+        "The body is not valid JSON: line {row}, column {column}.",
     ),
     "INVALID_UTF8": Sentence(400, "请求内容不是有效的 UTF-8。", "The request is not valid UTF-8."),
     "UNKNOWN_FIELD": Sentence(400, "没有名为 {name} 的字段。", "There is no field {name}."),
     "UNKNOWN_PARAMETER": Sentence(400, "没有名为 {name} 的参数。", "There is no parameter {name}."),
     "DUPLICATE_PARAMETER": Sentence(400, "参数 {name} 重复。", "Parameter {name} is given more than once."),
-    "IDEMPOTENCY_KEY_MISSING": Sentence(
-        400, "缺少 Idempotency-Key 请求头。", "The header Idempotency-Key is missing."
-    ),
+    "IDEMPOTENCY_KEY_MISSING": Sentence(400, "缺少 Idempotency-Key 请求头。", "The header Idempotency-Key is missing."),
     "IDEMPOTENCY_KEY_CONFLICT": Sentence(
         400, "Idempotency-Key 与 requestId 不一致。", "Idempotency-Key and requestId are both given and differ."
     ),

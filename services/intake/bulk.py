@@ -132,8 +132,7 @@ class BulkReception:
         drafts = await self._without_known_sources(batch, drafts, results, call)
         numbers = await self._numbers.take([draft.series for _, draft in drafts])
         received = [
-            self._reception.receive(draft, number, now)
-            for (_, draft), number in zip(drafts, numbers, strict=True)
+            self._reception.receive(draft, number, now) for (_, draft), number in zip(drafts, numbers, strict=True)
         ]
         caller = call.caller.subject
         answers = [

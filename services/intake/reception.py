@@ -136,9 +136,7 @@ class Reception:
         if draft.imported:
             # It was accepted where it comes from: the case is opened here with the promise made there.
             return ReportState.ACCEPTED, None
-        clock = NewClock.of(
-            self._limit, number, ACCEPT, names.report_name(number), draft.unit, draft.received_at
-        )
+        clock = NewClock.of(self._limit, number, ACCEPT, names.report_name(number), draft.unit, draft.received_at)
         return ReportState.RECEIVED, clock
 
     def _event(

@@ -36,6 +36,10 @@ class Numbers:
                     await self._refill(key, max(missing, _BLOCK))
             return [names.case_number(county, year, self._free[county, year].pop()) for county, year in series]
 
+    def give_back(self, series: tuple[str, int], number: names.CaseNumber) -> None:
+        """Take back a number that was not used."""
+        self._free[series].append(int(number.rsplit("-", 1)[1]))
+
     async def _refill(self, key: tuple[str, int], count: int) -> None:
         async with self._database.begin() as connection:
             last = await connection.scalar(_TAKE, {"county": key[0], "year": key[1], "count": count})
@@ -74,9 +78,7 @@ async def add(
         row["head"] = link
         reports.append(tuple(row[name] for name in _COLUMNS))
         payload = json.dumps(event.payload, ensure_ascii=False)
-        events.append(
-            (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace)
-        )
+        events.append((event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace))
         if each.clock:
             clock = each.clock
             running.append(
@@ -130,13 +132,11 @@ async def get(connection: AsyncConnection, number: str) -> Any:
     return row
 
 
-async def lock(connection: AsyncConnection, number: str, etag: str = "") -> Any:
-    """Return a report's row, locked for change; NOT_FOUND, or ETAG_MISMATCH where another version was meant."""
+async def lock(connection: AsyncConnection, number: str) -> Any:
+    """Return a report's row, locked for change; NOT_FOUND where there is none."""
     row = (await connection.execute(text(_GET + " FOR UPDATE"), {"number": number})).first()
     if row is None:
         raise CaseError(Reason.NOT_FOUND, names.report_name(number))
-    if etag and etag != str(row.version):
-        raise CaseError(Reason.ETAG_MISMATCH, etag=str(row.version))
     return row
 
 

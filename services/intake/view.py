@@ -64,10 +64,17 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
             grade_time=stamp(datetime.fromisoformat(triage["at"])),
         ),
     )
+    if is_imported(row):
+        message.history.CopyFrom(pb.History(due_time=stamp(row.due_at), close_time=stamp(row.closed_at)))
     if row.amount_fen:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
     return message
+
+
+def is_imported(row: Any) -> bool:
+    """Return whether it was decided where it comes from: accepted or closed, and not here."""
+    return row.decided_at is None and ReportState(row.state) in (ReportState.ACCEPTED, ReportState.CLOSED)
 
 
 def is_overdue(row: Any, now: datetime) -> bool:

@@ -27,7 +27,7 @@ def _outgoing(mint: TokenMint, details: Any, timeout: float | None) -> grpc.aio.
     )
 
 
-class _Unary(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
+class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
     def __init__(self, mint: TokenMint) -> None:
         self._mint = mint
 
@@ -35,7 +35,7 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
         return await continuation(_outgoing(self._mint, client_call_details, DEFAULT_TIMEOUT), request)
 
 
-class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
+class _Stream(grpc.aio.UnaryStreamClientInterceptor):
     def __init__(self, mint: TokenMint) -> None:
         self._mint = mint
 
@@ -45,9 +45,10 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
 
 def channel(address: str, mint: TokenMint) -> grpc.aio.Channel:
     """Return a channel to a service at `host:port` that signs its calls as this machine client."""
+    interceptors: Any = [_Unary(mint), _Stream(mint)]
     return grpc.aio.insecure_channel(
         address,
-        interceptors=[_Unary(mint), _Stream(mint)],
+        interceptors=interceptors,
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.keepalive_time_ms", 30_000),

@@ -38,9 +38,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if service != self._service:
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
 
-    async def FireClocks(  # noqa: N802
-        self, request: clock_pb2.FireClocksRequest, context: Any
-    ) -> clock_pb2.FireClocksResponse:
+    async def FireClocks(self, request: clock_pb2.FireClocksRequest, context: Any) -> clock_pb2.FireClocksResponse:
         """Fire every rung of the case that is due and was not fired; answer when to ask again."""
         self._check(request.service)
         call, number, now = current_call(), last(request.case), self._time.now()
@@ -52,9 +50,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             call.require(unit)
             firings, events = await clocks.fire(connection, number, now)
             if events:
-                await self._log.append(
-                    connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent
-                )
+                await self._log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
             next_at = await clocks.next_at(connection, number)
             overdue = await clocks.overdue(connection, number)
         if events:
@@ -65,9 +61,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             next_time=stamp(next_at),
         )
 
-    async def ListClocks(  # noqa: N802
-        self, request: clock_pb2.ListClocksRequest, context: Any
-    ) -> clock_pb2.ListClocksResponse:
+    async def ListClocks(self, request: clock_pb2.ListClocksRequest, context: Any) -> clock_pb2.ListClocksResponse:
         """Answer clocks of the caller's units, earliest deadline first."""
         self._check(request.service)
         now, size = self._time.now(), request.page_size or 50
@@ -116,7 +110,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             subject=row.subject,
             rule=row.rule,
             unit=unit_name(row.unit),
-            state=int(row.state),
+            state=row.state,
             start_time=stamp(row.started_at),
             remind_time=stamp(row.remind_at),
             due_time=stamp(row.due_at),

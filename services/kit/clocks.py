@@ -112,14 +112,29 @@ async def start(connection: AsyncConnection, *clocks: NewClock) -> None:
 async def stop(connection: AsyncConnection, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
     """Meet (or cancel) the running clocks of a case whose key matches; `keys` is a LIKE pattern such as `task-2.%`."""
     state = ClockState.MET if met else ClockState.CANCELLED
-    await connection.execute(
-        _STOP, {"number": number, "keys": f"{number}.{keys}", "at": at, "state": int(state)}
-    )
+    await connection.execute(_STOP, {"number": number, "keys": f"{number}.{keys}", "at": at, "state": int(state)})
 
 
 async def reassign(connection: AsyncConnection, number: str, keys: str, unit: str) -> None:
     """Make another unit answer for running clocks. No deadline moves."""
     await connection.execute(_MOVE_UNIT, {"number": number, "keys": f"{number}.{keys}", "unit": unit})
+
+
+async def hand_over(connection: AsyncConnection, number: str, before: str, unit: str) -> None:
+    """Make another unit answer for the running clocks one unit answered for. No deadline moves."""
+    query = text("UPDATE clocks SET unit = :unit WHERE number = :number AND unit = :before AND state = 1")
+    await connection.execute(query, {"number": number, "before": before, "unit": unit})
+
+
+async def resume(connection: AsyncConnection, number: str, key: str) -> None:
+    """Let a met clock run again towards its first deadline: what met it turned out not to be enough."""
+    query = text("UPDATE clocks SET state = 1, stopped_at = NULL WHERE id = :id AND state = 2")
+    await connection.execute(query, {"id": f"{number}.{key}"})
+
+
+async def is_next(connection: AsyncConnection, clock: NewClock) -> bool:
+    """Return whether a clock just started has the earliest rung of its case: then its workflow must hear of it."""
+    return await next_at(connection, clock.number) == clock.next_at
 
 
 async def next_at(connection: AsyncConnection, number: str) -> datetime | None:
@@ -151,7 +166,7 @@ async def fire(connection: AsyncConnection, number: str, now: datetime) -> tuple
 
 def _told(number: str, firing: Firing) -> NewEvent:
     late = int((firing.fired_at - firing.due_at).total_seconds())
-    payload = {
+    payload: dict[str, str | int] = {
         "clock": firing.clock,
         "rule": firing.rule,
         "rung": firing.rung,
@@ -167,6 +182,4 @@ def _told(number: str, firing: Firing) -> NewEvent:
 async def overdue(connection: AsyncConnection, number: str) -> list[Firing]:
     """Return the overdue rungs ever fired for a case, oldest first."""
     rows = (await connection.execute(_OVERDUE, {"number": number})).all()
-    return [
-        Firing(row.id, "overdue", row.rule, row.subject, row.unit, row.due_at, row.overdue_at) for row in rows
-    ]
+    return [Firing(row.id, "overdue", row.rule, row.subject, row.unit, row.due_at, row.overdue_at) for row in rows]

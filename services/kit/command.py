@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from casework.errors import CaseError, Reason
 from services.kit import requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
@@ -38,6 +39,12 @@ class Work:
         await self.log.append(
             self.connection, list(events), at=self.now, actor=self.actor, trace=self.call.trace_parent
         )
+
+
+def check_etag(version: int, etag: str) -> None:
+    """Raise ETAG_MISMATCH where the caller means another version than the one that is there."""
+    if etag and etag.strip('"') != str(version):
+        raise CaseError(Reason.ETAG_MISMATCH, etag=str(version))
 
 
 class CommandService(Protocol):

@@ -32,7 +32,8 @@ class EventLog:
                 UPDATE {heads} SET seq = seq + 1, head = sha256(head || int8send(seq + 1) || :content)
                 WHERE number = :number RETURNING seq, head
             )
-            INSERT INTO events (number, seq, kind, occurred_at, actor, unit, payload, content, hash, wakes, trace_parent)
+            INSERT INTO events
+                (number, seq, kind, occurred_at, actor, unit, payload, content, hash, wakes, trace_parent)
             SELECT :number, head.seq, :kind, :at, :actor, :unit, CAST(:payload AS jsonb), :content, head.head,
                    :wakes, :trace
             FROM head RETURNING seq
@@ -92,12 +93,8 @@ _SEAL_NEW = text(
     )
 )
 # After a dump was restored into another cluster, old transaction numbers mean nothing: take what has no place yet.
-_SEAL_RESTORED = text(
-    _SEAL.format(committed_since="NOT EXISTS (SELECT 1 FROM feed WHERE feed.event_id = events.id)")
-)
-_SAME_CLUSTER = text(
-    "SELECT cluster = (SELECT system_identifier::text FROM pg_control_system()) FROM feed_head"
-)
+_SEAL_RESTORED = text(_SEAL.format(committed_since="NOT EXISTS (SELECT 1 FROM feed WHERE feed.event_id = events.id)"))
+_SAME_CLUSTER = text("SELECT cluster = (SELECT system_identifier::text FROM pg_control_system()) FROM feed_head")
 _ONE_AT_A_TIME = text("SELECT pg_try_advisory_xact_lock(4209, hashtext(current_schema()))")
 
 

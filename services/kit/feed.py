@@ -117,9 +117,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         if service != self._service:
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
 
-    async def ListEvents(  # noqa: N802
-        self, request: feed_pb2.ListEventsRequest, context: Any
-    ) -> feed_pb2.ListEventsResponse:
+    async def ListEvents(self, request: feed_pb2.ListEventsRequest, context: Any) -> feed_pb2.ListEventsResponse:
         """Answer past events, oldest first, of one case or of the caller's units."""
         self._check(request.service)
         call, size = current_call(), request.page_size or 100
@@ -145,7 +143,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             reply.next_page_token = paging.token("events", mark)
         return reply
 
-    async def WatchEvents(  # noqa: N802
+    async def WatchEvents(
         self, request: feed_pb2.WatchEventsRequest, context: Any
     ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
         """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
@@ -189,9 +187,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         async with self._database.begin() as connection:
             return int(await connection.scalar(_CONSUMER, {"name": consumer}) or 0)
 
-    async def AcknowledgeEvents(  # noqa: N802
-        self, request: feed_pb2.AcknowledgeEventsRequest, context: Any
-    ) -> feed_pb2.Consumer:
+    async def AcknowledgeEvents(self, request: feed_pb2.AcknowledgeEventsRequest, context: Any) -> feed_pb2.Consumer:
         """Record how far a durable consumer has come."""
         self._check(request.service)
         current_call().require(ROOT_UNIT)
@@ -202,7 +198,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             position = await connection.scalar(_ACKNOWLEDGE, parameters)
         return self._consumer(request.consumer, int(position or 0))
 
-    async def GetConsumer(  # noqa: N802
+    async def GetConsumer(
         self, request: feed_pb2.GetConsumerRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> feed_pb2.Consumer:
         """Answer how far a durable consumer has come."""

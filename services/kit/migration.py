@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from alembic import command, context
+from alembic import command, context, op
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -87,6 +88,12 @@ def _grants(service: str) -> Iterable[str]:
     for table in SEALED_TABLES:
         yield f"REVOKE UPDATE, DELETE, TRUNCATE ON {service}.{table} FROM {role}"
     yield f"REVOKE INSERT, UPDATE, DELETE ON {service}.alembic_version FROM {role}"
+
+
+def run_script(script: str) -> None:
+    """Run several statements inside the migration under way; SQLAlchemy's own execute takes one at a time."""
+    adapted: Any = op.get_bind().connection.dbapi_connection
+    adapted.run_async(lambda raw: raw.execute(script))
 
 
 def run_environment(service: str) -> None:

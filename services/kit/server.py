@@ -22,7 +22,7 @@ from grpc_status import rpc_status
 from opentelemetry import trace
 from pb.access.v1 import permission_pb2
 
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, FieldFault, Reason
 from services.kit import telemetry, validation
 from services.kit.access import Access, Call, set_call
 from services.kit.errors import invalid, language_of, status_of, unknown_status
@@ -49,11 +49,12 @@ class _Method:
 
     def __init__(self, descriptor: MethodDescriptor) -> None:
         self.name = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
-        self.permission: str = descriptor.GetOptions().Extensions[permission_pb2.permission]
+        options: Any = descriptor.GetOptions()
+        self.permission: str = options.Extensions[permission_pb2.permission]
         if not self.permission:
             raise ValueError(f"{self.name} names no permission: nobody could ever call it")
-        self._input = descriptor.input_type
-        self._message = GetMessageClass(descriptor.input_type)
+        self._input: Any = descriptor.input_type
+        self._message: type[Message] = GetMessageClass(descriptor.input_type)
 
     def decode(self, data: bytes) -> Message | _Malformed:
         """Return the request, or what is wrong with it."""
@@ -110,7 +111,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 started, code = time.perf_counter(), "OK"
                 try:
                     call = self._admit(method, metadata)
-                    self._accept(request)
+                    _check(request)
                     if context.time_remaining() is None:
                         async with asyncio.timeout(self._timeout):
                             reply = await handler(request, context)
@@ -134,7 +135,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 try:
                     call = self._admit(method, metadata)
                     if isinstance(request, (Message, _Malformed)):
-                        self._accept(request)
+                        _check(request)
                     async for reply in handler(request, context):
                         if not call.decided:
                             raise RuntimeError(f"{method.name} answered without an access decision")
@@ -156,25 +157,16 @@ class Pipeline(grpc.aio.ServerInterceptor):
             raise CaseError(Reason.PERMISSION_DENIED, permission=method.permission)
         return call
 
-    @staticmethod
-    def _accept(request: Any) -> None:
-        accept(request)
 
-
-def accept(request: Any) -> None:
-    """Raise INVALID_FIELD unless the request decoded and keeps the rules of its contract."""
+def _check(request: Any) -> None:
     if isinstance(request, _Malformed):
-        raise CaseError(
-            Reason.INVALID_FIELD, fields=validation_fault(request.field), field=request.field
-        )
+        raise undecodable(request.field)
     validation.check(request)
 
 
-def validation_fault(field: str) -> tuple[Any, ...]:
-    """Return the fault of a field that does not decode."""
-    from casework.errors import FieldFault
-
-    return (FieldFault(field, "无法解码。", "does not decode: wrong wire type, cut short, or not UTF-8"),)
+def undecodable(field: str) -> CaseError:
+    """Return the error of a request that does not decode at this field."""
+    return invalid([FieldFault(field, "无法解码。", "does not decode: wrong wire type, cut short, or not UTF-8")])
 
 
 def _record(method: str, code: str, started: float) -> None:

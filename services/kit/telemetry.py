@@ -11,6 +11,7 @@ from wsgiref.simple_server import WSGIServer
 
 import structlog
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -98,7 +99,7 @@ def serve_metrics(port: int) -> WSGIServer | None:
     return server
 
 
-def parent_of(metadata: Mapping[str, str]) -> object:
+def parent_of(metadata: Mapping[str, str]) -> Context:
     """Return the trace context a call came with."""
     return propagate.extract(metadata)
 

@@ -47,7 +47,7 @@ def _inside(chunk: bytes, field: FieldDescriptor | None, name: str) -> str:
             chunk.decode("utf-8")
         except UnicodeDecodeError:
             return name
-    if field.type == FieldDescriptor.TYPE_MESSAGE:
+    if field.message_type is not None and field.type == FieldDescriptor.TYPE_MESSAGE:
         return broken_field(chunk, field.message_type, name)
     return ""
 

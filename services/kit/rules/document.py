@@ -91,7 +91,9 @@ def read_document(file: str, content: bytes, problems: list[Problem]) -> Documen
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problems.append(Problem(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}"))
+        # What is missing at the end is found on the line after it.
+        line = min(mark.line + 1, len(content.splitlines())) if mark else 1
+        problems.append(Problem(file, line, f"is not YAML: {error.problem or error.context}"))
         return None
     except yaml.YAMLError as error:
         problems.append(Problem(file, 1, f"is not YAML: {' '.join(str(error).split())}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 
 from casework.units import DIGITS, ROOT, Department, Level, Unit, UnitTree, level_of, parent_code
 from services.kit.rules.document import Document
@@ -16,25 +15,28 @@ INDEX = "units/units.yaml"
 
 def read_units(folder: RulesFolder) -> UnitTree | None:
     """Return the unit tree, or None with problems."""
+    before = len(folder.problems)
     document = folder.document(INDEX)
     index = document.validate(UnitsFile, folder.problems) if document else None
     if document is None or index is None:
+        folder.excuse("units")
         return None
-    before = len(folder.problems)
     departments = _departments(index.departments, document, folder)
-    names = {ROOT: index.root}
-    origin = {ROOT: INDEX}
+    sheets = _Sheets(folder, index.root)
     listed: set[str] = set()
     # From the top down, so that a parent is there before its children, whatever the order of the index.
     for number, entry in sorted(enumerate(index.files), key=lambda item: DIGITS[Level(item[1].level)]):
         if entry.file in listed:
             folder.problems.append(document.problem(("files", number, "file"), f"{entry.file} is named twice"))
-            continue
+        elif not sheets.read(f"units/{entry.file}", Level(entry.level)):
+            # Without this file most rows of the next ones would be wrong too, and the cause would drown.
+            folder.excuse("units")
+            break
         listed.add(entry.file)
-        _read_file(folder, f"units/{entry.file}", Level(entry.level), names, origin)
+    sheets.report_orphans()
     if len(folder.problems) > before:
         return None
-    units = (Unit(code, name, level_of(code), parent_code(code)) for code, name in names.items())
+    units = (Unit(code, name, level_of(code), parent_code(code)) for code, name in sheets.names.items())
     return UnitTree(units, departments)
 
 
@@ -53,41 +55,67 @@ def _departments(rule: DepartmentRule | None, document: Document, folder: RulesF
     return [Department(entry.slug, entry.zh, entry.en, levels) for entry in rule.each]
 
 
-def _read_file(folder: RulesFolder, path: str, level: Level, names: dict[str, str], origin: dict[str, str]) -> None:
-    content = folder.content(path)
-    if content is None:
-        return
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        folder.problem(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8")
-        return
-    digits = DIGITS[level]
-    rows = _rows(folder, path, text)
-    for line, code, name in rows:
+class _Sheets:
+    """The CSV files read so far: names by code, and the rows that were refused."""
+
+    def __init__(self, folder: RulesFolder, root: str) -> None:
+        self.folder = folder
+        self.names = {ROOT: root}
+        self.origin = {ROOT: INDEX}
+        # Codes that were refused or are missing: what lies under them is not reported once more.
+        self.refused: set[str] = set()
+        self.orphans: dict[str, list[tuple[str, int, str]]] = {}
+
+    def read(self, path: str, level: Level) -> bool:
+        """Take in a file, adding its problems; False where it cannot be read as CSV at all."""
+        content = self.folder.content(path)
+        if content is None:
+            return False
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            self.folder.problem(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8")
+            return False
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        try:
+            if next(rows, None) != ["code", "name"]:
+                self.folder.problem(path, 1, "the first line must be code,name")
+                return False
+            for row in rows:
+                if len(row) == 2:
+                    self._take(path, rows.line_num, level, row[0], row[1])
+                elif row:
+                    message = f"has {len(row)} cells instead of two, code and name"
+                    self._refuse(path, rows.line_num, row[0], message)
+        except csv.Error as error:
+            self.folder.problem(path, rows.line_num, f"is not CSV: {error}")
+            return False
+        return True
+
+    def report_orphans(self) -> None:
+        """Add one problem for each parent that is missing, at the first row under it."""
+        for above, rows in self.orphans.items():
+            path, line, code = rows[0]
+            more = f", and so do {len(rows) - 1} more rows" if len(rows) > 1 else ""
+            self.folder.problem(path, line, f"{code} lies under {above}, which is in none of the files{more}")
+
+    def _take(self, path: str, line: int, level: Level, code: str, name: str) -> None:
+        digits = DIGITS[level]
         if len(code) != digits or not (code.isascii() and code.isdigit()):
-            folder.problem(path, line, f"{code!r} is not a code of a {level}, which has {digits} digits")
-        elif code in names:
-            folder.problem(path, line, f"{code} comes twice; the first is in {folder.label(origin[code])}")
-        elif (above := parent_code(code)) not in names:
-            folder.problem(path, line, f"{code} lies under {above}, which is in none of the files")
+            self._refuse(path, line, code, f"{code!r} is not a code of a {level}, which has {digits} digits")
+        elif code in self.names:
+            first = self.folder.label(self.origin[code])
+            self.folder.problem(path, line, f"{code} comes twice; the first is in {first}")
         elif not name or name != name.strip() or len(name) > 60:
-            folder.problem(path, line, f"{code} needs a name of 1 to 60 characters without spaces around it")
+            self._refuse(path, line, code, f"{code} needs a name of 1 to 60 characters without spaces around it")
+        elif (above := parent_code(code) or ROOT) in self.names:
+            self.names[code] = name
+            self.origin[code] = path
         else:
-            names[code] = name
-            origin[code] = path
+            self.refused.add(code)
+            if above not in self.refused:
+                self.orphans.setdefault(above, []).append((path, line, code))
 
-
-def _rows(folder: RulesFolder, path: str, text: str) -> Iterator[tuple[int, str, str]]:
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if next(rows, None) != ["code", "name"]:
-            folder.problem(path, 1, "the first line must be code,name")
-            return
-        for row in rows:
-            if len(row) == 2:
-                yield rows.line_num, row[0], row[1]
-            elif row:
-                folder.problem(path, rows.line_num, f"has {len(row)} cells instead of two, code and name")
-    except csv.Error as error:
-        folder.problem(path, rows.line_num, f"is not CSV: {error}")
+    def _refuse(self, path: str, line: int, code: str, message: str) -> None:
+        self.refused.add(code)
+        self.folder.problem(path, line, message)

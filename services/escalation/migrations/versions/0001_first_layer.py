@@ -1,8 +1,7 @@
 """First layer: escalations of cases."""
 
-from alembic import op
-
 from services.kit.ledger_tables import first_layer
+from services.kit.migration import run_script
 
 revision = "0001"
 down_revision = None
@@ -36,5 +35,5 @@ CREATE INDEX escalations_newest ON escalations (created_at DESC, number DESC, es
 
 
 def upgrade() -> None:
-    op.execute(first_layer())
-    op.execute(ESCALATIONS)
+    run_script(first_layer())
+    run_script(ESCALATIONS)

@@ -1,8 +1,7 @@
 """First layer: reports, their links, running numbers."""
 
-from alembic import op
-
 from services.kit.ledger_tables import first_layer
+from services.kit.migration import run_script
 
 revision = "0001"
 down_revision = None
@@ -69,5 +68,5 @@ CREATE TABLE counters (
 
 
 def upgrade() -> None:
-    op.execute(first_layer())
-    op.execute(REPORTS)
+    run_script(first_layer())
+    run_script(REPORTS)

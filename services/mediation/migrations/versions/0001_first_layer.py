@@ -1,8 +1,7 @@
 """First layer: cases, their one plan, its tasks."""
 
-from alembic import op
-
 from services.kit.ledger_tables import first_layer
+from services.kit.migration import run_script
 
 revision = "0001"
 down_revision = None
@@ -55,5 +54,5 @@ CREATE INDEX tasks_due ON tasks (due_at, number, task);
 
 
 def upgrade() -> None:
-    op.execute(first_layer())
-    op.execute(CASES)
+    run_script(first_layer())
+    run_script(CASES)

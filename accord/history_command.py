@@ -1,0 +1,84 @@
+"""`accord verify`, `accord rebuild`, `accord migrate`: the facts checked, the workflows restored, the schemas made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accord.folder import StackError, StateFolder, read_json
+
+State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
+
+
+def verify_history(
+    state: State = Path(".accord"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a service.")] = False,
+) -> None:
+    """Recompute every hash chain and name the first broken link. Exit 1 where one is broken."""
+    from services.kit.verification import HEADS, verify
+
+    url = database_url(StateFolder.at(state))
+
+    async def run() -> bool:
+        sound = True
+        for service in HEADS:
+            verdict = await verify(url, service)
+            sound = sound and not verdict.broken
+            if as_json:
+                typer.echo(json.dumps({name: getattr(verdict, name) for name in verdict.__slots__}))
+                continue
+            checked = f"{verdict.events} events of {verdict.cases} cases, {verdict.seals} seals"
+            typer.echo(f"{service:<12} {'BROKEN: ' + verdict.broken if verdict.broken else 'sound'}   ({checked})")
+        return sound
+
+    try:
+        sound = asyncio.run(run())
+    except OSError as error:
+        raise StackError(f"cannot reach the database: {error}") from None
+    if not sound:
+        raise typer.Exit(1)
+
+
+def rebuild_workflows(state: State = Path(".accord")) -> None:
+    """Start the workflow of every open case again where it is missing. Safe to repeat."""
+    from accord.rebuild import rebuild
+
+    matters, started = rebuild(state)
+    typer.echo(f"{matters} open matters, {started} workflows started, {matters - started} were running")
+
+
+def migrate_database() -> None:
+    """Bring the database of ACCORD_DATABASE_URL up to date: roles, schemas, tables.
+
+    ACCORD_ROLE_PASSWORD_INTAKE, _MEDIATION and _ESCALATION set the passwords of the services' roles.
+    """
+    from services.kit.migration import SERVICES, MigrationError, migrate
+
+    url = os.environ.get("ACCORD_DATABASE_URL", "")
+    if not url:
+        raise StackError("set ACCORD_DATABASE_URL to the administrator's URL")
+    passwords = {name: os.environ[variable] for name in SERVICES if (variable := _variable(name)) in os.environ}
+    try:
+        migrate(url, passwords)
+    except MigrationError as error:
+        raise StackError(str(error)) from None
+    typer.echo("the database is up to date")
+
+
+def _variable(service: str) -> str:
+    return f"ACCORD_ROLE_PASSWORD_{service.upper()}"
+
+
+def database_url(folder: StateFolder) -> str:
+    """Return the administrator's URL of a running stack, or ACCORD_DATABASE_URL."""
+    if url := os.environ.get("ACCORD_DATABASE_URL"):
+        return url
+    facts = read_json(folder.stack)
+    if not facts:
+        raise StackError(f"no stack runs in {folder.root}; start it with `accord up`")
+    return str(facts["database_url"])

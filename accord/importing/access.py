@@ -1,0 +1,44 @@
+"""Where the intake service is, and as whom to speak to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import grpc
+
+from accord.folder import StateFolder
+from accord.keys import Keys, client_token
+from accord.running import RunningStack
+
+TOKEN_VARIABLE = "ACCORD_TOKEN"
+_LARGEST_MESSAGE = 4 * 1024 * 1024
+
+
+def credentials(folder: StateFolder) -> Callable[[], str]:
+    """Return what gives a token for each new stream: `ACCORD_TOKEN` if it is set, else signed with the folder's key.
+
+    Raises StackError where the folder has no key.
+    """
+    if given := os.environ.get(TOKEN_VARIABLE):
+        return lambda: given
+    keys = Keys(folder.keys)
+    client_token(keys)  # now rather than in the middle of the transfer
+    return lambda: client_token(keys)
+
+
+def intake_address(folder: StateFolder, server: str = "") -> str:
+    """Return host:port of intake: the one given, or that of the stack that runs in the folder (or StackError)."""
+    return server or str(RunningStack.of(folder).facts["addresses"]["intake"])
+
+
+def intake_channel(address: str) -> grpc.aio.Channel:
+    """Return a channel that comes back by itself within seconds when the service was restarted."""
+    return grpc.aio.insecure_channel(
+        address,
+        options=[
+            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
+        ],
+    )

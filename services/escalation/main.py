@@ -1,0 +1,28 @@
+"""Escalation: composition root."""
+
+from __future__ import annotations
+
+from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+
+from services.escalation.service import EscalationServicer
+from services.kit.composition import Parts, Registration, run
+
+
+def build(parts: Parts) -> list[Registration]:
+    """Return what escalation serves."""
+    servicer = EscalationServicer(parts.database, parts.time, parts.pulse, parts.rules)
+    return [
+        (
+            escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
+            lambda server: escalation_pb2_grpc.add_EscalationServiceServicer_to_server(servicer, server),
+        )
+    ]
+
+
+def main() -> None:
+    """Serve escalation."""
+    run("escalation", build)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The outermost layer: finds what serves a request, checks the token, traces, counts, logs, answers what is raised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+import structlog
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from casework.errors import CaseError
+from services.gateway.exchange import ClientGone, Exchange, Header
+from services.gateway.problem import Problem, refuse
+from services.gateway.template import RouteTable
+from services.gateway.tracing import Trace
+from services.kit.tokens import Caller
+
+REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram(
+    "accord_http_request_seconds",
+    "Seconds to answer, streams apart.",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_LOG = structlog.get_logger("gateway")
+
+
+class Checker(Protocol):
+    """Checks an `authorization` value; raises CaseError where it is not good."""
+
+    def check(self, authorization: str) -> Caller: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What serves a path: its template as documented, whether it streams, and the endpoint."""
+
+    name: str
+    streams: bool
+    endpoint: Callable[[Exchange, list[str]], Awaitable[None]]
+
+
+class Edge:
+    """An ASGI layer before the application: serves the routes itself and hands everything else on."""
+
+    def __init__(self, app: ASGIApp, routes: RouteTable[Route], checker: Checker, security: list[Header]) -> None:
+        self._app = app
+        self._routes = routes
+        self._checker = checker
+        self._security = security
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, self._security)
+        trace = Trace(exchange.headers)
+        exchange.trace_parent, exchange.trace_id = trace.parent, trace.id
+        streams = False
+        try:
+            streams = await self._serve(exchange)
+        except Problem as problem:
+            await self._refuse(exchange, problem)
+        except ClientGone:
+            exchange.status = exchange.status or 499
+        except Exception:
+            # The one place where an unforeseen fault is answered: an id, and the trace in the log.
+            _LOG.exception("unforeseen fault", route=exchange.route, trace=trace.id)
+            await self._refuse(exchange, refuse("INTERNAL"))
+        finally:
+            self._record(exchange, trace, streams)
+
+    async def _serve(self, exchange: Exchange) -> bool:
+        scope = exchange.scope
+        raw = scope.get("raw_path") or quote(scope["path"]).encode()
+        found = self._routes.find(raw.decode("latin-1"))
+        if found is None:
+            await self._app(scope, exchange.receive, exchange.send)
+            route = scope.get("route")
+            exchange.route = getattr(route, "path", "") or "other"
+            return False
+        methods, parts = found
+        method = scope["method"]
+        route = methods.get("GET" if method == "HEAD" else method)
+        exchange.route = next(iter(methods.values())).name if route is None else route.name
+        if route is None:
+            problem = refuse("METHOD_NOT_ALLOWED", method=method)
+            problem.headers.append(
+                (b"allow", ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])})).encode())
+            )
+            raise problem
+        self._authenticate(exchange)
+        await route.endpoint(exchange, parts)
+        return route.streams
+
+    def _authenticate(self, exchange: Exchange) -> None:
+        authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")
+        if not (authorization.isascii() and authorization.isprintable()):
+            raise refuse("UNAUTHENTICATED")
+        try:
+            self._checker.check(authorization)
+        except CaseError as error:
+            raise Problem(401, str(error.reason), error.message("zh"), error.message("en")) from None
+        exchange.authorization = authorization
+
+    @staticmethod
+    async def _refuse(exchange: Exchange, problem: Problem) -> None:
+        if exchange.status:
+            # Half an answer went out: cutting the connection is the only way left to say that it is not whole.
+            raise problem
+        await exchange.refuse(problem)
+
+    @staticmethod
+    def _record(exchange: Exchange, trace: Trace, streams: bool) -> None:
+        method, seconds = exchange.scope["method"], time.perf_counter() - exchange.started
+        method = method if method in _METHODS else "OTHER"
+        REQUESTS.labels(method, exchange.route, exchange.status).inc()
+        if not streams:
+            SECONDS.labels(method, exchange.route).observe(seconds)
+        trace.end(method, exchange.route, exchange.status)
+        quiet = exchange.status < 400 and method in ("GET", "HEAD", "OPTIONS")
+        log = _LOG.debug if quiet else _LOG.warning if exchange.status >= 500 else _LOG.info
+        log("request", method=method, route=exchange.route, status=exchange.status, ms=round(seconds * 1000, 1),
+            trace=trace.id)  # fmt: skip

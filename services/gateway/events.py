@@ -1,0 +1,177 @@
+"""Streams of messages to a client: server-sent events or NDJSON, no faster than the reader reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import grpc
+import jwt
+import orjson
+
+from services.gateway.backend import EOF
+from services.gateway.binding import Binding
+from services.gateway.encoder import encoder_of
+from services.gateway.exchange import Exchange, Header
+from services.gateway.problem import Fault, Problem, of_rpc, refuse
+
+EVENTS, LINES = "text/event-stream", "application/x-ndjson"
+# How long the first message or refusal is waited for before the answer's status is sent.
+_FIRST = 2.0
+
+
+def stream_headers(kind: str) -> list[Header]:
+    """Return the headers of a streamed answer; no proxy shall collect it."""
+    return [
+        (b"content-type", kind.encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+    ]
+
+
+def lifetime(exchange: Exchange) -> float:
+    """Return the seconds for which the caller's token is still good: no stream outlives it."""
+    token = exchange.authorization.partition(" ")[2]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return max(0.0, float(claims.get("exp", 0)) - time.time())
+
+
+class EventWriter:
+    """Writes server-sent events or lines."""
+
+    def __init__(self, exchange: Exchange, kind: str) -> None:
+        self._exchange = exchange
+        self._events = kind == EVENTS
+
+    async def start(self) -> None:
+        """Send the headers; for events also how soon a lost connection is tried again."""
+        kind = EVENTS if self._events else LINES
+        await self._exchange.start(200, stream_headers(kind))
+        if self._events:
+            await self._exchange.write(b"retry: 2000\n\n")
+
+    async def message(self, value: Any, event_id: str = "") -> None:
+        """Send one message."""
+        data = orjson.dumps(value)
+        if not self._events:
+            await self._exchange.write(data + b"\n")
+        elif event_id:
+            await self._exchange.write(b"id: %b\ndata: %b\n\n" % (event_id.encode(), data))
+        else:
+            await self._exchange.write(b"data: %b\n\n" % data)
+
+    async def problem(self, problem: Problem) -> None:
+        """Send a refusal that came midway: the event `problem`, or a last line with the member `error`."""
+        document = problem.document(self._exchange.language, self._exchange.trace_id)
+        if self._events:
+            await self._exchange.write(b"event: problem\ndata: %b\n\n" % orjson.dumps(document))
+        else:
+            await self._exchange.write(orjson.dumps({"error": document}) + b"\n")
+
+    async def heartbeat(self) -> None:
+        """Send a comment, so that nobody on the way takes the silence for the end. Lines have no comments."""
+        if self._events:
+            await self._exchange.write(b": heartbeat\n\n")
+
+    async def end(self) -> None:
+        """End the answer."""
+        await self._exchange.write(b"", more=False)
+
+
+class Watch:
+    """Waits for the next of something, and meanwhile beats, or ends for the client, the token or the process."""
+
+    def __init__(self, exchange: Exchange, writer: EventWriter, heartbeat: float, stopping: asyncio.Event) -> None:
+        self._writer = writer
+        self._heartbeat = heartbeat
+        self._ends = [asyncio.create_task(exchange.gone()), asyncio.create_task(stopping.wait())]
+        self._until = time.monotonic() + lifetime(exchange)
+
+    async def next(self, waited: asyncio.Future[Any]) -> bool:
+        """Return whether it came; False where the stream must end instead."""
+        while True:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                return False
+            pause = min(self._heartbeat, left)
+            await asyncio.wait([waited, *self._ends], timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if any(task.done() for task in self._ends):
+                return False
+            if waited.done():
+                return True
+            if pause == self._heartbeat:
+                await self._writer.heartbeat()
+
+    def close(self) -> None:
+        """Stop waiting for the ends."""
+        for task in self._ends:
+            task.cancel()
+
+
+async def opened(call: Any, first: asyncio.Future[Any]) -> None:
+    """Wait until a stream has answered something or has been let in; raise the refusal where it was refused."""
+    let_in = asyncio.create_task(call.initial_metadata())
+    try:
+        await asyncio.wait([first, let_in], timeout=_FIRST, return_when=asyncio.FIRST_COMPLETED)
+        if first.done() or call.done():
+            await first
+    finally:
+        let_in.cancel()
+
+
+class ServerStreamEndpoint:
+    """Serves an RPC that takes one message and answers many."""
+
+    def __init__(self, binding: Binding, heartbeat: float, stopping: asyncio.Event) -> None:
+        self._binding = binding
+        self._heartbeat = heartbeat
+        self._stopping = stopping
+        rpc = binding.shape.rpc
+        self._encode = encoder_of(rpc.answers)
+        self._positions = "position" in rpc.answers.fields_by_name
+        self._resumes = "after_position" in rpc.takes.fields_by_name
+
+    async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
+        """Answer one request; raise Problem while nothing has been sent."""
+        kind = exchange.accepts(EVENTS, LINES)
+        message, renamed = await self._binding.read(exchange, parts)
+        self._resume(exchange, message)
+        call = self._binding.call_of(message)(message, timeout=lifetime(exchange), metadata=exchange.metadata())
+        first = asyncio.create_task(call.read())
+        writer = EventWriter(exchange, kind)
+        watch = Watch(exchange, writer, self._heartbeat, self._stopping)
+        try:
+            await opened(call, first)
+            await writer.start()
+            await self._pump(call, first, writer, watch)
+        except grpc.RpcError as error:
+            problem = of_rpc(error, self._binding.shape.body, renamed)
+            if not exchange.status:
+                raise problem from None
+            await writer.problem(problem)
+        finally:
+            first.cancel()
+            watch.close()
+            call.cancel()
+        await writer.end()
+
+    def _resume(self, exchange: Exchange, message: Any) -> None:
+        last = exchange.header(b"last-event-id")
+        if not (self._resumes and last) or message.after_position:
+            return
+        if not last.isdigit() or int(last) >= 2**63:
+            fault = Fault("Last-Event-ID", "应为位置编号。", "Must be a position.")
+            raise refuse("INVALID_FIELD", fault)
+        message.after_position = int(last)
+
+    async def _pump(self, call: Any, read: asyncio.Future[Any], writer: EventWriter, watch: Watch) -> None:
+        try:
+            while await watch.next(read):
+                message = read.result()
+                if message is EOF:
+                    return
+                await writer.message(self._encode(message), str(message.position) if self._positions else "")
+                read = asyncio.create_task(call.read())
+        finally:
+            read.cancel()

@@ -1,0 +1,191 @@
+"""Streams of messages from a client: NDJSON in, NDJSON or one JSON answer out, both ways at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import grpc
+import orjson
+
+from services.gateway.backend import EOF
+from services.gateway.binding import Binding
+from services.gateway.decoder import Wrong, filler_of, parse
+from services.gateway.encoder import encoder_of
+from services.gateway.events import LINES, EventWriter
+from services.gateway.exchange import ClientGone, Exchange
+from services.gateway.problem import Problem, of_rpc, refuse
+
+_LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")
+# Answers kept for a client that sends everything before it reads anything; past this it must read to go on.
+_AHEAD = 32 * 1024 * 1024
+
+
+class ClientStreamEndpoint:
+    """Serves an RPC that takes many messages, one a line, and answers one or many."""
+
+    def __init__(self, binding: Binding, limit: int) -> None:
+        self._binding = binding
+        self._limit = limit
+        rpc = binding.shape.rpc
+        self._make = rpc.request
+        self._many = rpc.server_streaming
+        self._fill = filler_of(rpc.takes)
+        self._encode = encoder_of(rpc.answers)
+
+    async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
+        """Answer one request; raise Problem while nothing has been sent."""
+        exchange.accepts(LINES if self._many else "application/json")
+        if exchange.content_type() not in _LINE_TYPES:
+            raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=LINES)
+        # The first message tells which backend it is for, where several serve the RPC.
+        lines = self._messages(exchange, parts)
+        first = await anext(lines, None)
+        probe = first if first is not None else self._make()
+        call = self._binding.call_of(probe)(metadata=exchange.metadata(), timeout=self._deadline(exchange))
+        sender = asyncio.create_task(self._send(call, first, lines))
+        try:
+            if self._many:
+                await self._answer_lines(exchange, call, sender)
+            else:
+                await self._answer_one(exchange, call, sender)
+        except grpc.RpcError as error:
+            raise of_rpc(error) from None
+        finally:
+            sender.cancel()
+            call.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await sender
+
+    @staticmethod
+    def _deadline(exchange: Exchange) -> float | None:
+        return exchange.timeout(86400.0) if exchange.header(b"request-timeout") else None
+
+    async def _messages(self, exchange: Exchange, parts: list[str]) -> AsyncIterator[Any]:
+        number = 0
+        async for line in self._lines(exchange):
+            number += 1
+            if not line.strip():
+                continue
+            message = self._make()
+            try:
+                self._fill(message, parse(line))
+                self._binding.read_path(message, parts)
+            except (Wrong, Problem) as error:
+                problem = error.problem() if isinstance(error, Wrong) else error
+                problem.line = number
+                raise problem from None
+            yield message
+
+    async def _lines(self, exchange: Exchange) -> AsyncIterator[bytes]:
+        rest, more = b"", True
+        while more:
+            chunk, more = await exchange.chunk()
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > self._limit:
+                raise refuse("BODY_TOO_LARGE")
+            for line in lines:
+                yield line
+        if rest:
+            yield rest
+
+    async def _send(self, call: Any, first: Any, lines: AsyncIterator[Any]) -> Problem | None:
+        """Send every message; return what was wrong with a line, after which nothing more is sent."""
+        problem = None
+        try:
+            if first is not None:
+                await call.write(first)
+            async for message in lines:
+                await call.write(message)
+        except Problem as wrong:
+            problem = wrong
+        except (asyncio.InvalidStateError, grpc.RpcError):
+            # The call has ended; its reader tells why.
+            return None
+        except ClientGone:
+            call.cancel()
+            return None
+        with contextlib.suppress(asyncio.InvalidStateError, grpc.RpcError):
+            await call.done_writing()
+        return problem
+
+    async def _answer_one(self, exchange: Exchange, call: Any, sender: Awaitable[Problem | None]) -> None:
+        problem = await sender
+        if problem is not None:
+            raise problem
+        response = await call
+        await exchange.answer(200, [(b"content-type", b"application/json")], orjson.dumps(self._encode(response)))
+
+    async def _answer_lines(self, exchange: Exchange, call: Any, sender: Awaitable[Problem | None]) -> None:
+        backlog = Backlog()
+        reader = asyncio.create_task(self._collect(call, backlog))
+        writer = EventWriter(exchange, LINES)
+        problem: Problem | None = None
+        try:
+            while (line := await backlog.take()) is not None:
+                if not exchange.status:
+                    await writer.start()
+                await exchange.write(line)
+            await reader
+            problem = await sender
+        except grpc.RpcError as error:
+            problem = of_rpc(error)
+        finally:
+            reader.cancel()
+        if not exchange.status:
+            if problem is not None:
+                raise problem
+            await writer.start()
+        if problem is not None:
+            await writer.problem(problem)
+        await writer.end()
+
+    async def _collect(self, call: Any, backlog: Backlog) -> None:
+        try:
+            while (message := await call.read()) is not EOF:
+                await backlog.put(orjson.dumps(self._encode(message)) + b"\n")
+        finally:
+            backlog.close()
+
+
+class Backlog:
+    """Lines on their way to the client, bounded by their size."""
+
+    def __init__(self, limit: int = _AHEAD) -> None:
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+        self._limit = limit
+        self._closed = False
+        self._changed = asyncio.Condition()
+
+    async def put(self, line: bytes) -> None:
+        """Add a line; waits while the backlog is full."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._size < self._limit)
+            self._lines.append(line)
+            self._size += len(line)
+            self._changed.notify_all()
+
+    async def take(self) -> bytes | None:
+        """Return the lines that are there, waiting for the first; None after the last."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._lines or self._closed)
+            if not self._lines:
+                return None
+            joined = b"".join(self._lines)
+            self._lines.clear()
+            self._size = 0
+            self._changed.notify_all()
+            return joined
+
+    def close(self) -> None:
+        """Let `take` end after what is there. Called where nothing can be awaited."""
+        self._closed = True
+        self._wake = asyncio.ensure_future(self._notify())
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,246 @@
+"""OpenAPI 3.1 of everything the gateway serves, written from the same shapes that serve it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from services.gateway.binding import Shape
+from services.gateway.contract import Contract
+from services.gateway.described import COMPONENTS, EXTRA_TAGS, INTRODUCTION, extra_paths
+from services.gateway.events import EVENTS, LINES
+from services.gateway.query import field_path
+from services.gateway.schema import Schema, Schemas, refuses_absence, rules_of, split_pattern
+from services.gateway.template import Variable
+
+_ALWAYS = (400, 401, 403, 404, 406, 429, 500, 503, 504)
+
+
+def document(
+    contract: Contract, shapes: list[Shape], backends: dict[str, tuple[str, ...]], issuer: bool
+) -> dict[str, Any]:
+    """Return the OpenAPI document; `backends` tells for each gRPC service which backends serve it."""
+    schemas = Schemas(contract)
+    for shape in shapes:
+        if shape.body == "*" and not shape.rpc.client_streaming:
+            schemas.hide(shape.rpc.takes, _elsewhere(shape))
+    paths: dict[str, dict[str, Any]] = {}
+    for shape in shapes:
+        writer = _Operation(shape, schemas, contract.patterns, backends[shape.rpc.service])
+        paths.setdefault(writer.path, {})[shape.method.lower()] = writer.operation()
+    for path, item in extra_paths(schemas, issuer).items():
+        paths.setdefault(path, {}).update(item)
+    services = dict.fromkeys(shape.rpc.service for shape in shapes)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Accord",
+            "version": "1",
+            "summary": "One case, one plan, one accountable unit, and clocks that cannot be lost.",
+            "description": INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": [{"name": _tag(name), "description": schemas.comment(name)} for name in services]
+        + [tag for tag in EXTRA_TAGS if issuer or tag["name"] != "EmbeddedIssuer"],
+        "paths": paths,
+        "components": {**COMPONENTS, "schemas": {**COMPONENTS["schemas"], **schemas.components}},
+    }
+
+
+def _tag(service: str) -> str:
+    return service.rpartition(".")[2].removesuffix("Service")
+
+
+def _elsewhere(shape: Shape) -> set[str]:
+    """Return the fields of a request that come in the path or as headers, so that there is one way to give them."""
+    hidden = {variable.field for variable in shape.template.variables}
+    if shape.takes_key:
+        hidden.add("request_id")
+    return hidden | ({"etag"} if shape.etag_path == ("etag",) else set())
+
+
+class _Operation:
+    """Describes one shape."""
+
+    def __init__(self, shape: Shape, schemas: Schemas, patterns: tuple[str, ...], backends: tuple[str, ...]) -> None:
+        self._shape = shape
+        self._schemas = schemas
+        self._patterns = patterns
+        self._backends = backends
+        self._segments = ["*" if segment is None else segment for segment in shape.template.segments]
+        self._path_parameters = [p for variable in shape.template.variables for p in self._bind(variable)]
+        verb = f":{shape.template.verb}" if shape.template.verb else ""
+        self.path = "/" + "/".join(self._segments) + verb
+
+    def operation(self) -> dict[str, Any]:
+        """Return the operation object."""
+        shape, rpc = self._shape, self._shape.rpc
+        comment = self._schemas.comment(rpc.full_name)
+        operation: dict[str, Any] = {
+            "operationId": rpc.name[0].lower() + rpc.name[1:] + (str(shape.number + 1) if shape.number else ""),
+            "tags": [_tag(rpc.service)],
+            "summary": comment.partition(". ")[0].partition(": ")[0].rstrip("."),
+            "description": f"{comment}\n\nPermission: `{rpc.permission}`.",
+            "x-permission": rpc.permission,
+            "x-grpc-method": rpc.path.lstrip("/"),
+            "parameters": [*self._path_parameters, *self._query(), *self._headers()],
+        }
+        body = self._request_body()
+        if body:
+            operation["requestBody"] = body
+        operation["responses"] = self._responses()
+        return operation
+
+    def _bind(self, variable: Variable) -> list[dict[str, Any]]:
+        """Return the parameters of a path variable, one a wildcard, and name them in the path."""
+        descriptor = self._shape.rpc.takes
+        field = field_path(descriptor, variable.field)[-1]
+        end = variable.end or len(self._segments)
+        bound = self._segments[variable.start : end]
+        names = self._names(bound, field)
+        parts = list(split_pattern(rules_of(field).string.pattern))
+        fits = len(parts) == len(bound) and all(s in ("*", p) for s, p in zip(bound, parts, strict=True))
+        found = []
+        for offset, segment in enumerate(bound):
+            if segment not in ("*", "**"):
+                continue
+            name = names[offset]
+            self._segments[variable.start + offset] = f"{{{name}}}"
+            schema = self._segment_schema(field, bound, parts[offset] if fits else "")
+            found.append(
+                {
+                    "name": name,
+                    "in": "path",
+                    "required": True,
+                    "description": self._schemas.comment(field.full_name),
+                    "schema": schema,
+                }
+            )
+        return found
+
+    def _segment_schema(self, field: FieldDescriptor, bound: list[str], pattern: str) -> Schema:
+        if field.name == "service" and len(self._backends) > 1:
+            return {"type": "string", "enum": list(self._backends)}
+        if bound == ["*"]:
+            return {"minLength": 1, **self._schemas.value(field, asked=True)}
+        return {"type": "string", "pattern": f"^{pattern}$"} if pattern else {"type": "string", "minLength": 1}
+
+    def _names(self, bound: list[str], field: FieldDescriptor) -> list[str]:
+        if len(bound) == 1:
+            return [field.json_name]
+        for pattern in self._patterns:
+            parts = pattern.split("/")
+            if len(parts) == len(bound) and all(
+                part.startswith("{") if segment == "*" else part == segment
+                for segment, part in zip(bound, parts, strict=True)
+            ):
+                return [part.strip("{}") for part in parts]
+        return [bound[index - 1].removesuffix("s") if index else field.json_name for index in range(len(bound))]
+
+    def _query(self) -> list[dict[str, Any]]:
+        hidden = _elsewhere(self._shape)
+        found = []
+        for name, path in self._shape.query.items():
+            leaf = path[-1]
+            if ".".join(field.name for field in path) in hidden:
+                continue
+            schema = self._schemas.value(leaf, asked=True)
+            parameter: dict[str, Any] = {"name": name, "in": "query", "schema": schema}
+            if len(path) == 1 and refuses_absence(leaf):
+                parameter["required"] = True
+            parameter["description"] = self._schemas.comment(leaf.full_name)
+            if leaf.is_repeated:
+                parameter |= {"style": "form", "explode": True}
+            found.append(parameter)
+        return found
+
+    def _headers(self) -> list[dict[str, Any]]:
+        shape = self._shape
+        names = ["AcceptLanguage"]
+        if not (shape.rpc.server_streaming or shape.rpc.client_streaming):
+            names.append("RequestTimeout")
+        if shape.etag_path:
+            names.append("IfMatch")
+        if shape.answers_etag and shape.method == "GET":
+            names.append("IfNoneMatch")
+        if "after_position" in shape.rpc.takes.fields_by_name and shape.rpc.server_streaming:
+            names.append("LastEventId")
+        found: list[dict[str, Any]] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
+        if shape.takes_key:
+            field = shape.rpc.takes.fields_by_name["request_id"]
+            found.append(
+                {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "required": True,
+                    "description": self._schemas.comment(field.full_name)
+                    + " The same key with another body is refused (422).",
+                    "schema": self._schemas.value(field, asked=True),
+                }
+            )
+        return found
+
+    def _request_body(self) -> dict[str, Any] | None:
+        shape, request = self._shape, self._shape.rpc.takes
+        if not shape.body:
+            return None
+        if shape.rpc.client_streaming:
+            line = self._schemas.reference(request)
+            text = f"One {request.name} as JSON on each line."
+            return {
+                "required": True,
+                "description": text,
+                "content": {LINES: {"schema": {"type": "string", "description": text}, "x-line-schema": line}},
+            }
+        if shape.body == "*":
+            schema = self._schemas.reference(request)
+            required = "required" in self._schemas.components[schema["$ref"].rpartition("/")[2]]
+        else:
+            field = request.fields_by_name[shape.body]
+            schema, required = self._schemas.value(field, asked=True), refuses_absence(field)
+        return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+    def _responses(self) -> dict[str, Any]:
+        shape = self._shape
+        statuses = list(_ALWAYS)
+        if shape.method != "GET":
+            statuses.append(409)
+        if shape.body:
+            statuses += [413, 415]
+        if shape.etag_path:
+            statuses.append(412)
+        if shape.takes_key:
+            statuses.append(422)
+        responses: dict[str, Any] = {"200": self._good()}
+        if shape.answers_etag and shape.method == "GET":
+            responses["304"] = {"description": "It is still the version named in If-None-Match."}
+        for status in sorted(statuses):
+            responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+        responses["default"] = {"$ref": "#/components/responses/Problem"}
+        return responses
+
+    def _good(self) -> dict[str, Any]:
+        shape, rpc = self._shape, self._shape.rpc
+        schema = self._schemas.reference(rpc.answers)
+        name = rpc.answers.name
+        description = self._schemas.comment(rpc.answers.full_name) or name
+        if shape.response_body:
+            schema = self._schemas.value(rpc.answers.fields_by_name[shape.response_body], asked=False)
+        if not rpc.server_streaming:
+            answer: dict[str, Any] = {"description": description, "content": {"application/json": {"schema": schema}}}
+            if shape.answers_etag:
+                answer["headers"] = {"ETag": {"$ref": "#/components/headers/ETag"}}
+            return answer
+        lines = f"One {name} as JSON on each line. A refusal midway is a last line with the member `error`, a Problem."
+        events = (
+            f"Server-sent events; the data of each is one {name} as JSON. A comment every 15 seconds of silence. "
+            "A refusal midway is an event `problem` with a Problem as data."
+        )
+        content: dict[str, Any] = {}
+        if not rpc.client_streaming:
+            content[EVENTS] = {"schema": {"type": "string", "description": events}, "x-event-schema": schema}
+        content[LINES] = {"schema": {"type": "string", "description": lines}, "x-line-schema": schema}
+        return {"description": description, "content": content}

@@ -1,0 +1,277 @@
+"""Intake's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+from pb.intake.v1 import intake_pb2 as pb
+from pb.intake.v1 import intake_pb2_grpc, report_pb2
+
+from casework import names
+from casework import report as rules_of
+from casework.errors import CaseError, Reason, field_error
+from casework.report import ReportState
+from casework.triage import CaseFacts
+from services.intake import reception as reception_
+from services.intake import store, view
+from services.intake.bulk import BulkReception
+from services.intake.reception import ACCEPT, GRADES, Reception
+from services.kit import clocks, paging, requests
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, check_etag, command
+from services.kit.database import AsyncConnection, Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.instants import stamp
+from services.kit.rules import Rules
+
+_ALIKE_DAYS = 90
+_SUGGESTIONS = 10
+
+
+class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
+    """Serves the doors."""
+
+    def __init__(
+        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, reception: Reception
+    ) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("reports")
+        self._rules = rules
+        self._reception = reception
+        self._numbers = store.Numbers(database)
+        self._bulk = BulkReception(database, reception, self._numbers, time, pulse)
+
+    async def CreateReport(self, request: pb.CreateReportRequest, context: Any) -> report_pb2.Report:
+        """Receive a report and answer its receipt."""
+        call, now = current_call(), self.time.now()
+        caller, body = call.caller.subject, requests.body_hash(request)
+        draft = self._reception.draft(request.report, now, importing=False)
+        call.require(draft.unit)
+        (number,) = await self._numbers.take([draft.series])
+        received = self._reception.receive(draft, number, now)
+        async with self.database.begin() as connection:
+            earlier = await requests.claim(connection, caller, request.request_id, body)
+            if earlier is not None:
+                self._numbers.give_back(draft.series, number)
+                return await self._first_answer(connection, earlier)
+            await store.add(connection, [received], at=now, actor=caller, trace=call.trace_parent)
+            answer = view.report(await store.get(connection, number), call.language, now)
+            await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
+        self.pulse.beat()
+        answer.receipt_code = received.receipt_code
+        return answer
+
+    async def _first_answer(self, connection: AsyncConnection, stored: bytes) -> report_pb2.Report:
+        """Return a repeated call's first answer; the receipt code comes out of the sealed part, where it alone is."""
+        answer = report_pb2.Report.FromString(stored)
+        row = await store.get(connection, names.number_of(answer.name))
+        answer.receipt_code = self._reception.open(row.number, row.sealed_key, row.sealed).receipt_code
+        return answer
+
+    async def ImportReports(
+        self, request_iterator: AsyncIterator[Any], context: Any
+    ) -> AsyncIterator[pb.ImportReportsResponse]:
+        """Receive many reports; every row is answered."""
+        call = current_call()
+        call.scope()
+        async for answer in self._bulk.answers(request_iterator, call):
+            yield answer
+
+    async def GetReport(self, request: pb.GetReportRequest, context: Any) -> report_pb2.Report:
+        """Answer a report without its sealed part."""
+        call = current_call()
+        async with self.database.begin() as connection:
+            row = await store.get(connection, names.number_of(request.name))
+        call.require(row.unit)
+        return view.report(row, call.language, self.time.now())
+
+    async def GetReportContent(self, request: pb.GetReportContentRequest, context: Any) -> report_pb2.ReportContent:
+        """Answer the sealed part, and record that it was read."""
+        call, now = current_call(), self.time.now()
+        number = names.number_of(request.name)
+        async with self.database.begin() as connection:
+            row = await store.get(connection, number)
+            call.require(row.unit)
+            event = NewEvent(number, "ContentRead", row.unit)
+            await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
+        self.pulse.beat()
+        content = self._reception.open(number, row.sealed_key, row.sealed)
+        content.name = request.name
+        return content
+
+    async def ListReports(self, request: pb.ListReportsRequest, context: Any) -> pb.ListReportsResponse:
+        """Answer reports of the caller's units, newest first."""
+        call, now, size = current_call(), self.time.now(), request.page_size or 50
+        scope = call.scope(names.last(request.unit) if request.unit else "")
+        mark = paging.read(request.page_token, "reports", 2)
+        behind = (paging.instant(mark[0]), mark[1]) if mark else None
+        async with self.database.begin() as connection:
+            rows = await store.listed(
+                connection, paging.subtree(scope), request.states, request.source,
+                now if request.overdue else None, behind, size + 1,
+            )  # fmt: skip
+        reply = pb.ListReportsResponse(reports=[view.report(row, call.language, now) for row in rows[:size]])
+        if len(rows) > size:
+            end = rows[size - 1]
+            reply.next_page_token = paging.token("reports", end.received_at.isoformat(), end.number)
+        return reply
+
+    @command(report_pb2.Report)
+    async def VerifyReport(self, request: pb.VerifyReportRequest, work: Work) -> report_pb2.Report:
+        """Record whether it was found to be so."""
+        row = await self._locked(request.name, request.etag, work)
+        to = ReportState.VERIFIED if request.founded else ReportState.UNFOUNDED
+        state = rules_of.move(ReportState(row.state), to)
+        changed = await store.change(work.connection, row.number, work.now, state=int(state))
+        await work.append(NewEvent(row.number, "ReportVerified", row.unit, {"state": state.name}))
+        return view.report(changed, work.call.language, work.now)
+
+    async def ListDuplicates(self, request: pb.ListDuplicatesRequest, context: Any) -> pb.ListDuplicatesResponse:
+        """Answer reports that may tell of the same matter as this one."""
+        async with self.database.begin() as connection:
+            row = await store.get(connection, names.number_of(request.parent))
+            current_call().require(row.unit)
+            found = await store.alike(
+                connection, row.likeness, self=row.number, county=names.county_of(row.unit), category=row.category,
+                area=row.area, since=row.received_at - timedelta(days=_ALIKE_DAYS),
+                limit=request.page_size or _SUGGESTIONS,
+            )  # fmt: skip
+        return pb.ListDuplicatesResponse(duplicates=[view.duplicate(each) for each in found])
+
+    async def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Any) -> pb.FindDuplicatesResponse:
+        """Answer reports that may tell of the same matter as one not yet made."""
+        unit = self._known_unit(request.unit, "unit")
+        current_call().require(unit)
+        async with self.database.begin() as connection:
+            found = await store.alike(
+                connection, self._reception.likeness(request.text, request.place.address), self="",
+                county=names.county_of(unit), category=request.category.removeprefix("categories/"),
+                area=request.place.area, since=self.time.now() - timedelta(days=_ALIKE_DAYS),
+                limit=request.max_results or _SUGGESTIONS,
+            )  # fmt: skip
+        return pb.FindDuplicatesResponse(duplicates=[view.duplicate(each) for each in found])
+
+    @command(report_pb2.Link)
+    async def CreateLink(self, request: pb.CreateLinkRequest, work: Work) -> report_pb2.Link:
+        """Record a human's decision on how two reports hang together."""
+        target = names.number_of(request.link.target)
+        row = await self._locked(request.parent, "", work)
+        await self._other(row, target, "link.target", work)
+        link = request.link
+        await store.link(work.connection, row.number, target, link.kind, link.reason, work.actor, work.now)
+        kind = report_pb2.LinkKind.Name(link.kind).removeprefix("LINK_KIND_")
+        payload = {"target": names.report_name(target), "kind": kind, "reason": link.reason}
+        await work.append(NewEvent(row.number, "ReportLinked", row.unit, payload))
+        return report_pb2.Link(
+            name=f"{request.parent}/links/{target}", target=link.target, kind=link.kind, reason=link.reason,
+            create_time=stamp(work.now),
+        )  # fmt: skip
+
+    @command(report_pb2.Report)
+    async def MergeReport(self, request: pb.MergeReportRequest, work: Work) -> report_pb2.Report:
+        """Merge a report into another; the other's clocks run on, this one's are no longer needed."""
+        target = names.number_of(request.target)
+        row = await self._locked(request.name, request.etag, work)
+        other = await self._other(row, target, "target", work)
+        if ReportState(other.state) in (ReportState.MERGED, ReportState.DECLINED):
+            raise CaseError(Reason.WRONG_STATE, f"{request.target}: {ReportState(other.state).name}")
+        state = rules_of.move(ReportState(row.state), ReportState.MERGED)
+        changed = await store.change(
+            work.connection, row.number, work.now, state=int(state), merged_into=target, decided_at=work.now
+        )
+        await clocks.stop(work.connection, row.number, ACCEPT, work.now, met=False)
+        await store.link(
+            work.connection, row.number, target, report_pb2.LINK_KIND_DUPLICATE, request.reason, work.actor, work.now
+        )
+        payload = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
+        await work.append(NewEvent(row.number, "ReportMerged", row.unit, payload, wakes=True))
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def TriageReport(self, request: pb.TriageReportRequest, work: Work) -> report_pb2.Report:
+        """Correct the declared facts and grade again. No clock moves."""
+        row = await self._locked(request.name, request.etag, work)
+        rules_of.may_change_facts(ReportState(row.state))
+        facts = CaseFacts(
+            request.people_affected, request.amount_fen, reception_.SCOPES[request.scope],
+            reception_.URGENCIES[request.urgency], request.danger, row.category,
+        )  # fmt: skip
+        triage = self._rules.triage.evaluate(facts)
+        changed = await store.change(
+            work.connection, row.number, work.now, people=facts.people_affected, amount_fen=facts.amount_fen,
+            scope=request.scope or 1, urgency=request.urgency or 1, danger=facts.danger,
+            grade=GRADES[triage.grade], triage=reception_.triage_json(triage, work.now),
+        )  # fmt: skip
+        payload = {
+            "grade": str(triage.grade),
+            "rule": triage.rule,
+            "version": triage.version,
+            "row": triage.row,
+            "inputs": {name: str(value) for name, value in triage.inputs.items()},
+        }
+        await work.append(NewEvent(row.number, "ReportTriaged", row.unit, payload))
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def AcceptReport(self, request: pb.AcceptReportRequest, work: Work) -> report_pb2.Report:
+        """Accept a report; its case is opened by the workflow."""
+        row = await self._locked(request.name, request.etag, work)
+        unit = self._known_unit(request.unit, "unit") if request.unit else row.unit
+        work.call.require(unit)
+        state = rules_of.move(ReportState(row.state), ReportState.ACCEPTED)
+        changed = await store.change(
+            work.connection, row.number, work.now, state=int(state), unit=unit, decided_at=work.now
+        )
+        await clocks.stop(work.connection, row.number, ACCEPT, work.now)
+        payload = {"state": state.name, "unit": unit, "category": row.category, "grade": row.grade}
+        await work.append(NewEvent(row.number, "ReportAccepted", unit, payload, wakes=True))
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def DeclineReport(self, request: pb.DeclineReportRequest, work: Work) -> report_pb2.Report:
+        """Decline a report, with a reason and the route told."""
+        row = await self._locked(request.name, request.etag, work)
+        state = rules_of.move(ReportState(row.state), ReportState.DECLINED)
+        changed = await store.change(
+            work.connection, row.number, work.now, state=int(state), route=request.route, decided_at=work.now
+        )
+        await clocks.stop(work.connection, row.number, ACCEPT, work.now)
+        route = report_pb2.Route.Name(request.route).removeprefix("ROUTE_")
+        payload = {"state": state.name, "reason": request.reason, "route": route}
+        await work.append(NewEvent(row.number, "ReportDeclined", row.unit, payload, wakes=True))
+        return view.report(changed, work.call.language, work.now)
+
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> report_pb2.Receipt:
+        """Answer what the holder of a receipt code is told."""
+        call, code = current_call(), names.last(request.name)
+        index = self._reception.receipt_index(code)
+        async with self.database.begin() as connection:
+            row = await store.by_receipt(connection, index)
+        call.require(row.unit)
+        return view.receipt(row, code, call.language, self._rules)
+
+    async def _locked(self, name: str, etag: str, work: Work) -> Any:
+        """Return the row to change, locked, if the caller may; the version is looked at after the right."""
+        row = await store.lock(work.connection, names.number_of(name))
+        work.call.require(row.unit)
+        check_etag(row.version, etag)
+        return row
+
+    async def _other(self, row: Any, target: str, field: str, work: Work) -> Any:
+        if target == row.number:
+            raise field_error(field, Reason.SAME_REPORT)
+        other = await store.get(work.connection, target)
+        work.call.require(other.unit)
+        return other
+
+    def _known_unit(self, name: str, field: str) -> str:
+        unit = names.last(name)
+        if unit not in self._rules.units:
+            raise field_error(field, Reason.UNKNOWN_UNIT, unit)
+        return unit

@@ -1,0 +1,94 @@
+"""What every service's main builds from its settings before it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+from pb.clock.v1 import clock_pb2, clock_pb2_grpc
+from pb.feed.v1 import feed_pb2, feed_pb2_grpc
+
+from services.kit import telemetry
+from services.kit.access import Access, PolicyError
+from services.kit.businesstime import BusinessTime
+from services.kit.clock_service import ClockServicer
+from services.kit.database import Database
+from services.kit.events import EventLog
+from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
+from services.kit.rules import Rules, RulesError, load_rules
+from services.kit.sealing import Sealer, SealError
+from services.kit.server import serve
+from services.kit.settings import ServiceSettings, read_settings
+from services.kit.tokens import TokenChecker
+
+Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a service is built from."""
+
+    settings: ServiceSettings
+    database: Database
+    time: BusinessTime
+    pulse: FeedPulse
+    rules: Rules
+    sealer: Sealer
+
+
+def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
+    """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong."""
+    settings = read_settings(ServiceSettings)
+    telemetry.set_up(settings, name)
+    try:
+        rules = load_rules(settings.rules)
+        access = Access(settings.rules / "access", rules.units)
+        sealer = Sealer.from_file(settings.master_key_file)
+        checker = TokenChecker(settings.trust_file)
+    except RulesError as error:
+        raise SystemExit("\n".join(map(str, error.problems))) from None
+    except (PolicyError, SealError, OSError, ValueError) as error:
+        raise SystemExit(str(error)) from None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(name, settings, build, rules, sealer, access, checker))
+
+
+async def _serve(
+    name: str,
+    settings: ServiceSettings,
+    build: Callable[[Parts], list[Registration]],
+    rules: Rules,
+    sealer: Sealer,
+    access: Access,
+    checker: TokenChecker,
+) -> None:
+    database = Database(settings.database_url.get_secret_value(), settings.database_pool)
+    time, pulse = BusinessTime.of(settings), FeedPulse()
+    services = build(Parts(settings, database, time, pulse, rules, sealer))
+    feed = FeedServicer(name, database, pulse)
+    services.append(
+        (
+            feed_pb2.DESCRIPTOR.services_by_name["FeedService"],
+            lambda server: feed_pb2_grpc.add_FeedServiceServicer_to_server(feed, server),
+        )
+    )
+    telemetry.serve_metrics(settings.metrics_port)
+    try:
+        await serve(
+            settings.listen, services, checker, access, settings.request_timeout, [keep_sealing(database, pulse)]
+        )
+    finally:
+        await database.close()
+
+
+def clock_service(name: str, parts: Parts, log: EventLog) -> Registration:
+    """Return the clock service of a service that owns clocks."""
+    servicer = ClockServicer(name, parts.database, parts.time, log, parts.pulse)
+    return (
+        clock_pb2.DESCRIPTOR.services_by_name["ClockService"],
+        lambda server: clock_pb2_grpc.add_ClockServiceServicer_to_server(servicer, server),
+    )

@@ -1,0 +1,124 @@
+"""Opening: from an accepted report to a case with its one plan, its tasks and its clocks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pb.mediation.v1 import mediation_pb2 as pb
+
+from casework import names
+from casework.case import Stage, TaskState
+from casework.errors import Reason, field_error
+from casework.plan import PlanTemplate, resolve_unit
+from services.kit.clocks import NewClock
+from services.kit.events import NewEvent
+from services.kit.instants import instant
+from services.kit.rules import Rules
+from services.kit.sealing import Sealer
+
+GRADE_NAMES = {1: "low", 2: "medium", 3: "high"}
+CLOSE, REVIEW = "close", "review"
+
+
+def task_key(task: int, rule: str) -> str:
+    """Return the key of a task's clock: `task-2.sign`, `task-2.task`, `task-2.verify_task`."""
+    return f"task-{task}.{rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is stored for a new case."""
+
+    case: dict[str, Any]
+    tasks: list[dict[str, Any]]
+    clocks: list[NewClock]
+    event: NewEvent
+
+
+class Opening:
+    """Opens cases. Knows the rules and the keys; no database."""
+
+    def __init__(self, rules: Rules, sealer: Sealer) -> None:
+        self._rules = rules
+        self._sealer = sealer
+
+    def open(self, request: pb.CreateCaseRequest, now: datetime) -> Opened:
+        """Return what is stored for the case; raise a CaseError naming the field that is wrong."""
+        case = request.case
+        number, unit = names.number_of(case.name), names.last(case.unit)
+        category = case.category.removeprefix("categories/")
+        if unit not in self._rules.units:
+            raise field_error("case.unit", Reason.UNKNOWN_UNIT, unit)
+        if category not in self._rules.categories:
+            raise field_error("case.category", Reason.UNKNOWN_CATEGORY, category)
+        plan = self._rules.plans.choose(category, GRADE_NAMES[case.grade])
+        tasks, running = self._tasks(plan, number, unit, now)
+        close = self._close_clock(case, number, unit, now)
+        running.append(close)
+        sealed = self._sealer.seal(number, request.content.SerializeToString()) if request.HasField("content") else None
+        row = {
+            "number": number,
+            "stage": int(Stage.HANDLING),
+            "unit": unit,
+            "category": category,
+            "grade": case.grade,
+            "received_at": instant(case.receive_time) if case.HasField("receive_time") else now,
+            "opened_at": now,
+            "due_at": close.due_at,
+            "open_tasks": len(tasks),
+            "plan": plan.name,
+            "plan_version": plan.version,
+            "sealed_key": sealed.key if sealed else None,
+            "sealed": sealed.data if sealed else None,
+            "updated_at": now,
+        }
+        payload = {
+            "stage": Stage.HANDLING.name,
+            "plan": {"template": plan.name, "version": plan.version},
+            "tasks": {str(task["task"]): f"{task['unit']} {task['due_at'].isoformat()}" for task in tasks},
+            "due_at": close.due_at.isoformat(),
+        }
+        return Opened(row, tasks, running, NewEvent(number, "CaseOpened", unit, payload))
+
+    def _tasks(
+        self, plan: PlanTemplate, number: str, unit: str, now: datetime
+    ) -> tuple[list[dict[str, Any]], list[NewClock]]:
+        rows: list[dict[str, Any]] = []
+        running: list[NewClock] = []
+        sign = self._rules.limits.get("sign")
+        for index, template in enumerate(plan.tasks, start=1):
+            doer = resolve_unit(template, unit, self._rules.units)
+            subject = names.task_name(number, index)
+            clock = NewClock.of(
+                self._rules.limits.task(template.due_days), number, task_key(index, "task"), subject, doer, now
+            )
+            running += [NewClock.of(sign, number, task_key(index, "sign"), subject, doer, now), clock]
+            rows.append(
+                {
+                    "number": number,
+                    "task": index,
+                    "state": int(TaskState.DISPATCHED),
+                    "unit": doer,
+                    "key": template.key,
+                    "measure": json.dumps({"zh": template.zh, "en": template.en}, ensure_ascii=False),
+                    "evidence_rule": json.dumps(
+                        {"zh": template.evidence_zh, "en": template.evidence_en}, ensure_ascii=False
+                    ),
+                    "due_at": clock.due_at,
+                    "updated_at": now,
+                }
+            )
+        return rows, running
+
+    def _close_clock(self, case: Any, number: str, unit: str, now: datetime) -> NewClock:
+        limit = self._rules.limits.close(GRADE_NAMES[case.grade])
+        clock = NewClock.of(limit, number, CLOSE, names.case_name(number), unit, now)
+        if not case.HasField("due_time"):
+            return clock
+        # A promise made where the case comes from is kept as it was made.
+        return NewClock(
+            number, CLOSE, clock.subject, unit, "promised", limit.version, now, None, instant(case.due_time)
+        )

@@ -1,0 +1,278 @@
+"""Mediation's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pb.mediation.v1 import case_pb2, mediation_pb2_grpc
+from pb.mediation.v1 import mediation_pb2 as pb
+
+from casework import case as rules_of
+from casework import names
+from casework.case import Outcome, Stage, TaskState
+from casework.errors import CaseError, Reason, field_error
+from services.kit import clocks, paging
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.clocks import NewClock
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.rules import Rules
+from services.mediation import store, view
+from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
+
+
+class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
+    """Serves cases, plans and tasks."""
+
+    def __init__(
+        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, opening: Opening
+    ) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self._rules = rules
+        self._opening = opening
+
+    @command(case_pb2.Case)
+    async def CreateCase(self, request: pb.CreateCaseRequest, work: Work) -> case_pb2.Case:
+        """Open the case of an accepted report, with its one plan; its tasks are dispatched at once."""
+        if not request.case.name.startswith("cases/"):
+            raise field_error("case.name", Reason.INVALID_FIELD, "cases/{case}")
+        opened = self._opening.open(request, work.now)
+        work.call.require(opened.case["unit"])
+        await store.add(work.connection, opened)
+        await clocks.start(work.connection, *opened.clocks)
+        await work.append(opened.event)
+        return view.case(await store.get(work.connection, opened.case["number"]), work.now)
+
+    async def GetCase(self, request: pb.GetCaseRequest, context: Any) -> case_pb2.Case:
+        """Answer a case."""
+        async with self.database.begin() as connection:
+            row = await store.get(connection, names.number_of(request.name))
+        current_call().require(row.unit)
+        return view.case(row, self.time.now())
+
+    async def ListCases(self, request: pb.ListCasesRequest, context: Any) -> pb.ListCasesResponse:
+        """Answer cases of the caller's units, newest first."""
+        now, size = self.time.now(), request.page_size or 50
+        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        mark = paging.read(request.page_token, "cases", 2)
+        behind = (paging.instant(mark[0]), mark[1]) if mark else None
+        async with self.database.begin() as connection:
+            rows = await store.listed(
+                connection, paging.subtree(scope), request.stages, now if request.overdue else None, behind, size + 1
+            )
+        reply = pb.ListCasesResponse(cases=[view.case(row, now) for row in rows[:size]])
+        if len(rows) > size:
+            end = rows[size - 1]
+            reply.next_page_token = paging.token("cases", end.opened_at.isoformat(), end.number)
+        return reply
+
+    async def GetPlan(self, request: pb.GetPlanRequest, context: Any) -> case_pb2.Plan:
+        """Answer the one plan of a case with its tasks."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            row = await store.get(connection, number)
+            call.require(row.unit)
+            tasks = await store.tasks_of(connection, number)
+        return view.plan(row, tasks, call.language, self.time.now())
+
+    async def ListTasks(self, request: pb.ListTasksRequest, context: Any) -> pb.ListTasksResponse:
+        """Answer tasks, earliest deadline first: of one case, or of the caller's units."""
+        call, now, size = current_call(), self.time.now(), request.page_size or 50
+        number = "" if request.parent == "cases/-" else names.number_of(request.parent)
+        mark = paging.read(request.page_token, "tasks", 3)
+        behind = (paging.instant(mark[0]), mark[1], int(mark[2])) if mark else None
+        async with self.database.begin() as connection:
+            unit = paging.subtree(call.scope(names.last(request.unit))) if request.unit else ""
+            if number:
+                call.require((await store.get(connection, number)).unit)
+            elif not unit:
+                unit = paging.subtree(call.scope())
+            rows = await store.listed_tasks(
+                connection, unit, number, request.states, now if request.overdue else None, behind, size + 1
+            )
+        reply = pb.ListTasksResponse(tasks=[view.task(row, call.language, now) for row in rows[:size]])
+        if len(rows) > size:
+            end = rows[size - 1]
+            reply.next_page_token = paging.token("tasks", end.due_at.isoformat(), end.number, end.task)
+        return reply
+
+    async def GetTask(self, request: pb.GetTaskRequest, context: Any) -> case_pb2.Task:
+        """Answer a task to the unit that has it and to the accountable one."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await store.get(connection, number)
+            row = await store.get_task(connection, number, int(names.last(request.name)))
+        call.require_any((row.unit, case.unit))
+        return view.task(row, call.language, self.time.now())
+
+    @command(case_pb2.Task)
+    async def SignTask(self, request: pb.SignTaskRequest, work: Work) -> case_pb2.Task:
+        """Sign for a task: the unit takes it on."""
+        case, row = await self._task(request, work)
+        changed = await self._move(row, TaskState.SIGNED, work)
+        await clocks.stop(work.connection, row.number, task_key(row.task, "sign"), work.now)
+        await work.append(self._told(case, changed, "TaskSigned"))
+        return view.task(changed, work.call.language, work.now)
+
+    @command(case_pb2.Task)
+    async def ReturnTask(self, request: pb.ReturnTaskRequest, work: Work) -> case_pb2.Task:
+        """Return a task with a reason. Its deadline runs on: somebody still has to do it in time."""
+        case, row = await self._task(request, work)
+        changed = await self._move(row, TaskState.RETURNED, work, return_reason=request.reason)
+        await clocks.stop(work.connection, row.number, task_key(row.task, "sign"), work.now, met=False)
+        # Until it is dispatched again, the accountable unit answers for its deadline.
+        await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), case.unit)
+        await work.append(self._told(case, changed, "TaskReturned", reason=request.reason))
+        return view.task(changed, work.call.language, work.now)
+
+    @command(case_pb2.Task)
+    async def DispatchTask(self, request: pb.DispatchTaskRequest, work: Work) -> case_pb2.Task:
+        """Dispatch a returned task again. Its deadline does not move; it must be signed for anew."""
+        case = await store.lock(work.connection, names.number_of(request.name))
+        row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
+        work.call.require(case.unit)
+        check_etag(row.version, request.etag)
+        unit = names.last(request.unit) if request.unit else row.unit
+        if unit not in self._rules.units:
+            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        rules_of.must_be(Stage(case.stage), Stage.HANDLING)
+        changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit)
+        key = f"{task_key(row.task, 'sign')}-{changed.version}"
+        sign = NewClock.of(
+            self._rules.limits.get("sign"), row.number, key, names.task_name(row.number, row.task), unit, work.now
+        )
+        await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
+        await self._start(work, self._told(case, changed, "TaskDispatched"), sign)
+        return view.task(changed, work.call.language, work.now)
+
+    @command(case_pb2.Task)
+    async def ReportTask(self, request: pb.ReportTaskRequest, work: Work) -> case_pb2.Task:
+        """Report a task done, with the evidence; its verification gets a clock of its own."""
+        case, row = await self._task(request, work)
+        changed = await self._move(
+            row, TaskState.REPORTED, work, evidence=request.evidence, reported_at=work.now, reported_by=work.actor
+        )
+        await clocks.stop(work.connection, row.number, task_key(row.task, "task"), work.now)
+        verify = NewClock.of(
+            self._rules.limits.get("verify_task"), row.number,
+            f"{task_key(row.task, 'verify_task')}-{changed.version}",
+            names.task_name(row.number, row.task), case.unit, work.now,
+        )  # fmt: skip
+        await self._start(work, self._told(case, changed, "TaskReported", evidence=request.evidence), verify)
+        return view.task(changed, work.call.language, work.now)
+
+    @command(case_pb2.Task)
+    async def VerifyTask(self, request: pb.VerifyTaskRequest, work: Work) -> case_pb2.Task:
+        """Verify a task that was reported done; not enough sends it back, with its first deadline running again."""
+        case, row = await self._task(request, work)
+        rules_of.someone_else(work.actor, row.reported_by)
+        await clocks.stop(work.connection, row.number, f"{task_key(row.task, 'verify_task')}-%", work.now)
+        if not request.sufficient:
+            changed = await self._move(row, TaskState.SIGNED, work, reported_at=None, evidence="")
+            await clocks.resume(work.connection, row.number, task_key(row.task, "task"))
+            next_at = await clocks.next_at(work.connection, row.number)
+            told = self._told(case, changed, "TaskSentBack", next_at=next_at.isoformat() if next_at else "")
+            await work.append(replace(told, wakes=True))
+            return view.task(changed, work.call.language, work.now)
+        changed = await self._move(row, TaskState.VERIFIED, work)
+        left = case.open_tasks - 1
+        stage = Stage.HANDLED if left == 0 else Stage(case.stage)
+        await store.change(work.connection, case.number, work.now, open_tasks=left, stage=int(stage))
+        payload = {"open_tasks": left, **({"stage": stage.name} if left == 0 else {})}
+        await work.append(self._told(case, changed, "TaskVerified", **payload))
+        return view.task(changed, work.call.language, work.now)
+
+    @command(case_pb2.Case)
+    async def RequestClosing(self, request: pb.RequestClosingRequest, work: Work) -> case_pb2.Case:
+        """Request the closing of a case, with its outcome; the review gets a clock of its own."""
+        row = await self._case(request, work)
+        outcome = Outcome(request.outcome)
+        rules_of.may_request_closing(Stage(row.stage), outcome, row.open_tasks)
+        changed = await store.change(
+            work.connection, row.number, work.now, stage=int(Stage.CLOSE_REVIEW), outcome=int(outcome),
+            requested_by=work.actor,
+        )  # fmt: skip
+        review = NewClock.of(
+            self._rules.limits.get("close_review"), row.number, f"{REVIEW}-{changed.version}",
+            names.case_name(row.number), row.unit, work.now,
+        )  # fmt: skip
+        payload = {"stage": Stage.CLOSE_REVIEW.name, "outcome": outcome.name}
+        await self._start(work, NewEvent(row.number, "ClosingRequested", row.unit, payload), review)
+        return view.case(changed, work.now)
+
+    @command(case_pb2.Case)
+    async def CloseCase(self, request: pb.CloseCaseRequest, work: Work) -> case_pb2.Case:
+        """Close a case, or send the close request back; never by the one who asked for it."""
+        row = await self._case(request, work)
+        rules_of.must_be(Stage(row.stage), Stage.CLOSE_REVIEW)
+        rules_of.someone_else(work.actor, row.requested_by)
+        await clocks.stop(work.connection, row.number, f"{REVIEW}-%", work.now)
+        if not request.approved:
+            stage = Stage.HANDLING if row.open_tasks else Stage.HANDLED
+            changed = await store.change(
+                work.connection, row.number, work.now, stage=int(stage), outcome=0, requested_by=""
+            )
+            await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
+            return view.case(changed, work.now)
+        changed = await store.change(work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now)
+        await clocks.stop(work.connection, row.number, CLOSE, work.now)
+        await clocks.stop(work.connection, row.number, "%", work.now, met=False)
+        await store.cancel_tasks(work.connection, row.number, work.now)
+        payload = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name}
+        await work.append(NewEvent(row.number, "CaseClosed", row.unit, payload, wakes=True))
+        return view.case(changed, work.now)
+
+    @command(case_pb2.Case)
+    async def TransferCase(self, request: pb.TransferCaseRequest, work: Work) -> case_pb2.Case:
+        """Make another unit accountable. Deadlines stay; open tasks and clocks of the old unit go along."""
+        row = await self._case(request, work)
+        unit = names.last(request.unit)
+        if unit not in self._rules.units:
+            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        if Stage(row.stage) is Stage.CLOSED:
+            raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
+        changed = await store.change(work.connection, row.number, work.now, unit=unit)
+        await store.transfer(work.connection, row.number, row.unit, unit, work.now)
+        await clocks.hand_over(work.connection, row.number, row.unit, unit)
+        payload = {"from": row.unit, "to": unit}
+        await work.append(NewEvent(row.number, "CaseTransferred", unit, payload))
+        return view.case(changed, work.now)
+
+    async def _case(self, request: Any, work: Work) -> Any:
+        row = await store.lock(work.connection, names.number_of(request.name))
+        work.call.require(row.unit)
+        check_etag(row.version, request.etag)
+        return row
+
+    async def _task(self, request: Any, work: Work) -> tuple[Any, Any]:
+        """Return case and task, the case locked, if the caller may act for the unit that has the task."""
+        case = await store.lock(work.connection, names.number_of(request.name))
+        row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
+        work.call.require_any((row.unit, case.unit))
+        check_etag(row.version, request.etag)
+        if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
+            raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)
+        return case, row
+
+    async def _move(self, row: Any, to: TaskState, work: Work, **columns: Any) -> Any:
+        state = rules_of.move_task(TaskState(row.state), to)
+        return await store.change_task(work.connection, row.number, row.task, work.now, state=int(state), **columns)
+
+    @staticmethod
+    async def _start(work: Work, event: NewEvent, clock: NewClock) -> None:
+        """Start a clock and tell of it; the workflow hears only if it would otherwise sleep too long."""
+        await clocks.start(work.connection, clock)
+        wakes = await clocks.is_next(work.connection, clock)
+        payload = {**event.payload, "next_at": clock.next_at.isoformat()}
+        await work.append(replace(event, payload=payload, wakes=wakes))
+
+    @staticmethod
+    def _told(case: Any, task: Any, kind: str, **payload: object) -> NewEvent:
+        return NewEvent(case.number, kind, case.unit, {"task": task.task, "unit": task.unit, **payload})

@@ -1,0 +1,62 @@
+"""What mediation shows: rows as messages of the contract."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pb.mediation.v1 import case_pb2 as pb
+
+from casework import names
+from casework.case import TaskState
+from services.kit.events import row_payload
+from services.kit.instants import stamp
+
+
+def case(row: Any, now: datetime) -> pb.Case:
+    """Return a case."""
+    return pb.Case(
+        name=names.case_name(row.number),
+        etag=str(row.version),
+        stage=row.stage,
+        unit=names.unit_name(row.unit),
+        category=f"categories/{row.category}",
+        grade=row.grade,
+        receive_time=stamp(row.received_at),
+        open_time=stamp(row.opened_at),
+        due_time=stamp(row.due_at),
+        overdue=row.due_at < (row.closed_at or now),
+        close_time=stamp(row.closed_at),
+        outcome=row.outcome,
+        open_tasks=row.open_tasks,
+        update_time=stamp(row.updated_at),
+    )
+
+
+def task(row: Any, language: str, now: datetime) -> pb.Task:
+    """Return a task, its wording in the caller's language."""
+    return pb.Task(
+        name=names.task_name(row.number, row.task),
+        etag=str(row.version),
+        state=row.state,
+        unit=names.unit_name(row.unit),
+        measure=row_payload(row.measure)[language],
+        evidence_required=row_payload(row.evidence_rule)[language],
+        due_time=stamp(row.due_at),
+        overdue=row.state != TaskState.CANCELLED and row.due_at < (row.reported_at or now),
+        return_reason=row.return_reason,
+        evidence=row.evidence,
+        template_key=row.key,
+        update_time=stamp(row.updated_at),
+    )
+
+
+def plan(row: Any, tasks: Any, language: str, now: datetime) -> pb.Plan:
+    """Return the one plan of a case."""
+    return pb.Plan(
+        name=f"{names.case_name(row.number)}/plan",
+        template=row.plan,
+        template_version=row.plan_version,
+        tasks=[task(each, language, now) for each in tasks],
+        adopt_time=stamp(row.opened_at),
+    )

@@ -1,0 +1,113 @@
+"""Activities: idempotent gRPC calls, keyed by case and step. What one service hands another moves inside one of them."""
+
+from __future__ import annotations
+
+import grpc
+from pb.clock.v1 import clock_pb2
+from pb.escalation.v1 import escalation_pb2
+from pb.intake.v1 import intake_pb2
+from pb.mediation.v1 import case_pb2, mediation_pb2
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from services.kit.instants import instant
+from workflows.backends import Backends
+from workflows.messages import CaseStep, Source, Told
+
+_REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED}
+"""Answers that a retry can only cure after somebody mended rules or rights; named in the failure, tried again anyway."""
+
+
+class Activities:
+    """The steps of a case."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    @activity.defn(name="open_case")
+    async def open_case(self, step: CaseStep) -> Told:
+        """Open the case of an accepted report: the sealed part goes from intake to mediation inside this call."""
+        name = f"cases/{step.number}"
+        try:
+            report = await self._backends.intake.GetReport(intake_pb2.GetReportRequest(name=f"reports/{step.number}"))
+            content = await self._backends.intake.GetReportContent(
+                intake_pb2.GetReportContentRequest(name=f"reports/{step.number}/content")
+            )
+            case = case_pb2.Case(
+                name=name,
+                unit=report.unit,
+                category=report.category,
+                grade=report.triage.grade,
+                receive_time=report.receive_time,
+                due_time=report.history.due_time if report.history.HasField("due_time") else None,
+            )
+            await self._backends.mediation.CreateCase(
+                mediation_pb2.CreateCaseRequest(case=case, content=content, request_id=f"{name}/open")
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+                raise _failure(error) from None
+        return await self._fire(step.number, Source.MEDIATION)
+
+    @activity.defn(name="fire_clocks")
+    async def fire_clocks(self, step: CaseStep) -> Told:
+        """Fire what is due in one service and escalate what is overdue."""
+        return await self._fire(step.number, step.source)
+
+    async def _fire(self, number: str, source: Source) -> Told:
+        name = f"cases/{number}"
+        try:
+            fired = await self._backends.clocks[source].FireClocks(
+                clock_pb2.FireClocksRequest(service=source, case=name)
+            )
+            for firing in fired.overdue:
+                await self._escalate(name, firing)
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from None
+        next_at = instant(fired.next_time) if fired.HasField("next_time") else None
+        ended = source is Source.MEDIATION and next_at is None and await self._is_closed(name)
+        return Told(next_at, len(fired.overdue), ended)
+
+    async def _is_closed(self, name: str) -> bool:
+        case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+        return bool(case.stage == case_pb2.STAGE_CLOSED)
+
+    async def _escalate(self, name: str, firing: clock_pb2.Firing) -> None:
+        """Raise it one level up, once for each clock, however often this runs."""
+        escalation = escalation_pb2.Escalation(
+            mode=escalation_pb2.MODE_INFORM, from_unit=firing.unit, reason="overdue", subject=firing.subject
+        )
+        try:
+            await self._backends.escalation.CreateEscalation(
+                escalation_pb2.CreateEscalationRequest(
+                    parent=name, escalation=escalation, request_id=f"{firing.clock}/overdue"
+                )
+            )
+        except grpc.aio.AioRpcError as error:
+            # The unit changed after it was raised, or has no level above it: it was raised, or cannot be.
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                raise
+
+    @activity.defn(name="transfer_case")
+    async def transfer_case(self, step: CaseStep) -> None:
+        """Make the unit an escalation goes to accountable for the case."""
+        name = f"cases/{step.number}"
+        try:
+            raised = await self._backends.escalation.ListEscalations(
+                escalation_pb2.ListEscalationsRequest(parent=name, page_size=1000)
+            )
+            wanted = f"{name}/escalations/{step.escalation}"
+            unit = next(each.to_unit for each in raised.escalations if each.name == wanted)
+            await self._backends.mediation.TransferCase(
+                mediation_pb2.TransferCaseRequest(name=name, unit=unit, request_id=f"{wanted}/transfer")
+            )
+        except grpc.aio.AioRpcError as error:
+            # Closed in the meantime: there is nothing left to be accountable for.
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                raise _failure(error) from None
+
+
+def _failure(error: grpc.aio.AioRpcError) -> ApplicationError:
+    """Return a failure that says code and method only: details of a refusal could quote what was sent."""
+    code = error.code()
+    return ApplicationError(f"service answered {code.name}", type="Refused" if code in _REFUSED else "Unavailable")

@@ -1,0 +1,54 @@
+"""The services as the worker and the relay reach them: stubs only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
+from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
+from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
+
+from services.kit.client import channel
+from services.kit.settings import ClientSettings
+from services.kit.tokens import TokenMint
+from workflows.messages import Source
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Stubs of every service."""
+
+    intake: IntakeServiceStub
+    mediation: MediationServiceStub
+    escalation: EscalationServiceStub
+    clocks: dict[Source, ClockServiceStub]
+    feeds: dict[Source, FeedServiceStub]
+    channels: tuple[grpc.aio.Channel, ...]
+
+    @classmethod
+    def of(cls, settings: ClientSettings) -> Backends:
+        """Return stubs that sign as this process's machine client."""
+        if settings.client_key_file is None or not settings.client_name:
+            raise SystemExit("ACCORD_CLIENT_NAME and ACCORD_CLIENT_KEY_FILE must be set")
+        mint = TokenMint(settings.client_name, settings.client_key_file)
+        channels = {
+            Source.INTAKE: channel(settings.intake_address, mint),
+            Source.MEDIATION: channel(settings.mediation_address, mint),
+            Source.ESCALATION: channel(settings.escalation_address, mint),
+        }
+        return cls(
+            IntakeServiceStub(channels[Source.INTAKE]),
+            MediationServiceStub(channels[Source.MEDIATION]),
+            EscalationServiceStub(channels[Source.ESCALATION]),
+            {source: ClockServiceStub(each) for source, each in channels.items()},
+            {source: FeedServiceStub(each) for source, each in channels.items()},
+            tuple(channels.values()),
+        )
+
+    async def close(self) -> None:
+        """Close the channels."""
+        for each in self.channels:
+            await each.close()

@@ -1,0 +1,218 @@
+"""The life of a case, top to bottom: received → accepted → handled → closed, with the clocks of its services.
+
+The workflow holds no fact and no date of its own. It sleeps until the earliest rung of any clock of the case, asks the
+owner to fire, and sleeps again. A clock that was met meanwhile costs nothing: the owner answers that nothing is due.
+Only what it could not find out that way reaches it as a signal: a stage was reached, or a rung came closer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.messages import (
+        ENDED,
+        CaseEnd,
+        CaseStart,
+        CaseStep,
+        Heard,
+        Source,
+        Stage,
+        Told,
+    )
+
+STAGE = SearchAttributeKey.for_keyword("AccordStage")
+UNIT = SearchAttributeKey.for_keyword("AccordUnit")
+NEXT_DUE = SearchAttributeKey.for_datetime("AccordNextDue")
+OVERDUE = SearchAttributeKey.for_bool("AccordOverdue")
+
+_TIMEOUT = timedelta(seconds=20)
+_PATIENCE = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
+)
+"""Activities are tried for ever: a service that is down keeps a case waiting, never loses it."""
+_ROLL_EVENTS = 1000
+_ROUNDING = timedelta(milliseconds=20)
+"""A timer that fires a moment early must not find its rung not yet due."""
+
+
+@workflow.defn(name="CaseWorkflow")
+class CaseWorkflow:
+    """One case, from receipt to closing."""
+
+    @workflow.init
+    def __init__(self, start: CaseStart) -> None:
+        self.start = start
+        self.number = start.number
+        self.stage = start.stage
+        self.next_at = dict(start.next_at)
+        self.seen = dict(start.seen)
+        self.inbox: list[Heard] = list(start.waiting)
+        self.overdue = 0
+        self.alarm: asyncio.Task[None] | None = None
+        self.alarm_at: datetime | None = None
+        self.rung = False
+
+    @workflow.run
+    async def run(self, start: CaseStart) -> CaseEnd:
+        """Carry the case through its life."""
+        await self.until(lambda: self.stage is not Stage.RECEIVED)
+        if self.stage is Stage.ACCEPTED:
+            await self.open_case()
+        await self.until(lambda: self.stage in ENDED)
+        self.show()
+        return CaseEnd(self.stage)
+
+    @workflow.signal(name="hear")
+    def hear(self, events: list[Heard]) -> None:
+        """Hear of events; those heard before are dropped."""
+        self.inbox += events
+
+    @workflow.query(name="standing")
+    def standing(self) -> dict[str, str]:
+        """Return stage and the next rung by service, for an operator."""
+        return {"stage": self.stage, **{source: at.isoformat() for source, at in self.next_at.items()}}
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for a turn in the case's life, keeping its clocks meanwhile."""
+        while True:
+            transfers = self.take_in()
+            for escalation in transfers:
+                await self.transfer(escalation)
+            if reached():
+                return
+            self.roll_if_long()
+            self.set_alarm()
+            await workflow.wait_condition(lambda: bool(self.inbox) or self.rung)
+            if self.rung:
+                self.rung = False
+                await self.fire_due()
+
+    def take_in(self) -> list[int]:
+        """Take in what was heard; return the escalations that transfer the case."""
+        transfers: list[int] = []
+        heard, self.inbox = self.inbox, []
+        for event in sorted(heard, key=lambda event: (event.source, event.sequence)):
+            if event.sequence <= self.seen.get(event.source, 0):
+                continue
+            self.seen[event.source] = event.sequence
+            # A stage never goes back: an event that was overtaken changes nothing.
+            if event.stage and event.stage is not self.stage and self.stage not in ENDED:
+                self.stage = event.stage
+                self.next_at.pop(event.source, None)
+            if event.next_at:
+                self.learn(event.source, event.next_at)
+            if event.escalation:
+                transfers.append(event.escalation)
+        return transfers
+
+    def learn(self, source: Source, at: datetime | None) -> None:
+        """Keep when to ask a service next: the earlier one, since asking early is harmless."""
+        if at is None:
+            self.next_at.pop(source, None)
+        elif source not in self.next_at or at < self.next_at[source]:
+            self.next_at[source] = at
+
+    async def open_case(self) -> None:
+        """Open the case with its one plan, and learn when its clocks want to be asked."""
+        told: Told = await workflow.execute_activity(
+            "open_case",
+            CaseStep(self.number),
+            result_type=Told,
+            start_to_close_timeout=_TIMEOUT,
+            retry_policy=_PATIENCE,
+            summary="open the case with its plan",
+        )
+        self.next_at.pop(Source.INTAKE, None)
+        if self.stage is Stage.ACCEPTED:
+            self.stage = Stage.CLOSED if told.ended else Stage.HANDLING
+        self.next_at.pop(Source.MEDIATION, None)
+        self.learn(Source.MEDIATION, told.next_at)
+        self.show()
+
+    async def fire_due(self) -> None:
+        """Ask the owner of the earliest rung to fire what is due; what is overdue is escalated one level up."""
+        source = Source(min(self.next_at, key=lambda each: self.next_at[each]))
+        told: Told = await workflow.execute_activity(
+            "fire_clocks",
+            CaseStep(self.number, source),
+            result_type=Told,
+            start_to_close_timeout=_TIMEOUT,
+            retry_policy=_PATIENCE,
+            summary=f"fire what is due in {source}",
+        )
+        self.next_at.pop(source, None)
+        self.learn(source, told.next_at)
+        if told.ended and self.stage not in ENDED:
+            # The facts say it is over and the signal has not come (yet): believe the facts.
+            self.stage = Stage.CLOSED
+        if told.overdue != self.overdue:
+            self.overdue = told.overdue
+            self.show()
+
+    async def transfer(self, escalation: int) -> None:
+        """Carry a transfer to the case: the unit above becomes accountable."""
+        await workflow.execute_activity(
+            "transfer_case",
+            CaseStep(self.number, escalation=escalation),
+            start_to_close_timeout=_TIMEOUT,
+            retry_policy=_PATIENCE,
+            summary=f"transfer by escalation {escalation}",
+        )
+
+    def set_alarm(self) -> None:
+        """Keep one timer, for the earliest rung; a later rung than the timer's needs no new one."""
+        if not self.next_at:
+            return
+        earliest = min(self.next_at.values())
+        if self.alarm and not self.alarm.done() and self.alarm_at is not None and self.alarm_at <= earliest:
+            return
+        if self.alarm and not self.alarm.done():
+            self.alarm.cancel()
+        self.alarm_at = earliest
+        self.alarm = asyncio.create_task(self.wait_for(earliest))
+
+    async def wait_for(self, at: datetime) -> None:
+        """Sleep until a business instant."""
+        await workflow.sleep(self.real_delay(at), summary=f"until {at:%Y-%m-%d %H:%M}")
+        self.rung = True
+
+    def real_delay(self, at: datetime) -> timedelta:
+        """Return how long that is from now, in real time."""
+        now, epoch = workflow.now(), self.start.epoch
+        business = now if epoch is None else epoch + (now - epoch) * self.start.speed
+        return max((at - business) / self.start.speed, timedelta()) + _ROUNDING
+
+    def roll_if_long(self) -> None:
+        """Go on in a new run before the history grows long; nothing is awaited between the test and the roll."""
+        info = workflow.info()
+        if info.get_current_history_length() > _ROLL_EVENTS or info.is_continue_as_new_suggested():
+            workflow.continue_as_new(
+                CaseStart(
+                    self.number, self.start.unit, self.stage, self.next_at, self.seen, self.inbox,
+                    self.start.speed, self.start.epoch,
+                )
+            )  # fmt: skip
+
+    def show(self) -> None:
+        """Write what operators see. The one place that does."""
+        workflow.upsert_search_attributes(
+            [
+                STAGE.value_set(str(self.stage)),
+                OVERDUE.value_set(self.overdue > 0),
+                NEXT_DUE.value_set(min(self.next_at.values())) if self.next_at else NEXT_DUE.value_unset(),
+            ]
+        )
+
+
+def first_attributes(stage: Stage, unit: str, next_at: datetime | None) -> TypedSearchAttributes:
+    """Return the search attributes a workflow is started with."""
+    pairs: list[SearchAttributePair] = [SearchAttributePair(STAGE, str(stage)), SearchAttributePair(UNIT, unit)]  # type: ignore[type-arg]
+    if next_at:
+        pairs.append(SearchAttributePair(NEXT_DUE, next_at))
+    return TypedSearchAttributes(pairs)

@@ -1,0 +1,92 @@
+"""What travels between the relay, the workflows and their activities: ids, stages and instants, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+TASK_QUEUE = "accord"
+CASE_WORKFLOW = "CaseWorkflow"
+HEAR = "hear"
+
+
+def workflow_id(number: str) -> str:
+    """Return the id of a case's workflow: one for ever, `cases/{number}`."""
+    return f"cases/{number}"
+
+
+class Stage(StrEnum):
+    """Where a case's workflow is."""
+
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    HANDLING = "handling"
+    CLOSED = "closed"
+    DECLINED = "declined"
+    MERGED = "merged"
+
+
+ENDED = frozenset({Stage.CLOSED, Stage.DECLINED, Stage.MERGED})
+
+
+class Source(StrEnum):
+    """The service an event comes from."""
+
+    INTAKE = "intake"
+    MEDIATION = "mediation"
+    ESCALATION = "escalation"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One event the workflow must know of. `sequence` counts within case and source: what was seen is dropped."""
+
+    source: Source
+    sequence: int
+    kind: str
+    stage: Stage | None = None
+    next_at: datetime | None = None
+    escalation: int = 0
+
+
+@dataclass(frozen=True)
+class CaseStart:
+    """How a case's workflow begins, and how it goes on after it rolled.
+
+    `speed` and `epoch` are those of business time: a workflow sleeps in real time towards a business instant.
+    """
+
+    number: str
+    unit: str = ""
+    stage: Stage = Stage.RECEIVED
+    next_at: dict[str, datetime] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    waiting: list[Heard] = field(default_factory=list)
+    speed: float = 1.0
+    epoch: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CaseStep:
+    """What an activity on a case is told."""
+
+    number: str
+    source: Source = Source.MEDIATION
+    escalation: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an activity on a case answers: when to ask its service again, and how many deadlines have passed."""
+
+    next_at: datetime | None = None
+    overdue: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class CaseEnd:
+    """How a case's workflow ended."""
+
+    stage: Stage

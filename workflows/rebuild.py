@@ -1,0 +1,86 @@
+"""Rebuild: starts the workflow of every open case again from the facts, where it is missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import case_pb2, mediation_pb2
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from services.kit.businesstime import BusinessTime
+from workflows.backends import Backends
+from workflows.case import first_attributes
+from workflows.messages import CASE_WORKFLOW, TASK_QUEUE, CaseStart, Source, Stage, workflow_id
+
+_PAGE = 1000
+_AT_ONCE = 32
+_WAITING = (
+    report_pb2.REPORT_STATE_RECEIVED,
+    report_pb2.REPORT_STATE_VERIFIED,
+    report_pb2.REPORT_STATE_UNFOUNDED,
+    report_pb2.REPORT_STATE_ACCEPTED,
+)
+
+
+async def open_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage]]:
+    """Yield number, unit and stage of everything that is open, by the facts of intake and mediation."""
+    cases: dict[str, case_pb2.Case] = {}
+    token = ""
+    while True:
+        page = await backends.mediation.ListCases(mediation_pb2.ListCasesRequest(page_size=_PAGE, page_token=token))
+        cases.update((case.name.removeprefix("cases/"), case) for case in page.cases)
+        token = page.next_page_token
+        if not token:
+            break
+    while True:
+        reports = await backends.intake.ListReports(
+            intake_pb2.ListReportsRequest(page_size=_PAGE, page_token=token, states=_WAITING)
+        )
+        for report in reports.reports:
+            number = report.name.removeprefix("reports/")
+            case = cases.get(number)
+            if report.state != report_pb2.REPORT_STATE_ACCEPTED:
+                yield number, report.unit.removeprefix("units/"), Stage.RECEIVED
+            elif case is None:
+                yield number, report.unit.removeprefix("units/"), Stage.ACCEPTED
+            elif case.stage != case_pb2.STAGE_CLOSED:
+                yield number, case.unit.removeprefix("units/"), Stage.HANDLING
+        token = reports.next_page_token
+        if not token:
+            return
+
+
+async def rebuild(client: Client, backends: Backends, time: BusinessTime) -> tuple[int, int]:
+    """Start what is missing; return how many matters are open and how many workflows were started."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+    now = time.now().astimezone(UTC)
+
+    async def start(number: str, unit: str, stage: Stage) -> bool:
+        # It asks its clocks at once and learns from the answer when to ask again.
+        asks = {Stage.RECEIVED: {str(Source.INTAKE): now}, Stage.HANDLING: {str(Source.MEDIATION): now}}
+        async with slots:
+            try:
+                await client.start_workflow(
+                    CASE_WORKFLOW,
+                    CaseStart(number, unit, stage, asks.get(stage, {}), speed=time.speed, epoch=time.epoch),
+                    id=workflow_id(number),
+                    task_queue=TASK_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    search_attributes=first_attributes(stage, unit, _first(asks.get(stage))),
+                )
+            except WorkflowAlreadyStartedError:
+                return False
+            return True
+
+    tasks = [asyncio.create_task(start(*matter)) async for matter in open_matters(backends)]
+    started = await asyncio.gather(*tasks)
+    return len(started), sum(started)
+
+
+def _first(asks: dict[str, datetime] | None) -> datetime | None:
+    return min(asks.values()) if asks else None

@@ -1,0 +1,186 @@
+"""The relay: the first consumer of the feeds. It tells workflows what they must hear, at least once, in order.
+
+Durable: a batch is acknowledged when every workflow in it has been told; after a crash it is told again, and the
+workflows drop what they have seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import grpc
+import structlog
+import uvloop
+from google.protobuf.json_format import MessageToDict
+from opentelemetry import context as otel_context
+from opentelemetry import propagate
+from pb.feed.v1 import feed_pb2
+from prometheus_client import Counter, Gauge
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from services.kit import telemetry
+from services.kit.settings import ClientSettings, read_settings
+from workflows.backends import Backends
+from workflows.case import first_attributes
+from workflows.health import serve_health
+from workflows.messages import CASE_WORKFLOW, HEAR, TASK_QUEUE, CaseStart, Heard, Source, Stage, workflow_id
+from workflows.runtime import connect
+
+log = structlog.get_logger()
+
+CONSUMER = "relay"
+_AT_ONCE = 32
+"""Workflows told at a time: enough to keep the engine busy, few enough not to drown its first tasks."""
+_BATCH = 200
+_RETRY = 1.0
+
+TOLD = Counter("accord_relay_told_total", "Events workflows were told of.", ["source"])
+POSITION = Gauge("accord_relay_position", "Feed position the relay has acknowledged.", ["source"])
+
+_STAGES = {
+    "ReportReceived": Stage.RECEIVED,
+    "ReportImported": Stage.ACCEPTED,
+    "ReportAccepted": Stage.ACCEPTED,
+    "ReportDeclined": Stage.DECLINED,
+    "ReportMerged": Stage.MERGED,
+    "CaseClosed": Stage.CLOSED,
+}
+
+
+def heard(source: Source, event: feed_pb2.Event) -> Heard:
+    """Return what a workflow hears of an event."""
+    payload: dict[str, Any] = MessageToDict(event.payload)
+    next_at = payload.get("next_at")
+    transfers = event.type == "EscalationRaised" and payload.get("mode") == "TRANSFER"
+    return Heard(
+        source,
+        event.sequence,
+        event.type,
+        _STAGES.get(event.type),
+        datetime.fromisoformat(next_at) if next_at else None,
+        int(payload["escalation"]) if transfers else 0,
+    )
+
+
+class Teller:
+    """Tells workflows, starting those that are not there."""
+
+    def __init__(self, client: Client, settings: ClientSettings) -> None:
+        self._client = client
+        self._speed, self._epoch = settings.time_speed, settings.time_epoch
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def tell(self, number: str, unit: str, events: list[Heard], trace: str = "") -> None:
+        """Tell one case's workflow of its events; start it if it is not there; leave it be if it has ended."""
+        async with self._slots:
+            token = otel_context.attach(propagate.extract({"traceparent": trace})) if trace else None
+            try:
+                await self._start(number, unit, events)
+            except WorkflowAlreadyStartedError:
+                # It ran and ended. What came after its end (a late read of its content, say) needs nobody.
+                log.info("told an ended case", case=number, kinds=[event.kind for event in events])
+            finally:
+                if token:
+                    otel_context.detach(token)
+
+    async def _start(self, number: str, unit: str, events: list[Heard]) -> None:
+        first = events[0]
+        start, rest = CaseStart(number, unit, speed=self._speed, epoch=self._epoch), events
+        if first.sequence == 1 and first.source is Source.INTAKE:
+            # What it would be told first goes in with the start: one message less, one workflow task less. Where the
+            # workflow is there already, it knows it already.
+            known = {str(first.source): first.next_at} if first.next_at else {}
+            stage = first.stage or Stage.RECEIVED
+            start = replace(start, stage=stage, next_at=known, seen={str(first.source): first.sequence})
+            rest = events[1:]
+        signal_arguments: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
+        await self._client.start_workflow(
+            CASE_WORKFLOW,
+            start,
+            id=workflow_id(number),
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=first_attributes(start.stage, unit, first.next_at),
+            **signal_arguments,
+        )
+
+
+async def follow(source: Source, backends: Backends, teller: Teller) -> None:
+    """Follow one service's feed for ever; a break is taken up again where it was acknowledged."""
+    while True:
+        try:
+            await _follow(source, backends, teller)
+        except grpc.aio.AioRpcError as error:
+            log.warning("feed broke off", source=source, code=error.code().name)
+        except RPCError as error:
+            log.warning("temporal refused", source=source, status=RPCStatusCode(error.status).name)
+        except Exception:
+            log.exception("relay stumbled", source=source)
+        await asyncio.sleep(_RETRY)
+
+
+async def _follow(source: Source, backends: Backends, teller: Teller) -> None:
+    request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, only_waking=True, batch_size=_BATCH)
+    async for batch in backends.feeds[source].WatchEvents(request):
+        await asyncio.gather(*(teller.tell(*case) for case in _by_case(source, batch.events)))
+        TOLD.labels(source).inc(len(batch.events))
+        await backends.feeds[source].AcknowledgeEvents(
+            feed_pb2.AcknowledgeEventsRequest(service=source, consumer=CONSUMER, position=batch.position)
+        )
+        POSITION.labels(source).set(batch.position)
+
+
+def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str, str, list[Heard], str]]:
+    cases: dict[str, tuple[str, str, list[Heard], str]] = {}
+    for event in events:
+        number = event.case.removeprefix("cases/")
+        unit = event.payload.fields["unit"].string_value or number.split("-", 1)[0]
+        case = cases.setdefault(number, (number, unit, [], event.trace_parent))
+        case[2].append(heard(source, event))
+    return list(cases.values())
+
+
+async def relay(settings: ClientSettings) -> None:
+    """Follow all feeds until told to stop."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    following: list[asyncio.Task[None]] = []
+    health = await serve_health(settings.metrics_port, lambda: bool(following))
+    backends = Backends.of(settings)
+    connecting = asyncio.ensure_future(connect(settings))
+    await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if connecting.done():
+        teller = Teller(connecting.result(), settings)
+        following += [asyncio.create_task(follow(source, backends, teller)) for source in Source]
+        log.info("relaying")
+        await stop.wait()
+    connecting.cancel()
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    await backends.close()
+    if health:
+        health.close()
+
+
+def main() -> None:
+    """Run the relay."""
+    settings = read_settings(ClientSettings)
+    telemetry.set_up(settings, "relay")
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(relay(settings))
+
+
+if __name__ == "__main__":
+    main()

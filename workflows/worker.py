@@ -1,0 +1,79 @@
+"""The worker: runs cases and their activities. Start more of them to scale out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from datetime import timedelta
+
+import structlog
+import uvloop
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from services.kit import telemetry
+from services.kit.settings import ClientSettings, read_settings
+from workflows.activities import Activities
+from workflows.backends import Backends
+from workflows.case import CaseWorkflow
+from workflows.health import serve_health
+from workflows.messages import TASK_QUEUE
+from workflows.runtime import connect
+
+log = structlog.get_logger()
+
+CACHED_WORKFLOWS = 500
+"""Open cases sleep for days: a small cache keeps the worker's memory bounded, a wake-up replays a short history."""
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Return the sandbox that runs workflows; modules that are pure pass through it."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows.messages", "opentelemetry")
+    )
+
+
+async def work(settings: ClientSettings) -> None:
+    """Work until told to stop."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    running = False
+    health = await serve_health(settings.metrics_port, lambda: running)
+    connecting = asyncio.ensure_future(connect(settings))
+    await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        return
+    backends = Backends.of(settings)
+    steps = Activities(backends)
+    async with Worker(
+        connecting.result(),
+        task_queue=TASK_QUEUE,
+        workflows=[CaseWorkflow],
+        activities=[steps.open_case, steps.fire_clocks, steps.transfer_case],
+        workflow_runner=sandbox(),
+        max_cached_workflows=CACHED_WORKFLOWS,
+        max_concurrent_activities=50,
+        max_concurrent_workflow_tasks=50,
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    ):
+        running = True
+        log.info("working", queue=TASK_QUEUE)
+        await stop.wait()
+    await backends.close()
+    if health:
+        health.close()
+
+
+def main() -> None:
+    """Run a worker."""
+    settings = read_settings(ClientSettings)
+    telemetry.set_up(settings, "worker")
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(settings))
+
+
+if __name__ == "__main__":
+    main()
