@@ -13,7 +13,7 @@ from pb.intake.v1 import report_pb2 as pb
 from casework import names, receipt
 from casework.chain import GENESIS, chain_hash, content_hash
 from casework.errors import CaseError, Reason, field_error
-from casework.likeness import KeyedLetters
+from casework.likeness import KeyedPairs
 from casework.limit import LOCAL
 from casework.report import ReportState
 from casework.triage import CaseFacts, Triage
@@ -64,7 +64,7 @@ class Reception:
     def __init__(self, rules: Rules, sealer: Sealer) -> None:
         self._rules = rules
         self._sealer = sealer
-        self._letters = KeyedLetters(sealer.derive("likeness"))
+        self._pairs = KeyedPairs(sealer.derive("likeness"))
         self._receipt_key = sealer.derive("receipt")
         self._limit = rules.limits.get(ACCEPT)
 
@@ -117,7 +117,7 @@ class Reception:
             "danger": report.danger,
             "grade": GRADES[triage.grade],
             "triage": triage_json(triage, now),
-            "likeness": self._letters.form(f"{report.text} {report.place.address}"),
+            "likeness": self._pairs.form(report.text),
             "sealed_key": sealed.key,
             "sealed": sealed.data,
             "receipt_index": self.receipt_index(code),
@@ -185,9 +185,9 @@ class Reception:
 
         return hmac.digest(self._receipt_key, normal.encode(), "sha256")
 
-    def likeness(self, text: str, address: str) -> str:
-        """Return the keyed form of a text and place, to compare with what is stored."""
-        return self._letters.form(f"{text} {address}")
+    def likeness(self, text: str) -> str:
+        """Return the keyed form of a text, to compare with what is stored."""
+        return self._pairs.form(text)
 
     def open(self, number: str, key: bytes, data: bytes) -> pb.ReportContent:
         """Return the sealed part of a report."""

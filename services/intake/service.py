@@ -150,7 +150,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         current_call().require(unit)
         async with self.database.begin() as connection:
             found = await store.alike(
-                connection, self._reception.likeness(request.text, request.place.address), self="",
+                connection, self._reception.likeness(request.text), self="",
                 county=names.county_of(unit), category=request.category.removeprefix("categories/"),
                 area=request.place.area, since=self.time.now() - timedelta(days=_ALIKE_DAYS),
                 limit=request.max_results or _SUGGESTIONS,

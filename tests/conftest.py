@@ -1,0 +1,170 @@
+"""What tests share: one real stack a session, and clients of it in every role."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
+from pb.mediation.v1 import case_pb2, mediation_pb2
+from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
+
+from accord.keys import client_token
+from accord.stack import Stack
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+COUNTY = "620102"
+
+
+def data(path: str) -> Path:
+    """Return a file of the real records, or skip the test saying which file is not there."""
+    found = DATA / path
+    if not found.exists():
+        pytest.skip(f"the real records are not here: ../shared/data/{path}")
+    return found
+
+
+def request_id() -> str:
+    """Return a request id that no other call has."""
+    return f"test-{uuid.uuid4().hex}"
+
+
+@dataclass
+class Clients:
+    """Stubs of a running stack, and calls in any role."""
+
+    stack: Stack
+    channels: dict[str, grpc.aio.Channel]
+
+    @classmethod
+    def of(cls, stack: Stack) -> Clients:
+        """Return clients of this stack."""
+        names = ("intake", "mediation", "escalation")
+        channels = {name: grpc.aio.insecure_channel(f"127.0.0.1:{stack.ports[name]}") for name in names}
+        return cls(stack, channels)
+
+    def __post_init__(self) -> None:
+        self.intake = IntakeServiceStub(self.channels["intake"])
+        self.mediation = MediationServiceStub(self.channels["mediation"])
+        self.escalation = EscalationServiceStub(self.channels["escalation"])
+        self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
+        self.clocks = {name: ClockServiceStub(self.channels[name]) for name in ("intake", "mediation")}
+
+    def as_(self, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "en") -> dict[str, Any]:
+        """Return the keyword arguments of a call in this role: `await clients.intake.GetReport(r, **clients.as_("clerk"))`."""
+        token = self.stack.token(role, unit, sub)
+        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": 20}
+
+    def as_service(self, name: str = "relay") -> dict[str, Any]:
+        """Return the keyword arguments of a call as a machine client."""
+        return {"metadata": (("authorization", f"Bearer {client_token(self.stack.keys, name)}"),), "timeout": 20}
+
+    async def file_report(self, text: str = "楼上漏水，天花板泡坏了，对方不赔。", **fields: Any) -> report_pb2.Report:
+        """Return a new report, filed at the county's counter."""
+        report = report_pb2.Report(
+            **{
+                "channel": report_pb2.CHANNEL_COUNTER,
+                "unit": f"units/{COUNTY}",
+                "category": "categories/neighbour",
+                "text": text,
+                **fields,
+            }
+        )
+        request = intake_pb2.CreateReportRequest(report=report, request_id=request_id())
+        created: report_pb2.Report = await self.intake.CreateReport(request, **self.as_("clerk", "62"))
+        return created
+
+    async def accept(self, report: report_pb2.Report) -> case_pb2.Case:
+        """Accept a report and return its case once the workflow has opened it."""
+        request = intake_pb2.AcceptReportRequest(name=report.name, request_id=request_id())
+        await self.intake.AcceptReport(request, **self.as_("duty_officer", "62"))
+        return await self.case(report.case)
+
+    async def case(self, name: str, seconds: float = 20.0) -> case_pb2.Case:
+        """Return a case, waiting for it to be opened."""
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    case: case_pb2.Case = await self.mediation.GetCase(
+                        mediation_pb2.GetCaseRequest(name=name), **self.as_("handler", "62")
+                    )
+                    return case
+                except grpc.aio.AioRpcError as error:
+                    if error.code() is not grpc.StatusCode.NOT_FOUND:
+                        raise
+                await asyncio.sleep(0.05)
+
+    async def finish(self, name: str) -> case_pb2.Case:
+        """Carry an opened case to its end: every task signed, reported, verified; closed by a reviewer."""
+        plan = await self.mediation.GetPlan(
+            mediation_pb2.GetPlanRequest(name=f"{name}/plan"), **self.as_("handler", "62")
+        )
+        handler, reviewer = self.as_("handler", "62"), self.as_("reviewer", "62")
+        for task in plan.tasks:
+            await self.mediation.SignTask(
+                mediation_pb2.SignTaskRequest(name=task.name, request_id=request_id()), **handler
+            )
+            await self.mediation.ReportTask(
+                mediation_pb2.ReportTaskRequest(name=task.name, evidence="doc-1", request_id=request_id()), **handler
+            )
+            await self.mediation.VerifyTask(
+                mediation_pb2.VerifyTaskRequest(name=task.name, sufficient=True, request_id=request_id()), **reviewer
+            )
+        await self.mediation.RequestClosing(
+            mediation_pb2.RequestClosingRequest(
+                name=name, outcome=case_pb2.OUTCOME_AGREED, request_id=request_id()
+            ),
+            **handler,
+        )
+        closed: case_pb2.Case = await self.mediation.CloseCase(
+            mediation_pb2.CloseCaseRequest(name=name, approved=True, request_id=request_id()), **reviewer
+        )
+        return closed
+
+    async def close(self) -> None:
+        """Close the channels."""
+        for channel in self.channels.values():
+            await channel.close()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run one real stack for the whole session: PostgreSQL, Temporal, three services, worker, relay, gateway."""
+    state = tmp_path_factory.mktemp("accord")
+    with Stack(state=state, port_base=0, settings={"ACCORD_TRACE_FILE": str(state / "spans.jsonl")}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def clients(stack: Stack) -> AsyncIterator[Clients]:
+    """Return gRPC clients of the session's stack."""
+    found = Clients.of(stack)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def rest(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a REST client of the session's gateway, as a clerk of the county; its headers may be overridden."""
+    headers = {"Authorization": f"Bearer {stack.token('clerk', COUNTY)}", "Accept-Language": "en"}
+    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_stack_of_the_shell() -> None:
+    """Keep a developer's own settings out of the tests."""
+    for name in [name for name in os.environ if name.startswith("ACCORD_")]:
+        del os.environ[name]
