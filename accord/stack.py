@@ -203,6 +203,13 @@ class Stack:
         """The key files of the stack."""
         return Keys(self.folder.keys)
 
+    @property
+    def database_url(self) -> str:
+        """URL of the database's administrator. Raises StackError before the start."""
+        if self._around is None:
+            raise StackError("the stack was not started")
+        return self._around.database_url
+
     def token(self, role: str, unit: str = ROOT_UNIT, sub: str | None = None) -> str:
         """A bearer token of the embedded issuer for a demo user with this role in this unit."""
         return demo_token(self.keys, role, unit, sub)

@@ -12,6 +12,9 @@ import importlib.util
 import re
 import shutil
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2
@@ -39,28 +42,44 @@ def validate_descriptor() -> bytes:
 
 def build() -> None:
     """Write gen/pb (stubs), gen/buf (their one foreign import) and gen/image.binpb (descriptors with comments)."""
-    from grpc_tools import protoc
-
     shutil.rmtree(GEN, ignore_errors=True)
     GEN.mkdir()
+    with _protoc(PROTO) as run:
+        ours = _files(PROTO)
+        run(f"--python_out={GEN}", f"--pyi_out={GEN}", f"--grpc_python_out={GEN}", *ours)
+        run(f"--python_out={GEN}", f"--pyi_out={GEN}", "buf/validate/validate.proto")
+    image(PROTO, IMAGE)
+    rename(GEN / "accord", GEN / "pb")
+
+
+def image(folder: Path, target: Path) -> None:
+    """Write the descriptor image of the protos in a folder, with all imports and comments."""
+    with _protoc(folder) as run:
+        run("--include_imports", "--include_source_info", f"--descriptor_set_out={target}", *_files(folder))
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.proto"))
+
+
+@contextmanager
+def _protoc(folder: Path) -> Iterator[Callable[..., None]]:
+    """Yield protoc, with the foreign protos of the installed wheels on its path."""
+    from grpc_tools import protoc
+
     foreign = descriptor_pb2.FileDescriptorSet()
     foreign.file.add().ParseFromString(validate_descriptor())
-    foreign_path = GEN / "foreign.binpb"
-    foreign_path.write_bytes(foreign.SerializeToString())
-
-    wkt = importlib.resources.files("grpc_tools") / "_proto"
+    wellknown = importlib.resources.files("grpc_tools") / "_proto"
     googleapis = Path(next(iter(importlib.import_module("google.api").__path__))).parent.parent
-    includes = [f"-I{PROTO}", f"-I{googleapis}", f"-I{wkt}", f"--descriptor_set_in={foreign_path}"]
-    ours = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    with tempfile.NamedTemporaryFile(suffix=".binpb") as found:
+        Path(found.name).write_bytes(foreign.SerializeToString())
+        includes = [f"-I{folder}", f"-I{googleapis}", f"-I{wellknown}", f"--descriptor_set_in={found.name}"]
 
-    def run(*arguments: str) -> None:
-        if protoc.main(["protoc", *includes, *arguments]) != 0:
-            sys.exit(f"protoc failed: {' '.join(arguments)}")
+        def run(*arguments: str) -> None:
+            if protoc.main(["protoc", *includes, *arguments]) != 0:
+                sys.exit(f"protoc failed: {' '.join(arguments)}")
 
-    run(f"--python_out={GEN}", f"--pyi_out={GEN}", f"--grpc_python_out={GEN}", *ours)
-    run(f"--python_out={GEN}", f"--pyi_out={GEN}", "buf/validate/validate.proto")
-    run("--include_imports", "--include_source_info", f"--descriptor_set_out={IMAGE}", *ours)
-    rename(GEN / "accord", GEN / "pb")
+        yield run
 
 
 def rename(source: Path, target: Path) -> None:

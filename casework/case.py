@@ -44,7 +44,7 @@ DONE = frozenset({TaskState.VERIFIED, TaskState.CANCELLED})
 
 _TASK_BEFORE: dict[TaskState, frozenset[TaskState]] = {
     TaskState.DISPATCHED: frozenset({TaskState.RETURNED}),
-    TaskState.SIGNED: frozenset({TaskState.DISPATCHED, TaskState.REPORTED}),
+    TaskState.SIGNED: frozenset({TaskState.DISPATCHED}),
     TaskState.RETURNED: frozenset({TaskState.DISPATCHED, TaskState.SIGNED}),
     TaskState.REPORTED: frozenset({TaskState.SIGNED}),
     TaskState.VERIFIED: frozenset({TaskState.REPORTED}),
@@ -56,6 +56,13 @@ def move_task(state: TaskState, to: TaskState) -> TaskState:
     if state not in _TASK_BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
+
+
+def send_back(state: TaskState) -> TaskState:
+    """Return the state of a task whose evidence was not enough, or raise WRONG_STATE unless it was reported done."""
+    if state is not TaskState.REPORTED:
+        raise CaseError(Reason.WRONG_STATE, f"{state.name} → {TaskState.SIGNED.name}", state=state.name)
+    return TaskState.SIGNED
 
 
 def someone_else(actor: str, before: str) -> None:

@@ -14,13 +14,15 @@ from datetime import UTC, datetime
 GENESIS = bytes(32)
 """Chain hash before the first event of a case."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
+
 Payload = Mapping[str, object]
 """What an event says, as JSON: no floats (their text is not canonical), no personal data."""
 
 
 def canonical(value: object) -> bytes:
     """Return the canonical JSON of a payload: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def content_hash(number: str, kind: str, occurred_at: datetime, actor: str, payload: Payload) -> bytes:

@@ -10,12 +10,14 @@ without the key.
 from __future__ import annotations
 
 import hmac
+import operator
 import re
 import unicodedata
-from itertools import pairwise
 
 _FIRST, _COUNT = 0x4E00, 20_902
 _RUNS = re.compile(r"[\u4e00-\u9fa5]+|[a-z]+")
+_WIDE = re.compile(r"[\uff21-\uff5a\uf900-\ufaff]")
+"""Full-width letters and compatibility ideographs: only these need the costly normal form."""
 _LONGEST = 600
 _REMEMBERED = 500_000
 
@@ -24,23 +26,31 @@ class KeyedPairs:
     """Turns texts into their keyed forms. One key, one form: forms of different keys cannot be compared."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
-        self._signs: dict[str, str] = {}
+        self._signs = _Signs(key)
 
     def form(self, text: str) -> str:
         """Return the keyed form of a text's first 600 characters: single signs separated by spaces."""
-        plain = unicodedata.normalize("NFKC", text[:_LONGEST]).lower()
-        known, sign = self._signs, self._sign
-        if len(known) > _REMEMBERED:
-            known.clear()
-        found: dict[str, None] = {}
+        plain = text[:_LONGEST].lower()
+        if _WIDE.search(plain):
+            plain = unicodedata.normalize("NFKC", plain).lower()
+        signs = self._signs
+        if len(signs) > _REMEMBERED:
+            signs.clear()
+        parts: list[str] = []
         for run in _RUNS.findall(plain):
-            parts = [run] if run < "\u4e00" or len(run) == 1 else map("".join, pairwise(run))
-            for part in parts:
-                found[known.get(part) or sign(part)] = None
-        return " ".join(found)
+            # Pairs of neighbours; a latin word, or a character with none beside it, stands whole.
+            parts += [run] if run < "\u4e00" or len(run) == 1 else map(operator.add, run, run[1:])
+        return " ".join(dict.fromkeys(map(signs.__getitem__, parts)))
 
-    def _sign(self, part: str) -> str:
+
+class _Signs(dict[str, str]):
+    """Signs by part of a text, worked out when first asked for."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key
+
+    def __missing__(self, part: str) -> str:
         digest = hmac.digest(self._key, part.encode(), "sha256")
-        sign = self._signs[part] = chr(_FIRST + int.from_bytes(digest[:4], "big") % _COUNT)
+        sign = self[part] = chr(_FIRST + int.from_bytes(digest[:4], "big") % _COUNT)
         return sign

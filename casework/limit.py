@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Asia/Shanghai")
@@ -64,8 +65,12 @@ def day_end(start: datetime, days: int, zone: tzinfo = LOCAL) -> datetime:
     """Return the instant, in the zone, at which the n-th day after the start's local day ends."""
     if start.tzinfo is None:
         raise ValueError("start needs a time zone")
-    following = start.astimezone(zone).date() + timedelta(days=days + 1)
-    return datetime.combine(following, time(), tzinfo=zone)
+    return _midnight(start.astimezone(zone).date(), days + 1, zone)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: date, days: int, zone: tzinfo) -> datetime:
+    return datetime.combine(day + timedelta(days=days), time(), tzinfo=zone)
 
 
 def due(start: datetime, limit: Limit, zone: tzinfo = LOCAL) -> datetime:

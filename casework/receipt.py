@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U."""
 
 _LENGTH = 16
+_VALUES = {sign: value for value, sign in enumerate(ALPHABET)}
+_DOUBLE = [(element << 1) ^ (0b100101 if element & 16 else 0) for element in range(32)]
+"""Twice each element of the field of 32 elements: polynomials over two elements modulo x^5 + x^2 + 1."""
+_FROM_RFC4648 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET)
 ENTROPY_BYTES = 10
 """80 random bits a code: guessing one of 16 million needs about 10^16 tries."""
 
 
 def receipt_code(entropy: bytes) -> str:
     """Return a code like `7QK2-9MXA-04ZD-PW3E-5` from 10 random bytes; the last sign is a check sign."""
-    number = int.from_bytes(entropy[:ENTROPY_BYTES], "big")
-    signs = "".join(ALPHABET[(number >> shift) & 31] for shift in range(75, -5, -5))
-    groups = "-".join(signs[i : i + 4] for i in range(0, _LENGTH, 4))
-    return f"{groups}-{_check(signs)}"
+    signs = base64.b32encode(entropy[:ENTROPY_BYTES]).decode().translate(_FROM_RFC4648)
+    return f"{signs[:4]}-{signs[4:8]}-{signs[8:12]}-{signs[12:]}-{_check(signs)}"
 
 
 def normal_form(code: str) -> str | None:
@@ -27,5 +31,9 @@ def normal_form(code: str) -> str | None:
 
 
 def _check(signs: str) -> str:
-    # Position-weighted, so that two swapped neighbours are noticed (weights are odd, hence invertible modulo 32).
-    return ALPHABET[sum((2 * i + 1) * ALPHABET.index(sign) for i, sign in enumerate(signs)) % 32]
+    # Horner's rule over the field of 32 elements: each place has its own weight, a power of 2, none of them 0. So one
+    # wrong sign and any two swapped signs are always noticed. (Sums modulo 32 cannot: half of 32 is a divisor of 0.)
+    check = 0
+    for sign in signs:
+        check = _DOUBLE[check ^ _VALUES[sign]]
+    return ALPHABET[check]

@@ -6,9 +6,12 @@ time it is never overdue.
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -83,6 +86,16 @@ class Comparison:
     def unexplained(self) -> list[Difference]:
         """Differences for which no cause is known."""
         return [each for each in self.differences if not each.explained]
+
+
+def write_differences(path: Path, differences: Iterable[Difference]) -> None:
+    """Write the differences to a CSV file, a line each; `file` is empty where the source says nothing."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("row", "source_id", "file", "accord", "explained", "why"))
+        for each in differences:
+            stated = "" if each.stated is None else each.stated
+            writer.writerow((each.row, each.source_id, stated, each.computed, each.explained, each.why))
 
 
 def explain(row: MappedRow, computed: bool) -> tuple[bool, str]:

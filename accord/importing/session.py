@@ -22,6 +22,7 @@ from accord.importing.batch import batches
 from accord.importing.catalogue import MappingFile
 from accord.importing.comparison import compare, held_reports
 from accord.importing.journal import Journal, Outcome, Totals, journal_path
+from accord.importing.overdue import write_differences
 from accord.importing.preview import preview
 from accord.importing.rejection import write_rejections
 from accord.importing.row import RowMapper
@@ -128,6 +129,8 @@ def run_comparison(order: Order) -> bool:
     reports, doubled = asyncio.run(held())
     rows = (mapper.map(row) for row in islice(order.source.rows(), order.limit))
     findings = compare(rows, reports, doubled, mapping.check.overdue is not None)
+    if order.report and findings.overdue:
+        write_differences(order.report, findings.overdue.differences)
     if not order.as_json:
         screen.show_findings(order.console, findings)
     _print_json(order, screen.findings_json(findings))

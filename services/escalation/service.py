@@ -75,8 +75,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
-        mark = paging.read(request.page_token, "escalations", 3)
-        behind = (paging.instant(mark[0]), mark[1], int(mark[2])) if mark else None
+        behind = paging.read(request.page_token, "escalations", paging.instant, paging.key, paging.number)
         async with self.database.begin() as connection:
             rows = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)
         reply = pb.ListEscalationsResponse(escalations=[_view(row) for row in rows[:size]])

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from services.gateway import docs, health
 from services.gateway.backend import Backend
@@ -19,7 +20,7 @@ from services.gateway.binding import Binding, Shape, shapes_of
 from services.gateway.contract import Contract, ContractError, load
 from services.gateway.edge import Checker, Edge, Route
 from services.gateway.events import ServerStreamEndpoint
-from services.gateway.exchange import Header
+from services.gateway.exchange import Exchange, Header
 from services.gateway.issuer import Issuer
 from services.gateway.lines import ClientStreamEndpoint
 from services.gateway.openapi import document
@@ -59,14 +60,16 @@ class Gateway:
         self._issuer = Issuer(settings.issuer_key_file, settings.profile) if settings.issuer_key_file else None
         self._checker = checker or TokenChecker(settings.trust_file)
 
-    def app(self) -> FastAPI:
-        """Return the application."""
+    def app(self) -> ASGIApp:
+        """Return the application: the edge, which serves every RPC itself, around FastAPI for everything else."""
         description = document(self._contract, self._shapes, SERVED_BY, self._issuer is not None)
         app = FastAPI(
             lifespan=self._lifespan,
             openapi_url=None,
             redirect_slashes=False,
-            exception_handlers={HTTPException: _refuse_http},
+            # The edge traces and counts; FastAPI's own spans would hold whole URLs, query strings included.
+            telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+            exception_handlers={Problem: _refuse, HTTPException: _refuse, Exception: _refuse},
         )
         app.router.routes += [
             *health.routes(lambda: self.backends, self.stopping),
@@ -74,17 +77,18 @@ class Gateway:
             *(self._issuer.routes() if self._issuer else []),
         ]
         app.openapi = lambda: description  # type: ignore[method-assign]
+        plain = frozenset(getattr(route, "path", "") for route in app.router.routes)
         security = [*_SECURITY, _HSTS] if self.settings.profile is Profile.PRODUCTION else _SECURITY
-        app.add_middleware(Edge, routes=self._routes, checker=self._checker, security=security)
-        if self.settings.cors_origins:
-            app.add_middleware(
-                CORSMiddleware,
-                allow_origins=list(self.settings.cors_origins),
-                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=_ASKED_HEADERS,
-                expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
-            )
-        return app
+        edge: ASGIApp = Edge(app, self._routes, self._checker, security, plain)
+        if not self.settings.cors_origins:
+            return edge
+        return CORSMiddleware(
+            edge,
+            allow_origins=list(self.settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=_ASKED_HEADERS,
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
+        )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -116,14 +120,24 @@ class Gateway:
         return Route(PATH, True, endpoint)
 
 
-async def _refuse_http(request: Request, error: Exception) -> Response:
-    """Turn what Starlette refuses itself into a problem; the edge answers it."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 404:
-        raise refuse("NO_SUCH_PATH")
-    if status == 405:
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI's own routes raise as a problem document."""
+    problem = error if isinstance(error, Problem) else _problem_of(request, error)
+    exchange: Exchange = request.scope["accord.exchange"]
+    status, headers, body = problem.answer(exchange.language, exchange.trace_id)
+    response = Response(body, status)
+    for name, value in headers:
+        response.headers[name.decode()] = value.decode("latin-1")
+    return response
+
+
+def _problem_of(request: Request, error: Exception) -> Problem:
+    if not isinstance(error, HTTPException) or error.status_code >= 500:
+        return refuse("INTERNAL")
+    if error.status_code == 404:
+        return refuse("NO_SUCH_PATH")
+    if error.status_code == 405:
         problem = refuse("METHOD_NOT_ALLOWED", method=request.method)
-        allowed = (getattr(error, "headers", None) or {}).get("Allow", "")
-        problem.headers.append((b"allow", allowed.encode()))
-        raise problem
-    raise Problem(status, "INVALID_FIELD" if status < 500 else "INTERNAL")
+        problem.headers.append((b"allow", (error.headers or {}).get("Allow", "").encode()))
+        return problem
+    return Problem(error.status_code, "INVALID_FIELD")

@@ -48,11 +48,20 @@ class Route:
 class Edge:
     """An ASGI layer before the application: serves the routes itself and hands everything else on."""
 
-    def __init__(self, app: ASGIApp, routes: RouteTable[Route], checker: Checker, security: list[Header]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: RouteTable[Route],
+        checker: Checker,
+        security: list[Header],
+        plain: frozenset[str] = frozenset(),
+    ) -> None:
         self._app = app
         self._routes = routes
         self._checker = checker
         self._security = security
+        # Paths of the application that may be named in metrics; any other could be anything.
+        self._plain = plain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -72,7 +81,8 @@ class Edge:
         except Exception:
             # The one place where an unforeseen fault is answered: an id, and the trace in the log.
             _LOG.exception("unforeseen fault", route=exchange.route, trace=trace.id)
-            await self._refuse(exchange, refuse("INTERNAL"))
+            if not exchange.finished:
+                await self._refuse(exchange, refuse("INTERNAL"))
         finally:
             self._record(exchange, trace, streams)
 
@@ -81,9 +91,9 @@ class Edge:
         raw = scope.get("raw_path") or quote(scope["path"]).encode()
         found = self._routes.find(raw.decode("latin-1"))
         if found is None:
+            exchange.route = scope["path"] if scope["path"] in self._plain else "other"
+            scope["accord.exchange"] = exchange
             await self._app(scope, exchange.receive, exchange.send)
-            route = scope.get("route")
-            exchange.route = getattr(route, "path", "") or "other"
             return False
         methods, parts = found
         method = scope["method"]
@@ -91,9 +101,8 @@ class Edge:
         exchange.route = next(iter(methods.values())).name if route is None else route.name
         if route is None:
             problem = refuse("METHOD_NOT_ALLOWED", method=method)
-            problem.headers.append(
-                (b"allow", ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])})).encode())
-            )
+            allowed = {*methods, "HEAD"} if "GET" in methods else set(methods)
+            problem.headers.append((b"allow", ", ".join(sorted(allowed)).encode()))
             raise problem
         self._authenticate(exchange)
         await route.endpoint(exchange, parts)

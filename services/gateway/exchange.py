@@ -21,7 +21,7 @@ class Exchange:
     """Everything an endpoint needs of one request. Made by the edge, which also answers what is raised."""
 
     __slots__ = (
-        "_security", "_send", "authorization", "headers", "language", "query", "receive", "route", "scope",
+        "_security", "_send", "authorization", "finished", "headers", "language", "query", "receive", "route", "scope",
         "started", "status", "trace_id", "trace_parent",
     )  # fmt: skip
 
@@ -33,6 +33,7 @@ class Exchange:
         self.authorization = ""
         self.trace_parent = self.trace_id = self.route = ""
         self.status = 0
+        self.finished = False
         self.started = time.perf_counter()
         self.receive = receive
         self._send, self._security = send, security
@@ -123,7 +124,7 @@ class Exchange:
 
     async def write(self, data: bytes, more: bool = True) -> None:
         """Send a part of the body; waits while the client does not read."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        await self.send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def answer(self, status: int, headers: list[Header], body: bytes) -> None:
         """Send a whole answer."""
@@ -148,6 +149,8 @@ class Exchange:
                 *message["headers"],
                 *(header for header in self._security if header[0] not in given),
             ]
+        elif not message.get("more_body", False):
+            self.finished = True
         await self._send(message)
 
 

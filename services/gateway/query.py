@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from services.gateway.contract import ContractError
 from services.gateway.decoder import Wrong, filler_of, text_reader_of
+from services.gateway.encoder import is_input_only
 from services.gateway.problem import Fault, refuse
 
 Setter = Callable[[Any, str], None]
@@ -105,10 +106,11 @@ def field_path(descriptor: Descriptor, path: str) -> tuple[FieldDescriptor, ...]
 
 
 def query_fields(descriptor: Descriptor, bound: set[str], depth: int = 0) -> dict[str, tuple[FieldDescriptor, ...]]:
-    """Return the fields that a query string may set, by JSON name with dots: all scalars but those bound elsewhere."""
+    """Return the fields that a query string may set, by JSON name with dots: all scalars but sealed and bound ones."""
     found: dict[str, tuple[FieldDescriptor, ...]] = {}
     for field in descriptor.fields:
-        if depth == 0 and field.name in bound:
+        # What is sealed has no business in an address: it would stand in every log on the way.
+        if (depth == 0 and field.name in bound) or is_input_only(field):
             continue
         if field.message_type is None or (field.message_type.full_name in _TEXTUAL and not field.is_repeated):
             found[field.json_name] = (field,)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import hmac
 import os
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+from google.type.latlng_pb2 import LatLng
 from pb.intake.v1 import report_pb2 as pb
 
 from casework import names, receipt
@@ -21,7 +23,7 @@ from services.kit.clocks import NewClock
 from services.kit.events import NewEvent
 from services.kit.instants import instant
 from services.kit.rules import Rules
-from services.kit.sealing import Sealer
+from services.kit.sealing import Sealed, Sealer
 
 SCOPES = ("household", "household", "village", "township", "county", "wider")
 URGENCIES = ("routine", "routine", "soon", "urgent")
@@ -77,6 +79,8 @@ class Reception:
             raise field_error("report.category", Reason.UNKNOWN_CATEGORY, category)
         if report.place.area and report.place.area not in self._rules.units:
             raise field_error("report.place.area", Reason.UNKNOWN_AREA, report.place.area)
+        if not is_on_earth(report.place.location):
+            raise field_error("report.place.location", Reason.INVALID_FIELD, "latitude -90 … 90, longitude -180 … 180")
         told = _Times.of(report, now, importing)
         return Draft(
             report, unit, category, facts_of(report, category), told.received_at, told.due_at, told.closed_at,
@@ -120,7 +124,7 @@ class Reception:
             "likeness": self._pairs.form(report.text),
             "sealed_key": sealed.key,
             "sealed": sealed.data,
-            "receipt_index": self.receipt_index(code),
+            "receipt_index": self._keyed(code.replace("-", "")),
             "source": report.source,
             "source_id": report.source_id,
             "received_at": draft.received_at,
@@ -156,8 +160,8 @@ class Reception:
             "triage": {
                 "rule": triage.rule,
                 "version": triage.version,
-                "row": str(triage.row),
-                **{f"fact.{name}": str(value) for name, value in triage.inputs.items()},
+                "row": triage.row,
+                "inputs": triage.inputs,
             },
             "received_at": draft.received_at.isoformat(),
         }
@@ -181,8 +185,6 @@ class Reception:
         return self._keyed(normal)
 
     def _keyed(self, normal: str) -> bytes:
-        import hmac
-
         return hmac.digest(self._receipt_key, normal.encode(), "sha256")
 
     def likeness(self, text: str) -> str:
@@ -191,8 +193,6 @@ class Reception:
 
     def open(self, number: str, key: bytes, data: bytes) -> pb.ReportContent:
         """Return the sealed part of a report."""
-        from services.kit.sealing import Sealed
-
         return pb.ReportContent.FromString(self._sealer.open(number, Sealed(key, data)))
 
 
@@ -232,7 +232,7 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
         if report.amount.currency_code not in ("", "CNY"):
             raise field_error("report.amount.currency_code", Reason.INVALID_FIELD, "CNY")
         fen = report.amount.units * 100 + report.amount.nanos // 10_000_000
-        if not 0 <= fen <= 100_000_000_000_000:
+        if not (0 <= report.amount.nanos < 1_000_000_000 and 0 <= fen <= 100_000_000_000_000):
             raise field_error("report.amount", Reason.INVALID_FIELD, "0 … 1,000,000,000,000 CNY")
     else:
         fen = 0
@@ -241,9 +241,14 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
     )
 
 
+def is_on_earth(point: LatLng) -> bool:
+    """Return whether a point lies on the map; one that is not a number does not."""
+    return -90 <= point.latitude <= 90 and -180 <= point.longitude <= 180
+
+
 def triage_json(triage: Triage, at: datetime) -> str:
     """Return a triage as stored."""
-    return json.dumps(
+    return orjson.dumps(
         {
             "rule": triage.rule,
             "version": triage.version,
@@ -252,9 +257,8 @@ def triage_json(triage: Triage, at: datetime) -> str:
             "zh": triage.reason_zh,
             "en": triage.reason_en,
             "at": at.isoformat(),
-        },
-        ensure_ascii=False,
-    )
+        }
+    ).decode()
 
 
 def first_link(event: NewEvent, at: datetime, actor: str) -> tuple[bytes, bytes]:

@@ -109,8 +109,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         """Answer reports of the caller's units, newest first."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
-        mark = paging.read(request.page_token, "reports", 2)
-        behind = (paging.instant(mark[0]), mark[1]) if mark else None
+        behind = paging.read(request.page_token, "reports", paging.instant, paging.key)
         async with self.database.begin() as connection:
             rows = await store.listed(
                 connection, paging.subtree(scope), request.states, request.source,
@@ -177,6 +176,9 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
     async def MergeReport(self, request: pb.MergeReportRequest, work: Work) -> report_pb2.Report:
         """Merge a report into another; the other's clocks run on, this one's are no longer needed."""
         target = names.number_of(request.target)
+        # Both, the lower number first: of two merges into each other, one must find the other done.
+        for number in sorted({names.number_of(request.name), target}):
+            await store.lock(work.connection, number)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
         if ReportState(other.state) in (ReportState.MERGED, ReportState.DECLINED):

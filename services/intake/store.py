@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from casework import names
 from casework.errors import CaseError, Reason
@@ -77,7 +78,7 @@ async def add(
         content, link = first_link(event, at, actor)
         row["head"] = link
         reports.append(tuple(row[name] for name in _COLUMNS))
-        payload = json.dumps(event.payload, ensure_ascii=False)
+        payload = orjson.dumps(event.payload).decode()
         events.append((event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace))
         if each.clock:
             clock = each.clock

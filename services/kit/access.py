@@ -11,7 +11,7 @@ from typing import Any
 
 import cedarpy
 
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree
 from services.kit.tokens import Caller
 
@@ -35,6 +35,10 @@ class Access:
             raise PolicyError(f"{folder}: {error}") from None
         self._tree = tree
         self._decide = lru_cache(maxsize=_DECISIONS)(self._ask)
+
+    def knows(self, unit: str) -> bool:
+        """Return whether the unit is in the tree."""
+        return unit in self._tree
 
     def allows(self, caller: Caller, permission: str, unit: str) -> bool:
         """Return whether the caller may do it for a matter of this unit."""
@@ -98,6 +102,8 @@ class Call:
     def scope(self, asked: str = "") -> str:
         """Return the unit whose subtree a list may show: the one asked for if allowed, otherwise the caller's own."""
         unit = asked or self.caller.unit
+        if not self.access.knows(unit):
+            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         self.require(unit)
         return unit
 

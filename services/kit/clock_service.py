@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pb.clock.v1 import clock_pb2, clock_pb2_grpc
@@ -17,6 +18,7 @@ from services.kit.events import EventLog
 from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
 
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _UNIT = text("SELECT unit FROM clocks WHERE number = :number LIMIT 1")
 _LIST = """
     SELECT * FROM clocks WHERE unit LIKE :unit AND (due_at, id) > (CAST(:due AS timestamptz), :id) {filters}
@@ -66,7 +68,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self._check(request.service)
         now, size = self._time.now(), request.page_size or 50
         scope = current_call().scope(last(request.unit) if request.unit else "")
-        mark = paging.read(request.page_token, "clocks", 2) or ["0001-01-01T00:00:00+00:00", ""]
+        mark = paging.read(request.page_token, "clocks", paging.instant, paging.key)
+        due, behind = mark or (_BEGINNING, "")
         filters = ""
         if request.running:
             filters += " AND state = 1"
@@ -76,8 +79,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             filters += " AND number = :number"
         parameters = {
             "unit": paging.subtree(scope),
-            "due": paging.instant(mark[0]),
-            "id": mark[1],
+            "due": due,
+            "id": behind,
             "limit": size + 1,
             **({"now": now} if request.overdue else {}),
             **({"number": last(request.case)} if request.case else {}),

@@ -34,6 +34,8 @@ class Database:
             max_overflow=0,
             pool_timeout=20,
             pool_use_lifo=True,
+            # What a statement was given may be somebody's words: errors, and so logs and spans, must not quote it.
+            hide_parameters=True,
             connect_args={"timeout": 10, "command_timeout": 60, "server_settings": {"jit": "off"}},
         )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from casework.chain import Payload, content_hash
 from services.kit.database import AsyncConnection, Database, text
@@ -51,7 +52,7 @@ class EventLog:
                 "at": at,
                 "actor": actor,
                 "unit": event.unit,
-                "payload": json.dumps(event.payload, ensure_ascii=False),
+                "payload": orjson.dumps(event.payload).decode(),
                 "content": content_hash(event.number, event.kind, at, actor, event.payload),
                 "wakes": event.wakes,
                 "trace": trace,
@@ -126,4 +127,4 @@ async def head_position(database: Database) -> int:
 
 def row_payload(value: Any) -> Any:
     """Return a payload as stored: asyncpg hands jsonb out as text."""
-    return json.loads(value) if isinstance(value, str) else value
+    return orjson.loads(value) if isinstance(value, str) else value

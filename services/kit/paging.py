@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from casework.errors import Reason, field_error
 from casework.units import prefix
+
+Part = Callable[[Any], Any]
 
 
 def token(kind: str, *mark: Any) -> str:
@@ -17,27 +19,51 @@ def token(kind: str, *mark: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps([kind, *mark], default=str).encode()).decode().rstrip("=")
 
 
-def read(page_token: str, kind: str, count: int = 1) -> Any:
-    """Return the mark in a token: a value, or a list of `count`; None for an empty token. INVALID_PAGE_TOKEN else."""
+def read(page_token: str, kind: str, *parts: Part) -> Any:
+    """Return the mark in a token, its parts read as asked for (one position if nothing is); None for an empty token.
+
+    A token comes back from outside: whatever does not read as exactly these parts is INVALID_PAGE_TOKEN.
+    """
     if not page_token:
         return None
+    parts = parts or (position,)
     try:
-        found = json.loads(base64.urlsafe_b64decode(page_token + "=" * (-len(page_token) % 4)))
-    except (ValueError, binascii.Error):
-        found = None
-    if not (isinstance(found, list) and len(found) == count + 1 and found[0] == kind):
-        raise field_error("page_token", Reason.INVALID_PAGE_TOKEN)
-    if any(not isinstance(value, (str, int)) for value in found[1:]):
-        raise field_error("page_token", Reason.INVALID_PAGE_TOKEN)
-    return found[1] if count == 1 else found[1:]
-
-
-def instant(mark: Any) -> datetime:
-    """Return the instant in a mark; INVALID_PAGE_TOKEN where it is none."""
-    try:
-        return datetime.fromisoformat(mark)
-    except (TypeError, ValueError):
+        found = json.loads(base64.b64decode(page_token + "=" * (-len(page_token) % 4), b"-_", validate=True))
+        if not (isinstance(found, list) and len(found) == len(parts) + 1 and found[0] == kind):
+            raise ValueError
+        mark = [part(value) for part, value in zip(parts, found[1:], strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise field_error("page_token", Reason.INVALID_PAGE_TOKEN) from None
+    return mark[0] if len(mark) == 1 else mark
+
+
+def position(value: Any) -> int:
+    """Return a whole number that a bigint can hold; ValueError where the value is none."""
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def number(value: Any) -> int:
+    """Return a whole number that an integer column can hold; ValueError where the value is none."""
+    if position(value) >= 2**31:
+        raise ValueError
+    return position(value)
+
+
+def key(value: Any) -> str:
+    """Return a key as it stands in a column; ValueError where the value cannot be one."""
+    if type(value) is not str or not value.isascii() or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def instant(value: Any) -> datetime:
+    """Return an instant, in UTC; ValueError where the value is none, or says no offset."""
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError
+    return found.astimezone(UTC)
 
 
 def subtree(unit: str) -> str:

@@ -136,6 +136,8 @@ class Pipeline(grpc.aio.ServerInterceptor):
                     call = self._admit(method, metadata)
                     if isinstance(request, (Message, _Malformed)):
                         _check(request)
+                    else:
+                        request = _checked(request)
                     async for reply in handler(request, context):
                         if not call.decided:
                             raise RuntimeError(f"{method.name} answered without an access decision")
@@ -162,6 +164,13 @@ def _check(request: Any) -> None:
     if isinstance(request, _Malformed):
         raise undecodable(request.field)
     validation.check(request)
+
+
+async def _checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Pass on what a client streams, or refuse the first message that is not good."""
+    async for request in requests:
+        _check(request)
+        yield request
 
 
 def undecodable(field: str) -> CaseError:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import structlog
 
 from casework.errors import CaseError, Reason
+
+log = structlog.get_logger()
 
 _CACHE = 10_000
 _ALGORITHMS = ["ES256"]
@@ -43,11 +46,11 @@ class TokenChecker:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise CaseError(Reason.UNAUTHENTICATED)
-        now = time.time()
-        known = self._cache.get(token)
-        if known and known[0] > now:
-            return known[1]
+        # Before the cache is asked: who is no longer trusted loses what was remembered, too.
         self._refresh()
+        known = self._cache.get(token)
+        if known and known[0] > time.time():
+            return known[1]
         expires, caller = self._decode(token)
         self._cache[token] = (expires, caller)
         if len(self._cache) > _CACHE:
@@ -67,7 +70,8 @@ class TokenChecker:
                 issuer=issuer,
                 options={"require": ["exp", "sub", "aud", "iss"]},
             )
-        except (jwt.InvalidTokenError, KeyError, ValueError):
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
+            # Not only a bad signature: an issuer that is a list, a payload nested a thousand deep.
             raise CaseError(Reason.UNAUTHENTICATED) from None
         if trusted.get("clients"):
             # A machine client is who its key says it is; roles and unit come from the trust file, not from the token.
@@ -75,8 +79,12 @@ class TokenChecker:
         roles, unit = claims.get("roles"), claims.get("unit")
         if not (isinstance(roles, list) and all(isinstance(role, str) for role in roles) and isinstance(unit, str)):
             raise CaseError(Reason.UNAUTHENTICATED)
+        subject = str(claims["sub"])
+        if self._issuers.get(subject, {}).get("clients"):
+            # Nobody may pass for a machine client: histories and request ids go by the subject.
+            raise CaseError(Reason.UNAUTHENTICATED)
         # Only a machine client may act as `service`; no issuer of people can hand that role out.
-        return claims["exp"], Caller(str(claims["sub"]), frozenset(roles) - {"service"}, unit)
+        return claims["exp"], Caller(subject, frozenset(roles) - {"service"}, unit)
 
     def _key(self, issuer: str, kid: str) -> jwt.PyJWK:
         # A machine client has one key and names none.
@@ -87,18 +95,25 @@ class TokenChecker:
         now = time.monotonic()
         if self._read_at and now - self._read_at < 1.0:
             return
-        self._read_at = now
-        modified = self._file.stat().st_mtime
-        if modified == self._modified:
+        first, self._read_at = not self._read_at, now
+        try:
+            modified = self._file.stat().st_mtime
+            if modified == self._modified:
+                return
+            trust = json.loads(self._file.read_text("utf-8"))
+            issuers = {entry["issuer"]: entry for entry in trust["issuers"]}
+            keys = {
+                entry["issuer"]: {key.get("kid", ""): jwt.PyJWK(key) for key in entry["jwks"]["keys"]}
+                for entry in trust["issuers"]
+            }
+        except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+            if first:
+                raise ValueError(f"trust file {self._file}: {error}") from None
+            # Half written, or broken by hand: what was trusted stays trusted, and it is looked at again.
+            log.error("trust file not read", error=type(error).__name__)
             return
-        trust = json.loads(self._file.read_text("utf-8"))
-        self._issuers = {entry["issuer"]: entry for entry in trust["issuers"]}
-        self._keys = {
-            entry["issuer"]: {key.get("kid", ""): jwt.PyJWK(key) for key in entry["jwks"]["keys"]}
-            for entry in trust["issuers"]
-        }
+        self._issuers, self._keys, self._modified = issuers, keys, modified
         self._cache.clear()
-        self._modified = modified
 
 
 class TokenMint:

@@ -61,8 +61,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Answer cases of the caller's units, newest first."""
         now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
-        mark = paging.read(request.page_token, "cases", 2)
-        behind = (paging.instant(mark[0]), mark[1]) if mark else None
+        behind = paging.read(request.page_token, "cases", paging.instant, paging.key)
         async with self.database.begin() as connection:
             rows = await store.listed(
                 connection, paging.subtree(scope), request.stages, now if request.overdue else None, behind, size + 1
@@ -86,8 +85,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Answer tasks, earliest deadline first: of one case, or of the caller's units."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
-        mark = paging.read(request.page_token, "tasks", 3)
-        behind = (paging.instant(mark[0]), mark[1], int(mark[2])) if mark else None
+        behind = paging.read(request.page_token, "tasks", paging.instant, paging.key, paging.number)
         async with self.database.begin() as connection:
             unit = paging.subtree(call.scope(names.last(request.unit))) if request.unit else ""
             if number:
@@ -117,7 +115,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Sign for a task: the unit takes it on."""
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.SIGNED, work)
-        await clocks.stop(work.connection, row.number, task_key(row.task, "sign"), work.now)
+        await clocks.stop(work.connection, row.number, task_key(row.task, "sign%"), work.now)
         await work.append(self._told(case, changed, "TaskSigned"))
         return view.task(changed, work.call.language, work.now)
 
@@ -126,7 +124,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Return a task with a reason. Its deadline runs on: somebody still has to do it in time."""
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.RETURNED, work, return_reason=request.reason)
-        await clocks.stop(work.connection, row.number, task_key(row.task, "sign"), work.now, met=False)
+        await clocks.stop(work.connection, row.number, task_key(row.task, "sign%"), work.now, met=False)
         # Until it is dispatched again, the accountable unit answers for its deadline.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), case.unit)
         await work.append(self._told(case, changed, "TaskReturned", reason=request.reason))
@@ -175,7 +173,10 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         rules_of.someone_else(work.actor, row.reported_by)
         await clocks.stop(work.connection, row.number, f"{task_key(row.task, 'verify_task')}-%", work.now)
         if not request.sufficient:
-            changed = await self._move(row, TaskState.SIGNED, work, reported_at=None, evidence="")
+            state = rules_of.send_back(TaskState(row.state))
+            changed = await store.change_task(
+                work.connection, row.number, row.task, work.now, state=int(state), reported_at=None, evidence=""
+            )
             await clocks.resume(work.connection, row.number, task_key(row.task, "task"))
             next_at = await clocks.next_at(work.connection, row.number)
             told = self._told(case, changed, "TaskSentBack", next_at=next_at.isoformat() if next_at else "")
@@ -221,7 +222,9 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
-        changed = await store.change(work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now)
+        changed = await store.change(
+            work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
+        )
         await clocks.stop(work.connection, row.number, CLOSE, work.now)
         await clocks.stop(work.connection, row.number, "%", work.now, met=False)
         await store.cancel_tasks(work.connection, row.number, work.now)

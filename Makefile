@@ -1,0 +1,72 @@
+# Accord. `make help` documents every target.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE ?= .accord
+ARGS ?=
+
+.PHONY: help setup demo up down test bench bench-quick lint format types contracts proto check lock histories clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready  ## virtual environment, locked and hashed dependencies, stubs
+
+# One stamp for the dependencies, one for the stubs: editing a proto does not reinstall anything.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Accord needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "accord-gen.pth").write_text(str(pathlib.Path("gen").resolve()) + "\n")'
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.installed $(shell find proto -name '*.proto') accord/stubs.py
+	$(BIN)/python -m accord.stubs
+	@touch $@
+
+demo: setup  ## set up, start the stack, play a day of disputes through it, leave it running
+	@$(BIN)/accord demo $(ARGS)
+
+up: setup  ## start the whole stack (Ctrl-C stops it)
+	@$(BIN)/accord up --state $(STATE) $(ARGS)
+
+down: setup  ## stop a stack that runs in the background
+	@$(BIN)/accord down --state $(STATE)
+
+test: setup  ## run the tests
+	@$(BIN)/pytest $(ARGS)
+
+bench: setup  ## measure; writes bench/README.md
+	@$(BIN)/python -m bench $(ARGS)
+
+histories: setup  ## capture the stored workflow histories anew
+	@$(BIN)/python -m tests.capture_histories
+
+lint: setup  ## ruff, proto lint, rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/buf lint gen/image.binpb --config buf.yaml
+	@$(BIN)/accord rules check
+
+format: setup  ## format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+types: setup  ## mypy
+	@$(BIN)/mypy
+
+contracts: setup  ## import contracts, and no breaking change of the protos since BASE (default: the last commit)
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m accord.breaking $(BASE)
+
+check: lint types contracts  ## lint, types and contracts
+
+lock:  ## resolve requirements anew, with hashes for every platform
+	@rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	@.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header requirements-dev.in -o requirements.lock && rm -rf .venv/lock
+
+clean:  ## remove what was built (not your data)
+	rm -rf $(VENV) gen .pytest_cache .mypy_cache .ruff_cache *.egg-info
