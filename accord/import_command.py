@@ -23,7 +23,9 @@ def import_(
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Go on after the preview without asking.")] = False,
-    report: Annotated[Path | None, typer.Option(help="CSV file for rejected rows; with --compare, for differences.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="CSV file for rejected rows; with --compare, for differences.")
+    ] = None,
     state: Annotated[
         Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")
     ] = Path(".accord"),

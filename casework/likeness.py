@@ -19,6 +19,8 @@ _RUNS = re.compile(r"[\u4e00-\u9fa5]+|[a-z]+")
 _WIDE = re.compile(r"[\uff21-\uff5a\uf900-\ufaff]")
 """Full-width letters and compatibility ideographs: only these need the costly normal form."""
 _LONGEST = 600
+_KEPT = 48
+"""Signs kept of a long text: the smallest, so that two texts choose alike (a bottom-k sketch; it bounds the index)."""
 _REMEMBERED = 500_000
 
 
@@ -29,7 +31,7 @@ class KeyedPairs:
         self._signs = _Signs(key)
 
     def form(self, text: str) -> str:
-        """Return the keyed form of a text's first 600 characters: single signs separated by spaces."""
+        """Return the keyed form of a text's first 600 characters: at most 48 single signs, sorted."""
         plain = text[:_LONGEST].lower()
         if _WIDE.search(plain):
             plain = unicodedata.normalize("NFKC", plain).lower()
@@ -40,7 +42,7 @@ class KeyedPairs:
         for run in _RUNS.findall(plain):
             # Pairs of neighbours; a latin word, or a character with none beside it, stands whole.
             parts += [run] if run < "\u4e00" or len(run) == 1 else map(operator.add, run, run[1:])
-        return " ".join(dict.fromkeys(map(signs.__getitem__, parts)))
+        return " ".join(sorted(set(map(signs.__getitem__, parts)))[:_KEPT])
 
 
 class _Signs(dict[str, str]):

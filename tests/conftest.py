@@ -159,7 +159,7 @@ async def clients(stack: Stack) -> AsyncIterator[Clients]:
 async def rest(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """Return a REST client of the session's gateway, as a clerk of the county; its headers may be overridden."""
     headers = {"Authorization": f"Bearer {stack.token('clerk', COUNTY)}", "Accept-Language": "en"}
-    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=20) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from accord.importing.catalogue import MappingError, MappingFile, categories, load_mapping
-from accord.importing.overdue import Comparison, expected_overdue, overdue
+from accord.importing.overdue import Comparison, expected_overdue, overdue, write_differences
 from accord.importing.preview import Preview, preview
 from accord.importing.rejection import Rejection
 from accord.importing.row import MappedRow, RowMapper, request_id
@@ -132,7 +132,7 @@ def test_no_column_that_names_staff_is_read() -> None:
     assert "resolution_description" not in load_mapping("nyc311").mapping.columns()
 
 
-def test_boston_preview_tells_what_is_odd(boston: list[MappedRow | Rejection]) -> None:
+def test_boston_preview_tells_what_is_odd(boston: list[MappedRow | Rejection], tmp_path: Path) -> None:
     found = Preview({}, [], overdue=Comparison())
     for row in boston:
         found.add(row, NOW)
@@ -147,6 +147,10 @@ def test_boston_preview_tells_what_is_odd(boston: list[MappedRow | Rejection]) -
     assert found.overdue is not None
     assert [(count, first) for _, count, first in found.overdue.by_reason()] == [(157, 433), (1, 5195)]
     assert found.overdue.unexplained == []
+    write_differences(tmp_path / "differences.csv", found.overdue.differences)
+    lines = (tmp_path / "differences.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 1 + 158
+    assert lines[1].startswith("433,101000296134,,True,True,the source says nothing")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ from services.gateway.problem import Fault, refuse, wrong_field
 from services.gateway.query import Parameters, Setter, field_path, query_fields, setter_of
 from services.gateway.template import Template
 
+# One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
+IF_MATCH = r'^(\*|(W/)?"[!#-+--~]{1,200}")$'
 _BODILESS = {"GET", "HEAD", "DELETE"}
 _JSON = ("application/json", "application/merge-patch+json")
 
@@ -172,7 +175,7 @@ class Binding:
         if text == "*":
             return
         etag = unquote_etag(text)
-        if not etag or "," in etag:
+        if not re.fullmatch(IF_MATCH, text):
             raise wrong_field("If-Match", '应为一个版本，如 "abc"。', 'Must be one entity tag such as "abc".')
         for step in self._etag[:-1]:
             message = getattr(message, step)
@@ -192,6 +195,6 @@ class Binding:
 
 
 def unquote_etag(text: str) -> str:
-    """Return an entity tag without its quotes; a proxy that compresses may have marked it weak."""
+    """Return an entity tag without its quotes and its mark of weakness."""
     text = text.removeprefix("W/")
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

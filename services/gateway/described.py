@@ -6,6 +6,7 @@ from typing import Any
 
 from pb.feed.v1 import feed_pb2
 
+from services.gateway.binding import IF_MATCH
 from services.gateway.schema import Schemas
 from services.gateway.wording import REASONS, TITLES
 
@@ -54,16 +55,14 @@ COMPONENTS: dict[str, Any] = {
         "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "string"}},
     },
     "parameters": {
-        "AcceptLanguage": _header(
-            "Accept-Language", "`zh` (default) or `en`.", {"type": "string", "pattern": r"^[A-Za-z0-9,;=.* -]{0,100}$"}
-        ),
+        "AcceptLanguage": _header("Accept-Language", "`zh` (default) or `en`.", {"type": "string"}),
         "RequestTimeout": _header(
             "Request-Timeout", "Seconds the answer may take.", {"type": "integer", "minimum": 1, "maximum": 999_999_999}
         ),
         "IfMatch": _header(
             "If-Match",
             "Version to change, from ETag; without it whichever is current.",
-            {"type": "string", "pattern": r'^(\*|(W/)?"[A-Za-z0-9_+/=.:-]{1,80}")$'},
+            {"type": "string", "pattern": IF_MATCH},
         ),
         "IfNoneMatch": _header(
             "If-None-Match", "Version already known, from ETag.", {"type": "string", "pattern": r"^[!-~ ]{0,200}$"}

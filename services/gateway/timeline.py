@@ -71,8 +71,7 @@ class TimelineEndpoint:
         except UnicodeDecodeError:
             raise refuse("INVALID_UTF8") from None
         feeds = {name: Feed(name) for name in self._list}
-        if kind == EVENTS:
-            self._resume(exchange, feeds)
+        self._resume(exchange, feeds)
         try:
             past = await asyncio.gather(*(self._past(exchange, case, name) for name in feeds))
         except grpc.RpcError as error:

@@ -247,13 +247,12 @@ def is_on_earth(point: LatLng) -> bool:
 
 
 def triage_json(triage: Triage, at: datetime) -> str:
-    """Return a triage as stored."""
+    """Return a triage as stored; its inputs are columns of their own, which change together with it."""
     return orjson.dumps(
         {
             "rule": triage.rule,
             "version": triage.version,
             "row": triage.row,
-            "inputs": {name: str(value) for name, value in triage.inputs.items()},
             "zh": triage.reason_zh,
             "en": triage.reason_en,
             "at": at.isoformat(),

@@ -11,6 +11,7 @@ from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
 from casework.report import OPEN, ReportState
+from services.intake.reception import SCOPES, URGENCIES
 from services.kit.events import row_payload
 from services.kit.instants import stamp
 from services.kit.rules import Rules
@@ -59,7 +60,7 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
             rule=triage["rule"],
             rule_version=triage["version"],
             row=triage["row"],
-            inputs=triage["inputs"],
+            inputs=_inputs(row),
             reason=triage[language],
             grade_time=stamp(datetime.fromisoformat(triage["at"])),
         ),
@@ -70,6 +71,17 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
     return message
+
+
+def _inputs(row: Any) -> dict[str, str]:
+    return {
+        "people_affected": str(row.people),
+        "amount_fen": str(row.amount_fen),
+        "scope": SCOPES[row.scope],
+        "urgency": URGENCIES[row.urgency],
+        "danger": str(row.danger).lower(),
+        "category": row.category,
+    }
 
 
 def is_imported(row: Any) -> bool:

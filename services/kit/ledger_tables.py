@@ -28,7 +28,7 @@ CREATE INDEX events_xid ON events (xid);
 
 CREATE TABLE feed (
     position bigint PRIMARY KEY,
-    event_id bigint NOT NULL UNIQUE REFERENCES events
+    event_id bigint NOT NULL UNIQUE
 );
 COMMENT ON TABLE feed IS 'Commit order of the events: positions from 1 without gaps, given after commit.';
 

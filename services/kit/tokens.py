@@ -108,7 +108,7 @@ class TokenChecker:
             }
         except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             if first:
-                raise ValueError(f"trust file {self._file}: {error}") from None
+                raise OSError(f"ACCORD_TRUST_FILE: {self._file}: {error!r}") from None
             # Half written, or broken by hand: what was trusted stays trusted, and it is looked at again.
             log.error("trust file not read", error=type(error).__name__)
             return

@@ -1,0 +1,230 @@
+"""Every RPC of every service, out of the contracts' descriptors, called with raw bytes; and a valid request for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pool import Default
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import error_details_pb2, status_pb2
+from pb.access.v1 import permission_pb2
+from pb.clock.v1 import clock_pb2
+from pb.escalation.v1 import escalation_pb2
+from pb.feed.v1 import feed_pb2
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import case_pb2, mediation_pb2
+
+from services.gateway.settings import SERVED_BY
+from tests.conftest import COUNTY, request_id
+
+POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access" / "policies.cedar"
+DETAILS = {each.DESCRIPTOR.full_name: each for each in (
+    error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.LocalizedMessage,
+    error_details_pb2.RequestInfo)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """One RPC at one of the servers that have it."""
+
+    server: str
+    method: MethodDescriptor
+
+    @property
+    def path(self) -> str:
+        """How it is called on the wire."""
+        return f"/{self.method.containing_service.full_name}/{self.method.name}"
+
+    @property
+    def permission(self) -> str:
+        """The permission it names."""
+        options: Any = self.method.GetOptions()
+        return str(options.Extensions[permission_pb2.permission])
+
+    @property
+    def request_type(self) -> type[Message]:
+        """The class of its request."""
+        return GetMessageClass(self.method.input_type)
+
+    def __str__(self) -> str:
+        return f"{self.server}.{self.method.name}"
+
+
+def all_rpcs() -> list[Rpc]:
+    """Return every RPC at every server: a new one is among them by itself."""
+    return [
+        Rpc(server, method)
+        for service, servers in SERVED_BY.items()
+        for server in servers
+        for method in Default().FindServiceByName(service).methods
+    ]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: the code, the messages, the status with its details by kind."""
+
+    code: grpc.StatusCode
+    text: str
+    messages: list[bytes]
+    details: dict[str, Any]
+
+    @property
+    def reason(self) -> str:
+        """The stable reason; empty where there is none."""
+        return str(self.details["ErrorInfo"].reason) if "ErrorInfo" in self.details else ""
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields said to be at fault."""
+        bad = self.details.get("BadRequest")
+        return [violation.field for violation in bad.field_violations] if bad else []
+
+
+async def call(channel: grpc.aio.Channel, path: str, *payloads: bytes, **arguments: Any) -> Answer:
+    """Send raw messages to any RPC and return its whole answer, whatever it is."""
+    stream: Any = channel.stream_stream(path)(iter(payloads), **arguments)
+    messages: list[bytes] = []
+    try:
+        async for message in stream:
+            messages.append(message)
+        return Answer(grpc.StatusCode.OK, "", messages, {})
+    except grpc.aio.AioRpcError as error:
+        details: dict[str, Any] = {}
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin":
+                for packed in status_pb2.Status.FromString(value).details:
+                    kind = DETAILS[packed.type_url.rpartition("/")[2]]
+                    details[kind.__name__] = kind.FromString(packed.value)
+        return Answer(error.code(), error.details() or "", messages, details)
+
+
+def granted() -> dict[str, set[str]]:
+    """Return the roles that the policies grant each permission to, read from their text."""
+    found: dict[str, set[str]] = {}
+    for policy in re.findall(r"permit \((.*?)\n\)", POLICIES.read_text("utf-8"), re.S):
+        (role,) = re.findall(r'Role::"(\w+)"', policy)
+        for action in re.findall(r'Action::"([\w.]+)"', policy):
+            found.setdefault(action, set()).add(role)
+    return found
+
+
+@dataclass(frozen=True)
+class World:
+    """What there is in the county: a report at the door, a case with its tasks, an escalation."""
+
+    report: report_pb2.Report
+    other: report_pb2.Report
+    case: str
+    task: str
+    escalation: str
+
+
+def new_report(**fields: Any) -> report_pb2.Report:
+    """Return a good report of the county, not yet sent."""
+    given = {"channel": 1, "unit": f"units/{COUNTY}", "category": "categories/neighbour", "text": "楼上漏水。", **fields}
+    return report_pb2.Report(**given)
+
+
+def _import(world: World, server: str) -> Message:
+    row = intake_pb2.ImportRow(row=1, report=new_report(), request_id=request_id())
+    return intake_pb2.ImportReportsRequest(rows=[row])
+
+
+def _new_case(world: World, server: str) -> Message:
+    case = case_pb2.Case(name=world.case, unit=f"units/{COUNTY}", category="categories/neighbour", grade=1)
+    return mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
+
+
+def _new_escalation(world: World, server: str) -> Message:
+    raised = escalation_pb2.Escalation(mode=1, from_unit=f"units/{COUNTY}", reason="stuck")
+    return escalation_pb2.CreateEscalationRequest(parent=world.case, escalation=raised, request_id=request_id())
+
+
+def _filled(request: type[Message], **fields: Callable[[World], Any]) -> Callable[[World, str], Message]:
+    """Return a maker of requests: fields from the world, a fresh request id, the server's own name."""
+
+    def make(world: World, server: str) -> Message:
+        values = {name: value(world) for name, value in fields.items()}
+        names = request.DESCRIPTOR.fields_by_name
+        if "request_id" in names:
+            values["request_id"] = request_id()
+        if "service" in names:
+            values["service"] = server
+        return request(**values)
+
+    return make
+
+
+def _county(world: World) -> str:
+    return f"units/{COUNTY}"
+
+
+def _report(world: World) -> str:
+    return world.report.name
+
+
+def _case(world: World) -> str:
+    return world.case
+
+
+def _task(world: World) -> str:
+    return world.task
+
+
+def _escalation(world: World) -> str:
+    return world.escalation
+
+
+# For each RPC a request that is good for the county; a new RPC needs a line here, and a test says so.
+REQUESTS: dict[str, Callable[[World, str], Message]] = {
+    "CreateReport": _filled(intake_pb2.CreateReportRequest, report=lambda w: new_report()),
+    "ImportReports": _import,
+    "GetReport": _filled(intake_pb2.GetReportRequest, name=_report),
+    "GetReportContent": _filled(intake_pb2.GetReportContentRequest, name=lambda w: f"{w.report.name}/content"),
+    "ListReports": _filled(intake_pb2.ListReportsRequest, unit=_county),
+    "VerifyReport": _filled(intake_pb2.VerifyReportRequest, name=_report, founded=lambda w: True),
+    "ListDuplicates": _filled(intake_pb2.ListDuplicatesRequest, parent=_report),
+    "FindDuplicates": _filled(intake_pb2.FindDuplicatesRequest, text=lambda w: "楼上漏水", unit=_county),
+    "CreateLink": _filled(intake_pb2.CreateLinkRequest, parent=_report,
+                          link=lambda w: report_pb2.Link(target=w.other.name, kind=1, reason="same-place")),
+    "MergeReport": _filled(intake_pb2.MergeReportRequest, name=_report, target=lambda w: w.other.name,
+                           reason=lambda w: "same-place"),
+    "TriageReport": _filled(intake_pb2.TriageReportRequest, name=_report, people_affected=lambda w: 2),
+    "AcceptReport": _filled(intake_pb2.AcceptReportRequest, name=_report),
+    "DeclineReport": _filled(intake_pb2.DeclineReportRequest, name=_report, reason=lambda w: "outside-scope",
+                             route=lambda w: 1),
+    "GetReceipt": _filled(intake_pb2.GetReceiptRequest, name=lambda w: f"receipts/{w.report.receipt_code}"),
+    "CreateCase": _new_case,
+    "GetCase": _filled(mediation_pb2.GetCaseRequest, name=_case),
+    "ListCases": _filled(mediation_pb2.ListCasesRequest, unit=_county),
+    "GetPlan": _filled(mediation_pb2.GetPlanRequest, name=lambda w: f"{w.case}/plan"),
+    "ListTasks": _filled(mediation_pb2.ListTasksRequest, parent=_case),
+    "GetTask": _filled(mediation_pb2.GetTaskRequest, name=_task),
+    "SignTask": _filled(mediation_pb2.SignTaskRequest, name=_task),
+    "ReturnTask": _filled(mediation_pb2.ReturnTaskRequest, name=_task, reason=lambda w: "not-ours"),
+    "DispatchTask": _filled(mediation_pb2.DispatchTaskRequest, name=_task),
+    "ReportTask": _filled(mediation_pb2.ReportTaskRequest, name=_task, evidence=lambda w: "doc-1"),
+    "VerifyTask": _filled(mediation_pb2.VerifyTaskRequest, name=_task, sufficient=lambda w: True),
+    "RequestClosing": _filled(mediation_pb2.RequestClosingRequest, name=_case, outcome=lambda w: 1),
+    "CloseCase": _filled(mediation_pb2.CloseCaseRequest, name=_case, approved=lambda w: False),
+    "TransferCase": _filled(mediation_pb2.TransferCaseRequest, name=_case, unit=_county),
+    "CreateEscalation": _new_escalation,
+    "GetEscalation": _filled(escalation_pb2.GetEscalationRequest, name=_escalation),
+    "ListEscalations": _filled(escalation_pb2.ListEscalationsRequest, parent=lambda w: "cases/-", unit=_county),
+    "AcknowledgeEscalation": _filled(escalation_pb2.AcknowledgeEscalationRequest, name=_escalation),
+    "ResolveEscalation": _filled(escalation_pb2.ResolveEscalationRequest, name=_escalation),
+    "ListEvents": _filled(feed_pb2.ListEventsRequest, case=_case),
+    "WatchEvents": _filled(feed_pb2.WatchEventsRequest, case=_case, until_caught_up=lambda w: True),
+    "AcknowledgeEvents": _filled(feed_pb2.AcknowledgeEventsRequest, consumer=lambda w: "a-test", position=lambda w: 1),
+    "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=lambda w: "a-test"),
+    "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
+    "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),
+}  # fmt: skip

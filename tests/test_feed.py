@@ -1,0 +1,242 @@
+"""The feed: positions in commit order without gaps, durable consumers, history nobody can change."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import grpc
+import pytest
+from pb.feed.v1 import feed_pb2
+
+from accord.stack import Stack
+from services.kit.database import AsyncConnection, Database, text
+from services.kit.events import EventLog, FeedSealer, NewEvent, head_position
+from services.kit.migration import SERVICES
+from tests.conftest import Clients
+from tests.scratch import Scratch, dropped, execute, migrated
+
+LOG = EventLog("matters")
+
+
+@pytest.fixture(scope="module")
+async def scratch(stack: Stack) -> AsyncIterator[Scratch]:
+    """Return a database with the real tables, in which nobody but this test writes."""
+    made = await migrated(stack, "feed_test")
+    yield made
+    await dropped(made)
+
+
+@pytest.fixture
+async def database(scratch: Scratch) -> AsyncIterator[Database]:
+    """Return a pool of escalation's role, large enough for transactions that stay open."""
+    found = Database(scratch.role("escalation"), 60)
+    yield found
+    await found.close()
+
+
+async def append(connection: AsyncConnection, case: int, kind: str = "Noted") -> None:
+    """Append an event to a case, as a service does."""
+    number = f"620102-2026-{case:06d}"
+    await connection.execute(text("INSERT INTO matters (number) VALUES (:n) ON CONFLICT DO NOTHING"), {"n": number})
+    await LOG.append(connection, [NewEvent(number, kind, "620102")], at=datetime.now(UTC), actor="test", trace="")
+
+
+async def places(database: Database) -> list[tuple[int, str, str]]:
+    """Return position, case and kind of everything in the feed, in its order."""
+    query = """SELECT feed.position, events.number, events.kind FROM feed JOIN events ON events.id = feed.event_id
+        ORDER BY feed.position"""
+    async with database.begin() as connection:
+        return [(row.position, row.number, row.kind) for row in (await connection.execute(text(query))).all()]
+
+
+@asynccontextmanager
+async def held_open(database: Database, case: int, kind: str) -> AsyncIterator[asyncio.Event]:
+    """Hold a transaction that has appended an event; it commits when the context ends."""
+    async with database.begin() as connection:
+        await append(connection, case, kind)
+        yield asyncio.Event()
+
+
+async def test_positions_follow_commit_order_however_long_a_transaction_stays_open(database: Database) -> None:
+    sealer, order = FeedSealer(database), random.Random(7).sample(range(12), 12)
+    transactions = [held_open(database, 1000 + index, f"Slow{index}") for index in range(12)]
+    for transaction in transactions:
+        await transaction.__aenter__()  # written in this order, and with ids in this order
+
+    committed = []
+    for index in order:
+        await transactions[index].__aexit__(None, None, None)
+        async with database.begin() as connection:
+            await append(connection, 2000 + index, f"Quick{index}")
+        committed += [f"Slow{index}", f"Quick{index}"]
+        await sealer.seal()
+
+    found = await places(database)
+    assert [kind for _, _, kind in found] == committed
+    assert [position for position, _, _ in found] == list(range(1, len(committed) + 1))
+
+
+async def test_no_event_is_skipped_and_no_position_left_out_by_writers_and_sealers_at_once(database: Database) -> None:
+    before, expected, done = len(await places(database)), set(), asyncio.Event()
+
+    async def write(case: int) -> None:
+        chance = random.Random(case)
+        for turn in range(4):
+            kind, fails = f"Turn{turn}", chance.random() < 0.25
+            try:
+                async with database.begin() as connection:
+                    await append(connection, case, kind)
+                    await asyncio.sleep(chance.choice((0, 0, 0.02, 0.2)))
+                    if fails:
+                        raise InterruptedError
+            except InterruptedError:
+                continue
+            expected.add((f"620102-2026-{case:06d}", kind))
+
+    async def seal() -> None:
+        sealer = FeedSealer(database)
+        while not done.is_set():
+            await sealer.seal()
+            await asyncio.sleep(0.002)
+
+    async def consume() -> list[tuple[str, str]]:
+        """Read on from the last position, as a consumer does, and never look back."""
+        seen, position = [], before
+        while True:
+            last_look = done.is_set()
+            new = [place for place in await places(database) if place[0] > position]
+            seen += [(number, kind) for _, number, kind in new]
+            position = new[-1][0] if new else position
+            if last_look:
+                return seen
+            await asyncio.sleep(0.005)
+
+    sealing = [asyncio.create_task(seal()) for _ in range(4)]
+    consuming = asyncio.create_task(consume())
+    await asyncio.gather(*(write(3000 + index) for index in range(40)))
+    await FeedSealer(database).seal()
+    await asyncio.sleep(0.1)
+    done.set()
+    await asyncio.gather(*sealing)
+
+    seen = await consuming
+    assert len(seen) == len(set(seen)), "an event was handed out twice"
+    assert set(seen) == expected, "an event got a position behind the consumer's back, or none"
+    assert [position for position, _, _ in await places(database)] == list(range(1, before + len(seen) + 1))
+
+
+async def test_a_feed_restored_into_another_cluster_goes_on_where_it_ended(scratch: Scratch, database: Database) -> None:
+    async with database.begin() as connection:
+        await append(connection, 5000, "BeforeTheDump")
+    await FeedSealer(database).seal()
+    before = await places(database)
+    async with database.begin() as connection:
+        await append(connection, 5001, "DumpedUnsealed")
+    # What another cluster's dump brings: its transaction numbers, far beyond those of this one, and its name.
+    await execute(
+        scratch,
+        "SET session_replication_role = replica",
+        "UPDATE escalation.events SET xid = '900000000'::xid8",
+        "UPDATE escalation.feed_head SET cluster = 'another', snapshot = '900000100:900000100:'",
+    )
+    sealer = FeedSealer(database)
+    async with held_open(database, 5002, "OpenMeanwhile"):
+        await sealer.seal()
+    async with database.begin() as connection:
+        await append(connection, 5003, "After")
+    await sealer.seal()
+    await FeedSealer(database).seal()
+
+    found = await places(database)
+    assert found[: len(before)] == before
+    assert [kind for _, _, kind in found[len(before) :]] == ["DumpedUnsealed", "OpenMeanwhile", "After"]
+
+
+async def test_a_durable_consumer_goes_on_where_it_acknowledged_and_never_backwards(clients: Clients) -> None:
+    for _ in range(3):
+        await clients.file_report()
+    feed, service = clients.feeds["intake"], clients.as_service()
+
+    async def read(after: int = 0) -> list[int]:
+        request = feed_pb2.WatchEventsRequest(
+            service="intake", consumer="feed-test", after_position=after, until_caught_up=True, batch_size=1
+        )
+        return [event.position async for batch in feed.WatchEvents(request, **service) for event in batch.events]
+
+    async def acknowledge(position: int) -> int:
+        request = feed_pb2.AcknowledgeEventsRequest(service="intake", consumer="feed-test", position=position)
+        return int((await feed.AcknowledgeEvents(request, **service)).position)
+
+    async with asyncio.timeout(10):
+        while len(everything := await read()) < 3:
+            await asyncio.sleep(0.05)
+    assert everything == list(range(1, len(everything) + 1))
+
+    middle = everything[-2]
+    assert await acknowledge(middle) == middle
+    assert await acknowledge(1) == middle, "an acknowledgement that was overtaken changes nothing"
+    assert await read(after=0) == everything[-1:], "it is the acknowledged position that counts"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await acknowledge(everything[-1] + 1_000_000)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_service_that_restarts_knows_at_once_where_its_feed_ends(clients: Clients) -> None:
+    """Right after a restart a consumer must not be told that it has caught up with an empty feed."""
+    await clients.file_report()
+    stack, feed = clients.stack, clients.feeds["intake"]
+    await asyncio.to_thread(stack.await_restart, "intake", stack.kill("intake"))
+    request = feed_pb2.GetConsumerRequest(service="intake", consumer="feed-test")
+    found = await feed.GetConsumer(request, **clients.as_service(), wait_for_ready=True)
+    assert found.head_position >= found.position > 0
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("table", ["events", "feed", "seals"])
+async def test_history_is_never_changed_not_even_by_its_owner(scratch: Scratch, service: str, table: str) -> None:
+    column = {"events": "kind = 'Other'", "feed": "position = position + 1", "seals": "count = 0"}[table]
+    owner = await scratch.connect()
+    try:
+        for statement in (
+            f"UPDATE {service}.{table} SET {column}",
+            f"DELETE FROM {service}.{table}",
+            f"TRUNCATE {service}.{table} CASCADE",
+        ):
+            with pytest.raises(asyncpg.PostgresError, match="history is never changed"):
+                await owner.execute(statement)
+    finally:
+        await owner.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_has_no_right_on_anothers_tables_and_none_to_change_its_own_history(
+    scratch: Scratch, service: str
+) -> None:
+    role = await scratch.connect(service)
+    owner = await scratch.connect()
+    try:
+        tables = await owner.fetch(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY($1::text[])", list(SERVICES)
+        )
+        assert len(tables) > 20
+        for schema, table in tables:
+            denied = []
+            if schema != service:
+                denied = ["SELECT 1 FROM {}", "INSERT INTO {} DEFAULT VALUES", "DELETE FROM {}", "TRUNCATE {}"]
+            elif table in ("events", "feed", "seals"):
+                denied = ["UPDATE {} SET tableoid = 0", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}"]
+            for statement in denied:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await role.execute(statement.format(f"{schema}.{table}"))
+        for schema in SERVICES:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await role.execute(f"CREATE TABLE {schema}.mine (one int)")
+        assert await head_position(Database(scratch.role(service), 1)) >= 0
+    finally:
+        await role.close()
+        await owner.close()
