@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from accord import ports
+from accord.demo_command import demo
 from accord.folder import StackError, StateFolder
 from accord.history_command import migrate_database, rebuild_workflows, verify_history
 from accord.import_command import import_
@@ -182,6 +183,7 @@ def show_version() -> None:
         typer.echo("unknown (not installed)")
 
 
+app.command("demo")(demo)
 app.command("import")(import_)
 app.command("verify")(verify_history)
 app.command("rebuild")(rebuild_workflows)

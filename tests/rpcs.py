@@ -1,4 +1,4 @@
-"""Every RPC of every service, out of the contracts' descriptors, called with raw bytes; and a valid request for each."""
+"""Every RPC of every service, out of the contracts' descriptors, called with raw bytes; a good request for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from services.gateway.settings import SERVED_BY
-from tests.conftest import COUNTY, request_id
+from tests.conftest import COUNTY, Clients, request_id
 
 POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access" / "policies.cedar"
 DETAILS = {each.DESCRIPTOR.full_name: each for each in (
@@ -127,9 +127,25 @@ class World:
     escalation: str
 
 
+async def new_world(clients: Clients) -> World:
+    """Return a world of its own in the county: nothing in it is shared with another test file."""
+    report, other = await clients.file_report(), await clients.file_report("邻居家的狗整夜叫，没法睡觉。")
+    case = await clients.accept(await clients.file_report("物业费涨价，业主不同意。"))
+    raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
+    request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
+    escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
+    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name)
+
+
 def new_report(**fields: Any) -> report_pb2.Report:
     """Return a good report of the county, not yet sent."""
-    given = {"channel": 1, "unit": f"units/{COUNTY}", "category": "categories/neighbour", "text": "楼上漏水。", **fields}
+    given = {
+        "channel": 1,
+        "unit": f"units/{COUNTY}",
+        "category": "categories/neighbour",
+        "text": "楼上漏水。",
+        **fields,
+    }
     return report_pb2.Report(**given)
 
 

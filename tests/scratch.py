@@ -64,31 +64,27 @@ async def migrated(stack: Stack, name: str) -> Scratch:
     return scratch
 
 
-async def copied(scratch: Scratch, name: str) -> Scratch:
-    """Return a copy of a database nobody is connected to."""
-    copy = scratch.beside(name)
-    await execute(scratch.beside("postgres"), f"CREATE DATABASE {name} TEMPLATE {scratch.name} STRATEGY file_copy")
-    return copy
-
-
 async def dropped(scratch: Scratch) -> None:
     """Remove a database and whoever is still connected to it."""
     await execute(scratch.beside("postgres"), f"DROP DATABASE {scratch.name} WITH (FORCE)")
 
 
 async def fill(scratch: Scratch, origin: Scratch, service: str) -> None:
-    """Copy all rows of a service's schema from another database, in one snapshot."""
+    """Replace all rows of a service's schema by those of another database, in one snapshot."""
     source, target = await origin.connect(), await scratch.connect()
     try:
         # As replication does: history is taken over as it is, triggers and foreign keys are not asked.
         await target.execute("SET session_replication_role = replica")
+        rows = await source.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", service)
+        tables = [row["tablename"] for row in rows]
+        await target.execute("TRUNCATE " + ", ".join(f"{service}.{table}" for table in tables))
         async with source.transaction(isolation="repeatable_read", readonly=True):
-            for (table,) in await source.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", service):
-                await target.execute(f"DELETE FROM {service}.{table}")
+            for table in tables:
                 queue: asyncio.Queue[bytes | None] = asyncio.Queue(64)
                 reading = asyncio.create_task(_read(source, service, table, queue))
                 await target.copy_to_table(table, schema_name=service, source=_chunks(queue), format="binary")
                 await reading
+        await target.execute(f"SELECT setval('{service}.events_id_seq', (SELECT max(id) FROM {service}.events))")
     finally:
         await source.close()
         await target.close()

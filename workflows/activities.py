@@ -29,10 +29,10 @@ class Activities:
         """Open the case of an accepted report: the sealed part goes from intake to mediation inside this call."""
         name = f"cases/{step.number}"
         try:
-            report = await self._backends.intake.GetReport(intake_pb2.GetReportRequest(name=f"reports/{step.number}"))
             content = await self._backends.intake.GetReportContent(
                 intake_pb2.GetReportContentRequest(name=f"reports/{step.number}/content")
             )
+            report = content.report
             case = case_pb2.Case(
                 name=name,
                 unit=report.unit,
@@ -41,13 +41,17 @@ class Activities:
                 receive_time=report.receive_time,
                 due_time=report.history.due_time if report.history.HasField("due_time") else None,
             )
-            await self._backends.mediation.CreateCase(
+            content.ClearField("report")
+            opened = await self._backends.mediation.CreateCase(
                 mediation_pb2.CreateCaseRequest(case=case, content=content, request_id=f"{name}/open")
             )
+            return Told(instant(opened.next_time))
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+            # A first try may have opened it and its answer been lost; graded anew since, the request is not the same.
+            if error.code() not in (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION):
                 raise _failure(error) from None
-        return await self._fire(step.number, Source.MEDIATION)
+            # Opened by another hand: its clocks say when to ask.
+            return await self._fire(step.number, Source.MEDIATION)
 
     @activity.defn(name="fire_clocks")
     async def fire_clocks(self, step: CaseStep) -> Told:
@@ -89,22 +93,32 @@ class Activities:
                 raise
 
     @activity.defn(name="transfer_case")
-    async def transfer_case(self, step: CaseStep) -> None:
-        """Make the unit an escalation goes to accountable for the case."""
+    async def transfer_case(self, step: CaseStep) -> bool:
+        """Make the unit an escalation goes to accountable for the case; return False where there is no case yet.
+
+        Only the unit that has the case can hand it up: an escalation by another one moves nothing.
+        """
         name = f"cases/{step.number}"
         try:
             raised = await self._backends.escalation.ListEscalations(
                 escalation_pb2.ListEscalationsRequest(parent=name, page_size=1000)
             )
             wanted = f"{name}/escalations/{step.escalation}"
-            unit = next(each.to_unit for each in raised.escalations if each.name == wanted)
-            await self._backends.mediation.TransferCase(
-                mediation_pb2.TransferCaseRequest(name=name, unit=unit, request_id=f"{wanted}/transfer")
-            )
+            escalation = next(each for each in raised.escalations if each.name == wanted)
+            case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+            if case.unit == escalation.from_unit:
+                await self._backends.mediation.TransferCase(
+                    mediation_pb2.TransferCaseRequest(
+                        name=name, unit=escalation.to_unit, request_id=f"{wanted}/transfer"
+                    )
+                )
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return False
             # Closed in the meantime: there is nothing left to be accountable for.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise _failure(error) from None
+        return True
 
 
 def _failure(error: grpc.aio.AioRpcError) -> ApplicationError:

@@ -51,4 +51,4 @@ class Backends:
     async def close(self) -> None:
         """Close the channels."""
         for each in self.channels:
-            await each.close()
+            await each.close(grace=None)

@@ -39,6 +39,8 @@ _PATIENCE = RetryPolicy(
 _ROLL_EVENTS = 1000
 _ROUNDING = timedelta(milliseconds=20)
 """A timer that fires a moment early must not find its rung not yet due."""
+_ORDER = {Stage.RECEIVED: 0, Stage.ACCEPTED: 1, Stage.HANDLING: 2, **dict.fromkeys(ENDED, 3)}
+"""A stage never goes back: an event that was overtaken changes nothing."""
 
 
 @workflow.defn(name="CaseWorkflow")
@@ -53,6 +55,7 @@ class CaseWorkflow:
         self.next_at = dict(start.next_at)
         self.seen = dict(start.seen)
         self.inbox: list[Heard] = list(start.waiting)
+        self.transfers = list(start.transfers)
         self.overdue = 0
         self.alarm: asyncio.Task[None] | None = None
         self.alarm_at: datetime | None = None
@@ -65,7 +68,6 @@ class CaseWorkflow:
         if self.stage is Stage.ACCEPTED:
             await self.open_case()
         await self.until(lambda: self.stage in ENDED)
-        self.show()
         return CaseEnd(self.stage)
 
     @workflow.signal(name="hear")
@@ -81,9 +83,9 @@ class CaseWorkflow:
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait for a turn in the case's life, keeping its clocks meanwhile."""
         while True:
-            transfers = self.take_in()
-            for escalation in transfers:
-                await self.transfer(escalation)
+            self.take_in()
+            while self.transfers and await self.transfer(self.transfers[0]):
+                self.transfers.pop(0)
             if reached():
                 return
             self.roll_if_long()
@@ -91,25 +93,23 @@ class CaseWorkflow:
             await workflow.wait_condition(lambda: bool(self.inbox) or self.rung)
             if self.rung:
                 self.rung = False
-                await self.fire_due()
+                if self.is_due():
+                    await self.fire_due()
 
-    def take_in(self) -> list[int]:
-        """Take in what was heard; return the escalations that transfer the case."""
-        transfers: list[int] = []
+    def take_in(self) -> None:
+        """Take in what was heard."""
         heard, self.inbox = self.inbox, []
         for event in sorted(heard, key=lambda event: (event.source, event.sequence)):
             if event.sequence <= self.seen.get(event.source, 0):
                 continue
             self.seen[event.source] = event.sequence
-            # A stage never goes back: an event that was overtaken changes nothing.
-            if event.stage and event.stage is not self.stage and self.stage not in ENDED:
+            if event.stage and _ORDER[event.stage] > _ORDER[self.stage]:
                 self.stage = event.stage
                 self.next_at.pop(event.source, None)
             if event.next_at:
                 self.learn(event.source, event.next_at)
             if event.escalation:
-                transfers.append(event.escalation)
-        return transfers
+                self.transfers.append(event.escalation)
 
     def learn(self, source: Source, at: datetime | None) -> None:
         """Keep when to ask a service next: the earlier one, since asking early is harmless."""
@@ -155,15 +155,17 @@ class CaseWorkflow:
             self.overdue = told.overdue
             self.show()
 
-    async def transfer(self, escalation: int) -> None:
-        """Carry a transfer to the case: the unit above becomes accountable."""
-        await workflow.execute_activity(
+    async def transfer(self, escalation: int) -> bool:
+        """Carry a transfer to the case, and return whether that is settled; before it is opened there is no case."""
+        settled: bool = await workflow.execute_activity(
             "transfer_case",
             CaseStep(self.number, escalation=escalation),
+            result_type=bool,
             start_to_close_timeout=_TIMEOUT,
             retry_policy=_PATIENCE,
             summary=f"transfer by escalation {escalation}",
         )
+        return settled
 
     def set_alarm(self) -> None:
         """Keep one timer, for the earliest rung; a later rung than the timer's needs no new one."""
@@ -182,11 +184,18 @@ class CaseWorkflow:
         await workflow.sleep(self.real_delay(at), summary=f"until {at:%Y-%m-%d %H:%M}")
         self.rung = True
 
+    def is_due(self) -> bool:
+        """Return whether a rung has come; an alarm may have been set for one that is no longer of interest."""
+        return any(at <= self.business_now() for at in self.next_at.values())
+
+    def business_now(self) -> datetime:
+        """Return the present instant of business time."""
+        now, epoch = workflow.now(), self.start.epoch
+        return now if epoch is None else epoch + (now - epoch) * self.start.speed
+
     def real_delay(self, at: datetime) -> timedelta:
         """Return how long that is from now, in real time."""
-        now, epoch = workflow.now(), self.start.epoch
-        business = now if epoch is None else epoch + (now - epoch) * self.start.speed
-        return max((at - business) / self.start.speed, timedelta()) + _ROUNDING
+        return max((at - self.business_now()) / self.start.speed, timedelta()) + _ROUNDING
 
     def roll_if_long(self) -> None:
         """Go on in a new run before the history grows long; nothing is awaited between the test and the roll."""
@@ -195,7 +204,7 @@ class CaseWorkflow:
             workflow.continue_as_new(
                 CaseStart(
                     self.number, self.start.unit, self.stage, self.next_at, self.seen, self.inbox,
-                    self.start.speed, self.start.epoch,
+                    self.start.speed, self.start.epoch, self.transfers,
                 )
             )  # fmt: skip
 
@@ -212,7 +221,7 @@ class CaseWorkflow:
 
 def first_attributes(stage: Stage, unit: str, next_at: datetime | None) -> TypedSearchAttributes:
     """Return the search attributes a workflow is started with."""
-    pairs: list[SearchAttributePair] = [SearchAttributePair(STAGE, str(stage)), SearchAttributePair(UNIT, unit)]  # type: ignore[type-arg]
+    pairs: list[SearchAttributePair] = [SearchAttributePair(STAGE, str(stage)), SearchAttributePair(UNIT, unit)]
     if next_at:
         pairs.append(SearchAttributePair(NEXT_DUE, next_at))
     return TypedSearchAttributes(pairs)

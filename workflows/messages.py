@@ -65,6 +65,7 @@ class CaseStart:
     waiting: list[Heard] = field(default_factory=list)
     speed: float = 1.0
     epoch: datetime | None = None
+    transfers: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

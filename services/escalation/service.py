@@ -59,7 +59,8 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         }
         # A transfer changes who is accountable: the workflow carries it to the case.
         wakes = asked.mode == pb.MODE_TRANSFER
-        await work.append(NewEvent(number, "EscalationRaised", above, payload, wakes=wakes))
+        # The history is of the unit it was raised from: that unit reads it, and so does every level above.
+        await work.append(NewEvent(number, "EscalationRaised", unit, payload, wakes=wakes))
         return _view(row)
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, context: Any) -> pb.Escalation:
@@ -103,7 +104,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         state = rules_of.move(EscalationState(row.state), to)
         changed = await store.change(work.connection, number, escalation, state=int(state), **columns)
         kind = "EscalationAcknowledged" if to is EscalationState.ACKNOWLEDGED else "EscalationResolved"
-        await work.append(NewEvent(number, kind, row.to_unit, {"escalation": escalation, "state": state.name}))
+        await work.append(NewEvent(number, kind, row.from_unit, {"escalation": escalation, "state": state.name}))
         return _view(changed)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from casework.errors import CaseError, Reason
 from casework.escalation import EscalationState
-from services.kit.database import AsyncConnection, text
+from services.kit.database import Connection, text
 
 _NEXT = text("""
     INSERT INTO matters (number, last) VALUES (:number, 1)
@@ -22,14 +22,14 @@ _INSERT = text("""
 _GET = "SELECT * FROM escalations WHERE number = :number AND escalation = :escalation"
 
 
-async def add(connection: AsyncConnection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Any:
     """Store a new escalation under the next number of its case, and return its row."""
     escalation = await connection.scalar(_NEXT, {"number": number})
     parameters = {"number": number, "escalation": escalation, "state": int(EscalationState.RAISED), **columns}
     return (await connection.execute(_INSERT, parameters)).one()
 
 
-async def get(connection: AsyncConnection, number: str, escalation: int, *, lock: bool = False) -> Any:
+async def get(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Any:
     """Return an escalation's row; NOT_FOUND where there is none."""
     query = text(_GET + (" FOR UPDATE" if lock else ""))
     row = (await connection.execute(query, {"number": number, "escalation": escalation})).first()
@@ -38,7 +38,7 @@ async def get(connection: AsyncConnection, number: str, escalation: int, *, lock
     return row
 
 
-async def change(connection: AsyncConnection, number: str, escalation: int, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, escalation: int, **columns: Any) -> Any:
     """Change columns of an escalation and return its new row."""
     sets = ", ".join(f"{name} = :{name}" for name in columns)
     query = f"""UPDATE escalations SET {sets}, version = version + 1
@@ -47,7 +47,7 @@ async def change(connection: AsyncConnection, number: str, escalation: int, **co
 
 
 async def listed(
-    connection: AsyncConnection,
+    connection: Connection,
     unit: str,
     number: str,
     only_open: bool,

@@ -20,7 +20,7 @@ from services.gateway.query import Parameters, Setter, field_path, query_fields,
 from services.gateway.template import Template
 
 # One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
-IF_MATCH = r'^(\*|(W/)?"[!#-+--~]{1,200}")$'
+IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'
 _BODILESS = {"GET", "HEAD", "DELETE"}
 _JSON = ("application/json", "application/merge-patch+json")
 

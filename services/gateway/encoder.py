@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 
 Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1)
+_EXACT = 2**53
 _INT64 = {FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64}
 _FLOATS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
 _WRAPPERS = {f"google.protobuf.{kind}Value" for kind in
@@ -165,7 +166,9 @@ def _value(message: Any) -> Any:
         return _struct(message.struct_value)
     if kind == "list_value":
         return [_value(item) for item in message.list_value.values]
-    return getattr(message, kind)
+    value = getattr(message, kind)
+    # A Struct knows no integers; a count must not come out as `3.0`.
+    return int(value) if kind == "number_value" and value.is_integer() and abs(value) < _EXACT else value
 
 
 def _struct(message: Any) -> dict[str, Any]:

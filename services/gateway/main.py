@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -40,12 +41,10 @@ def main() -> None:
         gateway = Gateway(settings)
     except (ContractError, IssuerError, OSError) as error:
         sys.exit(f"gateway: {error}")
+    listener = _listen(settings.listen)
     serve_metrics(settings.metrics_port)
-    host, _, port = settings.listen.rpartition(":")
     config = uvicorn.Config(
         gateway.app(),
-        host=host,
-        port=int(port),
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -55,13 +54,26 @@ def main() -> None:
         timeout_keep_alive=60,
         timeout_graceful_shutdown=7,
     )
-    _LOG.info("started", listen=settings.listen)
+    # uvicorn raises the signal again once it has stopped; being told to stop is no failure.
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, _leave)
+    _LOG.info("serving", listen=settings.listen)
     try:
-        Server(config, gateway).run()
-    except KeyboardInterrupt:
-        # uvicorn raises the signal again once it has stopped.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _LOG.info("stopped")
+        Server(config, gateway).run(sockets=[listener])
+    finally:
+        _LOG.info("stopped")
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    try:
+        return socket.create_server((host, int(port)), backlog=2048)
+    except OSError as error:
+        sys.exit(f"ACCORD_LISTEN: cannot listen on {address}: {error.strerror}")
+
+
+def _leave(sign: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

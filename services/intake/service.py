@@ -22,7 +22,7 @@ from services.kit import clocks, paging, requests
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
-from services.kit.database import AsyncConnection, Database
+from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
@@ -67,7 +67,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         answer.receipt_code = received.receipt_code
         return answer
 
-    async def _first_answer(self, connection: AsyncConnection, stored: bytes) -> report_pb2.Report:
+    async def _first_answer(self, connection: Connection, stored: bytes) -> report_pb2.Report:
         """Return a repeated call's first answer; the receipt code comes out of the sealed part, where it alone is."""
         answer = report_pb2.Report.FromString(stored)
         row = await store.get(connection, names.number_of(answer.name))
@@ -103,6 +103,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
         content.name = request.name
+        content.report.CopyFrom(view.report(row, call.language, now))
         return content
 
     async def ListReports(self, request: pb.ListReportsRequest, context: Any) -> pb.ListReportsResponse:
@@ -160,6 +161,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
     async def CreateLink(self, request: pb.CreateLinkRequest, work: Work) -> report_pb2.Link:
         """Record a human's decision on how two reports hang together."""
         target = names.number_of(request.link.target)
+        await store.lock_both(work.connection, names.number_of(request.parent), target)
         row = await self._locked(request.parent, "", work)
         await self._other(row, target, "link.target", work)
         link = request.link
@@ -176,9 +178,8 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
     async def MergeReport(self, request: pb.MergeReportRequest, work: Work) -> report_pb2.Report:
         """Merge a report into another; the other's clocks run on, this one's are no longer needed."""
         target = names.number_of(request.target)
-        # Both, the lower number first: of two merges into each other, one must find the other done.
-        for number in sorted({names.number_of(request.name), target}):
-            await store.lock(work.connection, number)
+        # Of two merges into each other, one must find the other done.
+        await store.lock_both(work.connection, names.number_of(request.name), target)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
         if ReportState(other.state) in (ReportState.MERGED, ReportState.DECLINED):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from casework.errors import CaseError, Reason
 from casework.report import ReportState
 from services.intake.reception import Received, first_link
 from services.kit import clocks
-from services.kit.database import AsyncConnection, Database, driver, text
+from services.kit.database import Connection, Database, text
 
 _BLOCK = 50
 
@@ -31,8 +31,8 @@ class Numbers:
     async def take(self, series: Sequence[tuple[str, int]]) -> list[names.CaseNumber]:
         """Return one new number for each (county, year) asked for, in that order."""
         async with self._lock:
-            for key in set(series):
-                missing = sum(1 for each in series if each == key) - len(self._free[key])
+            for key, wanted in Counter(series).items():
+                missing = wanted - len(self._free[key])
                 if missing > 0:
                     await self._refill(key, max(missing, _BLOCK))
             return [names.case_number(county, year, self._free[county, year].pop()) for county, year in series]
@@ -69,7 +69,7 @@ _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
 
 async def add(
-    connection: AsyncConnection, received: Iterable[Received], *, at: datetime, actor: str, trace: str
+    connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str
 ) -> None:
     """Store new reports with their clocks and first events, by COPY: one report or a thousand alike."""
     reports, events, running = [], [], []
@@ -88,16 +88,16 @@ async def add(
                     int(clocks.ClockState.RUNNING), clock.started_at, clock.remind_at, clock.due_at,
                 )
             )  # fmt: skip
-    raw = await driver(connection)
+    raw = connection.raw
     await raw.copy_records_to_table("reports", records=reports, columns=_COLUMNS)
     await raw.copy_records_to_table("events", records=events, columns=_EVENT)
     if running:
         await raw.copy_records_to_table("clocks", records=running, columns=_CLOCK)
 
 
-async def remember_all(connection: AsyncConnection, answers: Iterable[tuple[str, str, bytes, bytes]]) -> None:
+async def remember_all(connection: Connection, answers: Iterable[tuple[str, str, bytes, bytes]]) -> None:
     """Store (caller, request id, body hash, answer) of many commands."""
-    raw = await driver(connection)
+    raw = connection.raw
     await raw.copy_records_to_table("requests", records=list(answers), columns=_REQUEST)
 
 
@@ -110,13 +110,13 @@ _SOURCED = text("""
 """)
 
 
-async def earlier(connection: AsyncConnection, caller: str, ids: list[str]) -> dict[str, tuple[bytes, bytes]]:
+async def earlier(connection: Connection, caller: str, ids: list[str]) -> dict[str, tuple[bytes, bytes]]:
     """Return body hash and answer of those request ids that were used before."""
     rows = (await connection.execute(_EARLIER, {"caller": caller, "ids": ids})).all()
     return {row.request_id: (bytes(row.body_hash), bytes(row.answer)) for row in rows}
 
 
-async def sourced(connection: AsyncConnection, source: str, ids: list[str]) -> dict[str, str]:
+async def sourced(connection: Connection, source: str, ids: list[str]) -> dict[str, str]:
     """Return the numbers of the reports that came from this source under these ids."""
     rows = (await connection.execute(_SOURCED, {"source": source, "ids": ids})).all()
     return {row.source_id: row.number for row in rows}
@@ -125,7 +125,7 @@ async def sourced(connection: AsyncConnection, source: str, ids: list[str]) -> d
 _GET = "SELECT * FROM reports WHERE number = :number"
 
 
-async def get(connection: AsyncConnection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Any:
     """Return a report's row; NOT_FOUND where there is none."""
     row = (await connection.execute(text(_GET), {"number": number})).first()
     if row is None:
@@ -133,7 +133,7 @@ async def get(connection: AsyncConnection, number: str) -> Any:
     return row
 
 
-async def lock(connection: AsyncConnection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> Any:
     """Return a report's row, locked for change; NOT_FOUND where there is none."""
     row = (await connection.execute(text(_GET + " FOR UPDATE"), {"number": number})).first()
     if row is None:
@@ -141,7 +141,16 @@ async def lock(connection: AsyncConnection, number: str) -> Any:
     return row
 
 
-async def by_receipt(connection: AsyncConnection, index: bytes) -> Any:
+async def lock_both(connection: Connection, one: str, other: str) -> None:
+    """Lock two reports in an order of their own, so that two links into each other wait and do not deadlock.
+
+    What is decided on the other's state then holds until the commit.
+    """
+    for number in sorted((one, other)):
+        await lock(connection, number)
+
+
+async def by_receipt(connection: Connection, index: bytes) -> Any:
     """Return the row of the report with this receipt; NOT_FOUND where there is none."""
     found = await connection.execute(text("SELECT * FROM reports WHERE receipt_index = :index"), {"index": index})
     row = found.first()
@@ -150,7 +159,7 @@ async def by_receipt(connection: AsyncConnection, index: bytes) -> Any:
     return row
 
 
-async def change(connection: AsyncConnection, number: str, at: datetime, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:
     """Change columns of a report and return its new row."""
     sets = ", ".join(f"{name} = {_cast(name)}" for name in columns)
     query = f"UPDATE reports SET {sets}, version = version + 1, updated_at = :at WHERE number = :number RETURNING *"
@@ -162,7 +171,7 @@ def _cast(column: str) -> str:
 
 
 async def listed(
-    connection: AsyncConnection,
+    connection: Connection,
     unit: str,
     states: Sequence[int],
     source: str,
@@ -207,7 +216,7 @@ _ALIKE = text("""
 
 
 async def alike(
-    connection: AsyncConnection,
+    connection: Connection,
     form: str,
     *,
     self: str,
@@ -244,7 +253,7 @@ _LINK = text("""
 
 
 async def link(
-    connection: AsyncConnection, number: str, target: str, kind: int, reason: str, actor: str, at: datetime
+    connection: Connection, number: str, target: str, kind: int, reason: str, actor: str, at: datetime
 ) -> None:
     """Store a decision on how two reports hang together; a later decision on the same two replaces it."""
     await connection.execute(

@@ -50,6 +50,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
                 call.scope()
                 return clock_pb2.FireClocksResponse()
             call.require(unit)
+            # The case before its clocks, in the order in which commands take them.
+            await self._log.lock(connection, number)
             firings, events = await clocks.fire(connection, number, now)
             if events:
                 await self._log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from casework.limit import Limit, due, remind_at
-from services.kit.database import AsyncConnection, text
+from services.kit.database import Connection, text
 from services.kit.events import NewEvent
 
 
@@ -90,7 +90,7 @@ _NEXT = text("""
 """)
 
 
-async def start(connection: AsyncConnection, *clocks: NewClock) -> None:
+async def start(connection: Connection, *clocks: NewClock) -> None:
     """Start clocks."""
     for clock in clocks:
         await connection.execute(
@@ -109,41 +109,41 @@ async def start(connection: AsyncConnection, *clocks: NewClock) -> None:
         )
 
 
-async def stop(connection: AsyncConnection, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
+async def stop(connection: Connection, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
     """Meet (or cancel) the running clocks of a case whose key matches; `keys` is a LIKE pattern such as `task-2.%`."""
     state = ClockState.MET if met else ClockState.CANCELLED
     await connection.execute(_STOP, {"number": number, "keys": f"{number}.{keys}", "at": at, "state": int(state)})
 
 
-async def reassign(connection: AsyncConnection, number: str, keys: str, unit: str) -> None:
+async def reassign(connection: Connection, number: str, keys: str, unit: str) -> None:
     """Make another unit answer for running clocks. No deadline moves."""
     await connection.execute(_MOVE_UNIT, {"number": number, "keys": f"{number}.{keys}", "unit": unit})
 
 
-async def hand_over(connection: AsyncConnection, number: str, before: str, unit: str) -> None:
+async def hand_over(connection: Connection, number: str, before: str, unit: str) -> None:
     """Make another unit answer for the running clocks one unit answered for. No deadline moves."""
     query = text("UPDATE clocks SET unit = :unit WHERE number = :number AND unit = :before AND state = 1")
     await connection.execute(query, {"number": number, "before": before, "unit": unit})
 
 
-async def resume(connection: AsyncConnection, number: str, key: str) -> None:
+async def resume(connection: Connection, number: str, key: str) -> None:
     """Let a met clock run again towards its first deadline: what met it turned out not to be enough."""
     query = text("UPDATE clocks SET state = 1, stopped_at = NULL WHERE id = :id AND state = 2")
     await connection.execute(query, {"id": f"{number}.{key}"})
 
 
-async def is_next(connection: AsyncConnection, clock: NewClock) -> bool:
+async def is_next(connection: Connection, clock: NewClock) -> bool:
     """Return whether a clock just started has the earliest rung of its case: then its workflow must hear of it."""
     return await next_at(connection, clock.number) == clock.next_at
 
 
-async def next_at(connection: AsyncConnection, number: str) -> datetime | None:
+async def next_at(connection: Connection, number: str) -> datetime | None:
     """Return when the next rung of the case's clocks is due; None where none runs."""
     found: datetime | None = await connection.scalar(_NEXT, {"number": number})
     return found
 
 
-async def fire(connection: AsyncConnection, number: str, now: datetime) -> tuple[list[Firing], list[NewEvent]]:
+async def fire(connection: Connection, number: str, now: datetime) -> tuple[list[Firing], list[NewEvent]]:
     """Claim every rung of the case that is due by now, oldest first; return them and the events that tell of them.
 
     A reminder whose deadline has passed as well is claimed and told as overdue only: after an outage, nobody is
@@ -179,7 +179,7 @@ def _told(number: str, firing: Firing) -> NewEvent:
     return NewEvent(number, kind, firing.unit, payload)
 
 
-async def overdue(connection: AsyncConnection, number: str) -> list[Firing]:
+async def overdue(connection: Connection, number: str) -> list[Firing]:
     """Return the overdue rungs ever fired for a case, oldest first."""
     rows = (await connection.execute(_OVERDUE, {"number": number})).all()
     return [Firing(row.id, "overdue", row.rule, row.subject, row.unit, row.due_at, row.overdue_at) for row in rows]

@@ -15,7 +15,7 @@ from casework.errors import CaseError, Reason
 from services.kit import requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
-from services.kit.database import AsyncConnection, Database
+from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 
@@ -24,7 +24,7 @@ from services.kit.feed import FeedPulse
 class Work:
     """What a command is handed: its transaction, the instant, the call."""
 
-    connection: AsyncConnection
+    connection: Connection
     now: datetime
     call: Call
     log: EventLog

@@ -1,77 +1,159 @@
-"""The database of a service: one pool, short transactions, errors that say whether a retry helps."""
+"""The database of a service: one pool, short transactions, errors that say whether a retry helps.
+
+It speaks asyncpg itself, without SQLAlchemy in between: a command is ten small statements, and the layer costs more
+than the statements do (figures in `docs/decisions/0005`). SQLAlchemy and Alembic make and change the schemas.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from casework.errors import CaseError, Reason
 
-__all__ = ["AsyncConnection", "Database", "async_url", "text"]
-
 _TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "53300", "08006", "08003", "08001"}
 """Serialization, deadlock, shutdown, start-up, too many connections, lost connection: a retry helps."""
+_NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
-def async_url(url: str) -> str:
-    """Return a `postgresql://` URL for SQLAlchemy's asyncpg driver."""
-    return url.replace("postgresql://", "postgresql+asyncpg://", 1).replace("postgres://", "postgresql+asyncpg://", 1)
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as PostgreSQL takes it, and the names of its parameters in order."""
+
+    sql: str
+    names: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def text(sql: str) -> Statement:
+    """Return the statement of an SQL text with parameters written `:name`."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    return Statement(_NAME.sub(number, sql), tuple(names))
+
+
+class Row(asyncpg.Record):
+    """A row whose columns are attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Result(list[Any]):
+    """The rows a statement gave."""
+
+    def all(self) -> list[Any]:
+        """Return all rows."""
+        return self
+
+    def first(self) -> Any:
+        """Return the first row, None where there is none."""
+        return self[0] if self else None
+
+    def one(self) -> Any:
+        """Return the only row; LookupError where there is none or more than one."""
+        if len(self) != 1:
+            raise LookupError(f"{len(self)} rows where there must be one")
+        return self[0]
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, None where there is none."""
+        return self[0][0] if self else None
+
+
+class Connection:
+    """A connection inside a transaction."""
+
+    def __init__(self, raw: asyncpg.Connection) -> None:
+        self.raw = raw
+
+    async def execute(
+        self, statement: Statement, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
+    ) -> Result:
+        """Run a statement and return its rows; with a list of parameters, once for each, and no rows."""
+        if parameters and not isinstance(parameters, Mapping):
+            rows = [[each[name] for name in statement.names] for each in parameters]
+            await self.raw.executemany(statement.sql, rows)
+            return Result()
+        values = [parameters[name] for name in statement.names] if isinstance(parameters, Mapping) else []
+        return Result(await self.raw.fetch(statement.sql, *values))
+
+    async def scalar(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Run a statement and return the first column of its first row, None where there is none."""
+        values = [parameters[name] for name in statement.names] if parameters else []
+        return await self.raw.fetchval(statement.sql, *values)
 
 
 class Database:
     """A pool of connections for one service's role."""
 
     def __init__(self, url: str, pool: int) -> None:
-        self._engine = create_async_engine(
-            async_url(url),
-            pool_size=pool,
-            max_overflow=0,
-            pool_timeout=20,
-            pool_use_lifo=True,
-            # What a statement was given may be somebody's words: errors, and so logs and spans, must not quote it.
-            hide_parameters=True,
-            connect_args={"timeout": 10, "command_timeout": 60, "server_settings": {"jit": "off"}},
-        )
+        self._url = url
+        self._size = pool
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin(self) -> AsyncIterator[Connection]:
         """Open a transaction; commit at the end, roll back on any error. A lost database is SERVICE_UNAVAILABLE."""
         try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except (OperationalError, InterfaceError, DBAPIError) as error:
+            pool = self._pool or await self._open()
+            async with pool.acquire(timeout=20) as raw, raw.transaction():
+                yield Connection(raw)
+        except Exception as error:
             if is_transient(error):
                 raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
             raise
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-            raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
+
+    async def _open(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._url,
+                    min_size=1,
+                    max_size=self._size,
+                    timeout=10,
+                    command_timeout=60,
+                    server_settings={"jit": "off"},
+                    record_class=Row,
+                    # Settings and locks are only ever taken for a transaction: there is nothing to reset after one.
+                    reset=_nothing,
+                )
+            return self._pool
 
     async def close(self) -> None:
         """Close the pool."""
-        await self._engine.dispose()
+        if self._pool:
+            await self._pool.close()
+
+
+async def _nothing(connection: asyncpg.Connection) -> None:
+    """Reset nothing."""
 
 
 def is_transient(error: BaseException) -> bool:
     """Return whether the database may well answer if asked again."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return state in _TRANSIENT or (isinstance(error, InterfaceError) and state is None)
+    if isinstance(error, asyncpg.PostgresError):
+        return error.sqlstate in _TRANSIENT
+    # A connection that broke, was refused, or was closed under us; a value that does not fit its column is none of it.
+    return isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError)) and not isinstance(error, ValueError)
 
 
 def is_unique_violation(error: BaseException) -> bool:
     """Return whether a row with the same key was there first."""
-    return getattr(getattr(error, "orig", error), "sqlstate", None) == "23505"
-
-
-async def driver(connection: AsyncConnection) -> asyncpg.Connection:
-    """Return asyncpg's own connection of this transaction, for COPY."""
-    raw = await connection.get_raw_connection()
-    found: Any = raw.driver_connection
-    return found
+    return isinstance(error, asyncpg.UniqueViolationError)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from casework.chain import Payload, content_hash
-from services.kit.database import AsyncConnection, Database, text
+from services.kit.database import Connection, Database, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,14 @@ class EventLog:
             FROM head RETURNING seq
         """)
 
+        self._lock = text(f"SELECT FROM {heads} WHERE number = :number FOR NO KEY UPDATE")
+
+    async def lock(self, connection: Connection, number: str) -> None:
+        """Lock a case until the end of the transaction: the first lock of all that change anything of a case."""
+        await connection.execute(self._lock, {"number": number})
+
     async def append(
-        self, connection: AsyncConnection, events: list[NewEvent], *, at: datetime, actor: str, trace: str
+        self, connection: Connection, events: list[NewEvent], *, at: datetime, actor: str, trace: str
     ) -> int:
         """Append the events, in order, inside the caller's transaction; return the last one's number in its case."""
         seq = 0
@@ -66,18 +72,18 @@ class EventLog:
 
 # Everything in one statement, so that the snapshot that is remembered is the one the events were read with: the next
 # pass takes exactly the transactions that were committed between the two. A transaction that is still running is left
-# for the pass after its commit, however slow it is, and holds nobody up.
+# for the pass after its commit, however slow it is, and holds nobody up. What was committed between the same two passes
+# is ordered by when it was written. A pass that finds nothing writes nothing.
 _SEAL = """
-    WITH head AS (SELECT position, snapshot, hash FROM feed_head),
-    fresh AS (
-        SELECT head.position + row_number() OVER (ORDER BY events.id) AS position, events.id, events.hash
-        FROM events, head WHERE {committed_since}
+    WITH fresh AS (
+        SELECT (SELECT position FROM feed_head) + row_number() OVER (ORDER BY id) AS position, id, hash
+        FROM events WHERE {committed_since}
     ),
     placed AS (INSERT INTO feed (position, event_id) SELECT position, id FROM fresh ORDER BY position),
     seal AS (
-        SELECT max(fresh.position) AS last, count(*) AS count,
-               sha256((array_agg(head.hash))[1] || string_agg(fresh.hash, ''::bytea ORDER BY fresh.position)) AS hash
-        FROM fresh, head HAVING count(*) > 0
+        SELECT max(position) AS last, count(*) AS count,
+               sha256((SELECT hash FROM feed_head) || string_agg(hash, ''::bytea ORDER BY position)) AS hash
+        FROM fresh HAVING count(*) > 0
     ),
     sealed AS (INSERT INTO seals (last_position, count, hash) SELECT last, count, hash FROM seal)
     UPDATE feed_head
@@ -85,17 +91,31 @@ _SEAL = """
         position = coalesce((SELECT last FROM seal), feed_head.position),
         hash = coalesce((SELECT hash FROM seal), feed_head.hash),
         cluster = (SELECT system_identifier::text FROM pg_control_system())
+    WHERE {worth_writing}
     RETURNING position
 """
+# Scalars, so that every pass is a look into the indexes however long the history is. A snapshot with transactions under
+# way is replaced once they have ended, or passes would go over all that was committed since the oldest of them. Its
+# place is asked for because the transaction numbers of a cluster this was restored from come round again here.
 _SEAL_NEW = text(
     _SEAL.format(
-        committed_since="events.xid >= pg_snapshot_xmin(head.snapshot)"
-        " AND NOT pg_visible_in_snapshot(events.xid, head.snapshot)"
+        committed_since="""xid >= (SELECT pg_snapshot_xmin(snapshot) FROM feed_head)
+            AND xid < pg_snapshot_xmax(pg_current_snapshot())
+            AND NOT pg_visible_in_snapshot(xid, (SELECT snapshot FROM feed_head))
+            AND (SELECT true FROM feed WHERE feed.event_id = events.id) IS NULL""",
+        worth_writing="""EXISTS (SELECT FROM seal)
+            OR pg_snapshot_xmin(feed_head.snapshot) < pg_snapshot_xmax(feed_head.snapshot)""",
     )
 )
 # After a dump was restored into another cluster, old transaction numbers mean nothing: take what has no place yet.
-_SEAL_RESTORED = text(_SEAL.format(committed_since="NOT EXISTS (SELECT 1 FROM feed WHERE feed.event_id = events.id)"))
-_SAME_CLUSTER = text("SELECT cluster = (SELECT system_identifier::text FROM pg_control_system()) FROM feed_head")
+_SEAL_RESTORED = text(
+    _SEAL.format(
+        committed_since="NOT EXISTS (SELECT 1 FROM feed WHERE feed.event_id = events.id)", worth_writing="true"
+    )
+)
+_STANDING = text("""
+    SELECT position, cluster = (SELECT system_identifier::text FROM pg_control_system()) AS same_cluster FROM feed_head
+""")
 _ONE_AT_A_TIME = text("SELECT pg_try_advisory_xact_lock(4209, hashtext(current_schema()))")
 
 
@@ -104,25 +124,22 @@ class FeedSealer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._same_cluster = False
 
     async def seal(self) -> int | None:
         """Seal what was committed since the last pass; return the feed's last position, None if another one seals."""
         async with self._database.begin() as connection:
             if not await connection.scalar(_ONE_AT_A_TIME):
                 return None
-            if not self._same_cluster and not await connection.scalar(_SAME_CLUSTER):
-                position = await connection.scalar(_SEAL_RESTORED)
-            else:
-                position = await connection.scalar(_SEAL_NEW)
-        self._same_cluster = True
-        return int(position or 0)
+            # Asked every time: a service outlives the cluster it is connected to.
+            standing = (await connection.execute(_STANDING)).one()
+            position = await connection.scalar(_SEAL_NEW if standing.same_cluster else _SEAL_RESTORED)
+        return int(standing.position if position is None else position)
 
 
 async def head_position(database: Database) -> int:
     """Return the feed's last position."""
     async with database.begin() as connection:
-        return int((await connection.execute(text("SELECT position FROM feed_head"))).scalar_one())
+        return int(await connection.scalar(text("SELECT position FROM feed_head")))
 
 
 def row_payload(value: Any) -> Any:

@@ -153,6 +153,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         position = request.after_position
         if request.consumer:
             position = await self._acknowledged(request.consumer)
+        await self._head()
         while True:
             head = self._pulse.position
             while position < head:
@@ -191,8 +192,9 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         """Record how far a durable consumer has come."""
         self._check(request.service)
         current_call().require(ROOT_UNIT)
-        if request.position > self._pulse.position:
-            raise field_error("position", Reason.INVALID_FIELD, f"the feed ends at {self._pulse.position}")
+        head = await self._head()
+        if request.position > head:
+            raise field_error("position", Reason.INVALID_FIELD, f"the feed ends at {head}")
         async with self._database.begin() as connection:
             parameters = {"name": request.consumer, "position": request.position}
             position = await connection.scalar(_ACKNOWLEDGE, parameters)
@@ -204,7 +206,14 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         """Answer how far a durable consumer has come."""
         self._check(request.service)
         current_call().require(ROOT_UNIT)
+        await self._head()
         return self._consumer(request.consumer, await self._acknowledged(request.consumer))
+
+    async def _head(self) -> int:
+        """Return where the feed ends. A service that has just started has not sealed yet and must look it up."""
+        if not self._pulse.position:
+            await self._pulse.grow(await head_position(self._database))
+        return self._pulse.position
 
     def _consumer(self, name: str, position: int) -> feed_pb2.Consumer:
         return feed_pb2.Consumer(

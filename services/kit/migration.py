@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.kit.database import async_url
 from services.kit.ledger_tables import SEALED_TABLES
 
 SERVICES = ("intake", "mediation", "escalation")
@@ -33,8 +33,12 @@ def migrate(admin_url: str, passwords: Mapping[str, str]) -> None:
     asyncio.run(_migrate(admin_url, passwords))
 
 
+def _async_url(url: str) -> str:
+    return re.sub("^postgres(ql)?://", "postgresql+asyncpg://", url)
+
+
 async def _migrate(admin_url: str, passwords: Mapping[str, str]) -> None:
-    engine = create_async_engine(async_url(admin_url), poolclass=NullPool)
+    engine = create_async_engine(_async_url(admin_url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             # One migration at a time, whoever starts it.

@@ -7,7 +7,7 @@ import hashlib
 from google.protobuf.message import Message
 
 from casework.errors import CaseError, FieldFault, Reason
-from services.kit.database import AsyncConnection, text
+from services.kit.database import Connection, text
 
 # A second call with the same id waits here until the first has committed or rolled back.
 _CLAIM = text("""
@@ -32,7 +32,7 @@ def reused(field: str = "request_id") -> CaseError:
     )
 
 
-async def claim(connection: AsyncConnection, caller: str, request_id: str, body: bytes) -> bytes | None:
+async def claim(connection: Connection, caller: str, request_id: str, body: bytes) -> bytes | None:
     """Claim a request id for this transaction; return the first answer where it was used before.
 
     Raises IDEMPOTENCY_KEY_REUSED where it was used with another body.
@@ -46,6 +46,6 @@ async def claim(connection: AsyncConnection, caller: str, request_id: str, body:
     return bytes(row.answer)
 
 
-async def remember(connection: AsyncConnection, caller: str, request_id: str, answer: bytes) -> None:
+async def remember(connection: Connection, caller: str, request_id: str, answer: bytes) -> None:
     """Store the answer of a claimed request id."""
     await connection.execute(_ANSWER, {"caller": caller, "id": request_id, "answer": answer})

@@ -61,7 +61,7 @@ class _Method:
         try:
             return self._message.FromString(data)
         except DecodeError:
-            return _Malformed(broken_field(data, self._input))
+            return _Malformed(broken_field(data, self._input) or self._input.name)
 
 
 class Pipeline(grpc.aio.ServerInterceptor):

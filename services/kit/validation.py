@@ -38,7 +38,9 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     ]
     # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
     if b"\0" in message.SerializePartialToString():
-        faults += [FieldFault(prefix + path, "含有空字符。", "holds a NUL character") for path in _with_nul(message)]
+        known = {fault.field for fault in faults}
+        paths = [prefix + path for path in _with_nul(message)]
+        faults += [FieldFault(path, "含有空字符。", "holds a NUL character") for path in paths if path not in known]
     return faults
 
 

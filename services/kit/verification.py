@@ -43,8 +43,8 @@ async def verify(url: str, service: str) -> Verdict:
                 await _cases(connection, HEADS[service], counts)
                 await _seals(connection, counts)
             except _BrokenError as broken:
-                return Verdict(service, **counts, broken=str(broken))
-            return Verdict(service, **counts)
+                return Verdict(service, counts["cases"], counts["events"], counts["seals"], str(broken))
+            return Verdict(service, counts["cases"], counts["events"], counts["seals"])
     finally:
         await connection.close()
 

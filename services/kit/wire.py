@@ -9,7 +9,7 @@ _FIXED = {_FIXED64: 8, _FIXED32: 4}
 
 
 def broken_field(data: bytes, descriptor: Descriptor, path: str = "") -> str:
-    """Return the proto path of the first field of `data` that does not decode; the message's name if none is found."""
+    """Return the proto path of the first field of `data` that does not decode; nothing if none is found."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)

@@ -48,7 +48,9 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         await store.add(work.connection, opened)
         await clocks.start(work.connection, *opened.clocks)
         await work.append(opened.event)
-        return view.case(await store.get(work.connection, opened.case["number"]), work.now)
+        answer = view.case(await store.get(work.connection, opened.case["number"]), work.now)
+        answer.next_time.FromDatetime(min(clock.next_at for clock in opened.clocks))
+        return answer
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Any) -> case_pb2.Case:
         """Answer a case."""

@@ -9,7 +9,7 @@ from typing import Any
 from casework import names
 from casework.case import DONE, TaskState
 from casework.errors import CaseError, Reason
-from services.kit.database import AsyncConnection, text
+from services.kit.database import Connection, text
 from services.mediation.opening import Opened
 
 _INSERT_CASE = text("""
@@ -26,7 +26,7 @@ _INSERT_TASK = text("""
 """)
 
 
-async def add(connection: AsyncConnection, opened: Opened) -> None:
+async def add(connection: Connection, opened: Opened) -> None:
     """Store a new case with its tasks; ALREADY_EXISTS where the number has a case."""
     if not await connection.scalar(_INSERT_CASE, opened.case):
         raise CaseError(Reason.ALREADY_EXISTS, names.case_name(opened.case["number"]))
@@ -37,18 +37,18 @@ _CASE = "SELECT * FROM cases WHERE number = :number"
 _TASK = "SELECT * FROM tasks WHERE number = :number AND task = :task"
 
 
-async def get(connection: AsyncConnection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Any:
     """Return a case's row; NOT_FOUND where there is none."""
     return _found((await connection.execute(text(_CASE), {"number": number})).first(), names.case_name(number))
 
 
-async def lock(connection: AsyncConnection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> Any:
     """Return a case's row, locked for change; the lock orders all that happens to the case."""
     row = (await connection.execute(text(_CASE + " FOR UPDATE"), {"number": number})).first()
     return _found(row, names.case_name(number))
 
 
-async def get_task(connection: AsyncConnection, number: str, task: int) -> Any:
+async def get_task(connection: Connection, number: str, task: int) -> Any:
     """Return a task's row; NOT_FOUND where there is none."""
     row = (await connection.execute(text(_TASK), {"number": number, "task": task})).first()
     return _found(row, names.task_name(number, task))
@@ -60,20 +60,20 @@ def _found(row: Any, name: str) -> Any:
     return row
 
 
-async def tasks_of(connection: AsyncConnection, number: str) -> Sequence[Any]:
+async def tasks_of(connection: Connection, number: str) -> Sequence[Any]:
     """Return the rows of a case's tasks, in order of the plan."""
     query = text("SELECT * FROM tasks WHERE number = :number ORDER BY task")
     return (await connection.execute(query, {"number": number})).all()
 
 
-async def change(connection: AsyncConnection, number: str, at: datetime, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:
     """Change columns of a case and return its new row."""
     sets = ", ".join(f"{name} = :{name}" for name in columns)
     query = f"UPDATE cases SET {sets}, version = version + 1, updated_at = :at WHERE number = :number RETURNING *"
     return (await connection.execute(text(query), {"number": number, "at": at, **columns})).one()
 
 
-async def change_task(connection: AsyncConnection, number: str, task: int, at: datetime, **columns: Any) -> Any:
+async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: Any) -> Any:
     """Change columns of a task and return its new row."""
     sets = ", ".join(f"{name} = :{name}" for name in columns)
     query = f"""UPDATE tasks SET {sets}, version = version + 1, updated_at = :at
@@ -82,7 +82,7 @@ async def change_task(connection: AsyncConnection, number: str, task: int, at: d
 
 
 async def listed(
-    connection: AsyncConnection,
+    connection: Connection,
     unit: str,
     stages: Sequence[int],
     overdue_by: datetime | None,
@@ -105,7 +105,7 @@ async def listed(
 
 
 async def listed_tasks(
-    connection: AsyncConnection,
+    connection: Connection,
     unit: str,
     number: str,
     states: Sequence[int],
@@ -135,7 +135,7 @@ async def listed_tasks(
     return (await connection.execute(text(query), parameters)).all()
 
 
-async def cancel_tasks(connection: AsyncConnection, number: str, at: datetime) -> None:
+async def cancel_tasks(connection: Connection, number: str, at: datetime) -> None:
     """Cancel the tasks of a case that ended before they were done."""
     query = text("""
         UPDATE tasks SET state = :cancelled, version = version + 1, updated_at = :at
@@ -145,7 +145,7 @@ async def cancel_tasks(connection: AsyncConnection, number: str, at: datetime) -
     await connection.execute(query, {"number": number, "at": at, "cancelled": int(TaskState.CANCELLED), "done": done})
 
 
-async def transfer(connection: AsyncConnection, number: str, before: str, unit: str, at: datetime) -> None:
+async def transfer(connection: Connection, number: str, before: str, unit: str, at: datetime) -> None:
     """Give the open tasks that the accountable unit had to the unit that is accountable now."""
     query = text("""
         UPDATE tasks SET unit = :unit, version = version + 1, updated_at = :at

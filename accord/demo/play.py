@@ -1,0 +1,120 @@
+"""The play: every report of the day lives its life, all at once, until the last case is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from accord.demo.arrival import DECLINED, Arrivals, arrive
+from accord.demo.board import Board
+from accord.demo.cast import Cast, Refused
+from accord.demo.handling import Handling
+from accord.demo.progress import Progress
+from accord.demo.scene import PHASES, Scene
+from accord.demo.supervision import Supervision
+from accord.generator import MERGED, GeneratedReport, reports
+from accord.keys import Keys
+from casework.limit import LOCAL
+from casework.units import UnitTree
+from services.kit.businesstime import BusinessTime
+
+LONGEST = timedelta(days=60)
+"""Business time after which the play ends, whatever is still open."""
+
+_TICK = 0.25
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What is played: so many reports of a generated day, told apart by the seed."""
+
+    reports: int
+    seed: int
+
+
+@dataclass
+class Played:
+    """What was meant, and what the stack answered at the door. All else is read back from the services."""
+
+    arrivals: Arrivals
+    names: dict[int, str]
+    began_at: datetime
+    began_real: datetime
+    trouble: list[str]
+    unfinished: int
+    seconds: float
+
+
+async def play(
+    facts: dict[str, Any], keys: Keys, time: BusinessTime, units: UnitTree, bill: Bill, progress: Progress
+) -> Played:
+    """Play the day and return what was meant to happen; ends when all is over, at the latest after LONGEST."""
+    cast = Cast(facts, keys, f"demo-{uuid.uuid4().hex[:8]}")
+    scene = Scene(cast, Board(cast), time, units, bill.seed)
+    try:
+        await scene.board.begin()
+        return await _play(scene, bill, progress)
+    finally:
+        await cast.close()
+
+
+async def _play(scene: Scene, bill: Bill, progress: Progress) -> Played:
+    began_at, began_real = scene.now(), datetime.now(UTC)
+    day = began_at.astimezone(LOCAL).date() + timedelta(days=1)
+    told = list(reports(bill.seed, bill.reports, day, units=scene.units))
+    arrivals = Arrivals.of(told)
+    scene.total = _totals(arrivals)
+    supervision = Supervision(scene)
+    with _running(asyncio.create_task(scene.board.follow())), _running(asyncio.create_task(_tick(scene, progress))):
+        lives = [asyncio.create_task(_live(scene, supervision, arrivals, each)) for each in told]
+        bound = scene.time.real_delay(began_at + LONGEST, scene.now()).total_seconds()
+        _, late = await asyncio.wait(lives, timeout=bound)
+        for life in late:
+            life.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(supervision.finish(), 30)
+    progress.update(scene)
+    filed = {
+        number: place.result() for number, place in arrivals.filed.items() if place.done() and not place.cancelled()
+    }
+    seconds = (datetime.now(UTC) - began_real).total_seconds()
+    return Played(arrivals, filed, began_at, began_real, scene.trouble, len(late), seconds)
+
+
+def _totals(arrivals: Arrivals) -> Counter[str]:
+    fates = [arrivals.fate(told) for told in arrivals.by_number.values()]
+    cases = sum(fate not in (DECLINED, MERGED) for fate in fates)
+    return Counter({phase: len(fates) if phase in ("received", "decided") else cases for phase in PHASES})
+
+
+async def _live(scene: Scene, supervision: Supervision, arrivals: Arrivals, told: GeneratedReport) -> None:
+    random = Random(f"{scene.seed}/{told.number}/life")
+    try:
+        accepted = await arrive(scene, arrivals, told, random)
+        if accepted is not None:
+            await Handling(scene, supervision, told, random).carry(accepted)
+    except Refused as error:
+        scene.trouble.append(f"report {told.number} ({told.outcome}): {error}")
+
+
+async def _tick(scene: Scene, progress: Progress) -> None:
+    while True:
+        progress.update(scene)
+        await asyncio.sleep(_TICK)
+
+
+@contextmanager
+def _running(task: asyncio.Task[None]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        task.cancel()

@@ -1,0 +1,108 @@
+"""The timeline of a case in words, out of the events of all three services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pb.intake.v1 import report_pb2
+
+from accord.demo.record import Told
+from casework.units import UnitTree
+
+_CLOCK_WORDS = {
+    "accept": "accepting or declining it",
+    "sign": "signing for {task}",
+    "task": "doing {task}",
+    "verify_task": "verifying {task}",
+    "close_review": "reviewing the close request",
+}
+
+
+class Narrator:
+    """Tells events in words. `measures` are the wordings of the case's tasks by their number."""
+
+    def __init__(self, units: UnitTree, measures: dict[str, str]) -> None:
+        self._units = units
+        self._measures = dict(measures)
+
+    def tell(self, event: Told) -> str:
+        """Return what happened, as one would say it."""
+        say = _SENTENCES.get(event.kind)
+        return say(self, event.payload) if say else event.kind
+
+    def who(self, event: Told) -> str:
+        """Return who did it: the role and unit in the name of a demo user, or the machine client."""
+        if not event.actor.startswith("demo-"):
+            return event.actor
+        role, _, unit = event.actor.removeprefix("demo-").partition("-")
+        return f"{role.replace('_', ' ')}, {self.unit(unit)}"
+
+    def unit(self, code: str) -> str:
+        """Return a unit's name."""
+        code = code.removeprefix("units/")
+        return self._units.get(code).name if code in self._units else code
+
+    def task(self, number: Any) -> str:
+        """Return a task by its number; when it is first spoken of, with its measure."""
+        number = str(int(number))
+        measure = self._measures.pop(number, "")
+        return f"task {number} ({measure})" if measure else f"task {number}"
+
+    def clock(self, payload: dict[str, Any]) -> str:
+        """Return what a clock waits for."""
+        subject, rule = str(payload["subject"]), str(payload["rule"])
+        task = self.task(subject.rpartition("/")[2]) if "/tasks/" in subject else ""
+        return _CLOCK_WORDS.get(rule, "closing the case").format(task=task)
+
+
+def _days(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours >= 1 else f"{seconds / 60:.0f} min"
+
+
+def _received(narrator: Narrator, payload: dict[str, Any]) -> str:
+    channel = report_pb2.Channel.Name(int(payload["channel"])).removeprefix("CHANNEL_").lower()
+    triage = payload["triage"]
+    return f"received by the door '{channel}': {payload['category']}, grade {payload['grade']} (row {int(triage['row'])} of {triage['rule']} {triage['version']})"  # noqa: E501
+
+
+def _opened(narrator: Narrator, payload: dict[str, Any]) -> str:
+    plan, count = payload["plan"], len(payload["tasks"])
+    tasks = f"{count} task" if count == 1 else f"{count} tasks"
+    return f"case opened with plan '{plan['template']}' {plan['version']}, {tasks} dispatched"
+
+
+def _raised(narrator: Narrator, payload: dict[str, Any]) -> str:
+    to, off = narrator.unit(payload["to"]), narrator.unit(payload["from"])
+    subject = str(payload["subject"])
+    what = narrator.task(subject.rpartition("/")[2]) if "/tasks/" in subject else "the matter"
+    return f"escalation {int(payload['escalation'])}: {off} let {what} lie, raised to {to}"
+
+
+_SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
+    "ReportReceived": _received,
+    "ReportVerified": lambda n, p: f"looked at on the spot: {str(p['state']).lower()}",
+    "ReportMerged": lambda n, p: f"merged into {p['target']} ({p['reason']})",
+    "ReportDeclined": lambda n, p: f"declined ({p['reason']}), route told: {str(p['route']).lower()}",
+    "ReportAccepted": lambda n, p: f"accepted; accountable: {n.unit(p['unit'])}",
+    "ContentRead": lambda n, p: "sealed content read, to hand it over to the case",
+    "CaseOpened": _opened,
+    "TaskSigned": lambda n, p: f"{n.task(p['task'])} signed for by {n.unit(p['unit'])}",
+    "TaskReturned": lambda n, p: f"{n.task(p['task'])} returned: {p['reason']}",
+    "TaskDispatched": lambda n, p: f"{n.task(p['task'])} dispatched again to {n.unit(p['unit'])}",
+    "TaskReported": lambda n, p: f"{n.task(p['task'])} reported done, evidence {p['evidence']}",
+    "TaskVerified": lambda n, p: f"{n.task(p['task'])} verified, {int(p['open_tasks'])} left",
+    "TaskSentBack": lambda n, p: f"{n.task(p['task'])} sent back: not enough",
+    "ClockReminded": lambda n, p: f"reminder to {n.unit(p['unit'])}: {n.clock(p)}",
+    "ClockOverdue": lambda n, p: (
+        f"OVERDUE at {n.unit(p['unit'])}: {n.clock(p)} (fired {_days(float(p['late_by_seconds']))} after the deadline)"
+    ),
+    "EscalationRaised": _raised,
+    "EscalationAcknowledged": lambda n, p: f"escalation {int(p['escalation'])} acknowledged",
+    "EscalationResolved": lambda n, p: f"escalation {int(p['escalation'])} resolved: the unit is made to act",
+    "ClosingRequested": lambda n, p: f"closing requested, outcome {str(p['outcome']).lower()}",
+    "ClosingSentBack": lambda n, p: "close request sent back",
+    "CaseClosed": lambda n, p: f"closed, outcome {str(p['outcome']).lower()}",
+    "CaseTransferred": lambda n, p: f"transferred to {n.unit(p['to'])}",
+}

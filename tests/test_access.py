@@ -1,0 +1,351 @@
+"""Nobody does what no policy lets them: every RPC, out of the descriptors, against every kind of wrong caller."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from google.protobuf.descriptor_pool import Default
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from pb.clock.v1 import clock_pb2
+from pb.escalation.v1 import escalation_pb2
+from pb.feed.v1 import feed_pb2
+from pb.intake.v1 import intake_pb2
+from pb.mediation.v1 import mediation_pb2
+
+from accord.keys import EMBEDDED_ISSUER, ROLES, client_token, mint, public_jwk
+from services.gateway.settings import SERVED_BY, GatewaySettings
+from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
+from services.kit.tokens import CaseError, TokenChecker
+from tests.conftest import COUNTY, Clients, request_id
+from tests.rpcs import REQUESTS, Answer, Rpc, World, all_rpcs, call, granted, new_world
+
+RPCS = all_rpcs()
+GRANTED = granted()
+FOREIGN = ("11", "620103")
+RIGHT_UNIT = {
+    **dict.fromkeys(("AcknowledgeEvents", "GetConsumer"), "cn"),  # about the whole feed of a service
+    **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
+}
+"""The unit whose matter the request is about, where it is not the county."""
+every_rpc = pytest.mark.parametrize("rpc", RPCS, ids=str)
+
+
+@pytest.fixture(scope="module")
+async def world(clients: Clients) -> World:
+    """Return a report, a case and an escalation of the county."""
+    return await new_world(clients)
+
+
+def bearer(token: str) -> dict[str, Any]:
+    return {"metadata": (("authorization", f"Bearer {token}"),), "timeout": 20}
+
+
+async def send(clients: Clients, rpc: Rpc, world: World, **arguments: Any) -> Answer:
+    """Call an RPC with a good request for the county."""
+    request = REQUESTS[rpc.method.name](world, rpc.server)
+    return await call(clients.channels[rpc.server], rpc.path, request.SerializeToString(), **arguments)
+
+
+def is_denied(rpc: Rpc, answer: Answer) -> bool:
+    """Tell whether access was refused; an import is refused row by row."""
+    if rpc.method.name == "ImportReports" and answer.code is grpc.StatusCode.OK:
+        results = intake_pb2.ImportReportsResponse.FromString(answer.messages[0]).results
+        return all(result.reason == "PERMISSION_DENIED" for result in results)
+    return answer.code is grpc.StatusCode.PERMISSION_DENIED and answer.reason == "PERMISSION_DENIED"
+
+
+def test_every_rpc_has_a_request_here() -> None:
+    assert {rpc.method.name for rpc in RPCS} == set(REQUESTS), "give the new RPC a line in tests/rpcs.py"
+
+
+async def test_the_servers_serve_just_the_rpcs_that_are_tested(clients: Clients) -> None:
+    for name, channel in clients.channels.items():
+        ask = reflection_pb2.ServerReflectionRequest(list_services="")
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        served: set[str] = set()
+        async for answer in stub.ServerReflectionInfo(iter([ask])):
+            served = {service.name for service in answer.list_services_response.service}
+        assert {service for service in served if not service.startswith("grpc.")} == {
+            service for service, servers in SERVED_BY.items() if name in servers
+        }
+    proto = Path(__file__).resolve().parent.parent / "proto"
+    files = [Default().FindFileByName(str(path.relative_to(proto))) for path in proto.rglob("*.proto")]
+    assert {service.full_name for file in files for service in file.services_by_name.values()} == set(SERVED_BY)
+
+
+def test_every_permission_is_granted_to_somebody_and_every_grant_is_some_permission() -> None:
+    assert {rpc.permission for rpc in RPCS} == set(GRANTED)
+    assert {role for roles in GRANTED.values() for role in roles} == set(ROLES)
+
+
+@every_rpc
+async def test_an_anonymous_caller_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
+    answer = await send(clients, rpc, world, timeout=20)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+def forged(clients: Clients, **changed: Any) -> str:
+    """Return a token that would be the supervisor's of all units but for what is changed."""
+    claims = {"iss": EMBEDDED_ISSUER, "sub": "forger", "aud": "accord", "exp": int(time.time()) + 600,
+              "roles": list(ROLES), "unit": "cn", **changed}  # fmt: skip
+    key = clients.stack.keys.issuer.read_bytes()
+    return jwt.encode(
+        {name: value for name, value in claims.items() if value is not None},
+        key, algorithm="ES256", headers={"kid": public_jwk(clients.stack.keys.issuer)["kid"]},
+    )  # fmt: skip
+
+
+def with_another_key(clients: Clients) -> str:
+    claims = jwt.decode(forged(clients), options={"verify_signature": False})
+    kid = public_jwk(clients.stack.keys.issuer)["kid"]
+    return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": kid})
+
+
+def without_signature(clients: Clients) -> str:
+    return jwt.encode(jwt.decode(forged(clients), options={"verify_signature": False}), "", algorithm="none")
+
+
+def with_the_public_key_as_secret(clients: Clients) -> str:
+    claims = jwt.decode(forged(clients), options={"verify_signature": False})
+    jwk = public_jwk(clients.stack.keys.issuer)
+    return jwt.encode(claims, jwk["x"], algorithm="HS256", headers={"kid": jwk["kid"]})
+
+
+def from_a_list_of_issuers(clients: Clients) -> str:
+    claims = json.dumps({"iss": [EMBEDDED_ISSUER], "sub": "x", "aud": "accord", "exp": int(time.time()) + 600})
+    return jwt.api_jws.encode(claims.encode(), clients.stack.keys.issuer.read_bytes(), algorithm="ES256")
+
+
+def changed_after_signing(clients: Clients) -> str:
+    head, _, sign = forged(clients, unit="11").split(".")
+    body = base64.urlsafe_b64encode(b'{"iss":"accord-embedded","sub":"x","aud":"accord","exp":9999999999}').decode()
+    return f"{head}.{body.rstrip('=')}.{sign}"
+
+
+def nested_a_thousand_deep(clients: Clients) -> str:
+    head, _, sign = forged(clients).split(".")
+    return f"{head}.{base64.urlsafe_b64encode(b'[' * 3000).decode().rstrip('=')}.{sign}"
+
+
+FORGERIES: dict[str, Callable[[Clients], str]] = {
+    "wrong key": with_another_key,
+    "expired": lambda clients: forged(clients, exp=int(time.time()) - 1),
+    "wrong audience": lambda clients: forged(clients, aud="somebody-else"),
+    "no signature": without_signature,
+}
+ODD_FORGERIES: dict[str, Callable[[Clients], str]] = {
+    "public key as secret": with_the_public_key_as_secret,
+    "changed after signing": changed_after_signing,
+    "nested a thousand deep": nested_a_thousand_deep,
+    "unknown issuer": lambda clients: forged(clients, iss="https://elsewhere.example"),
+    "issuer is a list": from_a_list_of_issuers,
+    "never expires": lambda clients: forged(clients, exp=None),
+    "expires at infinity": lambda clients: forged(clients, exp=float("inf")),
+    "no subject": lambda clients: forged(clients, sub=None),
+    "roles are a text": lambda clients: forged(clients, roles="supervisor"),
+    "no unit": lambda clients: forged(clients, unit=None),
+    "not yet valid": lambda clients: forged(clients, nbf=int(time.time()) + 600),
+    "no token at all": lambda clients: "x.y.z",
+    "a person called like a machine client": lambda clients: forged(clients, sub="accord-worker"),
+    "a machine client's issuer, a person's key": lambda clients: forged(clients, iss="accord-worker"),
+}
+
+
+@every_rpc
+async def test_a_bad_token_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
+    for name, forge in FORGERIES.items():
+        answer = await send(clients, rpc, world, **bearer(forge(clients)))
+        assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"), name
+
+
+@pytest.mark.parametrize("name", ODD_FORGERIES)
+async def test_a_forged_token_is_refused(name: str, clients: Clients, world: World) -> None:
+    (rpc,) = [rpc for rpc in RPCS if rpc.method.name == "GetReport"]
+    answer = await send(clients, rpc, world, **bearer(ODD_FORGERIES[name](clients)))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_the_same_token_unforged_is_taken(clients: Clients, world: World) -> None:
+    (rpc,) = [rpc for rpc in RPCS if rpc.method.name == "GetReport"]
+    assert (await send(clients, rpc, world, **bearer(forged(clients)))).code is grpc.StatusCode.OK
+
+
+@every_rpc
+async def test_a_role_without_the_permission_is_refused_even_at_the_root(
+    rpc: Rpc, clients: Clients, world: World
+) -> None:
+    # A person's token that says `service` is among them, whatever the policies grant to that role.
+    for role in (set(ROLES) - GRANTED[rpc.permission]) | {"service"}:
+        answer = await send(clients, rpc, world, **clients.as_(role, "cn"))
+        assert (answer.code, answer.reason) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED"), role
+
+
+@every_rpc
+async def test_the_right_role_of_a_foreign_unit_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
+    units = (COUNTY, *FOREIGN) if rpc.method.name in RIGHT_UNIT else FOREIGN
+    for role in GRANTED[rpc.permission] - {"service"}:
+        for unit in units:
+            answer = await send(clients, rpc, world, **clients.as_(role, unit))
+            assert is_denied(rpc, answer), f"{role} of {unit}: {answer}"
+
+
+@every_rpc
+async def test_the_right_role_of_the_right_unit_is_not_refused(rpc: Rpc, clients: Clients, world: World) -> None:
+    unit = RIGHT_UNIT.get(rpc.method.name, COUNTY)
+    for role in GRANTED[rpc.permission]:
+        access = clients.as_service() if role == "service" else clients.as_(role, unit)
+        answer = await send(clients, rpc, world, **access)
+        assert not is_denied(rpc, answer), role
+        # A state may be in the way: the calls before this one have changed the world.
+        assert answer.code in {grpc.StatusCode.OK, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ALREADY_EXISTS}
+
+
+async def test_a_citizen_files_to_the_own_line_and_nowhere_else(clients: Clients, world: World) -> None:
+    (rpc,) = [rpc for rpc in RPCS if rpc.method.name == "CreateReport"]
+    assert (await send(clients, rpc, world, **clients.as_("citizen", "620102001001"))).code is grpc.StatusCode.OK
+    assert is_denied(rpc, await send(clients, rpc, world, **clients.as_("citizen", "620103001")))
+
+
+@pytest.mark.parametrize("unit", ["620199", "6", "", "62%", "cn2", "62010２"])
+async def test_a_unit_that_does_not_exist_holds_nothing(unit: str, clients: Clients, world: World) -> None:
+    (rpc,) = [rpc for rpc in RPCS if rpc.method.name == "ListReports"]
+    assert is_denied(rpc, await send(clients, rpc, world, **clients.as_("clerk", unit)))
+
+
+async def test_the_gateway_refuses_who_the_services_refuse(rest: Any) -> None:
+    assert (await rest.get("/v1/reports", headers={"Authorization": ""})).status_code == 401
+    assert (await rest.get("/v1/reports?unit=units/11")).status_code == 403
+    assert (await rest.get("/v1/feeds/intake/consumers/relay")).status_code == 403
+    assert (await rest.post("/issuer/token", json={"user": "service-620102"})).status_code == 400
+
+
+async def test_an_issuer_no_longer_trusted_loses_the_tokens_remembered(clients: Clients, tmp_path: Path) -> None:
+    trust = tmp_path / "trust.json"
+    known = json.loads(clients.stack.keys.trust.read_text("utf-8"))
+    trust.write_text(json.dumps(known), "utf-8")
+    checker, authorization = TokenChecker(trust), f"Bearer {clients.stack.token('clerk', COUNTY)}"
+    assert checker.check(authorization).unit == COUNTY
+
+    trust.write_text("{half written", "utf-8")
+    await asyncio.sleep(1.1)  # the file is looked at once a second
+    assert checker.check(authorization).unit == COUNTY
+
+    known["issuers"] = [each for each in known["issuers"] if each["clients"]]
+    trust.write_text(json.dumps(known), "utf-8")
+    await asyncio.sleep(1.1)
+    with pytest.raises(CaseError, match="UNAUTHENTICATED"):
+        checker.check(authorization)
+
+
+async def test_a_machine_client_has_the_roles_of_the_trust_file_whatever_it_claims(clients: Clients) -> None:
+    keys = clients.stack.keys
+    token = mint(keys.client("relay"), "accord-relay", "boss", ["supervisor"], "11", timedelta(minutes=5))
+    caller = TokenChecker(keys.trust).check(f"Bearer {token}")
+    assert (caller.subject, caller.roles, caller.unit) == ("accord-relay", frozenset({"service"}), "cn")
+    assert "service" not in TokenChecker(keys.trust).check(f"Bearer {client_token(keys, 'cli')}").roles
+
+
+UNDER = {
+    COUNTY: lambda unit: unit.startswith(COUNTY),
+    "620102001": lambda unit: unit.startswith("620102001"),
+    "620102-labour": lambda unit: unit == "620102-labour",
+    "620103": lambda unit: unit.startswith("620103"),
+}
+
+
+@pytest.fixture(scope="module")
+async def spread(clients: Clients) -> None:
+    """File reports to units of two counties, accept them, escalate them: every list has something of each."""
+    for unit in UNDER:
+        report = await clients.file_report(
+            "拖欠工资，多次讨要无果。", unit=f"units/{unit}", category="categories/labour", people_affected=8
+        )
+        case = await clients.accept(report)
+        raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
+        request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
+        await clients.escalation.CreateEscalation(request, **clients.as_("handler", "62"))
+
+
+async def listed(method: Any, request: Any, field: str, **access: Any) -> list[Any]:
+    """Return everything a list has, page by page."""
+    found: list[Any] = []
+    while True:
+        page = await method(request, **access)
+        found += getattr(page, field)
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+@pytest.mark.parametrize("unit", UNDER)
+async def test_a_list_shows_the_own_subtree_and_nothing_else(unit: str, clients: Clients, spread: None) -> None:
+    access, under = clients.as_("clerk", unit), UNDER[unit]
+    reports = await listed(clients.intake.ListReports, intake_pb2.ListReportsRequest(), "reports", **access)
+    cases = await listed(clients.mediation.ListCases, mediation_pb2.ListCasesRequest(), "cases", **access)
+    tasks = await listed(
+        clients.mediation.ListTasks, mediation_pb2.ListTasksRequest(parent="cases/-"), "tasks", **access
+    )
+    clocks = await listed(
+        clients.clocks["mediation"].ListClocks, clock_pb2.ListClocksRequest(service="mediation"), "clocks", **access
+    )
+    for resources in (reports, cases, tasks, clocks):
+        units = {resource.unit.removeprefix("units/") for resource in resources}
+        assert unit in units
+        assert all(map(under, units))
+    request = escalation_pb2.ListEscalationsRequest(parent="cases/-")
+    escalations = await listed(clients.escalation.ListEscalations, request, "escalations", **access)
+    ends = [{each.from_unit.removeprefix("units/"), each.to_unit.removeprefix("units/")} for each in escalations]
+    assert any(unit in pair for pair in ends)
+    assert all(any(map(under, pair)) for pair in ends)
+
+
+async def test_the_history_of_a_list_is_of_the_own_subtree(clients: Clients, spread: None) -> None:
+    for unit, under in UNDER.items():
+        request = feed_pb2.ListEventsRequest(service="intake")
+        events = await listed(clients.feeds["intake"].ListEvents, request, "events", **clients.as_("auditor", unit))
+        assert events
+        for number in {event.case for event in events}:
+            report = await clients.intake.GetReport(
+                intake_pb2.GetReportRequest(name=number.replace("cases/", "reports/")), **clients.as_("auditor", "cn")
+            )
+            assert under(report.unit.removeprefix("units/"))
+
+
+@pytest.mark.parametrize("process", ["gateway", "intake", "worker"])
+def test_a_production_profile_refuses_faster_time(process: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: dict[str, type[ProcessSettings]] = {
+        "gateway": GatewaySettings, "intake": ServiceSettings, "worker": ProcessSettings}  # fmt: skip
+    for name, value in {"PROFILE": "production", "TIME_SPEED": "60", "TIME_EPOCH": "2026-01-01T00:00:00Z",
+                        "TRUST_FILE": "trust.json", "LISTEN": "127.0.0.1:1", "MASTER_KEY_FILE": "key",
+                        "DATABASE_URL": "postgresql://x"}.items():  # fmt: skip
+        monkeypatch.setenv(f"ACCORD_{name}", value)
+    with pytest.raises(SystemExit, match="time_speed must be 1 in the production profile"):
+        read_settings(kinds[process])
+    monkeypatch.setenv("ACCORD_TIME_SPEED", "1")
+    assert read_settings(kinds[process]).time_speed == 1
+
+
+def test_a_production_gateway_refuses_the_embedded_issuer(clients: Clients) -> None:
+    environment = {
+        **os.environ, "ACCORD_PROFILE": "production", "ACCORD_TRUST_FILE": str(clients.stack.keys.trust),
+        "ACCORD_ISSUER_KEY_FILE": str(clients.stack.keys.issuer), "ACCORD_LISTEN": "127.0.0.1:1",
+    }  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-m", "services.gateway.main"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode != 0
+    assert "must not be set in the production profile" in ended.stderr

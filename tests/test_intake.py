@@ -1,0 +1,265 @@
+"""The doors: what is found alike, who decides, how a matter is graded, and what its reporter is told."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.type.money_pb2 import Money
+from pb.intake.v1 import intake_pb2, report_pb2
+
+from casework.triage import FACTS
+from tests.conftest import COUNTY, Clients, data, request_id
+from tests.rpcs import new_report
+
+ELSEWHERE = "620104"
+"""A county of its own, so that what other tests file is not among the suggestions."""
+KNOWN, ASKED = 3000, 60
+
+
+def questions() -> list[str]:
+    """Return the real questions of at least 16 characters, in an order of their own."""
+    with gzip.open(data("cn_legal_consult/questions.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        found = [question for line in lines if len(question := json.loads(line)["question"]) >= 16]
+    random.Random("questions").shuffle(found)
+    return found
+
+
+def retold(text: str, dice: random.Random) -> str:
+    """Return a text as somebody else would tell it: other order, words left out, words put in front, mistyped."""
+    parts = text.replace("，", "。").replace("？", "。").strip("。").split("。")
+    dice.shuffle(parts)
+    signs = list("，".join(parts))
+    for _ in range(len(signs) // 12):
+        at = dice.randrange(len(signs))
+        if dice.random() < 0.5:
+            del signs[at]
+        else:
+            signs[at] = dice.choice("的了在是我")
+    return dice.choice(["请问，", "你好，想问一下，", ""]) + "".join(signs) + dice.choice(["，怎么办？", "！！", ""])
+
+
+async def import_texts(clients: Clients, texts: list[str], unit: str) -> list[str]:
+    """Return the names of reports made of these texts."""
+
+    async def batches() -> AsyncIterator[intake_pb2.ImportReportsRequest]:
+        for start in range(0, len(texts), 500):
+            rows = [
+                intake_pb2.ImportRow(
+                    row=at, report=new_report(text=text, unit=f"units/{unit}"), request_id=request_id()
+                )
+                for at, text in enumerate(texts[start : start + 500], start)
+            ]
+            yield intake_pb2.ImportReportsRequest(rows=rows)
+
+    names: list[str] = []
+    async for answer in clients.intake.ImportReports(batches(), **clients.as_("clerk", unit)):
+        names += [result.report for result in answer.results]
+    assert all(names)
+    return names
+
+
+async def alike(clients: Clients, text: str, unit: str, **fields: Any) -> list[report_pb2.Duplicate]:
+    """Return what is suggested for a text about to be told."""
+    request = intake_pb2.FindDuplicatesRequest(text=text, unit=f"units/{unit}", **fields)
+    return list((await clients.intake.FindDuplicates(request, **clients.as_("clerk", "62"))).duplicates)
+
+
+async def test_a_matter_told_again_in_other_words_is_found_among_thousands(clients: Clients) -> None:
+    texts, dice = questions(), random.Random("retold")
+    known, strangers = texts[:KNOWN], texts[KNOWN : KNOWN + ASKED]
+    names = await import_texts(clients, known, ELSEWHERE)
+
+    found = 0
+    for at in range(ASKED):
+        suggested = await alike(clients, retold(known[at], dice), ELSEWHERE)
+        assert [each.score for each in suggested] == sorted((each.score for each in suggested), reverse=True)
+        found += bool(suggested) and suggested[0].report == names[at] and suggested[0].text_similarity >= 0.5
+    mistaken = 0
+    for text in strangers:
+        suggested = await alike(clients, text, ELSEWHERE)
+        mistaken += bool(suggested) and suggested[0].text_similarity >= 0.5
+    print(f"{found} of {ASKED} retold matters stand first among {KNOWN}; {mistaken} of {ASKED} strangers look like one")
+    assert found >= ASKED * 0.9
+    assert mistaken <= ASKED * 0.05
+
+
+async def test_a_text_is_compared_by_its_characters_not_by_its_bytes(clients: Clients) -> None:
+    (name,) = await import_texts(clients, ["工地老板拖欠农民工工资三个月一直不发"], "620105")
+    (first, *_) = await alike(clients, "拖欠工资三个月不发，工地老板", "620105")
+    assert first.report == name
+    assert await alike(clients, "邻居的狗半夜乱叫影响睡眠", "620105") == []
+
+
+async def test_the_same_place_and_kind_count_even_in_other_words(clients: Clients) -> None:
+    place = report_pb2.Place(area="620111001")
+    told = await clients.file_report("张家的围墙占了通道", unit="units/620111", place=place)
+    suggested = await alike(clients, "路被堵住，车过不去", "620111", place=place, category="categories/neighbour")
+    assert [each.report for each in suggested] == [told.name]
+    assert suggested[0].same_place
+    assert suggested[0].same_category
+    assert suggested[0].score == pytest.approx(0.3 + 0.7 * suggested[0].text_similarity, abs=1e-3)
+    assert await alike(clients, "路被堵住，车过不去", "620111", place=place, category="categories/labour") == []
+
+
+async def two_alike(clients: Clients) -> tuple[report_pb2.Report, report_pb2.Report]:
+    text = f"小区二期地下车库漏水，{request_id()}，物业一直不修。"
+    return await clients.file_report(text), await clients.file_report(text)
+
+
+async def suggested_for(clients: Clients, report: report_pb2.Report) -> set[str]:
+    request = intake_pb2.ListDuplicatesRequest(parent=report.name, page_size=50)
+    return {each.report for each in (await clients.intake.ListDuplicates(request, **clients.as_("clerk"))).duplicates}
+
+
+async def link(clients: Clients, one: report_pb2.Report, other: report_pb2.Report, kind: int) -> report_pb2.Link:
+    made = report_pb2.Link(target=other.name, kind=kind, reason="looked-at-both")  # type: ignore[arg-type]
+    request = intake_pb2.CreateLinkRequest(parent=one.name, link=made, request_id=request_id())
+    found: report_pb2.Link = await clients.intake.CreateLink(request, **clients.as_("clerk"))
+    return found
+
+
+async def state(clients: Clients, report: report_pb2.Report) -> report_pb2.Report:
+    found: report_pb2.Report = await clients.intake.GetReport(
+        intake_pb2.GetReportRequest(name=report.name), **clients.as_("clerk")
+    )
+    return found
+
+
+async def test_nothing_is_merged_unless_somebody_says_so(clients: Clients) -> None:
+    one, other = await two_alike(clients)
+    assert other.name in await suggested_for(clients, one)
+    assert (await link(clients, one, other, report_pb2.LINK_KIND_DUPLICATE)).name.endswith(other.name.split("/")[1])
+    for report in (one, other):
+        assert (await state(clients, report)).state == report_pb2.REPORT_STATE_RECEIVED
+
+    request = intake_pb2.MergeReportRequest(
+        name=one.name, target=other.name, reason="same-matter", request_id=request_id()
+    )
+    merged = await clients.intake.MergeReport(request, **clients.as_("duty_officer"))
+    assert (merged.state, merged.merged_into, merged.case) == (report_pb2.REPORT_STATE_MERGED, other.name, other.case)
+    assert (await state(clients, other)).state == report_pb2.REPORT_STATE_RECEIVED
+    assert one.name not in await suggested_for(clients, other)
+
+
+async def test_two_that_were_found_distinct_are_never_suggested_again(clients: Clients) -> None:
+    one, other = await two_alike(clients)
+    await link(clients, one, other, report_pb2.LINK_KIND_DISTINCT)
+    assert other.name not in await suggested_for(clients, one)
+    assert one.name not in await suggested_for(clients, other)
+
+
+async def test_two_merges_into_each_other_leave_one_of_them_open(clients: Clients) -> None:
+    async def merge(one: report_pb2.Report, other: report_pb2.Report) -> Any:
+        request = intake_pb2.MergeReportRequest(
+            name=one.name, target=other.name, reason="same-matter", request_id=request_id()
+        )
+        return await clients.intake.MergeReport(request, **clients.as_("duty_officer"))
+
+    for _ in range(10):
+        one, other = await two_alike(clients)
+        answers = await asyncio.gather(merge(one, other), merge(other, one), return_exceptions=True)
+        (refused,) = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+        assert refused.code() is grpc.StatusCode.FAILED_PRECONDITION
+        states = sorted([(await state(clients, one)).state, (await state(clients, other)).state])
+        assert states == [report_pb2.REPORT_STATE_RECEIVED, report_pb2.REPORT_STATE_MERGED]
+
+
+async def test_a_grade_says_which_row_of_which_version_gave_it_on_which_facts(clients: Clients) -> None:
+    report = await clients.file_report(people_affected=31, amount=Money(units=60_000), urgency=report_pb2.URGENCY_SOON)
+    triage = report.triage
+    assert (triage.grade, triage.rule, triage.rule_version, triage.row) == (
+        report_pb2.GRADE_HIGH,
+        "grade",
+        "2026-11",
+        3,
+    )
+    assert triage.inputs["people_affected"] == "31"
+    assert triage.inputs["amount_fen"] == "6000000"
+    assert triage.reason == "thirty people or more are affected"
+
+    request = intake_pb2.TriageReportRequest(name=report.name, people_affected=2, request_id=request_id())
+    again = await clients.intake.TriageReport(request, **clients.as_("duty_officer"))
+    assert (again.triage.grade, again.triage.inputs["people_affected"]) == (report_pb2.GRADE_LOW, "2")
+    assert again.due_time == report.due_time
+
+
+async def test_who_people_are_is_no_input_of_the_grade(clients: Clients) -> None:
+    person = report_pb2.Reporter(display_name="马某某", phone="13900000000")
+    parties = [report_pb2.Party(role=report_pb2.PARTY_ROLE_RESPONDENT, display_name="某公司", phone="0931123")]
+    for danger in (False, True):
+        anonymous = await clients.file_report("说来话长。", danger=danger)
+        named = await clients.file_report("马某某第五次上访，信教。", danger=danger, reporter=person, parties=parties)
+        assert dict(anonymous.triage.inputs) == dict(named.triage.inputs)
+        assert set(named.triage.inputs) == set(FACTS)
+        assert anonymous.triage.grade == named.triage.grade
+
+
+async def test_whoever_is_declined_is_told_another_route(clients: Clients) -> None:
+    report = await clients.file_report()
+    request = intake_pb2.DeclineReportRequest(name=report.name, reason="outside-scope", request_id=request_id())
+    with pytest.raises(grpc.aio.AioRpcError, match="route"):
+        await clients.intake.DeclineReport(request, **clients.as_("duty_officer"))
+    request.route = report_pb2.ROUTE_ARBITRATION
+    declined = await clients.intake.DeclineReport(request, **clients.as_("duty_officer"))
+    assert (declined.state, declined.route) == (report_pb2.REPORT_STATE_DECLINED, report_pb2.ROUTE_ARBITRATION)
+    receipt = await clients.intake.GetReceipt(
+        intake_pb2.GetReceiptRequest(name=f"receipts/{report.receipt_code}"),
+        **clients.as_("citizen", "620102001001", language="zh"),
+    )
+    assert receipt.route == report_pb2.ROUTE_ARBITRATION
+    assert receipt.next_step == "不予受理，已告知其他途径。"
+
+
+async def test_what_was_found_not_to_be_so_is_declined_never_accepted(clients: Clients) -> None:
+    report = await clients.file_report()
+    verify = intake_pb2.VerifyReportRequest(name=report.name, founded=False, request_id=request_id())
+    assert (
+        await clients.intake.VerifyReport(verify, **clients.as_("clerk"))
+    ).state == report_pb2.REPORT_STATE_UNFOUNDED
+    accept = intake_pb2.AcceptReportRequest(name=report.name, request_id=request_id())
+    with pytest.raises(grpc.aio.AioRpcError, match="WRONG_STATE"):
+        await clients.intake.AcceptReport(accept, **clients.as_("duty_officer"))
+
+
+async def test_every_row_of_a_stream_is_answered_in_order(clients: Clients) -> None:
+    good = [intake_pb2.ImportRow(row=at, report=new_report(), request_id=request_id()) for at in range(6)]
+    good[1].report.unit = "units/11"
+    good[2].report.category = "categories/nothing-of-ours"
+    good[3].request_id = good[0].request_id
+    good[4].request_id = "short"
+    batches = [intake_pb2.ImportReportsRequest(rows=good[:4]), intake_pb2.ImportReportsRequest(rows=good[4:])]
+    results = [
+        result
+        async for answer in clients.intake.ImportReports(iter(batches), **clients.as_("clerk"))
+        for result in answer.results
+    ]
+    assert [result.row for result in results] == [0, 1, 2, 3, 4, 5]
+    assert [result.reason for result in results] == [
+        "",
+        "PERMISSION_DENIED",
+        "UNKNOWN_CATEGORY",
+        "",
+        "INVALID_FIELD",
+        "",
+    ]
+    assert results[3].repeated
+    assert results[3].report == results[0].report
+    assert results[0].receipt_code
+    assert results[0].report != results[5].report
+
+
+@pytest.mark.parametrize(
+    "batch", [intake_pb2.ImportReportsRequest(), intake_pb2.ImportReportsRequest(rows=[intake_pb2.ImportRow()] * 1001)]
+)
+async def test_a_batch_of_none_or_too_many_rows_is_refused(batch: Any, clients: Clients) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="rows") as refused:
+        async for _ in clients.intake.ImportReports(iter([batch]), **clients.as_("clerk", COUNTY)):
+            pass
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
