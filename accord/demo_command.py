@@ -27,6 +27,7 @@ _SHORTEST_DAY = 1.5
 _SLOWEST = 2000.0
 """Slower than this, the day's longest limits of thirty days would take over twenty minutes."""
 _WIDTH = 132
+_INTERRUPTED = 130
 
 
 def demo(
@@ -57,22 +58,21 @@ def demo(
         signal.signal(number, _interrupt)
     folder = StateFolder.at(state)
     started = _start(console, folder, speed or _pace(reports), speed is not None, port_base)
-    stay = False
+    code, stay = _INTERRUPTED, False
     try:
-        sound = _play(console, folder, reports, seed)
-        stay = leave
+        code = 0 if _play(console, folder, reports, seed) else 1
         _where(console, folder, state)
         if started and leave and not detach and sys.stdin.isatty() and sys.stdout.isatty():
-            stay = False
             _await_interrupt(console, folder)
         elif leave:
             console.print(f"The stack runs on; stop it with: {_program()} down --state {state}", markup=False)
+            stay = True
     except KeyboardInterrupt:
-        sound = True
+        console.print("interrupted", markup=False)
     finally:
         if started and not stay:
             _stop(console, folder)
-    raise typer.Exit(0 if sound else 1)
+    raise typer.Exit(code)
 
 
 def _interrupt(*_: object) -> None:
@@ -112,6 +112,8 @@ def _start(console: Console, folder: StateFolder, speed: float, chosen: bool, po
 
 def _play(console: Console, folder: StateFolder, reports: int, seed: int) -> bool:
     """Play the day and print its summary; answers whether nothing was lost."""
+    import grpc
+
     from accord.demo.comparison import compare
     from accord.demo.play import Bill, play
     from accord.demo.progress import Progress
@@ -139,7 +141,10 @@ def _play(console: Console, folder: StateFolder, reports: int, seed: int) -> boo
         finally:
             await reader.close()
 
-    played, record, measures = asyncio.run(run())
+    try:
+        played, record, measures = asyncio.run(run())
+    except grpc.aio.AioRpcError as error:
+        raise StackError(f"the stack answered {error.code().name}: {error.details()}") from None
     comparison = compare(played, record)
     Summary(console, record, comparison, units).print(played, clock.speed, measures)
     return not comparison.lost

@@ -6,11 +6,13 @@ import asyncio
 import gzip
 import json
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 from pb.intake.v1 import intake_pb2, report_pb2
 
@@ -46,13 +48,15 @@ def retold(text: str, dice: random.Random) -> str:
 
 
 async def import_texts(clients: Clients, texts: list[str], unit: str) -> list[str]:
-    """Return the names of reports made of these texts."""
+    """Return the names of reports made of these texts, closed long ago: no workflow is started for them."""
+    yesterday = Timestamp(seconds=int(time.time()) - 86_400)
+    past = {"receive_time": yesterday, "history": report_pb2.History(close_time=yesterday)}
 
     async def batches() -> AsyncIterator[intake_pb2.ImportReportsRequest]:
         for start in range(0, len(texts), 500):
             rows = [
                 intake_pb2.ImportRow(
-                    row=at, report=new_report(text=text, unit=f"units/{unit}"), request_id=request_id()
+                    row=at, report=new_report(text=text, unit=f"units/{unit}", **past), request_id=request_id()
                 )
                 for at, text in enumerate(texts[start : start + 500], start)
             ]

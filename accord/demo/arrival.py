@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from pb.intake.v1 import intake_pb2 as pb
@@ -24,6 +24,7 @@ DECIDED_WITHIN = {
 """Business hours the duty officer takes, least and most, by grade. The limit is the end of the third day."""
 
 DECLINED = "declined"
+_UNHURRIED = timedelta(hours=24)
 
 
 @dataclass(slots=True)
@@ -56,27 +57,23 @@ async def arrive(scene: Scene, arrivals: Arrivals, told: GeneratedReport, random
     finally:
         place.cancel()  # no effect on one that has a result
     scene.done["received"] += 1
-    officer, due = Person("duty_officer", told.unit), instant(report.due_time)
     received_at = instant(report.receive_time)
     if door.is_service(told):
-        await scene.after(random, received_at, (0.5, 6.0))
-        await _check(scene, told, report)
-    await scene.after(random, received_at, DECIDED_WITHIN[report.triage.grade])
-    request = pb.ListDuplicatesRequest(parent=report.name, page_size=5)
-    alike = await scene.cast.ask(officer, scene.cast.intake.ListDuplicates, request, due)
-    fate = arrivals.fate(told)
-    decided = await _decide(scene, arrivals, told, report, {each.report for each in alike.duplicates})
+        at = await scene.after(random, received_at, (0.2, 0.5))
+        await _check(scene, told, report, at)
+    at = await scene.after(random, received_at, DECIDED_WITHIN[report.triage.grade])
+    decided = await _decide(scene, arrivals, told, report, at)
     scene.done["decided"] += 1
     if told.channel == door.OVER_REST:
-        await scene.cast.get_over_rest(door.filer(told), f"/v1/receipts/{report.receipt_code}", due)
+        await scene.cast.get_over_rest(door.filer(told), f"/v1/receipts/{report.receipt_code}", at + _UNHURRIED)
     accepted = decided.state == report_pb2.REPORT_STATE_ACCEPTED
-    if accepted and fate == MERGED:
+    if accepted and arrivals.fate(told) == MERGED:
         scene.total.update(opened=1, handled=1, closed=1)  # nobody saw that it was told twice: it is a case like others
     return decided if accepted else None
 
 
 async def _file(scene: Scene, told: GeneratedReport) -> report_pb2.Report:
-    due = told.submitted_at + timedelta(hours=6)
+    due = told.submitted_at
     key, message, person = scene.cast.key(told.number), door.report(told), door.filer(told)
     if told.channel == door.OVER_REST:
         return await scene.cast.file_over_rest(person, message, key, due)
@@ -85,20 +82,22 @@ async def _file(scene: Scene, told: GeneratedReport) -> report_pb2.Report:
     return filed
 
 
-async def _check(scene: Scene, told: GeneratedReport, report: report_pb2.Report) -> None:
+async def _check(scene: Scene, told: GeneratedReport, report: report_pb2.Report, at: datetime) -> None:
     """Have a grid worker look at what was told of a place."""
     request = pb.VerifyReportRequest(
         name=report.name, founded=told.outcome != DECLINED, request_id=scene.cast.key(told.number, "verify")
     )
     person = Person("grid_worker", told.place_code)
-    await scene.cast.ask(person, scene.cast.intake.VerifyReport, request, instant(report.due_time))
+    await scene.cast.ask(person, scene.cast.intake.VerifyReport, request, at)
 
 
 async def _decide(
-    scene: Scene, arrivals: Arrivals, told: GeneratedReport, report: report_pb2.Report, alike: set[str]
+    scene: Scene, arrivals: Arrivals, told: GeneratedReport, report: report_pb2.Report, due: datetime
 ) -> report_pb2.Report:
-    """Decide as a person would who reads both: the search only suggests."""
-    cast, officer, due = scene.cast, Person("duty_officer", told.unit), instant(report.due_time)
+    """Look for the same matter and decide as a person would who reads both: the search only suggests."""
+    cast, officer = scene.cast, Person("duty_officer", told.unit)
+    request = pb.ListDuplicatesRequest(parent=report.name, page_size=5)
+    alike = await cast.ask(officer, cast.intake.ListDuplicates, request, due)
     key, fate = cast.key(told.number, "decide"), arrivals.fate(told)
     if fate == DECLINED:
         reason = "unfounded" if door.is_service(told) else "outside-scope"
@@ -107,7 +106,7 @@ async def _decide(
         return declined
     if fate == MERGED and told.duplicate_of is not None:
         first = await arrivals.filed[told.duplicate_of]
-        if first in alike:
+        if first in {each.report for each in alike.duplicates}:
             merge = pb.MergeReportRequest(name=report.name, target=first, reason="same-matter", request_id=key)
             merged: report_pb2.Report = await cast.ask(officer, cast.intake.MergeReport, merge, due)
             return merged

@@ -56,6 +56,11 @@ def ending(told: GeneratedReport) -> case_pb2.Outcome:
     return EARLY.get(told.outcome, resolved)
 
 
+_WAITS_FOR_REMINDER = 0.1
+"""Share of tasks that are done only when their reminder came, a day before the deadline."""
+_WAITS_IF_LONGER = timedelta(days=4)
+
+
 class Handling:
     """One case, carried to its end by those who have its tasks."""
 
@@ -121,8 +126,7 @@ class Handling:
         key = scene.cast.key(self._told.number, last(task.name))
         if final and self._told.outcome == "overdue":
             await self._supervision.settled(task.name)
-        share = self._random.uniform(*self._pace.work)
-        await scene.until(start + (due - start) * share)
+        await scene.until(self._when(start, due))
         shown = EVIDENCE.get(self._told.outcome, "record") if final else "record"
         done = pb.ReportTaskRequest(
             name=task.name, evidence=f"{shown}/{self._told.number}-{last(task.name)}", request_id=f"{key}/report"
@@ -132,6 +136,12 @@ class Handling:
         check = pb.VerifyTaskRequest(name=task.name, sufficient=True, request_id=f"{key}/verify")
         reviewer = Person("reviewer", last(report.unit))
         await self._ask(reviewer, scene.cast.mediation.VerifyTask, check, max(at, due))
+
+    def _when(self, start: datetime, due: datetime) -> datetime:
+        """Return when a task is reported done: mostly in good time, now and then only after the reminder."""
+        if due - start > _WAITS_IF_LONGER and self._random.random() < _WAITS_FOR_REMINDER:
+            return due - timedelta(hours=self._random.uniform(12, 22))
+        return start + (due - start) * self._random.uniform(*self._pace.work)
 
     async def _close(self, case: str, handler: Person, due: datetime) -> None:
         scene, number = self._scene, self._told.number

@@ -79,7 +79,7 @@ class Summary:
         self._show(table)
 
     def _grades(self) -> None:
-        table = _table("By grade", "reports", "first answer", "longest", "cases", "closed", "days to close", "longest")
+        table = _table("By grade", "reports", "first answer", "longest", "cases", "closed", "days open", "longest")
         answers = self._first_answers()
         for grade, name in _GRADES.items():
             reports = [each for each in self._record.reports.values() if each.triage.grade == grade]

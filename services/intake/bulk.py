@@ -74,7 +74,7 @@ class BulkReception:
         seen: dict[str, int] = {}
         for index, row in enumerate(batch.rows):
             try:
-                draft = self._check(row, bodies[index], known, seen, index, now, call)
+                draft = self._check(row, bodies, known, seen, index, now, call)
             except CaseError as error:
                 results[index] = refused(row.row, error, call.language)
                 continue
@@ -89,15 +89,17 @@ class BulkReception:
             await self._store(batch, bodies, drafts, results, now, call)
         for index, row in enumerate(batch.rows):
             result = results[index]
-            if result is not None and result.repeated and not result.report:
-                first = results[seen[row.request_id]]
-                result.report = first.report if first is not None else ""
+            first = results[seen[row.request_id]] if row.request_id in seen else None
+            if result is not None and result.repeated and not result.report and first is not None:
+                # It fares as its first did, which may have been refused.
+                result.MergeFrom(first)
+                result.row, result.repeated, result.receipt_code = row.row, bool(first.report), ""
         return pb.ImportReportsResponse(results=[result for result in results if result is not None])
 
     def _check(
         self,
         row: pb.ImportRow,
-        body: bytes,
+        bodies: list[bytes],
         known: dict[str, tuple[bytes, bytes]],
         seen: dict[str, int],
         index: int,
@@ -108,10 +110,12 @@ class BulkReception:
             raise invalid([FieldFault("request_id", "长度应为 8 至 80。", "must have 8 to 80 characters")])
         if row.request_id in known:
             first_body, answer = known[row.request_id]
-            if first_body != body:
+            if first_body != bodies[index]:
                 raise requests.reused()
             return pb.ImportResult(row=row.row, report=answer.decode(), repeated=True)
         if row.request_id in seen:
+            if bodies[seen[row.request_id]] != bodies[index]:
+                raise requests.reused()
             return None
         if faults := validation.faults_of(row.report, "report."):
             raise invalid(faults)

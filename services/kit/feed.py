@@ -149,7 +149,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
         self._check(request.service)
         number = last(request.case) if request.case else ""
-        await self._allow_watching(number)
+        allowed = await self._allow_watching(number)
         position = request.after_position
         if request.consumer:
             position = await self._acknowledged(request.consumer)
@@ -161,6 +161,8 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 to = head if number else min(position + (request.batch_size or 200), head)
                 events = await self._read(number, position, to, request.only_waking)
                 position = to
+                if events and not allowed:
+                    allowed = await self._allow_watching(number)
                 if events or not number:
                     yield feed_pb2.WatchEventsResponse(events=events, position=position)
             if request.until_caught_up:
@@ -177,12 +179,20 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             )
             return [self._event(row) for row in found.all() if row.wakes or not only_waking]
 
-    async def _allow_watching(self, number: str) -> None:
+    async def _allow_watching(self, number: str) -> bool:
+        """Let the call watch; return whether that holds for what is still to come."""
         unit = None
         if number:
             async with self._database.begin() as connection:
                 unit = await connection.scalar(_CASE_UNIT, {"number": number})
-        current_call().require(unit or ROOT_UNIT)
+        if unit:
+            current_call().require(unit)
+        elif number:
+            # Nothing here yet to show or to hide; decided again when the case's first event comes.
+            current_call().scope()
+        else:
+            current_call().require(ROOT_UNIT)
+        return bool(unit) or not number
 
     async def _acknowledged(self, consumer: str) -> int:
         async with self._database.begin() as connection:

@@ -138,6 +138,8 @@ class Pipeline(grpc.aio.ServerInterceptor):
                         _check(request)
                     else:
                         request = _checked(request)
+                    # A stream may be silent for long: its caller is told at once that it has begun.
+                    await context.send_initial_metadata(())
                     async for reply in handler(request, context):
                         if not call.decided:
                             raise RuntimeError(f"{method.name} answered without an access decision")
@@ -219,6 +221,8 @@ async def serve(
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_send_message_length", MAX_MESSAGE),
             ("grpc.so_reuseport", 0),
+            # Watchers ping every 30 s on quiet feeds; by default a server hangs up on such a client.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
         ],
     )
     for _, register in services:
