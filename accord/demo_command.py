@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from accord.demo.play import Played
     from accord.demo.record import Record
 
-_SECONDS_A_DAY = 2.4
+_SECONDS_A_DAY = 3.0
 """Real seconds a business day takes for up to 240 reports on two cores; more reports get longer days."""
 _REPORTS = 240
 _SHORTEST_DAY = 1.5
@@ -68,7 +68,7 @@ def demo(
             console.print(f"The stack runs on; stop it with: {_program()} down --state {state}", markup=False)
             stay = True
     except KeyboardInterrupt:
-        console.print("interrupted", markup=False)
+        console.print("interrupted" if code == _INTERRUPTED else "", markup=False)
     finally:
         if started and not stay:
             _stop(console, folder)

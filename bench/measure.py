@@ -20,7 +20,10 @@ class Figures:
     def text(self) -> str:
         """Return the figures for a terminal."""
         width = max(map(len, self.values))
-        lines = [f"({self.part}) {self.title}", *(f"    {name:<{width}}  {value}" for name, value in self.values.items())]
+        lines = [
+            f"({self.part}) {self.title}",
+            *(f"    {name:<{width}}  {value}" for name, value in self.values.items()),
+        ]
         return "\n".join(lines)
 
     def markdown(self) -> str:

@@ -187,6 +187,20 @@ async def test_what_is_unusual_but_good_is_taken_as_it_is(clients: Clients) -> N
     assert report.amount.units == 1_000_000_000_000
 
 
+async def test_a_number_of_another_system_is_taken_once(clients: Clients) -> None:
+    report = new_report(source="paper", source_id=request_id())
+    first = await send(
+        clients, "intake.CreateReport", intake_pb2.CreateReportRequest(report=report, request_id=request_id())
+    )
+    assert first.code is grpc.StatusCode.OK
+    again = await send(
+        clients, "intake.CreateReport", intake_pb2.CreateReportRequest(report=report, request_id=request_id())
+    )
+    check(again)
+    assert (again.code, again.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ALREADY_EXISTS")
+    assert again.fields == ["report.source_id"]
+
+
 NOON = "2026-01-01T12:00:00+00:00"
 MARKS: list[list[Any]] = [
     ["x"], [10**30], [-1], [True], [None], [1.5], [[], "a"], [{}, "a"], [NOON], [NOON, 5, 1], [NOON, "a", "x"],

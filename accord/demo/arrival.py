@@ -18,8 +18,8 @@ from services.kit.instants import instant
 
 DECIDED_WITHIN = {
     report_pb2.GRADE_HIGH: (0.5, 4.0),
-    report_pb2.GRADE_MEDIUM: (2.0, 36.0),
-    report_pb2.GRADE_LOW: (3.0, 44.0),
+    report_pb2.GRADE_MEDIUM: (2.0, 44.0),
+    report_pb2.GRADE_LOW: (3.0, 56.0),
 }
 """Business hours the duty officer takes, least and most, by grade. The limit is the end of the third day."""
 

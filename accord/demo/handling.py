@@ -56,8 +56,8 @@ def ending(told: GeneratedReport) -> case_pb2.Outcome:
     return EARLY.get(told.outcome, resolved)
 
 
-_WAITS_FOR_REMINDER = 0.1
-"""Share of tasks that are done only when their reminder came, a day before the deadline."""
+_WAITS_FOR_REMINDER = 0.12
+"""Share of tasks, the last of a plan excepted, that are done only when their reminder came, a day before."""
 _WAITS_IF_LONGER = timedelta(days=4)
 
 
@@ -126,7 +126,7 @@ class Handling:
         key = scene.cast.key(self._told.number, last(task.name))
         if final and self._told.outcome == "overdue":
             await self._supervision.settled(task.name)
-        await scene.until(self._when(start, due))
+        await scene.until(self._when(start, due, final))
         shown = EVIDENCE.get(self._told.outcome, "record") if final else "record"
         done = pb.ReportTaskRequest(
             name=task.name, evidence=f"{shown}/{self._told.number}-{last(task.name)}", request_id=f"{key}/report"
@@ -137,9 +137,9 @@ class Handling:
         reviewer = Person("reviewer", last(report.unit))
         await self._ask(reviewer, scene.cast.mediation.VerifyTask, check, max(at, due))
 
-    def _when(self, start: datetime, due: datetime) -> datetime:
+    def _when(self, start: datetime, due: datetime, final: bool) -> datetime:
         """Return when a task is reported done: mostly in good time, now and then only after the reminder."""
-        if due - start > _WAITS_IF_LONGER and self._random.random() < _WAITS_FOR_REMINDER:
+        if not final and due - start > _WAITS_IF_LONGER and self._random.random() < _WAITS_FOR_REMINDER:
             return due - timedelta(hours=self._random.uniform(12, 22))
         return start + (due - start) * self._random.uniform(*self._pace.work)
 

@@ -200,7 +200,7 @@ class Summary:
         overdue = self._record.of("ClockOverdue")
         rest = [event for event in overdue if event.case not in meant]
         cases = len({event.case for event in overdue} & meant)
-        self.say(f"  deadlines passed        {len(overdue) - len(rest)} in the {cases} cases that were left to lie")
+        self.say(f"  deadlines that passed   {len(overdue) - len(rest)}, in cases that were left to lie: {cases}")
         if rest:
             self.say(
                 f"                          {len(rest)} elsewhere: people or machine were too slow for them", "yellow"

@@ -39,7 +39,7 @@ class Supervision:
         task.add_done_callback(self._attending.discard)
 
     async def _attend(self, name: str, unit: str, subject: str) -> None:
-        """Acknowledge within hours, resolve within a day: the head has seen to it that the unit below acts."""
+        """Acknowledge within hours, resolve within days: the head has seen to it that the unit below acts."""
         scene, random = self._scene, Random(f"{self._scene.seed}/{name}")
         head, key = Person("unit_head", unit), scene.cast.key(name)
         escalation = scene.cast.escalation
@@ -47,7 +47,7 @@ class Supervision:
             at = await scene.after(random, scene.now(), (0.5, 4))
             seen = pb.AcknowledgeEscalationRequest(name=name, request_id=f"{key}/ack")
             await scene.cast.ask(head, escalation.AcknowledgeEscalation, seen, _soon(at))
-            at = await scene.after(random, at, (2, 12))
+            at = await scene.after(random, at, (6, 60))
             dealt = pb.ResolveEscalationRequest(name=name, request_id=f"{key}/res")
             await scene.cast.ask(head, escalation.ResolveEscalation, dealt, _soon(at))
         except Refused as error:

@@ -11,6 +11,7 @@ from services.gateway.problem import Problem, refuse, wrong_field
 from services.kit.errors import language_of
 
 Header = tuple[bytes, bytes]
+_READ_OFF = 16 * 1024 * 1024
 
 
 class ClientGone(Exception):
@@ -92,6 +93,7 @@ class Exchange:
         """Return the whole body; raise a 413 Problem where it is longer than `limit` bytes."""
         length = self.headers.get(b"content-length")
         if length and length.isdigit() and int(length) > limit:
+            await self._read_off()
             raise refuse("BODY_TOO_LARGE")
         chunks: list[bytes] = []
         size = 0
@@ -99,12 +101,20 @@ class Exchange:
             chunk, more = await self.chunk()
             size += len(chunk)
             if size > limit:
+                await self._read_off()
                 raise refuse("BODY_TOO_LARGE")
             if not more and not chunks:
                 return chunk
             chunks.append(chunk)
             if not more:
                 return b"".join(chunks)
+
+    async def _read_off(self) -> None:
+        """Read what the client still sends, within reason: most look for an answer only when they have sent all."""
+        size, more = 0, True
+        while more and size < _READ_OFF:
+            chunk, more = await self.chunk()
+            size += len(chunk)
 
     async def chunk(self) -> tuple[bytes, bool]:
         """Return the next part of the body and whether more follows; raise ClientGone."""

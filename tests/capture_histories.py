@@ -1,0 +1,48 @@
+"""`make histories`: plays lives of cases on a real stack and stores their workflows' histories for the replay test.
+
+Run it after a change of the workflow that ships with a patch, or before a first release; the stored histories then say
+what a worker of that version must still be able to replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from accord.folder import StateFolder
+from accord.pace import pace_settings
+from accord.stack import Stack
+from tests.conftest import Clients
+from tests.lives import LIVES, STORED, history, told_of_people
+from tests.people import People
+
+SPEED = 40_000.0
+"""A day in about two seconds: deadlines pass while one waits, and no life that is carried on misses one."""
+
+
+async def capture(stack: Stack) -> None:
+    """Play every life and store its history."""
+    STORED.mkdir(exist_ok=True)
+    clients = Clients.of(stack)
+    try:
+        for kind, life in LIVES.items():
+            text = (await history(stack, await life(People(clients)))).to_json()
+            if found := told_of_people(text):
+                raise SystemExit(f"the history of {kind} holds personal data: {', '.join(found)}")
+            (STORED / f"{kind}.json").write_text(text + "\n", "utf-8")
+            print(f"{kind}.json: {len(text) // 1024} KiB")
+    finally:
+        await clients.close()
+
+
+def main() -> None:
+    """Capture all histories anew."""
+    with tempfile.TemporaryDirectory(prefix="accord-") as name:
+        settings = pace_settings(StateFolder.at(name), SPEED)
+        with Stack(state=Path(name), port_base=0, settings=settings) as stack:
+            asyncio.run(capture(stack))
+
+
+if __name__ == "__main__":
+    main()
