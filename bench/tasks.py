@@ -145,7 +145,7 @@ async def run(state: str) -> Figures:
         f"a case with {TASKS} tasks: inside its own workflow, or a child workflow each",
         {
             "inside (one timer, one signal)": f"{mine:.1f} cases a second, {events_alone} history events",
-            "a child each (a timer and a signal each)": f"{theirs:.1f} cases a second, {events_children} history events",
+            "a child for each task": f"{theirs:.1f} cases a second, {events_children} history events",
             "ratio": f"{mine / theirs:.1f}",
         },
     )

@@ -63,7 +63,7 @@ class Clients:
         self.clocks = {name: ClockServiceStub(self.channels[name]) for name in ("intake", "mediation")}
 
     def as_(self, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "en") -> dict[str, Any]:
-        """Return the keyword arguments of a call in this role: `await clients.intake.GetReport(r, **clients.as_("clerk"))`."""
+        """Return the keyword arguments of a call in this role: `stub.GetReport(request, **clients.as_("clerk"))`."""
         token = self.stack.token(role, unit, sub)
         return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": 20}
 
@@ -123,9 +123,7 @@ class Clients:
                 mediation_pb2.VerifyTaskRequest(name=task.name, sufficient=True, request_id=request_id()), **reviewer
             )
         await self.mediation.RequestClosing(
-            mediation_pb2.RequestClosingRequest(
-                name=name, outcome=case_pb2.OUTCOME_AGREED, request_id=request_id()
-            ),
+            mediation_pb2.RequestClosingRequest(name=name, outcome=case_pb2.OUTCOME_AGREED, request_id=request_id()),
             **handler,
         )
         closed: case_pb2.Case = await self.mediation.CloseCase(
@@ -161,6 +159,19 @@ async def rest(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {stack.token('clerk', COUNTY)}", "Accept-Language": "en"}
     async with httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=20) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def no_unforeseen_fault(stack: Stack) -> Iterator[None]:
+    """Whatever the tests of a file send, no log of any process may hold an unforeseen fault afterwards."""
+    logs = sorted(stack.folder.logs.glob("*.log"))
+    assert logs
+    before = {path: path.stat().st_size for path in logs}
+    yield
+    for path in logs:
+        told = path.read_bytes()[before[path] :].decode("utf-8", "replace")
+        assert "unforeseen fault" not in told, f"{path.name}: {told[-3000:]}"
+        assert "Traceback" not in told, f"{path.name}: {told[-3000:]}"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf.descriptor_pool import Default
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pb.clock.v1 import clock_pb2
@@ -26,12 +18,12 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from accord.keys import EMBEDDED_ISSUER, ROLES, client_token, mint, public_jwk
+from accord.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
-from services.kit.tokens import CaseError, TokenChecker
 from tests.conftest import COUNTY, Clients, request_id
-from tests.rpcs import REQUESTS, Answer, Rpc, World, all_rpcs, call, granted, new_world
+from tests.rpcs import Answer, Rpc, all_rpcs, call, granted
+from tests.world import REQUESTS, World, new_world
 
 RPCS = all_rpcs()
 GRANTED = granted()
@@ -48,10 +40,6 @@ every_rpc = pytest.mark.parametrize("rpc", RPCS, ids=str)
 async def world(clients: Clients) -> World:
     """Return a report, a case and an escalation of the county."""
     return await new_world(clients)
-
-
-def bearer(token: str) -> dict[str, Any]:
-    return {"metadata": (("authorization", f"Bearer {token}"),), "timeout": 20}
 
 
 async def send(clients: Clients, rpc: Rpc, world: World, **arguments: Any) -> Answer:
@@ -96,92 +84,6 @@ def test_every_permission_is_granted_to_somebody_and_every_grant_is_some_permiss
 async def test_an_anonymous_caller_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
     answer = await send(clients, rpc, world, timeout=20)
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-
-
-def forged(clients: Clients, **changed: Any) -> str:
-    """Return a token that would be the supervisor's of all units but for what is changed."""
-    claims = {"iss": EMBEDDED_ISSUER, "sub": "forger", "aud": "accord", "exp": int(time.time()) + 600,
-              "roles": list(ROLES), "unit": "cn", **changed}  # fmt: skip
-    key = clients.stack.keys.issuer.read_bytes()
-    return jwt.encode(
-        {name: value for name, value in claims.items() if value is not None},
-        key, algorithm="ES256", headers={"kid": public_jwk(clients.stack.keys.issuer)["kid"]},
-    )  # fmt: skip
-
-
-def with_another_key(clients: Clients) -> str:
-    claims = jwt.decode(forged(clients), options={"verify_signature": False})
-    kid = public_jwk(clients.stack.keys.issuer)["kid"]
-    return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": kid})
-
-
-def without_signature(clients: Clients) -> str:
-    return jwt.encode(jwt.decode(forged(clients), options={"verify_signature": False}), "", algorithm="none")
-
-
-def with_the_public_key_as_secret(clients: Clients) -> str:
-    claims = jwt.decode(forged(clients), options={"verify_signature": False})
-    jwk = public_jwk(clients.stack.keys.issuer)
-    return jwt.encode(claims, jwk["x"], algorithm="HS256", headers={"kid": jwk["kid"]})
-
-
-def from_a_list_of_issuers(clients: Clients) -> str:
-    claims = json.dumps({"iss": [EMBEDDED_ISSUER], "sub": "x", "aud": "accord", "exp": int(time.time()) + 600})
-    return jwt.api_jws.encode(claims.encode(), clients.stack.keys.issuer.read_bytes(), algorithm="ES256")
-
-
-def changed_after_signing(clients: Clients) -> str:
-    head, _, sign = forged(clients, unit="11").split(".")
-    body = base64.urlsafe_b64encode(b'{"iss":"accord-embedded","sub":"x","aud":"accord","exp":9999999999}').decode()
-    return f"{head}.{body.rstrip('=')}.{sign}"
-
-
-def nested_a_thousand_deep(clients: Clients) -> str:
-    head, _, sign = forged(clients).split(".")
-    return f"{head}.{base64.urlsafe_b64encode(b'[' * 3000).decode().rstrip('=')}.{sign}"
-
-
-FORGERIES: dict[str, Callable[[Clients], str]] = {
-    "wrong key": with_another_key,
-    "expired": lambda clients: forged(clients, exp=int(time.time()) - 1),
-    "wrong audience": lambda clients: forged(clients, aud="somebody-else"),
-    "no signature": without_signature,
-}
-ODD_FORGERIES: dict[str, Callable[[Clients], str]] = {
-    "public key as secret": with_the_public_key_as_secret,
-    "changed after signing": changed_after_signing,
-    "nested a thousand deep": nested_a_thousand_deep,
-    "unknown issuer": lambda clients: forged(clients, iss="https://elsewhere.example"),
-    "issuer is a list": from_a_list_of_issuers,
-    "never expires": lambda clients: forged(clients, exp=None),
-    "expires at infinity": lambda clients: forged(clients, exp=float("inf")),
-    "no subject": lambda clients: forged(clients, sub=None),
-    "roles are a text": lambda clients: forged(clients, roles="supervisor"),
-    "no unit": lambda clients: forged(clients, unit=None),
-    "not yet valid": lambda clients: forged(clients, nbf=int(time.time()) + 600),
-    "no token at all": lambda clients: "x.y.z",
-    "a person called like a machine client": lambda clients: forged(clients, sub="accord-worker"),
-    "a machine client's issuer, a person's key": lambda clients: forged(clients, iss="accord-worker"),
-}
-
-
-@every_rpc
-async def test_a_bad_token_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
-    for name, forge in FORGERIES.items():
-        answer = await send(clients, rpc, world, **bearer(forge(clients)))
-        assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"), name
-
-
-@pytest.mark.parametrize("name", ODD_FORGERIES)
-async def test_a_forged_token_is_refused(name: str, clients: Clients, world: World) -> None:
-    (rpc,) = [rpc for rpc in RPCS if rpc.method.name == "GetReport"]
-    answer = await send(clients, rpc, world, **bearer(ODD_FORGERIES[name](clients)))
-    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-
-
-async def test_the_same_token_unforged_is_taken(clients: Clients, world: World) -> None:
-    (rpc,) = [rpc for rpc in RPCS if rpc.method.name == "GetReport"]
-    assert (await send(clients, rpc, world, **bearer(forged(clients)))).code is grpc.StatusCode.OK
 
 
 @every_rpc
@@ -231,32 +133,6 @@ async def test_the_gateway_refuses_who_the_services_refuse(rest: Any) -> None:
     assert (await rest.get("/v1/reports?unit=units/11")).status_code == 403
     assert (await rest.get("/v1/feeds/intake/consumers/relay")).status_code == 403
     assert (await rest.post("/issuer/token", json={"user": "service-620102"})).status_code == 400
-
-
-async def test_an_issuer_no_longer_trusted_loses_the_tokens_remembered(clients: Clients, tmp_path: Path) -> None:
-    trust = tmp_path / "trust.json"
-    known = json.loads(clients.stack.keys.trust.read_text("utf-8"))
-    trust.write_text(json.dumps(known), "utf-8")
-    checker, authorization = TokenChecker(trust), f"Bearer {clients.stack.token('clerk', COUNTY)}"
-    assert checker.check(authorization).unit == COUNTY
-
-    trust.write_text("{half written", "utf-8")
-    await asyncio.sleep(1.1)  # the file is looked at once a second
-    assert checker.check(authorization).unit == COUNTY
-
-    known["issuers"] = [each for each in known["issuers"] if each["clients"]]
-    trust.write_text(json.dumps(known), "utf-8")
-    await asyncio.sleep(1.1)
-    with pytest.raises(CaseError, match="UNAUTHENTICATED"):
-        checker.check(authorization)
-
-
-async def test_a_machine_client_has_the_roles_of_the_trust_file_whatever_it_claims(clients: Clients) -> None:
-    keys = clients.stack.keys
-    token = mint(keys.client("relay"), "accord-relay", "boss", ["supervisor"], "11", timedelta(minutes=5))
-    caller = TokenChecker(keys.trust).check(f"Bearer {token}")
-    assert (caller.subject, caller.roles, caller.unit) == ("accord-relay", frozenset({"service"}), "cn")
-    assert "service" not in TokenChecker(keys.trust).check(f"Bearer {client_token(keys, 'cli')}").roles
 
 
 UNDER = {

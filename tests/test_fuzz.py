@@ -12,9 +12,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from tests.conftest import Clients
-from tests.rpcs import REQUESTS, Rpc, World, call, new_world
-from tests.test_bad_input import RPCS, access, check, no_unforeseen_fault  # noqa: F401
+from tests.rpcs import BY_NAME, Rpc, access, call, check
+from tests.world import REQUESTS, World, new_world
 
+pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
 ROUNDS = 200
 """Messages for each RPC; the seed is the RPC's name, so that a failure comes again."""
 AT_A_TIME = 8
@@ -95,7 +96,7 @@ def payload(rpc: Rpc, world: World, dice: random.Random) -> bytes:
     return request.SerializePartialToString()
 
 
-@pytest.mark.parametrize("rpc", RPCS.values(), ids=str)
+@pytest.mark.parametrize("rpc", BY_NAME.values(), ids=str)
 async def test_noise_is_never_an_unforeseen_fault(rpc: Rpc, clients: Clients, world: World) -> None:
     # A stream that was asked to wait for more ends only with its call.
     patience = 0.3 if rpc.method.name == "WatchEvents" else 20

@@ -18,7 +18,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 
 from casework.triage import FACTS
 from tests.conftest import COUNTY, Clients, data, request_id
-from tests.rpcs import new_report
+from tests.world import new_report
 
 ELSEWHERE = "620104"
 """A county of its own, so that what other tests file is not among the suggestions."""

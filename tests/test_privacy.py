@@ -19,7 +19,7 @@ from pb.mediation.v1 import mediation_pb2
 
 from accord.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
-from tests.rpcs import new_report
+from tests.world import new_report
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED = f"00-{TRACE}-00f067aa0ba902b7-01"

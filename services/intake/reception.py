@@ -241,6 +241,11 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
     )
 
 
+def known_already(report: pb.Report) -> CaseError:
+    """Return the refusal of a report whose source told of it before."""
+    return field_error("report.source_id", Reason.ALREADY_EXISTS, report.source)
+
+
 def is_on_earth(point: LatLng) -> bool:
     """Return whether a point lies on the map; one that is not a number does not."""
     return -90 <= point.latitude <= 90 and -180 <= point.longitude <= 180

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+from asyncpg import UniqueViolationError
 from pb.intake.v1 import intake_pb2 as pb
 from pb.intake.v1 import intake_pb2_grpc, report_pb2
 
@@ -55,14 +56,18 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         call.require(draft.unit)
         (number,) = await self._numbers.take([draft.series])
         received = self._reception.receive(draft, number, now)
-        async with self.database.begin() as connection:
-            earlier = await requests.claim(connection, caller, request.request_id, body)
-            if earlier is not None:
-                self._numbers.give_back(draft.series, number)
-                return await self._first_answer(connection, earlier)
-            await store.add(connection, [received], at=now, actor=caller, trace=call.trace_parent)
-            answer = view.report(await store.get(connection, number), call.language, now)
-            await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
+        try:
+            async with self.database.begin() as connection:
+                earlier = await requests.claim(connection, caller, request.request_id, body)
+                if earlier is not None:
+                    self._numbers.give_back(draft.series, number)
+                    return await self._first_answer(connection, earlier)
+                await store.add(connection, [received], at=now, actor=caller, trace=call.trace_parent)
+                answer = view.report(await store.get(connection, number), call.language, now)
+                await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
+        except UniqueViolationError:
+            self._numbers.give_back(draft.series, number)
+            raise reception_.known_already(request.report) from None
         self.pulse.beat()
         answer.receipt_code = received.receipt_code
         return answer

@@ -68,9 +68,7 @@ _CLOCK = (
 _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
 
-async def add(
-    connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str
-) -> None:
+async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
     """Store new reports with their clocks and first events, by COPY: one report or a thousand alike."""
     reports, events, running = [], [], []
     for each in received:
@@ -185,7 +183,7 @@ async def listed(
         where.append("state = ANY(CAST(:states AS smallint[]))")
         parameters["states"] = list(states)
     if source:
-        where.append("source = :source")
+        where.append("source = :source AND source <> ''")
         parameters["source"] = source
     if overdue_by:
         where.append("due_at < coalesce(closed_at, decided_at, CAST(:now AS timestamptz))")

@@ -1,0 +1,149 @@
+"""Only a good token of a trusted issuer is taken, and only for what it was given for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from accord.keys import EMBEDDED_ISSUER, ROLES, client_token, mint, public_jwk
+from casework.errors import CaseError
+from services.kit.tokens import TokenChecker
+from tests.conftest import COUNTY, Clients
+from tests.rpcs import BY_NAME, Answer, Rpc, call
+from tests.world import REQUESTS, World, new_world
+
+every_rpc = pytest.mark.parametrize("rpc", BY_NAME.values(), ids=str)
+
+
+@pytest.fixture(scope="module")
+async def world(clients: Clients) -> World:
+    """Return a report, a case and an escalation of the county."""
+    return await new_world(clients)
+
+
+async def bear(token: str, rpc: Rpc, clients: Clients, world: World) -> Answer:
+    """Call an RPC with a good request and this token."""
+    request = REQUESTS[rpc.method.name](world, rpc.server).SerializeToString()
+    metadata = (("authorization", f"Bearer {token}"),)
+    return await call(clients.channels[rpc.server], rpc.path, request, metadata=metadata, timeout=20)
+
+
+def forged(clients: Clients, **changed: Any) -> str:
+    """Return a token that would be the supervisor's of all units but for what is changed."""
+    claims = {"iss": EMBEDDED_ISSUER, "sub": "forger", "aud": "accord", "exp": int(time.time()) + 600,
+              "roles": list(ROLES), "unit": "cn", **changed}  # fmt: skip
+    key = clients.stack.keys.issuer.read_bytes()
+    return jwt.encode(
+        {name: value for name, value in claims.items() if value is not None},
+        key, algorithm="ES256", headers={"kid": public_jwk(clients.stack.keys.issuer)["kid"]},
+    )  # fmt: skip
+
+
+def with_another_key(clients: Clients) -> str:
+    claims = jwt.decode(forged(clients), options={"verify_signature": False})
+    kid = public_jwk(clients.stack.keys.issuer)["kid"]
+    return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": kid})
+
+
+def without_signature(clients: Clients) -> str:
+    return jwt.encode(jwt.decode(forged(clients), options={"verify_signature": False}), "", algorithm="none")
+
+
+def with_the_public_key_as_secret(clients: Clients) -> str:
+    claims = jwt.decode(forged(clients), options={"verify_signature": False})
+    jwk = public_jwk(clients.stack.keys.issuer)
+    return jwt.encode(claims, jwk["x"], algorithm="HS256", headers={"kid": jwk["kid"]})
+
+
+def from_a_list_of_issuers(clients: Clients) -> str:
+    claims = json.dumps({"iss": [EMBEDDED_ISSUER], "sub": "x", "aud": "accord", "exp": int(time.time()) + 600})
+    return jwt.api_jws.encode(claims.encode(), clients.stack.keys.issuer.read_bytes(), algorithm="ES256")
+
+
+def changed_after_signing(clients: Clients) -> str:
+    head, _, sign = forged(clients, unit="11").split(".")
+    body = base64.urlsafe_b64encode(b'{"iss":"accord-embedded","sub":"x","aud":"accord","exp":9999999999}').decode()
+    return f"{head}.{body.rstrip('=')}.{sign}"
+
+
+def nested_a_thousand_deep(clients: Clients) -> str:
+    head, _, sign = forged(clients).split(".")
+    return f"{head}.{base64.urlsafe_b64encode(b'[' * 3000).decode().rstrip('=')}.{sign}"
+
+
+FORGERIES: dict[str, Callable[[Clients], str]] = {
+    "wrong key": with_another_key,
+    "expired": lambda clients: forged(clients, exp=int(time.time()) - 1),
+    "wrong audience": lambda clients: forged(clients, aud="somebody-else"),
+    "no signature": without_signature,
+}
+ODD_FORGERIES: dict[str, Callable[[Clients], str]] = {
+    "public key as secret": with_the_public_key_as_secret,
+    "changed after signing": changed_after_signing,
+    "nested a thousand deep": nested_a_thousand_deep,
+    "unknown issuer": lambda clients: forged(clients, iss="https://elsewhere.example"),
+    "issuer is a list": from_a_list_of_issuers,
+    "never expires": lambda clients: forged(clients, exp=None),
+    "expires at infinity": lambda clients: forged(clients, exp=float("inf")),
+    "no subject": lambda clients: forged(clients, sub=None),
+    "roles are a text": lambda clients: forged(clients, roles="supervisor"),
+    "no unit": lambda clients: forged(clients, unit=None),
+    "not yet valid": lambda clients: forged(clients, nbf=int(time.time()) + 600),
+    "no token at all": lambda clients: "x.y.z",
+    "a person called like a machine client": lambda clients: forged(clients, sub="accord-worker"),
+    "a machine client's issuer, a person's key": lambda clients: forged(clients, iss="accord-worker"),
+}
+
+
+@every_rpc
+async def test_a_bad_token_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
+    for name, forge in FORGERIES.items():
+        answer = await bear(forge(clients), rpc, clients, world)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"), name
+
+
+@pytest.mark.parametrize("name", ODD_FORGERIES)
+async def test_a_forged_token_is_refused(name: str, clients: Clients, world: World) -> None:
+    answer = await bear(ODD_FORGERIES[name](clients), BY_NAME["intake.GetReport"], clients, world)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_the_same_token_unforged_is_taken(clients: Clients, world: World) -> None:
+    assert (await bear(forged(clients), BY_NAME["intake.GetReport"], clients, world)).code is grpc.StatusCode.OK
+
+
+async def test_an_issuer_no_longer_trusted_loses_the_tokens_remembered(clients: Clients, tmp_path: Path) -> None:
+    trust = tmp_path / "trust.json"
+    known = json.loads(clients.stack.keys.trust.read_text("utf-8"))
+    trust.write_text(json.dumps(known), "utf-8")
+    checker, authorization = TokenChecker(trust), f"Bearer {clients.stack.token('clerk', COUNTY)}"
+    assert checker.check(authorization).unit == COUNTY
+
+    trust.write_text("{half written", "utf-8")
+    await asyncio.sleep(1.1)  # the file is looked at once a second
+    assert checker.check(authorization).unit == COUNTY
+
+    known["issuers"] = [each for each in known["issuers"] if each["clients"]]
+    trust.write_text(json.dumps(known), "utf-8")
+    await asyncio.sleep(1.1)
+    with pytest.raises(CaseError, match="UNAUTHENTICATED"):
+        checker.check(authorization)
+
+
+async def test_a_machine_client_has_the_roles_of_the_trust_file_whatever_it_claims(clients: Clients) -> None:
+    keys = clients.stack.keys
+    token = mint(keys.client("relay"), "accord-relay", "boss", ["supervisor"], "11", timedelta(minutes=5))
+    caller = TokenChecker(keys.trust).check(f"Bearer {token}")
+    assert (caller.subject, caller.roles, caller.unit) == ("accord-relay", frozenset({"service"}), "cn")
+    assert "service" not in TokenChecker(keys.trust).check(f"Bearer {client_token(keys, 'cli')}").roles

@@ -1,0 +1,146 @@
+"""What a test finds in the county, and for each RPC a request about it that is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from pb.clock.v1 import clock_pb2
+from pb.escalation.v1 import escalation_pb2
+from pb.feed.v1 import feed_pb2
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import case_pb2, mediation_pb2
+
+from tests.conftest import COUNTY, Clients, request_id
+
+
+@dataclass(frozen=True)
+class World:
+    """What there is in the county: a report at the door, a case with its tasks, an escalation."""
+
+    report: report_pb2.Report
+    other: report_pb2.Report
+    case: str
+    task: str
+    escalation: str
+
+
+async def new_world(clients: Clients) -> World:
+    """Return a world of its own in the county: nothing in it is shared with another test file."""
+    report, other = await clients.file_report(), await clients.file_report("邻居家的狗整夜叫，没法睡觉。")
+    case = await clients.accept(await clients.file_report("物业费涨价，业主不同意。"))
+    raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
+    request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
+    escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
+    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name)
+
+
+def new_report(**fields: Any) -> report_pb2.Report:
+    """Return a good report of the county, not yet sent."""
+    given = {
+        "channel": 1,
+        "unit": f"units/{COUNTY}",
+        "category": "categories/neighbour",
+        "text": "楼上漏水。",
+        **fields,
+    }
+    return report_pb2.Report(**given)
+
+
+def _import(world: World, server: str) -> Message:
+    row = intake_pb2.ImportRow(row=1, report=new_report(), request_id=request_id())
+    return intake_pb2.ImportReportsRequest(rows=[row])
+
+
+def _new_case(world: World, server: str) -> Message:
+    case = case_pb2.Case(name=world.case, unit=f"units/{COUNTY}", category="categories/neighbour", grade=1)
+    return mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
+
+
+def _new_escalation(world: World, server: str) -> Message:
+    raised = escalation_pb2.Escalation(mode=1, from_unit=f"units/{COUNTY}", reason="stuck")
+    return escalation_pb2.CreateEscalationRequest(parent=world.case, escalation=raised, request_id=request_id())
+
+
+def _filled(request: type[Message], **fields: Callable[[World], Any]) -> Callable[[World, str], Message]:
+    """Return a maker of requests: fields from the world, a fresh request id, the server's own name."""
+
+    def make(world: World, server: str) -> Message:
+        values = {name: value(world) for name, value in fields.items()}
+        names = request.DESCRIPTOR.fields_by_name
+        if "request_id" in names:
+            values["request_id"] = request_id()
+        if "service" in names:
+            values["service"] = server
+        return request(**values)
+
+    return make
+
+
+def _county(world: World) -> str:
+    return f"units/{COUNTY}"
+
+
+def _report(world: World) -> str:
+    return world.report.name
+
+
+def _case(world: World) -> str:
+    return world.case
+
+
+def _task(world: World) -> str:
+    return world.task
+
+
+def _escalation(world: World) -> str:
+    return world.escalation
+
+
+# For each RPC a request that is good for the county; a new RPC needs a line here, and a test says so.
+REQUESTS: dict[str, Callable[[World, str], Message]] = {
+    "CreateReport": _filled(intake_pb2.CreateReportRequest, report=lambda w: new_report()),
+    "ImportReports": _import,
+    "GetReport": _filled(intake_pb2.GetReportRequest, name=_report),
+    "GetReportContent": _filled(intake_pb2.GetReportContentRequest, name=lambda w: f"{w.report.name}/content"),
+    "ListReports": _filled(intake_pb2.ListReportsRequest, unit=_county),
+    "VerifyReport": _filled(intake_pb2.VerifyReportRequest, name=_report, founded=lambda w: True),
+    "ListDuplicates": _filled(intake_pb2.ListDuplicatesRequest, parent=_report),
+    "FindDuplicates": _filled(intake_pb2.FindDuplicatesRequest, text=lambda w: "楼上漏水", unit=_county),
+    "CreateLink": _filled(intake_pb2.CreateLinkRequest, parent=_report,
+                          link=lambda w: report_pb2.Link(target=w.other.name, kind=1, reason="same-place")),
+    "MergeReport": _filled(intake_pb2.MergeReportRequest, name=_report, target=lambda w: w.other.name,
+                           reason=lambda w: "same-place"),
+    "TriageReport": _filled(intake_pb2.TriageReportRequest, name=_report, people_affected=lambda w: 2),
+    "AcceptReport": _filled(intake_pb2.AcceptReportRequest, name=_report),
+    "DeclineReport": _filled(intake_pb2.DeclineReportRequest, name=_report, reason=lambda w: "outside-scope",
+                             route=lambda w: 1),
+    "GetReceipt": _filled(intake_pb2.GetReceiptRequest, name=lambda w: f"receipts/{w.report.receipt_code}"),
+    "CreateCase": _new_case,
+    "GetCase": _filled(mediation_pb2.GetCaseRequest, name=_case),
+    "ListCases": _filled(mediation_pb2.ListCasesRequest, unit=_county),
+    "GetPlan": _filled(mediation_pb2.GetPlanRequest, name=lambda w: f"{w.case}/plan"),
+    "ListTasks": _filled(mediation_pb2.ListTasksRequest, parent=_case),
+    "GetTask": _filled(mediation_pb2.GetTaskRequest, name=_task),
+    "SignTask": _filled(mediation_pb2.SignTaskRequest, name=_task),
+    "ReturnTask": _filled(mediation_pb2.ReturnTaskRequest, name=_task, reason=lambda w: "not-ours"),
+    "DispatchTask": _filled(mediation_pb2.DispatchTaskRequest, name=_task),
+    "ReportTask": _filled(mediation_pb2.ReportTaskRequest, name=_task, evidence=lambda w: "doc-1"),
+    "VerifyTask": _filled(mediation_pb2.VerifyTaskRequest, name=_task, sufficient=lambda w: True),
+    "RequestClosing": _filled(mediation_pb2.RequestClosingRequest, name=_case, outcome=lambda w: 1),
+    "CloseCase": _filled(mediation_pb2.CloseCaseRequest, name=_case, approved=lambda w: False),
+    "TransferCase": _filled(mediation_pb2.TransferCaseRequest, name=_case, unit=_county),
+    "CreateEscalation": _new_escalation,
+    "GetEscalation": _filled(escalation_pb2.GetEscalationRequest, name=_escalation),
+    "ListEscalations": _filled(escalation_pb2.ListEscalationsRequest, parent=lambda w: "cases/-", unit=_county),
+    "AcknowledgeEscalation": _filled(escalation_pb2.AcknowledgeEscalationRequest, name=_escalation),
+    "ResolveEscalation": _filled(escalation_pb2.ResolveEscalationRequest, name=_escalation),
+    "ListEvents": _filled(feed_pb2.ListEventsRequest, case=_case),
+    "WatchEvents": _filled(feed_pb2.WatchEventsRequest, case=_case, until_caught_up=lambda w: True),
+    "AcknowledgeEvents": _filled(feed_pb2.AcknowledgeEventsRequest, consumer=lambda w: "a-test", position=lambda w: 1),
+    "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=lambda w: "a-test"),
+    "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
+    "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),
+}  # fmt: skip
