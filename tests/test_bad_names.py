@@ -165,3 +165,23 @@ async def test_grpcurl_finds_the_services_and_is_told_what_is_wrong(clients: Cli
         assert told in wrong.stderr
     unknown = grpcurl(clients, "intake", "accord.intake.v1.IntakeService/Nothing", "{}")
     assert "does not include a method" in unknown.stderr
+
+
+ODD_METADATA: list[tuple[str, str]] = [
+    ("accept-language", "en;q=banana,,,;;x-" + "y" * 3000),
+    ("traceparent", "00-zz-zz-zz"),
+    ("traceparent", "00-00000000000000000000000000000000-0000000000000000-01"),
+    ("tracestate", "=" * 2000),
+    ("baggage", "%00=%ff"),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ODD_METADATA)
+async def test_odd_metadata_changes_nothing(key: str, value: str, clients: Clients, world: World) -> None:
+    caller = clients.as_("clerk")
+    rpc, request = BY_NAME["intake.GetReport"], REQUESTS["GetReport"](world, "intake")
+    metadata = (caller["metadata"][0], (key, value))
+    answer = await call(
+        clients.channels["intake"], rpc.path, request.SerializeToString(), metadata=metadata, timeout=20
+    )
+    assert answer.code is grpc.StatusCode.OK, answer

@@ -1,4 +1,4 @@
-"""Activities: idempotent gRPC calls, keyed by case and step. What one service hands another moves inside one of them."""
+"""Activities: idempotent gRPC calls, keyed by case and step. What one service hands another stays inside one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workflows.backends import Backends
 from workflows.messages import CaseStep, Source, Told
 
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED}
-"""Answers that a retry can only cure after somebody mended rules or rights; named in the failure, tried again anyway."""
+"""Answers that a retry can only cure after somebody mended rules or rights; tried again all the same."""
 
 
 class Activities:

@@ -119,7 +119,11 @@ class Teller:
             # Its beginning was told to a workflow that is gone: it asks every clock of the case at once.
             now = self._time.now()
             start = replace(start, next_at={str(Source.INTAKE): now, str(Source.MEDIATION): now})
-        signal_arguments: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
+        more: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
+        if start.next_at and start.seen and not rest:
+            # Until the first rung, or until it hears of something, it has nothing to do: the engine spares a workflow
+            # task and a timer for each report that waits at the door, and an import of thousands delays nobody.
+            more["start_delay"] = self._time.real_delay(min(start.next_at.values()), self._time.now())
         await self._client.start_workflow(
             CASE_WORKFLOW,
             start,
@@ -128,7 +132,7 @@ class Teller:
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=first_attributes(start.stage, unit, first.next_at),
-            **signal_arguments,
+            **more,
         )
 
 

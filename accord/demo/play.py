@@ -8,8 +8,8 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -29,6 +29,7 @@ from services.kit.businesstime import BusinessTime
 LONGEST = timedelta(days=60)
 """Business time after which the play ends, whatever is still open."""
 
+_GENERATED_FOR = date(2026, 11, 24)
 _TICK = 0.25
 
 
@@ -69,7 +70,7 @@ async def play(
 async def _play(scene: Scene, bill: Bill, progress: Progress) -> Played:
     began_at, began_real = scene.now(), datetime.now(UTC)
     day = began_at.astimezone(LOCAL).date() + timedelta(days=1)
-    told = list(reports(bill.seed, bill.reports, day, units=scene.units))
+    told = _day(bill, day, scene.units)
     arrivals = Arrivals.of(told)
     scene.total = _totals(arrivals)
     supervision = Supervision(scene)
@@ -88,6 +89,13 @@ async def _play(scene: Scene, bill: Bill, progress: Progress) -> Played:
     }
     seconds = (datetime.now(UTC) - began_real).total_seconds()
     return Played(arrivals, filed, began_at, began_real, scene.trouble, len(late), seconds)
+
+
+def _day(bill: Bill, day: date, units: UnitTree) -> list[GeneratedReport]:
+    """Return the reports, moved to the day on which they are played: a seed gives the same matters at any time."""
+    moved = timedelta(days=(day - _GENERATED_FOR).days)
+    generated = reports(bill.seed, bill.reports, _GENERATED_FOR, units=units)
+    return [replace(told, submitted_at=told.submitted_at + moved) for told in generated]
 
 
 def _totals(arrivals: Arrivals) -> Counter[str]:

@@ -196,13 +196,21 @@ async def listed(
     return (await connection.execute(text(query), parameters)).all()
 
 
+# The candidates come first, each by its own index: under one condition the planner reads a whole county and compares
+# every text in it (at 26,000 reports 700 ms instead of 15).
 _ALIKE = text("""
+    WITH candidates AS MATERIALIZED (
+        SELECT number FROM reports WHERE likeness % :form
+        UNION
+        (SELECT number FROM reports
+         WHERE area <> '' AND area = :area AND category = :category AND received_at > :since
+         ORDER BY received_at DESC LIMIT 500)
+    )
     SELECT number, state, unit, category, area, received_at,
            similarity(likeness, :form) AS alike, category = :category AS same_category,
            area <> '' AND area = :area AS same_place
-    FROM reports
+    FROM candidates JOIN reports USING (number)
     WHERE number LIKE :county AND number <> :self AND state <> :merged
-      AND (likeness % :form OR (area <> '' AND area = :area AND category = :category AND received_at > :since))
       AND NOT EXISTS (
         SELECT 1 FROM links WHERE links.kind = 3
           AND ((links.number = reports.number AND links.target = :self)

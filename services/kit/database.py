@@ -151,7 +151,9 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return error.sqlstate in _TRANSIENT
     # A connection that broke, was refused, or was closed under us; a value that does not fit its column is none of it.
-    return isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError)) and not isinstance(error, ValueError)
+    # A dying server says so on its idle connections; the next use of one is an internal error to asyncpg.
+    broken = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    return isinstance(error, broken) and not isinstance(error, ValueError)
 
 
 def is_unique_violation(error: BaseException) -> bool:

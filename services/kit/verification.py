@@ -51,7 +51,10 @@ async def verify(url: str, service: str) -> Verdict:
 
 async def _cases(connection: asyncpg.Connection, heads: str, counts: dict[str, int]) -> None:
     last_number, sequence, before = "", 0, GENESIS
-    known = {row["number"]: (row["seq"], bytes(row["head"])) async for row in _rows(connection, f"SELECT number, seq, head FROM {heads}")}  # noqa: E501
+    known = {
+        row["number"]: (row["seq"], bytes(row["head"]))
+        async for row in _rows(connection, f"SELECT number, seq, head FROM {heads}")
+    }
     query = "SELECT number, seq, kind, occurred_at, actor, payload, content, hash FROM events ORDER BY number, seq"
 
     def end(number: str) -> None:
