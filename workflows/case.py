@@ -68,6 +68,9 @@ class CaseWorkflow:
         if self.stage is Stage.ACCEPTED:
             await self.open_case()
         await self.until(lambda: self.stage in ENDED)
+        while self.is_due():
+            # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
+            await self.fire_due()
         return CaseEnd(self.stage)
 
     @workflow.signal(name="hear")
@@ -128,7 +131,6 @@ class CaseWorkflow:
             retry_policy=_PATIENCE,
             summary="open the case with its plan",
         )
-        self.next_at.pop(Source.INTAKE, None)
         if self.stage is Stage.ACCEPTED:
             self.stage = Stage.CLOSED if told.ended else Stage.HANDLING
         self.next_at.pop(Source.MEDIATION, None)
@@ -168,14 +170,14 @@ class CaseWorkflow:
         return settled
 
     def set_alarm(self) -> None:
-        """Keep one timer, for the earliest rung; a later rung than the timer's needs no new one."""
-        if not self.next_at:
-            return
-        earliest = min(self.next_at.values())
-        if self.alarm and not self.alarm.done() and self.alarm_at is not None and self.alarm_at <= earliest:
-            return
+        """Keep one timer, for the earliest rung."""
+        earliest = min(self.next_at.values(), default=None)
         if self.alarm and not self.alarm.done():
+            if self.alarm_at == earliest:
+                return
             self.alarm.cancel()
+        if earliest is None:
+            return
         self.alarm_at = earliest
         self.alarm = asyncio.create_task(self.wait_for(earliest))
 

@@ -94,7 +94,8 @@ class Teller:
                     otel_context.detach(token)
 
     async def _tell(self, number: str, unit: str, events: list[Heard]) -> None:
-        if events[0].sequence == 1 and events[0].source is Source.INTAKE:
+        if events[0].source is not Source.MEDIATION:
+            # It may not be there, or sleep before its first task: only signal-with-start wakes such a one.
             await self._start(number, unit, events)
             return
         try:

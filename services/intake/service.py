@@ -19,7 +19,7 @@ from services.intake import reception as reception_
 from services.intake import store, view
 from services.intake.bulk import BulkReception
 from services.intake.reception import ACCEPT, GRADES, Reception
-from services.kit import clocks, paging, requests
+from services.kit import paging, requests
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
@@ -193,7 +193,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), merged_into=target, decided_at=work.now
         )
-        await clocks.stop(work.connection, row.number, ACCEPT, work.now, met=False)
+        await work.stop(row.number, ACCEPT, met=False)
         await store.link(
             work.connection, row.number, target, report_pb2.LINK_KIND_DUPLICATE, request.reason, work.actor, work.now
         )
@@ -236,7 +236,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), unit=unit, decided_at=work.now
         )
-        await clocks.stop(work.connection, row.number, ACCEPT, work.now)
+        await work.stop(row.number, ACCEPT)
         payload = {"state": state.name, "unit": unit, "category": row.category, "grade": row.grade}
         await work.append(NewEvent(row.number, "ReportAccepted", unit, payload, wakes=True))
         return view.report(changed, work.call.language, work.now)
@@ -249,7 +249,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), route=request.route, decided_at=work.now
         )
-        await clocks.stop(work.connection, row.number, ACCEPT, work.now)
+        await work.stop(row.number, ACCEPT)
         route = report_pb2.Route.Name(request.route).removeprefix("ROUTE_")
         payload = {"state": state.name, "reason": request.reason, "route": route}
         await work.append(NewEvent(row.number, "ReportDeclined", row.unit, payload, wakes=True))

@@ -6,7 +6,7 @@ that was fired before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
@@ -72,9 +72,13 @@ _START = text("""
     INSERT INTO clocks (id, number, subject, rule, rule_version, unit, state, started_at, remind_at, due_at)
     VALUES (:id, :number, :subject, :rule, :rule_version, :unit, 1, :started_at, :remind_at, :due_at)
 """)
+# What is stopped after its deadline was overdue, whether or not anybody had asked it to fire: it fires here.
 _STOP = text("""
-    UPDATE clocks SET state = :state, stopped_at = :at
+    UPDATE clocks
+    SET state = :state, stopped_at = :at,
+        overdue_at = CASE WHEN overdue_at IS NULL AND due_at <= :at THEN :at ELSE overdue_at END
     WHERE number = :number AND id LIKE :keys AND state = 1
+    RETURNING *
 """)
 _MOVE_UNIT = text("UPDATE clocks SET unit = :unit WHERE number = :number AND id LIKE :keys AND state = 1")
 _RUNNING = text("SELECT * FROM clocks WHERE number = :number AND state = 1 ORDER BY due_at, id FOR UPDATE")
@@ -109,10 +113,22 @@ async def start(connection: Connection, *clocks: NewClock) -> None:
         )
 
 
-async def stop(connection: Connection, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
-    """Meet (or cancel) the running clocks of a case whose key matches; `keys` is a LIKE pattern such as `task-2.%`."""
+async def stop(connection: Connection, number: str, keys: str, at: datetime, *, met: bool = True) -> list[NewEvent]:
+    """Meet (or cancel) the running clocks of a case whose key matches; `keys` is a LIKE pattern such as `task-2.%`.
+
+    Returns the events of deadlines that had passed unfired, to append behind the command's own: they wake the case's
+    workflow, which escalates them.
+    """
     state = ClockState.MET if met else ClockState.CANCELLED
-    await connection.execute(_STOP, {"number": number, "keys": f"{number}.{keys}", "at": at, "state": int(state)})
+    parameters = {"number": number, "keys": f"{number}.{keys}", "at": at, "state": int(state)}
+    late = [
+        Firing(row.id, "overdue", row.rule, row.subject, row.unit, row.due_at, at)
+        for row in await connection.execute(_STOP, parameters)
+        if row.overdue_at == at
+    ]
+    late.sort(key=lambda firing: (firing.due_at, firing.clock))
+    told = [_told(number, firing) for firing in late]
+    return [replace(event, payload={**event.payload, "next_at": at.isoformat()}, wakes=True) for event in told]
 
 
 async def reassign(connection: Connection, number: str, keys: str, unit: str) -> None:

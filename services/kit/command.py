@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from casework.errors import CaseError, Reason
-from services.kit import requests
+from services.kit import clocks, requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
 from services.kit.database import Connection, Database
@@ -28,6 +28,7 @@ class Work:
     now: datetime
     call: Call
     log: EventLog
+    late: list[NewEvent] = field(default_factory=list)
 
     @property
     def actor(self) -> str:
@@ -35,10 +36,13 @@ class Work:
         return self.call.caller.subject
 
     async def append(self, *events: NewEvent) -> None:
-        """Append what happened to the case's history."""
-        await self.log.append(
-            self.connection, list(events), at=self.now, actor=self.actor, trace=self.call.trace_parent
-        )
+        """Append what happened to the case's history, and behind it the deadlines found to have been missed."""
+        told, self.late = [*events, *self.late], []
+        await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
+
+    async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
+        """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
+        self.late += await clocks.stop(self.connection, number, keys, self.now, met=met)
 
 
 def check_etag(version: int, etag: str) -> None:

@@ -117,7 +117,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Sign for a task: the unit takes it on."""
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.SIGNED, work)
-        await clocks.stop(work.connection, row.number, task_key(row.task, "sign%"), work.now)
+        await work.stop(row.number, task_key(row.task, "sign%"))
         await work.append(self._told(case, changed, "TaskSigned"))
         return view.task(changed, work.call.language, work.now)
 
@@ -126,7 +126,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Return a task with a reason. Its deadline runs on: somebody still has to do it in time."""
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.RETURNED, work, return_reason=request.reason)
-        await clocks.stop(work.connection, row.number, task_key(row.task, "sign%"), work.now, met=False)
+        await work.stop(row.number, task_key(row.task, "sign%"), met=False)
         # Until it is dispatched again, the accountable unit answers for its deadline.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), case.unit)
         await work.append(self._told(case, changed, "TaskReturned", reason=request.reason))
@@ -159,7 +159,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         changed = await self._move(
             row, TaskState.REPORTED, work, evidence=request.evidence, reported_at=work.now, reported_by=work.actor
         )
-        await clocks.stop(work.connection, row.number, task_key(row.task, "task"), work.now)
+        await work.stop(row.number, task_key(row.task, "task"))
         verify = NewClock.of(
             self._rules.limits.get("verify_task"), row.number,
             f"{task_key(row.task, 'verify_task')}-{changed.version}",
@@ -173,7 +173,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Verify a task that was reported done; not enough sends it back, with its first deadline running again."""
         case, row = await self._task(request, work)
         rules_of.someone_else(work.actor, row.reported_by)
-        await clocks.stop(work.connection, row.number, f"{task_key(row.task, 'verify_task')}-%", work.now)
+        await work.stop(row.number, f"{task_key(row.task, 'verify_task')}-%")
         if not request.sufficient:
             state = rules_of.send_back(TaskState(row.state))
             changed = await store.change_task(
@@ -216,7 +216,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         row = await self._case(request, work)
         rules_of.must_be(Stage(row.stage), Stage.CLOSE_REVIEW)
         rules_of.someone_else(work.actor, row.requested_by)
-        await clocks.stop(work.connection, row.number, f"{REVIEW}-%", work.now)
+        await work.stop(row.number, f"{REVIEW}-%")
         if not request.approved:
             stage = Stage.HANDLING if row.open_tasks else Stage.HANDLED
             changed = await store.change(
@@ -227,8 +227,8 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
         )
-        await clocks.stop(work.connection, row.number, CLOSE, work.now)
-        await clocks.stop(work.connection, row.number, "%", work.now, met=False)
+        await work.stop(row.number, CLOSE)
+        await work.stop(row.number, "%", met=False)
         await store.cancel_tasks(work.connection, row.number, work.now)
         payload = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name}
         await work.append(NewEvent(row.number, "CaseClosed", row.unit, payload, wakes=True))
