@@ -18,9 +18,7 @@ from accord import stubs
 
 def main(revision: str = "HEAD") -> int:
     """Return buf's exit code; 0 where the revision has no protos yet."""
-    archive = subprocess.run(
-        ["git", "archive", revision, "proto"], cwd=stubs.ROOT, capture_output=True, check=False
-    )
+    archive = subprocess.run(["git", "archive", revision, "proto"], cwd=stubs.ROOT, capture_output=True, check=False)
     if archive.returncode != 0:
         print(f"{revision} has no contracts to compare with")
         return 0
