@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -13,7 +14,7 @@ from pb.intake.v1 import intake_pb2 as pb
 from casework import names
 from casework.errors import CaseError, FieldFault, Reason
 from services.intake import store
-from services.intake.reception import Draft, Reception
+from services.intake.reception import Draft, Received, Reception
 from services.kit import requests, validation
 from services.kit.access import Call
 from services.kit.businesstime import BusinessTime
@@ -21,9 +22,14 @@ from services.kit.database import Database, is_unique_violation
 from services.kit.errors import invalid
 from services.kit.feed import FeedPulse
 
+_BREATH = 16
+"""Rows worked on before the loop gets a turn: else the batch that is being sent to PostgreSQL would wait for them."""
+_KEY = re.compile(r"[A-Za-z0-9._:/-]{8,80}")
+"""A request id, as the contract has it for single calls."""
 _AHEAD = 3
 """Batches of one stream that are worked on at a time: PostgreSQL stores one while the next is being checked."""
-_ATTEMPTS = 3
+_ATTEMPTS = 20
+"""Each is lost to a batch that was committed meanwhile and shares rows with this one; the sender tries again later."""
 
 
 class BulkReception:
@@ -55,24 +61,28 @@ class BulkReception:
                 task.cancel()
 
     async def _receive(self, batch: pb.ImportReportsRequest, call: Call) -> pb.ImportReportsResponse:
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 return await self._attempt(batch, call)
             except Exception as error:
-                # Another stream committed the same row first: look again, it is a repeat now.
-                if not is_unique_violation(error) or attempt == _ATTEMPTS - 1:
+                # Another batch committed the same row first: look again, it is a repeat now.
+                if not is_unique_violation(error):
                     raise
-        raise AssertionError("unreachable")
+        raise CaseError(Reason.SERVICE_UNAVAILABLE)
 
     async def _attempt(self, batch: pb.ImportReportsRequest, call: Call) -> pb.ImportReportsResponse:
         now, caller = self._time.now(), call.caller.subject
         results: list[pb.ImportResult | None] = [None] * len(batch.rows)
         bodies = [requests.body_hash(row.report) for row in batch.rows]
         async with self._database.begin() as connection:
-            known = await store.earlier(connection, caller, [row.request_id for row in batch.rows])
+            known = await store.earlier(
+                connection, caller, [row.request_id for row in batch.rows if _KEY.fullmatch(row.request_id)]
+            )
         drafts: list[tuple[int, Draft]] = []
         seen: dict[str, int] = {}
         for index, row in enumerate(batch.rows):
+            if index % _BREATH == 0:
+                await asyncio.sleep(0)
             try:
                 draft = self._check(row, bodies, known, seen, index, now, call)
             except CaseError as error:
@@ -106,8 +116,8 @@ class BulkReception:
         now: datetime,
         call: Call,
     ) -> Draft | pb.ImportResult | None:
-        if not 8 <= len(row.request_id) <= 80:
-            raise invalid([FieldFault("request_id", "长度应为 8 至 80。", "must have 8 to 80 characters")])
+        if not _KEY.fullmatch(row.request_id):
+            raise invalid([FieldFault("request_id", "格式不正确。", f"must match {_KEY.pattern}")])
         if row.request_id in known:
             first_body, answer = known[row.request_id]
             if first_body != bodies[index]:
@@ -135,17 +145,20 @@ class BulkReception:
     ) -> None:
         drafts = await self._without_known_sources(batch, drafts, results, call)
         numbers = await self._numbers.take([draft.series for _, draft in drafts])
-        received = [
-            self._reception.receive(draft, number, now) for (_, draft), number in zip(drafts, numbers, strict=True)
-        ]
+        received: list[Received] = []
+        for (_, draft), number in zip(drafts, numbers, strict=True):
+            if len(received) % _BREATH == 0:
+                await asyncio.sleep(0)
+            received.append(self._reception.receive(draft, number, now))
         caller = call.caller.subject
         answers = [
             (caller, batch.rows[index].request_id, bodies[index], names.report_name(number).encode())
             for (index, _), number in zip(drafts, numbers, strict=True)
         ]
         async with self._database.begin() as connection:
+            # The keys first and in one order: batches that share rows wait for each other and do not deadlock.
+            await store.remember_all(connection, sorted(answers))
             await store.add(connection, received, at=now, actor=caller, trace=call.trace_parent)
-            await store.remember_all(connection, answers)
         self._pulse.beat()
         for (index, _), number, each in zip(drafts, numbers, received, strict=True):
             results[index] = pb.ImportResult(

@@ -31,27 +31,37 @@ class Numbers:
     async def take(self, series: Sequence[tuple[str, int]]) -> list[names.CaseNumber]:
         """Return one new number for each (county, year) asked for, in that order."""
         async with self._lock:
-            for key, wanted in Counter(series).items():
-                missing = wanted - len(self._free[key])
-                if missing > 0:
-                    await self._refill(key, max(missing, _BLOCK))
+            wanted = Counter(series)
+            missing = {key: count - len(self._free[key]) for key, count in wanted.items()}
+            if short := {key: max(count, _BLOCK) for key, count in missing.items() if count > 0}:
+                await self._refill(short)
             return [names.case_number(county, year, self._free[county, year].pop()) for county, year in series]
 
     def give_back(self, series: tuple[str, int], number: names.CaseNumber) -> None:
         """Take back a number that was not used."""
         self._free[series].append(int(number.rsplit("-", 1)[1]))
 
-    async def _refill(self, key: tuple[str, int], count: int) -> None:
+    async def _refill(self, short: dict[tuple[str, int], int]) -> None:
+        # In one order and one transaction: two processes that refill at once wait for each other, and never in a ring.
+        keys = sorted(short)
+        parameters = {
+            "counties": [county for county, _ in keys],
+            "years": [year for _, year in keys],
+            "counts": [short[key] for key in keys],
+        }
         async with self._database.begin() as connection:
-            last = await connection.scalar(_TAKE, {"county": key[0], "year": key[1], "count": count})
-        assert last is not None
-        # The lowest number is taken first: pop() from the end.
-        self._free[key] = list(range(last, last - count, -1)) + self._free[key]
+            rows = await connection.execute(_TAKE, parameters)
+        for row in rows:
+            key = (row.county, row.year)
+            # The lowest number is taken first: pop() from the end.
+            self._free[key] = list(range(row.last, row.last - short[key], -1)) + self._free[key]
 
 
 _TAKE = text("""
-    INSERT INTO counters (county, year, last) VALUES (:county, :year, :count)
-    ON CONFLICT (county, year) DO UPDATE SET last = counters.last + :count RETURNING last
+    INSERT INTO counters (county, year, last)
+    SELECT * FROM unnest(CAST(:counties AS text[]), CAST(:years AS integer[]), CAST(:counts AS bigint[]))
+    ON CONFLICT (county, year) DO UPDATE SET last = counters.last + excluded.last
+    RETURNING county, year, last
 """)
 
 _COLUMNS = (

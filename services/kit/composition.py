@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -53,6 +54,9 @@ def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
         raise SystemExit("\n".join(map(str, error.problems))) from None
     except (PolicyError, SealError, OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
+    # What was loaded stays for good: the collector need not look at it again with every batch of rows.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(name, settings, build, rules, sealer, access, checker))
 
