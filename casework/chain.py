@@ -25,10 +25,10 @@ def canonical(value: object) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
-def content_hash(number: str, kind: str, occurred_at: datetime, actor: str, payload: Payload) -> bytes:
+def content_hash(number: str, kind: str, unit: str, occurred_at: datetime, actor: str, payload: Payload) -> bytes:
     """Return SHA-256 over what an event says; `occurred_at` counts to the microsecond in UTC."""
     instant = occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return hashlib.sha256(canonical([number, kind, instant, actor, payload])).digest()
+    return hashlib.sha256(canonical([number, kind, unit, instant, actor, payload])).digest()
 
 
 def chain_hash(before: bytes, sequence: int, content: bytes) -> bytes:

@@ -152,6 +152,18 @@ async def test_nothing_is_merged_unless_somebody_says_so(clients: Clients) -> No
     assert one.name not in await suggested_for(clients, other)
 
 
+async def test_what_was_merged_follows_when_its_target_is_merged_on(clients: Clients) -> None:
+    first, second = await two_alike(clients)
+    third = await clients.file_report()
+    for one, other in ((first, second), (second, third)):
+        request = intake_pb2.MergeReportRequest(
+            name=one.name, target=other.name, reason="same-matter", request_id=request_id()
+        )
+        await clients.intake.MergeReport(request, **clients.as_("duty_officer"))
+    followed = await state(clients, first)
+    assert (followed.merged_into, followed.case) == (third.name, third.case)
+
+
 async def test_two_that_were_found_distinct_are_never_suggested_again(clients: Clients) -> None:
     one, other = await two_alike(clients)
     await link(clients, one, other, report_pb2.LINK_KIND_DISTINCT)

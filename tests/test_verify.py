@@ -109,6 +109,10 @@ TAMPERED = {
         [f"UPDATE events SET actor = 'somebody-else' {SECOND}"],
         "cases/{number} event 2 (ReportVerified): what it says was changed",
     ),
+    "an event given to another unit": (
+        [f"UPDATE events SET unit = '110101' {SECOND}"],
+        "cases/{number} event 2 (ReportVerified): what it says was changed",
+    ),
     "an event dated back": (
         [f"UPDATE events SET occurred_at = occurred_at - interval '1 day' {SECOND}"],
         "cases/{number} event 2 (ReportVerified): what it says was changed",
@@ -215,7 +219,9 @@ async def _forge(connection: asyncpg.Connection, number: str) -> None:
     """Make another person the one who declined, and everything in the case that depends on it fit."""
     before = GENESIS
     for row in await connection.fetch("SELECT * FROM events WHERE number = $1 ORDER BY seq", number):
-        content = content_hash(number, row["kind"], row["occurred_at"], "forged", json.loads(row["payload"]))
+        content = content_hash(
+            number, row["kind"], row["unit"], row["occurred_at"], "forged", json.loads(row["payload"])
+        )
         before = chain_hash(before, row["seq"], content)
         await connection.execute(
             "UPDATE events SET actor = 'forged', content = $2, hash = $3 WHERE id = $1", row["id"], content, before

@@ -267,5 +267,5 @@ def triage_json(triage: Triage, at: datetime) -> str:
 
 def first_link(event: NewEvent, at: datetime, actor: str) -> tuple[bytes, bytes]:
     """Return content and chain hash of the first event of a case."""
-    content = content_hash(event.number, event.kind, at, actor, event.payload)
+    content = content_hash(event.number, event.kind, event.unit, at, actor, event.payload)
     return content, chain_hash(GENESIS, 1, content)

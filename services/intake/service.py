@@ -193,6 +193,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), merged_into=target, decided_at=work.now
         )
+        await store.redirect_merged(work.connection, row.number, target, work.now)
         await work.stop(row.number, ACCEPT, met=False)
         await store.link(
             work.connection, row.number, target, report_pb2.LINK_KIND_DUPLICATE, request.reason, work.actor, work.now

@@ -158,6 +158,14 @@ async def lock_both(connection: Connection, one: str, other: str) -> None:
         await lock(connection, number)
 
 
+async def redirect_merged(connection: Connection, number: str, target: str, at: datetime) -> None:
+    """Let reports that were merged into this one follow it to where it is merged now."""
+    query = text("""
+        UPDATE reports SET merged_into = :target, version = version + 1, updated_at = :at WHERE merged_into = :number AND merged_into <> ''
+    """)
+    await connection.execute(query, {"number": number, "target": target, "at": at})
+
+
 async def by_receipt(connection: Connection, index: bytes) -> Any:
     """Return the row of the report with this receipt; NOT_FOUND where there is none."""
     found = await connection.execute(text("SELECT * FROM reports WHERE receipt_index = :index"), {"index": index})

@@ -59,7 +59,7 @@ class EventLog:
                 "actor": actor,
                 "unit": event.unit,
                 "payload": orjson.dumps(event.payload).decode(),
-                "content": content_hash(event.number, event.kind, at, actor, event.payload),
+                "content": content_hash(event.number, event.kind, event.unit, at, actor, event.payload),
                 "wakes": event.wakes,
                 "trace": trace,
             }

@@ -55,7 +55,9 @@ async def _cases(connection: asyncpg.Connection, heads: str, counts: dict[str, i
         row["number"]: (row["seq"], bytes(row["head"]))
         async for row in _rows(connection, f"SELECT number, seq, head FROM {heads}")
     }
-    query = "SELECT number, seq, kind, occurred_at, actor, payload, content, hash FROM events ORDER BY number, seq"
+    query = (
+        "SELECT number, seq, kind, unit, occurred_at, actor, payload, content, hash FROM events ORDER BY number, seq"
+    )
 
     def end(number: str) -> None:
         if number and known.pop(number, (0, b"")) != (sequence, before):
@@ -80,7 +82,7 @@ def _link(row: Any, sequence: int, before: bytes) -> bytes:
     if row["seq"] != sequence:
         raise _BrokenError(f"{name}: event {sequence} is missing before it")
     payload = json.loads(row["payload"])
-    content = content_hash(row["number"], row["kind"], row["occurred_at"], row["actor"], payload)
+    content = content_hash(row["number"], row["kind"], row["unit"], row["occurred_at"], row["actor"], payload)
     if content != bytes(row["content"]):
         raise _BrokenError(f"{name}: what it says was changed")
     link = chain_hash(before, sequence, content)

@@ -44,6 +44,7 @@ COMMENT ON COLUMN reports.likeness IS 'Keyed form of the text for duplicate sear
 COMMENT ON COLUMN reports.sealed IS 'AES-GCM of text, address, reporter, parties and receipt code.';
 CREATE UNIQUE INDEX reports_source ON reports (source, source_id) WHERE source <> '';
 CREATE INDEX reports_of_source ON reports (source, received_at DESC, number DESC) WHERE source <> '';
+CREATE INDEX reports_merged ON reports (merged_into) WHERE merged_into <> '';
 CREATE INDEX reports_newest ON reports (received_at DESC, number DESC);
 CREATE INDEX reports_place ON reports (area, category, received_at);
 -- public.similarity is qualified everywhere: the text's collation is C, the trigram extension looks at LC_CTYPE.
