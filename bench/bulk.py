@@ -111,6 +111,7 @@ async def run(state: str) -> Figures:
     with Stack(state=state, port_base=0, roster=only("intake")) as stack:
         url = stack.database_url
         ours, raw = [], []
+        await send(stack, batches(ROUNDS))
         for round_ in range(ROUNDS):
             requests = batches(round_)
             ours.append(await send(stack, requests))

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 GENESIS = bytes(32)
 """Chain hash before the first event of a case."""
@@ -27,8 +28,14 @@ def canonical(value: object) -> bytes:
 
 def content_hash(number: str, kind: str, unit: str, occurred_at: datetime, actor: str, payload: Payload) -> bytes:
     """Return SHA-256 over what an event says; `occurred_at` counts to the microsecond in UTC."""
-    instant = occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
+    instant = _written(occurred_at)
     return hashlib.sha256(canonical([number, kind, unit, instant, actor, payload])).digest()
+
+
+@lru_cache(maxsize=256)
+def _written(instant: datetime) -> str:
+    # A batch has one instant: it is written out once.
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def chain_hash(before: bytes, sequence: int, content: bytes) -> bytes:

@@ -80,8 +80,10 @@ def due(start: datetime, limit: Limit, zone: tzinfo = LOCAL) -> datetime:
 
 def remind_at(start: datetime, limit: Limit, zone: tzinfo = LOCAL) -> datetime | None:
     """Return when to remind, or None where the limit has no reminder or it would come no later than the start."""
+    if not limit.remind_before:
+        return None
     at = due(start, limit, zone) - limit.remind_before
-    return at if limit.remind_before and at > start else None
+    return at if at > start else None
 
 
 def last_day(due_at: datetime, zone: tzinfo = LOCAL) -> date:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U."""
 
@@ -11,14 +9,15 @@ _LENGTH = 16
 _VALUES = {sign: value for value, sign in enumerate(ALPHABET)}
 _DOUBLE = [(element << 1) ^ (0b100101 if element & 16 else 0) for element in range(32)]
 """Twice each element of the field of 32 elements: polynomials over two elements modulo x^5 + x^2 + 1."""
-_FROM_RFC4648 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET)
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 ENTROPY_BYTES = 10
 """80 random bits a code: guessing one of 16 million needs about 10^16 tries."""
 
 
 def receipt_code(entropy: bytes) -> str:
     """Return a code like `7QK2-9MXA-04ZD-PW3E-5` from 10 random bytes; the last sign is a check sign."""
-    signs = base64.b32encode(entropy[:ENTROPY_BYTES]).decode().translate(_FROM_RFC4648)
+    number = int.from_bytes(entropy[:ENTROPY_BYTES], "big")
+    signs = "".join([_PAIRS[(number >> shift) & 1023] for shift in range(70, -10, -10)])
     return f"{signs[:4]}-{signs[4:8]}-{signs[8:12]}-{signs[12:]}-{_check(signs)}"
 
 

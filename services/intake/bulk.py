@@ -22,7 +22,7 @@ from services.kit.database import Database, is_unique_violation
 from services.kit.errors import invalid
 from services.kit.feed import FeedPulse
 
-_BREATH = 16
+_BREATH = 50
 """Rows worked on before the loop gets a turn: else the batch that is being sent to PostgreSQL would wait for them."""
 _KEY = re.compile(r"[A-Za-z0-9._:/-]{8,80}")
 """A request id, as the contract has it for single calls."""

@@ -161,7 +161,8 @@ async def lock_both(connection: Connection, one: str, other: str) -> None:
 async def redirect_merged(connection: Connection, number: str, target: str, at: datetime) -> None:
     """Let reports that were merged into this one follow it to where it is merged now."""
     query = text("""
-        UPDATE reports SET merged_into = :target, version = version + 1, updated_at = :at WHERE merged_into = :number AND merged_into <> ''
+        UPDATE reports SET merged_into = :target, version = version + 1, updated_at = :at
+        WHERE merged_into = :number AND merged_into <> ''
     """)
     await connection.execute(query, {"number": number, "target": target, "at": at})
 

@@ -86,12 +86,16 @@ class Call:
     access: Access
     trace_parent: str = ""
     decided: bool = field(default=False)
+    _granted: set[str] = field(default_factory=set)
 
     def require(self, unit: str) -> None:
         """Let the call go on for a matter of this unit, or raise PERMISSION_DENIED."""
         self.decided = True
+        if unit in self._granted:
+            return
         if not self.access.allows(self.caller, self.permission, unit):
             raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
+        self._granted.add(unit)
 
     def require_any(self, units: Iterable[str]) -> None:
         """Let the call go on if one of the units gives the right: the accountable one or the one with the task."""
