@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import grpc
 import psutil
 from pb.intake.v1 import intake_pb2, report_pb2
+from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from temporalio.client import Client
 
+from accord.generator import reports
 from accord.stack import Stack
 from bench.bulk import message, send_rows
 from bench.lives import Lives
 from bench.measure import Figures
 from workflows.worker import CACHED_WORKFLOWS
 
-OPEN = 1_500
+WAITING = 1_500
+OPENED = 300
 LIVES = 100
 
 
@@ -36,18 +41,25 @@ async def sizes(stack: Stack) -> tuple[int, int]:
     return int(size), temporal
 
 
-async def started(client: Client, count: int) -> None:
+async def running(client: Client, count: int, query: str = "") -> None:
     """Wait until this many workflows run."""
-    while (await client.count_workflows("ExecutionStatus = 'Running'")).count < count:
+    while (await client.count_workflows(f"ExecutionStatus = 'Running'{query}")).count < count:
         await asyncio.sleep(0.5)
+
+
+async def accept(stack: Stack, count: int) -> None:
+    """Accept this many of the waiting reports."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.ports['intake']}") as channel:
+        intake = IntakeServiceStub(channel)
+        officer = (("authorization", f"Bearer {stack.token('duty_officer', '62')}"),)
+        listed = intake_pb2.ListReportsRequest(page_size=count, states=[report_pb2.REPORT_STATE_RECEIVED])
+        for report in (await intake.ListReports(listed, metadata=officer)).reports:
+            request = intake_pb2.AcceptReportRequest(name=report.name, request_id=f"accept-{uuid.uuid4().hex}")
+            await intake.AcceptReport(request, metadata=officer)
 
 
 async def run(state: str) -> Figures:
     """Measure and return the figures."""
-    from datetime import UTC, datetime
-
-    from accord.generator import reports
-
     with Stack(state=state, port_base=0) as stack:
         client = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
         lives = Lives(stack)
@@ -55,28 +67,34 @@ async def run(state: str) -> Figures:
         before, worker_before = await sizes(stack), resident(stack.pid("worker"))
         key = uuid.uuid4().hex[:8]
         rows = [
-            intake_pb2.ImportRow(row=index, report=report_pb2.Report.FromString(message(each).SerializeToString()),
-                                 request_id=f"memory-{key}-{index}")
-            for index, each in enumerate(reports(7, OPEN, datetime.now(UTC).date()))
-        ]  # fmt: skip
+            intake_pb2.ImportRow(row=index, report=message(each), request_id=f"memory-{key}-{index}")
+            for index, each in enumerate(reports(7, WAITING, datetime.now(UTC).date()))
+        ]
         await send_rows(stack, rows)
-        await started(client, OPEN)
-        await asyncio.sleep(3)
-        opened, worker_after = await sizes(stack), resident(stack.pid("worker"))
+        await running(client, WAITING)
+        waiting, worker_waiting = await sizes(stack), resident(stack.pid("worker"))
+        await accept(stack, OPENED)
+        await running(client, OPENED, " AND AccordStage = 'handling'")
+        opened, worker_opened = await sizes(stack), resident(stack.pid("worker"))
         await lives.rate(LIVES)
         await lives.close()
         lived = await sizes(stack)
-    cached = min(OPEN, CACHED_WORKFLOWS)
+    per = {"a report that waits": (before, waiting, WAITING), "a whole life": (opened, lived, LIVES)}
+    growth = {
+        f"{engine}, {what}": f"{(after[index] - earlier[index]) / count / 1024:.1f} KiB"
+        for what, (earlier, after, count) in per.items()
+        for index, engine in enumerate(("PostgreSQL", "Temporal"))
+    }
     return Figures(
         "d",
         "memory and growth",
         {
-            f"worker, {OPEN:,} open cases ({cached} of them cached)": f"{worker_after / 2**20:.0f} MiB resident",
-            "memory a cached open case": f"{max(worker_after - worker_before, 0) / cached / 1024:.0f} KiB",
-            "PostgreSQL, an open report": f"{(opened[0] - before[0]) / OPEN / 1024:.1f} KiB",
-            "Temporal, an open report": f"{(opened[1] - before[1]) / OPEN / 1024:.1f} KiB",
-            "PostgreSQL, a whole life": f"{(lived[0] - opened[0]) / LIVES / 1024:.1f} KiB",
-            "Temporal, a whole life": f"{(lived[1] - opened[1]) / LIVES / 1024:.1f} KiB",
+            f"worker, {WAITING:,} reports waiting": f"{worker_waiting / 2**20:.0f} MiB resident "
+            f"({(worker_waiting - worker_before) / 2**20:+.0f} MiB)",
+            f"worker, {OPENED} cases opened then": f"{worker_opened / 2**20:.0f} MiB resident",
+            "memory an open case": f"{(worker_opened - worker_waiting) / OPENED / 1024:.0f} KiB "
+            f"(at most {CACHED_WORKFLOWS} are cached, whatever is open)",
+            **growth,
         },
     )
 

@@ -1,0 +1,65 @@
+"""One trace from the gateway to the activity, through the event log and Temporal; and what metrics say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pb.intake.v1 import report_pb2
+
+from tests.conftest import COUNTY, Clients, request_id
+
+
+def spans(clients: Clients, trace: str) -> list[dict[str, Any]]:
+    """Return the spans of a trace that the processes of the stack have written so far."""
+    lines = (Path(clients.stack.folder.root) / "spans.jsonl").read_text("utf-8").splitlines()
+    found = [json.loads(line) for line in lines if trace in line]
+    return [span for span in found if span["context"]["trace_id"] == f"0x{trace}"]
+
+
+async def test_one_trace_leads_from_the_door_to_the_activity(clients: Clients, rest: httpx.AsyncClient) -> None:
+    """The trace in which a report came in goes with its case: the workflow's activities are spans of it."""
+    trace = secrets.token_hex(16)
+    answer = await rest.post(
+        "/v1/reports",
+        json={
+            "channel": "CHANNEL_COUNTER",
+            "unit": f"units/{COUNTY}",
+            "category": "categories/neighbour",
+            "text": "楼上漏水，天花板泡坏了。",
+        },
+        headers={"Idempotency-Key": request_id(), "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"},
+    )
+    assert answer.status_code == 200, answer.text
+    await clients.accept(report_pb2.Report(name=answer.json()["name"], case=answer.json()["case"]))
+
+    wanted = {"accord-gateway", "accord-intake", "accord-relay", "accord-worker", "accord-mediation"}
+    async with asyncio.timeout(20):
+        while True:
+            found = spans(clients, trace)
+            if wanted <= {span["resource"]["attributes"]["service.name"] for span in found}:
+                break
+            await asyncio.sleep(0.3)
+    names = {span["name"] for span in found}
+    assert "/accord.intake.v1.IntakeService/CreateReport" in names
+    assert "/accord.mediation.v1.MediationService/CreateCase" in names
+    assert any("open_case" in name for name in names)
+
+
+async def test_every_process_says_what_it_does_on_its_metrics_page(clients: Clients) -> None:
+    await clients.file_report()
+    ports = clients.stack.ports
+    expected = {
+        "intake_metrics": 'accord_requests_total{code="OK",method="/accord.intake.v1.IntakeService/CreateReport"}',
+        "mediation_metrics": "accord_request_seconds",
+        "relay_metrics": 'accord_relay_told_total{source="intake"}',
+        "worker_metrics": "python_info",
+    }
+    async with httpx.AsyncClient() as client:
+        for port, line in expected.items():
+            page = (await client.get(f"http://127.0.0.1:{ports[port]}/metrics")).text
+            assert line in page, port
