@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from casework.errors import TEXTS, CaseError, FieldFault, Kind, Reason
+from casework.errors import CaseError, FieldFault, Kind, Reason
 
 DOMAIN = "accord"
 
@@ -62,9 +62,3 @@ def language_of(accept_language: str) -> str:
 def invalid(faults: list[FieldFault]) -> CaseError:
     """Return the error of a request whose fields are wrong."""
     return CaseError(Reason.INVALID_FIELD, ", ".join(fault.field for fault in faults), tuple(faults))
-
-
-def sentence(reason: Reason, language: str) -> str:
-    """Return the plain sentence of a reason."""
-    text = TEXTS[reason]
-    return text.en if language == "en" else text.zh

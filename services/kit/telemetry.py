@@ -16,12 +16,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client import Counter, Histogram
 from prometheus_client.exposition import start_http_server
 
 from services.kit.settings import ProcessSettings
-
-__all__ = ["REQUESTS", "REQUEST_SECONDS", "CollectorRegistry", "Gauge", "make_wsgi_app"]
 
 REQUESTS = Counter("accord_requests_total", "Calls answered, by method and gRPC code.", ["method", "code"])
 REQUEST_SECONDS = Histogram(

@@ -47,7 +47,7 @@ CREATE INDEX reports_of_source ON reports (source, received_at DESC, number DESC
 CREATE INDEX reports_merged ON reports (merged_into) WHERE merged_into <> '';
 CREATE INDEX reports_newest ON reports (received_at DESC, number DESC);
 CREATE INDEX reports_place ON reports (area, category, received_at);
--- public.similarity is qualified everywhere: the text's collation is C, the trigram extension looks at LC_CTYPE.
+-- Trigrams see Chinese by the database's LC_CTYPE, whatever the column's collation; the migration checks that.
 CREATE INDEX reports_alike ON reports USING gin (likeness public.gin_trgm_ops);
 
 CREATE TABLE links (
