@@ -18,8 +18,11 @@ from accord.process import ProcessSpec
 from accord.secret import SERVICES
 from accord.temporal import NAMESPACE
 
+# The workflow sandbox imports the workflow anew for each case: without bytecode on disk it compiles it each time.
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+
 # Of the supervisor's own environment these never reach a child: they hold administrators' and other services' secrets.
-_WITHHELD = ("ACCORD_DATABASE_URL", "ACCORD_ROLE_PASSWORD_", "ACCORD_PORT_", "ACCORD_POSTGRES_", "PG")
+_WITHHELD = ("ACCORD_DATABASE_URL", "ACCORD_ROLE_PASSWORD_", "ACCORD_PORT_", "ACCORD_POSTGRES_", "PG", _NO_BYTECODE)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from services.kit.instants import stamp
 
 _IDLE = 0.5
 """Seconds between looks for events that another process committed."""
-_GATHER = 0.004
+_GATHER = 0.02
 """Seconds to gather commits into one pass."""
 
 log = structlog.get_logger()
