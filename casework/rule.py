@@ -251,7 +251,11 @@ def faults(rule: Rule) -> list[tuple[str, str]]:
     if rule.n < 1:
         found.append(("n", "must be at least 1"))
     if rule.unit == Unit.hour:
-        refused = {"roll": rule.roll != Roll.none, "cutoff": rule.cutoff is not None, "include_start": rule.include_start}
+        refused = {
+            "roll": rule.roll != Roll.none,
+            "cutoff": rule.cutoff is not None,
+            "include_start": rule.include_start,
+        }
         found += [(field, "means nothing for a rule in hours") for field, given in refused.items() if given]
     elif rule.hour_start != HourStart.moment:
         found.append(("hour_start", "is for rules in hours"))
