@@ -9,15 +9,15 @@ from casework.calendar import LOCAL, Calendar
 from casework.clock import Projection, extensions, project
 from casework.errors import CaseError, Reason, field_error
 from casework.ledger import (
-    Cancelled,
     Entry,
     Extended,
     ExtensionRevoked,
     Ledger,
-    Met,
     Paused,
+    Reopened,
     Resumed,
     Started,
+    ending,
     in_order,
 )
 from casework.rule import ExtensionKind, Rule
@@ -55,7 +55,7 @@ def _check_state(ledger: Ledger, entry: Entry) -> None:
     if isinstance(entry, Started):
         if ledger:
             raise CaseError(Reason.WRONG_STATE, "started")
-    elif not ledger or any(isinstance(each, (Met, Cancelled)) for each in ledger):
+    elif not ledger or (ending(ledger) is not None) is not isinstance(entry, Reopened):
         raise CaseError(Reason.CLOCK_NOT_RUNNING)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from casework.calendar import LOCAL, Calendar
 from casework.count import DAY, SECOND, Count, count_days, count_hours, counts_as, end_of, last_day, midnight
-from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Ledger, Met, Started, in_order
+from casework.ledger import Entry, Extended, ExtensionRevoked, Ledger, Met, Started, ending, in_order
 from casework.rule import Consequence, RemindOn, Roll, Rule, Rung, Unit
 from casework.spell import Spell, spells
 
@@ -87,6 +87,7 @@ class Tally(NamedTuple):
     turn: int
     pauses: tuple[Spell, ...]
     ended: Entry | None
+    until: datetime | None = None
 
 
 _BY_TIME = itemgetter(1)
@@ -94,7 +95,7 @@ _BY_TIME = itemgetter(1)
 
 def project(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL) -> Projection:
     """Return the dates of the clock; ValueError where the ledger has no start."""
-    if len(ledger) == 1 and isinstance(ledger[0], Started) and rule.unit is not Unit.hour:
+    if len(ledger) == 1 and isinstance(ledger[0], Started) and rule.unit is not Unit.hour and not ledger[0].until:
         return _fresh(rule, ledger[0].at, calendar, zone)
     tally = read(rule, ledger)
     count = count_of(rule, tally, calendar, zone)
@@ -131,11 +132,11 @@ def read(rule: Rule, ledger: Ledger) -> Tally:
     started = next((entry for entry in ordered if isinstance(entry, Started)), None)
     if started is None:
         raise ValueError("the ledger of a clock begins with its start")
-    ended = next((entry for entry in ordered if isinstance(entry, (Met, Cancelled))), None)
+    ended = ending(ledger)
     granted = extensions(ledger)
     pauses = [spell for spell in spells(ordered) if ended is None or spell.begin <= ended.at]
     budget = rule.n + sum(entry.amount for entry in granted)
-    return Tally(started.at.replace(microsecond=0), budget, len(granted), tuple(pauses), ended)
+    return Tally(started.at.replace(microsecond=0), budget, len(granted), tuple(pauses), ended, started.until)
 
 
 def extensions(ledger: Ledger) -> list[Extended]:
@@ -147,9 +148,17 @@ def extensions(ledger: Ledger) -> list[Extended]:
 def count_of(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) -> Count:
     """Return the count of a ledger that was read."""
     at = tally.started.astimezone(zone)
+    if tally.until is not None:
+        return promised(at, tally.until.astimezone(zone), tally.budget - rule.n)
     if rule.unit is Unit.hour:
         return count_hours(rule, at, tally.budget, tally.pauses, zone)
     return count_days(rule, at, tally.budget, tally.pauses, calendar, zone)
+
+
+def promised(at: datetime, until: datetime, more: int) -> Count:
+    """Return the count of an end that was promised: nothing is counted, and extensions add their days to it."""
+    end = until.replace(microsecond=0) + more * DAY
+    return Count(at.date(), at.date(), at.date(), end.date(), end.date(), end, end, (), None)
 
 
 def is_provisional(rule: Rule, count: Count, calendar: Calendar) -> bool:

@@ -58,6 +58,9 @@ class Reason(StrEnum):
     CONSENT_MISSING = "CONSENT_MISSING"
     APPROVER_REQUIRED = "APPROVER_REQUIRED"
     REASON_REQUIRED = "REASON_REQUIRED"
+    UNKNOWN_RULE = "UNKNOWN_RULE"
+    CLOCK_NOT_BY_HAND = "CLOCK_NOT_BY_HAND"
+    PREVIEW_STALE = "PREVIEW_STALE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 
 
@@ -141,6 +144,19 @@ TEXTS: dict[Reason, _Text] = {
         Kind.INVALID, "需要写明批准的单位负责人。", "The head of the unit who approves must be named."
     ),
     Reason.REASON_REQUIRED: _Text(Kind.INVALID, "需要写明告知当事人的理由。", "The reason that is told must be given."),
+    Reason.UNKNOWN_RULE: _Text(
+        Kind.INVALID, "没有这条时限规则，或不能人工启动。", "There is no such rule of time to start by hand."
+    ),
+    Reason.CLOCK_NOT_BY_HAND: _Text(
+        Kind.PRECONDITION,
+        "这个时限由系统办理，不能人工停止。",
+        "This clock is stopped by the service, not by hand.",
+    ),
+    Reason.PREVIEW_STALE: _Text(
+        Kind.PRECONDITION,
+        "预览后内容已变，请重新预览。",
+        "It changed since it was previewed: preview again.",
+    ),
     Reason.SERVICE_UNAVAILABLE: _Text(
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
     ),

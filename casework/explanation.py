@@ -33,6 +33,8 @@ class Verdict(StrEnum):
     """A day off behind a last day that is one."""
     rolled_to = "rolled_to"
     """The day the last day moved to."""
+    promised = "promised"
+    """A day up to an end that was promised elsewhere: nothing is counted."""
 
 
 COUNTED = frozenset({Verdict.counted, Verdict.extended})
@@ -70,6 +72,8 @@ def explain(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL
     """Return every local day from the start to the due day, or to the beginning of a pause without an end."""
     tally = read(rule, ledger)
     count = count_of(rule, tally, calendar, zone)
+    if tally.until is not None:
+        return tuple(_promised(tally, count, calendar))
     if rule.unit is Unit.hour:
         return tuple(_hours(rule, tally, count, calendar, zone))
     return tuple(_days(rule, tally, count, calendar))
@@ -105,6 +109,14 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
         else:
             why = "最后一日遇休息日，顺延至此工作日", "the last day was a day off: moved to this, the next working day"
             yield _day(found, Verdict.rolled_to, None, of, *why, provisional=found.provisional)
+        day += DAY
+
+
+def _promised(tally: Tally, count: Count, calendar: Calendar) -> Iterator[ExplainedDay]:
+    why = "按原承诺的期限，不另计算", "until the end that was promised: nothing is counted"
+    day = count.start
+    while day <= max(count.due, count.start):
+        yield _day(calendar.day(day), Verdict.promised, None, tally.budget, *why)
         day += DAY
 
 

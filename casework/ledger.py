@@ -26,6 +26,7 @@ class EntryKind(StrEnum):
     moved = "moved"
     met = "met"
     cancelled = "cancelled"
+    reopened = "reopened"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +47,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Entry):
-    """The event that starts the time happened."""
+    """The event that starts the time happened; `until` is an end promised elsewhere, which is kept as it was made."""
 
     kind: ClassVar[EntryKind] = EntryKind.started
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,16 +118,34 @@ class Cancelled(Entry):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened(Entry):
+    """What had met the clock turned out not to be enough: time ran on all along, towards the same date."""
+
+    kind: ClassVar[EntryKind] = EntryKind.reopened
+
+
 Ledger = Sequence[Entry]
 
 _KINDS: dict[str, type[Entry]] = {
-    each.kind: each for each in (Started, Paused, Resumed, Extended, ExtensionRevoked, Moved, Met, Cancelled)
+    each.kind: each for each in (Started, Paused, Resumed, Extended, ExtensionRevoked, Moved, Met, Cancelled, Reopened)
 }
 
 
 def in_order(ledger: Ledger) -> list[Entry]:
     """Return the entries in the order in which they count: by effective instant, then by number."""
     return sorted(ledger, key=lambda entry: (entry.at, entry.seq))
+
+
+def ending(ledger: Ledger) -> Entry | None:
+    """Return the entry by which the clock ended, None while it runs: a reopening takes back what ended it before."""
+    ended: Entry | None = None
+    for entry in sorted(ledger, key=lambda entry: entry.seq):
+        if isinstance(entry, (Met, Cancelled)):
+            ended = ended or entry
+        elif isinstance(entry, Reopened):
+            ended = None
+    return ended
 
 
 def entry_to_data(entry: Entry) -> dict[str, Any]:
@@ -146,7 +166,9 @@ def entry_to_data(entry: Entry) -> dict[str, Any]:
 def entry_from_data(data: dict[str, Any]) -> Entry:
     """Return the entry that `entry_to_data` gave; ValueError, KeyError or TypeError where it is none."""
     values = {name: value for name, value in data.items() if name != "kind"}
-    for name in ("at", "recorded_at"):
+    for name in ("at", "recorded_at", "until"):
+        if values.get(name) is None:
+            continue
         values[name] = datetime.fromisoformat(values[name])
     if "consents" in values:
         values["consents"] = tuple(values["consents"])

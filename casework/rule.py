@@ -50,6 +50,8 @@ class Trigger(StrEnum):
     task_dispatched = "task_dispatched"
     task_reported = "task_reported"
     close_requested = "close_requested"
+    promise_received = "promise_received"
+    escalation_raised = "escalation_raised"
     application_received = "application_received"
     complaint_received = "complaint_received"
     mediation_accepted = "mediation_accepted"
@@ -92,6 +94,9 @@ CONSUMED = {
     "close_medium": Trigger.case_accepted,
     "close_high": Trigger.case_accepted,
     "close_review": Trigger.close_requested,
+    "promised": Trigger.promise_received,
+    "acknowledge_escalation": Trigger.escalation_raised,
+    "resolve_escalation": Trigger.escalation_raised,
 }
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ from casework.errors import CaseError, Reason
 from services.kit import clocks, requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
+from services.kit.clockwork import NewClock
 from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
@@ -29,6 +30,7 @@ class Work:
     call: Call
     log: EventLog
     late: list[NewEvent] = field(default_factory=list)
+    soonest: NewClock | None = None
 
     @property
     def actor(self) -> str:
@@ -37,12 +39,26 @@ class Work:
 
     async def append(self, *events: NewEvent) -> None:
         """Append what happened to the case's history, and behind it the deadlines found to have been missed."""
-        told, self.late = [*events, *self.late], []
+        told, self.late = [*await self._heard(events), *self.late], []
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
+
+    async def start(self, *new: NewClock) -> None:
+        """Start clocks; the event appended next tells the case's workflow where it would otherwise sleep too long."""
+        await clocks.start(self.connection, self.now, self.actor, *new)
+        timed = [clock for clock in (*new, *([self.soonest] if self.soonest else [])) if clock.next_at is not None]
+        self.soonest = min(timed, key=lambda clock: clock.next_at or self.now, default=None)
+
+    async def _heard(self, events: Sequence[NewEvent]) -> list[NewEvent]:
+        clock, self.soonest = self.soonest, None
+        if clock is None or clock.next_at is None or not events:
+            return list(events)
+        wakes = events[0].wakes or await clocks.is_next(self.connection, clock)
+        payload = {**events[0].payload, "next_at": clock.next_at.isoformat()}
+        return [replace(events[0], payload=payload, wakes=wakes), *events[1:]]
 
     async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
         """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
-        self.late += await clocks.stop(self.connection, number, keys, self.now, met=met)
+        self.late += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
 
 
 def check_etag(version: int, etag: str) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from pb.mediation.v1 import mediation_pb2, mediation_pb2_grpc
 
 from services.kit.composition import Parts, Registration, clock_service, run
+from services.mediation import store
 from services.mediation.opening import Opening
 from services.mediation.service import MediationServicer
 
 
 def build(parts: Parts) -> list[Registration]:
     """Return what mediation serves."""
-    opening = Opening(parts.rules, parts.sealer)
-    servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening)
+    opening = Opening(parts.rules, parts.sealer, parts.clockwork)
+    servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening, parts.clockwork)
     return [
         (
             mediation_pb2.DESCRIPTOR.services_by_name["MediationService"],
             lambda server: mediation_pb2_grpc.add_MediationServiceServicer_to_server(servicer, server),
         ),
-        clock_service("mediation", parts, servicer.log),
+        clock_service("mediation", parts, servicer.log, store.OPEN_MATTER),
     ]
 
 
