@@ -15,6 +15,8 @@ from typing import Annotated
 import typer
 
 from accord import ports
+from accord.calendar_command import calendar_app
+from accord.clock_command import clock_app
 from accord.demo_command import demo
 from accord.folder import StackError, StateFolder
 from accord.history_command import migrate_database, rebuild_workflows, verify_history
@@ -189,6 +191,8 @@ app.command("verify")(verify_history)
 app.command("rebuild")(rebuild_workflows)
 app.command("migrate")(migrate_database)
 app.add_typer(rules_app, name="rules")
+app.add_typer(clock_app, name="clock")
+app.add_typer(calendar_app, name="calendar")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Which days are working days: national lists of holidays and make-up days, and regional days laid over them.
 
 A list closes weekdays (holidays, days swapped) and opens weekend days (make-up workdays, 调休). Statutory days come
-from 全国年节及纪念日放假办法 (2024); the festivals of minorities are set by the local government of their area (art. 4),
+from 全国年节及纪念日放假办法 (2024); the festivals of minorities are set by the local government of the area (art. 4),
 hence regional layers. A year without a published list falls back to weekends and the holidays that have a fixed date,
 and everything read from it is provisional.
 """

@@ -43,14 +43,14 @@ COUNTED = frozenset({Verdict.counted, Verdict.extended})
 class ExplainedDay(NamedTuple):
     """A day and its verdict.
 
-    `count` is its number among the counted days (for hours: the whole hours counted by its end), `of` the number to be
+    `number` is its place among the counted days (for hours: the whole hours counted by its end), `of` the number to be
     reached. `spans` are the stretches that count, for a rule in hours. `name`, `layer` and `kind` say what the calendar
     has on the day, `cause` why it is paused. `provisional` is set where the verdict hangs on an unpublished list.
     """
 
     date: date
     verdict: Verdict
-    count: int | None
+    number: int | None
     of: int
     why_zh: str
     why_en: str
@@ -94,7 +94,8 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
             yield _before_start(rule, count, found, of)
         elif day < count.first:
             why = "起算日不计算在期间内", "the day it starts on is not counted"
-            yield _day(found, Verdict.start_excluded, None, of, *why)
+            uncertain = rule.cutoff is not None and rule.unit is Unit.working and found.provisional
+            yield _day(found, Verdict.start_excluded, None, of, *why, provisional=uncertain)
         elif stop is not None:
             yield _paused(rule, stop, found, of)
         elif day <= count.raw and (rule.unit is not Unit.working or found.working):
@@ -129,7 +130,7 @@ def _stop(day: date, count: Count) -> Stop | None:
 def _day(
     day: Day,
     verdict: Verdict,
-    count: int | None,
+    number: int | None,
     of: int,
     why_zh: str,
     why_en: str,
@@ -142,7 +143,7 @@ def _day(
         layer = day.layer
         why_zh, why_en = f"{why_zh}（依据：{layer}）", f"{why_en} (says {layer})"
     return ExplainedDay(
-        day.date, verdict, count, of, why_zh, why_en, day.kind, day.name, day.name_en, day.layer, cause, provisional,
+        day.date, verdict, number, of, why_zh, why_en, day.kind, day.name, day.name_en, day.layer, cause, provisional,
         spans,
     )  # fmt: skip
 

@@ -31,7 +31,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What all entries have: the instant it counts from, when it was recorded, by whom, and its number in the ledger."""
+    """What all entries have: a number in the ledger, the instant from which they count, when and by whom recorded."""
 
     kind: ClassVar[EntryKind]
     seq: int

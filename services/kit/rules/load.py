@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from casework.calendar import CalendarBook
 from casework.category import CategoryTree
 from casework.limit import LimitBook
 from casework.plan import PlanBook
+from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
 from casework.units import UnitTree
 from services.kit.rules import categories, plans
+from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.limits import read_limits
+from services.kit.rules.limits import house_limits, read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.triage import read_triage
@@ -29,6 +32,8 @@ class Rules:
     triage: DecisionTable
     plans: PlanBook
     limits: LimitBook
+    clocks: RuleBook
+    calendars: CalendarBook
     version: str
 
 
@@ -38,7 +43,9 @@ def load_rules(folder: Path) -> Rules:
         raise RulesError([Problem(str(folder), 1, "there is no such folder")])
     source = RulesFolder(folder)
     units = read_units(source)
-    limits = read_limits(source)
+    clocks = read_limits(source)
+    limits = house_limits(clocks) if clocks else None
+    calendars = read_calendars(source)
     kinds = read_categories(source)
     templates = read_plans(source)
     triage = read_triage(source, kinds.entries if kinds else None)
@@ -53,7 +60,7 @@ def load_rules(folder: Path) -> Rules:
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and limits and kinds and templates and triage):
+    if source.problems or not (units and clocks and limits and calendars and kinds and templates and triage):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, limits, source.version())
+    return Rules(units, tree, triage, templates.book, limits, clocks, calendars, source.version())
