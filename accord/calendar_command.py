@@ -70,7 +70,7 @@ def import_list(
     folder = rules_folder(rules)
     book = load_or_exit(folder).calendars
     place = "" if region in (None, "cn") else str(region)
-    layer, content = _read(file, place)
+    layer, content = read_file(file, place)
     target = folder / "calendars" / layer.name
     for line in changes(book, layer):
         typer.echo(line)
@@ -99,7 +99,8 @@ def changes(book: CalendarBook, layer: Layer) -> list[str]:
     return lines or ["changes no day"]
 
 
-def _read(file: Path, region: str) -> tuple[Layer, bytes]:
+def read_file(file: Path, region: str) -> tuple[Layer, bytes]:
+    """Return a list as a layer, with its bytes; ends the command, naming every line at fault, where it is none."""
     problems: list[Problem] = []
     try:
         content = file.read_bytes()

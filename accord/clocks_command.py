@@ -44,13 +44,13 @@ def _ask(state: Path, question: Any) -> Any:
 def verify_clocks(state: State = Path(".accord"), as_json: AsJson = False) -> None:
     """Derive every clock anew from its ledger and report what differs. Exit 1 where something does."""
     from accord.history_command import database_url
-    from accord.rules_command import shipped_rules
+    from accord.rules_command import load_or_exit, rules_folder
     from services.kit.clock_verification import Difference, differences
     from services.kit.clockwork import Clockwork
     from services.kit.database import Database
     from services.kit.migration import SERVICES
 
-    url, rules = database_url(StateFolder.at(state)), shipped_rules()
+    url, rules = database_url(StateFolder.at(state)), load_or_exit(rules_folder(None))
 
     async def run() -> bool:
         sound = True
@@ -195,12 +195,9 @@ def _layer(file: Path | None, region: str) -> Any:
     if file is None:
         return None
     from pb.clock.v1 import clock_pb2
-    from services.kit.rules.calendars import CalendarFileError, read_layer
+    from accord.calendar_command import read_file
 
-    try:
-        layer = read_layer(file, region)
-    except CalendarFileError as error:
-        raise StackError(str(error)) from None
+    layer, _ = read_file(file, region)
     days = {**{day: (False, *names) for day, names in layer.closed.items()},
             **{day: (True, *names) for day, names in layer.open.items()}}  # fmt: skip
     return clock_pb2.CalendarLayer(

@@ -74,7 +74,7 @@ def day(explained: ExplainedDay, language: str) -> pb.ExplainedDay:
     return pb.ExplainedDay(
         date=explained.date.isoformat(),
         verdict=str(explained.verdict),
-        count=explained.count or 0,
+        count=explained.number or 0,
         why=explained.why_en if language == "en" else explained.why_zh,
         provisional=explained.provisional,
     )

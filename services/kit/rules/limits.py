@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from casework.limit import Limit, LimitBook
-from casework.limit import Trigger as HouseTrigger
 from casework.rule import CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Unit
 from casework.rule_book import RuleBook
 from services.kit.rules.document import Document
@@ -35,26 +33,6 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
         for name in CONSUMED.keys() - {rule.name for rule in rules}:
             folder.problems.append(house.problem(("limits",), f"the limit {name!r} is missing"))
     return RuleBook(rules) if len(folder.problems) == before else None
-
-
-def house_limits(book: RuleBook) -> LimitBook:
-    """Return the house rules as the plain limits in days that the services still ask for."""
-    found = []
-    for name in CONSUMED:
-        rule = book.get(name)
-        lead = max((each.amount * _HOURS[each.unit] for each in rule.warnings), default=0)
-        found.append(
-            Limit(
-                name=name,
-                days=rule.n,
-                remind_before=timedelta(hours=lead),
-                basis=rule.basis,
-                confidence=str(rule.confidence),
-                version=rule.version,
-                trigger=HouseTrigger(str(rule.trigger)),
-            )
-        )
-    return LimitBook(found)
 
 
 def _rule(entry: LimitEntry, number: int, content: LimitsFile, document: Document, folder: RulesFolder) -> Rule | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
-from casework.limit import LimitBook
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -16,7 +15,7 @@ from services.kit.rules import categories, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.limits import house_limits, read_limits
+from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.triage import read_triage
@@ -31,7 +30,6 @@ class Rules:
     categories: CategoryTree
     triage: DecisionTable
     plans: PlanBook
-    limits: LimitBook
     clocks: RuleBook
     calendars: CalendarBook
     version: str
@@ -44,7 +42,6 @@ def load_rules(folder: Path) -> Rules:
     source = RulesFolder(folder)
     units = read_units(source)
     clocks = read_limits(source)
-    limits = house_limits(clocks) if clocks else None
     calendars = read_calendars(source)
     kinds = read_categories(source)
     templates = read_plans(source)
@@ -53,14 +50,14 @@ def load_rules(folder: Path) -> Rules:
     # Each part is held against another only where both could be read: one mistake is reported once.
     if templates and units:
         plans.check_departments(templates, units, source)
-    if templates and limits:
-        plans.check_days(templates, limits, source)
+    if templates and clocks:
+        plans.check_days(templates, clocks, source)
     if templates and kinds:
         plans.check_reach(templates, kinds.entries, source)
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and clocks and limits and calendars and kinds and templates and triage):
+    if source.problems or not (units and clocks and calendars and kinds and templates and triage):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, limits, clocks, calendars, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, source.version())
