@@ -37,6 +37,13 @@ RIGHT_UNIT = {
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}
 """Permissions that no RPC names: a handler asks for them beside its own."""
+def right_unit(rpc: Rpc) -> str:
+    """Return the unit whose matter the request is about: an escalation's clocks are those of the level above."""
+    if rpc.server == "escalation" and "clocks/" in getattr(REQUESTS[rpc.method.name](_NOBODY, rpc.server), "name", ""):
+        return "6201"
+    return RIGHT_UNIT.get(rpc.method.name, COUNTY)
+
+
 every_rpc = pytest.mark.parametrize("rpc", RPCS, ids=str)
 
 

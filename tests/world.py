@@ -32,7 +32,8 @@ class World:
 async def new_world(clients: Clients) -> World:
     """Return a world of its own in the county: nothing in it is shared with another test file."""
     report, other = await clients.file_report(), await clients.file_report("邻居家的狗整夜叫，没法睡觉。")
-    case = await clients.accept(await clients.file_report("物业费涨价，业主不同意。"))
+    fields = {"category": "categories/labour", "people_affected": 8}  # of medium grade: it may be paused and extended
+    case = await clients.accept(await clients.file_report("拖欠工资三个月。", **fields))
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
@@ -178,8 +179,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "ResumeClock": _filled(clock_pb2.ResumeClockRequest),
     "ExtendClock": _filled(clock_pb2.ExtendClockRequest, amount=lambda w: 1, kind=lambda w: 3,
                            consents=lambda w: ["parties/1"]),
-    "RevokeExtension": _filled(clock_pb2.RevokeExtensionRequest, extension=lambda w: 2),
-    "PreviewMoves": _filled(clock_pb2.PreviewMovesRequest),
+    "RevokeExtension": _filled(clock_pb2.RevokeExtensionRequest),
+    "PreviewMoves": _filled(clock_pb2.PreviewMovesRequest, unit=_county),
     "ApplyMoves": _filled(clock_pb2.ApplyMovesRequest, candidate=lambda w: "0" * 16, reason=lambda w: "a-test"),
     "SettleEscalations": _filled(escalation_pb2.SettleEscalationsRequest, parent=_case),
 }  # fmt: skip

@@ -73,7 +73,12 @@ class Activities:
         return Told(next_at, len(fired.overdue), ended, fired.generation, fired.next_clock)
 
     async def _is_closed(self, name: str) -> bool:
-        case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+        try:
+            case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:  # escalated before it was opened, or without ever being here
+                return False
+            raise _failure(error) from None
         return bool(case.stage == case_pb2.STAGE_CLOSED)
 
     async def _escalate(self, name: str, firing: clock_pb2.Firing) -> None:
@@ -103,7 +108,8 @@ class Activities:
                 escalation_pb2.SettleEscalationsRequest(parent=name, request_id=request_id)
             )
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from None
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # never escalated
+                raise _failure(error) from None
 
     @activity.defn(name="transfer_case")
     async def transfer_case(self, step: CaseStep) -> bool:

@@ -134,6 +134,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
             await work.append(NewEvent(number, "EscalationSettled", row.from_unit, payload))
         if not settled:
             work.call.require(names.ROOT_UNIT)
+            await store.must_be_known(work.connection, number)
         return pb.SettleEscalationsResponse(settled=len(settled))
 
 

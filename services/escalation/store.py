@@ -51,6 +51,12 @@ async def change(connection: Connection, number: str, escalation: int, **columns
     return (await connection.execute(text(query), {"number": number, "escalation": escalation, **columns})).one()
 
 
+async def must_be_known(connection: Connection, number: str) -> None:
+    """Raise NOT_FOUND for a case that was never escalated."""
+    if not await connection.scalar(text("SELECT true FROM matters WHERE number = :number"), {"number": number}):
+        raise CaseError(Reason.NOT_FOUND, f"cases/{number}")
+
+
 async def settle(connection: Connection, number: str, at: datetime) -> Sequence[Any]:
     """Resolve the open escalations of a case and return their rows, in order."""
     query = text("""

@@ -280,7 +280,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Any) -> pb.PreviewMovesResponse:
         """Answer which running clocks of the caller's units would move, and from when to when."""
         self._check(request.service)
-        scope = current_call().scope()
+        scope = current_call().scope(last(request.unit) if request.unit else "")
         candidate = await self._candidate(request)
         shown, moved, kept = [], 0, 0
         async for move in clock_moves.moves(self.database, self._clockwork, candidate, _prefix(scope)):
