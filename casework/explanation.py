@@ -128,8 +128,7 @@ def _day(
     spans: tuple[tuple[datetime, datetime], ...] = (),
 ) -> ExplainedDay:
     if day.kind is not DayKind.workday and day.layer and verdict is not Verdict.paused:
-        layer = day.layer
-        why_zh, why_en = f"{why_zh}（依据：{layer}）", f"{why_en} (says {layer})"
+        why_zh, why_en = f"{why_zh}（{day.layer}）", f"{why_en} ({day.layer})"
     return ExplainedDay(
         day.date, verdict, number, of, why_zh, why_en, day.kind, day.name, day.name_en, day.layer, cause, provisional,
         spans,
