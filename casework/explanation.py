@@ -104,7 +104,7 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
             why = f"{found.name}，再顺延", f"{found.name_en}: moves on"
             yield _day(found, Verdict.rolled_over, None, of, *why, provisional=found.provisional)
         else:
-            why = "最后一日遇休息日，顺延至此工作日", "the last day was a day off: moved to this, the next working day"
+            why = "最后一日遇休息日，顺延至此工作日", "the last day was a day off: moved to this working day"
             yield _day(found, Verdict.rolled_to, None, of, *why, provisional=found.provisional)
         day += DAY
 

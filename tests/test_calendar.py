@@ -148,7 +148,9 @@ def test_the_version_of_a_calendar_changes_with_what_applies_to_it_and_only_then
 
 
 def test_a_later_list_of_a_year_takes_the_place_of_the_earlier_one() -> None:
-    first = Layer("a", years=frozenset({2027}), closed={date(2027, 1, 1): ("元旦", "x"), date(2027, 2, 8): ("春节", "x")})
+    first = Layer(
+        "a", years=frozenset({2027}), closed={date(2027, 1, 1): ("元旦", "x"), date(2027, 2, 8): ("春节", "x")}
+    )
     second = Layer("b", years=frozenset({2027}), closed={date(2027, 1, 1): ("元旦", "x")})
     calendar = CalendarBook([first, second]).of()
     assert calendar.is_working(date(2027, 2, 8))
@@ -230,7 +232,12 @@ def test_a_regional_list_publishes_no_year() -> None:
     ("text", "form", "line", "message"),
     [
         (JSON.replace('"2027-05-01"', '"2027-05-32"'), ".json", 3, "days[1].date"),
-        (JSON.replace('"isOffDay": true},\n  {"name": "劳动节"', '"off": true},\n  {"name": "劳动节"'), ".json", 2, "isOffD"),
+        (
+            JSON.replace('"isOffDay": true},\n  {"name": "劳动节"', '"off": true},\n  {"name": "劳动节"'),
+            ".json",
+            2,
+            "isOffD",
+        ),
         (JSON.replace("2027-10-01", "2027-10-02"), ".json", 1, "is no whole list of 2027: 2027-10-01 is not closed"),
         (JSON.replace("2026-12-26", "2027-01-01"), ".json", 5, "2027-01-01 comes twice"),
         (JSON.replace("2026-12-26", "2020-12-26"), ".json", 5, "lies far from the year 2027"),

@@ -19,15 +19,26 @@ from tests.test_calendar import ICS, JSON, SHIPPED
 from tests.test_clock import VECTORS
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The shipped rules with the provinces as the only units, quick to load."""
-    copy = Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped rules with a few units, quick to load."""
+    copy = Path(shutil.copytree(SHIPPED, tmp_path_factory.mktemp("small") / "rules"))
     for file in (copy / "units").glob("*.csv"):
         rows = file.read_text(encoding="utf-8").splitlines()
         kept = [row for row in rows if row.startswith(("code", "62,", "6201,", "6230,", "620102", "623001"))]
         file.write_text("\n".join(kept) + "\n", encoding="utf-8")
     return copy
+
+
+@pytest.fixture(autouse=True)
+def these_rules(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_RULES", str(small))
+
+
+@pytest.fixture
+def folder(small: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return Path(shutil.copytree(small, tmp_path / "rules"))
 
 
 def clock(*words: str) -> Result:
@@ -52,11 +63,9 @@ def listed() -> Any:
 
 @pytest.mark.parametrize(("start", "n", "unit", "raw", "due"), VECTORS)
 def test_every_rule_of_a_vectors_form_gives_its_date(start: str, n: int, unit: str, raw: str | None, due: str) -> None:
-    names = [
-        each["name"] for each in listed() if (each["n"], each["unit"], each["roll"]) == (n, unit, "next_workday")
-    ]
+    names = [each["name"] for each in listed() if (each["n"], each["unit"], each["roll"]) == (n, unit, "next_workday")]
     assert names
-    for name in names[:3]:
+    for name in names[:2]:
         found = answer("--rule", name, "--start", start)
         assert found["due"] == f"{due}T23:59:59+08:00"
         assert found["raw_due"] == f"{raw or due}T23:59:59+08:00"
@@ -93,9 +102,10 @@ def test_hours_answer_to_the_second_and_in_china_time() -> None:
 def test_a_pause_without_an_end_leaves_no_date() -> None:
     found = answer("--rule", "medical_mediation", "--start", "2026-11-02", "--pause", "2026-11-04..")
     assert (found["state"], found["due"]) == ("paused", None)
-    assert "none while it is paused" in clock(
-        "--rule", "medical_mediation", "--start", "2026-11-02", "--pause", "2026-11-04..:appraisal"
-    ).output
+    assert (
+        "none while it is paused"
+        in clock("--rule", "medical_mediation", "--start", "2026-11-02", "--pause", "2026-11-04..:appraisal").output
+    )
 
 
 @pytest.mark.parametrize(
