@@ -87,7 +87,7 @@ def import_list(
 
 
 def changes(book: CalendarBook, layer: Layer) -> list[str]:
-    """Return in words what the layer changes: years published, and every day that becomes a day off or stops being one."""
+    """Return in words what the layer changes: years published, and days that become days off or stop being so."""
     before, after = book.of(layer.region), book.with_layer(layer).of(layer.region)
     lines = [f"publishes {year}" for year in sorted(after.years - before.years)]
     said = {*layer.closed, *layer.open}

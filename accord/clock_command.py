@@ -27,7 +27,7 @@ from casework.units import UnknownUnit, level_of
 clock_app = typer.Typer(help="Compute deadlines, offline.", no_args_is_help=True)
 
 _PAUSE = re.compile(r"(?P<begin>.+?)\.\.(?P<end>.*?)(?::(?P<cause>[A-Za-z_][\w-]*))?")
-_WIDE = 150
+_WIDE = 170
 _STYLES = {
     Verdict.counted: "bold", Verdict.extended: "bold cyan", Verdict.paused: "yellow",
     Verdict.rolled_over: "magenta", Verdict.rolled_to: "bold magenta",
@@ -236,8 +236,10 @@ def _show(question: Question, projection: Projection, explanation: tuple[Explain
     # Both languages where there is room, else that of the terminal.
     chinese = os.environ.get("LANG", "").startswith("zh")
     reasons = ("why", "中文") if console.width >= _WIDE else ("中文",) if chinese else ("why",)
-    for column in ("day", "", "count", "verdict", *reasons):
-        table.add_column(column, no_wrap=True)
+    for column, width in (("day", 12), ("", 3), ("count", 5), ("verdict", 14)):
+        table.add_column(column, no_wrap=True, min_width=width)
+    for column in reasons:
+        table.add_column(column, overflow="fold")
     for day in explanation:
         number = "" if day.number is None else f"{day.number}/{day.of}"
         doubt = " ?" if day.provisional else ""

@@ -195,6 +195,7 @@ def _layer(file: Path | None, region: str) -> Any:
     if file is None:
         return None
     from pb.clock.v1 import clock_pb2
+
     from accord.calendar_command import read_file
 
     layer, _ = read_file(file, region)

@@ -1,4 +1,4 @@
-"""(e) Many clocks: dates a second, memory with 100,000 open ones, lateness when many fall due at once."""
+"""(e) Many clocks: memory with 100,000 open ones, lateness when many fall due at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from temporalio.client import Client
 
 from accord.generator import reports
 from accord.stack import Stack
-from bench import projection
 from bench.bulk import message, send_rows
 from bench.measure import Figures, percentile
 from bench.memory import resident, running
@@ -82,7 +81,6 @@ async def lateness(stack: Stack, due: datetime) -> list[float]:
 
 async def run(state: str) -> Figures:
     """Measure and return the figures."""
-    pure = projection.rates()
     with Stack(state=state, port_base=0) as stack:
         client = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
         before = resident(stack.pid("worker"))
@@ -96,7 +94,6 @@ async def run(state: str) -> Figures:
         "e",
         "clocks",
         {
-            **pure,
             f"{OPEN:,} reports with a clock, received and each with its workflow": f"{seconds:,.0f} s",
             "worker before": f"{before / 2**20:.0f} MiB resident",
             f"worker with {OPEN:,} open clocks": f"{held / 2**20:.0f} MiB resident",

@@ -108,7 +108,7 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
             why = f"{found.name}，再顺延", f"{found.name_en}: moves on"
             yield _day(found, Verdict.rolled_over, None, of, *why, provisional=found.provisional)
         else:
-            why = "最后一日遇休息日，顺延至此工作日", "the last day was a day off: moved to this, the next working day"
+            why = "最后一日遇休息日，顺延至此工作日", "the last day was a day off: moved to this working day"
             yield _day(found, Verdict.rolled_to, None, of, *why, provisional=found.provisional)
         day += DAY
 
@@ -140,8 +140,7 @@ def _day(
     spans: tuple[tuple[datetime, datetime], ...] = (),
 ) -> ExplainedDay:
     if day.kind is not DayKind.workday and day.layer and verdict is not Verdict.paused:
-        layer = day.layer
-        why_zh, why_en = f"{why_zh}（依据：{layer}）", f"{why_en} (says {layer})"
+        why_zh, why_en = f"{why_zh}（{day.layer}）", f"{why_en} ({day.layer})"
     return ExplainedDay(
         day.date, verdict, number, of, why_zh, why_en, day.kind, day.name, day.name_en, day.layer, cause, provisional,
         spans,

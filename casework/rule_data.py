@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import date
 from typing import Any
 
@@ -58,6 +60,12 @@ def to_data(rule: Rule) -> dict[str, Any]:
         "overdue": [_rung_to_data(each) for each in rule.overdue],
         "note": rule.note,
     }
+
+
+def digest(rule: Rule) -> str:
+    """Return 12 hex digits that change whenever anything the rule says changes."""
+    text = json.dumps(to_data(rule), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def from_data(data: dict[str, Any]) -> Rule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from casework.rule import CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Unit
 from casework.rule_book import RuleBook
