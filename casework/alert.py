@@ -1,4 +1,4 @@
-"""An alert because a life is in danger: narrow, decided by a second person, reviewed by a third (人民调解法 art. 25)."""
+"""An alert because a life is in danger (人民调解法 art. 25): decided by a second person, reviewed by a third."""
 
 from __future__ import annotations
 

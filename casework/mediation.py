@@ -186,10 +186,8 @@ def leaving_ends(standing: PeopleStanding, party: int) -> bool:
     (leaver,) = (person for person in standing.people if person.party == party)
     if leaver.side is Side.THIRD:
         return False
-    others = standing.present - {party}
-    return not (
-        leaver.member and any(person.party in others for person in standing.people if person.side is leaver.side)
-    )
+    of_side = {person.party for person in standing.people if person.side is leaver.side}
+    return not (leaver.member and of_side & standing.present - {party})
 
 
 @dataclass(frozen=True, slots=True)

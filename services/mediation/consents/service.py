@@ -106,7 +106,8 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         await people.rejoin(work.connection, case.number)
         row = await store.change(
             work.connection, case.number, state=int(MediationState.PROPOSED), phase=int(ChoicePhase.NONE),
-            round=row.round + 1, candidate="", mediator="", mediator_unit="", consented_at=None, ended_at=None, ground=0,
+            round=row.round + 1, candidate="", mediator="", mediator_unit="", consented_at=None, ended_at=None,
+            ground=0,
         )  # fmt: skip
         await course.tell(work, case, row, "MediationProposed", round=row.round)
         return view.mediation(row, await people.standing(work.connection, case.number))

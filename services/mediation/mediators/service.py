@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pb.mediation.v1 import consent_pb2
+from pb.mediation.v1 import consent_pb2, mediators_pb2_grpc
 from pb.mediation.v1 import mediators_pb2 as pb
-from pb.mediation.v1 import mediators_pb2_grpc
 
 from casework import choosing, names
 from casework import mediation as rules_of
@@ -180,7 +179,6 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         rules_of.must_be_there(party.withdrawn_at)
         asked = await store.asked(work.connection, case.number, AskState.ASKED, AskState.ACCEPTED)
         await store.answer(work.connection, case.number, asked.ask, AskState.REPLACED, work.now)
-        await store.forget_choices(work.connection, case.number, row.round, asked.mediator)
         await work.stop(case.number, course.FINDING, met=False)
         await course.tell(work, case, row, "MediatorReplaced", mediator=names.mediator_name(asked.mediator))
         return await self._answer(work, await course.find(work, case, row))

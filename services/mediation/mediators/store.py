@@ -131,16 +131,15 @@ async def choose(connection: Connection, number: str, round_: int, party: int, m
     await connection.execute(query, {"number": number, "round": round_, "party": party, "mediator": mediator, "at": at})
 
 
-async def forget_choices(connection: Connection, number: str, round_: int, mediator: str) -> None:
-    """Count choices of a mediator who is out of the question no more; the parties choose anew."""
-    query = text("UPDATE choices SET round = -round WHERE number = :number AND round = :round AND mediator = :mediator")
-    await connection.execute(query, {"number": number, "round": round_, "mediator": mediator})
-
-
 async def choices(connection: Connection, number: str, round_: int) -> Mapping[int, str]:
-    """Return which mediator each party chose."""
-    query = text("SELECT party, mediator FROM choices WHERE number = :number AND round = :round")
-    return {row.party: row.mediator for row in await connection.execute(query, {"number": number, "round": round_})}
+    """Return which mediator each party chose; the choice of one who is out of the question counts no more."""
+    query = text("""
+        SELECT party, mediator FROM choices WHERE number = :number AND round = :round AND mediator NOT IN (
+            SELECT mediator FROM asks WHERE number = :number AND state = ANY(CAST(:out AS smallint[])))
+    """)
+    out = [AskState.DECLINED, AskState.LAPSED, AskState.DISCLOSED, AskState.REPLACED]
+    rows = await connection.execute(query, {"number": number, "round": round_, "out": list(map(int, out))})
+    return {row.party: row.mediator for row in rows}
 
 
 async def ask(connection: Connection, number: str, round_: int, mediator: Any, at: datetime) -> Any:

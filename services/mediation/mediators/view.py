@@ -33,5 +33,5 @@ def candidate(row: Any, judged: Candidate, category: str, conflict: Conflict) ->
         unit=names.unit_name(row.unit),
         languages=row.languages,
         speciality=knows(judged, category),
-        conflict=int(conflict),
+        conflict=pb.Conflict.Name(int(conflict)),
     )

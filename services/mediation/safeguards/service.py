@@ -26,7 +26,7 @@ from services.mediation.people import access_log
 from services.mediation.people import store as people
 from services.mediation.safeguards import store
 
-REVIEW = "alert_review"
+DECISION, REVIEW = "alert_decision", "alert_review"
 
 
 class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
@@ -69,14 +69,14 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @command(pb.Alert)
     async def CreateAlert(self, request: pb.CreateAlertRequest, work: Work) -> pb.Alert:
-        """Keep that an alert is asked for; nothing has left yet, and the workflow hears that somebody must decide."""
+        """Keep that an alert is asked for; nothing has left yet. That somebody decides has a clock of its own."""
         case = await self._case(request.parent, work)
         sealer = await keys.writing(work.connection, self._sealer, case)
         row = await store.add_alert(
             work.connection, case.number, work.now, danger=request.alert.danger, target=request.alert.target,
             sealed=sealer.seal(request.alert.facts.SerializeToString()), by=work.actor,
         )  # fmt: skip
-        await work.append(NewEvent(case.number, "AlertRequested", case.unit, {"alert": row.alert}))
+        await self._start(work, case, row, DECISION, 1, "AlertRequested", alert=row.alert)
         return self._shown(row)
 
     @command(pb.Alert)
@@ -87,16 +87,12 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         row = await store.change_alert(
             work.connection, case.number, row.alert, state=int(state), decided_by=work.actor, decided_at=work.now
         )
-        payload: dict[str, Any] = {"alert": row.alert, "state": state.name}
-        wakes = False
+        await work.stop(case.number, f"{DECISION}-{row.alert}")
+        payload = {"alert": row.alert, "state": state.name}
         if state is AlertState.APPROVED:
-            clock = await work.start_clock(
-                case.number, f"alert-{row.alert}", REVIEW, subject=names.alert_name(case.number, row.alert),
-                unit=case.unit, at=work.now, n=7,
-            )  # fmt: skip
-            payload["next_at"] = clock.next_at.isoformat()
-            wakes = await clocks.next_at(work.connection, case.number) == clock.next_at
-        await work.append(NewEvent(case.number, "AlertDecided", case.unit, payload, wakes=wakes))
+            await self._start(work, case, row, REVIEW, 7, "AlertDecided", **payload)
+        else:
+            await work.append(NewEvent(case.number, "AlertDecided", case.unit, payload))
         return self._shown(row)
 
     @command(pb.Alert)
@@ -107,7 +103,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         row = await store.change_alert(
             work.connection, case.number, row.alert, state=int(state), reviewed_by=work.actor, reviewed_at=work.now
         )
-        await work.stop(case.number, f"alert-{row.alert}")
+        await work.stop(case.number, f"{REVIEW}-{row.alert}")
         payload = {"alert": row.alert, "state": state.name}
         await work.append(NewEvent(case.number, "AlertReviewed", case.unit, payload))
         return self._shown(row)
@@ -129,6 +125,17 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
             now = self.time.now()
             await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
         return pb.AlertFacts.FromString(opened)
+
+    @staticmethod
+    async def _start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: object) -> None:
+        """Start a clock of an alert and tell of it; the workflow hears if it would otherwise sleep too long."""
+        clock = await work.start_clock(
+            case.number, f"{rule}-{row.alert}", rule, subject=names.alert_name(case.number, row.alert),
+            unit=case.unit, at=work.now, n=n,
+        )  # fmt: skip
+        wakes = await clocks.next_at(work.connection, case.number) == clock.next_at
+        told = {**payload, "next_at": clock.next_at.isoformat()}
+        await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
 
     @staticmethod
     def _shown(row: Any) -> pb.Alert:
