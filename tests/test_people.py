@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -159,6 +160,33 @@ async def test_a_party_is_changed_as_a_whole_and_only_in_its_present_version(act
     request.party.etag = ""
     request.update_mask.paths.append("side")
     await refused(act.clients.people.UpdateParty(request, **act.clerk), "INVALID_FIELD", "update_mask")
+
+
+async def test_the_people_of_a_case_are_worked_with_over_rest(act: Act, rest: httpx.AsyncClient) -> None:
+    def key() -> dict[str, str]:
+        return {"Idempotency-Key": request_id()}
+
+    body = {"side": "SIDE_APPLICANT", "kind": "PARTY_KIND_NATURAL", "details": {"displayName": NAME, "phone": PHONE}}
+    made = await rest.post(f"/v1/{act.case}/parties", json=body, headers=key())
+    assert made.status_code == 200, made.text
+    name = made.json()["name"]
+    changed = await rest.patch(
+        f"/v1/{name}?updateMask=needsSupport", json={"side": body["side"], "kind": body["kind"], "needsSupport": True},
+        headers={**key(), "If-Match": made.headers["etag"]},
+    )  # fmt: skip
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["needsSupport"] is True
+    assert NAME not in made.text + changed.text
+    (shown,) = (await rest.get(f"/v1/{act.case}/parties")).json()["parties"]
+    assert (shown["maskedName"], shown["maskedPhone"], shown.get("details")) == ("上*", "138****6666", None)
+    clear = await rest.post(f"/v1/{name}:unmask", json={"purpose": "PURPOSE_CONTACT"})
+    assert clear.json()["displayName"] == NAME
+    found = await rest.post("/v1/cases:findByPhone", json={"phone": PHONE, "purpose": "PURPOSE_CONTACT"})
+    assert act.case in found.json()["cases"]
+    left = await rest.post(f"/v1/{name}:withdraw", json={}, headers=key())
+    assert (left.status_code, left.json()["mediationState"]) == (200, "MEDIATION_STATE_WITHDRAWN")
+    log = (await rest.get(f"/v1/{act.case}/accessLog")).json()["entries"]
+    assert [entry["action"] for entry in log] == ["cases.findByPhone", "parties.unmask", "parties.list"]
 
 
 # Erased.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +30,7 @@ class Work:
     call: Call
     log: EventLog
     late: list[NewEvent] = field(default_factory=list)
+    soonest: clocks.NewClock | None = None
 
     @property
     def actor(self) -> str:
@@ -38,7 +39,7 @@ class Work:
 
     async def append(self, *events: NewEvent) -> None:
         """Append what happened to the case's history, and behind it the deadlines found to have been missed."""
-        told, self.late = [*events, *self.late], []
+        told, self.late = [*await self._heard(events), *self.late], []
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
 
     async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
@@ -61,7 +62,16 @@ class Work:
         due_at = until or day_end(at, n or 3)
         clock = clocks.NewClock(number, key, subject, unit, rule, "stand-in", at, None, due_at)
         await clocks.start(self.connection, clock)
+        self.soonest = clock
         return clock
+
+    async def _heard(self, events: Sequence[NewEvent]) -> list[NewEvent]:
+        clock, self.soonest = self.soonest, None
+        if clock is None or not events:
+            return list(events)
+        wakes = events[0].wakes or await clocks.is_next(self.connection, clock)
+        payload = {**events[0].payload, "next_at": clock.next_at.isoformat()}
+        return [replace(events[0], payload=payload, wakes=wakes), *events[1:]]
 
 
 def check_etag(version: int, etag: str) -> None:

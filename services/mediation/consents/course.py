@@ -9,7 +9,6 @@ from casework.case import Stage
 from casework.choosing import ChoicePhase, Conflict, conflict_of
 from casework.errors import Reason, field_error
 from casework.mediation import ENDED, Ground, MediationState, leaving_ends, move
-from services.kit import clocks
 from services.kit.command import Work
 from services.kit.events import NewEvent
 from services.kit.sealing import Sealer
@@ -90,15 +89,13 @@ async def find(work: Work, case: Any, row: Any) -> Any:
     return row
 
 
-async def start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: object) -> None:
-    """Start a clock of finding the mediator and tell of it; the workflow hears if it would otherwise sleep too long."""
-    clock = await work.start_clock(
+async def start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: Any) -> None:
+    """Start a clock of finding the mediator, and tell of it."""
+    await work.start_clock(
         case.number, f"{rule.replace('_', '-')}-{row.version}", rule,
         subject=names.mediation_name(case.number), unit=case.unit, at=work.now, n=n,
     )  # fmt: skip
-    wakes = await clocks.next_at(work.connection, case.number) == clock.next_at
-    told = {"mediation": MediationState(row.state).name, "next_at": clock.next_at.isoformat(), **payload}
-    await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
+    await tell(work, case, row, kind, **payload)
 
 
 async def tell(work: Work, case: Any, row: Any, kind: str, *, wakes: bool = False, **payload: object) -> None:

@@ -10,7 +10,6 @@ from pb.mediation.v1 import safeguards_pb2_grpc
 from casework import alert as rules_of
 from casework import names
 from casework.alert import AlertState
-from services.kit import clocks
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
@@ -128,14 +127,12 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @staticmethod
     async def _start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: object) -> None:
-        """Start a clock of an alert and tell of it; the workflow hears if it would otherwise sleep too long."""
-        clock = await work.start_clock(
+        """Start a clock of an alert, and tell of it."""
+        await work.start_clock(
             case.number, f"{rule}-{row.alert}", rule, subject=names.alert_name(case.number, row.alert),
             unit=case.unit, at=work.now, n=n,
         )  # fmt: skip
-        wakes = await clocks.next_at(work.connection, case.number) == clock.next_at
-        told = {**payload, "next_at": clock.next_at.isoformat()}
-        await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
+        await work.append(NewEvent(case.number, kind, case.unit, payload))
 
     @staticmethod
     def _shown(row: Any) -> pb.Alert:
