@@ -14,6 +14,8 @@ from rich.table import Table
 
 from casework.category import Category
 from casework.plan import PlanTemplate
+from casework.rule import Rule
+from casework.rule_data import to_data
 from casework.units import DIGITS
 from services.kit.rules import Rules, RulesError, load_rules
 
@@ -27,9 +29,9 @@ Folder = Annotated[Path | None, typer.Argument(help="Rules folder; ACCORD_RULES 
 @rules_app.command()
 def check(folder: Folder = None) -> None:
     """Check a rules folder: exit 0 and a summary, or exit 1 and every problem with its file and line."""
-    path = _folder(folder)
+    path = rules_folder(folder)
     started = time.perf_counter()
-    rules = _load(path)
+    rules = load_or_exit(path)
     seconds = time.perf_counter() - started
     console = Console(soft_wrap=True)
     console.print(f"[bold green]{path}[/]: version {rules.version}, in order, read in {seconds:.2f} s", highlight=False)
@@ -39,30 +41,50 @@ def check(folder: Folder = None) -> None:
     table.add_row("categories", f"{len(rules.categories)} in {len(rules.categories.children())} branches")
     table.add_row("triage", f"{rules.triage.name} {rules.triage.version}, {len(rules.triage.rows)} rows")
     table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
-    table.add_row("limits", ", ".join(f"{limit.name} {limit.days} d" for limit in rules.limits))
+    confirm = sum(rule.to_be_confirmed for rule in rules.clocks)
+    table.add_row("limits", f"{len(rules.clocks)} rules of time, {confirm} of them to be confirmed")
+    years = sorted(rules.calendars.of().years)
+    table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
     console.print(table)
 
 
 @rules_app.command("list")
 def list_rules(
     folder: Folder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, one object a rule of time.")] = False,
 ) -> None:
-    """List what the rules say: categories, grading, plans and limits."""
-    rules = _load(_folder(folder))
+    """List the rules of time, and for people also categories, grading and plans."""
+    rules = load_or_exit(rules_folder(folder))
     if as_json:
-        typer.echo(json.dumps(_as_data(rules), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([_limit(rule) for rule in rules.clocks], ensure_ascii=False, indent=2))
         return
     console = Console(soft_wrap=True)
     for table in (_categories(rules), _triage(rules), _plans(rules), _limits(rules)):
         console.print(table)
 
 
-def _folder(given: Path | None) -> Path:
+@rules_app.command("show")
+def show_rules(
+    folder: Folder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """Show categories, grading and plans; as JSON also units and departments."""
+    rules = load_or_exit(rules_folder(folder))
+    if as_json:
+        typer.echo(json.dumps(_as_data(rules), ensure_ascii=False, indent=2))
+        return
+    console = Console(soft_wrap=True)
+    for table in (_categories(rules), _triage(rules), _plans(rules)):
+        console.print(table)
+
+
+def rules_folder(given: Path | None) -> Path:
+    """Return the folder given, else that of ACCORD_RULES, else the shipped one."""
     return given or Path(os.environ.get("ACCORD_RULES") or SHIPPED)
 
 
-def _load(path: Path) -> Rules:
+def load_or_exit(path: Path) -> Rules:
+    """Return the rules of the folder, or print every problem and end with code 1."""
     try:
         return load_rules(path)
     except RulesError as error:
@@ -103,10 +125,19 @@ def _plans(rules: Rules) -> Table:
 
 
 def _limits(rules: Rules) -> Table:
-    table = _table("limits", "name", "days", "remind before", "from", "confidence", "basis")
-    for each in rules.limits:
-        table.add_row(each.name, str(each.days), str(each.remind_before), each.trigger, each.confidence, each.basis)
+    table = _table("limits", "name", "n", "roll", "from", "where", "valid", "confidence", "basis")
+    for rule in rules.clocks:
+        valid = f"{rule.valid_from or ''}..{rule.valid_to or ''}" if rule.valid_from or rule.valid_to else ""
+        confidence = f"{rule.confidence}{' (to be confirmed)' if rule.to_be_confirmed else ''}"
+        table.add_row(
+            rule.name, f"{rule.n} {rule.unit}", "" if rule.roll == "none" else "rolls", rule.trigger,
+            rule.jurisdiction, valid, confidence, rule.basis,
+        )  # fmt: skip
     return table
+
+
+def _limit(rule: Rule) -> dict[str, Any]:
+    return to_data(rule) | {"consumer": rule.trigger.consumer}
 
 
 def _grades(plan: PlanTemplate) -> list[str]:
@@ -125,18 +156,6 @@ def _as_data(rules: Rules) -> dict[str, Any]:
             "rows": [{"grade": row.grade, "zh": row.zh, "en": row.en} for row in rules.triage.rows],
         },
         "plans": [_plan(each) for each in rules.plans],
-        "limits": [
-            {
-                "name": each.name,
-                "days": each.days,
-                "remind_before_hours": each.remind_before.total_seconds() / 3600,
-                "trigger": each.trigger,
-                "basis": each.basis,
-                "confidence": each.confidence,
-                "version": each.version,
-            }
-            for each in rules.limits
-        ],
     }
 
 

@@ -18,6 +18,7 @@ HEALTH_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 SEARCH_ATTRIBUTES = {
     "AccordStage": "Keyword",
     "AccordUnit": "Keyword",
+    "AccordTier": "Keyword",
     "AccordNextDue": "Datetime",
     "AccordOverdue": "Bool",
 }

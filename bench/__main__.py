@@ -11,10 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from bench import bulk, driver, lives, memory, tasks, unary
+from bench import bulk, clocks, driver, lives, memory, projection, tasks, unary
 from bench.measure import Figures
 
-PARTS = {"a": bulk, "b": lives, "c": unary, "d": memory, "tasks": tasks, "driver": driver}
+PARTS = {
+    "a": bulk, "b": lives, "c": unary, "d": memory, "e": clocks, "p": projection, "tasks": tasks, "driver": driver,
+}  # fmt: skip
 
 
 def main(names: list[str]) -> None:

@@ -42,8 +42,26 @@ class Reason(StrEnum):
     TASKS_OPEN = "TASKS_OPEN"
     SAME_REPORT = "SAME_REPORT"
     TOP_LEVEL = "TOP_LEVEL"
-    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    CLOCK_NOT_RUNNING = "CLOCK_NOT_RUNNING"
+    CLOCK_PAUSED = "CLOCK_PAUSED"
+    CLOCK_NOT_PAUSED = "CLOCK_NOT_PAUSED"
+    PAUSE_CAUSE_NOT_ALLOWED = "PAUSE_CAUSE_NOT_ALLOWED"
+    PAUSE_AFTER_DUE = "PAUSE_AFTER_DUE"
+    BACKDATED_TOO_FAR = "BACKDATED_TOO_FAR"
+    BEFORE_START = "BEFORE_START"
+    IN_THE_FUTURE = "IN_THE_FUTURE"
+    EXTENSION_NOT_ALLOWED = "EXTENSION_NOT_ALLOWED"
+    EXTENSION_TOO_LONG = "EXTENSION_TOO_LONG"
+    EXTENSION_USED_UP = "EXTENSION_USED_UP"
+    EXTENSION_AFTER_DUE = "EXTENSION_AFTER_DUE"
+    EXTENSION_NOT_FOUND = "EXTENSION_NOT_FOUND"
     CONSENT_MISSING = "CONSENT_MISSING"
+    APPROVER_REQUIRED = "APPROVER_REQUIRED"
+    REASON_REQUIRED = "REASON_REQUIRED"
+    UNKNOWN_RULE = "UNKNOWN_RULE"
+    CLOCK_NOT_BY_HAND = "CLOCK_NOT_BY_HAND"
+    PREVIEW_STALE = "PREVIEW_STALE"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
     SUPPORT_NEEDED = "SUPPORT_NEEDED"
     OWN_CONSENT_NEEDED = "OWN_CONSENT_NEEDED"
     TOO_MANY_REPRESENTATIVES = "TOO_MANY_REPRESENTATIVES"
@@ -93,11 +111,61 @@ TEXTS: dict[Reason, _Text] = {
     Reason.TASKS_OPEN: _Text(Kind.PRECONDITION, "方案中还有任务没有完成。", "Tasks of the plan are not yet done."),
     Reason.SAME_REPORT: _Text(Kind.INVALID, "两个编号是同一件事项。", "Both names are the same report."),
     Reason.TOP_LEVEL: _Text(Kind.PRECONDITION, "上面没有更高的层级。", "There is no level above this unit."),
-    Reason.SERVICE_UNAVAILABLE: _Text(
-        Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
+    Reason.CLOCK_NOT_RUNNING: _Text(
+        Kind.PRECONDITION, "这个时限已经结束或尚未开始。", "This clock has ended, or has not begun."
+    ),
+    Reason.CLOCK_PAUSED: _Text(
+        Kind.PRECONDITION, "时限已因同一事由中止。", "The clock is paused for this cause already."
+    ),
+    Reason.CLOCK_NOT_PAUSED: _Text(Kind.PRECONDITION, "时限并未中止。", "The clock is not paused."),
+    Reason.PAUSE_CAUSE_NOT_ALLOWED: _Text(
+        Kind.INVALID, "这项时限不因该事由中止。", "This limit does not stand still for that cause."
+    ),
+    Reason.PAUSE_AFTER_DUE: _Text(
+        Kind.PRECONDITION, "时限届满后不能再中止。", "The time was up: it cannot be paused after that."
+    ),
+    Reason.BACKDATED_TOO_FAR: _Text(
+        Kind.INVALID, "追溯的日期超出规则允许的范围。", "It lies further back than the rule lets an entry count."
+    ),
+    Reason.BEFORE_START: _Text(Kind.INVALID, "早于时限开始的时间。", "It lies before the clock's start."),
+    Reason.IN_THE_FUTURE: _Text(Kind.INVALID, "不能记录将来的事。", "What is still to come cannot be recorded."),
+    Reason.EXTENSION_NOT_ALLOWED: _Text(
+        Kind.PRECONDITION, "这项时限不能这样延长。", "This limit cannot be extended in that way."
+    ),
+    Reason.EXTENSION_TOO_LONG: _Text(
+        Kind.INVALID, "延长的时间超出规则的规定。", "That is more time than the rule lets an extension give."
+    ),
+    Reason.EXTENSION_USED_UP: _Text(
+        Kind.PRECONDITION, "已达到允许延长的次数。", "It has been extended as often as the rule allows."
+    ),
+    Reason.EXTENSION_AFTER_DUE: _Text(
+        Kind.PRECONDITION, "应当在期限届满前延长。", "An extension must come before the time is up."
+    ),
+    Reason.EXTENSION_NOT_FOUND: _Text(
+        Kind.NOT_FOUND, "没有这次延长，或已撤销。", "There is no such extension, or it was revoked."
     ),
     Reason.CONSENT_MISSING: _Text(
-        Kind.PRECONDITION, "还没有得到每一方当事人的同意。", "Not every party has consented."
+        Kind.PRECONDITION, "这需要每一方当事人的同意。", "This takes the consent of every party."
+    ),
+    Reason.APPROVER_REQUIRED: _Text(
+        Kind.INVALID, "需要写明批准的单位负责人。", "The head of the unit who approves must be named."
+    ),
+    Reason.REASON_REQUIRED: _Text(Kind.INVALID, "需要写明告知当事人的理由。", "The reason that is told must be given."),
+    Reason.UNKNOWN_RULE: _Text(
+        Kind.INVALID, "没有这条时限规则，或不能人工启动。", "There is no such rule of time to start by hand."
+    ),
+    Reason.CLOCK_NOT_BY_HAND: _Text(
+        Kind.PRECONDITION,
+        "这个时限由系统办理，不能人工停止。",
+        "This clock is stopped by the service, not by hand.",
+    ),
+    Reason.PREVIEW_STALE: _Text(
+        Kind.PRECONDITION,
+        "预览后内容已变，请重新预览。",
+        "It changed since it was previewed: preview again.",
+    ),
+    Reason.SERVICE_UNAVAILABLE: _Text(
+        Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
     ),
     Reason.SUPPORT_NEEDED: _Text(
         Kind.PRECONDITION,

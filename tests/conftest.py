@@ -68,7 +68,7 @@ class Clients:
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
-        self.clocks = {name: ClockServiceStub(self.channels[name]) for name in ("intake", "mediation")}
+        self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 
     def as_(self, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "en") -> dict[str, Any]:
         """Return the keyword arguments of a call in this role: `stub.GetReport(request, **clients.as_("clerk"))`."""

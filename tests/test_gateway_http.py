@@ -167,7 +167,7 @@ async def test_what_is_not_there_is_a_problem_too(running: Running) -> None:
 async def test_the_request_field_service_picks_the_backend(running: Running) -> None:
     assert (await running.client.get("/v1/clocks/mediation")).status_code == 200
     assert running.services["mediation"].seen[-1][0].service == "mediation"
-    response = await running.client.get("/v1/clocks/escalation")
+    response = await running.client.get("/v1/clocks/nowhere")
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "service")
 
 

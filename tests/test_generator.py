@@ -14,7 +14,7 @@ import pytest
 from accord.generator import OUTCOMES, GeneratedReport, reports
 from accord.generator.kinds import KINDS
 from accord.generator.sentences import SENTENCES
-from casework.limit import LOCAL
+from casework.calendar import LOCAL
 from casework.triage import CaseFacts
 from services.kit.rules import Rules, load_rules
 

@@ -40,9 +40,15 @@ async def run_out(act: Act, rule: str) -> None:
     """Let the running clock of a rule run out and the case's clocks be fired."""
     connection = await Scratch.main(act.clients.stack).connect()
     try:
-        query = "UPDATE mediation.clocks SET due_at = $1 WHERE number = $2 AND rule = $3 AND state = 1"
+        # Every rung of it lies a minute in the past.
+        query = """
+            UPDATE mediation.clocks SET due_at = $1, next_at = $1, rungs = (
+                SELECT jsonb_agg(jsonb_set(rung, '{1}', to_jsonb($2::text))) FROM jsonb_array_elements(rungs) rung)
+            WHERE number = $3 AND rule = $4 AND state = 1
+        """
         past = datetime.now(UTC) - timedelta(minutes=1)
-        assert await connection.execute(query, past, act.case.split("/")[1], rule) == "UPDATE 1"
+        number = act.case.split("/")[1]
+        assert await connection.execute(query, past, past.isoformat(), number, rule) == "UPDATE 1"
     finally:
         await connection.close()
     fire = clock_pb2.FireClocksRequest(service="mediation", case=act.case)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from typer.testing import CliRunner
 
 from accord.rules_command import rules_app
 from casework.category import UnknownCategory
-from casework.limit import LOCAL, UnknownLimit, due, last_day, remind_at
 from casework.plan import resolve_unit
+from casework.rule_book import UnknownRule
 from casework.triage import Grade
 from casework.units import Level, UnknownUnit, prefix
 from services.kit.rules import Rules, RulesError, load_rules
@@ -32,7 +31,7 @@ def shipped() -> Rules:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped rules with the units of one district only, quick to copy and load."""
     folder = tmp_path_factory.mktemp("small") / "rules"
-    for part in ("units", "categories", "triage", "plans", "limits"):
+    for part in ("units", "categories", "triage", "plans", "limits", "calendars"):
         shutil.copytree(SHIPPED / part, folder / part)
     for file in (folder / "units").glob("*.csv"):
         rows = file.read_text(encoding="utf-8").splitlines()
@@ -177,42 +176,11 @@ def test_a_task_of_the_unit_above_stays_at_the_root_where_there_is_none(shipped:
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_limit_ends_at_midnight_after_its_last_day_the_start_day_not_counted(shipped: Rules) -> None:
-    start = datetime(2026, 9, 3, 9, 30, tzinfo=LOCAL)
-    end = due(start, shipped.limits.get("accept"))
-    assert end == datetime(2026, 9, 7, tzinfo=LOCAL)
-    assert last_day(end) == date(2026, 9, 6)
-    assert remind_at(start, shipped.limits.get("accept")) == datetime(2026, 9, 6, tzinfo=LOCAL)
-
-
-def test_the_start_day_is_the_local_one(shipped: Rules) -> None:
-    late_in_london = datetime(2026, 9, 3, 16, 30, tzinfo=UTC)
-    assert due(late_in_london, shipped.limits.get("sign")) == datetime(2026, 9, 6, tzinfo=LOCAL)
-
-
 def test_the_limits_to_close_follow_the_grade(shipped: Rules) -> None:
-    assert [shipped.limits.close(grade).days for grade in Grade] == [3, 15, 30]
-    assert shipped.limits.task(12).days == 12
-    with pytest.raises(UnknownLimit):
-        shipped.limits.get("nothing")
-
-
-@given(
-    start=st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
-    days=st.integers(1, 400),
-)
-def test_every_instant_of_a_day_has_the_same_due_midnight(shipped: Rules, start: datetime, days: int) -> None:
-    limit = shipped.limits.task(days)
-    end = due(start, limit)
-    assert end.timetz() == time(tzinfo=LOCAL)
-    assert timedelta(days=days) < end - start <= timedelta(days=days + 1)
-    dawn = datetime.combine(start.astimezone(LOCAL).date(), time(), tzinfo=LOCAL)
-    assert due(dawn, limit) == end
-
-
-def test_a_start_without_a_time_zone_is_refused(shipped: Rules) -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        due(datetime(2026, 9, 3), shipped.limits.get("sign"))
+    assert [shipped.clocks.close(grade).n for grade in Grade] == [3, 15, 30]
+    assert shipped.clocks.task(12).n == 12
+    with pytest.raises(UnknownRule):
+        shipped.clocks.get("nothing")
 
 
 # --- what is wrong, and where -----------------------------------------------------------------------------------------
@@ -220,7 +188,7 @@ def test_a_start_without_a_time_zone_is_refused(shipped: Rules) -> None:
 WAGES = "plans/wages.yaml"
 CATEGORIES = "categories/categories.yaml"
 TRIAGE = "triage/grade.yaml"
-LIMITS = "limits/first-layer.yaml"
+LIMITS = "limits/house.yaml"
 UNITS = "units/units.yaml"
 COUNTIES = "units/counties.csv"
 
@@ -304,7 +272,7 @@ WRONG = {
         "rows[6].when.category: no category has the id 'moon'",
     ),
     "limit that nothing asks for": (
-        LIMITS, "name: sign", "name: sing", "sing",
+        LIMITS, "name: sign", "name: sing", "name: sing",
         "limits[1].name: nothing asks for a limit",
     ),
     "limit of another trigger": (
@@ -312,16 +280,48 @@ WRONG = {
         "limits[0].trigger: 'accept' starts with",
     ),
     "reminder before the start": (
-        LIMITS, "{hours: 4}", "{hours: 24}", "{hours: 24}",
-        "limits[1].remind_before: a reminder must come after the start",
+        LIMITS, "{hours: 4,", "{hours: 24,", "{hours: 24,",
+        "limits[1].warnings[0]: a reminder must come after the start",
     ),
     "limit named twice": (
-        LIMITS, "name: sign", "name: accept", "name: accept",
-        "limits[1].name: 'accept' is the name of two",
+        LIMITS, "name: close_medium", "name: close_low", "name: close_low",
+        "limits[5].name: 'close_low' is the name of two",
     ),
-    "working days": (
-        LIMITS, "unit: calendar", "unit: working", "unit: working",
-        "limits[0].unit: must be one of 'calendar'",
+    "unit that nobody counts": (
+        LIMITS, "unit: calendar", "unit: lunar", "unit: lunar",
+        "limits[2].unit: must be one of 'hour', 'calendar', 'working' or 'month'",
+    ),
+    "trigger that nothing pulls": (
+        LIMITS, "trigger: report_received", "trigger: full_moon", "trigger: full_moon",
+        "limits[0].trigger: must be one of",
+    ),
+    "cause without a name": (
+        LIMITS, "cause: appraisal", "cause: moon", "cause: moon",
+        "limits[2].pauses[0].cause: the file's causes do not name 'moon'",
+    ),
+    "roll of hours": (
+        "limits/court.yaml", "unit: hour\n", "unit: hour\n    roll: next_workday\n", "roll: next_workday",
+        "limits[5].roll: means nothing for a rule in hours",
+    ),
+    "bounds the wrong way round": (
+        "limits/police.yaml", "valid_from: 2026-01-01", "valid_from: 2026-01-01\n    valid_to: 2025-01-01",
+        "valid_to: 2025", "limits[0].valid_to: lies before valid_from",
+    ),
+    "rung in two units": (
+        LIMITS, "{working_days: 1, then", "{working_days: 1, days: 1, then", "{working_days: 1, days",
+        "limits[0].warnings[0]: give hours, days or working_days",
+    ),
+    "no breach": (
+        LIMITS, "[{then: escalate}, {working_days: 5", "[{working_days: 5", "overdue: [{working_days: 5",
+        "limits[0].overdue: must begin with the breach itself",
+    ),
+    "years the package does not have": (
+        "calendars/sources.yaml", "to_year: 2026", "to_year: 2031", "package: chinesecalendar",
+        "packages[0]: the installed chinesecalendar has no list for",
+    ),
+    "day of no form": (
+        "calendars/2005-12-31.yaml", "date: 2005-12-31", "date: soon", "date: soon",
+        "days[0].date: must be a date",
     ),
     "file that is not there": (
         UNITS, "file: cities.csv", "file: towns.csv", None,
@@ -365,7 +365,7 @@ def test_a_wrong_rule_is_named_with_its_file_line_and_fault(folder: Path, case: 
 
 def test_every_problem_is_named_at_once_in_order_of_file_and_line(folder: Path) -> None:
     replace(folder / WAGES, "due_days: 10", "due_days: 0")
-    replace(folder / LIMITS, "days: 15", "days: fifteen")
+    replace(folder / LIMITS, "n: 15", "n: fifteen")
     replace(folder / UNITS, "slug: court", "slug: Court")
     found = problems(folder)
     assert [problem.split(":")[0] for problem in found] == [f"rules/{file}" for file in (LIMITS, WAGES, UNITS)]
@@ -375,7 +375,8 @@ def test_a_missing_limit_is_named(folder: Path) -> None:
     text = (folder / LIMITS).read_text("utf-8")
     start, end = text.index("  - name: verify_task"), text.index("  - name: close_low")
     (folder / LIMITS).write_text(text[:start] + text[end:], encoding="utf-8")
-    assert problems(folder) == [f"rules/{LIMITS}:4: limits: the limit 'verify_task' is missing"]
+    line = text[: text.index("limits:")].count("\n") + 1
+    assert problems(folder) == [f"rules/{LIMITS}:{line}: limits: the limit 'verify_task' is missing"]
 
 
 def test_without_a_fallback_plan_every_branch_left_without_one_is_named_once(folder: Path) -> None:
@@ -460,8 +461,8 @@ def test_check_of_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     assert "there is no such folder" in result.stderr
 
 
-def test_list_gives_everything_as_json(small: Path) -> None:
-    result = CliRunner().invoke(rules_app, ["list", str(small), "--json"])
+def test_show_gives_everything_but_the_limits_as_json(small: Path) -> None:
+    result = CliRunner().invoke(rules_app, ["show", str(small), "--json"])
     data = json.loads(result.stdout)
-    assert {"version", "units", "departments", "categories", "triage", "plans", "limits"} == data.keys()
+    assert {"version", "units", "departments", "categories", "triage", "plans"} == data.keys()
     assert next(plan for plan in data["plans"] if plan["name"] == "wages")["tasks"][1]["unit"] == "department:labour"

@@ -26,17 +26,26 @@ class World:
     case: str
     task: str
     escalation: str
+    clocks: dict[str, str]
+    """A running clock at each service, by its name."""
 
 
 async def new_world(clients: Clients) -> World:
     """Return a world of its own in the county: nothing in it is shared with another test file."""
     report, other = await clients.file_report(), await clients.file_report("邻居家的狗整夜叫，没法睡觉。")
-    case = await clients.accept(await clients.file_report("物业费涨价，业主不同意。"))
+    fields = {"category": "categories/labour", "people_affected": 8}  # of medium grade: it may be paused and extended
+    case = await clients.accept(await clients.file_report("拖欠工资三个月。", **fields))
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
     await world_people.furnish(clients, case.name)
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name)
+    number = case.name.removeprefix("cases/")
+    clocks = {
+        "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
+        "mediation": f"clocks/mediation/{number}.close",
+        "escalation": f"clocks/escalation/{number}.resolve-1",
+    }
+    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks)
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -76,9 +85,27 @@ def _filled(request: type[Message], **fields: Callable[[World], Any]) -> Callabl
             values["request_id"] = request_id()
         if "service" in names:
             values["service"] = server
+        if request in _ON_A_CLOCK:
+            values["name"] = world.clocks[server]
         return request(**values)
 
     return make
+
+
+_ON_A_CLOCK = (
+    clock_pb2.GetClockRequest, clock_pb2.ExplainClockRequest, clock_pb2.StopClockRequest, clock_pb2.PauseClockRequest,
+    clock_pb2.ResumeClockRequest, clock_pb2.ExtendClockRequest, clock_pb2.RevokeExtensionRequest,
+)  # fmt: skip
+
+
+def _matter(world: World, server: str) -> str:
+    return world.report.case if server == "intake" else world.case
+
+
+def _start_clock(world: World, server: str) -> Message:
+    return clock_pb2.StartClockRequest(
+        service=server, case=_matter(world, server), rule="labour_mediation", request_id=request_id()
+    )
 
 
 def _county(world: World) -> str:
@@ -145,5 +172,18 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=lambda w: "a-test"),
     "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
     "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),
+    "FireDueClocks": _filled(clock_pb2.FireDueClocksRequest, grace_seconds=lambda w: 3600),
+    "GetClock": _filled(clock_pb2.GetClockRequest),
+    "ExplainClock": _filled(clock_pb2.ExplainClockRequest),
+    "StartClock": _start_clock,
+    "StopClock": _filled(clock_pb2.StopClockRequest),
+    "PauseClock": _filled(clock_pb2.PauseClockRequest, cause=lambda w: "illness"),
+    "ResumeClock": _filled(clock_pb2.ResumeClockRequest),
+    "ExtendClock": _filled(clock_pb2.ExtendClockRequest, amount=lambda w: 1, kind=lambda w: 3,
+                           consents=lambda w: ["parties/1"]),
+    "RevokeExtension": _filled(clock_pb2.RevokeExtensionRequest),
+    "PreviewMoves": _filled(clock_pb2.PreviewMovesRequest, unit=_county),
+    "ApplyMoves": _filled(clock_pb2.ApplyMovesRequest, candidate=lambda w: "0" * 16, reason=lambda w: "a-test"),
+    "SettleEscalations": _filled(escalation_pb2.SettleEscalationsRequest, parent=_case),
     **world_people.requests(_filled),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
-from pb.intake.v1 import intake_pb2
+from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -45,24 +45,24 @@ class Activities:
             opened = await self._backends.mediation.CreateCase(
                 mediation_pb2.CreateCaseRequest(case=case, content=content, request_id=f"{name}/open")
             )
-            return Told(instant(opened.next_time))
+            return Told(instant(opened.next_time), tier=_tier(report.triage.grade))
         except grpc.aio.AioRpcError as error:
             # A first try may have opened it and its answer been lost; graded anew since, the request is not the same.
             if error.code() not in (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION):
                 raise _failure(error) from None
             # Opened by another hand: its clocks say when to ask.
-            return await self._fire(step.number, Source.MEDIATION)
+            return await self._fire(step.number, Source.MEDIATION, 0)
 
     @activity.defn(name="fire_clocks")
     async def fire_clocks(self, step: CaseStep) -> Told:
         """Fire what is due in one service and escalate what is overdue."""
-        return await self._fire(step.number, step.source)
+        return await self._fire(step.number, step.source, step.generation)
 
-    async def _fire(self, number: str, source: Source) -> Told:
+    async def _fire(self, number: str, source: Source, generation: int) -> Told:
         name = f"cases/{number}"
         try:
             fired = await self._backends.clocks[source].FireClocks(
-                clock_pb2.FireClocksRequest(service=source, case=name)
+                clock_pb2.FireClocksRequest(service=source, case=name, generation=generation)
             )
             for firing in fired.overdue:
                 await self._escalate(name, firing)
@@ -70,27 +70,46 @@ class Activities:
             raise _failure(error) from None
         next_at = instant(fired.next_time) if fired.HasField("next_time") else None
         ended = source is Source.MEDIATION and next_at is None and await self._is_closed(name)
-        return Told(next_at, len(fired.overdue), ended)
+        return Told(next_at, len(fired.overdue), ended, fired.generation, fired.next_clock)
 
     async def _is_closed(self, name: str) -> bool:
-        case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+        try:
+            case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:  # escalated before it was opened, or without ever being here
+                return False
+            raise _failure(error) from None
         return bool(case.stage == case_pb2.STAGE_CLOSED)
 
     async def _escalate(self, name: str, firing: clock_pb2.Firing) -> None:
-        """Raise it one level up, once for each clock, however often this runs."""
+        """Raise it one level up, once for each rung, however often this runs."""
         escalation = escalation_pb2.Escalation(
             mode=escalation_pb2.MODE_INFORM, from_unit=firing.unit, reason="overdue", subject=firing.subject
         )
         try:
             await self._backends.escalation.CreateEscalation(
                 escalation_pb2.CreateEscalationRequest(
-                    parent=name, escalation=escalation, request_id=f"{firing.clock}/overdue"
+                    parent=name, escalation=escalation, request_id=f"{firing.clock}/{firing.rung}"
                 )
             )
         except grpc.aio.AioRpcError as error:
             # The unit changed after it was raised, or has no level above it: it was raised, or cannot be.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
+
+    @activity.defn(name="settle_escalations")
+    async def settle_escalations(self, step: CaseStep) -> None:
+        """Settle the open escalations of a case that is over."""
+        name = f"cases/{step.number}"
+        # A case that is reopened and ends again is settled again: each run of the workflow once.
+        request_id = f"{name}/settle/{activity.info().workflow_run_id}"
+        try:
+            await self._backends.escalation.SettleEscalations(
+                escalation_pb2.SettleEscalationsRequest(parent=name, request_id=request_id)
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # never escalated
+                raise _failure(error) from None
 
     @activity.defn(name="transfer_case")
     async def transfer_case(self, step: CaseStep) -> bool:
@@ -119,6 +138,10 @@ class Activities:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise _failure(error) from None
         return True
+
+
+def _tier(grade: report_pb2.Grade) -> str:
+    return report_pb2.Grade.Name(grade).removeprefix("GRADE_").lower()
 
 
 def _failure(error: grpc.aio.AioRpcError) -> ApplicationError:

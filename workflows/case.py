@@ -17,6 +17,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePa
 with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         ENDED,
+        REOPENED,
         CaseEnd,
         CaseStart,
         CaseStep,
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
 
 STAGE = SearchAttributeKey.for_keyword("AccordStage")
 UNIT = SearchAttributeKey.for_keyword("AccordUnit")
+TIER = SearchAttributeKey.for_keyword("AccordTier")
 NEXT_DUE = SearchAttributeKey.for_datetime("AccordNextDue")
 OVERDUE = SearchAttributeKey.for_bool("AccordOverdue")
 
@@ -56,7 +58,13 @@ class CaseWorkflow:
         self.seen = dict(start.seen)
         self.inbox: list[Heard] = list(start.waiting)
         self.transfers = list(start.transfers)
+        self.escalated = start.escalated
+        self.unit = start.unit
+        self.tier = ""
         self.overdue = 0
+        self.breaches: dict[str, int] = {}
+        self.generations: dict[str, int] = {}
+        self.clocks: dict[str, str] = {}
         self.alarm: asyncio.Task[None] | None = None
         self.alarm_at: datetime | None = None
         self.rung = False
@@ -67,11 +75,16 @@ class CaseWorkflow:
         await self.until(lambda: self.stage is not Stage.RECEIVED)
         if self.stage is Stage.ACCEPTED:
             await self.open_case()
-        await self.until(lambda: self.stage in ENDED)
-        while self.is_due():
-            # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
-            await self.fire_due()
-        return CaseEnd(self.stage)
+        while True:
+            await self.until(lambda: self.stage in ENDED)
+            while self.is_due():
+                # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
+                await self.fire_due()
+            await self.settle_escalations()
+            # What runs on after the end is kept as well: follow-up visits, time to perform, time to enforce.
+            await self.until(lambda: not self.next_at or self.stage not in ENDED)
+            if self.stage in ENDED:
+                return CaseEnd(self.stage)
 
     @workflow.signal(name="hear")
     def hear(self, events: list[Heard]) -> None:
@@ -109,10 +122,18 @@ class CaseWorkflow:
             if event.stage and _ORDER[event.stage] > _ORDER[self.stage]:
                 self.stage = event.stage
                 self.next_at.pop(event.source, None)
+            if event.kind == REOPENED:
+                self.stage = Stage.HANDLING
             if event.next_at:
                 self.learn(event.source, event.next_at)
+                # What changed since is not known here: the next question is asked whatever the generation.
+                self.generations.pop(event.source, None)
+                self.escalated |= event.source is Source.ESCALATION
             if event.escalation:
                 self.transfers.append(event.escalation)
+            if event.unit and event.unit != self.unit:
+                self.unit = event.unit
+                self.show()
 
     def learn(self, source: Source, at: datetime | None) -> None:
         """Keep when to ask a service next: the earlier one, since asking early is harmless."""
@@ -133,29 +154,49 @@ class CaseWorkflow:
         )
         if self.stage is Stage.ACCEPTED:
             self.stage = Stage.CLOSED if told.ended else Stage.HANDLING
-        self.next_at.pop(Source.MEDIATION, None)
-        self.learn(Source.MEDIATION, told.next_at)
+        self.tier = told.tier or self.tier
+        self.hear_answer(Source.MEDIATION, told)
         self.show()
+
+    def hear_answer(self, source: Source, told: Told) -> None:
+        """Take what a service answered of its clocks for what holds there now."""
+        self.next_at.pop(source, None)
+        self.learn(source, told.next_at)
+        self.generations[source], self.clocks[source] = told.generation, told.clock
+        self.breaches[source] = told.overdue
 
     async def fire_due(self) -> None:
         """Ask the owner of the earliest rung to fire what is due; what is overdue is escalated one level up."""
         source = Source(min(self.next_at, key=lambda each: self.next_at[each]))
         told: Told = await workflow.execute_activity(
             "fire_clocks",
-            CaseStep(self.number, source),
+            CaseStep(self.number, source, generation=self.generations.get(source, 0)),
             result_type=Told,
             start_to_close_timeout=_TIMEOUT,
             retry_policy=_PATIENCE,
-            summary=f"fire what is due in {source}",
+            summary=f"fire what is due in {source}: {self.clocks.get(source) or 'any clock'}",
         )
-        self.next_at.pop(source, None)
-        self.learn(source, told.next_at)
+        self.hear_answer(source, told)
         if told.ended and self.stage not in ENDED:
             # The facts say it is over and the signal has not come (yet): believe the facts.
             self.stage = Stage.CLOSED
-        if told.overdue != self.overdue:
-            self.overdue = told.overdue
+        changed, self.overdue = told.overdue != self.overdue, told.overdue
+        if workflow.patched("shows-next-due") or changed:
             self.show()
+
+    async def settle_escalations(self) -> None:
+        """Settle the escalations of a case that is over: none of their clocks outlives it."""
+        if not self.escalated:
+            return
+        await workflow.execute_activity(
+            "settle_escalations",
+            CaseStep(self.number),
+            start_to_close_timeout=_TIMEOUT,
+            retry_policy=_PATIENCE,
+            summary="settle open escalations",
+        )
+        self.escalated = False
+        self.next_at.pop(Source.ESCALATION, None)
 
     async def transfer(self, escalation: int) -> bool:
         """Carry a transfer to the case, and return whether that is settled; before it is opened there is no case."""
@@ -183,8 +224,13 @@ class CaseWorkflow:
 
     async def wait_for(self, at: datetime) -> None:
         """Sleep until a business instant."""
-        await workflow.sleep(self.real_delay(at), summary=f"until {at:%Y-%m-%d %H:%M}")
+        await workflow.sleep(self.real_delay(at), summary=self.named(at))
         self.rung = True
+
+    def named(self, at: datetime) -> str:
+        """Return what is waited for, as an operator reads it: `until 2026-12-01 23:59 (mediation task-1.sign)`."""
+        source = min(self.next_at, key=lambda each: self.next_at[each])
+        return f"until {at:%Y-%m-%d %H:%M} ({source} {self.clocks.get(source, '')}".rstrip() + ")"
 
     def is_due(self) -> bool:
         """Return whether a rung has come; an alarm may have been set for one that is no longer of interest."""
@@ -205,8 +251,8 @@ class CaseWorkflow:
         if info.get_current_history_length() > _ROLL_EVENTS or info.is_continue_as_new_suggested():
             workflow.continue_as_new(
                 CaseStart(
-                    self.number, self.start.unit, self.stage, self.next_at, self.seen, self.inbox,
-                    self.start.speed, self.start.epoch, self.transfers,
+                    self.number, self.unit, self.stage, self.next_at, self.seen, self.inbox,
+                    self.start.speed, self.start.epoch, self.transfers, self.escalated,
                 )
             )  # fmt: skip
 
@@ -215,15 +261,19 @@ class CaseWorkflow:
         workflow.upsert_search_attributes(
             [
                 STAGE.value_set(str(self.stage)),
-                OVERDUE.value_set(self.overdue > 0),
+                UNIT.value_set(self.unit),
+                OVERDUE.value_set(self.overdue > 0 or any(self.breaches.values())),
                 NEXT_DUE.value_set(min(self.next_at.values())) if self.next_at else NEXT_DUE.value_unset(),
+                *([TIER.value_set(self.tier)] if self.tier else []),
             ]
         )
 
 
-def first_attributes(stage: Stage, unit: str, next_at: datetime | None) -> TypedSearchAttributes:
-    """Return the search attributes a workflow is started with."""
+def first_attributes(stage: Stage, unit: str, next_at: datetime | None, tier: str = "") -> TypedSearchAttributes:
+    """Return the search attributes a workflow is started with; `tier` is the grade of the case."""
     pairs: list[SearchAttributePair] = [SearchAttributePair(STAGE, str(stage)), SearchAttributePair(UNIT, unit)]
     if next_at:
         pairs.append(SearchAttributePair(NEXT_DUE, next_at))
+    if tier:
+        pairs.append(SearchAttributePair(TIER, tier))
     return TypedSearchAttributes(pairs)

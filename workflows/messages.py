@@ -27,6 +27,9 @@ class Stage(StrEnum):
     MERGED = "merged"
 
 
+REOPENED = "CaseReopened"
+"""The one event that takes a case back from its end."""
+
 ENDED = frozenset({Stage.CLOSED, Stage.DECLINED, Stage.MERGED})
 
 
@@ -48,6 +51,7 @@ class Heard:
     stage: Stage | None = None
     next_at: datetime | None = None
     escalation: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class CaseStart:
     speed: float = 1.0
     epoch: datetime | None = None
     transfers: list[int] = field(default_factory=list)
+    escalated: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,15 +80,22 @@ class CaseStep:
     number: str
     source: Source = Source.MEDIATION
     escalation: int = 0
+    generation: int = 0
 
 
 @dataclass(frozen=True)
 class Told:
-    """What an activity on a case answers: when to ask its service again, and how many deadlines have passed."""
+    """What an activity on a case answers: when to ask its service again, and how many deadlines have passed.
+
+    `generation` is that of the case's clocks there, `clock` the one whose rung comes next, `tier` the case's grade.
+    """
 
     next_at: datetime | None = None
     overdue: int = 0
     ended: bool = False
+    generation: int = 0
+    clock: str = ""
+    tier: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC
 
+from pb.clock.v1 import clock_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from services.kit.businesstime import BusinessTime
@@ -55,6 +56,33 @@ async def open_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stag
             return
 
 
+async def held_numbers(backends: Backends) -> AsyncIterator[str]:
+    """Yield the case of every running clock that has a rung to come, of any service; a case may come more than once."""
+    for source in Source:
+        token = ""
+        while True:
+            request = clock_pb2.ListClocksRequest(service=source, running=True, page_size=_PAGE, page_token=token)
+            page = await backends.clocks[source].ListClocks(request)
+            for clock in page.clocks:
+                if clock.HasField("next_time"):
+                    yield clock.case.removeprefix("cases/")
+            token = page.next_page_token
+            if not token:
+                break
+
+
+async def all_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage]]:
+    """Yield everything that needs a workflow: what is open, and what is over but has clocks that run on."""
+    seen: set[str] = set()
+    async for matter in open_matters(backends):
+        seen.add(matter[0])
+        yield matter
+    async for number in held_numbers(backends):
+        if number not in seen:
+            seen.add(number)
+            yield number, number.split("-", 1)[0], Stage.CLOSED
+
+
 async def rebuild(client: Client, backends: Backends, time: BusinessTime) -> tuple[int, int]:
     """Start what is missing; return how many matters are open and how many workflows were started."""
     slots = asyncio.Semaphore(_AT_ONCE)
@@ -62,25 +90,23 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime) -> tup
 
     async def start(number: str, unit: str, stage: Stage) -> bool:
         # It asks its clocks at once and learns from the answer when to ask again.
-        asks = {Stage.RECEIVED: {str(Source.INTAKE): now}, Stage.HANDLING: {str(Source.MEDIATION): now}}
+        asked = [source for source in Source if stage is not Stage.ACCEPTED or source is not Source.MEDIATION]
+        asks = {str(source): now for source in asked}
         async with slots:
             try:
                 await client.start_workflow(
                     CASE_WORKFLOW,
-                    CaseStart(number, unit, stage, asks.get(stage, {}), speed=time.speed, epoch=time.epoch),
+                    CaseStart(number, unit, stage, asks, speed=time.speed, epoch=time.epoch, escalated=True),
                     id=workflow_id(number),
                     task_queue=TASK_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    search_attributes=first_attributes(stage, unit, _first(asks.get(stage))),
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    search_attributes=first_attributes(stage, unit, now),
                 )
             except WorkflowAlreadyStartedError:
                 return False
             return True
 
-    tasks = [asyncio.create_task(start(*matter)) async for matter in open_matters(backends)]
+    tasks = [asyncio.create_task(start(*matter)) async for matter in all_matters(backends)]
     started = await asyncio.gather(*tasks)
     return len(started), sum(started)
-
-
-def _first(asks: dict[str, datetime] | None) -> datetime | None:
-    return min(asks.values()) if asks else None

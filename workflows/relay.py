@@ -30,10 +30,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.settings import ClientSettings, read_settings
+from workflows import net
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.health import serve_health
-from workflows.messages import CASE_WORKFLOW, HEAR, TASK_QUEUE, CaseStart, Heard, Source, Stage, workflow_id
+from workflows.messages import CASE_WORKFLOW, HEAR, REOPENED, TASK_QUEUE, CaseStart, Heard, Source, Stage, workflow_id
 from workflows.runtime import connect
 
 log = structlog.get_logger()
@@ -69,6 +70,7 @@ def heard(source: Source, event: feed_pb2.Event) -> Heard:
         _STAGES.get(event.type),
         datetime.fromisoformat(next_at) if next_at else None,
         int(payload["escalation"]) if transfers else 0,
+        payload["to"] if event.type == "CaseTransferred" else "",
     )
 
 
@@ -80,12 +82,12 @@ class Teller:
         self._time = BusinessTime.of(settings)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def tell(self, number: str, unit: str, events: list[Heard], trace: str = "") -> None:
+    async def tell(self, number: str, unit: str, tier: str, events: list[Heard], trace: str = "") -> None:
         """Tell one case's workflow of its events; start it if it is not there; leave it be if it has ended."""
         async with self._slots:
             token = otel_context.attach(propagate.extract({"traceparent": trace})) if trace else None
             try:
-                await self._tell(number, unit, events)
+                await self._tell(number, unit, tier, events)
             except WorkflowAlreadyStartedError:
                 # It ran and ended. What came after its end (a late read of its content, say) needs nobody.
                 log.info("told an ended case", case=number, kinds=[event.kind for event in events])
@@ -93,10 +95,10 @@ class Teller:
                 if token:
                     otel_context.detach(token)
 
-    async def _tell(self, number: str, unit: str, events: list[Heard]) -> None:
+    async def _tell(self, number: str, unit: str, tier: str, events: list[Heard]) -> None:
         if events[0].source is not Source.MEDIATION:
             # It may not be there, or sleep before its first task: only signal-with-start wakes such a one.
-            await self._start(number, unit, events)
+            await self._start(number, unit, tier, events)
             return
         try:
             # By far the usual case, and a plain signal costs the engine less than signal-with-start.
@@ -104,10 +106,10 @@ class Teller:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            await self._start(number, unit, events)
+            await self._start(number, unit, tier, events)
 
-    async def _start(self, number: str, unit: str, events: list[Heard]) -> None:
-        first = events[0]
+    async def _start(self, number: str, unit: str, tier: str, events: list[Heard]) -> None:
+        first, reuse = events[0], WorkflowIDReusePolicy.REJECT_DUPLICATE
         start, rest = CaseStart(number, unit, speed=self._time.speed, epoch=self._time.epoch), events
         if first.sequence == 1 and first.source is Source.INTAKE:
             # What it would be told first goes in with the start: one message less, one workflow task less. Where the
@@ -118,8 +120,10 @@ class Teller:
             rest = events[1:]
         else:
             # Its beginning was told to a workflow that is gone: it asks every clock of the case at once.
-            now = self._time.now()
-            start = replace(start, next_at={str(Source.INTAKE): now, str(Source.MEDIATION): now})
+            start = replace(start, next_at={str(source): self._time.now() for source in Source}, escalated=True)
+            if any(event.kind == REOPENED for event in events):
+                # The one event after which a case whose workflow has ended gets another.
+                start, reuse = replace(start, stage=Stage.HANDLING), WorkflowIDReusePolicy.ALLOW_DUPLICATE
         more: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
         if start.next_at and start.seen and not rest:
             # Until the first rung, or until it hears of something, it has nothing to do: the engine spares a workflow
@@ -130,9 +134,9 @@ class Teller:
             start,
             id=workflow_id(number),
             task_queue=TASK_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=reuse,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=first_attributes(start.stage, unit, first.next_at),
+            search_attributes=first_attributes(start.stage, unit, first.next_at, tier),
             **more,
         )
 
@@ -162,13 +166,14 @@ async def _follow(source: Source, backends: Backends, teller: Teller) -> None:
         POSITION.labels(source).set(batch.position)
 
 
-def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str, str, list[Heard], str]]:
-    cases: dict[str, tuple[str, str, list[Heard], str]] = {}
+def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str, str, str, list[Heard], str]]:
+    cases: dict[str, tuple[str, str, str, list[Heard], str]] = {}
     for event in events:
         number = event.case.removeprefix("cases/")
         unit = event.payload.fields["unit"].string_value or number.split("-", 1)[0]
-        case = cases.setdefault(number, (number, unit, [], event.trace_parent))
-        case[2].append(heard(source, event))
+        tier = event.payload.fields["grade"].string_value
+        case = cases.setdefault(number, (number, unit, tier, [], event.trace_parent))
+        case[3].append(heard(source, event))
     return list(cases.values())
 
 
@@ -178,8 +183,10 @@ async def relay(settings: ClientSettings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     following: list[asyncio.Task[None]] = []
-    health = await serve_health(settings.metrics_port, lambda: bool(following))
+    health = await serve_health(settings.metrics_port, lambda: len(following) > 1)
     backends = Backends.of(settings)
+    # The net needs no Temporal: a deadline fires, late, while it is down.
+    following.append(asyncio.create_task(net.keep(backends, settings.time_speed)))
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():

@@ -52,7 +52,7 @@ async def work(settings: ClientSettings) -> None:
         connecting.result(),
         task_queue=TASK_QUEUE,
         workflows=[CaseWorkflow],
-        activities=[steps.open_case, steps.fire_clocks, steps.transfer_case],
+        activities=[steps.open_case, steps.fire_clocks, steps.transfer_case, steps.settle_escalations],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=50,

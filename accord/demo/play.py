@@ -22,7 +22,7 @@ from accord.demo.scene import PHASES, Scene
 from accord.demo.supervision import Supervision
 from accord.generator import MERGED, GeneratedReport, reports
 from accord.keys import Keys
-from casework.limit import LOCAL
+from casework.calendar import LOCAL
 from casework.units import UnitTree
 from services.kit.businesstime import BusinessTime
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
+from services.escalation import store
 from services.escalation.service import EscalationServicer
-from services.kit.composition import Parts, Registration, run
+from services.kit.composition import Parts, Registration, clock_service, run
 
 
 def build(parts: Parts) -> list[Registration]:
     """Return what escalation serves."""
-    servicer = EscalationServicer(parts.database, parts.time, parts.pulse, parts.rules)
+    servicer = EscalationServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.clockwork)
     return [
         (
             escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
             lambda server: escalation_pb2_grpc.add_EscalationServiceServicer_to_server(servicer, server),
-        )
+        ),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER),
     ]
 
 

@@ -15,6 +15,7 @@ from services.escalation import store
 from services.kit import paging
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
+from services.kit.clockwork import Clockwork
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Database
 from services.kit.events import EventLog, NewEvent
@@ -22,16 +23,21 @@ from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
 from services.kit.rules import Rules
 
+ACKNOWLEDGE, RESOLVE = "acknowledge", "resolve"
+
 
 class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
     """Serves escalations."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules) -> None:
+    def __init__(
+        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, clockwork: Clockwork
+    ) -> None:
         self.database = database
         self.time = time
         self.pulse = pulse
         self.log = EventLog("matters")
         self._rules = rules
+        self._clockwork = clockwork
 
     @command(pb.Escalation)
     async def CreateEscalation(self, request: pb.CreateEscalationRequest, work: Work) -> pb.Escalation:
@@ -57,6 +63,10 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
             "reason": asked.reason,
             "subject": row.subject,
         }
+        for step in (ACKNOWLEDGE, RESOLVE):
+            key, subject = f"{step}-{row.escalation}", f"{request.parent}/escalations/{row.escalation}"
+            rule = f"{step}_escalation"
+            await work.start(self._clockwork.new(number, key, rule, subject=subject, unit=above, at=work.now))
         # A transfer changes who is accountable: the workflow carries it to the case.
         wakes = asked.mode == pb.MODE_TRANSFER
         # The history is of the unit it was raised from: that unit reads it, and so does every level above.
@@ -97,15 +107,35 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
 
     async def _move(self, request: Any, work: Work, to: EscalationState, **columns: Any) -> pb.Escalation:
         number, escalation = names.number_of(request.name), int(names.last(request.name))
+        await self.log.lock(work.connection, number)
         row = await store.get(work.connection, number, escalation, lock=True)
         # Only the level above may say that it has seen it or that it is dealt with.
         work.call.require(row.to_unit)
         check_etag(row.version, request.etag)
         state = rules_of.move(EscalationState(row.state), to)
         changed = await store.change(work.connection, number, escalation, state=int(state), **columns)
+        await work.stop(number, f"{ACKNOWLEDGE}-{escalation}")
+        if to is EscalationState.RESOLVED:
+            await work.stop(number, f"{RESOLVE}-{escalation}")
         kind = "EscalationAcknowledged" if to is EscalationState.ACKNOWLEDGED else "EscalationResolved"
         await work.append(NewEvent(number, kind, row.from_unit, {"escalation": escalation, "state": state.name}))
         return _view(changed)
+
+    @command(pb.SettleEscalationsResponse)
+    async def SettleEscalations(self, request: pb.SettleEscalationsRequest, work: Work) -> pb.SettleEscalationsResponse:
+        """Settle what is still open for a case that is over: there is nothing left to make a unit act on."""
+        number = names.number_of(request.parent)
+        await self.log.lock(work.connection, number)
+        settled = await store.settle(work.connection, number, work.now)
+        for row in settled:
+            work.call.require(row.to_unit)
+            await work.stop(number, f"%-{row.escalation}", met=False)
+            payload = {"escalation": row.escalation, "state": EscalationState.RESOLVED.name, "reason": "case-over"}
+            await work.append(NewEvent(number, "EscalationSettled", row.from_unit, payload))
+        if not settled:
+            work.call.require(names.ROOT_UNIT)
+            await store.must_be_known(work.connection, number)
+        return pb.SettleEscalationsResponse(settled=len(settled))
 
 
 def _view(row: Any) -> pb.Escalation:

@@ -10,6 +10,11 @@ from casework.errors import CaseError, Reason
 from casework.escalation import EscalationState
 from services.kit.database import Connection, text
 
+OPEN_MATTER = (
+    "SELECT to_unit AS unit FROM escalations WHERE number = :number AND state <> 3 ORDER BY escalation DESC LIMIT 1"
+)
+"""The unit of a matter on which clocks may be started here: where an open escalation has gone to."""
+
 _NEXT = text("""
     INSERT INTO matters (number, last) VALUES (:number, 1)
     ON CONFLICT (number) DO UPDATE SET last = matters.last + 1 RETURNING last
@@ -44,6 +49,23 @@ async def change(connection: Connection, number: str, escalation: int, **columns
     query = f"""UPDATE escalations SET {sets}, version = version + 1
         WHERE number = :number AND escalation = :escalation RETURNING *"""
     return (await connection.execute(text(query), {"number": number, "escalation": escalation, **columns})).one()
+
+
+async def must_be_known(connection: Connection, number: str) -> None:
+    """Raise NOT_FOUND for a case that was never escalated."""
+    if not await connection.scalar(text("SELECT true FROM matters WHERE number = :number"), {"number": number}):
+        raise CaseError(Reason.NOT_FOUND, f"cases/{number}")
+
+
+async def settle(connection: Connection, number: str, at: datetime) -> Sequence[Any]:
+    """Resolve the open escalations of a case and return their rows, in order."""
+    query = text("""
+        UPDATE escalations SET state = :resolved, resolved_at = :at, version = version + 1
+        WHERE number = :number AND state <> :resolved RETURNING *
+    """)
+    parameters = {"number": number, "at": at, "resolved": int(EscalationState.RESOLVED)}
+    rows = (await connection.execute(query, parameters)).all()
+    return sorted(rows, key=lambda row: row.escalation)
 
 
 async def listed(

@@ -104,8 +104,9 @@ class Binding:
         self._etag = shape.etag_path
         self._calls = {name: backend.callable(shape.rpc) for name, backend in backends.items()}
         self._only = next(iter(self._calls.values())) if len(self._calls) == 1 else None
-        if self._only is None and "service" not in request.fields_by_name:
+        if self._only is None and not {"service", "name"} & set(request.fields_by_name):
             raise ContractError(f"{shape.rpc.full_name}: several backends serve it and its request names no service")
+        self._chosen_by = "service" if "service" in request.fields_by_name else "name"
 
     async def read(self, exchange: Exchange, parts: list[str]) -> tuple[Any, dict[str, str]]:
         """Return the request message and which of its fields came as headers; raise Problem."""
@@ -187,10 +188,12 @@ class Binding:
         """Return the callable of the backend that serves this request; raise Problem where none does."""
         if self._only is not None:
             return self._only
-        call = self._calls.get(message.service)
+        # `service` itself, or the second part of a name such as `clocks/{service}/{clock}`.
+        chosen = message.service if self._chosen_by == "service" else message.name.partition("/")[2].partition("/")[0]
+        call = self._calls.get(chosen)
         if call is None:
             names = ", ".join(self._calls)
-            raise wrong_field("service", f"应为以下之一：{names}。", f"Must be one of {names}.")
+            raise wrong_field(self._chosen_by, f"应为以下之一：{names}。", f"Must be one of {names}.")
         return call
 
 

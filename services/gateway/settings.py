@@ -10,7 +10,8 @@ from pydantic_settings import NoDecode
 
 from services.kit.settings import ClientSettings
 
-# Which backends serve which gRPC service. A service of several backends is told apart by the request field `service`.
+# Which backends serve which gRPC service. A service of several backends is told apart by the request field `service`,
+# or by the second part of its `name`.
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
@@ -20,7 +21,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.SafeguardService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
-    "accord.clock.v1.ClockService": ("intake", "mediation"),
+    "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pb.intake.v1 import intake_pb2, intake_pb2_grpc
 
+from services.intake import store
 from services.intake.reception import Reception
 from services.intake.service import IntakeServicer
 from services.kit.composition import Parts, Registration, clock_service, run
@@ -11,14 +12,14 @@ from services.kit.composition import Parts, Registration, clock_service, run
 
 def build(parts: Parts) -> list[Registration]:
     """Return what intake serves."""
-    reception = Reception(parts.rules, parts.sealer)
+    reception = Reception(parts.rules, parts.sealer, parts.clockwork)
     servicer = IntakeServicer(parts.database, parts.time, parts.pulse, parts.rules, reception)
     return [
         (
             intake_pb2.DESCRIPTOR.services_by_name["IntakeService"],
             lambda server: intake_pb2_grpc.add_IntakeServiceServicer_to_server(servicer, server),
         ),
-        clock_service("intake", parts, servicer.log),
+        clock_service("intake", parts, servicer.log, store.OPEN_MATTER),
     ]
 
 

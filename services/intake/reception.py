@@ -14,13 +14,13 @@ from google.type.latlng_pb2 import LatLng
 from pb.intake.v1 import report_pb2 as pb
 
 from casework import names, receipt
+from casework.calendar import LOCAL
 from casework.chain import GENESIS, chain_hash, content_hash
 from casework.errors import CaseError, Reason, field_error
 from casework.likeness import KeyedPairs
-from casework.limit import LOCAL
 from casework.report import ReportState
 from casework.triage import CaseFacts, Triage
-from services.kit.clocks import NewClock
+from services.kit.clockwork import Clockwork, NewClock
 from services.kit.events import NewEvent
 from services.kit.instants import instant
 from services.kit.rules import Rules
@@ -64,12 +64,12 @@ class Received:
 class Reception:
     """Turns reports into what is stored. Knows the rules, the unit tree and the keys; no database."""
 
-    def __init__(self, rules: Rules, sealer: Sealer) -> None:
+    def __init__(self, rules: Rules, sealer: Sealer, clockwork: Clockwork) -> None:
         self._rules = rules
         self._sealer = sealer
         self._pairs = KeyedPairs(sealer.derive("likeness"))
         self._receipt_key = sealer.derive("receipt")
-        self._limit = rules.limits.get(ACCEPT)
+        self._clockwork = clockwork
 
     def draft(self, report: pb.Report, now: datetime, *, importing: bool) -> Draft:
         """Return the report checked against the rules; raise a CaseError naming the field that is wrong."""
@@ -141,7 +141,9 @@ class Reception:
         if draft.imported:
             # It was accepted where it comes from: the case is opened here with the promise made there.
             return ReportState.ACCEPTED, None
-        clock = NewClock.of(self._limit, number, ACCEPT, names.report_name(number), draft.unit, draft.received_at)
+        clock = self._clockwork.new(
+            number, ACCEPT, ACCEPT, subject=names.report_name(number), unit=draft.unit, at=draft.received_at
+        )
         return ReportState.RECEIVED, clock
 
     def _event(
@@ -168,7 +170,7 @@ class Reception:
         }
         if due_at:
             payload["due_at"] = _written(due_at)
-        if clock:
+        if clock and clock.next_at:
             payload["next_at"] = _written(clock.next_at)
         if draft.report.source:
             payload["source"] = f"{draft.report.source}/{draft.report.source_id}"

@@ -18,6 +18,8 @@ from services.kit import clocks
 from services.kit.database import Connection, Database, text
 
 _BLOCK = 50
+OPEN_MATTER = "SELECT unit FROM reports WHERE number = :number AND state IN (1, 2, 3)"
+"""The unit of a matter on which clocks may be started here: a report that waits at the door."""
 
 
 class Numbers:
@@ -72,15 +74,12 @@ _COLUMNS = (
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
 )  # fmt: skip
-_CLOCK = (
-    "id", "number", "subject", "rule", "rule_version", "unit", "state", "started_at", "remind_at", "due_at",
-)  # fmt: skip
 _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
 
 async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
     """Store new reports with their clocks and first events, by COPY: one report or a thousand alike."""
-    reports, events, running = [], [], []
+    reports, events, running, entries = [], [], [], []
     for each in received:
         event, row = each.event, each.row
         content, link = first_link(event, at, actor)
@@ -89,18 +88,14 @@ async def add(connection: Connection, received: Iterable[Received], *, at: datet
         payload = orjson.dumps(event.payload).decode()
         events.append((event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace))
         if each.clock:
-            clock = each.clock
-            running.append(
-                (
-                    clock.id, clock.number, clock.subject, clock.rule, clock.rule_version, clock.unit,
-                    int(clocks.ClockState.RUNNING), clock.started_at, clock.remind_at, clock.due_at,
-                )
-            )  # fmt: skip
+            running.append(clocks.columns_of(each.clock))
+            entries.append(clocks.start_entry(each.clock, at, actor))
     raw = connection.raw
     await raw.copy_records_to_table("reports", records=reports, columns=_COLUMNS)
     await raw.copy_records_to_table("events", records=events, columns=_EVENT)
     if running:
-        await raw.copy_records_to_table("clocks", records=running, columns=_CLOCK)
+        await raw.copy_records_to_table("clocks", records=running, columns=clocks.COLUMNS)
+        await raw.copy_records_to_table("clock_entries", records=entries, columns=clocks.ENTRY_COLUMNS)
 
 
 async def remember_all(connection: Connection, answers: Iterable[tuple[str, str, bytes, bytes]]) -> None:

@@ -1,98 +1,144 @@
-"""The clock service of a service: fires what is due, lists what runs."""
+"""The clock service of a service: fires what is due, lists and explains what runs, enters what moves a clock."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
-from pb.clock.v1 import clock_pb2, clock_pb2_grpc
+from pb.clock.v1 import clock_pb2 as pb
+from pb.clock.v1 import clock_pb2_grpc
 
-from casework.errors import Reason, field_error
-from casework.names import case_name, last, unit_name
-from services.kit import clocks, paging
+from casework.calendar import Layer
+from casework.errors import CaseError, Reason, field_error
+from casework.explanation import explain
+from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Resumed
+from casework.names import ROOT_UNIT, last
+from casework.rule import Consumer, ExtensionKind
+from casework.rule_book import UnknownRule
+from services.kit import clock_ledger, clock_moves, clock_view, clocks, paging
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
-from services.kit.clocks import ClockState, Firing
-from services.kit.command import Work
-from services.kit.database import Database, text
-from services.kit.events import EventLog
+from services.kit.clock_moves import Candidate
+from services.kit.clock_sweep import sweep
+from services.kit.clockwork import Clockwork
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Connection, Database, text
+from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
-from services.kit.instants import stamp
+from services.kit.instants import instant, stamp
 
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where a clock without a due date stands in a list: behind all others."""
 _UNIT = text("SELECT unit FROM clocks WHERE number = :number LIMIT 1")
-_LIST = """
-    SELECT * FROM clocks WHERE unit LIKE :unit AND (due_at, id) > (CAST(:due AS timestamptz), :id) {filters}
-    ORDER BY due_at, id LIMIT :limit
+_DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
+_LIST = f"""
+    SELECT * FROM clocks WHERE unit LIKE :unit AND ({_DUE}, id) > (CAST(:due AS timestamptz), :id) {{filters}}
+    ORDER BY {_DUE}, id LIMIT :limit
 """
+_FIRED = text("SELECT rung, fired_at FROM clock_rungs WHERE clock = :clock")
+_KINDS = {1: ExtensionKind.head_approval, 2: ExtensionKind.once, 3: ExtensionKind.consent_of_all}
+_APPLIED = 200
+"""Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
+
+Kind = TypeVar("Kind", bound=Entry)
 
 
-Consequence = Callable[[Work, Firing], Awaitable[None]]
+Consequence = Callable[[Work, clocks.Firing], Awaitable[None]]
 """What follows when a deadline was missed, in the transaction in which that is told."""
 
 
+async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
+    """Do what follows from deadlines that were missed, by their rules."""
+    for firing in firings:
+        if firing.kind == "overdue" and firing.rule in consequences:
+            await consequences[firing.rule](work, firing)
+
+
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
-    """Serves the clocks one service owns."""
+    """Serves the clocks one service owns. `open_matter` is SQL for the unit of an open matter by its `:number`."""
 
     def __init__(
-        self,
-        service: str,
-        database: Database,
-        time: BusinessTime,
-        log: EventLog,
-        pulse: FeedPulse,
-        consequences: Mapping[str, Consequence],
-    ) -> None:
+        self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse,
+        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str, consequences: Mapping[str, Consequence],
+    ) -> None:  # fmt: skip
         self._service = service
-        self._database = database
-        self._time = time
-        self._log = log
-        self._pulse = pulse
+        self.database = database
+        self.time = time
+        self.log = log
+        self.pulse = pulse
+        self._clockwork = clockwork
         self._consequences = consequences
+        self._pins = pins
+        self._open_matter = text(open_matter)
 
     def _check(self, service: str) -> None:
         if service != self._service:
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
 
-    async def FireClocks(self, request: clock_pb2.FireClocksRequest, context: Any) -> clock_pb2.FireClocksResponse:
+    def _id(self, name: str) -> str:
+        _, service, clock = name.split("/", 2)
+        if service != self._service:
+            raise field_error("name", Reason.INVALID_FIELD, f"this is {self._service}")
+        return clock
+
+    async def FireClocks(self, request: pb.FireClocksRequest, context: Any) -> pb.FireClocksResponse:
         """Fire every rung of the case that is due and was not fired; answer when to ask again."""
         self._check(request.service)
-        call, number, now = current_call(), last(request.case), self._time.now()
-        async with self._database.begin() as connection:
+        call, number, now = current_call(), last(request.case), self.time.now()
+        async with self.database.begin() as connection:
             unit = await connection.scalar(_UNIT, {"number": number})
             if unit is None:
                 call.scope()
-                return clock_pb2.FireClocksResponse()
+                return pb.FireClocksResponse()
             call.require(unit)
             # The case before its clocks, in the order in which commands take them.
-            await self._log.lock(connection, number)
-            firings, events = await clocks.fire(connection, number, now)
+            await self.log.lock(connection, number)
+            stale = request.generation and request.generation != (await clocks.standing(connection, number)).generation
+            firings, events = ([], []) if stale else await clocks.fire(connection, number, now)
             if events:
-                await self._log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
-            for firing in firings:
-                if firing.rung == "overdue" and firing.rule in self._consequences:
-                    await self._consequences[firing.rule](Work(connection, now, call, self._log), firing)
-            next_at = await clocks.next_at(connection, number)
-            overdue = await clocks.overdue(connection, number)
+                await self.log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
+            work = Work(connection, now, call, self.log, clockwork=self._clockwork)
+            await follow(self._consequences, work, firings)
+            standing = await clocks.standing(connection, number)
+            breaches = await clocks.breaches(connection, number)
         if events:
-            self._pulse.beat()
-        return clock_pb2.FireClocksResponse(
-            firings=[self._firing(firing) for firing in firings],
-            overdue=[self._firing(firing) for firing in overdue],
-            next_time=stamp(next_at),
+            self.pulse.beat()
+        return pb.FireClocksResponse(
+            firings=[clock_view.firing(self._service, firing) for firing in firings],
+            overdue=[clock_view.firing(self._service, firing) for firing in breaches],
+            next_time=stamp(standing.next_at),
+            next_clock=standing.clock.partition(".")[2],
+            generation=standing.generation,
         )
 
-    async def ListClocks(self, request: clock_pb2.ListClocksRequest, context: Any) -> clock_pb2.ListClocksResponse:
+    async def FireDueClocks(self, request: pb.FireDueClocksRequest, context: Any) -> pb.FireDueClocksResponse:
+        """Fire the oldest rungs that are due, across all cases, oldest first."""
+        self._check(request.service)
+        call, now = current_call(), self.time.now()
+        call.require(ROOT_UNIT)
+        firings, more = await sweep(
+            self.database, self.log, now, now - timedelta(seconds=request.grace_seconds), request.max_cases or 200,
+            actor=call.caller.subject, trace=call.trace_parent,
+            then=lambda connection, fired: follow(
+                self._consequences, Work(connection, now, call, self.log, clockwork=self._clockwork), fired
+            ),
+        )  # fmt: skip
+        if firings:
+            self.pulse.beat()
+        return pb.FireDueClocksResponse(firings=[clock_view.firing(self._service, each) for each in firings], more=more)
+
+    async def ListClocks(self, request: pb.ListClocksRequest, context: Any) -> pb.ListClocksResponse:
         """Answer clocks of the caller's units, earliest deadline first."""
         self._check(request.service)
-        now, size = self._time.now(), request.page_size or 50
+        now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(last(request.unit) if request.unit else "")
         mark = paging.read(request.page_token, "clocks", paging.instant, paging.key)
         due, behind = mark or (_BEGINNING, "")
         filters = ""
         if request.running:
-            filters += " AND state = 1"
+            filters += " AND state IN (1, 4)"
         if request.overdue:
             filters += " AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz))"
         if request.case:
@@ -105,38 +151,221 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             **({"now": now} if request.overdue else {}),
             **({"number": last(request.case)} if request.case else {}),
         }
-        async with self._database.begin() as connection:
+        async with self.database.begin() as connection:
             rows = (await connection.execute(text(_LIST.format(filters=filters)), parameters)).all()
-        reply = clock_pb2.ListClocksResponse(clocks=[self._clock(row, now) for row in rows[:size]])
+        reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
         if len(rows) > size:
-            reply.next_page_token = paging.token("clocks", rows[size - 1].due_at.isoformat(), rows[size - 1].id)
+            end = rows[size - 1]
+            reply.next_page_token = paging.token("clocks", (end.due_at or _NEVER).isoformat(), end.id)
         return reply
 
-    def _name(self, clock: str) -> str:
-        return f"clocks/{self._service}/{clock}"
+    async def GetClock(self, request: pb.GetClockRequest, context: Any) -> pb.Clock:
+        """Answer a clock with its rungs and when they fired."""
+        async with self.database.begin() as connection:
+            return await self._shown(connection, request.name)
 
-    def _firing(self, firing: clocks.Firing) -> clock_pb2.Firing:
-        return clock_pb2.Firing(
-            clock=self._name(firing.clock),
-            rung=firing.rung,
-            rule=firing.rule,
-            subject=firing.subject,
-            unit=unit_name(firing.unit),
-            due_time=stamp(firing.due_at),
-            fire_time=stamp(firing.fired_at),
+    async def ExplainClock(self, request: pb.ExplainClockRequest, context: Any) -> pb.ExplainClockResponse:
+        """Answer every day from the start to the due date, once, with what was done with it and why."""
+        language = current_call().language
+        async with self.database.begin() as connection:
+            shown = await self._shown(connection, request.name)
+            row = await clock_ledger.get(connection, self._id(request.name))
+            rule = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
+            ledger = (await clock_ledger.ledgers_of(connection, [row.id]))[row.id]
+        days = explain(rule, ledger, self._clockwork.calendars.of(row.region))
+        return clock_view.explanation(shown, rule, [clock_view.day(each, language) for each in days], language)
+
+    async def _shown(self, connection: Connection, name: str) -> pb.Clock:
+        row = await clock_ledger.get(connection, self._id(name))
+        current_call().require(row.unit)
+        fired = {each.rung: each.fired_at for each in await connection.execute(_FIRED, {"clock": row.id})}
+        return clock_view.clock(self._service, row, self.time.now(), fired)
+
+    @command(pb.Clock)
+    async def StartClock(self, request: pb.StartClockRequest, work: Work) -> pb.Clock:
+        """Start a legal clock on an open case: an official recorded the event that starts it."""
+        self._check(request.service)
+        number = last(request.case)
+        unit = await work.connection.scalar(self._open_matter, {"number": number})
+        if unit is None:
+            raise CaseError(Reason.NOT_FOUND, request.case)
+        work.call.require(unit)
+        await self.log.lock(work.connection, number)
+        at = instant(request.effective_time) if request.HasField("effective_time") else work.now
+        answerable = last(request.unit) if request.unit else unit
+        if not work.call.access.knows(answerable):
+            raise field_error("unit", Reason.UNKNOWN_UNIT, answerable)
+        clock = await self._by_hand(work.connection, number, request.rule, answerable, at, work.now)
+        await self._pins.keep_of([clock])
+        await clocks.start(work.connection, work.now, work.actor, clock)
+        next_at = clock.next_at
+        payload = {"clock": clock.id, "rule": clock.rule.name, "unit": answerable, "due_at": clock.due_at.isoformat()}
+        if wakes := next_at is not None and await clocks.is_next(work.connection, clock):
+            payload["next_at"] = next_at.isoformat()
+        await work.append(NewEvent(number, "ClockStarted", unit, payload, wakes=wakes))
+        return clock_view.clock(self._service, await clock_ledger.get(work.connection, clock.id), work.now)
+
+    async def _by_hand(
+        self, connection: Connection, number: str, name: str, unit: str, at: datetime, now: datetime
+    ) -> Any:
+        try:
+            rule = self._clockwork.rules.get(name, unit, at.date())
+        except UnknownRule:
+            raise field_error("rule", Reason.UNKNOWN_RULE, name) from None
+        if rule.trigger.consumer is not Consumer.by_hand:
+            raise field_error("rule", Reason.UNKNOWN_RULE, f"{name} is started by the service itself")
+        if at > now:
+            raise field_error("effective_time", Reason.IN_THE_FUTURE)
+        if (now - at).days > max(rule.backdate_days, 1):
+            raise field_error("effective_time", Reason.BACKDATED_TOO_FAR, str(rule.backdate_days))
+        query = text("SELECT count(*) FROM clocks WHERE number = :number AND id LIKE :keys")
+        taken = await connection.scalar(query, {"number": number, "keys": f"{number}.{name}-%"})
+        key = f"{name}-{taken + 1}"
+        return self._clockwork.new(number, key, rule, subject=f"cases/{number}", unit=unit, at=at)
+
+    @command(pb.Clock)
+    async def StopClock(self, request: pb.StopClockRequest, work: Work) -> pb.Clock:
+        """Stop a clock that was started by hand; what had come due before fires first."""
+        row = await self._locked(request, work)
+        rule = (await clock_ledger.rules_of(work.connection, [row.rule_hash]))[row.rule_hash]
+        if rule.trigger.consumer is not Consumer.by_hand:
+            raise field_error("name", Reason.CLOCK_NOT_BY_HAND, row.rule)
+        if row.state not in (clocks.ClockState.RUNNING, clocks.ClockState.PAUSED):
+            raise CaseError(Reason.CLOCK_NOT_RUNNING)
+        await work.stop(row.number, row.id.partition(".")[2].replace("_", r"\_"), met=request.met)
+        kind = Met if request.met else Cancelled
+        payload = {"clock": row.id, "rule": row.rule, "unit": row.unit}
+        await work.append(NewEvent(row.number, f"Clock{kind.__name__}", row.unit, payload))
+        return clock_view.clock(self._service, await clock_ledger.get(work.connection, row.id), work.now)
+
+    @command(pb.Clock)
+    async def PauseClock(self, request: pb.PauseClockRequest, work: Work) -> pb.Clock:
+        """Pause a clock for a cause its rule allows."""
+        return await self._enter(
+            request, work, lambda **entry: Paused(**entry, cause=request.cause, evidence=request.evidence)
         )
 
-    def _clock(self, row: Any, now: Any) -> clock_pb2.Clock:
-        return clock_pb2.Clock(
-            name=self._name(row.id),
-            case=case_name(row.number),
-            subject=row.subject,
-            rule=row.rule,
-            unit=unit_name(row.unit),
-            state=row.state,
-            start_time=stamp(row.started_at),
-            remind_time=stamp(row.remind_at),
-            due_time=stamp(row.due_at),
-            stop_time=stamp(row.stopped_at),
-            overdue=row.state != ClockState.CANCELLED and row.due_at < (row.stopped_at or now),
-        )
+    @command(pb.Clock)
+    async def ResumeClock(self, request: pb.ResumeClockRequest, work: Work) -> pb.Clock:
+        """Let a paused clock run on."""
+        return await self._enter(request, work, Resumed)
+
+    @command(pb.Clock)
+    async def ExtendClock(self, request: pb.ExtendClockRequest, work: Work) -> pb.Clock:
+        """Extend a clock as its rule allows; the head of the unit is the one who approves."""
+        how, approver = _KINDS[request.kind], ""
+        if how is ExtensionKind.head_approval:
+            row = await clock_ledger.get(work.connection, self._id(request.name))
+            if not work.call.access.allows(work.call.caller, "clocks.approve", row.unit):
+                raise field_error("kind", Reason.APPROVER_REQUIRED)
+            approver = work.actor
+        return await self._enter(
+            request, work,
+            lambda **entry: Extended(
+                **entry, amount=request.amount, how=how, reason=request.reason, approver=approver,
+                consents=tuple(request.consents),
+            ),
+        )  # fmt: skip
+
+    @command(pb.Clock)
+    async def RevokeExtension(self, request: pb.RevokeExtensionRequest, work: Work) -> pb.Clock:
+        """Take an extension back."""
+        clock = self._id(request.name)
+        ledger = (await clock_ledger.ledgers_of(work.connection, [clock]))[clock]
+        given = [each.seq for each in ledger if isinstance(each, Extended)]
+        of = request.extension or (given[-1] if given else 0)
+        return await self._enter(request, work, lambda **entry: ExtensionRevoked(**entry, of=of))
+
+    async def _locked(self, request: Any, work: Work) -> Any:
+        """Return the clock's row if the caller may act on it, its case locked before it."""
+        seen = await clock_ledger.get(work.connection, self._id(request.name))
+        work.call.require(seen.unit)
+        await self.log.lock(work.connection, seen.number)
+        row = await clock_ledger.get(work.connection, seen.id, lock=True)
+        check_etag(row.generation, request.etag)
+        return row
+
+    async def _enter(self, request: Any, work: Work, entry: Callable[..., Kind]) -> pb.Clock:
+        row = await self._locked(request, work)
+        given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
+        at = instant(request.effective_time) if given else work.now
+        made = entry(seq=row.entries + 1, at=at, recorded_at=work.now, actor=work.actor)
+        change = await clock_ledger.record(work.connection, self._clockwork, row, made, work.now)
+        await work.append(change.event)
+        return clock_view.clock(self._service, change.after, work.now)
+
+    async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Any) -> pb.PreviewMovesResponse:
+        """Answer which running clocks of the caller's units would move, and from when to when."""
+        self._check(request.service)
+        scope = current_call().scope(last(request.unit) if request.unit else "")
+        candidate = await self._candidate(request)
+        shown, moved, kept = [], 0, 0
+        async for move in clock_moves.moves(self.database, self._clockwork, candidate, _prefix(scope)):
+            if not move.moves:
+                kept += 1
+                continue
+            moved += 1
+            shown.append(move)
+        shown.sort(key=lambda move: (move.projection.due or _NEVER, move.row.id))
+        first = shown[: request.page_size or 100]
+        return pb.PreviewMovesResponse(
+            moves=[clock_view.move(self._service, move) for move in first],
+            moved=moved, kept=kept, candidate=candidate.name,
+        )  # fmt: skip
+
+    @command(pb.ApplyMovesResponse)
+    async def ApplyMoves(self, request: pb.ApplyMovesRequest, work: Work) -> pb.ApplyMovesResponse:
+        """Apply what was previewed to some clocks, each journaled; the list holds for new clocks from then on."""
+        self._check(request.service)
+        work.call.require(ROOT_UNIT)
+        candidate = await self._candidate(request)
+        if candidate.name != request.candidate:
+            raise field_error("candidate", Reason.PREVIEW_STALE)
+        layer = _layer(request.layer) if request.HasField("layer") else None
+        if layer:
+            await clock_moves.keep_layer(work.connection, layer, work.actor, request.reason, work.now)
+        if request.rule:
+            await self._pins.keep(self._clockwork.rules.versions(request.rule))
+        batch: list[clock_moves.Move] = []
+        async for move in clock_moves.moves(self.database, self._clockwork, candidate, ""):
+            if len(batch) == _APPLIED:
+                break
+            batch.append(move)
+        else:
+            self._clockwork.lay(await clock_moves.applied_layers(work.connection))
+        moved = await clock_moves.apply(
+            work.connection, self._clockwork, self.log, candidate, batch, actor=work.actor, reason=request.reason,
+            trace=work.call.trace_parent, now=work.now,
+        )  # fmt: skip
+        return pb.ApplyMovesResponse(done=len(batch), moved=moved, more=len(batch) == _APPLIED)
+
+    async def _candidate(self, request: Any) -> Candidate:
+        layer = _layer(request.layer) if request.HasField("layer") else None
+        async with self.database.begin() as connection:
+            applied = await clock_moves.applied_layers(connection)
+        if layer:
+            # What is applied already, and is now applied to more clocks, is not laid over itself.
+            applied = [each for each in applied if (each.name, each.digest()) != (layer.name, layer.digest())]
+        try:
+            return Candidate.of(self._clockwork, applied, layer, request.rule)
+        except UnknownRule:
+            raise field_error("rule", Reason.UNKNOWN_RULE, request.rule) from None
+
+
+def _prefix(scope: str) -> str:
+    return paging.subtree(scope).rstrip("%")
+
+
+def _layer(given: pb.CalendarLayer) -> Layer:
+    closed: dict[date, tuple[str, str]] = {}
+    opened: dict[date, tuple[str, str]] = {}
+    for index, day in enumerate(given.days):
+        try:
+            parsed = date.fromisoformat(day.date)
+        except ValueError:
+            raise field_error(f"layer.days[{index}].date", Reason.INVALID_FIELD, day.date) from None
+        (opened if day.working else closed)[parsed] = (day.zh, day.en)
+    try:
+        return Layer(given.name, given.region, frozenset(given.years), closed, opened, given.source)
+    except ValueError as error:
+        raise field_error("layer", Reason.INVALID_FIELD, str(error)) from None

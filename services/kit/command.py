@@ -11,11 +11,12 @@ from typing import Any, Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from casework.calendar import LOCAL
 from casework.errors import CaseError, Reason
-from casework.limit import day_end
 from services.kit import clocks, requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
+from services.kit.clockwork import Clockwork, NewClock
 from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
@@ -30,7 +31,8 @@ class Work:
     call: Call
     log: EventLog
     late: list[NewEvent] = field(default_factory=list)
-    soonest: clocks.NewClock | None = None
+    soonest: NewClock | None = None
+    clockwork: Clockwork | None = None
 
     @property
     def actor(self) -> str:
@@ -42,36 +44,35 @@ class Work:
         told, self.late = [*await self._heard(events), *self.late], []
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
 
-    async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
-        """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
-        self.late += await clocks.stop(self.connection, number, keys, self.now, met=met)
+    async def start(self, *new: NewClock) -> None:
+        """Start clocks; the event appended next tells the case's workflow where it would otherwise sleep too long."""
+        await clocks.start(self.connection, self.now, self.actor, *new)
+        timed = [clock for clock in (*new, *([self.soonest] if self.soonest else [])) if clock.next_at is not None]
+        self.soonest = min(timed, key=lambda clock: clock.next_at or self.now, default=None)
 
     async def start_clock(
-        self,
-        number: str,
-        key: str,
-        rule: str,
-        *,
-        subject: str,
-        unit: str,
-        at: datetime,
-        n: int | None = None,
+        self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, n: int | None = None,
         until: datetime | None = None,
-    ) -> clocks.NewClock:
-        """Start a clock and return it. STAND-IN until the clocks slice lands: calendar days, no warnings."""
-        due_at = until or day_end(at, n or 3)
-        clock = clocks.NewClock(number, key, subject, unit, rule, "stand-in", at, None, due_at)
-        await clocks.start(self.connection, clock)
-        self.soonest = clock
+    ) -> NewClock:  # fmt: skip
+        """Start the clock that a rule gives and return it; `n` takes the place of the rule's own number."""
+        assert self.clockwork is not None, "only a service that was handed its clockwork starts clocks"
+        found = self.clockwork.rules.get(rule, unit, at.astimezone(LOCAL).date())
+        asked = found if n is None else replace(found, n=n)
+        clock = self.clockwork.new(number, key, asked, subject=subject, unit=unit, at=at, until=until)
+        await self.start(clock)
         return clock
 
     async def _heard(self, events: Sequence[NewEvent]) -> list[NewEvent]:
         clock, self.soonest = self.soonest, None
-        if clock is None or not events:
+        if clock is None or clock.next_at is None or not events:
             return list(events)
         wakes = events[0].wakes or await clocks.is_next(self.connection, clock)
         payload = {**events[0].payload, "next_at": clock.next_at.isoformat()}
         return [replace(events[0], payload=payload, wakes=wakes), *events[1:]]
+
+    async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
+        """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
+        self.late += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
 
 
 def check_etag(version: int, etag: str) -> None:
@@ -116,7 +117,8 @@ def command(
                 if earlier is not None:
                     call.repeat()
                     return answer_type.FromString(earlier)
-                answer = await method(self, request, Work(connection, self.time.now(), call, self.log))
+                work = Work(connection, self.time.now(), call, self.log, clockwork=getattr(self, "clockwork", None))
+                answer = await method(self, request, work)
                 await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
             self.pulse.beat()
             return answer

@@ -16,7 +16,10 @@ from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 from services.kit import telemetry
 from services.kit.access import Access, PolicyError
 from services.kit.businesstime import BusinessTime
+from services.kit.clock_keeping import automatic_rules, keep_clocks
+from services.kit.clock_ledger import Pins
 from services.kit.clock_service import ClockServicer, Consequence
+from services.kit.clockwork import Clockwork
 from services.kit.database import Database
 from services.kit.events import EventLog
 from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
@@ -39,6 +42,8 @@ class Parts:
     pulse: FeedPulse
     rules: Rules
     sealer: Sealer
+    clockwork: Clockwork
+    pins: Pins
 
 
 def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
@@ -80,7 +85,8 @@ async def _serve(
 ) -> None:
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
-    services = build(Parts(settings, database, time, pulse, rules, sealer))
+    clockwork, pins = Clockwork(rules), Pins(database)
+    services = build(Parts(settings, database, time, pulse, rules, sealer, clockwork, pins))
     feed = FeedServicer(name, database, pulse)
     services.append(
         (
@@ -90,18 +96,33 @@ async def _serve(
     )
     telemetry.serve_metrics(settings.metrics_port)
     try:
-        await serve(
-            settings.listen, services, checker, access, settings.request_timeout, [keep_sealing(database, pulse)]
-        )
+        background = [
+            keep_sealing(database, pulse),
+            keep_clocks(database, clockwork, pins, time, automatic_rules(rules)),
+        ]
+        await serve(settings.listen, services, checker, access, settings.request_timeout, background)
     finally:
         await database.close()
 
 
 def clock_service(
-    name: str, parts: Parts, log: EventLog, consequences: Mapping[str, Consequence] | None = None
+    name: str, parts: Parts, log: EventLog, open_matter: str, consequences: Mapping[str, Consequence] | None = None
 ) -> Registration:
-    """Return the clock service of a service that owns clocks; `consequences` follow from a rule's missed deadline."""
-    servicer = ClockServicer(name, parts.database, parts.time, log, parts.pulse, consequences or {})
+    """Return the clock service of a service that owns clocks; `open_matter` is SQL for an open matter's unit.
+
+    `consequences` follow, by rule, from a missed deadline.
+    """
+    servicer = ClockServicer(
+        name,
+        parts.database,
+        parts.time,
+        log,
+        parts.pulse,
+        parts.clockwork,
+        parts.pins,
+        open_matter,
+        consequences or {},
+    )
     return (
         clock_pb2.DESCRIPTOR.services_by_name["ClockService"],
         lambda server: clock_pb2_grpc.add_ClockServiceServicer_to_server(servicer, server),

@@ -102,8 +102,10 @@ class Connection:
 class Database:
     """A pool of connections for one service's role."""
 
-    def __init__(self, url: str, pool: int) -> None:
+    def __init__(self, url: str, pool: int, schema: str = "") -> None:
+        """`schema` is for a role that has none of its own: the administrator's looking into a service's."""
         self._url = url
+        self._server_settings = {"jit": "off", **({"search_path": f"{schema}, public"} if schema else {})}
         self._size = pool
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
@@ -129,7 +131,7 @@ class Database:
                     max_size=self._size,
                     timeout=10,
                     command_timeout=60,
-                    server_settings={"jit": "off"},
+                    server_settings=self._server_settings,
                     record_class=Row,
                     # Settings and locks are only ever taken for a transaction: there is nothing to reset after one.
                     reset=_nothing,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.kit.clock_tables import CLOCK_TABLES
 from services.kit.ledger_tables import SEALED_TABLES
 
 SERVICES = ("intake", "mediation", "escalation")
@@ -89,7 +90,7 @@ def _grants(service: str) -> Iterable[str]:
     yield f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {service} TO {role}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {service} TO {role}"
     yield f"GRANT DELETE ON {service}.requests TO {role}"
-    for table in SEALED_TABLES:
+    for table in (*SEALED_TABLES, *CLOCK_TABLES):
         yield f"REVOKE UPDATE, DELETE, TRUNCATE ON {service}.{table} FROM {role}"
     yield f"REVOKE INSERT, UPDATE, DELETE ON {service}.alembic_version FROM {role}"
 

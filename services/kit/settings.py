@@ -29,7 +29,7 @@ class ProcessSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
     rules: Path = _RULES
     trust_file: Path = Field(description="JSON file of trusted token issuers and their public keys")
-    time_speed: float = Field(1.0, gt=0, le=1_000_000, description="business seconds per real second")
+    time_speed: float = Field(1.0, gt=0, le=10_000_000, description="business seconds per real second")
     time_epoch: datetime | None = Field(None, description="instant at which business time began to run faster")
     trace_file: Path | None = None
     trace_ratio: float = Field(0.01, ge=0, le=1)

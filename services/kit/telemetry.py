@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.exposition import start_http_server
 
 from services.kit.settings import ProcessSettings
@@ -28,6 +28,18 @@ REQUEST_SECONDS = Histogram(
     ["method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+
+LATE_SECONDS = Histogram(
+    "accord_clock_late_seconds",
+    "Seconds of business time between a rung and its firing, by kind of rung.",
+    ["kind"],
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 6 * 3600, 86_400, 5 * 86_400, 30 * 86_400),
+)
+CLOCKS = Gauge("accord_clocks", "Clocks by what they are doing.", ["state"])
+OLDEST_UNFIRED = Gauge("accord_clock_oldest_unfired_seconds", "How long the oldest rung that is due has not fired.")
+CLOCKS_STALE = Gauge("accord_clocks_stale", "Running clocks whose dates come from a calendar that no longer holds.")
+CALENDAR_MISSING = Gauge("accord_calendar_missing_year", "The year whose holiday list is missing, 0 where none is.")
+CLOCK_ORPHANS = Gauge("accord_clock_orphans", "Running clocks that nobody holds, as last counted.")
 
 
 class _FileExporter(SpanExporter):

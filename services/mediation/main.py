@@ -16,6 +16,7 @@ from pb.mediation.v1 import (
 )
 
 from services.kit.composition import Parts, Registration, clock_service, run
+from services.mediation import store
 from services.mediation.consents.service import ConsentServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
@@ -27,24 +28,24 @@ from services.mediation.service import MediationServicer
 
 def build(parts: Parts) -> list[Registration]:
     """Return what mediation serves."""
-    opening = Opening(parts.rules, parts.sealer)
-    servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening)
+    opening = Opening(parts.rules, parts.sealer, parts.clockwork)
+    servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening, parts.clockwork)
     return [
         (
             mediation_pb2.DESCRIPTOR.services_by_name["MediationService"],
             lambda server: mediation_pb2_grpc.add_MediationServiceServicer_to_server(servicer, server),
         ),
         *_people(parts),
-        clock_service("mediation", parts, servicer.log, consequences(parts.sealer)),
+        clock_service("mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer)),
     ]
 
 
 def _people(parts: Parts) -> list[Registration]:
     """Return what is served about the people of a case."""
-    people = PeopleServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.sealer)
-    consents = ConsentServicer(parts.database, parts.time, parts.pulse, parts.sealer)
-    mediators = MediatorServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.sealer)
-    safeguards = SafeguardServicer(parts.database, parts.time, parts.pulse, parts.sealer)
+    people = PeopleServicer(parts)
+    consents = ConsentServicer(parts)
+    mediators = MediatorServicer(parts)
+    safeguards = SafeguardServicer(parts)
     return [
         (
             people_pb2.DESCRIPTOR.services_by_name["PeopleService"],

@@ -13,14 +13,14 @@ from casework import names
 from casework.case import Stage, TaskState
 from casework.errors import Reason, field_error
 from casework.plan import PlanTemplate, resolve_unit
-from services.kit.clocks import NewClock
+from services.kit.clockwork import Clockwork, NewClock
 from services.kit.events import NewEvent
 from services.kit.instants import instant
 from services.kit.rules import Rules
 from services.kit.sealing import Sealer
 
 GRADE_NAMES = {1: "low", 2: "medium", 3: "high"}
-CLOSE, REVIEW = "close", "review"
+CLOSE, REVIEW, PROMISED = "close", "review", "promised"
 
 
 def task_key(task: int, rule: str) -> str:
@@ -41,9 +41,10 @@ class Opened:
 class Opening:
     """Opens cases. Knows the rules and the keys; no database."""
 
-    def __init__(self, rules: Rules, sealer: Sealer) -> None:
+    def __init__(self, rules: Rules, sealer: Sealer, clockwork: Clockwork) -> None:
         self._rules = rules
         self._sealer = sealer
+        self._clockwork = clockwork
 
     def open(self, request: pb.CreateCaseRequest, now: datetime) -> Opened:
         """Return what is stored for the case; raise a CaseError naming the field that is wrong."""
@@ -88,14 +89,14 @@ class Opening:
     ) -> tuple[list[dict[str, Any]], list[NewClock]]:
         rows: list[dict[str, Any]] = []
         running: list[NewClock] = []
-        sign = self._rules.limits.get("sign")
         for index, template in enumerate(plan.tasks, start=1):
             doer = resolve_unit(template, unit, self._rules.units)
             subject = names.task_name(number, index)
-            clock = NewClock.of(
-                self._rules.limits.task(template.due_days), number, task_key(index, "task"), subject, doer, now
+            sign, clock = (
+                self._clockwork.new(number, task_key(index, key), rule, subject=subject, unit=doer, at=now)
+                for key, rule in (("sign", "sign"), ("task", self._clockwork.rules.task(template.due_days)))
             )
-            running += [NewClock.of(sign, number, task_key(index, "sign"), subject, doer, now), clock]
+            running += [sign, clock]
             rows.append(
                 {
                     "number": number,
@@ -114,11 +115,9 @@ class Opening:
         return rows, running
 
     def _close_clock(self, case: Any, number: str, unit: str, now: datetime) -> NewClock:
-        limit = self._rules.limits.close(GRADE_NAMES[case.grade])
-        clock = NewClock.of(limit, number, CLOSE, names.case_name(number), unit, now)
-        if not case.HasField("due_time"):
-            return clock
         # A promise made where the case comes from is kept as it was made.
-        return NewClock(
-            number, CLOSE, clock.subject, unit, "promised", limit.version, now, None, instant(case.due_time)
+        promised = instant(case.due_time) if case.HasField("due_time") else None
+        rule = PROMISED if promised else self._clockwork.rules.close(GRADE_NAMES[case.grade])
+        return self._clockwork.new(
+            number, CLOSE, rule, subject=names.case_name(number), unit=unit, at=now, until=promised
         )

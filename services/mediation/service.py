@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from pb.mediation.v1 import case_pb2, mediation_pb2_grpc
@@ -12,10 +11,11 @@ from casework import case as rules_of
 from casework import names
 from casework.case import Outcome, Stage, TaskState
 from casework.errors import CaseError, Reason, field_error
-from services.kit import clocks, paging
+from casework.ledger import Reopened
+from services.kit import clock_ledger, clocks, paging
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
-from services.kit.clocks import NewClock
+from services.kit.clockwork import Clockwork, NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Database
 from services.kit.events import EventLog, NewEvent
@@ -29,7 +29,13 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
     """Serves cases, plans and tasks."""
 
     def __init__(
-        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, opening: Opening
+        self,
+        database: Database,
+        time: BusinessTime,
+        pulse: FeedPulse,
+        rules: Rules,
+        opening: Opening,
+        clockwork: Clockwork,
     ) -> None:
         self.database = database
         self.time = time
@@ -37,6 +43,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         self.log = EventLog("cases")
         self._rules = rules
         self._opening = opening
+        self._clockwork = clockwork
 
     @command(case_pb2.Case)
     async def CreateCase(self, request: pb.CreateCaseRequest, work: Work) -> case_pb2.Case:
@@ -46,10 +53,12 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         opened = self._opening.open(request, work.now)
         work.call.require(opened.case["unit"])
         await store.add(work.connection, opened)
-        await clocks.start(work.connection, *opened.clocks)
+        await clocks.start(work.connection, work.now, work.actor, *opened.clocks)
         await work.append(opened.event)
         answer = view.case(await store.get(work.connection, opened.case["number"]), work.now)
-        answer.next_time.FromDatetime(min(clock.next_at for clock in opened.clocks))
+        next_at = await clocks.next_at(work.connection, opened.case["number"])
+        if next_at:
+            answer.next_time.FromDatetime(next_at)
         return answer
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Any) -> case_pb2.Case:
@@ -145,11 +154,10 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         rules_of.must_be(Stage(case.stage), Stage.HANDLING)
         changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit)
         key = f"{task_key(row.task, 'sign')}-{changed.version}"
-        sign = NewClock.of(
-            self._rules.limits.get("sign"), row.number, key, names.task_name(row.number, row.task), unit, work.now
-        )
+        sign = self._new(key, "sign", names.task_name(row.number, row.task), unit, work)
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
-        await self._start(work, self._told(case, changed, "TaskDispatched"), sign)
+        await work.start(sign)
+        await work.append(self._told(case, changed, "TaskDispatched"))
         return view.task(changed, work.call.language, work.now)
 
     @command(case_pb2.Task)
@@ -160,12 +168,9 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             row, TaskState.REPORTED, work, evidence=request.evidence, reported_at=work.now, reported_by=work.actor
         )
         await work.stop(row.number, task_key(row.task, "task"))
-        verify = NewClock.of(
-            self._rules.limits.get("verify_task"), row.number,
-            f"{task_key(row.task, 'verify_task')}-{changed.version}",
-            names.task_name(row.number, row.task), case.unit, work.now,
-        )  # fmt: skip
-        await self._start(work, self._told(case, changed, "TaskReported", evidence=request.evidence), verify)
+        key = f"{task_key(row.task, 'verify_task')}-{changed.version}"
+        await work.start(self._new(key, "verify_task", names.task_name(row.number, row.task), case.unit, work))
+        await work.append(self._told(case, changed, "TaskReported", evidence=request.evidence))
         return view.task(changed, work.call.language, work.now)
 
     @command(case_pb2.Task)
@@ -179,10 +184,8 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             changed = await store.change_task(
                 work.connection, row.number, row.task, work.now, state=int(state), reported_at=None, evidence=""
             )
-            await clocks.resume(work.connection, row.number, task_key(row.task, "task"))
-            next_at = await clocks.next_at(work.connection, row.number)
-            told = self._told(case, changed, "TaskSentBack", next_at=next_at.isoformat() if next_at else "")
-            await work.append(replace(told, wakes=True))
+            reopened = await self._reopen(f"{row.number}.{task_key(row.task, 'task')}", work)
+            await work.append(self._told(case, changed, "TaskSentBack"), *reopened)
             return view.task(changed, work.call.language, work.now)
         changed = await self._move(row, TaskState.VERIFIED, work)
         left = case.open_tasks - 1
@@ -202,12 +205,10 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             work.connection, row.number, work.now, stage=int(Stage.CLOSE_REVIEW), outcome=int(outcome),
             requested_by=work.actor,
         )  # fmt: skip
-        review = NewClock.of(
-            self._rules.limits.get("close_review"), row.number, f"{REVIEW}-{changed.version}",
-            names.case_name(row.number), row.unit, work.now,
-        )  # fmt: skip
+        key = f"{REVIEW}-{changed.version}"
+        await work.start(self._new(key, "close_review", names.case_name(row.number), row.unit, work))
         payload = {"stage": Stage.CLOSE_REVIEW.name, "outcome": outcome.name}
-        await self._start(work, NewEvent(row.number, "ClosingRequested", row.unit, payload), review)
+        await work.append(NewEvent(row.number, "ClosingRequested", row.unit, payload))
         return view.case(changed, work.now)
 
     @command(case_pb2.Case)
@@ -270,13 +271,17 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         state = rules_of.move_task(TaskState(row.state), to)
         return await store.change_task(work.connection, row.number, row.task, work.now, state=int(state), **columns)
 
-    @staticmethod
-    async def _start(work: Work, event: NewEvent, clock: NewClock) -> None:
-        """Start a clock and tell of it; the workflow hears only if it would otherwise sleep too long."""
-        await clocks.start(work.connection, clock)
-        wakes = await clocks.is_next(work.connection, clock)
-        payload = {**event.payload, "next_at": clock.next_at.isoformat()}
-        await work.append(replace(event, payload=payload, wakes=wakes))
+    def _new(self, key: str, rule: str, subject: str, unit: str, work: Work) -> NewClock:
+        number = names.number_of(subject)
+        return self._clockwork.new(number, key, rule, subject=subject, unit=unit, at=work.now)
+
+    async def _reopen(self, clock: str, work: Work) -> list[NewEvent]:
+        """Let a met clock run again towards its first deadline: what met it turned out not to be enough."""
+        row = await clock_ledger.get(work.connection, clock, lock=True)
+        if row.state != clocks.ClockState.MET:
+            return []
+        entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
+        return [(await clock_ledger.record(work.connection, self._clockwork, row, entry, work.now)).event]
 
     @staticmethod
     def _told(case: Any, task: Any, kind: str, **payload: object) -> NewEvent:

@@ -12,6 +12,9 @@ from casework.errors import CaseError, Reason
 from services.kit.database import Connection, text
 from services.mediation.opening import Opened
 
+OPEN_MATTER = "SELECT unit FROM cases WHERE number = :number AND stage <> 4"
+"""The unit of a matter on which clocks may be started here: a case that is not closed."""
+
 _INSERT_CASE = text("""
     INSERT INTO cases (number, stage, unit, category, grade, received_at, opened_at, due_at, open_tasks, plan,
                        plan_version, sealed_key, sealed, updated_at)

@@ -35,6 +35,7 @@ _PHRASES = {
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
+    "enum": "must be one of {expected}",
     "literal_error": "must be one of {expected}",
     "string_pattern_mismatch": "{input!r} does not have the form {pattern}",
     "string_too_short": "must not be empty",

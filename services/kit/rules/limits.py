@@ -1,54 +1,119 @@
-"""Reads rules/limits: the time limits."""
+"""Reads rules/limits: the rules of time."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date
 
-from casework.limit import CONSUMED, Limit, LimitBook, Trigger
+from casework.rule import CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Unit
+from casework.rule_book import RuleBook
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import LimitEntry, LimitsFile
 
+_HOURS = {Unit.hour: 1, Unit.calendar: 24, Unit.working: 24, Unit.month: 28 * 24}
 
-def read_limits(folder: RulesFolder) -> LimitBook | None:
-    """Return the limits of all files, or None with problems."""
+
+def read_limits(folder: RulesFolder) -> RuleBook | None:
+    """Return the rules of all files, or None with problems."""
     before = len(folder.problems)
-    limits: dict[str, Limit] = {}
+    rules: list[Rule] = []
     documents = folder.documents("limits")
     for document in documents:
         content = document.validate(LimitsFile, folder.problems)
         for number, entry in enumerate(content.limits if content else ()):
-            _check(entry, number, document, folder)
-            if entry.name in limits:
-                message = f"{entry.name!r} is the name of two limits"
+            rule = _rule(entry, number, content, document, folder) if content else None
+            if rule is None:
+                continue
+            if any(_same_place_and_time(rule, other) for other in rules):
+                message = f"{entry.name!r} is the name of two limits of one place and time"
                 folder.problems.append(document.problem(("limits", number, "name"), message))
-            limits.setdefault(entry.name, _limit(entry, content.version if content else ""))
+            rules.append(rule)
     if len(folder.problems) == before:
-        for name in CONSUMED.keys() - limits.keys():
-            folder.problems.append(documents[0].problem(("limits",), f"the limit {name!r} is missing"))
-    return LimitBook(limits.values()) if len(folder.problems) == before else None
+        house = next((each for each in documents if each.file.endswith("/house.yaml")), documents[0])
+        for name in CONSUMED.keys() - {rule.name for rule in rules}:
+            folder.problems.append(house.problem(("limits",), f"the limit {name!r} is missing"))
+    return RuleBook(rules) if len(folder.problems) == before else None
 
 
-def _check(entry: LimitEntry, number: int, document: Document, folder: RulesFolder) -> None:
+def _rule(entry: LimitEntry, number: int, content: LimitsFile, document: Document, folder: RulesFolder) -> Rule | None:
+    before = len(folder.problems)
     place = ("limits", number)
-    trigger = CONSUMED.get(entry.name)
-    if trigger is None:
-        message = f"nothing asks for a limit {entry.name!r}; those asked for are {', '.join(CONSUMED)}"
-        folder.problems.append(document.problem((*place, "name"), message))
-    elif trigger != entry.trigger:
-        folder.problems.append(document.problem((*place, "trigger"), f"{entry.name!r} starts with {trigger}"))
-    if entry.remind_before.delta >= timedelta(days=entry.days):
-        message = f"a reminder must come after the start, less than {entry.days} days before the end"
-        folder.problems.append(document.problem((*place, "remind_before"), message))
+    _check_consumer(entry, place, document, folder)
+    _check_warnings(entry, place, document, folder)
+    pauses = []
+    for index, pause in enumerate(entry.pauses):
+        named = content.causes.get(pause.cause)
+        if named is None:
+            message = f"the file's causes do not name {pause.cause!r}"
+            folder.problems.append(document.problem((*place, "pauses", index, "cause"), message))
+            continue
+        pauses.append(PauseRule(pause.cause, named.zh, named.en, pause.cap, pause.at_cap, pause.basis))
+    if len(folder.problems) > before:
+        return None
+    try:
+        return _build(entry, content, tuple(pauses))
+    except ValueError as error:
+        field, _, message = str(error).partition(": ")
+        folder.problems.append(document.problem((*place, field), message))
+        return None
 
 
-def _limit(entry: LimitEntry, version: str) -> Limit:
-    return Limit(
+def _build(entry: LimitEntry, content: LimitsFile, pauses: tuple[PauseRule, ...]) -> Rule:
+    return Rule(
         name=entry.name,
-        days=entry.days,
-        remind_before=entry.remind_before.delta,
+        version=content.version,
+        zh=entry.zh,
+        en=entry.en,
+        n=entry.n,
+        unit=entry.unit,
+        trigger=entry.trigger,
         basis=entry.basis,
         confidence=entry.confidence,
-        version=version,
-        trigger=Trigger(entry.trigger),
+        include_start=entry.include_start,
+        roll=entry.roll,
+        cutoff=entry.cutoff,
+        hour_start=entry.hour_start,
+        pauses=pauses,
+        backdate_days=content.backdate_days if entry.backdate_days is None else entry.backdate_days,
+        extensions=tuple(ExtensionRule(each.kind, each.n, each.times, each.basis) for each in entry.extensions),
+        warnings=tuple(each.rung() for each in entry.warnings),
+        overdue=tuple(each.rung() for each in entry.overdue),
+        for_whom=entry.for_whom,
+        remind_on=entry.remind_on,
+        to_be_confirmed=entry.to_be_confirmed,
+        jurisdiction=entry.jurisdiction,
+        valid_from=entry.valid_from,
+        valid_to=entry.valid_to,
+        note=entry.note,
     )
+
+
+def _check_consumer(entry: LimitEntry, place: tuple[str, int], document: Document, folder: RulesFolder) -> None:
+    """Every rule has a consumer: a service that asks for its name, or an official who starts its trigger by hand."""
+    wanted = CONSUMED.get(entry.name)
+    if wanted is not None and wanted != entry.trigger:
+        folder.problems.append(document.problem((*place, "trigger"), f"{entry.name!r} starts with {wanted}"))
+    elif wanted is None and entry.trigger.consumer is not Consumer.by_hand:
+        message = f"nothing asks for a limit {entry.name!r} that starts with {entry.trigger}"
+        message += f"; those asked for are {', '.join(CONSUMED)}"
+        folder.problems.append(document.problem((*place, "name"), message))
+
+
+def _check_warnings(entry: LimitEntry, place: tuple[str, int], document: Document, folder: RulesFolder) -> None:
+    rungs: list[tuple[str, int, Rung]] = [("warnings", n, each.rung()) for n, each in enumerate(entry.warnings)]
+    for field, index, rung in rungs:
+        if rung.amount * _HOURS[rung.unit] >= entry.n * _HOURS[entry.unit]:
+            message = f"a reminder must come after the start, less than {entry.n} {entry.unit} before the end"
+            folder.problems.append(document.problem((*place, field, index), message))
+    for field, entries in (("warnings", entry.warnings), ("overdue", entry.overdue)):
+        for index, each in enumerate(entries):
+            if sum(amount is not None for amount in (each.hours, each.days, each.working_days)) > 1:
+                message = "give hours, days or working_days, not several"
+                folder.problems.append(document.problem((*place, field, index), message))
+
+
+def _same_place_and_time(rule: Rule, other: Rule) -> bool:
+    if rule.name != other.name or rule.jurisdiction != other.jurisdiction:
+        return False
+    starts = max(rule.valid_from or date.min, other.valid_from or date.min)
+    return starts <= min(rule.valid_to or date.max, other.valid_to or date.max)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from casework.calendar import CalendarBook
 from casework.category import CategoryTree
-from casework.limit import LimitBook
 from casework.plan import PlanBook
+from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
 from casework.units import UnitTree
 from services.kit.rules import categories, plans
+from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
@@ -28,7 +30,8 @@ class Rules:
     categories: CategoryTree
     triage: DecisionTable
     plans: PlanBook
-    limits: LimitBook
+    clocks: RuleBook
+    calendars: CalendarBook
     version: str
 
 
@@ -38,7 +41,8 @@ def load_rules(folder: Path) -> Rules:
         raise RulesError([Problem(str(folder), 1, "there is no such folder")])
     source = RulesFolder(folder)
     units = read_units(source)
-    limits = read_limits(source)
+    clocks = read_limits(source)
+    calendars = read_calendars(source)
     kinds = read_categories(source)
     templates = read_plans(source)
     triage = read_triage(source, kinds.entries if kinds else None)
@@ -46,14 +50,14 @@ def load_rules(folder: Path) -> Rules:
     # Each part is held against another only where both could be read: one mistake is reported once.
     if templates and units:
         plans.check_departments(templates, units, source)
-    if templates and limits:
-        plans.check_days(templates, limits, source)
+    if templates and clocks:
+        plans.check_days(templates, clocks, source)
     if templates and kinds:
         plans.check_reach(templates, kinds.entries, source)
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and limits and kinds and templates and triage):
+    if source.problems or not (units and clocks and calendars and kinds and templates and triage):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, limits, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, source.version())

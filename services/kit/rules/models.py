@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from casework.rule import (
+    AtCap,
+    Confidence,
+    Consequence,
+    ExtensionKind,
+    HourStart,
+    RemindOn,
+    Roll,
+    Rung,
+    Trigger,
+    Unit,
+    Whom,
+)
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\S")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
@@ -13,6 +27,10 @@ LimitName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 CsvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.csv$")]
 TaskUnit = Annotated[str, StringConstraints(pattern=r"^(accountable|parent|department:[a-z][a-z0-9-]{0,40})$")]
 PlanCategory = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]*(/[a-z][a-z0-9-]*)*)$")]
+AreaCode = Annotated[str, StringConstraints(pattern=r"^(cn|[0-9]{2}([0-9]{2}([0-9]{2}([0-9]{3}([0-9]{3})?)?)?)?)$")]
+Year = Annotated[int, Field(ge=1949, le=2200)]
+Loose = Field(strict=False)
+"""Words of a closed list stand in a file as text."""
 Days = Annotated[int, Field(ge=1, le=3650)]
 GradeName = Literal["low", "medium", "high"]
 AreaLevel = Literal["province", "city", "county", "township", "village"]
@@ -121,32 +139,131 @@ class PlanFile(Entry):
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
 
 
-class Before(Entry):
-    """How long before the end a reminder goes out; nothing means no reminder."""
+class CauseEntry(Entry):
+    """What a cause to pause is called."""
 
-    days: Annotated[int, Field(ge=0, le=365)] = 0
-    hours: Annotated[int, Field(ge=0, le=240)] = 0
+    zh: Text
+    en: Text
 
-    @property
-    def delta(self) -> timedelta:
-        """The length of time."""
-        return timedelta(days=self.days, hours=self.hours)
+
+class PauseEntry(Entry):
+    """A cause for which time stands still; its names come from the file's `causes`."""
+
+    cause: LimitName
+    cap: Annotated[int, Field(ge=1, le=3650)] | None = None
+    at_cap: Annotated[AtCap, Loose] = AtCap.alarm
+    basis: str = ""
+
+
+class ExtensionEntry(Entry):
+    """A way to lengthen; no `n` means as long as agreed, no `times` as often as agreed."""
+
+    kind: Annotated[ExtensionKind, Loose]
+    n: Annotated[int, Field(ge=1, le=3650)] | None
+    times: Annotated[int, Field(ge=1, le=100)] | None = 1
+    basis: str = ""
+
+
+class RungEntry(Entry):
+    """How long before or after the end something happens; nothing means at the end itself."""
+
+    hours: Annotated[int, Field(ge=0, le=8760)] | None = None
+    days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    working_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    then: Annotated[Consequence, Loose]
+
+    def rung(self) -> Rung:
+        """Return the rung; of several units the first that is given."""
+        given = ((self.hours, Unit.hour), (self.days, Unit.calendar), (self.working_days, Unit.working))
+        amount, unit = next(((amount, unit) for amount, unit in given if amount is not None), (0, Unit.hour))
+        return Rung(amount, unit, self.then)
 
 
 class LimitEntry(Entry):
-    """A time limit in calendar days."""
+    """A rule of time."""
 
     name: LimitName
-    days: Days
-    unit: Literal["calendar"]
-    remind_before: Before
-    trigger: Literal["report_received", "case_accepted", "task_dispatched", "task_reported", "close_requested"]
+    zh: Text
+    en: Text
+    n: Days
+    unit: Annotated[Unit, Loose]
+    include_start: bool = False
+    roll: Annotated[Roll, Loose] = Roll.none
+    cutoff: Annotated[int, Field(ge=0, le=24)] | None = None
+    hour_start: Annotated[HourStart, Loose] = HourStart.moment
+    trigger: Annotated[Trigger, Loose]
+    jurisdiction: AreaCode = "cn"
+    valid_from: date | None = None
+    valid_to: date | None = None
+    for_whom: Annotated[Whom, Loose] = Whom.duty
+    remind_on: Annotated[RemindOn, Loose] = RemindOn.due
+    backdate_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    pauses: list[PauseEntry] = Field(default_factory=list)
+    extensions: list[ExtensionEntry] = Field(default_factory=list)
+    warnings: list[RungEntry] = Field(default_factory=list)
+    overdue: Annotated[list[RungEntry], Field(min_length=1)]
     basis: Text
-    confidence: Literal["statute", "local rule", "house default"]
+    confidence: Annotated[Confidence, Loose]
+    to_be_confirmed: bool = False
+    note: str = ""
 
 
 class LimitsFile(Entry):
-    """A file of rules/limits/."""
+    """A file of rules/limits/; its `backdate_days` hold for every rule that says nothing else."""
 
     version: Text
+    backdate_days: Annotated[int, Field(ge=0, le=3650)] = 0
+    causes: dict[LimitName, CauseEntry] = Field(default_factory=dict)
     limits: Annotated[list[LimitEntry], Field(min_length=1)]
+
+
+class PackageEntry(Entry):
+    """A package that knows holidays, and the years taken from it."""
+
+    package: Literal["chinesecalendar"]
+    from_year: Year
+    to_year: Year
+
+
+class CalendarSources(Entry):
+    """rules/calendars/sources.yaml."""
+
+    version: Text
+    packages: Annotated[list[PackageEntry], Field(min_length=1)]
+
+
+class DayEntry(Entry):
+    """A day that a list opens (`working: true`) or closes."""
+
+    date: date
+    zh: Text
+    en: Text | None = None
+    working: bool
+
+
+class CalendarFile(Entry):
+    """A list of days in our own form; `years` are those of which it is the whole published list."""
+
+    source: Text
+    years: list[Year] = Field(default_factory=list)
+    days: Annotated[list[DayEntry], Field(min_length=1)]
+
+
+class HolidayCnDay(BaseModel):
+    """A day in the form of holiday-cn."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Text
+    date: date
+    isOffDay: bool
+
+
+class HolidayCnFile(BaseModel):
+    """A year in the form of holiday-cn; what else stands in the file is not ours to judge."""
+
+    model_config = ConfigDict(frozen=True)
+
+    year: Year
+    papers: list[str] = Field(default_factory=list)
+    days: Annotated[list[HolidayCnDay], Field(min_length=1)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from casework.limit import LimitBook
 from casework.plan import ANY, DEPARTMENT, PlanBook, PlanTemplate, TaskTemplate
+from casework.rule_book import RuleBook
 from casework.triage import Grade
 from casework.units import UnitTree
 from services.kit.rules.document import Document
@@ -57,13 +57,13 @@ def check_departments(source: PlanSource, units: UnitTree, folder: RulesFolder) 
                 folder.problems.append(document.problem(("tasks", number, "unit"), message))
 
 
-def check_days(source: PlanSource, limits: LimitBook, folder: RulesFolder) -> None:
+def check_days(source: PlanSource, rules: RuleBook, folder: RulesFolder) -> None:
     """Add a problem for every task that is due after its case must be closed."""
     for document, content in source.entries:
-        close = min((limits.close(grade) for grade in content.grades), key=lambda limit: limit.days)
+        close = min((rules.close(grade) for grade in content.grades), key=lambda rule: rule.n)
         for number, task in enumerate(content.tasks):
-            if task.due_days > close.days:
-                message = f"{task.due_days} days end after the case must be closed ({close.name}: {close.days} days)"
+            if task.due_days > close.n:
+                message = f"{task.due_days} days end after the case must be closed ({close.name}: {close.n} days)"
                 folder.problems.append(document.problem(("tasks", number, "due_days"), message))
 
 

@@ -85,15 +85,15 @@ async def find(work: Work, case: Any, row: Any) -> Any:
         work.connection, case.number, state=int(MediationState.CONSENTED), phase=int(ChoicePhase.PARTIES),
         candidate="", mediator="", mediator_unit="",
     )  # fmt: skip
-    await start(work, case, row, CHOICE, 2, "MediatorSought")
+    await start(work, case, row, CHOICE, "MediatorSought")
     return row
 
 
-async def start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: Any) -> None:
+async def start(work: Work, case: Any, row: Any, rule: str, kind: str, **payload: Any) -> None:
     """Start a clock of finding the mediator, and tell of it."""
     await work.start_clock(
         case.number, f"{rule.replace('_', '-')}-{row.version}", rule,
-        subject=names.mediation_name(case.number), unit=case.unit, at=work.now, n=n,
+        subject=names.mediation_name(case.number), unit=case.unit, at=work.now,
     )  # fmt: skip
     await tell(work, case, row, kind, **payload)
 

@@ -16,13 +16,10 @@ from casework.errors import Reason, field_error
 from casework.mediation import Beside, MediationState, Person, Side, Step
 from services.kit import paging
 from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
+from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
 from services.kit.instants import instant
-from services.kit.sealing import Sealer
 from services.mediation import store as cases
 from services.mediation.consents import course, store, view
 from services.mediation.people import access_log
@@ -32,12 +29,13 @@ from services.mediation.people import store as people
 class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     """Serves the mediation, consents and leaving."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
+    def __init__(self, parts: Parts) -> None:
+        self.database = parts.database
+        self.time = parts.time
+        self.pulse = parts.pulse
+        self.clockwork = parts.clockwork
         self.log = EventLog("cases")
-        self._sealer = sealer
+        self._sealer = parts.sealer
 
     async def GetMediation(self, request: pb.GetMediationRequest, context: Any) -> pb.Mediation:
         """Answer where a mediation stands."""

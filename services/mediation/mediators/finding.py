@@ -25,7 +25,7 @@ async def ask(work: Work, case: Any, row: Any, mediator: Any, kind: str) -> Any:
     row = await mediations.change(
         work.connection, case.number, phase=int(ChoicePhase.ASKED), candidate=mediator.mediator
     )
-    await course.start(work, case, row, course.ANSWER, 3, kind, mediator=names.mediator_name(mediator.mediator))
+    await course.start(work, case, row, course.ANSWER, kind, mediator=names.mediator_name(mediator.mediator))
     return row
 
 
@@ -33,7 +33,7 @@ async def let_unit_appoint(work: Work, case: Any, row: Any) -> Any:
     """Give the unit three working days to appoint a mediator, and return the mediation's row."""
     await work.stop(case.number, course.FINDING, met=False)
     row = await mediations.change(work.connection, case.number, phase=int(ChoicePhase.UNIT), candidate="")
-    await course.start(work, case, row, course.APPOINTMENT, 3, "AppointmentDue")
+    await course.start(work, case, row, course.APPOINTMENT, "AppointmentDue")
     return row
 
 

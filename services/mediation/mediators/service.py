@@ -14,13 +14,9 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation import MediationState, move
 from services.kit import paging
 from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
+from services.kit.composition import Parts
 from services.kit.events import EventLog
-from services.kit.feed import FeedPulse
-from services.kit.rules import Rules
-from services.kit.sealing import Sealer
 from services.mediation import store as cases
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations
@@ -34,13 +30,14 @@ _FIELDS = ("display_name", "unit", "areas", "languages", "specialities", "active
 class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
     """Serves the register, choice, appointment, answers, replacement."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
+    def __init__(self, parts: Parts) -> None:
+        self.database = parts.database
+        self.time = parts.time
+        self.pulse = parts.pulse
+        self.clockwork = parts.clockwork
         self.log = EventLog("cases")
-        self._rules = rules
-        self._sealer = sealer
+        self._rules = parts.rules
+        self._sealer = parts.sealer
 
     @command(pb.Mediator)
     async def CreateMediator(self, request: pb.CreateMediatorRequest, work: Work) -> pb.Mediator:

@@ -17,13 +17,10 @@ from casework.mask import national
 from casework.mediation import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
 from services.kit import paging
 from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
+from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
-from services.kit.rules import Rules
-from services.kit.sealing import CaseSealer, Sealer
+from services.kit.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation import store as cases
 from services.mediation.consents import course
@@ -37,14 +34,15 @@ _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETE
 class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
     """Serves parties, companions, the access log, erasure."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
+    def __init__(self, parts: Parts) -> None:
+        self.database = parts.database
+        self.time = parts.time
+        self.pulse = parts.pulse
+        self.clockwork = parts.clockwork
         self.log = EventLog("cases")
-        self._rules = rules
-        self._sealer = sealer
-        self._index_key = sealer.derive("party phone")
+        self._rules = parts.rules
+        self._sealer = parts.sealer
+        self._index_key = parts.sealer.derive("party phone")
 
     @command(pb.Party)
     async def CreateParty(self, request: pb.CreatePartyRequest, work: Work) -> pb.Party:

@@ -11,13 +11,10 @@ from casework import alert as rules_of
 from casework import names
 from casework.alert import AlertState
 from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
+from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
-from services.kit.sealing import Sealer
 from services.mediation import keys
 from services.mediation import store as cases
 from services.mediation.consents import store as mediations
@@ -31,12 +28,13 @@ DECISION, REVIEW = "alert_decision", "alert_review"
 class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
     """Serves screening and alerts."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
+    def __init__(self, parts: Parts) -> None:
+        self.database = parts.database
+        self.time = parts.time
+        self.pulse = parts.pulse
+        self.clockwork = parts.clockwork
         self.log = EventLog("cases")
-        self._sealer = sealer
+        self._sealer = parts.sealer
 
     @command(pb.Screened)
     async def ScreenParty(self, request: pb.ScreenPartyRequest, work: Work) -> pb.Screened:
@@ -75,7 +73,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
             work.connection, case.number, work.now, danger=request.alert.danger, target=request.alert.target,
             sealed=sealer.seal(request.alert.facts.SerializeToString()), by=work.actor,
         )  # fmt: skip
-        await self._start(work, case, row, DECISION, 1, "AlertRequested", alert=row.alert)
+        await self._start(work, case, row, DECISION, "AlertRequested", alert=row.alert)
         return self._shown(row)
 
     @command(pb.Alert)
@@ -89,7 +87,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         await work.stop(case.number, f"{DECISION}-{row.alert}")
         payload = {"alert": row.alert, "state": state.name}
         if state is AlertState.APPROVED:
-            await self._start(work, case, row, REVIEW, 7, "AlertDecided", **payload)
+            await self._start(work, case, row, REVIEW, "AlertDecided", **payload)
         else:
             await work.append(NewEvent(case.number, "AlertDecided", case.unit, payload))
         return self._shown(row)
@@ -126,11 +124,11 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         return pb.AlertFacts.FromString(opened)
 
     @staticmethod
-    async def _start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: object) -> None:
+    async def _start(work: Work, case: Any, row: Any, rule: str, kind: str, **payload: object) -> None:
         """Start a clock of an alert, and tell of it."""
         await work.start_clock(
             case.number, f"{rule}-{row.alert}", rule, subject=names.alert_name(case.number, row.alert),
-            unit=case.unit, at=work.now, n=n,
+            unit=case.unit, at=work.now,
         )  # fmt: skip
         await work.append(NewEvent(case.number, kind, case.unit, payload))
 

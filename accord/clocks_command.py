@@ -1,0 +1,226 @@
+"""`accord clocks`: verify, late, orphans, and `accord calendar preview` and `apply` on a running stack."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import grpc
+import typer
+
+from accord.folder import StackError, StateFolder
+
+State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
+ListFile = Annotated[Path | None, typer.Argument(help="JSON, iCal or YAML list; none: the calendars of the files.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+
+clocks_app = typer.Typer(help="Check and heal the clocks of a running stack.", no_args_is_help=True)
+
+
+def _ask(state: Path, question: Any) -> Any:
+    """Return what `question(backends, settings)` answers, as machine client `cli`."""
+    from accord.rebuild import client_settings
+    from workflows.backends import Backends
+
+    settings = client_settings(StateFolder.at(state))
+
+    async def run() -> Any:
+        backends = Backends.of(settings)
+        try:
+            return await question(backends, settings)
+        finally:
+            await backends.close()
+
+    try:
+        return asyncio.run(run())
+    except grpc.aio.AioRpcError as error:
+        raise StackError(f"{error.code().name}: {error.details()}") from None
+
+
+@clocks_app.command("verify")
+def verify_clocks(state: State = Path(".accord"), as_json: AsJson = False) -> None:
+    """Derive every clock anew from its ledger and report what differs. Exit 1 where something does."""
+    from accord.history_command import database_url
+    from accord.rules_command import load_or_exit, rules_folder
+    from services.kit.clock_verification import Difference, differences
+    from services.kit.clockwork import Clockwork
+    from services.kit.database import Database
+    from services.kit.migration import SERVICES
+
+    url, rules = database_url(StateFolder.at(state)), load_or_exit(rules_folder(None))
+
+    async def run() -> bool:
+        sound = True
+        for service in SERVICES:
+            database, looked, wrong = Database(url, 2, schema=service), 0, []
+            try:
+                async for each in differences(database, Clockwork(rules)):
+                    if isinstance(each, Difference):
+                        wrong.append(each)
+                    else:
+                        looked += each
+            finally:
+                await database.close()
+            sound = sound and not wrong
+            if as_json:
+                found = [{name: getattr(each, name) for name in each.__slots__} for each in wrong]
+                typer.echo(json.dumps({"service": service, "clocks": looked, "differences": found}))
+                continue
+            typer.echo(f"{service:<12} {looked} clocks, {len(wrong)} differences")
+            for each in wrong[:50]:
+                typer.echo(f"  {each.clock}  {each.field}: stored {each.stored}, follows {each.derived}")
+        return sound
+
+    if not asyncio.run(run()):
+        raise typer.Exit(1)
+
+
+@clocks_app.command("late")
+def late_clocks(
+    state: State = Path(".accord"),
+    grace: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds a rung may be due before it is late.")] = 60,
+    heal: Annotated[bool, typer.Option("--heal", help="Fire what is late, oldest first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report rungs that are due and have not fired; `--heal` fires them. Exit 1 where some are late and not healed."""
+    from workflows import net
+
+    found = _ask(state, lambda backends, settings: net.late(backends, settings, grace))
+    fired = _ask(state, lambda backends, settings: net.fire_late(backends, grace)) if heal and found else []
+    if as_json:
+        typer.echo(json.dumps({"late": found, "fired": fired}))
+    else:
+        for each in found[:50]:
+            typer.echo(f"{each['clock']}  due {each['due']}, late by {each['late_seconds']} s")
+        typer.echo(f"{len(found)} clocks are late" + (f", {len(fired)} rungs fired" if heal else ""))
+    if found and not heal:
+        raise typer.Exit(1)
+
+
+@clocks_app.command("orphans")
+def orphan_clocks(
+    state: State = Path(".accord"),
+    heal: Annotated[bool, typer.Option("--heal", help="Start the missing workflows from the facts.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report what needs a workflow and has no live one; `--heal` starts them. Exit 1 where some are left."""
+    from workflows import net
+    from workflows.runtime import connect
+
+    async def look(backends: Any, settings: Any) -> list[str]:
+        return await net.orphans(await connect(settings), backends)
+
+    found = _ask(state, look)
+    started = 0
+    if heal and found:
+        from accord.rebuild import rebuild
+
+        started = rebuild(state)[1]
+    if as_json:
+        typer.echo(json.dumps({"orphans": found, "started": started}))
+    else:
+        for number in found[:50]:
+            typer.echo(f"cases/{number} has no live workflow")
+        typer.echo(f"{len(found)} orphans" + (f", {started} workflows started" if heal else ""))
+    if found and not heal:
+        raise typer.Exit(1)
+
+
+def preview_calendar(
+    file: ListFile = None,
+    region: Annotated[str, typer.Option(help="Area the list is for, by its code.")] = "",
+    rule: Annotated[str, typer.Option(help="Also move clocks of this rule to its newest version.")] = "",
+    state: State = Path(".accord"),
+    as_json: AsJson = False,
+) -> None:
+    """Show which running clocks of a stack a calendar or a newer rule version would move. Changes nothing."""
+    previews = _ask(state, lambda backends, _: _previews(backends, _layer(file, region), rule))
+    if as_json:
+        typer.echo(json.dumps({name: _plain(each) for name, each in previews.items()}))
+        return
+    for name, preview in previews.items():
+        typer.echo(f"{name:<12} {preview.moved} would move, {preview.kept} keep their dates")
+        for move in preview.moves[:20]:
+            before, after = (_day(move, field) for field in ("from_time", "to_time"))
+            typer.echo(f"  {move.clock}  {before} → {after}")
+
+
+def apply_calendar(
+    reason: Annotated[str, typer.Option(help="Why, as a word, for instance notice-2027.")],
+    file: ListFile = None,
+    region: Annotated[str, typer.Option(help="Area the list is for, by its code.")] = "",
+    rule: Annotated[str, typer.Option(help="Also move clocks of this rule to its newest version.")] = "",
+    state: State = Path(".accord"),
+) -> None:
+    """Apply a calendar or a newer rule version to a stack; every clock that moves is journaled with both dates."""
+    done = _ask(state, lambda backends, _: _apply(backends, _layer(file, region), rule, reason))
+    for name, (looked, moved) in done.items():
+        typer.echo(f"{name:<12} {moved} moved, {looked - moved} keep their dates")
+
+
+async def _previews(backends: Any, layer: Any, rule: str) -> dict[str, Any]:
+    from pb.clock.v1 import clock_pb2
+
+    return {
+        str(source): await stub.PreviewMoves(clock_pb2.PreviewMovesRequest(service=source, layer=layer, rule=rule))
+        for source, stub in backends.clocks.items()
+    }
+
+
+async def _apply(backends: Any, layer: Any, rule: str, reason: str) -> dict[str, tuple[int, int]]:
+    from pb.clock.v1 import clock_pb2
+
+    done: dict[str, tuple[int, int]] = {}
+    for name, preview in (await _previews(backends, layer, rule)).items():
+        source = next(each for each in backends.clocks if str(each) == name)
+        looked, moved, more = 0, 0, True
+        while more:
+            answer = await backends.clocks[source].ApplyMoves(
+                clock_pb2.ApplyMovesRequest(
+                    service=name, layer=layer, rule=rule, candidate=preview.candidate, reason=reason,
+                    request_id=f"apply-{uuid.uuid4().hex}",
+                ),
+                timeout=120,
+            )  # fmt: skip
+            looked, moved, more = looked + answer.done, moved + answer.moved, answer.more
+        done[name] = looked, moved
+    return done
+
+
+def _layer(file: Path | None, region: str) -> Any:
+    """Return the list of a file as the contract has it; None without a file."""
+    if file is None:
+        return None
+    from pb.clock.v1 import clock_pb2
+
+    from accord.calendar_command import read_file
+
+    layer, _ = read_file(file, region)
+    days = {**{day: (False, *names) for day, names in layer.closed.items()},
+            **{day: (True, *names) for day, names in layer.open.items()}}  # fmt: skip
+    return clock_pb2.CalendarLayer(
+        name=layer.name,
+        region=layer.region,
+        years=sorted(layer.years),
+        source=layer.source,
+        days=[
+            clock_pb2.CalendarDay(date=day.isoformat(), working=working, zh=zh, en=en)
+            for day, (working, zh, en) in sorted(days.items())
+        ],
+    )
+
+
+def _day(move: Any, field: str) -> str:
+    from casework.calendar import LOCAL
+    from services.kit.instants import instant
+
+    return f"{instant(getattr(move, field)).astimezone(LOCAL):%Y-%m-%d %H:%M}" if move.HasField(field) else "open"
+
+
+def _plain(message: Any) -> Any:
+    from google.protobuf.json_format import MessageToDict
+
+    return MessageToDict(message)

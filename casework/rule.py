@@ -1,0 +1,298 @@
+"""Rules of time: how long something may take, how the days are counted, what may stop or lengthen it, what it rests on.
+
+A running clock pins the whole content of its rule (`to_data`), so that a later edit of the rule files moves nothing
+before somebody has seen what it would move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+
+
+class Unit(StrEnum):
+    """What a rule counts in."""
+
+    hour = "hour"
+    calendar = "calendar"
+    working = "working"
+    month = "month"
+
+
+class Roll(StrEnum):
+    """Where a last day that is a day off moves: to the next working day (民法典 art. 203), or nowhere."""
+
+    none = "none"
+    next_workday = "next_workday"
+
+
+class HourStart(StrEnum):
+    """From when hours count: the moment itself (民法典 art. 201), or the next full hour (民诉法 art. 85)."""
+
+    moment = "moment"
+    next_hour = "next_hour"
+
+
+class Consumer(StrEnum):
+    """Who starts a clock: a service, by itself, or an official by hand."""
+
+    service = "service"
+    by_hand = "by_hand"
+
+
+class Trigger(StrEnum):
+    """What starts the time."""
+
+    report_received = "report_received"
+    case_accepted = "case_accepted"
+    task_dispatched = "task_dispatched"
+    task_reported = "task_reported"
+    close_requested = "close_requested"
+    promise_received = "promise_received"
+    escalation_raised = "escalation_raised"
+    application_received = "application_received"
+    complaint_received = "complaint_received"
+    mediation_accepted = "mediation_accepted"
+    mediation_started = "mediation_started"
+    mediation_ended = "mediation_ended"
+    mediator_signed_file = "mediator_signed_file"
+    agreement_effective = "agreement_effective"
+    performance_due = "performance_due"
+    petition_received = "petition_received"
+    petition_accepted = "petition_accepted"
+    petition_transferred = "petition_transferred"
+    reply_received = "reply_received"
+    review_requested = "review_requested"
+    dispatched_by_hotline = "dispatched_by_hotline"
+    dispute_dispatched = "dispute_dispatched"
+    case_filed = "case_filed"
+    case_accepted_by_authority = "case_accepted_by_authority"
+    document_received = "document_received"
+    act_known = "act_known"
+    right_violated = "right_violated"
+    decision_made = "decision_made"
+    suggestion_received = "suggestion_received"
+    letter_received = "letter_received"
+    hazard_accepted = "hazard_accepted"
+    matter_listed = "matter_listed"
+    consents_given = "consents_given"
+    appointment_due = "appointment_due"
+    mediator_asked = "mediator_asked"
+    alert_requested = "alert_requested"
+    alert_approved = "alert_approved"
+
+    @property
+    def consumer(self) -> Consumer | None:
+        """Who starts clocks on this; None where nobody does, and then no rule may name it."""
+        return CONSUMERS.get(self)
+
+
+# The names a service asks for and what starts them. A rule file with another name under these triggers does not load.
+CONSUMED = {
+    "accept": Trigger.report_received,
+    "sign": Trigger.task_dispatched,
+    "task": Trigger.task_dispatched,
+    "verify_task": Trigger.task_reported,
+    "close_low": Trigger.case_accepted,
+    "close_medium": Trigger.case_accepted,
+    "close_high": Trigger.case_accepted,
+    "close_review": Trigger.close_requested,
+    "promised": Trigger.promise_received,
+    "acknowledge_escalation": Trigger.escalation_raised,
+    "resolve_escalation": Trigger.escalation_raised,
+    "mediator_choice": Trigger.consents_given,
+    "mediator_appointment": Trigger.appointment_due,
+    "mediator_answer": Trigger.mediator_asked,
+    "alert_decision": Trigger.alert_requested,
+    "alert_review": Trigger.alert_approved,
+}
+
+CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(
+    CONSUMED.values(), Consumer.service
+)
+
+
+class AtCap(StrEnum):
+    """What happens when a pause reaches its cap: time runs on by itself, or somebody is alarmed."""
+
+    resume = "resume"
+    alarm = "alarm"
+
+
+class ExtensionKind(StrEnum):
+    """Who may lengthen the time."""
+
+    head_approval = "head_approval"
+    """The head of the unit approves, and the reason is told to those concerned."""
+    once = "once"
+    """The handler, with notice to those concerned."""
+    consent_of_all = "consent_of_all"
+    """Every party agrees; the authority cannot do it alone."""
+
+
+class Consequence(StrEnum):
+    """What a rung does."""
+
+    remind = "remind"
+    escalate = "escalate"
+    notify_parties = "notify_parties"
+    release = "release"
+    """The people are let go, with a notice of the other routes open to them."""
+    inform = "inform"
+    alarm = "alarm"
+
+
+class Whom(StrEnum):
+    """Whose time it is: a right that a citizen may lose, or a duty of a unit."""
+
+    right = "right"
+    duty = "duty"
+
+
+class RemindOn(StrEnum):
+    """Which date warnings go by: the one before rolling (safe for whoever may lose a right), or the one after."""
+
+    raw = "raw"
+    due = "due"
+
+
+class Confidence(StrEnum):
+    """What a rule rests on."""
+
+    statute = "statute"
+    local_rule = "local rule"
+    official_practice = "official practice"
+    house_default = "house default"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRule:
+    """A cause for which time stands still; the cap counts all pauses of this cause together, in the rule's unit."""
+
+    cause: str
+    zh: str
+    en: str
+    cap: int | None = None
+    at_cap: AtCap = AtCap.alarm
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionRule:
+    """A way to lengthen: at most `n` units each time (None: as long as agreed), `times` times (None: no bound)."""
+
+    kind: ExtensionKind
+    n: int | None
+    times: int | None = 1
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A point before the end (a warning) or after it (overdue), and what happens there; overdue 0 is the breach."""
+
+    amount: int
+    unit: Unit
+    consequence: Consequence
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of time, whole: what it counts, from what, with which exceptions, and what it rests on."""
+
+    name: str
+    version: str
+    zh: str
+    en: str
+    n: int
+    unit: Unit
+    trigger: Trigger
+    basis: str
+    confidence: Confidence
+    include_start: bool = False
+    roll: Roll = Roll.none
+    cutoff: int | None = None
+    hour_start: HourStart = HourStart.moment
+    pauses: tuple[PauseRule, ...] = ()
+    backdate_days: int = 0
+    extensions: tuple[ExtensionRule, ...] = ()
+    warnings: tuple[Rung, ...] = ()
+    overdue: tuple[Rung, ...] = (Rung(0, Unit.hour, Consequence.remind),)
+    for_whom: Whom = Whom.duty
+    remind_on: RemindOn = RemindOn.due
+    to_be_confirmed: bool = False
+    jurisdiction: str = "cn"
+    valid_from: date | None = None
+    valid_to: date | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse content that has no meaning; the message begins with the field at fault."""
+        for field, message in faults(self):
+            raise ValueError(f"{field}: {message}")
+
+    def pause(self, cause: str) -> PauseRule | None:
+        """Return what the rule says of this cause, None where it is no cause to pause."""
+        return next((each for each in self.pauses if each.cause == cause), None)
+
+    def extension(self, kind: ExtensionKind) -> ExtensionRule | None:
+        """Return what the rule says of this kind of extension, None where it allows none."""
+        return next((each for each in self.extensions if each.kind == kind), None)
+
+    def valid_on(self, day: date) -> bool:
+        """Tell whether the rule was law on the day; both bounds are included."""
+        return (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
+
+    def lies_over(self, code: str) -> bool:
+        """Tell whether the unit or area lies in the rule's jurisdiction; the nation lies in that of the nation only."""
+        return self.jurisdiction == "cn" or code.startswith(self.jurisdiction)
+
+    @cached_property
+    def rung_names(self) -> tuple[str, ...]:
+        """The names of all rungs, warnings first: `warn-3d`, `overdue`, `overdue-5w`."""
+        before = (f"warn-{each.amount}{each.unit[0] if each.unit != Unit.calendar else 'd'}" for each in self.warnings)
+        after = (
+            f"overdue-{each.amount}{each.unit[0] if each.unit != Unit.calendar else 'd'}" if each.amount else "overdue"
+            for each in self.overdue
+        )
+        return (*before, *after)
+
+
+def faults(rule: Rule) -> list[tuple[str, str]]:
+    """Return what is wrong with a rule: the field and the fault, for whoever loads rule files to name the line."""
+    found: list[tuple[str, str]] = []
+    if rule.n < 1:
+        found.append(("n", "must be at least 1"))
+    if rule.unit == Unit.hour:
+        refused = {
+            "roll": rule.roll != Roll.none,
+            "cutoff": rule.cutoff is not None,
+            "include_start": rule.include_start,
+        }
+        found += [(field, "means nothing for a rule in hours") for field, given in refused.items() if given]
+    elif rule.hour_start != HourStart.moment:
+        found.append(("hour_start", "is for rules in hours"))
+    if rule.cutoff is not None and not 0 <= rule.cutoff <= 24:
+        found.append(("cutoff", "must be an hour from 0 to 24"))
+    if rule.valid_from and rule.valid_to and rule.valid_from > rule.valid_to:
+        found.append(("valid_to", "lies before valid_from"))
+    for field, keys in (
+        ("pauses", [each.cause for each in rule.pauses]),
+        ("extensions", [each.kind for each in rule.extensions]),
+        ("warnings", [(each.amount, each.unit) for each in rule.warnings]),
+        ("overdue", [(each.amount, each.unit) if each.amount else 0 for each in rule.overdue]),
+    ):
+        if len(set(keys)) < len(keys):
+            found.append((field, "says the same thing twice"))
+    for field, rungs in (("warnings", rule.warnings), ("overdue", rule.overdue)):
+        if any(each.unit == Unit.month for each in rungs):
+            found.append((field, "are given in hours, calendar days or working days"))
+    if any(each.amount < 1 for each in rule.warnings):
+        found.append(("warnings", "must lie before the end"))
+    if not rule.overdue or rule.overdue[0].amount != 0:
+        found.append(("overdue", "must begin with the breach itself, amount 0"))
+    if any(each.cap is not None and each.cap < 1 for each in rule.pauses):
+        found.append(("pauses", "a cap must be at least 1"))
+    return found

@@ -1,0 +1,11 @@
+"""Second layer: clocks as a budget and a ledger, pinned rules, applied calendars."""
+
+from services.kit.clock_tables import second_layer
+from services.kit.migration import run_script
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    run_script(second_layer())

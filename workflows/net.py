@@ -1,0 +1,86 @@
+"""The two nets under the workflows: clocks that are late, and what no live workflow holds. They report, and heal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import structlog
+from pb.clock.v1 import clock_pb2
+from temporalio.client import Client
+
+from services.kit import telemetry
+from services.kit.businesstime import BusinessTime
+from services.kit.instants import instant
+from services.kit.settings import ClientSettings
+from workflows.backends import Backends
+from workflows.messages import CASE_WORKFLOW, Source
+from workflows.rebuild import all_matters
+
+log = structlog.get_logger()
+
+GRACE = 60
+"""Seconds of business time a rung may be due before it is late: its case's workflow fires it within a second or two."""
+_EVERY = 20.0
+_PAGE = 1000
+
+
+async def fire_late(backends: Backends, grace: int = GRACE) -> list[str]:
+    """Fire every rung that is late, oldest first within each service; return their clocks."""
+    fired: list[str] = []
+    for source in Source:
+        more = True
+        while more:
+            answer = await backends.clocks[source].FireDueClocks(
+                clock_pb2.FireDueClocksRequest(service=source, grace_seconds=grace), timeout=60
+            )
+            fired += [firing.clock for firing in answer.firings]
+            more = answer.more
+    return fired
+
+
+async def late(backends: Backends, settings: ClientSettings, grace: int = GRACE) -> list[dict[str, Any]]:
+    """Return the running clocks with a rung that has been due for longer than the grace, oldest first."""
+    now = BusinessTime.of(settings).now()
+    found: list[dict[str, Any]] = []
+    for source in Source:
+        token = ""
+        while True:
+            request = clock_pb2.ListClocksRequest(service=source, running=True, page_size=_PAGE, page_token=token)
+            page = await backends.clocks[source].ListClocks(request)
+            for clock in page.clocks:
+                if clock.HasField("next_time"):
+                    seconds = int((now - instant(clock.next_time)).total_seconds())
+                    if seconds > grace:
+                        due = instant(clock.next_time).isoformat()
+                        found.append({"clock": clock.name, "due": due, "late_seconds": seconds})
+            token = page.next_page_token
+            if not token:
+                break
+    return sorted(found, key=lambda each: (-each["late_seconds"], each["clock"]))
+
+
+async def orphans(client: Client, backends: Backends) -> list[str]:
+    """Return the numbers of matters that need a workflow and have no live one."""
+    wanted = {number async for number, _, _ in all_matters(backends)}
+    query = f"WorkflowType = '{CASE_WORKFLOW}' AND ExecutionStatus = 'Running'"
+    async for execution in client.list_workflows(query):
+        wanted.discard(execution.id.removeprefix("cases/"))
+    telemetry.CLOCK_ORPHANS.set(len(wanted))
+    return sorted(wanted)
+
+
+async def keep(backends: Backends, speed: float) -> None:
+    """Fire what is late, for ever, whether or not Temporal is there; a service that is down is asked again."""
+    # Where business time runs faster, the grace that a workflow gets in real time is longer in business time.
+    grace = int(min(GRACE * speed, 86_400))
+    while True:
+        await asyncio.sleep(_EVERY)
+        try:
+            if fired := await fire_late(backends, grace):
+                log.warning("fired what was late", rungs=len(fired))
+        except grpc.aio.AioRpcError as error:
+            log.info("clocks not looked after", code=error.code().name)
+        except Exception:
+            log.exception("clocks not looked after")
