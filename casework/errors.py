@@ -142,7 +142,7 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION, "应当在期限届满前延长。", "An extension must come before the time is up."
     ),
     Reason.EXTENSION_NOT_FOUND: _Text(
-        Kind.NOT_FOUND, "没有这次延长，或已撤销。", "There is no such extension, or it was revoked."
+        Kind.PRECONDITION, "没有这次延长，或已撤销。", "There is no such extension, or it was revoked."
     ),
     Reason.CONSENT_MISSING: _Text(
         Kind.PRECONDITION, "这需要每一方当事人的同意。", "This takes the consent of every party."

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import httpx
 from google.protobuf import json_format
+from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
@@ -134,6 +135,17 @@ class People:
             mediation.RequestClosing, mediation_pb2.RequestClosingRequest(name=name, outcome=outcome), "handler"
         )
         await self.press(mediation.CloseCase, mediation_pb2.CloseCaseRequest(name=name, approved=True), "reviewer")
+
+    async def pause(self, clock: str, cause: str) -> None:
+        """Pause a clock of mediation."""
+        request = clock_pb2.PauseClockRequest(name=clock, cause=cause)
+        await self.press(self.clients.clocks["mediation"].PauseClock, request, "handler")
+
+    async def resume(self, clock: str) -> None:
+        """Let a clock of mediation run on."""
+        await self.press(
+            self.clients.clocks["mediation"].ResumeClock, clock_pb2.ResumeClockRequest(name=clock), "handler"
+        )
 
     async def escalate(self, name: str, mode: int = escalation_pb2.MODE_TRANSFER) -> None:
         """Raise a case one level up from the county."""

@@ -30,7 +30,7 @@ GRANTED = granted()
 FOREIGN = ("11", "620103")
 RIGHT_UNIT = {
     **dict.fromkeys(
-        ("AcknowledgeEvents", "GetConsumer", "FireDueClocks", "ApplyMoves"), "cn"
+        ("AcknowledgeEvents", "GetConsumer", "FireDueClocks", "ApplyMoves", "SettleEscalations"), "cn"
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
 }

@@ -219,3 +219,7 @@ async def overdue_once(stack: Stack) -> None:
     raised = await rows(stack, query)
     assert len(raised) == len(breaches)
     assert {(row["from_unit"], row["to_unit"]) for row in raised} == {("620102", "6201")}
+
+
+def _rung(row: Any) -> tuple[str, str]:
+    return row["clock"], row["rung"]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from casework.limit import LimitBook
 
 from casework.rule import CONSUMED, Confidence, Consumer, ExtensionKind, RemindOn, Roll, Rule, Trigger, Unit, Whom
 from casework.rule_book import RuleBook, UnknownRule
@@ -155,9 +154,8 @@ def test_a_plans_task_is_the_task_rule_with_the_plans_days(book: RuleBook) -> No
     assert [book.close(grade).n for grade in ("low", "medium", "high")] == [3, 15, 30]
 
 
-def test_the_services_still_get_their_limits_in_days(rules: Rules) -> None:
-    assert isinstance(rules.limits, LimitBook)
-    assert {limit.name for limit in rules.limits} == set(CONSUMED)
+def test_the_services_find_every_rule_they_start_by_themselves(book: RuleBook) -> None:
+    assert {rule.name for rule in book if rule.trigger.consumer is Consumer.service} == set(CONSUMED)
 
 
 def made(where: str, n: int, valid_from: date | None = None, valid_to: date | None = None) -> Rule:

@@ -76,7 +76,6 @@ async def keep(backends: Backends, speed: float) -> None:
     # Where business time runs faster, the grace that a workflow gets in real time is longer in business time.
     grace = int(min(GRACE * speed, 86_400))
     while True:
-        await asyncio.sleep(_EVERY)
         try:
             if fired := await fire_late(backends, grace):
                 log.warning("fired what was late", rungs=len(fired))
@@ -84,3 +83,4 @@ async def keep(backends: Backends, speed: float) -> None:
             log.info("clocks not looked after", code=error.code().name)
         except Exception:
             log.exception("clocks not looked after")
+        await asyncio.sleep(_EVERY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pb.clock.v1 import clock_pb2 as pb
 from pb.clock.v1 import clock_pb2_grpc
@@ -188,7 +188,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         number = last(request.case)
         unit = await work.connection.scalar(self._open_matter, {"number": number})
         if unit is None:
-            raise CaseError(Reason.NOT_FOUND, request.case)
+            await self._refuse_closed(work, number)
         work.call.require(unit)
         await self.log.lock(work.connection, number)
         at = instant(request.effective_time) if request.HasField("effective_time") else work.now
@@ -204,6 +204,13 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             payload["next_at"] = next_at.isoformat()
         await work.append(NewEvent(number, "ClockStarted", unit, payload, wakes=wakes))
         return clock_view.clock(self._service, await clock_ledger.get(work.connection, clock.id), work.now)
+
+    async def _refuse_closed(self, work: Work, number: str) -> NoReturn:
+        unit = await work.connection.scalar(_UNIT, {"number": number})
+        if unit is None:
+            raise CaseError(Reason.NOT_FOUND, f"cases/{number}")
+        work.call.require(unit)
+        raise CaseError(Reason.WRONG_STATE, f"cases/{number} does not wait here")
 
     async def _by_hand(
         self, connection: Connection, number: str, name: str, unit: str, at: datetime, now: datetime

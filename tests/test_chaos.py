@@ -1,0 +1,170 @@
+"""Chaos: what runs is killed at random while cases live and clocks fire; afterwards nothing is lost, late or twice.
+
+`make chaos` runs it for ten minutes (`CHAOS_SECONDS`), `make test` in its short form. `CHAOS_SEED` repeats a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pb.mediation.v1 import case_pb2
+from temporalio.client import Client
+
+from accord.folder import StateFolder
+from accord.pace import pace_settings
+from accord.rebuild import client_settings
+from accord.stack import Stack
+from services.kit.clock_verification import differences
+from services.kit.clockwork import Clockwork
+from services.kit.database import Database
+from services.kit.migration import SERVICES
+from services.kit.rules import load_rules
+from tests.people import People
+from tests.scratch import Scratch
+from tests.test_faults import rows, running, sound
+from workflows import net
+from workflows.backends import Backends
+
+KILLED = ("intake", "mediation", "escalation", "worker", "relay", "gateway", "temporal", "postgres")
+SPEED = 20_000.0
+"""A day in 4.3 seconds: limits of days pass while one waits, and what is killed is back within hours."""
+SHORT = 25.0
+
+
+async def break_things(stack: Stack, chance: random.Random, seconds: float) -> Counter[str]:
+    """Kill something every second or two, sometimes two at once, until the time is up; return what was killed."""
+    loop = asyncio.get_running_loop()
+    end, killed = loop.time() + seconds, Counter[str]()
+    while loop.time() < end:
+        names = chance.sample(KILLED, chance.choice((1, 1, 1, 2)))
+        pids = {name: await asyncio.to_thread(stack.kill, name) for name in names}
+        for name, pid in pids.items():
+            killed[name] += 1
+            await asyncio.to_thread(stack.await_restart, name, pid)
+        await asyncio.sleep(chance.uniform(0.2, 2.0))
+    return killed
+
+
+async def live(people: People, chance: random.Random) -> None:
+    """File a matter and do what comes to somebody's mind: settle it, pause and resume it, or let it lie."""
+    report = await people.file(category="categories/labour", people_affected=8)
+    fate = chance.random()
+    if fate < 0.2:
+        return  # nobody ever looks at it
+    if fate < 0.3:
+        await people.decline(report)
+        return
+    name = await people.accept(report)
+    clock = f"clocks/mediation/{name.removeprefix('cases/')}.close"
+    if fate < 0.6:
+        await people.pause(clock, "illness")
+        await asyncio.sleep(chance.uniform(0, 4))
+        await people.resume(clock)
+    if fate < 0.5:
+        return  # begun, and left to lie
+    await asyncio.sleep(chance.uniform(0, 4))
+    await people.close(name, case_pb2.OUTCOME_WITHDRAWN)
+
+
+async def quiet(stack: Stack, seconds: float = 120.0) -> None:
+    """Wait until no rung of any clock is due and unfired, and every breach has been escalated as far as it goes."""
+    settings = client_settings(stack.folder)
+    backends = Backends.of(settings)
+    unraised = """SELECT b.clock FROM (SELECT 'intake' AS owner, * FROM intake.clock_rungs UNION ALL
+        SELECT 'mediation', * FROM mediation.clock_rungs) AS b
+        WHERE consequence = 'escalate' AND NOT EXISTS (SELECT FROM escalation.requests AS r
+            WHERE r.request_id = 'clocks/' || b.owner || '/' || b.clock || '/' || b.rung)"""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                # A case that fires is done within hours of this business time; a day late is stuck.
+                if not await net.late(backends, settings, grace=86_400) and not await rows(stack, unraised):
+                    return
+                await asyncio.sleep(0.5)
+    finally:
+        await backends.close()
+
+
+async def check(stack: Stack) -> dict[str, int]:
+    """Check what must hold whatever was killed, and return how much there was to check."""
+    await sound(stack)
+    counts = Counter[str]()
+    for service in SERVICES:
+        claims = await rows(stack, f"SELECT clock, rung, due_at, fired_at FROM {service}.clock_rungs")
+        told = await rows(
+            stack,
+            f"""SELECT payload->>'clock' AS clock, payload->>'rung' AS rung FROM {service}.events
+            WHERE payload ? 'rung' AND payload ? 'late_by_seconds'""",
+        )
+        assert Counter(map(_key, told)) == Counter(map(_key, claims)), f"{service}: a rung was told twice or not at all"
+        assert all(row["fired_at"] >= row["due_at"] for row in claims)
+        counts["rungs"] += len(claims)
+        database = Database(Scratch.main(stack).url, 2, schema=service)
+        try:
+            async for each in differences(database, Clockwork(load_rules(ROOT / "rules"))):
+                assert isinstance(each, int), each
+                counts["clocks"] += each
+        finally:
+            await database.close()
+    client = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
+    backends = Backends.of(client_settings(stack.folder))
+    try:
+        async with asyncio.timeout(60):
+            while orphans := await net.orphans(client, backends):
+                print(f"{len(orphans)} orphans, healing")
+                await asyncio.to_thread(_rebuild, stack)
+                await asyncio.sleep(1)
+    finally:
+        await backends.close()
+    return dict(counts)
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _key(row: Any) -> tuple[str, str]:
+    return row["clock"], row["rung"]
+
+
+def _rebuild(stack: Stack) -> None:
+    from accord.rebuild import rebuild
+
+    rebuild(stack.folder.root)
+
+
+async def cases_come(people: People, chance: random.Random, breaking: asyncio.Task[Any]) -> int:
+    """Let people come for as long as things break; return how many came."""
+    living = []
+    while not breaking.done():
+        living.append(asyncio.create_task(live(people, random.Random(chance.random()))))
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
+    await asyncio.gather(*living)
+    return len(living)
+
+
+@pytest.mark.chaos
+async def test_whatever_is_killed_every_clock_fires_once_and_no_case_is_stuck(tmp_path: Path) -> None:
+    seed = int(os.environ.get("CHAOS_SEED") or random.randrange(1_000_000))
+    seconds = float(os.environ.get("CHAOS_SECONDS") or SHORT)
+    print(f"CHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}")
+    chance, killed, came = random.Random(seed), Counter[str](), 0
+    settings = pace_settings(StateFolder.at(tmp_path), SPEED)
+    for _ in range(2):
+        async with running(tmp_path, settings) as (stack, clients):
+            breaking = asyncio.create_task(break_things(stack, chance, seconds / 2))
+            came += await cases_come(People(clients, seed=seed), chance, breaking)
+            killed += breaking.result()
+        # Once in the middle and once at the end, everything the engine knew is lost.
+        for path in tmp_path.glob("temporal.db*"):
+            path.unlink()
+    async with running(tmp_path, settings) as (stack, _):
+        await quiet(stack)
+        counts = await check(stack)
+    print(f"{came} matters, {counts['clocks']} clocks, {counts['rungs']} rungs; killed: {dict(killed)}")
+    assert counts["rungs"] > 0
