@@ -62,6 +62,13 @@ class Reason(StrEnum):
     CLOCK_NOT_BY_HAND = "CLOCK_NOT_BY_HAND"
     PREVIEW_STALE = "PREVIEW_STALE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    SUPPORT_NEEDED = "SUPPORT_NEEDED"
+    OWN_CONSENT_NEEDED = "OWN_CONSENT_NEEDED"
+    TOO_MANY_REPRESENTATIVES = "TOO_MANY_REPRESENTATIVES"
+    CONFLICT_OF_INTEREST = "CONFLICT_OF_INTEREST"
+    NOT_THE_MEDIATOR = "NOT_THE_MEDIATOR"
+    ROLE_BARRED = "ROLE_BARRED"
+    DATA_ERASED = "DATA_ERASED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION, "没有这次延长，或已撤销。", "There is no such extension, or it was revoked."
     ),
     Reason.CONSENT_MISSING: _Text(
-        Kind.PRECONDITION, "延长需要全体当事人同意。", "It can be extended only with the consent of every party."
+        Kind.PRECONDITION, "这需要每一方当事人的同意。", "This takes the consent of every party."
     ),
     Reason.APPROVER_REQUIRED: _Text(
         Kind.INVALID, "需要写明批准的单位负责人。", "The head of the unit who approves must be named."
@@ -159,6 +166,35 @@ TEXTS: dict[Reason, _Text] = {
     ),
     Reason.SERVICE_UNAVAILABLE: _Text(
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
+    ),
+    Reason.SUPPORT_NEEDED: _Text(
+        Kind.PRECONDITION,
+        "这位当事人需要监护人或者协助人在场，其同意才有效。",
+        "This party needs a guardian or support person beside it before its consent counts.",
+    ),
+    Reason.OWN_CONSENT_NEEDED: _Text(
+        Kind.PRECONDITION,
+        "这一步须由当事人本人同意，代表人和代理人不能代为同意。",
+        "This step takes the party's own consent: nobody can give it for the party.",
+    ),
+    Reason.TOO_MANY_REPRESENTATIVES: _Text(
+        Kind.PRECONDITION, "一方的推选代表不得超过五人。", "A side elects at most five representatives."
+    ),
+    Reason.CONFLICT_OF_INTEREST: _Text(
+        Kind.PRECONDITION,
+        "这位调解员与本案有利害关系，应当回避。",
+        "Something stands against this mediator in this case.",
+    ),
+    Reason.NOT_THE_MEDIATOR: _Text(
+        Kind.PRECONDITION, "只有被选定的调解员本人可以答复。", "Only the mediator who was asked can answer."
+    ),
+    Reason.ROLE_BARRED: _Text(
+        Kind.PRECONDITION,
+        "在本案中担任过其他角色的人不能担任这个角色。",
+        "Whoever had another role in this matter cannot have this one.",
+    ),
+    Reason.DATA_ERASED: _Text(
+        Kind.PRECONDITION, "本案的个人信息已经依法销毁。", "The personal data of this case has been erased."
     ),
 }
 

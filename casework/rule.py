@@ -77,6 +77,11 @@ class Trigger(StrEnum):
     letter_received = "letter_received"
     hazard_accepted = "hazard_accepted"
     matter_listed = "matter_listed"
+    consents_given = "consents_given"
+    appointment_due = "appointment_due"
+    mediator_asked = "mediator_asked"
+    alert_requested = "alert_requested"
+    alert_approved = "alert_approved"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -97,6 +102,11 @@ CONSUMED = {
     "promised": Trigger.promise_received,
     "acknowledge_escalation": Trigger.escalation_raised,
     "resolve_escalation": Trigger.escalation_raised,
+    "mediator_choice": Trigger.consents_given,
+    "mediator_appointment": Trigger.appointment_due,
+    "mediator_answer": Trigger.mediator_asked,
+    "alert_decision": Trigger.alert_requested,
+    "alert_review": Trigger.alert_approved,
 }
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(

@@ -98,6 +98,10 @@ def fill_one(message: Any, data: st.DataObject, depth: int) -> None:
     if name in TIMES:
         message.seconds = data.draw(st.integers(-62135596800, 253402300799))
         message.nanos = data.draw(st.sampled_from([0, 1, 1_000, 120_000_000, 999_999_999]))
+    elif name == "google.protobuf.FieldMask":
+        message.paths.extend(
+            data.draw(st.lists(st.from_regex(r"[a-z]{1,5}(_[a-z]{1,5})?", fullmatch=True), max_size=3))
+        )
     elif name == "google.protobuf.Struct":
         message.update(data.draw(st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=3)))
     elif depth < 3:

@@ -13,6 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
+from tests import world_people
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -37,6 +38,7 @@ async def new_world(clients: Clients) -> World:
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
+    await world_people.furnish(clients, case.name)
     number = case.name.removeprefix("cases/")
     clocks = {
         "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
@@ -183,4 +185,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "PreviewMoves": _filled(clock_pb2.PreviewMovesRequest, unit=_county),
     "ApplyMoves": _filled(clock_pb2.ApplyMovesRequest, candidate=lambda w: "0" * 16, reason=lambda w: "a-test"),
     "SettleEscalations": _filled(escalation_pb2.SettleEscalationsRequest, parent=_case),
+    **world_people.requests(_filled),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -45,12 +45,23 @@ _APPLIED = 200
 Kind = TypeVar("Kind", bound=Entry)
 
 
+Consequence = Callable[[Work, clocks.Firing], Awaitable[None]]
+"""What follows when a deadline was missed, in the transaction in which that is told."""
+
+
+async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
+    """Do what follows from deadlines that were missed, by their rules."""
+    for firing in firings:
+        if firing.kind == "overdue" and firing.rule in consequences:
+            await consequences[firing.rule](work, firing)
+
+
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     """Serves the clocks one service owns. `open_matter` is SQL for the unit of an open matter by its `:number`."""
 
     def __init__(
         self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse,
-        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str,
+        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str, consequences: Mapping[str, Consequence],
     ) -> None:  # fmt: skip
         self._service = service
         self.database = database
@@ -58,6 +69,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self.log = log
         self.pulse = pulse
         self._clockwork = clockwork
+        self._consequences = consequences
         self._pins = pins
         self._open_matter = text(open_matter)
 
@@ -87,6 +99,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             firings, events = ([], []) if stale else await clocks.fire(connection, number, now)
             if events:
                 await self.log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
+            work = Work(connection, now, call, self.log, clockwork=self._clockwork)
+            await follow(self._consequences, work, firings)
             standing = await clocks.standing(connection, number)
             breaches = await clocks.breaches(connection, number)
         if events:
@@ -107,6 +121,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         firings, more = await sweep(
             self.database, self.log, now, now - timedelta(seconds=request.grace_seconds), request.max_cases or 200,
             actor=call.caller.subject, trace=call.trace_parent,
+            then=lambda connection, fired: follow(
+                self._consequences, Work(connection, now, call, self.log, clockwork=self._clockwork), fired
+            ),
         )  # fmt: skip
         if firings:
             self.pulse.beat()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from services.kit import clocks
 from services.kit.clocks import Firing
-from services.kit.database import Database, text
+from services.kit.database import Connection, Database, text
 from services.kit.events import EventLog
 
 _OLDEST = text("""
@@ -19,9 +20,12 @@ _OLDEST = text("""
 
 
 async def sweep(
-    database: Database, log: EventLog, now: datetime, by: datetime, limit: int, *, actor: str, trace: str
-) -> tuple[list[Firing], bool]:
+    database: Database, log: EventLog, now: datetime, by: datetime, limit: int, *, actor: str, trace: str,
+    then: Callable[[Connection, list[Firing]], Awaitable[None]] | None = None,
+) -> tuple[list[Firing], bool]:  # fmt: skip
     """Fire rungs due by `by` of at most `limit` clocks' cases; return them in order, and whether more is due.
+
+    `then` does what follows from them, in their transaction.
 
     One case a transaction. A case with several rungs waits with its later ones until older rungs of others have fired,
     so that the order is that of the due times, whatever they belong to.
@@ -45,6 +49,8 @@ async def sweep(
                 # Its workflow should have done it: it is woken, to do what follows from it.
                 woken = [clocks.waking(event, now) for event in events]
                 await log.append(connection, woken, at=now, actor=actor, trace=trace)
+            if then:
+                await then(connection, firings)
             next_at = await clocks.next_at(connection, number)
         fired += firings
         if next_at is not None and next_at <= by and firings:

@@ -11,11 +11,12 @@ from typing import Any, Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from casework.calendar import LOCAL
 from casework.errors import CaseError, Reason
 from services.kit import clocks, requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
-from services.kit.clockwork import NewClock
+from services.kit.clockwork import Clockwork, NewClock
 from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
@@ -31,6 +32,7 @@ class Work:
     log: EventLog
     late: list[NewEvent] = field(default_factory=list)
     soonest: NewClock | None = None
+    clockwork: Clockwork | None = None
 
     @property
     def actor(self) -> str:
@@ -47,6 +49,18 @@ class Work:
         await clocks.start(self.connection, self.now, self.actor, *new)
         timed = [clock for clock in (*new, *([self.soonest] if self.soonest else [])) if clock.next_at is not None]
         self.soonest = min(timed, key=lambda clock: clock.next_at or self.now, default=None)
+
+    async def start_clock(
+        self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, n: int | None = None,
+        until: datetime | None = None,
+    ) -> NewClock:  # fmt: skip
+        """Start the clock that a rule gives and return it; `n` takes the place of the rule's own number."""
+        assert self.clockwork is not None, "only a service that was handed its clockwork starts clocks"
+        found = self.clockwork.rules.get(rule, unit, at.astimezone(LOCAL).date())
+        asked = found if n is None else replace(found, n=n)
+        clock = self.clockwork.new(number, key, asked, subject=subject, unit=unit, at=at, until=until)
+        await self.start(clock)
+        return clock
 
     async def _heard(self, events: Sequence[NewEvent]) -> list[NewEvent]:
         clock, self.soonest = self.soonest, None
@@ -103,7 +117,8 @@ def command(
                 if earlier is not None:
                     call.repeat()
                     return answer_type.FromString(earlier)
-                answer = await method(self, request, Work(connection, self.time.now(), call, self.log))
+                work = Work(connection, self.time.now(), call, self.log, clockwork=getattr(self, "clockwork", None))
+                answer = await method(self, request, work)
                 await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
             self.pulse.beat()
             return answer
