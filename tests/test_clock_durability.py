@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from tests.scratch import Scratch
 from tests.world import new_report
 
 DAY = timedelta(days=1)
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def only(*names: str) -> Callable[[Surroundings], list[ProcessSpec]]:
@@ -252,6 +254,36 @@ async def test_a_calendar_shows_what_it_moves_before_it_moves_it_and_is_journale
         assert new.due_time == after.due_time  # the list holds for what starts now
         checked = await run_cli("clocks", "verify", "--state", str(state))
         assert checked.exit_code == 0, checked.output
+        await clients.close()
+
+
+async def test_a_running_case_keeps_its_rule_until_somebody_moves_it_to_the_newer_version(tmp_path: Path) -> None:
+    rules = Path(shutil.copytree(ROOT / "rules", tmp_path / "rules"))
+    state, settings = tmp_path / "state", {"ACCORD_RULES": str(rules)}
+    with Stack(state=state, port_base=0, settings=settings, roster=only("intake", "mediation", "escalation")) as stack:
+        clients = Clients.of(stack)
+        case = await open_case(clients, "620102-2026-000902", grade=2)
+        await clients.close()
+    house = rules / "limits" / "house.yaml"
+    text = house.read_text("utf-8").replace('version: "2026-11"', 'version: "2027-01"', 1)
+    head, tail = text.split("- name: close_medium", 1)
+    house.write_text(head + "- name: close_medium" + tail.replace("n: 15", "n: 25", 1), "utf-8")
+    with Stack(state=state, port_base=0, settings=settings, roster=only("intake", "mediation", "escalation")) as stack:
+        clients = Clients.of(stack)
+        clock = f"clocks/mediation/{case.removeprefix('cases/')}.close"
+        before = await clock_of(clients, clock)
+        assert before.rule_version == "2026-11"
+        to = ("--rule", "close_medium", "--state", str(state))
+        preview = json.loads((await run_cli("calendar", "preview", *to, "--json")).output)["mediation"]
+        assert [move["clock"] for move in preview["moves"]] == [clock]
+        assert await clock_of(clients, clock) == before
+        done = await run_cli("calendar", "apply", *to, "--reason", "longer-by-decision")
+        assert done.exit_code == 0, done.output
+        after = await clock_of(clients, clock)
+        assert after.rule_version == "2027-01"
+        assert instant(after.due_time) - instant(before.due_time) >= 8 * DAY
+        (told,) = await rows(stack, "SELECT payload::text AS p FROM mediation.events WHERE kind = 'ClockMoved'")
+        assert json.loads(told["p"])["to_version"].startswith("2027-01/")
         await clients.close()
 
 

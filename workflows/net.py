@@ -16,13 +16,14 @@ from services.kit.instants import instant
 from services.kit.settings import ClientSettings
 from workflows.backends import Backends
 from workflows.messages import CASE_WORKFLOW, Source
-from workflows.rebuild import all_matters
+from workflows.rebuild import all_matters, rebuild
 
 log = structlog.get_logger()
 
 GRACE = 60
 """Seconds of business time a rung may be due before it is late: its case's workflow fires it within a second or two."""
 _EVERY = 20.0
+_HELD_EVERY = 1800.0
 _PAGE = 1000
 
 
@@ -69,6 +70,18 @@ async def orphans(client: Client, backends: Backends) -> list[str]:
         wanted.discard(execution.id.removeprefix("cases/"))
     telemetry.CLOCK_ORPHANS.set(len(wanted))
     return sorted(wanted)
+
+
+async def keep_held(client: Client, backends: Backends, time: BusinessTime) -> None:
+    """Start, for ever, what needs a workflow and has none: an operator's slip must not cost anybody a deadline."""
+    while True:
+        await asyncio.sleep(_HELD_EVERY)
+        try:
+            if await orphans(client, backends):
+                _, started = await rebuild(client, backends, time)
+                log.warning("started what no workflow held", workflows=started)
+        except Exception:
+            log.exception("orphans not looked for")
 
 
 async def keep(backends: Backends, speed: float) -> None:

@@ -192,6 +192,7 @@ async def relay(settings: ClientSettings) -> None:
     if connecting.done():
         teller = Teller(connecting.result(), settings)
         following += [asyncio.create_task(follow(source, backends, teller)) for source in Source]
+        following.append(asyncio.create_task(net.keep_held(connecting.result(), backends, BusinessTime.of(settings))))
         log.info("relaying")
         await stop.wait()
     connecting.cancel()
