@@ -43,6 +43,16 @@ class Reason(StrEnum):
     SAME_REPORT = "SAME_REPORT"
     TOP_LEVEL = "TOP_LEVEL"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    CONSENT_MISSING = "CONSENT_MISSING"
+    JOINT_REFUSED = "JOINT_REFUSED"
+    ROOM_TAKEN = "ROOM_TAKEN"
+    ROOM_CLOSED = "ROOM_CLOSED"
+    NO_MEDIATOR = "NO_MEDIATOR"
+    CAUCUS_ONLY = "CAUCUS_ONLY"
+    READ_BACK_MISSING = "READ_BACK_MISSING"
+    NOT_RELEASED = "NOT_RELEASED"
+    FILE_REFUSED = "FILE_REFUSED"
+    FILE_DAMAGED = "FILE_DAMAGED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,39 @@ TEXTS: dict[Reason, _Text] = {
     Reason.SERVICE_UNAVAILABLE: _Text(
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
     ),
+    Reason.CONSENT_MISSING: _Text(
+        Kind.PRECONDITION,
+        "尚未取得每一方当事人的同意，不能进行。",
+        "The consent of every party is needed first, and is not there.",
+    ),
+    # It does not say why: the answer may be seen by whom it is about.
+    Reason.JOINT_REFUSED: _Text(
+        Kind.PRECONDITION,
+        "本案分别进行；每一方都单独、主动提出后才能面对面。",
+        "The sides meet apart here, unless each of them, asked alone, wants a joint session.",
+    ),
+    Reason.ROOM_TAKEN: _Text(Kind.PRECONDITION, "这个房间在这段时间已被占用。", "The room is taken at that time."),
+    Reason.ROOM_CLOSED: _Text(Kind.PRECONDITION, "这个房间已停用。", "The room takes no new sessions."),
+    Reason.NO_MEDIATOR: _Text(Kind.PRECONDITION, "本案还没有调解员。", "The case has no mediator yet."),
+    Reason.CAUCUS_ONLY: _Text(
+        Kind.PRECONDITION,
+        "单方会谈不作调解记录，只记入该方的保密区。",
+        "A separate session has no record: what is said goes into that side's compartment.",
+    ),
+    Reason.READ_BACK_MISSING: _Text(
+        Kind.PRECONDITION, "记录须先向该当事人宣读并经其确认。", "The record must be read back to the party first."
+    ),
+    Reason.NOT_RELEASED: _Text(
+        Kind.PRECONDITION,
+        "还没有经全体当事人签字，不能调阅。",
+        "It leaves the compartment when every party has signed.",
+    ),
+    Reason.FILE_REFUSED: _Text(
+        Kind.INVALID,
+        "文件内容与所称类型不符，或类型不在允许之列。",
+        "The file's content is not of the type it is said to be.",
+    ),
+    Reason.FILE_DAMAGED: _Text(Kind.PRECONDITION, "文件缺失或已损坏。", "The stored file is missing or damaged."),
 }
 
 

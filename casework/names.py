@@ -35,6 +35,41 @@ def task_name(number: str, task: int) -> str:
     return f"cases/{number}/tasks/{task}"
 
 
+def party_name(number: str, party: int) -> str:
+    """Return `cases/{number}/parties/{party}`."""
+    return f"cases/{number}/parties/{party}"
+
+
+def session_name(number: str, session: int) -> str:
+    """Return `cases/{number}/sessions/{session}`."""
+    return f"cases/{number}/sessions/{session}"
+
+
+def room_name(room: str) -> str:
+    """Return `rooms/{room}`."""
+    return f"rooms/{room}"
+
+
+def evidence_name(number: str, evidence: int) -> str:
+    """Return `cases/{number}/evidence/{evidence}`."""
+    return f"cases/{number}/evidence/{evidence}"
+
+
+def investigation_name(number: str, investigation: int) -> str:
+    """Return `cases/{number}/investigations/{investigation}`."""
+    return f"cases/{number}/investigations/{investigation}"
+
+
+def caucus_name(number: str, side: str) -> str:
+    """Return `cases/{number}/caucuses/{side}`."""
+    return f"cases/{number}/caucuses/{side}"
+
+
+def fact_sheet_name(number: str, sheet: int) -> str:
+    """Return `cases/{number}/factSheets/{sheet}`."""
+    return f"cases/{number}/factSheets/{sheet}"
+
+
 def unit_name(unit: str) -> str:
     """Return `units/{unit}`."""
     return f"units/{unit}"
@@ -48,3 +83,9 @@ def last(name: str) -> str:
 def number_of(name: str) -> CaseNumber:
     """Return the case number in any name below `reports/` or `cases/`."""
     return CaseNumber(name.split("/", 2)[1])
+
+
+def index_of(name: str, collection: str) -> int:
+    """Return the number behind a collection in a name: 3 in `cases/…/sessions/3/record` for `sessions`."""
+    parts = name.split("/")
+    return int(parts[parts.index(collection) + 1])

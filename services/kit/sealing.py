@@ -30,6 +30,26 @@ class Sealed:
     data: bytes
 
 
+class CaseSealer:
+    """Seals and opens under one case's data key; what it sealed is gone when that key is destroyed."""
+
+    def __init__(self, key: AESGCM, bound: bytes) -> None:
+        self._key = key
+        self._bound = bound
+
+    def seal(self, data: bytes) -> bytes:
+        """Return the data sealed."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._key.encrypt(nonce, data, self._bound)
+
+    def open(self, data: bytes) -> bytes:
+        """Return what was sealed; SealError where it was not sealed under this key."""
+        try:
+            return self._key.decrypt(data[:_NONCE], data[_NONCE:], self._bound)
+        except InvalidTag:
+            raise SealError(f"{self._bound.decode()}: not sealed with this key") from None
+
+
 class Sealer:
     """Seals and opens; derives the keys of blind indexes."""
 
@@ -63,6 +83,20 @@ class Sealer:
             return AESGCM(key).decrypt(sealed.data[:_NONCE], sealed.data[_NONCE:], bound)
         except InvalidTag:
             raise SealError(f"{number}: not sealed with this key") from None
+
+    def new_key(self, number: str) -> bytes:
+        """Return a new data key for the case with this number, wrapped by the master key."""
+        nonce, key = os.urandom(_NONCE), os.urandom(32)
+        return nonce + self._master.encrypt(nonce, key, number.encode())
+
+    def under(self, number: str, wrapped_key: bytes) -> CaseSealer:
+        """Return what seals and opens under a case's own data key."""
+        bound = number.encode()
+        try:
+            key = self._master.decrypt(wrapped_key[:_NONCE], wrapped_key[_NONCE:], bound)
+        except InvalidTag:
+            raise SealError(f"{number}: not wrapped with this key") from None
+        return CaseSealer(AESGCM(key), bound)
 
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose, such as a blind index."""
