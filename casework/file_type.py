@@ -76,7 +76,10 @@ def _is_mp3_frame(content: bytes) -> bool:
 
 
 def _is_text(content: bytes) -> bool:
-    """Return whether it reads as text of people: UTF-8 or GB 18030, with no control characters but line ends."""
+    """Return whether it reads as text of people: UTF-8 or GB 18030, without control characters, no markup, no PDF."""
+    # What a viewer would take for a page or a PDF although it is said to be text.
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or b"%PDF-" in content[:1024]:
+        return False
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = content.decode(encoding)

@@ -99,7 +99,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.PartyBinding)
     async def BindParty(self, request: pb.BindPartyRequest, work: Work) -> pb.PartyBinding:
-        """Bind a party to who signs in for it. The mediator of record alone may: nobody reads more by it than they can."""
+        """Bind a party to who signs in for it. The mediator of record alone may: it gives them nothing new."""
         number, party = names.number_of(request.name), int(names.last(request.name))
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
