@@ -278,6 +278,13 @@ async def test_no_table_holds_a_word_of_it(stack: Stack, kept: Kept) -> None:
         await connection.close()
 
 
+async def test_not_even_the_database_lets_an_entry_be_changed_or_taken_out(stack: Stack, kept: Kept) -> None:
+    for table in ("caucus_notes", "caucus_offers", "caucus_reads", "fact_signatures", "session_records"):
+        for query in (f"UPDATE mediation.{table} SET number = number", f"DELETE FROM mediation.{table}"):
+            with pytest.raises(asyncpg.PostgresError, match="never changed"):
+                await execute(stack, query)
+
+
 async def test_an_offer_cannot_be_guessed_from_what_is_remembered_of_the_request(clients: Clients, kept: Kept) -> None:
     request = pb.MakeCaucusOfferRequest(
         parent=f"{kept.case}/caucuses/applicant", offer=pb.CaucusOffer(terms="五千", amount_fen=500000),

@@ -283,6 +283,14 @@ async def test_files_nobody_refers_to_are_cleaned_away_when_they_are_old(
     assert not names & {orphan.hex(), draft.name}
 
 
+async def test_what_was_given_is_gone_with_the_key_of_the_case(clients: Clients, stubs: Stubs, case: str) -> None:
+    made = await create(stubs, case, pdf())
+    assert (await download(stubs, made.name))[1]
+    query = "UPDATE mediation.cases SET sealed_key = NULL WHERE number = $1"
+    await execute(clients.stack, query, case.split("/")[1])
+    await refused(download(stubs, made.name), "NOT_FOUND")
+
+
 async def test_an_investigation_is_sealed_and_its_reading_recorded(clients: Clients, stubs: Stubs, case: str) -> None:
     content = pb.InvestigationContent(place="三单元楼道", informant="李四邻居", text="水从阳台漏下")
     request = pb.CreateInvestigationRequest(parent=case, content=content, read_back=True, request_id=request_id())
@@ -304,7 +312,7 @@ async def test_an_investigation_is_sealed_and_its_reading_recorded(clients: Clie
 
 async def test_over_rest_a_small_file_is_given_and_read(clients: Clients, case: str, rest: Any) -> None:
     headers = {"Authorization": f"Bearer {clients.stack.token('mediator', COUNTY)}", "Idempotency-Key": request_id()}
-    content = pdf(700_000)
+    content = pdf(3 * 1024 * 1024)
     body = {"evidence": {"type": "FILE_TYPE_PDF", "title": "合同"}, "content": base64.b64encode(content).decode()}
     made = await rest.post(f"/v1/{case}/evidence", json=body, headers=headers)
     assert made.status_code == 200, made.text

@@ -163,6 +163,17 @@ async def test_a_room_is_given_once_for_one_time(clients: Clients, stubs: Stubs,
     await refused(schedule(stubs, case, venue=1, room=room, start_time=at(50), end_time=at(51)), "ROOM_CLOSED")
 
 
+async def test_a_room_is_of_the_same_county_or_of_a_unit_above(clients: Clients, stubs: Stubs, case: str) -> None:
+    for unit, good in (("620102001", True), ("62", True), ("620103", False), ("11", False)):
+        name = f"rooms/{unit}-r{random.randrange(10**9)}"
+        room = pb.Room(name=name, unit=f"units/{unit}", kind=2, display_name="巡回点")
+        await stubs.sessions.CreateRoom(
+            pb.CreateRoomRequest(room=room, request_id=request_id()), **clients.as_("unit_head", unit)
+        )
+        asked = schedule(stubs, case, venue=1, room=name)
+        await (asked if good else refused(asked, "another county"))
+
+
 async def test_of_twenty_who_ask_for_a_room_at_once_one_gets_it(clients: Clients, stubs: Stubs) -> None:
     room, cases = await a_room(stubs), []
     for _ in range(4):

@@ -30,7 +30,8 @@ class GatewaySettings(ClientSettings):
     issuer_key_file: Path | None = Field(None, description="private key of the embedded issuer; unset for none")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins allowed, separated by commas")
     request_timeout: float = Field(10.0, gt=0, le=600, description="seconds a call to a service may take at most")
-    body_limit: int = Field(4 * 1024 * 1024, ge=1024, description="bytes of a request body, or of one NDJSON line")
+    # A file of 3 MiB in base64, and what is said about it.
+    body_limit: int = Field(4_500_000, ge=1024, description="bytes of a request body, or of one NDJSON line")
     heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream says it lives")
 
     @field_validator("cors_origins", mode="before")

@@ -53,7 +53,7 @@ class ServiceSettings(ProcessSettings):
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database")
     database_pool: int = Field(10, ge=1, le=200)
     master_key_file: Path = Field(description="base64 of the 32 bytes that wrap the data keys of cases")
-    files: Path | None = Field(None, description="folder of evidence files, encrypted; beside the state where unset")
+    files: Path | None = Field(None, description="folder of evidence files, each encrypted; mediation needs it")
     request_timeout: float = Field(30.0, gt=0, description="seconds a call may take where the caller sets no deadline")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pb.mediation.v1 import (
     caucus_pb2,
     caucus_pb2_grpc,
@@ -41,7 +39,9 @@ def build(parts: Parts) -> list[Registration]:
 def session_services(parts: Parts) -> list[Registration]:
     """Return sessions, evidence and the caucus compartment."""
     sessions = SessionServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.sealer)
-    files = Files(parts.settings.files or Path("files"))
+    if parts.settings.files is None:
+        raise SystemExit("ACCORD_FILES: the folder of evidence files must be set")
+    files = Files(parts.settings.files)
     evidence = EvidenceServicer(parts.database, parts.time, parts.pulse, parts.sealer, files)
     caucus = CaucusServicer(parts.database, parts.time, parts.pulse, parts.sealer)
     return [

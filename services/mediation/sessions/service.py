@@ -63,7 +63,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             "number": number,
             "kind": int(kind),
             "venue": int(venue),
-            "room": await self._room(work, case, asked.room),
+            "room": await self._room(work, case, people, asked.room),
             "start_at": start,
             "end_at": end,
             "parties": parties,
@@ -208,14 +208,20 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         await work.append(NewEvent(row.number, kind, case.unit, {"session": row.session}))
         return view.session(await with_parts(work.connection, changed))
 
-    async def _room(self, work: Work, case: Any, name: str) -> str | None:
-        """Return the room asked for, which must be open and in the line of the case's unit."""
+    async def _room(self, work: Work, case: Any, people: Standing, name: str) -> str | None:
+        """Return the room asked for: open, in the county of the case's or the mediator's unit, or of a unit above."""
         if not name:
             return None
         try:
             row = await store.get_room(work.connection, names.last(name))
         except CaseError:
             raise field_error("session.room", Reason.INVALID_FIELD, "no such room") from None
+        units = [unit for unit in (case.unit, people.mediation.mediator_unit) if unit in self._rules.units]
+        if not any(
+            row.unit in self._rules.units.path(unit) or names.county_of(row.unit) == names.county_of(unit)
+            for unit in units
+        ):
+            raise field_error("session.room", Reason.INVALID_FIELD, "of another county")
         if row.closed_at is not None:
             raise CaseError(Reason.ROOM_CLOSED, name)
         return str(row.room)

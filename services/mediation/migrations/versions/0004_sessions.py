@@ -1,5 +1,6 @@
 """Sessions: rooms, sessions, attendance, records; evidence and investigations; the caucus compartment."""
 
+from services.kit.ledger_tables import REFUSE
 from services.kit.migration import run_script
 
 revision = "0004"
@@ -220,8 +221,22 @@ CREATE TABLE fact_signatures (
 """
 
 
+APPENDED = (
+    "joint_wishes",
+    "session_records",
+    "record_signatures",
+    "evidence",
+    "investigations",
+    "caucus_notes",
+    "caucus_offers",
+    "caucus_reads",
+    "fact_signatures",
+)
+"""Tables nothing may change or delete from: what was said, given and signed stays as it was."""
+
+
 def upgrade() -> None:
     run_script(PEOPLE)
     run_script(SESSIONS)
     run_script(EVIDENCE)
-    run_script(CAUCUS)
+    run_script(CAUCUS + "".join(REFUSE.format(table=table) for table in APPENDED))
