@@ -53,6 +53,7 @@ class Reason(StrEnum):
     NOT_RELEASED = "NOT_RELEASED"
     FILE_REFUSED = "FILE_REFUSED"
     FILE_DAMAGED = "FILE_DAMAGED"
+    DATA_ERASED = "DATA_ERASED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,7 @@ TEXTS: dict[Reason, _Text] = {
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
     ),
     Reason.CONSENT_MISSING: _Text(
-        Kind.PRECONDITION,
-        "尚未取得每一方当事人的同意，不能进行。",
-        "The consent of every party is needed first, and is not there.",
+        Kind.PRECONDITION, "还没有得到每一方当事人的同意。", "Not every party has consented."
     ),
     # It does not say why: the answer may be seen by whom it is about.
     Reason.JOINT_REFUSED: _Text(
@@ -131,6 +130,9 @@ TEXTS: dict[Reason, _Text] = {
         "The file's content is not of the type it is said to be.",
     ),
     Reason.FILE_DAMAGED: _Text(Kind.PRECONDITION, "文件缺失或已损坏。", "The stored file is missing or damaged."),
+    Reason.DATA_ERASED: _Text(
+        Kind.PRECONDITION, "本案的个人信息已经依法销毁。", "The personal data of this case has been erased."
+    ),
 }
 
 

@@ -51,8 +51,10 @@ class Manner(IntEnum):
     """How somebody signs; the numbers are those of the contract."""
 
     SIGNATURE = 1
-    FINGERPRINT = 2
-    ORAL = 3
+    STAMP = 2
+    FINGERPRINT = 3
+    ELECTRONIC = 4
+    SPOKEN = 5
 
 
 _BEFORE: dict[SessionState, frozenset[SessionState]] = {

@@ -397,22 +397,22 @@ async def test_a_sheet_of_undisputed_facts_leaves_with_the_last_signature(
     assert (sheet.facts, sheet.released) == ("", False)
     get = pb.GetFactSheetRequest(name=sheet.name)
 
-    def sign(party: str = "", manner: int = 1) -> pb.SignFactSheetRequest:
+    def sign(party: str = "", manner: int = 4) -> pb.SignFactSheetRequest:
         name = f"{case}/parties/{party}" if party else ""
         return pb.SignFactSheetRequest(name=sheet.name, party=name, manner=manner, request_id=request_id())
 
     await denied(stubs.caucus.GetFactSheet(get, **handler), "NOT_RELEASED")
     assert (await stubs.caucus.GetFactSheet(get, **bert)).facts
     await denied(stubs.caucus.SignFactSheet(sign("2"), **anna))
-    await denied(stubs.caucus.SignFactSheet(sign(manner=3), **anna), "electronically")
+    await denied(stubs.caucus.SignFactSheet(sign(manner=1), **anna), "electronically")
     await denied(stubs.caucus.SignFactSheet(sign("1"), **clients.as_("citizen", COUNTY, "nobody")))
     signed = await stubs.caucus.SignFactSheet(sign(), **anna)
     assert (len(signed.signatures), signed.released, signed.facts) == (1, False, "")
     await denied(stubs.caucus.SignFactSheet(sign(), **anna), "ALREADY_EXISTS")
     await denied(stubs.caucus.GetFactSheet(get, **handler), "NOT_RELEASED")
-    signed = await stubs.caucus.SignFactSheet(sign("2", manner=2), **mediator)
+    signed = await stubs.caucus.SignFactSheet(sign("2", manner=3), **mediator)
     assert signed.released
-    assert [(each.manner, each.by_mediator) for each in signed.signatures] == [(1, False), (2, True)]
+    assert [(each.manner, each.by_mediator) for each in signed.signatures] == [(4, False), (3, True)]
     assert (await stubs.caucus.GetFactSheet(get, **handler)).facts == draft.facts
     request = feed_pb2.ListEventsRequest(service="mediation", case=case, page_size=200)
     events = (await clients.feeds["mediation"].ListEvents(request, **clients.as_("auditor"))).events

@@ -113,8 +113,15 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_case_key_opens_its_own_and_nothing_else() -> None:
-    sealer = Sealer(os.urandom(32))
+def a_sealer(folder: Path) -> Sealer:
+    """Return a sealer with a master key of its own."""
+    key = folder / "master.key"
+    key.write_text(base64.b64encode(os.urandom(32)).decode())
+    return Sealer.from_file(key)
+
+
+def test_a_case_key_opens_its_own_and_nothing_else(tmp_path: Path) -> None:
+    sealer = a_sealer(tmp_path)
     one, two = sealer.new_key("a"), sealer.new_key("a")
     sealed = sealer.under("a", one).seal(b"x")
     assert sealer.under("a", one).open(sealed) == b"x"
@@ -273,7 +280,7 @@ async def test_files_nobody_refers_to_are_cleaned_away_when_they_are_old(
         os.utime(path, (hour_ago, hour_ago))
     database = Database(Scratch.main(clients.stack).role("mediation"), 2)
     try:
-        servicer = EvidenceServicer(database, None, FeedPulse(), Sealer(os.urandom(32)), files)  # type: ignore[arg-type]
+        servicer = EvidenceServicer(database, None, FeedPulse(), a_sealer(tmp_path), files)  # type: ignore[arg-type]
         assert await servicer.clean() == 2
     finally:
         await database.close()
@@ -288,7 +295,7 @@ async def test_what_was_given_is_gone_with_the_key_of_the_case(clients: Clients,
     assert (await download(stubs, made.name))[1]
     query = "UPDATE mediation.cases SET sealed_key = NULL WHERE number = $1"
     await execute(clients.stack, query, case.split("/")[1])
-    await refused(download(stubs, made.name), "NOT_FOUND")
+    await refused(download(stubs, made.name), "DATA_ERASED")
 
 
 async def test_an_investigation_is_sealed_and_its_reading_recorded(clients: Clients, stubs: Stubs, case: str) -> None:

@@ -196,7 +196,7 @@ async def test_no_joint_session_after_violence_unless_each_asked_for_it_alone(
 ) -> None:
     before = await schedule(stubs, case)
     number = case.split("/")[1]
-    await execute(clients.stack, "UPDATE mediation.mediations SET screened = 2 WHERE number = $1", number)
+    await execute(clients.stack, "UPDATE mediation.mediations SET joint_barred = true WHERE number = $1", number)
     error = await refused(schedule(stubs, case), "JOINT_REFUSED")
     assert "violence" not in str(error.details()).lower()
     await refused(do(stubs, "StartSession", before.name), "JOINT_REFUSED")
@@ -233,12 +233,12 @@ async def test_a_session_is_held_recorded_read_back_and_signed(clients: Clients,
     )
     await refused(do(stubs, "ConfirmReadBack", name, party=second, language="zh"), "did not come")
     await do(stubs, "ConfirmReadBack", name, party=first, language="bo")
-    await do_as(stubs, "SignSessionRecord", name, "mediator", role=1, party=first, manner=pb.SIGNING_MANNER_ORAL)
+    await do_as(stubs, "SignSessionRecord", name, "mediator", role=1, party=first, manner=5)
     await refused(do_as(stubs, "SignSessionRecord", name, "mediator", role=1, party=first, manner=1), "ALREADY")
     await refused(do_as(stubs, "SignSessionRecord", name, "clerk", role=2, manner=1), "PERMISSION_DENIED")
     signed = await do_as(stubs, "SignSessionRecord", name, "mediator", role=2, manner=1)
     assert signed.complete
-    assert [(each.role, each.manner) for each in signed.signatures] == [(1, 3), (2, 1)]
+    assert [(each.role, each.manner) for each in signed.signatures] == [(1, 5), (2, 1)]
     # Another wording is another record: what was signed stays with the first.
     again = await do_as(stubs, "WriteSessionRecord", session.name, "mediator",
                         content=pb.RecordContent(statements="更正"))  # fmt: skip

@@ -146,5 +146,5 @@ REQUESTS: dict[str, Callable[[Any, str], Message]] = {
     "BindParty": _named(_C.BindPartyRequest, "/parties/1", subject=f"demo-citizen-{COUNTY}"),
     "DraftFactSheet": _named(_C.DraftFactSheetRequest, "", facts="双方均认可漏水"),
     "GetFactSheet": _named(_C.GetFactSheetRequest, "/factSheets/1"),
-    "SignFactSheet": _named(_C.SignFactSheetRequest, "/factSheets/1", party=_party, manner=1),
+    "SignFactSheet": _named(_C.SignFactSheetRequest, "/factSheets/1", party=_party, manner=4),
 }  # fmt: skip

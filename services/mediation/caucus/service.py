@@ -60,7 +60,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             case, side = await self._read(connection, request.parent)
             rows = await store.notes(connection, case.number, side)
         reply = pb.ListCaucusNotesResponse(notes=[view.note(row) for row in rows])
-        under = keys.opening(self._sealer, case) if rows else None
+        under = keys.reading(self._sealer, case) if rows else None
         for note, row in zip(reply.notes, rows, strict=True):
             note.MergeFromString(_opened(under, side, "note", row.sealed))
         return reply
@@ -82,7 +82,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             case, side = await self._read(connection, request.parent)
             rows = await store.offers(connection, case.number, side)
         reply = pb.ListCaucusOffersResponse(offers=[view.offer(row) for row in rows])
-        under = keys.opening(self._sealer, case) if rows else None
+        under = keys.reading(self._sealer, case) if rows else None
         for offer, row in zip(reply.offers, rows, strict=True):
             offer.MergeFromString(_opened(under, side, "offer", row.sealed))
         return reply
@@ -120,7 +120,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
         work.call.require_person(self._is_mediator(work, people))
-        under = await keys.sealing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self._sealer, case)
         row = await store.add_sheet(
             work.connection, number, under.seal(_mark(0, "facts") + request.facts.encode()), work.now
         )
@@ -145,7 +145,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             signatures = await store.signatures(connection, row)
         self.pulse.beat()
         answer = view.sheet(row, signatures)
-        answer.facts = _opened(keys.opening(self._sealer, case), 0, "facts", row.sealed).decode()
+        answer.facts = _opened(keys.reading(self._sealer, case), 0, "facts", row.sealed).decode()
         return answer
 
     @command(pb.FactSheet)
@@ -177,7 +177,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         work.call.require_person(bool(mine) and (not asked or asked in mine))
         if not asked and len(mine) > 1:
             raise field_error("party", Reason.INVALID_FIELD, "which of those you sign in for")
-        if Manner(request.manner) is not Manner.SIGNATURE:
+        if Manner(request.manner) is not Manner.ELECTRONIC:
             raise field_error("manner", Reason.INVALID_FIELD, "who signs in signs electronically")
         return False, asked or next(iter(mine))
 
@@ -200,7 +200,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         return case, side
 
     async def _seal(self, work: Work, case: Any, side: Side, kind: str, data: bytes) -> bytes:
-        under = await keys.sealing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self._sealer, case)
         return under.seal(_mark(side, kind) + data)
 
     async def _told(self, work: Work, case: Any) -> None:

@@ -72,7 +72,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         await asyncio.to_thread(check_file, FileType(given.type), content)
         mac = await asyncio.to_thread(hmac.digest, self._content_key, number.encode() + b"\0" + content, "sha256")
         await store.must_be_new(work.connection, number, mac)
-        under = await keys.sealing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self._sealer, case)
         # The file lies there before the row that names it: a failure between the two leaves a file nobody knows,
         # unreadable and cleaned away, never a row without its file.
         stored = await asyncio.to_thread(lambda: self._files.put(under.seal(content)))
@@ -148,7 +148,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
             case, row = await self._evidence(connection, request.name)
             await self._read(connection, case, request.name)
         self.pulse.beat()
-        under = keys.opening(self._sealer, case)
+        under = keys.reading(self._sealer, case)
         content = await asyncio.to_thread(lambda: under.open(self._files.get(bytes(row.stored_hash))))
         evidence = view.evidence(row)
         evidence.MergeFromString(under.open(row.sealed))
@@ -163,7 +163,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
         standing.admit(work.call, case, await standing.standing(work.connection, number))
-        under = await keys.sealing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self._sealer, case)
         when = instant(request.investigate_time) if request.HasField("investigate_time") else work.now
         if when > work.now:
             raise field_error("investigate_time", Reason.INVALID_FIELD, "not yet")
@@ -190,7 +190,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
             await self._read(connection, case, request.name)
         self.pulse.beat()
         answer = view.investigation(row)
-        answer.content.ParseFromString(keys.opening(self._sealer, case).open(row.sealed))
+        answer.content.ParseFromString(keys.reading(self._sealer, case).open(row.sealed))
         return answer
 
     async def ListInvestigations(

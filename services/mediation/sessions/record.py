@@ -40,7 +40,7 @@ class RecordRpcs:
         case, sitting, _ = await self._recorded(request, work)
         check_etag(sitting.row.version, request.etag)
         rules_of.may_record(SessionState(sitting.row.state), SessionKind(sitting.row.kind))
-        under = await keys.sealing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self._sealer, case)
         sealed = under.seal(request.content.SerializeToString())
         record = await store.write_record(work.connection, sitting.row, sealed, work.now, work.actor)
         await store.change(work.connection, sitting.row, work.now)
@@ -64,7 +64,7 @@ class RecordRpcs:
             )
         self.pulse.beat()
         answer = view.record(sitting)
-        answer.content.ParseFromString(keys.opening(self._sealer, case).open(sitting.record.sealed))
+        answer.content.ParseFromString(keys.reading(self._sealer, case).open(sitting.record.sealed))
         return answer
 
     @command(pb.SessionRecord)
@@ -94,7 +94,7 @@ class RecordRpcs:
             raise field_error("party", Reason.INVALID_FIELD, "named for a party, and for a party alone")
         if role is SignerRole.PARTY:
             rules_of.may_sign(party, sitting.came, sitting.read_backs)
-        elif manner is Manner.ORAL:
+        elif manner is Manner.SPOKEN:
             raise field_error("manner", Reason.INVALID_FIELD, "by word of mouth signs a party alone")
         if role is SignerRole.MEDIATOR:
             # Nobody signs for the mediator.

@@ -121,9 +121,9 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         self.pulse.beat()
         answer = pb.SessionContent(name=request.name)
         if sitting.row.sealed:
-            answer.place = keys.opening(self._sealer, case).open(sitting.row.sealed).decode()
+            answer.place = keys.reading(self._sealer, case).open(sitting.row.sealed).decode()
         if mine is None and sitting.attendances:
-            under = keys.opening(self._sealer, case) if any(each.sealed for each in sitting.attendances) else None
+            under = keys.reading(self._sealer, case) if any(each.sealed for each in sitting.attendances) else None
             answer.attendances.extend(
                 view.attendance(each, under.open(each.sealed).decode() if under and each.sealed else "")
                 for each in sitting.attendances
@@ -164,7 +164,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         case, row, _ = await self._session(request, work)
         if SessionState(row.state) not in rules_of.MAY_RECORD:
             raise CaseError(Reason.WRONG_STATE, SessionState(row.state).name, state=SessionState(row.state).name)
-        under = await keys.sealing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self._sealer, case)
         rows = [self._attendance(each, row, under) for each in request.attendances]
         await store.attend(work.connection, rows)
         changed = await store.change(work.connection, row, work.now)
@@ -229,7 +229,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
     async def _place(self, work: Work, case: Any, place: str) -> bytes | None:
         if not place:
             return None
-        return (await keys.sealing(work.connection, self._sealer, case)).seal(place.encode())
+        return (await keys.writing(work.connection, self._sealer, case)).seal(place.encode())
 
     @staticmethod
     def _attendance(each: pb.Attendance, row: Any, under: CaseSealer) -> dict[str, Any]:

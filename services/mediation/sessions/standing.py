@@ -13,7 +13,6 @@ from services.kit.access import Call
 from services.kit.database import Connection, text
 
 CITIZEN = "citizen"
-_VIOLENCE = 2
 
 
 class Step(IntEnum):
@@ -52,8 +51,7 @@ class Standing:
     @property
     def meeting(self) -> Meeting:
         """What decides whether people may sit together."""
-        screened = self.mediation or {}
-        apart = screened.get("screened") == _VIOLENCE or bool(screened.get("joint_barred"))
+        apart = bool(self.mediation) and self.mediation.joint_barred
         return Meeting(self.sides, self.unconsented, apart, self.wishing)
 
     def parties_of(self, subject: str) -> dict[int, int]:
@@ -75,12 +73,15 @@ class Standing:
 
 
 _PARTIES = text("SELECT party, side, subject, withdrawn_at FROM parties WHERE number = :number ORDER BY party")
-# Only the last word of a party on a step counts; silence is no consent.
+# The last word of each party in this attempt counts; silence is no consent, nor is a yes of whoever needs support and
+# had nobody beside them.
 _CONSENTED = text("""
     SELECT party FROM (
-        SELECT DISTINCT ON (party) party, given FROM consents WHERE number = :number AND step = :step
-        ORDER BY party, at DESC
-    ) AS latest WHERE given
+        SELECT DISTINCT ON (party) party, given, assisted_by FROM consents
+        WHERE number = :number AND step = :step AND round = (SELECT round FROM mediations WHERE number = :number)
+        ORDER BY party, consent DESC
+    ) AS latest JOIN parties USING (party)
+    WHERE parties.number = :number AND given AND (NOT needs_guardian OR assisted_by > 0)
 """)
 _WISHING = text("""
     SELECT party FROM (

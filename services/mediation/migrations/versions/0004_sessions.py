@@ -8,45 +8,56 @@ down_revision = "0001"  # chain: 0003
 
 PEOPLE = """
 -- owned by people
+ALTER TABLE cases ADD COLUMN IF NOT EXISTS erased_at timestamptz;
 CREATE TABLE IF NOT EXISTS mediations (
     number        text COLLATE "C" PRIMARY KEY REFERENCES cases,
     version       integer NOT NULL DEFAULT 1,
-    state         smallint NOT NULL,
-    mediator      text NOT NULL DEFAULT '',
-    mediator_unit text NOT NULL DEFAULT '',
+    state         smallint NOT NULL DEFAULT 1,
+    phase         smallint NOT NULL DEFAULT 0,
+    round         smallint NOT NULL DEFAULT 1,
+    candidate     text COLLATE "C" NOT NULL DEFAULT '',
+    mediator      text COLLATE "C" NOT NULL DEFAULT '',
+    mediator_unit text COLLATE "C" NOT NULL DEFAULT '',
+    joint_barred  boolean NOT NULL DEFAULT false,
     consented_at  timestamptz,
     ended_at      timestamptz,
     ground        smallint NOT NULL DEFAULT 0
 );
-ALTER TABLE mediations ADD COLUMN IF NOT EXISTS screened smallint NOT NULL DEFAULT 0;
-
--- owned by people
 CREATE TABLE IF NOT EXISTS parties (
-    number       text COLLATE "C" NOT NULL REFERENCES cases,
-    party        integer NOT NULL,
-    version      integer NOT NULL DEFAULT 1,
-    side         smallint NOT NULL,
-    kind         smallint NOT NULL,
-    sealed       bytea,
-    phone_index  bytea,
-    joined_at    timestamptz NOT NULL,
-    withdrawn_at timestamptz,
+    number         text COLLATE "C" NOT NULL REFERENCES cases,
+    party          integer NOT NULL,
+    version        integer NOT NULL DEFAULT 1,
+    side           smallint NOT NULL,
+    kind           smallint NOT NULL,
+    member         boolean NOT NULL DEFAULT false,
+    needs_guardian boolean NOT NULL DEFAULT false,
+    sealed         bytea,
+    phone_index    bytea,
+    joined_at      timestamptz NOT NULL,
+    withdrawn_at   timestamptz,
     PRIMARY KEY (number, party)
 );
-ALTER TABLE parties ADD COLUMN IF NOT EXISTS subject text NOT NULL DEFAULT '';
-
--- owned by people
 CREATE TABLE IF NOT EXISTS consents (
-    number      text COLLATE "C" NOT NULL REFERENCES cases,
+    number      text COLLATE "C" NOT NULL,
+    consent     integer NOT NULL,
     party       integer NOT NULL,
+    round       smallint NOT NULL,
     step        smallint NOT NULL,
     given       boolean NOT NULL,
     medium      smallint NOT NULL,
-    language    text NOT NULL,
+    language    text COLLATE "C" NOT NULL,
     read_back   boolean NOT NULL,
+    interpreter integer NOT NULL DEFAULT 0,
+    assisted_by integer NOT NULL DEFAULT 0,
+    given_by    integer NOT NULL DEFAULT 0,
     at          timestamptz NOT NULL,
-    recorded_by text NOT NULL
+    recorded_at timestamptz NOT NULL,
+    recorded_by text NOT NULL,
+    PRIMARY KEY (number, consent),
+    FOREIGN KEY (number, party) REFERENCES parties
 );
+
+ALTER TABLE parties ADD COLUMN IF NOT EXISTS subject text NOT NULL DEFAULT '';
 COMMENT ON COLUMN parties.subject IS 'Who signs in for the party, and so for its side of the compartment.';
 """
 
