@@ -75,6 +75,11 @@ class StateFolder:
         return self.root / "postgres"
 
     @property
+    def files(self) -> Path:
+        """Evidence files, each encrypted under its case's key."""
+        return self.root / "files"
+
+    @property
     def temporal(self) -> Path:
         """The Temporal dev server's database."""
         return self.root / "temporal.db"

@@ -68,6 +68,15 @@ class Reason(StrEnum):
     CONFLICT_OF_INTEREST = "CONFLICT_OF_INTEREST"
     NOT_THE_MEDIATOR = "NOT_THE_MEDIATOR"
     ROLE_BARRED = "ROLE_BARRED"
+    JOINT_REFUSED = "JOINT_REFUSED"
+    ROOM_TAKEN = "ROOM_TAKEN"
+    ROOM_CLOSED = "ROOM_CLOSED"
+    NO_MEDIATOR = "NO_MEDIATOR"
+    CAUCUS_ONLY = "CAUCUS_ONLY"
+    READ_BACK_MISSING = "READ_BACK_MISSING"
+    NOT_RELEASED = "NOT_RELEASED"
+    FILE_REFUSED = "FILE_REFUSED"
+    FILE_DAMAGED = "FILE_DAMAGED"
     DATA_ERASED = "DATA_ERASED"
 
 
@@ -193,6 +202,34 @@ TEXTS: dict[Reason, _Text] = {
         "在本案中担任过其他角色的人不能担任这个角色。",
         "Whoever had another role in this matter cannot have this one.",
     ),
+    # It does not say why: the answer may be seen by whom it is about.
+    Reason.JOINT_REFUSED: _Text(
+        Kind.PRECONDITION,
+        "本案分别进行；每一方都单独、主动提出后才能面对面。",
+        "The sides meet apart here, unless each of them, asked alone, wants a joint session.",
+    ),
+    Reason.ROOM_TAKEN: _Text(Kind.PRECONDITION, "这个房间在这段时间已被占用。", "The room is taken at that time."),
+    Reason.ROOM_CLOSED: _Text(Kind.PRECONDITION, "这个房间已停用。", "The room takes no new sessions."),
+    Reason.NO_MEDIATOR: _Text(Kind.PRECONDITION, "本案还没有调解员。", "The case has no mediator yet."),
+    Reason.CAUCUS_ONLY: _Text(
+        Kind.PRECONDITION,
+        "单方会谈不作调解记录，只记入该方的保密区。",
+        "A separate session has no record: what is said goes into that side's compartment.",
+    ),
+    Reason.READ_BACK_MISSING: _Text(
+        Kind.PRECONDITION, "记录须先向该当事人宣读并经其确认。", "The record must be read back to the party first."
+    ),
+    Reason.NOT_RELEASED: _Text(
+        Kind.PRECONDITION,
+        "还没有经全体当事人签字，不能调阅。",
+        "It leaves the compartment when every party has signed.",
+    ),
+    Reason.FILE_REFUSED: _Text(
+        Kind.INVALID,
+        "文件内容与所称类型不符，或类型不在允许之列。",
+        "The file's content is not of the type it is said to be.",
+    ),
+    Reason.FILE_DAMAGED: _Text(Kind.PRECONDITION, "文件缺失或已损坏。", "The stored file is missing or damaged."),
     Reason.DATA_ERASED: _Text(
         Kind.PRECONDITION, "本案的个人信息已经依法销毁。", "The personal data of this case has been erased."
     ),

@@ -60,6 +60,36 @@ def mediator_name(mediator: str) -> str:
     return f"mediators/{mediator}" if mediator else ""
 
 
+def session_name(number: str, session: int) -> str:
+    """Return `cases/{number}/sessions/{session}`."""
+    return f"cases/{number}/sessions/{session}"
+
+
+def room_name(room: str) -> str:
+    """Return `rooms/{room}`."""
+    return f"rooms/{room}"
+
+
+def evidence_name(number: str, evidence: int) -> str:
+    """Return `cases/{number}/evidence/{evidence}`."""
+    return f"cases/{number}/evidence/{evidence}"
+
+
+def investigation_name(number: str, investigation: int) -> str:
+    """Return `cases/{number}/investigations/{investigation}`."""
+    return f"cases/{number}/investigations/{investigation}"
+
+
+def caucus_name(number: str, side: str) -> str:
+    """Return `cases/{number}/caucuses/{side}`."""
+    return f"cases/{number}/caucuses/{side}"
+
+
+def fact_sheet_name(number: str, sheet: int) -> str:
+    """Return `cases/{number}/factSheets/{sheet}`."""
+    return f"cases/{number}/factSheets/{sheet}"
+
+
 def unit_name(unit: str) -> str:
     """Return `units/{unit}`."""
     return f"units/{unit}"
@@ -70,9 +100,15 @@ def last(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def index_of(name: str) -> int:
-    """Return the number a name ends with, 0 for an empty name: 3 in `cases/{number}/parties/3`."""
-    return int(last(name)) if name else 0
+def index_of(name: str, collection: str = "") -> int:
+    """Return the number a name ends with, 0 for an empty name: 3 in `cases/{number}/parties/3`.
+
+    With a collection the number behind that: 3 in `cases/…/sessions/3/record` for `sessions`.
+    """
+    if not name:
+        return 0
+    parts = name.split("/")
+    return int(parts[parts.index(collection) + 1] if collection else parts[-1])
 
 
 def party_of(name: str) -> int:

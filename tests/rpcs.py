@@ -16,9 +16,11 @@ from google.rpc import error_details_pb2, status_pb2
 from pb.access.v1 import permission_pb2
 
 from casework.errors import TEXTS, Reason
+from services.gateway.contract import load
 from services.gateway.settings import SERVED_BY
 from tests.conftest import Clients
 
+load()  # imports the stubs of every contract: the descriptors are found by name below
 POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access"
 DETAILS = {each.DESCRIPTOR.full_name: each for each in (
     error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.LocalizedMessage,

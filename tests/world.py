@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_people
+from tests import world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -28,6 +28,8 @@ class World:
     escalation: str
     clocks: dict[str, str]
     """A running clock at each service, by its name."""
+    sitting: str
+    """A case whose people nothing else is done to: its sessions, evidence and compartment are asked about."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -39,13 +41,15 @@ async def new_world(clients: Clients) -> World:
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
     await world_people.furnish(clients, case.name)
+    sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
+    await world_sessions.furnish(clients, sitting.name)
     number = case.name.removeprefix("cases/")
     clocks = {
         "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
         "mediation": f"clocks/mediation/{number}.close",
         "escalation": f"clocks/escalation/{number}.resolve-1",
     }
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks)
+    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name)
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -186,4 +190,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "ApplyMoves": _filled(clock_pb2.ApplyMovesRequest, candidate=lambda w: "0" * 16, reason=lambda w: "a-test"),
     "SettleEscalations": _filled(escalation_pb2.SettleEscalationsRequest, parent=_case),
     **world_people.requests(_filled),
+    **world_sessions.REQUESTS,
 }  # fmt: skip

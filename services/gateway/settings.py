@@ -19,6 +19,9 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.ConsentService": ("mediation",),
     "accord.mediation.v1.MediatorService": ("mediation",),
     "accord.mediation.v1.SafeguardService": ("mediation",),
+    "accord.mediation.v1.SessionService": ("mediation",),
+    "accord.mediation.v1.EvidenceService": ("mediation",),
+    "accord.mediation.v1.CaucusService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
@@ -32,7 +35,8 @@ class GatewaySettings(ClientSettings):
     issuer_key_file: Path | None = Field(None, description="private key of the embedded issuer; unset for none")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins allowed, separated by commas")
     request_timeout: float = Field(10.0, gt=0, le=600, description="seconds a call to a service may take at most")
-    body_limit: int = Field(4 * 1024 * 1024, ge=1024, description="bytes of a request body, or of one NDJSON line")
+    # A file of 3 MiB in base64, and what is said about it.
+    body_limit: int = Field(4_500_000, ge=1024, description="bytes of a request body, or of one NDJSON line")
     heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream says it lives")
 
     @field_validator("cors_origins", mode="before")

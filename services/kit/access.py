@@ -103,6 +103,12 @@ class Call:
         if not any(self.access.allows(self.caller, self.permission, unit) for unit in units):
             raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
 
+    def require_person(self, admitted: bool) -> None:
+        """Let the call go on for somebody the facts of the case name, whatever the unit, or raise PERMISSION_DENIED."""
+        self.decided = True
+        if not admitted:
+            raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
+
     def scope(self, asked: str = "") -> str:
         """Return the unit whose subtree a list may show: the one asked for if allowed, otherwise the caller's own."""
         unit = asked or self.caller.unit

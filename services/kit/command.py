@@ -102,7 +102,8 @@ def command(
 ]:
     """Make a method `(self, request, work)` an RPC: claim the request id, do it, store its answer, commit.
 
-    A repeat with the same id and body gets the first answer; with another body IDEMPOTENCY_KEY_REUSED.
+    A repeat with the same id and body gets the first answer; with another body IDEMPOTENCY_KEY_REUSED. A servicer with
+    a `body_key` remembers bodies by a keyed hash: an amount or a short sentence could be guessed from a plain one.
     """
 
     def decorate(
@@ -111,7 +112,7 @@ def command(
         @functools.wraps(method)
         async def rpc(self: CommandService, request: Any, context: Any) -> Answer:
             call = current_call()
-            caller, body = call.caller.subject, requests.body_hash(request)
+            caller, body = call.caller.subject, requests.body_hash(request, getattr(self, "body_key", b""))
             async with self.database.begin() as connection:
                 earlier = await requests.claim(connection, caller, request.request_id, body)
                 if earlier is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 from google.protobuf.message import Message
 
@@ -18,10 +19,10 @@ _EARLIER = text("SELECT body_hash, answer FROM requests WHERE caller = :caller A
 _ANSWER = text("UPDATE requests SET answer = :answer WHERE caller = :caller AND request_id = :id")
 
 
-def body_hash(request: Message) -> bytes:
-    """Return SHA-256 over a request's type and canonical bytes."""
-    name = request.DESCRIPTOR.full_name.encode()
-    return hashlib.sha256(name + b"\0" + request.SerializeToString(deterministic=True)).digest()
+def body_hash(request: Message, key: bytes = b"") -> bytes:
+    """Return SHA-256 over a request's type and canonical bytes; keyed where what it says could be guessed."""
+    body = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)
+    return hmac.digest(key, body, "sha256") if key else hashlib.sha256(body).digest()
 
 
 def reused(field: str = "request_id") -> CaseError:

@@ -97,6 +97,10 @@ class Pipeline(grpc.aio.ServerInterceptor):
             wrapped = grpc.unary_stream_rpc_method_handler(
                 self._stream(method, handler.unary_stream), method.decode, handler.response_serializer
             )
+        elif handler.stream_unary:
+            wrapped = grpc.stream_unary_rpc_method_handler(
+                self._unary(method, handler.stream_unary), method.decode, handler.response_serializer
+            )
         else:
             wrapped = grpc.stream_stream_rpc_method_handler(
                 self._stream(method, handler.stream_stream), method.decode, handler.response_serializer
@@ -111,7 +115,10 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 started, code = time.perf_counter(), "OK"
                 try:
                     call = self._admit(method, metadata)
-                    _check(request)
+                    if isinstance(request, (Message, _Malformed)):
+                        _check(request)
+                    else:
+                        request = _checked(request)
                     if context.time_remaining() is None:
                         async with asyncio.timeout(self._timeout):
                             reply = await handler(request, context)

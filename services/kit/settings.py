@@ -54,6 +54,7 @@ class ServiceSettings(ProcessSettings):
     database_pool: int = Field(10, ge=1, le=200)
     master_key_file: Path | None = Field(None, description="file with base64 of the 32 bytes that wrap all data keys")
     master_key: SecretStr | None = Field(None, description="the same base64 itself, where no file can be mounted")
+    files: Path | None = Field(None, description="folder of evidence files, each encrypted; mediation needs it")
     request_timeout: float = Field(30.0, gt=0, description="seconds a call may take where the caller sets no deadline")
 
     @model_validator(mode="after")

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
 from pb.mediation.v1 import (
+    caucus_pb2,
+    caucus_pb2_grpc,
     consent_pb2,
     consent_pb2_grpc,
+    evidence_pb2,
+    evidence_pb2_grpc,
     mediation_pb2,
     mediation_pb2_grpc,
     mediators_pb2,
@@ -13,17 +20,23 @@ from pb.mediation.v1 import (
     people_pb2_grpc,
     safeguards_pb2,
     safeguards_pb2_grpc,
+    sessions_pb2,
+    sessions_pb2_grpc,
 )
 
 from services.kit.composition import Parts, Registration, clock_service, run
 from services.mediation import store
+from services.mediation.caucus.service import CaucusServicer
 from services.mediation.consents.service import ConsentServicer
+from services.mediation.evidence.files import Files
+from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
 from services.mediation.opening import Opening
 from services.mediation.people.service import PeopleServicer
 from services.mediation.safeguards.service import SafeguardServicer
 from services.mediation.service import MediationServicer
+from services.mediation.sessions.service import SessionServicer
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -31,39 +44,42 @@ def build(parts: Parts) -> list[Registration]:
     opening = Opening(parts.rules, parts.sealer, parts.clockwork)
     servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening, parts.clockwork)
     return [
-        (
-            mediation_pb2.DESCRIPTOR.services_by_name["MediationService"],
-            lambda server: mediation_pb2_grpc.add_MediationServiceServicer_to_server(servicer, server),
-        ),
+        _served("MediationService", mediation_pb2, mediation_pb2_grpc, servicer),
         *_people(parts),
+        *_sessions(parts),
         clock_service("mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer)),
     ]
 
 
 def _people(parts: Parts) -> list[Registration]:
     """Return what is served about the people of a case."""
-    people = PeopleServicer(parts)
-    consents = ConsentServicer(parts)
-    mediators = MediatorServicer(parts)
-    safeguards = SafeguardServicer(parts)
     return [
-        (
-            people_pb2.DESCRIPTOR.services_by_name["PeopleService"],
-            lambda server: people_pb2_grpc.add_PeopleServiceServicer_to_server(people, server),
-        ),
-        (
-            consent_pb2.DESCRIPTOR.services_by_name["ConsentService"],
-            lambda server: consent_pb2_grpc.add_ConsentServiceServicer_to_server(consents, server),
-        ),
-        (
-            mediators_pb2.DESCRIPTOR.services_by_name["MediatorService"],
-            lambda server: mediators_pb2_grpc.add_MediatorServiceServicer_to_server(mediators, server),
-        ),
-        (
-            safeguards_pb2.DESCRIPTOR.services_by_name["SafeguardService"],
-            lambda server: safeguards_pb2_grpc.add_SafeguardServiceServicer_to_server(safeguards, server),
-        ),
+        _served("PeopleService", people_pb2, people_pb2_grpc, PeopleServicer(parts)),
+        _served("ConsentService", consent_pb2, consent_pb2_grpc, ConsentServicer(parts)),
+        _served("MediatorService", mediators_pb2, mediators_pb2_grpc, MediatorServicer(parts)),
+        _served("SafeguardService", safeguards_pb2, safeguards_pb2_grpc, SafeguardServicer(parts)),
     ]
+
+
+def _sessions(parts: Parts) -> list[Registration]:
+    """Return sessions, evidence and the caucus compartment."""
+    if parts.settings.files is None:
+        raise SystemExit("ACCORD_FILES: the folder of evidence files must be set")
+    files = Files(parts.settings.files)
+    sessions = SessionServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.sealer)
+    evidence = EvidenceServicer(parts.database, parts.time, parts.pulse, parts.sealer, files)
+    caucus = CaucusServicer(parts.database, parts.time, parts.pulse, parts.sealer)
+    return [
+        _served("SessionService", sessions_pb2, sessions_pb2_grpc, sessions),
+        _served("EvidenceService", evidence_pb2, evidence_pb2_grpc, evidence),
+        _served("CaucusService", caucus_pb2, caucus_pb2_grpc, caucus),
+    ]
+
+
+def _served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) -> Registration:
+    """Return a service of a contract and how its servicer is added to a server."""
+    add = getattr(stubs, f"add_{name}Servicer_to_server")
+    return contract.DESCRIPTOR.services_by_name[name], lambda server: add(servicer, server)
 
 
 def main() -> None:

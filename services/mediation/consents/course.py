@@ -15,6 +15,7 @@ from services.kit.sealing import Sealer
 from services.mediation.consents import store
 from services.mediation.mediators import store as mediators
 from services.mediation.people import store as people
+from services.mediation.sessions.ending import end_open_sessions
 
 CHOICE, APPOINTMENT, ANSWER = "mediator_choice", "mediator_appointment", "mediator_answer"
 """Rules of the three clocks: the parties choose, the unit appoints, the mediator answers."""
@@ -130,6 +131,9 @@ async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Groun
     await mediators.cancel_ask(work.connection, case.number, work.now)
     row = await store.change(work.connection, case.number, state=int(to), ended_at=work.now, ground=int(ground))
     await tell(work, case, row, kind, wakes=True, ground=ground.name, **payload)
+    ended = await end_open_sessions(work.connection, case.number, work.now)
+    if ended:
+        await work.append(*ended)
     return row
 
 

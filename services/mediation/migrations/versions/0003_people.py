@@ -4,7 +4,7 @@ from services.kit.ledger_tables import REFUSE
 from services.kit.migration import run_script
 
 revision = "0003"
-down_revision = "0002"  # chain: 0003
+down_revision = "0002"
 
 APPENDED = ("consents", "access_log")
 

@@ -1,0 +1,44 @@
+"""The caucus compartment: whose words it keeps, and when a sheet of undisputed facts may leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from casework.errors import CaseError, Reason
+
+
+class Side(IntEnum):
+    """A side of a dispute; the numbers are those of the parties' table."""
+
+    APPLICANT = 1
+    RESPONDENT = 2
+    THIRD = 3
+
+
+def side_of(word: str) -> Side:
+    """Return the side named in `caucuses/{side}`."""
+    return Side[word.upper()]
+
+
+def may_read(subject: str, mediator: str, side: int, sides: Iterable[int]) -> bool:
+    """Return whether somebody reads a side's compartment: the mediator of record, or who signs in for that side alone.
+
+    Nobody else, whatever the role: not the head of the unit, a reviewer, a worker, or who runs the system. Somebody
+    who signs in for two sides reads neither.
+    """
+    if not subject:
+        return False
+    return subject == mediator or set(sides) == {side}
+
+
+def is_released(parties: Iterable[int], signed: Iterable[int]) -> bool:
+    """Return whether every party has signed a sheet, so that it may leave (深圳条例 art. 73)."""
+    needed = set(parties)
+    return bool(needed) and needed <= set(signed)
+
+
+def must_be_released(released: bool) -> None:
+    """Raise NOT_RELEASED while a sheet lacks a signature."""
+    if not released:
+        raise CaseError(Reason.NOT_RELEASED)

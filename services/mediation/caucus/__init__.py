@@ -1,0 +1,1 @@
+"""The caucus compartment, and the sheet of undisputed facts that alone may leave it."""

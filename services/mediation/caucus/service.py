@@ -1,0 +1,249 @@
+"""CaucusService's RPCs. Access goes by the person, never by role and unit alone: see `casework.caucus.may_read`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import caucus_pb2 as pb
+from pb.mediation.v1 import caucus_pb2_grpc
+
+from casework import names
+from casework.caucus import Side, is_released, may_read, must_be_released, side_of
+from casework.errors import CaseError, Reason, field_error
+from casework.session import Manner
+from services.kit.access import Call, current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, command
+from services.kit.database import Connection, Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.sealing import CaseSealer, Sealer
+from services.mediation import keys
+from services.mediation.caucus import store, view
+from services.mediation.sessions import standing
+from services.mediation.sessions.record import party_of
+from services.mediation.sessions.standing import CITIZEN, Standing
+from services.mediation.store import get as get_case
+from services.mediation.store import lock as lock_case
+
+MEDIATOR = "mediator"
+_ACTOR = "caucus"
+"""Who events name for what happens in the compartment: which side came to the mediator is told to nobody."""
+
+
+class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
+    """Serves the caucus compartment and the sheets of undisputed facts."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        # An offer is a few digits: a plain hash of the request would give it away to who tries them all.
+        self.body_key = sealer.derive("requests of caucuses")
+        self._sealer = sealer
+
+    @command(pb.CaucusNote)
+    async def WriteCaucusNote(self, request: pb.WriteCaucusNoteRequest, work: Work) -> pb.CaucusNote:
+        """Keep a note of a side."""
+        case, people, side = await self._written(request, work)
+        sealed = await self._seal(work, case, side, "note", request.note.SerializeToString())
+        row = await store.add_note(
+            work.connection, case.number, side, self._is_mediator(work, people), sealed, work.now
+        )
+        await self._told(work, case)
+        return view.note(row)
+
+    async def ListCaucusNotes(self, request: pb.ListCaucusNotesRequest, context: Any) -> pb.ListCaucusNotesResponse:
+        """Answer the notes of a side with their words, and remember who read."""
+        async with self.database.begin() as connection:
+            case, side = await self._read(connection, request.parent)
+            rows = await store.notes(connection, case.number, side)
+        reply = pb.ListCaucusNotesResponse(notes=[view.note(row) for row in rows])
+        under = keys.reading(self._sealer, case) if rows else None
+        for note, row in zip(reply.notes, rows, strict=True):
+            note.MergeFromString(_opened(under, side, "note", row.sealed))
+        return reply
+
+    @command(pb.CaucusOffer)
+    async def MakeCaucusOffer(self, request: pb.MakeCaucusOfferRequest, work: Work) -> pb.CaucusOffer:
+        """Keep an offer of a side."""
+        case, people, side = await self._written(request, work)
+        sealed = await self._seal(work, case, side, "offer", request.offer.SerializeToString())
+        row = await store.add_offer(
+            work.connection, case.number, side, self._is_mediator(work, people), sealed, work.now
+        )
+        await self._told(work, case)
+        return view.offer(row)
+
+    async def ListCaucusOffers(self, request: pb.ListCaucusOffersRequest, context: Any) -> pb.ListCaucusOffersResponse:
+        """Answer the offers of a side with their terms, and remember who read."""
+        async with self.database.begin() as connection:
+            case, side = await self._read(connection, request.parent)
+            rows = await store.offers(connection, case.number, side)
+        reply = pb.ListCaucusOffersResponse(offers=[view.offer(row) for row in rows])
+        under = keys.reading(self._sealer, case) if rows else None
+        for offer, row in zip(reply.offers, rows, strict=True):
+            offer.MergeFromString(_opened(under, side, "offer", row.sealed))
+        return reply
+
+    async def ListCaucusReads(self, request: pb.ListCaucusReadsRequest, context: Any) -> pb.ListCaucusReadsResponse:
+        """Answer who has read a side's entries."""
+        async with self.database.begin() as connection:
+            number, side = names.number_of(request.parent), side_of(names.last(request.parent))
+            await get_case(connection, number)
+            people = await standing.standing(connection, number)
+            _admit_side(current_call(), people, side)
+            rows = await store.reads(connection, number, side)
+        return pb.ListCaucusReadsResponse(reads=[view.read(row) for row in rows])
+
+    @command(pb.PartyBinding)
+    async def BindParty(self, request: pb.BindPartyRequest, work: Work) -> pb.PartyBinding:
+        """Bind a party to who signs in for it. The mediator of record alone may: it gives them nothing new."""
+        number, party = names.number_of(request.name), int(names.last(request.name))
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        work.call.require_person(self._is_mediator(work, people))
+        if party not in people.parties:
+            raise CaseError(Reason.NOT_FOUND, request.name)
+        others = {side for each, side in people.parties_of(request.subject).items() if each != party}
+        if request.subject == people.mediator or others - {people.parties[party].side}:
+            raise field_error("subject", Reason.INVALID_FIELD, "stands on another side of this case")
+        await store.bind(work.connection, number, party, request.subject)
+        await work.append(NewEvent(number, "PartyBound", case.unit, {"party": party, "bound": bool(request.subject)}))
+        return pb.PartyBinding(name=request.name, bound=bool(request.subject))
+
+    @command(pb.FactSheet)
+    async def DraftFactSheet(self, request: pb.DraftFactSheetRequest, work: Work) -> pb.FactSheet:
+        """Draft a sheet of facts. It is never changed: another wording is another sheet, with its own signatures."""
+        number = names.number_of(request.parent)
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        work.call.require_person(self._is_mediator(work, people))
+        under = await keys.writing(work.connection, self._sealer, case)
+        row = await store.add_sheet(
+            work.connection, number, under.seal(_mark(0, "facts") + request.facts.encode()), work.now
+        )
+        await work.append(NewEvent(number, "FactSheetDrafted", case.unit, {"sheet": row.sheet}))
+        return view.sheet(row, [])
+
+    async def GetFactSheet(self, request: pb.GetFactSheetRequest, context: Any) -> pb.FactSheet:
+        """Answer a sheet: to mediator and parties, and once all have signed to whoever may read of the case."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            people = await standing.standing(connection, number)
+            row = await store.sheet(connection, number, int(names.last(request.name)))
+            if not _is_inside(call, people):
+                standing.admit(call, case, people)
+                must_be_released(row.released_at is not None)
+            if row.released_at is not None:
+                read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
+                await self.log.append(
+                    connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+                )
+            signatures = await store.signatures(connection, row)
+        self.pulse.beat()
+        answer = view.sheet(row, signatures)
+        answer.facts = _opened(keys.reading(self._sealer, case), 0, "facts", row.sealed).decode()
+        return answer
+
+    @command(pb.FactSheet)
+    async def SignFactSheet(self, request: pb.SignFactSheetRequest, work: Work) -> pb.FactSheet:
+        """Sign a sheet for a party; the last signature lets it out."""
+        number = names.number_of(request.name)
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        row = await store.sheet(work.connection, number, int(names.last(request.name)))
+        by_mediator, party = self._signer(request, work, people)
+        if party not in people.sides:
+            raise field_error("party", Reason.INVALID_FIELD, "no such party, or withdrawn")
+        await store.sign(work.connection, row, party, request.manner, by_mediator, work.now)
+        signatures = await store.signatures(work.connection, row)
+        payload: dict[str, object] = {"sheet": row.sheet, "signatures": len(signatures)}
+        if row.released_at is None and is_released(people.sides, {each.party for each in signatures}):
+            row = await store.release(work.connection, row, work.now)
+            payload["released"] = True
+        await work.append(NewEvent(number, "FactSheetSigned", case.unit, payload))
+        return view.sheet(row, signatures)
+
+    def _signer(self, request: pb.SignFactSheetRequest, work: Work, people: Standing) -> tuple[bool, int]:
+        """Return whether the mediator records it, and for which party; a party signs for itself alone."""
+        asked = party_of(request.party, names.number_of(request.name)) if request.party else 0
+        if self._is_mediator(work, people):
+            work.call.require_person(True)
+            return True, asked
+        mine = people.parties_of(work.actor) if CITIZEN in work.call.caller.roles else {}
+        work.call.require_person(bool(mine) and (not asked or asked in mine))
+        if not asked and len(mine) > 1:
+            raise field_error("party", Reason.INVALID_FIELD, "which of those you sign in for")
+        if Manner(request.manner) is not Manner.ELECTRONIC:
+            raise field_error("manner", Reason.INVALID_FIELD, "who signs in signs electronically")
+        return False, asked or next(iter(mine))
+
+    async def _written(self, request: Any, work: Work) -> tuple[Any, Standing, Side]:
+        """Return the locked case, its people and the side, if the caller may write there."""
+        number, side = names.number_of(request.parent), side_of(names.last(request.parent))
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        _admit_side(work.call, people, side)
+        people.must_be_live()
+        return case, people, side
+
+    async def _read(self, connection: Connection, parent: str) -> tuple[Any, Side]:
+        """Return case and side, if the caller may read there; that they did is remembered."""
+        number, side = names.number_of(parent), side_of(names.last(parent))
+        call = current_call()
+        case = await get_case(connection, number)
+        _admit_side(call, await standing.standing(connection, number), side)
+        await store.add_read(connection, number, side, call.caller.subject, self.time.now())
+        return case, side
+
+    async def _seal(self, work: Work, case: Any, side: Side, kind: str, data: bytes) -> bytes:
+        under = await keys.writing(work.connection, self._sealer, case)
+        return under.seal(_mark(side, kind) + data)
+
+    async def _told(self, work: Work, case: Any) -> None:
+        """Append that there is one entry more, and nothing else: not whose, not which, not by whom."""
+        count = await store.count(work.connection, case.number)
+        event = NewEvent(case.number, "CaucusKept", case.unit, {"entries": count})
+        await self.log.append(work.connection, [event], at=work.now, actor=_ACTOR, trace="")
+
+    @staticmethod
+    def _is_mediator(work: Work, people: Standing) -> bool:
+        return _is_mediator(work.call, people)
+
+
+def _is_mediator(call: Call, people: Standing) -> bool:
+    return MEDIATOR in call.caller.roles and bool(call.caller.subject) and call.caller.subject == people.mediator
+
+
+def _is_inside(call: Call, people: Standing) -> bool:
+    """Let the call go on for mediator of record and parties; return whether it is one of them."""
+    inside = _is_mediator(call, people) or (
+        CITIZEN in call.caller.roles and bool(people.parties_of(call.caller.subject))
+    )
+    if inside:
+        call.require_person(True)
+    return inside
+
+
+def _admit_side(call: Call, people: Standing, side: Side) -> None:
+    """Let the call go on for the mediator of record, or for who signs in for this side and no other."""
+    roles, subject = call.caller.roles, call.caller.subject
+    mediator = people.mediator if MEDIATOR in roles else ""
+    sides = people.parties_of(subject).values() if CITIZEN in roles else ()
+    call.require_person(may_read(subject, mediator, side, sides))
+
+
+def _mark(side: int, kind: str) -> bytes:
+    """Return what an entry begins with, so that one that was moved to another side or kind does not open there."""
+    return f"{kind}/{side}\0".encode()
+
+
+def _opened(under: CaseSealer | None, side: int, kind: str, sealed: bytes) -> bytes:
+    assert under is not None
+    data, mark = under.open(bytes(sealed)), _mark(side, kind)
+    if not data.startswith(mark):
+        raise RuntimeError(f"an entry of {kind} lies where it was not put")
+    return data[len(mark) :]

@@ -1,0 +1,1 @@
+"""Evidence files and notes of investigations."""

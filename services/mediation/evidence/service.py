@@ -1,0 +1,248 @@
+"""EvidenceService's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time as wall
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from pb.mediation.v1 import evidence_pb2 as pb
+from pb.mediation.v1 import evidence_pb2_grpc
+
+from casework import names
+from casework.errors import CaseError, Reason, field_error
+from casework.file_type import LARGEST, FileType, check_file
+from services.kit import paging
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, command
+from services.kit.database import Connection, Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.instants import instant
+from services.kit.sealing import Sealer
+from services.mediation import keys
+from services.mediation.evidence import store, view
+from services.mediation.evidence.files import Files
+from services.mediation.sessions import standing
+from services.mediation.sessions.record import party_of
+from services.mediation.store import get as get_case
+from services.mediation.store import lock as lock_case
+
+log = structlog.get_logger()
+
+_PART = 256 * 1024
+_AT_ONCE = 4
+"""Uploads held in memory at a time; more wait."""
+_CLEANED_EVERY = 3600.0
+
+
+class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
+    """Serves evidence files and notes of investigations."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer, files: Files) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self.body_key = sealer.derive("requests of evidence")
+        self._content_key = sealer.derive("content of evidence")
+        self._sealer = sealer
+        self._files = files
+        self._uploads = asyncio.Semaphore(_AT_ONCE)
+        self._cleaned_at = 0.0
+        self._cleaning: asyncio.Task[None] | None = None
+
+    @command(pb.Evidence)
+    async def CreateEvidence(self, request: pb.CreateEvidenceRequest, work: Work) -> pb.Evidence:
+        """Store a file as evidence, encrypted under the case's key."""
+        number = names.number_of(request.parent)
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        mine = standing.admit(work.call, case, people)
+        given, content = request.evidence, request.content
+        party = party_of(given.party, number) if given.party else 0
+        if mine is not None and party not in mine:
+            raise field_error("evidence.party", Reason.INVALID_FIELD, "the party you sign in for")
+        if party and party not in people.parties:
+            raise field_error("evidence.party", Reason.INVALID_FIELD, "no such party")
+        await asyncio.to_thread(check_file, FileType(given.type), content)
+        mac = await asyncio.to_thread(hmac.digest, self._content_key, number.encode() + b"\0" + content, "sha256")
+        await store.must_be_new(work.connection, number, mac)
+        under = await keys.writing(work.connection, self._sealer, case)
+        # The file lies there before the row that names it: a failure between the two leaves a file nobody knows,
+        # unreadable and cleaned away, never a row without its file.
+        stored = await asyncio.to_thread(lambda: self._files.put(under.seal(content)))
+        label = pb.Evidence(title=given.title, file_name=given.file_name)
+        row = {
+            "number": number,
+            "type": given.type,
+            "party": party,
+            "size": len(content),
+            "stored_hash": stored,
+            "content_mac": mac,
+            "sealed": under.seal(label.SerializeToString()),
+            "at": work.now,
+            "by": work.actor,
+        }
+        added = await store.add(work.connection, row)
+        payload = {"evidence": added.evidence, "type": FileType(given.type).name, "size": len(content)}
+        await work.append(NewEvent(number, "EvidenceStored", case.unit, payload))
+        self._clean_sometimes()
+        return view.evidence(added)
+
+    async def UploadEvidence(self, request_iterator: AsyncIterator[Any], context: Any) -> pb.Evidence:
+        """Store a file that comes in parts; what comes is authorised before it is taken in."""
+        first = await anext(aiter(request_iterator), None)
+        if first is None or not first.HasField("header"):
+            raise field_error("header", Reason.INVALID_FIELD, "needed in the first part")
+        header, number = first.header, names.number_of(first.header.parent)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            standing.admit(current_call(), case, await standing.standing(connection, number))
+        async with self._uploads:
+            content = bytearray(first.chunk)
+            async for part in request_iterator:
+                if part.HasField("header"):
+                    raise field_error("header", Reason.INVALID_FIELD, "in the first part alone")
+                content += part.chunk
+                if len(content) > LARGEST:
+                    raise field_error("chunk", Reason.INVALID_FIELD, "more than 20 MiB")
+            if not content:
+                raise field_error("chunk", Reason.INVALID_FIELD, "empty")
+            whole = pb.CreateEvidenceRequest(
+                parent=header.parent, evidence=header.evidence, content=bytes(content), request_id=header.request_id
+            )
+            del content
+            stored: pb.Evidence = await self.CreateEvidence(whole, context)
+        return stored
+
+    async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Any) -> pb.Evidence:
+        """Answer what is known of a file, without its title."""
+        async with self.database.begin() as connection:
+            _, row = await self._evidence(connection, request.name)
+        return view.evidence(row)
+
+    async def ListEvidence(self, request: pb.ListEvidenceRequest, context: Any) -> pb.ListEvidenceResponse:
+        """Answer the files of a case; to a party those it gave."""
+        number, size = names.number_of(request.parent), request.page_size or 50
+        behind = paging.read(request.page_token, "evidence", paging.number) or 0
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            mine = standing.admit(current_call(), case, await standing.standing(connection, number))
+            parties = None if mine is None else sorted(mine)
+            rows = await store.listed(connection, number, parties, behind, size + 1)
+        reply = pb.ListEvidenceResponse(evidence=[view.evidence(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("evidence", rows[size - 1].evidence)
+        return reply
+
+    async def DownloadEvidence(
+        self, request: pb.DownloadEvidenceRequest, context: Any
+    ) -> AsyncIterator[pb.DownloadEvidenceResponse]:
+        """Answer a file with its title, in parts, and record that it was read."""
+        async with self.database.begin() as connection:
+            case, row = await self._evidence(connection, request.name)
+            await self._read(connection, case, request.name)
+        self.pulse.beat()
+        under = keys.reading(self._sealer, case)
+        content = await asyncio.to_thread(lambda: under.open(self._files.get(bytes(row.stored_hash))))
+        evidence = view.evidence(row)
+        evidence.MergeFromString(under.open(row.sealed))
+        for start in range(0, len(content), _PART):
+            yield pb.DownloadEvidenceResponse(
+                evidence=None if start else evidence, chunk=content[start : start + _PART]
+            )
+
+    @command(pb.Investigation)
+    async def CreateInvestigation(self, request: pb.CreateInvestigationRequest, work: Work) -> pb.Investigation:
+        """Record what was found out, sealed."""
+        number = names.number_of(request.parent)
+        case = await lock_case(work.connection, number)
+        standing.admit(work.call, case, await standing.standing(work.connection, number))
+        under = await keys.writing(work.connection, self._sealer, case)
+        when = instant(request.investigate_time) if request.HasField("investigate_time") else work.now
+        if when > work.now:
+            raise field_error("investigate_time", Reason.INVALID_FIELD, "not yet")
+        note = {
+            "number": number,
+            "sealed": under.seal(request.content.SerializeToString()),
+            "investigated_at": when,
+            "read_back": request.read_back,
+            "at": work.now,
+            "by": work.actor,
+        }
+        row = await store.add_note(work.connection, note)
+        payload = {"investigation": row.investigation}
+        await work.append(NewEvent(number, "InvestigationRecorded", case.unit, payload))
+        return view.investigation(row)
+
+    async def GetInvestigation(self, request: pb.GetInvestigationRequest, context: Any) -> pb.Investigation:
+        """Answer a note with its text, and record that it was read."""
+        number = names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            standing.admit(current_call(), case, await standing.standing(connection, number))
+            row = await store.get_note(connection, number, int(names.last(request.name)))
+            await self._read(connection, case, request.name)
+        self.pulse.beat()
+        answer = view.investigation(row)
+        answer.content.ParseFromString(keys.reading(self._sealer, case).open(row.sealed))
+        return answer
+
+    async def ListInvestigations(
+        self, request: pb.ListInvestigationsRequest, context: Any
+    ) -> pb.ListInvestigationsResponse:
+        """Answer the notes of a case's investigations, without their texts."""
+        number, size = names.number_of(request.parent), request.page_size or 50
+        behind = paging.read(request.page_token, "investigations", paging.number) or 0
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            standing.admit(current_call(), case, await standing.standing(connection, number))
+            rows = await store.listed_notes(connection, number, behind, size + 1)
+        reply = pb.ListInvestigationsResponse(investigations=[view.investigation(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("investigations", rows[size - 1].investigation)
+        return reply
+
+    async def clean(self) -> int:
+        """Remove files an hour old that no case refers to; return how many."""
+        candidates = await asyncio.to_thread(self._files.old)
+        async with self.database.begin() as connection:
+            kept = await store.kept(connection, candidates)
+        return await asyncio.to_thread(self._files.clean, kept, candidates)
+
+    def _clean_sometimes(self) -> None:
+        if wall.monotonic() - self._cleaned_at < _CLEANED_EVERY and self._cleaned_at:
+            return
+        self._cleaned_at = wall.monotonic()
+        self._cleaning = asyncio.create_task(self._clean_quietly())
+
+    async def _clean_quietly(self) -> None:
+        try:
+            removed = await self.clean()
+        except (CaseError, OSError) as error:
+            log.warning("files not cleaned", error=type(error).__name__)
+            return
+        if removed:
+            log.info("files cleaned", removed=removed)
+
+    async def _evidence(self, connection: Connection, name: str) -> tuple[Any, Any]:
+        """Return case and file, if the caller may see it: staff, or the party that gave it."""
+        number = names.number_of(name)
+        case = await get_case(connection, number)
+        mine = standing.admit(current_call(), case, await standing.standing(connection, number))
+        row = await store.get(connection, number, int(names.last(name)))
+        if mine is not None and row.party not in mine:
+            raise CaseError(Reason.NOT_FOUND, name)
+        return case, row
+
+    async def _read(self, connection: Connection, case: Any, name: str) -> None:
+        call = current_call()
+        read = NewEvent(case.number, "ContentRead", case.unit, {"subject": name})
+        await self.log.append(
+            connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+        )

@@ -1,0 +1,1 @@
+"""Sessions of a mediation: rooms, appointments, attendance, records and their signatures."""

@@ -1,0 +1,24 @@
+"""What a withdrawal does to sessions: whatever is being held ends at once, whatever is to come is off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from casework.session import SessionState
+from services.kit.database import Connection, text
+from services.kit.events import NewEvent
+from services.mediation.sessions import store
+
+_UNIT = text("SELECT unit FROM cases WHERE number = :number")
+
+
+async def end_open_sessions(connection: Connection, number: str, now: datetime) -> list[NewEvent]:
+    """End every session of a case that is being held or to come, and return the events that tell of it.
+
+    For the command that records a withdrawal, in its own transaction, with the case locked: refusing and stopping
+    always work, also in the middle of a session (人民调解法 art. 23(2), 26). The events hold no party.
+    """
+    unit = await connection.scalar(_UNIT, {"number": number})
+    rows = await store.break_off(connection, number, now)
+    kinds = {SessionState.CANCELLED: "SessionCancelled", SessionState.BROKEN_OFF: "SessionBrokenOff"}
+    return [NewEvent(number, kinds[SessionState(row.state)], unit, {"session": row.session}) for row in rows]

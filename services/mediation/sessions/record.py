@@ -1,0 +1,148 @@
+"""The record of a session: written, read back to each party, signed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import sessions_pb2 as pb
+
+from casework import names
+from casework import session as rules_of
+from casework.errors import CaseError, Reason, field_error
+from casework.session import Manner, SessionKind, SessionState, SignerRole
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Connection, Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.sealing import Sealer
+from services.mediation import keys
+from services.mediation.sessions import standing, store, view
+from services.mediation.sessions.standing import Standing
+from services.mediation.sessions.view import Sitting
+from services.mediation.store import get as get_case
+from services.mediation.store import lock as lock_case
+
+
+class RecordRpcs:
+    """The RPCs on records."""
+
+    database: Database
+    time: BusinessTime
+    log: EventLog
+    pulse: FeedPulse
+    _sealer: Sealer
+
+    @command(pb.SessionRecord)
+    async def WriteSessionRecord(self, request: pb.WriteSessionRecordRequest, work: Work) -> pb.SessionRecord:
+        """Write the record of a joint session; what was confirmed and signed before stays with the older version."""
+        case, sitting, _ = await self._recorded(request, work)
+        check_etag(sitting.row.version, request.etag)
+        rules_of.may_record(SessionState(sitting.row.state), SessionKind(sitting.row.kind))
+        under = await keys.writing(work.connection, self._sealer, case)
+        sealed = under.seal(request.content.SerializeToString())
+        record = await store.write_record(work.connection, sitting.row, sealed, work.now, work.actor)
+        await store.change(work.connection, sitting.row, work.now)
+        payload = {"session": sitting.row.session, "record": record.record}
+        await work.append(NewEvent(case.number, "SessionRecorded", case.unit, payload))
+        return await self._answer(work, sitting.row)
+
+    async def GetSessionRecord(self, request: pb.GetSessionRecordRequest, context: Any) -> pb.SessionRecord:
+        """Answer the newest record with its text, and record that it was read."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            people = await standing.standing(connection, number)
+            standing.admit(call, case, people)
+            sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
+            if sitting.record is None:
+                raise CaseError(Reason.NOT_FOUND, request.name)
+            read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
+            await self.log.append(
+                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+            )
+        self.pulse.beat()
+        answer = view.record(sitting)
+        answer.content.ParseFromString(keys.reading(self._sealer, case).open(sitting.record.sealed))
+        return answer
+
+    @command(pb.SessionRecord)
+    async def ConfirmReadBack(self, request: pb.ConfirmReadBackRequest, work: Work) -> pb.SessionRecord:
+        """Record that the newest record was read back to a party and is right."""
+        case, sitting, _ = await self._recorded(request, work)
+        record = self._newest(sitting, request)
+        party = party_of(request.party, case.number)
+        if party not in sitting.came:
+            raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")
+        await store.sign(
+            work.connection, record, work.now, work.actor, role=int(SignerRole.PARTY), party=party, read_back=True,
+            manner=0, language=request.language,
+        )  # fmt: skip
+        payload = {"session": sitting.row.session, "record": record.record, "party": party}
+        await work.append(NewEvent(case.number, "RecordReadBack", case.unit, payload))
+        return await self._answer(work, sitting.row)
+
+    @command(pb.SessionRecord)
+    async def SignSessionRecord(self, request: pb.SignSessionRecordRequest, work: Work) -> pb.SessionRecord:
+        """Record a signature under the newest record; by word of mouth only where a party cannot sign otherwise."""
+        case, sitting, people = await self._recorded(request, work)
+        record = self._newest(sitting, request)
+        role, manner = SignerRole(request.role), Manner(request.manner)
+        party = party_of(request.party, case.number) if request.party else 0
+        if (role is SignerRole.PARTY) != bool(party):
+            raise field_error("party", Reason.INVALID_FIELD, "named for a party, and for a party alone")
+        if role is SignerRole.PARTY:
+            rules_of.may_sign(party, sitting.came, sitting.read_backs)
+        elif manner is Manner.SPOKEN:
+            raise field_error("manner", Reason.INVALID_FIELD, "by word of mouth signs a party alone")
+        if role is SignerRole.MEDIATOR:
+            # Nobody signs for the mediator.
+            work.call.require_person(bool(people.mediator) and work.actor == people.mediator)
+        await store.sign(
+            work.connection, record, work.now, work.actor, role=int(role), party=party, read_back=False,
+            manner=int(manner), language="",
+        )  # fmt: skip
+        payload: dict[str, object] = {"session": sitting.row.session, "record": record.record, "role": role.name}
+        payload |= {"party": party} if party else {}
+        await work.append(NewEvent(case.number, "RecordSigned", case.unit, payload))
+        return await self._answer(work, sitting.row)
+
+    async def _recorded(self, request: Any, work: Work) -> tuple[Any, Sitting, Standing]:
+        """Return the locked case, the session and its people, if the caller may record for them."""
+        number = names.number_of(request.name)
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        standing.admit(work.call, case, people)
+        return case, await sitting_of(work.connection, number, names.index_of(request.name, "sessions")), people
+
+    @staticmethod
+    def _newest(sitting: Sitting, request: Any) -> Any:
+        if sitting.record is None:
+            raise CaseError(Reason.NOT_FOUND, request.name)
+        check_etag(sitting.record.record, request.etag)
+        return sitting.record
+
+    @staticmethod
+    async def _answer(work: Work, row: Any) -> pb.SessionRecord:
+        return view.record(await sitting_of(work.connection, row.number, row.session))
+
+
+def party_of(name: str, number: str) -> int:
+    """Return the party in a name of the same case; INVALID_FIELD for one of another."""
+    if names.number_of(name) != number:
+        raise field_error("party", Reason.INVALID_FIELD, "of another case")
+    return int(names.last(name))
+
+
+async def sitting_of(connection: Connection, number: str, session: int) -> Sitting:
+    """Return a session with all that was recorded of it; NOT_FOUND where there is none."""
+    row = await store.get(connection, number, session)
+    return await with_parts(connection, row)
+
+
+async def with_parts(connection: Connection, row: Any) -> Sitting:
+    """Return a session's row with all that was recorded of it."""
+    attendances = await store.attendances(connection, row.number)
+    records = await store.records(connection, row.number)
+    return Sitting.of(row, attendances, records, await store.signatures(connection, row.number))

@@ -1,0 +1,70 @@
+"""Rooms: the register of each unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import sessions_pb2 as pb
+
+from casework import names
+from casework.errors import Reason, field_error
+from services.kit import paging
+from services.kit.access import current_call
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Database
+from services.kit.rules import Rules
+from services.mediation.sessions import store, view
+
+
+class RoomRpcs:
+    """The RPCs on rooms."""
+
+    database: Database
+    _rules: Rules
+
+    @command(pb.Room)
+    async def CreateRoom(self, request: pb.CreateRoomRequest, work: Work) -> pb.Room:
+        """Register a room of a unit."""
+        room, unit = names.last(request.room.name), names.last(request.room.unit)
+        if unit not in self._rules.units:
+            raise field_error("room.unit", Reason.UNKNOWN_UNIT, unit)
+        if not room.startswith(f"{unit}-"):
+            raise field_error("room.name", Reason.INVALID_FIELD, f"rooms/{unit}-…")
+        work.call.require(unit)
+        row = {
+            "room": room,
+            "unit": unit,
+            "kind": request.room.kind,
+            "display_name": request.room.display_name,
+            "capacity": request.room.capacity,
+            "accessible": request.room.accessible,
+            "at": work.now,
+        }
+        return view.room(await store.add_room(work.connection, row))
+
+    async def GetRoom(self, request: pb.GetRoomRequest, context: Any) -> pb.Room:
+        """Answer a room."""
+        async with self.database.begin() as connection:
+            row = await store.get_room(connection, names.last(request.name))
+        current_call().require(row.unit)
+        return view.room(row)
+
+    async def ListRooms(self, request: pb.ListRoomsRequest, context: Any) -> pb.ListRoomsResponse:
+        """Answer the open rooms of the caller's units, by name."""
+        size = request.page_size or 50
+        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        behind = paging.read(request.page_token, "rooms", paging.key)
+        async with self.database.begin() as connection:
+            rows = await store.list_rooms(connection, paging.subtree(scope), behind or "", size + 1)
+        reply = pb.ListRoomsResponse(rooms=[view.room(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("rooms", rows[size - 1].room)
+        return reply
+
+    @command(pb.Room)
+    async def CloseRoom(self, request: pb.CloseRoomRequest, work: Work) -> pb.Room:
+        """Close a room for new sessions; those already agreed stay."""
+        row = await store.get_room(work.connection, names.last(request.name), lock=True)
+        work.call.require(row.unit)
+        check_etag(row.version, request.etag)
+        return view.room(await store.close_room(work.connection, row.room, work.now))

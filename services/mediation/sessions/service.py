@@ -1,0 +1,258 @@
+"""SessionService's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import sessions_pb2 as pb
+from pb.mediation.v1 import sessions_pb2_grpc
+
+from casework import names
+from casework import session as rules_of
+from casework.case import Stage
+from casework.errors import CaseError, Reason, field_error
+from casework.session import SessionKind, SessionState, Venue
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.instants import instant
+from services.kit.rules import Rules
+from services.kit.sealing import CaseSealer, Sealer
+from services.mediation import keys
+from services.mediation.sessions import standing, store, view
+from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
+from services.mediation.sessions.rooms import RoomRpcs
+from services.mediation.sessions.standing import Standing
+from services.mediation.sessions.view import Sitting
+from services.mediation.store import get as get_case
+from services.mediation.store import lock as lock_case
+
+
+class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServicer):
+    """Serves rooms, sessions and their records."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self.body_key = sealer.derive("requests of sessions")
+        self._rules = rules
+        self._sealer = sealer
+
+    @command(pb.Session)
+    async def ScheduleSession(self, request: pb.ScheduleSessionRequest, work: Work) -> pb.Session:
+        """Schedule a session, if every party consented and the room is free."""
+        number, asked = names.number_of(request.parent), request.session
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        standing.admit(work.call, case, people)
+        kind, venue = SessionKind(asked.kind), Venue(asked.venue)
+        start, end = instant(asked.start_time), instant(asked.end_time)
+        rules_of.check_time(start, end, work.now)
+        rules_of.check_venue(venue, asked.room, asked.place)
+        if Stage(case.stage) is Stage.CLOSED:
+            raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
+        rules_of.may_meet(kind, people.meeting)
+        people.must_be_live()
+        parties = rules_of.invited(kind, [party_of(name, number) for name in asked.parties], people.meeting)
+        row = {
+            "number": number,
+            "kind": int(kind),
+            "venue": int(venue),
+            "room": await self._room(work, case, people, asked.room),
+            "start_at": start,
+            "end_at": end,
+            "parties": parties,
+            "language": asked.language,
+            "interpreter": asked.interpreter,
+            "sealed": await self._place(work, case, asked.place),
+            "scheduled_by": work.actor,
+            "at": work.now,
+        }
+        added = await store.add(work.connection, row)
+        payload = {"session": added.session, "kind": kind.name, "venue": venue.name, "start_at": start.isoformat()}
+        await work.append(NewEvent(number, "SessionScheduled", case.unit, payload))
+        return view.session(await with_parts(work.connection, added))
+
+    async def GetSession(self, request: pb.GetSessionRequest, context: Any) -> pb.Session:
+        """Answer a session without its sealed part."""
+        number = names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            people = await standing.standing(connection, number)
+            mine = standing.admit(current_call(), case, people)
+            sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
+        self._must_see(sitting, mine, people, request.name)
+        return view.session(sitting)
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
+        """Answer the sessions of a case that the caller may see, in order."""
+        number = names.number_of(request.parent)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            people = await standing.standing(connection, number)
+            mine = standing.admit(current_call(), case, people)
+            rows = await store.of_case(connection, number)
+            attendances = await store.attendances(connection, number)
+            records = await store.records(connection, number)
+            signatures = await store.signatures(connection, number)
+        sittings = [Sitting.of(row, attendances, records, signatures) for row in rows]
+        return pb.ListSessionsResponse(
+            sessions=[view.session(each) for each in sittings if self._sees(each, mine, people)]
+        )
+
+    async def GetSessionContent(self, request: pb.GetSessionContentRequest, context: Any) -> pb.SessionContent:
+        """Answer the place and, to staff, the names of who came; record that it was read."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await get_case(connection, number)
+            people = await standing.standing(connection, number)
+            mine = standing.admit(call, case, people)
+            sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
+            self._must_see(sitting, mine, people, request.name)
+            read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
+            await self.log.append(
+                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+            )
+        self.pulse.beat()
+        answer = pb.SessionContent(name=request.name)
+        if sitting.row.sealed:
+            answer.place = keys.reading(self._sealer, case).open(sitting.row.sealed).decode()
+        if mine is None and sitting.attendances:
+            under = keys.reading(self._sealer, case) if any(each.sealed for each in sitting.attendances) else None
+            answer.attendances.extend(
+                view.attendance(each, under.open(each.sealed).decode() if under and each.sealed else "")
+                for each in sitting.attendances
+            )
+        return answer
+
+    @command(pb.Session)
+    async def StartSession(self, request: pb.StartSessionRequest, work: Work) -> pb.Session:
+        """Start a session; who withdrew or was screened since it was scheduled counts."""
+        case, row, people = await self._session(request, work)
+        state = rules_of.move(SessionState(row.state), SessionState.OPEN)
+        kind = SessionKind(row.kind)
+        rules_of.may_meet(kind, people.meeting)
+        people.must_be_live()
+        if not people.mediator:
+            raise CaseError(Reason.NO_MEDIATOR)
+        changed = await store.change(work.connection, row, work.now, state=int(state), started_at=work.now)
+        payload = {"session": row.session, "kind": kind.name}
+        await work.append(NewEvent(row.number, "SessionStarted", case.unit, payload))
+        return view.session(await with_parts(work.connection, changed))
+
+    @command(pb.Session)
+    async def EndSession(self, request: pb.EndSessionRequest, work: Work) -> pb.Session:
+        """End a session that was held."""
+        return await self._end(request, work, SessionState.HELD, "SessionHeld")
+
+    @command(pb.Session)
+    async def CancelSession(self, request: pb.CancelSessionRequest, work: Work) -> pb.Session:
+        """Cancel a session that has not begun; its room is free again."""
+        return await self._end(request, work, SessionState.CANCELLED, "SessionCancelled")
+
+    @command(pb.Session)
+    async def RecordAttendance(self, request: pb.RecordAttendanceRequest, work: Work) -> pb.Session:
+        """Record who came, names sealed."""
+        case, row, _ = await self._session(request, work)
+        if SessionState(row.state) not in rules_of.MAY_RECORD:
+            raise CaseError(Reason.WRONG_STATE, SessionState(row.state).name, state=SessionState(row.state).name)
+        under = await keys.writing(work.connection, self._sealer, case)
+        rows = [self._attendance(each, row, under) for each in request.attendances]
+        await store.attend(work.connection, rows)
+        changed = await store.change(work.connection, row, work.now)
+        payload = {"session": row.session, "attendances": len(rows)}
+        await work.append(NewEvent(row.number, "AttendanceRecorded", case.unit, payload))
+        return view.session(await with_parts(work.connection, changed))
+
+    @command(pb.JointWish)
+    async def AskJointSession(self, request: pb.AskJointSessionRequest, work: Work) -> pb.JointWish:
+        """Record what a party, asked alone, wants of joint sessions. Taking it back always works."""
+        number = names.number_of(request.name)
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        standing.admit(work.call, case, people)
+        party = int(names.last(request.name))
+        if party not in people.sides:
+            raise CaseError(Reason.NOT_FOUND, request.name)
+        if request.wished and not request.asked_alone:
+            raise field_error("asked_alone", Reason.INVALID_FIELD, "a wish is recorded of who was asked alone")
+        await store.wish(work.connection, number, party, request.wished, work.now, work.actor)
+        # Who wished what tells of what was screened: the event says only that it was recorded.
+        await work.append(NewEvent(number, "JointWishRecorded", case.unit))
+        answer = pb.JointWish(name=request.name, wished=request.wished)
+        answer.record_time.FromDatetime(work.now)
+        return answer
+
+    async def _session(self, request: Any, work: Work) -> tuple[Any, Any, Standing]:
+        """Return the locked case, the session and its people, if the caller may act for them."""
+        number = names.number_of(request.name)
+        case = await lock_case(work.connection, number)
+        people = await standing.standing(work.connection, number)
+        standing.admit(work.call, case, people)
+        row = await store.get(work.connection, number, names.index_of(request.name, "sessions"))
+        check_etag(row.version, request.etag)
+        return case, row, people
+
+    async def _end(self, request: Any, work: Work, to: SessionState, kind: str) -> pb.Session:
+        case, row, _ = await self._session(request, work)
+        state = rules_of.move(SessionState(row.state), to)
+        changed = await store.change(work.connection, row, work.now, state=int(state), ended_at=work.now)
+        await work.append(NewEvent(row.number, kind, case.unit, {"session": row.session}))
+        return view.session(await with_parts(work.connection, changed))
+
+    async def _room(self, work: Work, case: Any, people: Standing, name: str) -> str | None:
+        """Return the room asked for: open, in the county of the case's or the mediator's unit, or of a unit above."""
+        if not name:
+            return None
+        try:
+            row = await store.get_room(work.connection, names.last(name))
+        except CaseError:
+            raise field_error("session.room", Reason.INVALID_FIELD, "no such room") from None
+        units = [unit for unit in (case.unit, people.mediation.mediator_unit) if unit in self._rules.units]
+        if not any(
+            row.unit in self._rules.units.path(unit) or names.county_of(row.unit) == names.county_of(unit)
+            for unit in units
+        ):
+            raise field_error("session.room", Reason.INVALID_FIELD, "of another county")
+        if row.closed_at is not None:
+            raise CaseError(Reason.ROOM_CLOSED, name)
+        return str(row.room)
+
+    async def _place(self, work: Work, case: Any, place: str) -> bytes | None:
+        if not place:
+            return None
+        return (await keys.writing(work.connection, self._sealer, case)).seal(place.encode())
+
+    @staticmethod
+    def _attendance(each: pb.Attendance, row: Any, under: CaseSealer) -> dict[str, Any]:
+        party = party_of(each.party, row.number) if each.party else 0
+        if each.role == pb.ATTENDEE_ROLE_PARTY and party not in row.parties:
+            raise field_error("attendances.party", Reason.INVALID_FIELD, "a party of the session")
+        return {
+            "number": row.number,
+            "session": row.session,
+            "role": each.role,
+            "party": party,
+            "ordinal": each.ordinal,
+            "presence": each.presence,
+            "arrived_at": instant(each.arrive_time) if each.HasField("arrive_time") else None,
+            "left_at": instant(each.leave_time) if each.HasField("leave_time") else None,
+            "sealed": under.seal(each.display_name.encode()) if each.display_name else None,
+        }
+
+    @staticmethod
+    def _sees(sitting: Sitting, mine: frozenset[int] | None, people: Standing) -> bool:
+        """Return whether staff, or a party, may know of a session: of a separate one only the side it is of."""
+        if mine is None or sitting.row.kind == SessionKind.JOINT:
+            return True
+        sides = {people.parties[party].side for party in mine}
+        return any(people.parties[party].side in sides for party in sitting.row.parties)
+
+    def _must_see(self, sitting: Sitting, mine: frozenset[int] | None, people: Standing, name: str) -> None:
+        if not self._sees(sitting, mine, people):
+            raise CaseError(Reason.NOT_FOUND, name)

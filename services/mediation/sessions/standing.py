@@ -1,0 +1,94 @@
+"""How the people of a case stand: sides, consents, mediator, what was screened, who signs in for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from casework.errors import CaseError, Reason
+from casework.mediation import MediationState, Step
+from casework.session import Meeting
+from services.kit.access import Call
+from services.kit.database import Connection, text
+from services.mediation.people import store as people
+
+CITIZEN = "citizen"
+
+
+_LIVE = frozenset({MediationState.CONSENTED, MediationState.MEDIATING, MediationState.AGREED})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The people of a case as they stand now."""
+
+    parties: dict[int, Any]
+    """Rows of the parties, withdrawn ones included, by number."""
+    unconsented: frozenset[int]
+    wishing: frozenset[int]
+    mediation: Any
+    """Row of the mediation; None where none was proposed."""
+
+    @property
+    def mediator(self) -> str:
+        """Who the mediator of record is; empty where there is none."""
+        return self.mediation.mediator if self.mediation else ""
+
+    @property
+    def sides(self) -> dict[int, int]:
+        """The side of every party that has not withdrawn."""
+        return {party: row.side for party, row in self.parties.items() if row.withdrawn_at is None}
+
+    @property
+    def meeting(self) -> Meeting:
+        """What decides whether people may sit together."""
+        apart = bool(self.mediation) and self.mediation.joint_barred
+        return Meeting(self.sides, self.unconsented, apart, self.wishing)
+
+    def parties_of(self, subject: str) -> dict[int, int]:
+        """Return the parties somebody signs in for, withdrawn ones included, with their sides."""
+        if not subject:
+            return {}
+        return {party: row.side for party, row in self.parties.items() if row.subject == subject}
+
+    def must_be_live(self) -> None:
+        """Raise WRONG_STATE unless the mediation goes on."""
+        state = self.mediation.state if self.mediation else 0
+        if state not in _LIVE or self.mediation.ended_at is not None:
+            raise CaseError(Reason.WRONG_STATE, "mediation", state=str(state))
+
+
+_PARTIES = text("SELECT party, side, subject, withdrawn_at FROM parties WHERE number = :number ORDER BY party")
+_WISHING = text("""
+    SELECT party FROM (
+        SELECT DISTINCT ON (party) party, wished FROM joint_wishes WHERE number = :number ORDER BY party, id DESC
+    ) AS latest WHERE wished
+""")
+_MEDIATION = text("SELECT * FROM mediations WHERE number = :number")
+
+
+async def standing(connection: Connection, number: str) -> Standing:
+    """Return how the people of a case stand."""
+    key = {"number": number}
+    parties = {row.party: row for row in await connection.execute(_PARTIES, key)}
+    said = await people.standing(connection, number)
+    wishing = frozenset(row.party for row in await connection.execute(_WISHING, key))
+    mediation = (await connection.execute(_MEDIATION, key)).first()
+    return Standing(parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation)
+
+
+def admit(call: Call, case: Any, people: Standing) -> frozenset[int] | None:
+    """Let the call go on for staff of the case's or the mediator's unit, or for who signs in for a party.
+
+    Returns the parties a citizen signs in for; None for staff, who see all the permission lets them see.
+    """
+    roles = call.caller.roles - {CITIZEN}
+    staff = replace(call.caller, roles=roles)
+    units: Iterable[str] = (case.unit, people.mediation.mediator_unit if people.mediation else "")
+    if roles and any(call.access.allows(staff, call.permission, unit) for unit in units if unit):
+        call.require_person(True)
+        return None
+    mine = people.parties_of(call.caller.subject) if CITIZEN in call.caller.roles else {}
+    call.require_person(bool(mine))
+    return frozenset(mine)

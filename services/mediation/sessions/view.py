@@ -1,0 +1,129 @@
+"""What sessions show: rows as messages of the contract; sealed parts only where asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pb.mediation.v1 import sessions_pb2 as pb
+
+from casework import names
+from casework.session import SignerRole, is_complete
+from services.kit.instants import stamp
+
+CAME = (pb.PRESENCE_PRESENT, pb.PRESENCE_REMOTE, pb.PRESENCE_LEFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A session with what was recorded of it."""
+
+    row: Any
+    attendances: Sequence[Any]
+    record: Any
+    signatures: Sequence[Any]
+
+    @classmethod
+    def of(cls, row: Any, attendances: Iterable[Any], records: dict[int, Any], signatures: Iterable[Any]) -> Sitting:
+        """Return a session with its own part of what a case has."""
+        record = records.get(row.session)
+        signed = [each for each in signatures if record and (each.session, each.record) == (row.session, record.record)]
+        return cls(row, [each for each in attendances if each.session == row.session], record, signed)
+
+    @property
+    def came(self) -> set[int]:
+        """The parties that came; those invited while nobody has recorded who came."""
+        recorded = [each for each in self.attendances if each.role == pb.ATTENDEE_ROLE_PARTY]
+        if not recorded:
+            return set(self.row.parties)
+        return {each.party for each in recorded if each.presence in CAME}
+
+    @property
+    def read_backs(self) -> set[int]:
+        """The parties the newest record was read back to."""
+        return {each.party for each in self.signatures if each.read_back}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the newest record is confirmed and signed by all who must."""
+        signed = [each for each in self.signatures if not each.read_back]
+        parties = {each.party for each in signed if each.role == SignerRole.PARTY}
+        mediator = any(each.role == SignerRole.MEDIATOR for each in signed)
+        return is_complete(self.came, self.read_backs, parties, mediator)
+
+
+def room(row: Any) -> pb.Room:
+    """Return a room."""
+    return pb.Room(
+        name=names.room_name(row.room),
+        etag=str(row.version),
+        unit=names.unit_name(row.unit),
+        kind=row.kind,
+        display_name=row.display_name,
+        capacity=row.capacity,
+        accessible=row.accessible,
+        closed=row.closed_at is not None,
+    )
+
+
+def session(sitting: Sitting) -> pb.Session:
+    """Return a session without its sealed part."""
+    row = sitting.row
+    return pb.Session(
+        name=names.session_name(row.number, row.session),
+        etag=str(row.version),
+        kind=row.kind,
+        venue=row.venue,
+        room=names.room_name(row.room) if row.room else "",
+        start_time=stamp(row.start_at),
+        end_time=stamp(row.end_at),
+        state=row.state,
+        parties=[names.party_name(row.number, party) for party in row.parties],
+        language=row.language,
+        interpreter=row.interpreter,
+        started_time=stamp(row.started_at),
+        ended_time=stamp(row.ended_at),
+        attendances=[attendance(each) for each in sitting.attendances],
+        record_version=sitting.record.record if sitting.record else 0,
+        record_signed=bool(sitting.record) and sitting.complete,
+        update_time=stamp(row.updated_at),
+    )
+
+
+def attendance(row: Any, display_name: str = "") -> pb.Attendance:
+    """Return that somebody came; with their name only where it was opened."""
+    return pb.Attendance(
+        role=row.role,
+        party=names.party_name(row.number, row.party) if row.party else "",
+        ordinal=row.ordinal,
+        presence=row.presence,
+        arrive_time=stamp(row.arrived_at),
+        leave_time=stamp(row.left_at),
+        display_name=display_name,
+    )
+
+
+def record(sitting: Sitting) -> pb.SessionRecord:
+    """Return the newest record of a session without its text."""
+    row = sitting.record
+    return pb.SessionRecord(
+        name=f"{names.session_name(row.number, row.session)}/record",
+        etag=str(row.record),
+        written_by=row.written_by,
+        write_time=stamp(row.written_at),
+        read_backs=[_signature(each) for each in sitting.signatures if each.read_back],
+        signatures=[_signature(each) for each in sitting.signatures if not each.read_back],
+        complete=sitting.complete,
+    )
+
+
+def _signature(row: Any) -> pb.RecordSignature:
+    return pb.RecordSignature(
+        role=row.role,
+        party=names.party_name(row.number, row.party) if row.party else "",
+        manner=row.manner,
+        language=row.language,
+        sign_time=stamp(row.signed_at),
+        recorded_by=row.recorded_by,
+    )
