@@ -30,6 +30,26 @@ class Sealed:
     data: bytes
 
 
+class CaseSealer:
+    """Seals and opens under the data key of one case: destroying the wrapped key erases all of it."""
+
+    def __init__(self, number: str, key: bytes) -> None:
+        self._number = number
+        self._cipher = AESGCM(key)
+
+    def seal(self, data: bytes) -> bytes:
+        """Return the data sealed."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, data, self._number.encode())
+
+    def open(self, sealed: bytes) -> bytes:
+        """Return what was sealed."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._number.encode())
+        except InvalidTag:
+            raise SealError(f"{self._number}: not sealed with this key") from None
+
+
 class Sealer:
     """Seals and opens; derives the keys of blind indexes."""
 
@@ -63,6 +83,19 @@ class Sealer:
             return AESGCM(key).decrypt(sealed.data[:_NONCE], sealed.data[_NONCE:], bound)
         except InvalidTag:
             raise SealError(f"{number}: not sealed with this key") from None
+
+    def new_key(self, number: str) -> bytes:
+        """Return a new data key for the case with this number, wrapped by the master key."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._master.encrypt(nonce, os.urandom(32), number.encode())
+
+    def under(self, number: str, wrapped: bytes) -> CaseSealer:
+        """Return what seals and opens under a case's own data key."""
+        try:
+            key = self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], number.encode())
+        except InvalidTag:
+            raise SealError(f"{number}: not wrapped with this key") from None
+        return CaseSealer(number, key)
 
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose, such as a blind index."""
