@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -112,14 +111,9 @@ CLOCKS = {
 EXTENSION_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnReport:
-    """What goes back with a file. There is no place in it for who refused, or why (特邀调解规定 22, 26)."""
-
-    docking: str
-    result: Result
-    returned_at: datetime
-    letter_number: str
+def ends_petition(before: DockingState, answer: Answer) -> bool:
+    """Return whether the petition office's answer is the one its own 60 days wait for; no step of ours ever is."""
+    return answer is not Answer.NOT_ACCEPTED or before is DockingState.RETURNED
 
 
 def may_hand_over(kind: DockingKind, nature: Nature | None, decided: bool) -> None:
@@ -151,9 +145,12 @@ def give_back(state: DockingState, result: Result) -> DockingState:
     return DockingState.RETURNED
 
 
-def may_extend(kind: DockingKind, state: DockingState, extended: bool, missing: set[int]) -> None:
+def may_extend(
+    kind: DockingKind, state: DockingState, extended: bool, due_at: datetime | None, missing: set[int], now: datetime
+) -> None:
     """Raise unless the court's term may be extended: once, while it runs, by the consent of every party."""
-    if kind is not DockingKind.COURT or state is not DockingState.SIGNED or extended:
+    running = due_at is not None and now < due_at
+    if kind is not DockingKind.COURT or state is not DockingState.SIGNED or extended or not running:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
     if missing:
         who = ",".join(map(str, sorted(missing)))
@@ -161,7 +158,11 @@ def may_extend(kind: DockingKind, state: DockingState, extended: bool, missing: 
 
 
 def answered(kind: DockingKind, state: DockingState, answer: Answer) -> DockingState:
-    """Return the state after the authority's answer. A decision taken meanwhile ends a docking in any open state."""
+    """Return the state after the authority's answer. A decision taken meanwhile ends a docking in any open state; a
+    petition that went back to its own track is answered there.
+    """
+    if kind is DockingKind.PETITION and state is DockingState.RETURNED:
+        return state
     if answer is Answer.DECIDED_MEANWHILE:
         if state in OVER:
             raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

@@ -14,6 +14,11 @@ from services.kit.settings import ClientSettings
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
+    "accord.mediation.v1.AgreementService": ("mediation",),
+    "accord.mediation.v1.FulfilmentService": ("mediation",),
+    "accord.mediation.v1.ConfirmationService": ("mediation",),
+    "accord.mediation.v1.FollowUpService": ("mediation",),
+    "accord.mediation.v1.DockingService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation"),

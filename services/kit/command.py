@@ -45,7 +45,6 @@ class Work:
         """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
         self.late += await clocks.stop(self.connection, number, keys, self.now, met=met)
 
-
     async def start_clock(
         self,
         number: str,

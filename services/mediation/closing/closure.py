@@ -1,0 +1,70 @@
+"""What a close request and a closing ask of mediation: the gates, the number, the file's retention, the visits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework.agreement import Extent
+from casework.case import Outcome
+from casework.closing import Retention, may_close, retention
+from casework.fulfilment import Performance
+from casework.numbering import Series
+from services.kit.command import Work
+from services.kit.database import Connection, text
+from services.kit.rules import Rules
+from services.mediation import numbering, rows, standing
+from services.mediation.agreement import results
+from services.mediation.agreement import store as agreements
+from services.mediation.closing import store
+
+_SIMPLE, _MAJOR = 1, 3
+"""Grades of a case: low is simple, high is major."""
+
+
+async def check_gates(work: Work, case: Any, outcome: Outcome) -> None:
+    """Raise the first gate that is shut, for a case that has a mediation."""
+    if (facts := await store.facts(work.connection, case.number, work.now)) is not None:
+        may_close(facts, outcome)
+
+
+OUTLIVES = ("visit-", "performance-", "confirmation-", "petition-")
+"""Keys of clocks that go on when a case is closed: its agreement binds on, and a petition's own term is not ours."""
+
+_RUNNING = text("SELECT id FROM clocks WHERE number = :number AND state = 1")
+
+
+async def stop_clocks(work: Work, number: str) -> None:
+    """Cancel the running clocks of a case that is closed, but for those that outlive it."""
+    for (clock,) in await work.connection.execute(_RUNNING, {"number": number}):
+        key = clock.removeprefix(f"{number}.")
+        if not key.startswith(OUTLIVES):
+            await work.stop(number, key, met=False)
+
+
+async def close(work: Work, case: Any, rules: Rules) -> str:
+    """Give a closing its number and its file's retention; return the number."""
+    closing = await store.next_closing(work.connection, case.number)
+    kept = await _retention(work.connection, case, work)
+    name = rules.units.get(case.unit).name
+    number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
+    await rows.insert(
+        work.connection, "closings", number=case.number, closing=closing, document_number=number, retention=int(kept),
+        closed_at=work.now,
+    )  # fmt: skip
+    return number
+
+
+async def _retention(connection: Connection, case: Any, work: Work) -> Retention:
+    people = await standing.standing(connection, case.number)
+    sides = [side for _, side, _ in people.parties]
+    extents = await agreements.extents(connection, case.number)
+    done = await results.performed(connection, case.number, work.now)
+    # Without a mediation there is nothing to perform: a simple matter is kept as one that was performed.
+    performed = done in (None, Performance.DONE) and (not people.parties or Extent.FULL in extents)
+    return retention(
+        case.category,
+        major=case.grade == _MAJOR,
+        largest_side=max((sides.count(side) for side in (1, 2)), default=0),
+        minors=people.minors,
+        simple_and_performed=performed,
+    )
