@@ -24,13 +24,13 @@ async def of(connection: Connection, case: Any, now: datetime) -> pb.MediationRe
     """Return the results of a case as they stand now."""
     mediation = await standing.mediation(connection, case.number)
     ended = mediation is not None and mediation.ended_at is not None
-    outcome = result(ended, await store.extents(connection, case.number)) if mediation is not None else None
-    done = await performed(connection, case.number, now)
+    outcome: Any = result(ended, await store.extents(connection, case.number)) if mediation is not None else None
+    done: Any = await performed(connection, case.number, now)
     said = await connection.execute(_SATISFACTION, {"number": case.number})
     return pb.MediationResults(
         name=f"{names.case_name(case.number)}/results",
-        outcome=int(outcome or 0),
-        performance=int(done or 0),
+        outcome=outcome,
+        performance=done,
         satisfaction=[
             pb.PartySatisfaction(party=names.party_name(case.number, row.party), satisfaction=row.satisfaction)
             for row in said

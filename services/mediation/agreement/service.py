@@ -79,7 +79,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
     async def AnswerChecklist(self, request: pb.AnswerChecklistRequest, work: Work) -> pb.Agreement:
         """Answer questions of the checklist; nobody else but the mediator of record does."""
         case, loaded = await self._pending(request, work, mediator=True)
-        given = {answer.question: answer.yes for answer in request.answers}
+        given: dict[int, bool] = {answer.question: answer.yes for answer in request.answers}
         await store.answer(work.connection, case.number, loaded.row.agreement, given, work.now, work.actor)
         await store.change(work.connection, case.number, loaded.row.agreement, state=loaded.row.state)
         payload = {"yes": sum(given.values()), "no": len(given) - sum(given.values())}

@@ -69,12 +69,13 @@ def _clause(row: Any, parts: Sequence[Any]) -> pb.Clause:
 
 def ending(case: Any, mediation: Any, notices: Sequence[Any]) -> pb.Ending:
     """Return how a mediation ended."""
+    told: Any = routes(case.category)
     ended = mediation is not None and mediation.ended_at is not None
     return pb.Ending(
         name=f"{names.case_name(case.number)}/ending",
-        ground=mediation.ground if ended else 0,
+        ground=mediation.ground if ended else None,
         end_time=stamp(mediation.ended_at) if ended else None,
-        routes=[int(route) for route in routes(case.category)],
+        routes=told,
         notices=[notice(each) for each in notices],
     )
 

@@ -97,10 +97,11 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
 
     async def _closing(self, connection: Connection, case: Any) -> pb.Closing:
         facts = await store.facts(connection, case.number, self.time.now())
+        shut: Any = gates(facts, None) if facts else []
         last = await store.last_closing(connection, case.number)
         return pb.Closing(
             name=f"{names.case_name(case.number)}/closing",
-            gates=[int(gate) for gate in gates(facts, None)] if facts else [],
+            gates=shut,
             views=[
                 pb.PartyView(
                     party=names.party_name(case.number, row.party), view=row.view, record_time=stamp(row.recorded_at)
@@ -108,7 +109,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
                 for row in await store.views(connection, case.number)
             ],
             document_number=last.document_number if last else "",
-            retention=last.retention if last else 0,
+            retention=last.retention if last else None,
             close_time=stamp(last.closed_at) if last else None,
         )
 

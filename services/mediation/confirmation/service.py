@@ -44,14 +44,14 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         row, missing = loaded.row, people.missing(Step.CONFIRMATION)
         own = [part for part in parts if part.agreement == row.agreement]
         states = [fulfilment.facts(part).state(now) for part in own]
-        found = cautions(
+        found: Any = cautions(
             state=AgreementState(row.state), form=Form(row.form), category=case.category, clauses=loaded.duties,
             answers=loaded.answered, due_at=row.confirm_due_at, missing=missing, now=now,
             performed=bool(states) and all(state is InstalmentState.PERFORMED for state in states),
         )  # fmt: skip
         return pb.Eligibility(
             agreement=request.name,
-            cautions=[int(each) for each in found],
+            cautions=found,
             due_time=stamp(row.confirm_due_at),
             missing_consents=[names.party_name(case.number, party) for party in sorted(missing)],
         )

@@ -21,12 +21,12 @@ def instalment(
 ) -> pb.Instalment:
     """Return a part with its evidence, and what may follow and followed a default of it."""
     key = key_of(row)
-    state = facts(row).state(now)
-    allowed = remedies(ClauseKind(row.kind), category) if state is InstalmentState.DEFAULTED else ()
+    state: Any = facts(row).state(now)
+    allowed: Any = remedies(ClauseKind(row.kind), category) if state is InstalmentState.DEFAULTED else ()
     return pb.Instalment(
         name=names.instalment_name(row.number, row.agreement, row.clause, row.instalment),
         etag=str(row.version),
-        state=int(state),
+        state=state,
         kind=row.kind,
         performer=names.party_name(row.number, row.performer),
         beneficiary=names.party_name(row.number, row.beneficiary),
@@ -36,7 +36,7 @@ def instalment(
         due_time=stamp(row.due_at),
         perform_date=dates.shown(row.performed_on),
         default_time=stamp(row.defaulted_at),
-        remedies=[int(remedy) for remedy in allowed],
+        remedies=allowed,
         steps=[
             pb.DefaultStep(remedy=each.remedy, take_time=stamp(each.taken_at)) for each in steps if key_of(each) == key
         ],
