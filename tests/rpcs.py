@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from services.gateway.settings import SERVED_BY
 from tests.conftest import Clients
 
 POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access"
+PROTO = Path(__file__).resolve().parent.parent / "proto" / "accord"
+for _contract in sorted(PROTO.rglob("*.proto")):  # every contract is known before its services are looked for
+    importlib.import_module(f"pb.{'.'.join(_contract.relative_to(PROTO).with_suffix('').parts)}_pb2")
 DETAILS = {each.DESCRIPTOR.full_name: each for each in (
     error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.LocalizedMessage,
     error_details_pb2.RequestInfo)}  # fmt: skip

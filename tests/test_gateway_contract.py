@@ -84,6 +84,8 @@ def fill(message: Any, data: st.DataObject, depth: int = 0) -> Any:
             one = SCALARS.get(field.cpp_type, st.nothing())
             if field.enum_type is not None:
                 one = st.sampled_from([value.number for value in field.enum_type.values])
+            elif field.type == FieldDescriptor.TYPE_BYTES:
+                one = st.binary(max_size=8)
             value = data.draw(st.lists(one, max_size=3) if field.is_repeated else one)
             if field.is_repeated:
                 target.extend(value)

@@ -13,6 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
+from tests import world_agreement
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -25,6 +26,8 @@ class World:
     case: str
     task: str
     escalation: str
+    mediated: str
+    """A case whose mediation has ended, with an agreement and a docking."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -34,7 +37,8 @@ async def new_world(clients: Clients) -> World:
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name)
+    mediated = await world_agreement.mediated_case(clients)
+    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, mediated)
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -144,3 +148,4 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
     "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),
 }  # fmt: skip
+REQUESTS |= world_agreement.requests(_filled)
