@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from casework.agreement import Clause, ClauseKind, Due, Extent, Form, Question, 
 from casework.errors import CaseError
 from casework.termination import Ground, MediationResult
 from services.kit.instants import instant
-from tests.conftest import Clients, request_id
+from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import ALL_YES, SECRET, SETTLEMENT, Mediated, mediated, refused
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -316,3 +317,34 @@ async def test_a_repeat_of_a_signature_gets_the_first_answer(case: Mediated) -> 
     first = await case.stub("SignAgreement")(request, **case.clients.as_("mediator"))
     assert await case.stub("SignAgreement")(request, **case.clients.as_("mediator")) == first
     await refused(case.do("CountersignAgreement", drafted.name, etag="1"), "ETAG_MISMATCH")
+
+
+async def test_an_agreement_is_made_over_rest_as_well(case: Mediated, rest: httpx.AsyncClient) -> None:
+    def key(role: str) -> dict[str, str]:
+        token = case.clients.stack.token(role, COUNTY)
+        return {"Authorization": f"Bearer {token}", "Idempotency-Key": request_id()}
+
+    body = {
+        "extent": "AGREEMENT_EXTENT_FULL",
+        "form": "AGREEMENT_FORM_WRITTEN",
+        "clauses": [{"performer": case.party(2), "beneficiary": case.party(1), "kind": "CLAUSE_KIND_PAY",
+                     "amountFen": "30000", "dueDate": {"year": 2199, "month": 2, "day": 28}, "content": SECRET}],
+    }  # fmt: skip
+    drafted = await rest.post(f"/v1/{case.name}/agreements", json=body, headers=key("mediator"))
+    assert drafted.status_code == 200, drafted.text
+    name = drafted.json()["name"]
+    assert drafted.json()["clauses"][0]["dueDate"] == {"year": 2199, "month": 2, "day": 28}
+    assert SECRET not in drafted.text
+    body["clauses"][0]["dueDate"] = {"year": 2199, "month": 2, "day": 30}  # type: ignore[index]
+    wrong = await rest.post(f"/v1/{case.name}/agreements", json=body, headers=key("mediator"))
+    assert wrong.status_code == 400
+    assert "INVALID_FIELD" in wrong.text
+    answers = [{"question": question, "yes": True} for question in pb.ChecklistQuestion.keys()[1:]]
+    for verb, sent in (("answerChecklist", {"answers": answers}), ("answerThirdParties", {})):
+        answered = await rest.post(f"/v1/{name}:{verb}", json=sent, headers=key("mediator"))
+        assert answered.status_code == 200, answered.text
+    signed = {"parties": [case.party(1)], "signer": "SIGNER_SELF", "manner": "SIGNING_MANNER_SIGNATURE"}
+    answer = await rest.post(f"/v1/{name}:sign", json=signed, headers=key("mediator"))
+    assert answer.json()["state"] == "AGREEMENT_STATE_SIGNING"
+    text = await rest.get(f"/v1/{name}/text", headers=key("reviewer"))
+    assert text.json()["clauses"] == [SECRET]

@@ -108,7 +108,5 @@ async def closings(clients: Clients) -> list[tuple[str]]:
     """Return the numbers of the county's closings of this year."""
     year = datetime.now(UTC).year
     return await Mediated(clients, "").fetch(
-        "SELECT c.document_number FROM closings c JOIN cases USING (number)"
-        " WHERE unit = '620102' AND c.document_number LIKE $1",
-        f"({year})%",
+        "SELECT document_number FROM closings WHERE unit = '620102' AND document_number LIKE $1", f"({year})%"
     )

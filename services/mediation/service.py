@@ -226,14 +226,14 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
-        await closure.check_gates(work, row, Outcome(row.outcome))
+        mediated = await closure.check_gates(work, row, Outcome(row.outcome))
         changed = await store.change(
             work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
         )
         await work.stop(row.number, f"{CLOSE}%")
         await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
-        number = await closure.close(work, row, self._rules)
+        number = await closure.close(work, row, self._rules, mediated)
         payload = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name, "document_number": number}
         if (next_at := await clocks.next_at(work.connection, row.number)) is not None:
             payload["next_at"] = next_at.isoformat()

@@ -10,21 +10,23 @@ from casework.closing import Retention, may_close, retention
 from casework.fulfilment import Performance
 from casework.numbering import Series
 from services.kit.command import Work
-from services.kit.database import Connection, text
+from services.kit.database import text
 from services.kit.rules import Rules
-from services.mediation import numbering, rows, standing
+from services.mediation import numbering, standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.closing import store
 
-_SIMPLE, _MAJOR = 1, 3
-"""Grades of a case: low is simple, high is major."""
+_MAJOR = 3
+"""The grade of a major case: high."""
 
 
-async def check_gates(work: Work, case: Any, outcome: Outcome) -> None:
-    """Raise the first gate that is shut, for a case that has a mediation."""
-    if (facts := await store.facts(work.connection, case.number, work.now)) is not None:
+async def check_gates(work: Work, case: Any, outcome: Outcome) -> bool:
+    """Raise the first gate that is shut, for a case that has a mediation; return whether it has one."""
+    facts = await store.facts(work.connection, case.number, work.now)
+    if facts is not None:
         may_close(facts, outcome)
+    return facts is not None
 
 
 OUTLIVES = ("visit-", "performance-", "confirmation-", "petition-")
@@ -41,26 +43,27 @@ async def stop_clocks(work: Work, number: str) -> None:
             await work.stop(number, key, met=False)
 
 
-async def close(work: Work, case: Any, rules: Rules) -> str:
+async def close(work: Work, case: Any, rules: Rules, mediated: bool) -> str:
     """Give a closing its number and its file's retention; return the number."""
-    closing = await store.next_closing(work.connection, case.number)
-    kept = await _retention(work.connection, case, work)
+    kept = await _retention(work, case) if mediated else _plain(case)
     name = rules.units.get(case.unit).name
     number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
-    await rows.insert(
-        work.connection, "closings", number=case.number, closing=closing, document_number=number, retention=int(kept),
-        closed_at=work.now,
-    )  # fmt: skip
+    await store.close(work.connection, case.number, case.unit, number, int(kept), work.now)
     return number
 
 
-async def _retention(connection: Connection, case: Any, work: Work) -> Retention:
+def _plain(case: Any) -> Retention:
+    """Return how long the file of a case without a mediation is kept: nothing in it was to be performed."""
+    return retention(case.category, major=case.grade == _MAJOR, largest_side=0, minors=False, simple_and_performed=True)
+
+
+async def _retention(work: Work, case: Any) -> Retention:
+    connection = work.connection
     people = await standing.standing(connection, case.number)
     sides = [side for _, side, _ in people.parties]
     extents = await agreements.extents(connection, case.number)
     done = await results.performed(connection, case.number, work.now)
-    # Without a mediation there is nothing to perform: a simple matter is kept as one that was performed.
-    performed = done in (None, Performance.DONE) and (not people.parties or Extent.FULL in extents)
+    performed = done in (None, Performance.DONE) and Extent.FULL in extents
     return retention(
         case.category,
         major=case.grade == _MAJOR,

@@ -68,13 +68,17 @@ def _part(row: Any) -> tuple[int, int, int]:
     return row.agreement, row.clause, row.instalment
 
 
-_NEXT = text("SELECT coalesce(max(closing), 0) + 1 FROM closings WHERE number = :number")
+_CLOSE = text("""
+    INSERT INTO closings (number, closing, unit, document_number, retention, closed_at)
+    SELECT CAST(:number AS text), coalesce(max(closing), 0) + 1, :unit, :document, :retention, :at
+    FROM closings WHERE number = :number
+""")
 
 
-async def next_closing(connection: Connection, number: str) -> int:
-    """Return which closing of the case the next one is, from 1."""
-    found: int = await connection.scalar(_NEXT, {"number": number})
-    return found
+async def close(connection: Connection, number: str, unit: str, document: str, retention: int, at: datetime) -> None:
+    """Store a closing of a case, its first or one after a reopening."""
+    parameters = {"number": number, "unit": unit, "document": document, "retention": retention, "at": at}
+    await connection.execute(_CLOSE, parameters)
 
 
 async def last_closing(connection: Connection, number: str) -> Any:

@@ -184,15 +184,18 @@ CREATE TABLE number_series (
     last   integer NOT NULL,
     PRIMARY KEY (unit, series, year)
 );
+COMMENT ON COLUMN number_series.unit IS 'Code of the unit: two units of one name have series of their own.';
 COMMENT ON TABLE number_series IS 'Last number given; its row lock is held to the commit: no gaps, no duplicates.';
 
 CREATE TABLE closings (
     number          text COLLATE "C" NOT NULL REFERENCES cases,
     closing         integer NOT NULL,
-    document_number text NOT NULL UNIQUE,
+    unit            text COLLATE "C" NOT NULL,
+    document_number text NOT NULL,
     retention       smallint NOT NULL,
     closed_at       timestamptz NOT NULL,
-    PRIMARY KEY (number, closing)
+    PRIMARY KEY (number, closing),
+    UNIQUE (unit, document_number)
 );
 
 CREATE TABLE closing_views (
