@@ -40,6 +40,8 @@ def check(folder: Folder = None) -> None:
     table.add_row("triage", f"{rules.triage.name} {rules.triage.version}, {len(rules.triage.rows)} rows")
     table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
     table.add_row("limits", ", ".join(f"{limit.name} {limit.days} d" for limit in rules.limits))
+    languages = ", ".join(sorted(rules.documents.wordings))
+    table.add_row("documents", f"{len(rules.documents.templates)} templates in {languages}")
     console.print(table)
 
 

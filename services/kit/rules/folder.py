@@ -9,7 +9,7 @@ from services.kit.rules.document import Document, read_document
 from services.kit.rules.problem import Problem
 
 # The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
-PARTS = ("units", "categories", "triage", "plans", "limits")
+PARTS = ("units", "categories", "triage", "plans", "limits", "documents")
 
 
 class RulesFolder:
@@ -49,7 +49,7 @@ class RulesFolder:
 
     def documents(self, part: str) -> list[Document]:
         """Return every YAML file of a part, in order of name."""
-        names = [name for name in self._files(part) if name.endswith(".yaml")]
+        names = [name for name in self.names(part) if name.endswith(".yaml")]
         if not names:
             self.problem(part, 1, "holds no .yaml file")
         found = [self.document(name) for name in names]
@@ -64,7 +64,7 @@ class RulesFolder:
         for part in PARTS:
             if part in self._excused:
                 continue
-            for name in self._files(part):
+            for name in self.names(part):
                 if name not in self._read and not name.endswith(".md"):
                     self.problem(name, 1, "nothing reads this file; every rule has a consumer, or it does not load")
 
@@ -76,7 +76,8 @@ class RulesFolder:
             digest.update(content)
         return digest.hexdigest()[:12]
 
-    def _files(self, part: str) -> list[str]:
+    def names(self, part: str) -> list[str]:
+        """Return the paths of a part's files below the folder, in order."""
         # Names with a dot or tilde at an end are what editors and systems leave behind.
         found = (path for path in (self.root / part).rglob("*") if path.is_file())
         kept = (path for path in found if path.name[0] != "." and path.name[-1] != "~")
