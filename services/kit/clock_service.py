@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,8 @@ from casework.names import case_name, last, unit_name
 from services.kit import clocks, paging
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
-from services.kit.clocks import ClockState
+from services.kit.clocks import ClockState, Firing
+from services.kit.command import Work
 from services.kit.database import Database, text
 from services.kit.events import EventLog
 from services.kit.feed import FeedPulse
@@ -26,15 +28,28 @@ _LIST = """
 """
 
 
+Consequence = Callable[[Work, Firing], Awaitable[None]]
+"""What follows when a deadline was missed, in the transaction in which that is told."""
+
+
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     """Serves the clocks one service owns."""
 
-    def __init__(self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse) -> None:
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        time: BusinessTime,
+        log: EventLog,
+        pulse: FeedPulse,
+        consequences: Mapping[str, Consequence],
+    ) -> None:
         self._service = service
         self._database = database
         self._time = time
         self._log = log
         self._pulse = pulse
+        self._consequences = consequences
 
     def _check(self, service: str) -> None:
         if service != self._service:
@@ -55,6 +70,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             firings, events = await clocks.fire(connection, number, now)
             if events:
                 await self._log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
+            for firing in firings:
+                if firing.rung == "overdue" and firing.rule in self._consequences:
+                    await self._consequences[firing.rule](Work(connection, now, call, self._log), firing)
             next_at = await clocks.next_at(connection, number)
             overdue = await clocks.overdue(connection, number)
         if events:

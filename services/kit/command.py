@@ -12,6 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from casework.errors import CaseError, Reason
+from casework.limit import day_end
 from services.kit import clocks, requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
@@ -43,6 +44,24 @@ class Work:
     async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
         """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
         self.late += await clocks.stop(self.connection, number, keys, self.now, met=met)
+
+    async def start_clock(
+        self,
+        number: str,
+        key: str,
+        rule: str,
+        *,
+        subject: str,
+        unit: str,
+        at: datetime,
+        n: int | None = None,
+        until: datetime | None = None,
+    ) -> clocks.NewClock:
+        """Start a clock and return it. STAND-IN until the clocks slice lands: calendar days, no warnings."""
+        due_at = until or day_end(at, n or 3)
+        clock = clocks.NewClock(number, key, subject, unit, rule, "stand-in", at, None, due_at)
+        await clocks.start(self.connection, clock)
+        return clock
 
 
 def check_etag(version: int, etag: str) -> None:

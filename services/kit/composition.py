@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -16,12 +16,12 @@ from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 from services.kit import telemetry
 from services.kit.access import Access, PolicyError
 from services.kit.businesstime import BusinessTime
-from services.kit.clock_service import ClockServicer
+from services.kit.clock_service import ClockServicer, Consequence
 from services.kit.database import Database
 from services.kit.events import EventLog
 from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
 from services.kit.rules import Rules, RulesError, load_rules
-from services.kit.sealing import Sealer, SealError
+from services.kit.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.server import serve
 from services.kit.settings import ServiceSettings, read_settings
 from services.kit.tokens import TokenChecker
@@ -48,7 +48,7 @@ def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
     try:
         rules = load_rules(settings.rules)
         access = Access(settings.rules / "access", rules.units)
-        sealer = Sealer.from_file(settings.master_key_file)
+        sealer = Sealer(_master_key(settings))
         checker = TokenChecker(settings.trust_file)
     except RulesError as error:
         raise SystemExit("\n".join(map(str, error.problems))) from None
@@ -59,6 +59,14 @@ def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(name, settings, build, rules, sealer, access, checker))
+
+
+def _master_key(settings: ServiceSettings) -> MasterKey:
+    """Return who keeps the key over all keys. Whoever brings a KMS returns its client here."""
+    if settings.master_key is not None:
+        return HeldKey.from_text(settings.master_key.get_secret_value())
+    assert settings.master_key_file is not None, "settings see to that"
+    return HeldKey.from_file(settings.master_key_file)
 
 
 async def _serve(
@@ -89,9 +97,11 @@ async def _serve(
         await database.close()
 
 
-def clock_service(name: str, parts: Parts, log: EventLog) -> Registration:
-    """Return the clock service of a service that owns clocks."""
-    servicer = ClockServicer(name, parts.database, parts.time, log, parts.pulse)
+def clock_service(
+    name: str, parts: Parts, log: EventLog, consequences: Mapping[str, Consequence] | None = None
+) -> Registration:
+    """Return the clock service of a service that owns clocks; `consequences` follow from a rule's missed deadline."""
+    servicer = ClockServicer(name, parts.database, parts.time, log, parts.pulse, consequences or {})
     return (
         clock_pb2.DESCRIPTOR.services_by_name["ClockService"],
         lambda server: clock_pb2_grpc.add_ClockServiceServicer_to_server(servicer, server),

@@ -1,6 +1,7 @@
 """Sealed columns: AES-256-GCM under a data key per case, wrapped by the master key.
 
-Destroying a case's wrapped key erases what was sealed for it; the event chain does not depend on it.
+Everything told in a case is sealed under the one data key of that case. Destroying the wrapped key erases all of it;
+the event chain does not depend on it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hmac
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,6 +24,67 @@ class SealError(Exception):
     """The master key is not usable, or a sealed value was not sealed with it for this case."""
 
 
+class MasterKey(Protocol):
+    """Who keeps the key over all keys: this process, or a key management service (KMS) that never gives it out.
+
+    Calls are short; what comes back is never stored anywhere but in the column of a wrapped key.
+    """
+
+    def wrap(self, key: bytes, bound: bytes) -> bytes:
+        """Return a data key wrapped, bound to what it is for."""
+        ...
+
+    def unwrap(self, wrapped: bytes, bound: bytes) -> bytes:
+        """Return a data key that was wrapped for the same purpose; SealError where it was not."""
+        ...
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a 32-byte key for one purpose, the same every time, such as the key of a blind index."""
+        ...
+
+
+class HeldKey:
+    """A master key held by this process: 32 bytes out of a file or an environment variable."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise SealError("the master key must be 32 bytes, in base64")
+        self._cipher = AESGCM(key)
+        self._root = key
+
+    @classmethod
+    def from_text(cls, text: str) -> HeldKey:
+        """Return the key of a base64 text."""
+        try:
+            return cls(base64.b64decode(text, validate=False))
+        except (binascii.Error, ValueError):
+            raise SealError("the master key must be 32 bytes, in base64") from None
+
+    @classmethod
+    def from_file(cls, path: Path) -> HeldKey:
+        """Return the key in a file: base64 of 32 bytes."""
+        try:
+            return cls.from_text(path.read_text("ascii"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SealError(f"master key file: {error}") from None
+
+    def wrap(self, key: bytes, bound: bytes) -> bytes:
+        """Return a data key wrapped."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, key, bound)
+
+    def unwrap(self, wrapped: bytes, bound: bytes) -> bytes:
+        """Return a data key that was wrapped."""
+        try:
+            return self._cipher.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
+        except (InvalidTag, ValueError):
+            raise SealError(f"{bound.decode('ascii', 'replace')}: not sealed with this key") from None
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a 32-byte key for one purpose."""
+        return hmac.digest(self._root, purpose.encode(), "sha256")
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """A data key wrapped by the master key, and what was sealed under it."""
@@ -30,40 +93,54 @@ class Sealed:
     data: bytes
 
 
+class CaseSealer:
+    """Seals and opens under the data key of one case."""
+
+    def __init__(self, number: str, key: bytes) -> None:
+        self._bound = number.encode()
+        self._cipher = AESGCM(key)
+
+    def seal(self, data: bytes) -> bytes:
+        """Return the data sealed; the same data comes out different every time."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, data, self._bound)
+
+    def open(self, data: bytes) -> bytes:
+        """Return what was sealed; SealError where it was not sealed under this case's key."""
+        try:
+            return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], self._bound)
+        except (InvalidTag, ValueError):
+            raise SealError(f"{self._bound.decode()}: not sealed with this key") from None
+
+
 class Sealer:
     """Seals and opens; derives the keys of blind indexes."""
 
-    def __init__(self, master: bytes) -> None:
-        if len(master) != 32:
-            raise SealError("the master key must be 32 bytes, in base64")
-        self._master = AESGCM(master)
-        self._root = master
+    def __init__(self, master: MasterKey) -> None:
+        self._master = master
 
     @classmethod
     def from_file(cls, path: Path) -> Sealer:
         """Return the sealer of a master key file: base64 of 32 bytes."""
-        try:
-            return cls(base64.b64decode(path.read_text("ascii"), validate=False))
-        except (OSError, binascii.Error, UnicodeDecodeError) as error:
-            raise SealError(f"master key file: {error}") from None
+        return cls(HeldKey.from_file(path))
+
+    def new_key(self, number: str) -> bytes:
+        """Return a new data key for the case with this number, wrapped."""
+        return self._master.wrap(os.urandom(32), number.encode())
+
+    def under(self, number: str, wrapped: bytes) -> CaseSealer:
+        """Return what seals and opens under a case's data key; SealError where it was not wrapped for this case."""
+        return CaseSealer(number, self._master.unwrap(wrapped, number.encode()))
 
     def seal(self, number: str, data: bytes) -> Sealed:
         """Return the data sealed under a new data key for the case with this number."""
-        entropy = os.urandom(32 + 2 * _NONCE)
-        key, nonce, key_nonce = entropy[:32], entropy[32 : 32 + _NONCE], entropy[32 + _NONCE :]
-        bound = number.encode()
-        wrapped = key_nonce + self._master.encrypt(key_nonce, key, bound)
-        return Sealed(wrapped, nonce + AESGCM(key).encrypt(nonce, data, bound))
+        wrapped = self.new_key(number)
+        return Sealed(wrapped, self.under(number, wrapped).seal(data))
 
     def open(self, number: str, sealed: Sealed) -> bytes:
         """Return what was sealed for the case with this number."""
-        bound = number.encode()
-        try:
-            key = self._master.decrypt(sealed.key[:_NONCE], sealed.key[_NONCE:], bound)
-            return AESGCM(key).decrypt(sealed.data[:_NONCE], sealed.data[_NONCE:], bound)
-        except InvalidTag:
-            raise SealError(f"{number}: not sealed with this key") from None
+        return self.under(number, sealed.key).open(sealed.data)
 
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose, such as a blind index."""
-        return hmac.digest(self._root, purpose.encode(), "sha256")
+        return self._master.derive(purpose)

@@ -52,8 +52,15 @@ class ServiceSettings(ProcessSettings):
     listen: str = Field(pattern=r"^[^:]+:\d+$", description="address to serve gRPC on, host:port")
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database")
     database_pool: int = Field(10, ge=1, le=200)
-    master_key_file: Path = Field(description="base64 of the 32 bytes that wrap the data keys of cases")
+    master_key_file: Path | None = Field(None, description="file with base64 of the 32 bytes that wrap all data keys")
+    master_key: SecretStr | None = Field(None, description="the same base64 itself, where no file can be mounted")
     request_timeout: float = Field(30.0, gt=0, description="seconds a call may take where the caller sets no deadline")
+
+    @model_validator(mode="after")
+    def _one_master_key(self) -> Self:
+        if (self.master_key_file is None) == (self.master_key is None):
+            raise ValueError("set either master_key_file or master_key")
+        return self
 
 
 class ClientSettings(ProcessSettings):

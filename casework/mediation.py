@@ -1,0 +1,273 @@
+"""What may happen to the mediation of a case, and when: its states, its grounds, who must have said yes to what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from casework.errors import CaseError, Reason, field_error
+
+MAX_REPRESENTATIVES = 5
+"""信访工作条例 art. 20: whoever acts together elects at most five representatives."""
+
+
+class MediationState(IntEnum):
+    """Where a mediation stands; the numbers are those of the contract."""
+
+    PROPOSED = 1
+    CONSENTED = 2
+    MEDIATING = 3
+    AGREED = 4
+    NOT_AGREED = 5
+    WITHDRAWN = 6
+
+
+class Ground(IntEnum):
+    """Why a mediation ended: the closed list."""
+
+    AGREED = 1
+    WITHDREW = 2
+    GAP_TOO_WIDE = 3
+    TERM_EXPIRED = 4
+    ABSENT = 5
+    SUED_OR_ARBITRATED = 6
+    FALSE_INFORMATION = 7
+    SUSPECTED_COLLUSION = 8
+    NO_ACCORD_ON_APPRAISAL = 9
+    OTHER = 10
+
+
+class Side(IntEnum):
+    """On which side of a matter a party stands; the numbers are those of the contract."""
+
+    APPLICANT = 1
+    RESPONDENT = 2
+    THIRD = 3
+
+
+class Step(IntEnum):
+    """What a consent is to; the numbers are those of the contract."""
+
+    MEDIATION = 1
+    SESSION = 2
+    EXTENSION = 3
+    SETTLEMENT = 4
+    JUDICIAL_CONFIRMATION = 5
+    PUBLICATION = 6
+    DATA_TRANSFER = 7
+    REPRESENTATION = 8
+
+
+class CompanionRole(IntEnum):
+    """How somebody accompanies a party; the numbers are those of the contract."""
+
+    GUARDIAN = 1
+    SUPPORT = 2
+    REPRESENTATIVE = 3
+    AGENT = 4
+    INTERPRETER = 5
+
+
+class Scope(IntEnum):
+    """What a representative or an agent may do; the numbers are those of the contract. None may settle."""
+
+    SPEAK = 1
+    RECEIVE = 2
+    NEGOTIATE = 3
+    PROCEDURE = 4
+
+
+ENDED = frozenset({MediationState.AGREED, MediationState.NOT_AGREED, MediationState.WITHDRAWN})
+_SUPPORTING = frozenset({CompanionRole.GUARDIAN, CompanionRole.SUPPORT})
+_ACTING = frozenset({CompanionRole.REPRESENTATIVE, CompanionRole.AGENT})
+_BY_OTHERS = frozenset({Step.SESSION, Step.EXTENSION})
+"""Steps that somebody with the scope of procedure may agree to for a party; all others are its own to take."""
+
+_BEFORE: dict[MediationState, frozenset[MediationState]] = {
+    MediationState.PROPOSED: frozenset(
+        {
+            MediationState.CONSENTED,
+            MediationState.MEDIATING,
+            MediationState.NOT_AGREED,
+            MediationState.WITHDRAWN,
+        }
+    ),
+    MediationState.CONSENTED: frozenset({MediationState.PROPOSED, MediationState.MEDIATING}),
+    MediationState.MEDIATING: frozenset({MediationState.PROPOSED, MediationState.CONSENTED}),
+    MediationState.AGREED: frozenset({MediationState.MEDIATING}),
+    MediationState.NOT_AGREED: frozenset(
+        {MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}
+    ),
+    MediationState.WITHDRAWN: frozenset(
+        {MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}
+    ),
+}
+
+
+def move(state: MediationState, to: MediationState) -> MediationState:
+    """Return the mediation's new state, or raise WRONG_STATE naming the state it is in."""
+    if state not in _BEFORE[to]:
+        raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
+    return to
+
+
+def must_be(state: MediationState, *expected: MediationState) -> None:
+    """Raise WRONG_STATE unless the mediation is in one of the states."""
+    if state not in expected:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A party as far as consent goes."""
+
+    party: int
+    side: Side
+    withdrawn: bool = False
+    member: bool = False
+    needs_support: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleStanding:
+    """Who is in a mediation, and what each said last to each step."""
+
+    people: tuple[Person, ...]
+    said: Mapping[Step, frozenset[int]] = field(default_factory=dict)
+    """Parties whose last word to a step was yes, and counts."""
+
+    @property
+    def parties(self) -> list[tuple[int, Side, bool]]:
+        """The parties: number, side, whether it left."""
+        return [(person.party, person.side, person.withdrawn) for person in self.people]
+
+    @property
+    def present(self) -> set[int]:
+        """The parties that have not left."""
+        return {person.party for person in self.people if not person.withdrawn}
+
+    def consented(self, step: int) -> set[int]:
+        """Return the parties that consented to a step."""
+        return set(self.said.get(Step(step), ()))
+
+    def missing(self, step: int) -> set[int]:
+        """Return the parties in the mediation whose consent to a step is not there. Silence is no consent."""
+        return self.present - self.consented(step)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are two sides and every party consented to mediation (人民调解法 art. 3, 17)."""
+        sides = {person.side for person in self.people if not person.withdrawn}
+        return {Side.APPLICANT, Side.RESPONDENT} <= sides and not self.missing(Step.MEDIATION)
+
+
+def must_have_consent(standing: PeopleStanding, step: Step) -> None:
+    """Raise CONSENT_MISSING naming the parties whose consent to a step is not there."""
+    missing = standing.missing(step)
+    if missing:
+        raise CaseError(Reason.CONSENT_MISSING, ", ".join(f"parties/{party}" for party in sorted(missing)))
+
+
+def leaving_ends(standing: PeopleStanding, party: int) -> bool:
+    """Return whether the mediation ends when a party leaves.
+
+    A member of a group leaves the others where somebody is left on its side; a third person leaves the two sides.
+    """
+    (leaver,) = (person for person in standing.people if person.party == party)
+    if leaver.side is Side.THIRD:
+        return False
+    others = standing.present - {party}
+    return not (leaver.member and any(person.party in others for person in standing.people if person.side is leaver.side))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Somebody who accompanies parties, as far as consent goes."""
+
+    role: CompanionRole
+    parties: frozenset[int]
+    scopes: frozenset[Scope] = frozenset()
+    ended: bool = False
+
+    def serves(self, party: int, *roles: CompanionRole) -> bool:
+        """Return whether they accompany the party now in one of the roles."""
+        return not self.ended and self.role in roles and party in self.parties
+
+
+def check_consent(
+    person: Person,
+    step: Step,
+    given: bool,
+    assisted_by: Beside | None,
+    given_by: Beside | None,
+    interpreter: Beside | None,
+) -> None:
+    """Raise unless what was said counts as the party's own word.
+
+    Whoever needs support has a guardian or support person beside them (民法典 art. 19-23; 人民调解法 art. 3). Somebody
+    else may say yes to times only, with the scope of procedure; a settlement is each principal's own.
+    """
+    if assisted_by and not assisted_by.serves(person.party, *_SUPPORTING):
+        raise field_error("consent.assisted_by", Reason.INVALID_FIELD)
+    if interpreter and not interpreter.serves(person.party, CompanionRole.INTERPRETER):
+        raise field_error("consent.interpreter", Reason.INVALID_FIELD)
+    if given_by and not given_by.serves(person.party, *_ACTING):
+        raise field_error("consent.given_by", Reason.INVALID_FIELD)
+    if given_by and given and (step not in _BY_OTHERS or Scope.PROCEDURE not in given_by.scopes):
+        raise CaseError(Reason.OWN_CONSENT_NEEDED, step.name)
+    if given and person.needs_support and assisted_by is None:
+        raise CaseError(Reason.SUPPORT_NEEDED, f"parties/{person.party}")
+
+
+def check_companion(companion: Beside, standing: PeopleStanding, others: list[Beside]) -> None:
+    """Raise unless somebody may accompany these parties in this role.
+
+    Representatives are elected by members of one side, at most five of a side; they and agents have a scope.
+    """
+    people = {person.party: person for person in standing.people}
+    if not companion.parties <= people.keys():
+        raise field_error("companion.parties", Reason.INVALID_FIELD)
+    if companion.role in _ACTING and not companion.scopes:
+        raise field_error("companion.scopes", Reason.INVALID_FIELD)
+    if companion.role is not CompanionRole.REPRESENTATIVE:
+        return
+    electors = [people[party] for party in companion.parties]
+    sides = {elector.side for elector in electors}
+    if len(sides) != 1 or any(elector.withdrawn or not elector.member for elector in electors):
+        raise field_error("companion.parties", Reason.INVALID_FIELD, "members of one side elect")
+    of_side = {person.party for person in standing.people if person.side in sides}
+    elected = [each for each in others if each.role is CompanionRole.REPRESENTATIVE and not each.ended]
+    if sum(bool(each.parties & of_side) for each in elected) >= MAX_REPRESENTATIVES:
+        raise CaseError(Reason.TOO_MANY_REPRESENTATIVES, str(MAX_REPRESENTATIVES))
+
+
+def check_give_time(at: datetime, now: datetime) -> None:
+    """Raise where a consent is said to have been given later than now."""
+    if at > now:
+        raise field_error("consent.give_time", Reason.INVALID_FIELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Another way that is open to whoever leaves mediation."""
+
+    key: str
+    zh: str
+    en: str
+
+
+ROUTES = (
+    Route("court", "向人民法院提起诉讼。调解不是诉讼的前置程序。", "Sue in court. Mediation is no condition of that."),
+    Route("arbitration", "有仲裁协议的，或者属于劳动争议、农村土地承包纠纷的，申请仲裁。",
+          "Apply for arbitration, by an arbitration clause or in matters of labour or contracted farmland."),
+    Route("administrative", "请主管行政机关处理、裁决，或者申请行政复议。",
+          "Ask the competent administration to decide, or for administrative reconsideration."),
+    Route("petition", "依照《信访工作条例》提出信访事项。", "Petition under the Regulation on Petition Work."),
+    Route("police", "人身、财产安全受到威胁的，拨打 110。", "Call 110 where life, body or property is in danger."),
+    Route("legal_aid", "拨打 12348，咨询法律服务，申请法律援助。", "Call 12348 for legal advice or legal aid."),
+    Route("negotiation", "与对方自行和解。", "Settle with the other side among yourselves."),
+    Route("mediation", "以后任何时候都可以再次申请调解。", "Ask for mediation again at any time."),
+)  # fmt: skip
+"""The notice of rights (人民调解法 art. 3(3), 23, 26): the closed list of what else is open."""

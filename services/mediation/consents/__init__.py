@@ -1,0 +1,1 @@
+"""Consent: what each party said to each step, and leaving."""

@@ -1,0 +1,1 @@
+"""Mediators: their register, and how a case gets one."""

@@ -1,0 +1,1 @@
+"""Safeguards: the private question about violence, and the narrow alert."""
