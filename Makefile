@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STATE ?= .accord
 ARGS ?=
 
-.PHONY: help setup demo up down test bench bench-quick lint format types contracts proto check lock histories clean
+.PHONY: help documents setup demo up down test bench bench-quick lint format types contracts proto check lock histories clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ test: setup  ## run the tests
 
 bench: setup  ## measure; writes bench/README.md
 	@$(BIN)/python -m bench $(ARGS)
+
+documents: setup  ## write the Word templates of rules/documents anew
+	@$(BIN)/python -m accord.documents_templates
 
 histories: setup  ## capture the stored workflow histories anew
 	@$(BIN)/python -m tests.capture_histories

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from zoneinfo import ZoneInfo
 
-LOCAL = ZoneInfo("Asia/Shanghai")
-"""The time zone that documents tell the time in."""
+from casework.limit import LOCAL
+
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _STEPS = ((10**8, "亿"), (10**4, "万"), (1000, "仟"), (100, "佰"), (10, "拾"))
 _LIMIT = Decimal(10) ** 16
-
-
-def local_date(at: datetime) -> date:
-    """Return the calendar day an instant falls on in China; ValueError where the instant says no offset."""
-    if at.tzinfo is None:
-        raise ValueError("an instant needs an offset")
-    return at.astimezone(LOCAL).date()
 
 
 def date_zh(day: date) -> str:
@@ -27,7 +19,7 @@ def date_zh(day: date) -> str:
 
 def moment_zh(at: datetime) -> str:
     """Return an instant to the minute, in China's time: 2026年11月24日9时05分."""
-    local = at.astimezone(LOCAL) if at.tzinfo else at.replace(tzinfo=UTC).astimezone(LOCAL)
+    local = at.astimezone(LOCAL)
     return f"{date_zh(local.date())}{local.hour}时{local.minute:02d}分"
 
 
@@ -84,4 +76,6 @@ def legible(text: str) -> str:
 def _shown(character: str) -> bool:
     code = ord(character)
     bidi = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
-    return code >= 0x20 and not (0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF)) and not bidi
+    return (
+        code >= 0x20 and not (0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF)) and not bidi
+    )

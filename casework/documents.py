@@ -69,11 +69,11 @@ class Term:
 class Identity:
     """That somebody's identity was checked, and how; never a copy. `number_masked` shows the last four characters."""
 
-    document: str
-    number_masked: str
-    matches: bool
-    checked_at: datetime
-    checked_by: str
+    document: str = ""
+    number_masked: str = ""
+    matches: bool | None = None
+    checked_at: datetime | None = None
+    checked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def arranged(documents: Iterable[Filed]) -> tuple[Placed, ...]:
 
 
 def filing(source: DossierSource, placed: tuple[Placed, ...], words: Wording) -> Filling:
-    """Return what the dossier's own pages are filled from; dated by its newest document, so that it can be made again."""
+    """Return what the dossier's own pages are filled from; dated by its newest document, to come out the same again."""
     newest = max((each.filed.filed_at for each in placed), default=source.received_at)
     return Filling(source, 0, source.dossier_number, source.filed_at or newest, words)
 

@@ -51,6 +51,10 @@ class Reason(StrEnum):
     NOT_THE_MEDIATOR = "NOT_THE_MEDIATOR"
     ROLE_BARRED = "ROLE_BARRED"
     DATA_ERASED = "DATA_ERASED"
+    FACTS_MISSING = "FACTS_MISSING"
+    FORM_NOT_MADE_SO = "FORM_NOT_MADE_SO"
+    UNKNOWN_LANGUAGE = "UNKNOWN_LANGUAGE"
+    UNKNOWN_FILE_TYPE = "UNKNOWN_FILE_TYPE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,18 @@ TEXTS: dict[Reason, _Text] = {
     ),
     Reason.DATA_ERASED: _Text(
         Kind.PRECONDITION, "本案的个人信息已经依法销毁。", "The personal data of this case has been erased."
+    ),
+    Reason.FACTS_MISSING: _Text(
+        Kind.PRECONDITION, "这份文书所需的事实还没有登记。", "What this document states has not been recorded yet."
+    ),
+    Reason.FORM_NOT_MADE_SO: _Text(
+        Kind.INVALID, "这种文书不能这样制作。", "A document of this form is not made in this way."
+    ),
+    Reason.UNKNOWN_LANGUAGE: _Text(
+        Kind.INVALID, "没有这种语言的文书。", "Documents are not made in this language."
+    ),
+    Reason.UNKNOWN_FILE_TYPE: _Text(
+        Kind.INVALID, "只接受 PDF、PNG、JPEG 文件。", "Only PDF, PNG and JPEG files are taken."
     ),
 }
 

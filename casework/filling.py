@@ -22,6 +22,7 @@ from casework.wording import Wording
 
 Item = TypeVar("Item")
 Filled = TypeVar("Filled", bound=Sheet)
+_MATCHES = {True: "identity_matches", False: "identity_differs", None: ""}
 _SIDES = {Side.APPLICANT: "side_applicant", Side.RESPONDENT: "side_respondent", Side.THIRD: "side_third"}
 
 
@@ -197,7 +198,7 @@ def _identity(f: Filling) -> Sheet:
             name=each.name,
             document=words.of("identity", each.identity.document),
             number_masked=each.identity.number_masked,
-            result=words.word("identity_matches" if each.identity.matches else "identity_differs"),
+            result=words.word(_MATCHES[each.identity.matches]),
             checked=words.day(each.identity.checked_at),
             checked_by=each.identity.checked_by,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from casework.documents import DossierSource
+from casework.numbering import Series
 
 
 class Form(IntEnum):
@@ -75,13 +76,12 @@ class About(StrEnum):
     INTERPRETATION = "interpretations"
 
 
-DOSSIER_SERIES = "人调字"
-LETTER_SERIES = "人调函字"
-
-
 @dataclass(frozen=True, slots=True)
 class FormRule:
-    """A form: its names, whether a dossier must hold it, what one is about, how it is made, its number's series."""
+    """A form: its names, whether a dossier must hold it, what one is about, how it is made, its number's series.
+
+    Dossier and agreement carry one number, of the series 人调字; letters have a series of their own.
+    """
 
     form: Form
     key: str
@@ -90,7 +90,7 @@ class FormRule:
     need: Need
     about: About = About.CASE
     made: Made = Made.FILLED
-    series: str = DOSSIER_SERIES
+    series: Series = Series.AGREEMENT
 
 
 _F, _N, _A = Form, Need, About
@@ -99,14 +99,13 @@ _F, _N, _A = Form, Need, About
 ORDERED: tuple[FormRule, ...] = (
     FormRule(_F.COVER, "cover", "卷宗封面", "Dossier cover", _N.MUST, made=Made.WITH_DOSSIER),
     FormRule(_F.INDEX, "index", "卷内目录", "Index of the dossier", _N.MUST, made=Made.WITH_DOSSIER),
-    FormRule(_F.ENTRUSTMENT, "entrustment", "委托（移送）调解函", "Letter of entrustment", _N.IF_ANY, _A.DOCKING,
-             series=LETTER_SERIES),
+    FormRule(_F.ENTRUSTMENT, "entrustment", "委托（移送）调解函", "Letter of entrustment", _N.IF_ANY, _A.DOCKING),
     FormRule(_F.CONSENT_INQUIRY, "consent-inquiry", "征求调解意愿书", "Inquiry whether to mediate", _N.IF_ANY,
              _A.DOCKING),
     FormRule(_F.DOCKING_RECEIPT, "docking-receipt", "接收回执", "Receipt of a docked matter", _N.IF_ANY, _A.DOCKING,
-             series=LETTER_SERIES),
+             series=Series.LETTER),
     FormRule(_F.DOCKING_REFUSAL, "docking-refusal", "不予调解函", "Letter that mediation does not begin", _N.IF_ANY,
-             _A.DOCKING, series=LETTER_SERIES),
+             _A.DOCKING, series=Series.LETTER),
     FormRule(_F.APPLICATION, "application", "人民调解申请书", "Application for people's mediation", _N.ONE_OF),
     FormRule(_F.REGISTER, "register", "人民调解受理登记表", "Register of acceptance", _N.ONE_OF),
     FormRule(_F.RIGHTS_NOTICE, "rights-notice", "当事人权利义务告知书", "Notice of rights and duties", _N.MUST),
@@ -131,7 +130,7 @@ ORDERED: tuple[FormRule, ...] = (
     FormRule(_F.CONFIRMATION_APPLICATION, "confirmation-application", "司法确认申请书",
              "Application for judicial confirmation", _N.IF_ANY),
     FormRule(_F.RESULT_FEEDBACK, "result-feedback", "调解结果反馈函", "Letter on the result", _N.IF_ANY, _A.DOCKING,
-             series=LETTER_SERIES),
+             series=Series.LETTER),
     FormRule(_F.CLOSING_REPORT, "closing-report", "结案报告表", "Closing report", _N.LOCAL),
     FormRule(_F.DOSSIER_NOTE, "dossier-note", "卷宗情况说明", "Note on the dossier", _N.IF_ANY),
     FormRule(_F.BACK_COVER, "back-cover", "卷宗封底", "Back cover", _N.MUST, made=Made.WITH_DOSSIER),
@@ -175,15 +174,3 @@ def missing(held: Collection[Form], source: DossierSource) -> tuple[Form, ...]:
     if source.termination is not None and Form.TERMINATION not in held:
         lacking.add(Form.TERMINATION)
     return tuple(sorted(lacking, key=PLACE.__getitem__))
-
-
-def title_number(body: str, series: str, year: int, serial: int) -> str:
-    """Return a number as it stands on documents: （2026）城关人调字第12号."""
-    return f"（{year}）{body}{series}第{serial}号"
-
-
-def short_body(unit_name: str) -> str:
-    """Return a unit's short name as numbers carry it: 城关 for 城关区; short names stay whole."""
-    if len(unit_name) > 2 and unit_name[-1] in "省市区县":
-        return unit_name[:-1]
-    return unit_name

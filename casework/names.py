@@ -35,6 +35,11 @@ def task_name(number: str, task: int) -> str:
     return f"cases/{number}/tasks/{task}"
 
 
+def document_name(number: str, document: int) -> str:
+    """Return `cases/{number}/documents/{document}`."""
+    return f"cases/{number}/documents/{document}"
+
+
 def unit_name(unit: str) -> str:
     """Return `units/{unit}`."""
     return f"units/{unit}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from casework.chinese import LOCAL, amount_capital, amount_figures
+from casework.chinese import amount_capital, amount_figures
 from casework.documents import Docking, Ground, Term
+from casework.limit import LOCAL
 
 CHINESE = "zh"
 
@@ -34,8 +35,8 @@ PLACES: dict[str, dict[str, object]] = {
     "amount": {"figures": "1.00", "capital": "壹元整"},
     "from_to": {"since": "", "until": ""},
     "dispute_title": {"parties": "", "category": ""},
-    **dict.fromkeys(("count", "count_pages", "count_sessions", "clause"), {"n": 1}),
-    **dict.fromkeys(("helper_guardian", "helper_support"), {"name": ""}),
+    **{key: {"n": 1} for key in ("count", "count_pages", "count_sessions", "clause")},
+    **{key: {"name": ""} for key in ("helper_guardian", "helper_support")},
 }
 """What may stand in braces in a word; in all others nothing may."""
 
@@ -70,9 +71,7 @@ class Wording:
         if at is None:
             return ""
         here = at.astimezone(LOCAL)
-        return self.word(
-            "moment", year=here.year, month=here.month, day=here.day, hour=here.hour, minute=here.minute
-        )
+        return self.word("moment", year=here.year, month=here.month, day=here.day, hour=here.hour, minute=here.minute)
 
     def amount(self, amount: Decimal | None) -> str:
         """Return an amount in figures and, in Chinese, in capital numerals; empty for none."""

@@ -19,6 +19,7 @@ from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
+from pb.mediation.v1.documents_pb2_grpc import DocumentServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
 from accord.keys import client_token
@@ -58,6 +59,7 @@ class Clients:
     def __post_init__(self) -> None:
         self.intake = IntakeServiceStub(self.channels["intake"])
         self.mediation = MediationServiceStub(self.channels["mediation"])
+        self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(self.channels[name]) for name in ("intake", "mediation")}

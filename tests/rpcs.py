@@ -19,7 +19,7 @@ from casework.errors import TEXTS, Reason
 from services.gateway.settings import SERVED_BY
 from tests.conftest import Clients
 
-POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access" / "policies.cedar"
+POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access"
 DETAILS = {each.DESCRIPTOR.full_name: each for each in (
     error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.LocalizedMessage,
     error_details_pb2.RequestInfo)}  # fmt: skip
@@ -106,8 +106,9 @@ BY_NAME = {str(rpc): rpc for rpc in all_rpcs()}
 
 def granted() -> dict[str, set[str]]:
     """Return the roles that the policies grant each permission to, read from their text."""
+    texts = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
     found: dict[str, set[str]] = {}
-    for policy in re.findall(r"permit \((.*?)\n\)", POLICIES.read_text("utf-8"), re.S):
+    for policy in re.findall(r"permit \((.*?)\n\)", texts, re.S):
         (role,) = re.findall(r'Role::"(\w+)"', policy)
         for action in re.findall(r'Action::"([\w.]+)"', policy):
             found.setdefault(action, set()).add(role)

@@ -13,6 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
+from tests import world_documents
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -34,6 +35,7 @@ async def new_world(clients: Clients) -> World:
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
+    await world_documents.file_one(clients, case.name)
     return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name)
 
 
@@ -132,6 +134,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "RequestClosing": _filled(mediation_pb2.RequestClosingRequest, name=_case, outcome=lambda w: 1),
     "CloseCase": _filled(mediation_pb2.CloseCaseRequest, name=_case, approved=lambda w: False),
     "TransferCase": _filled(mediation_pb2.TransferCaseRequest, name=_case, unit=_county),
+    **world_documents.REQUESTS,
     "CreateEscalation": _new_escalation,
     "GetEscalation": _filled(escalation_pb2.GetEscalationRequest, name=_escalation),
     "ListEscalations": _filled(escalation_pb2.ListEscalationsRequest, parent=lambda w: "cases/-", unit=_county),

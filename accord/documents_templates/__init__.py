@@ -1,4 +1,4 @@
-"""Writes the Word templates of `rules/documents/`, so that each can be made again: `python -m accord.documents_templates`.
+"""Writes the Word templates of `rules/documents/`, so that each can be made again (`make documents`).
 
 They are plain Word files: a centre may change one in Word, and the rules check holds it against what is filled.
 """

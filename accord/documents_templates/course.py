@@ -25,8 +25,8 @@ def _recusal(page: Page) -> None:
     )
     page.text(
         "当事人有权选择或者接受人民调解员。（《人民调解法》第二十三条）被更换的调解员不得在同一纠纷中担任其他角色。",
-        "Parties choose or accept their mediator (People's Mediation Law art. 23). A mediator who was replaced takes no "
-        "other role in the same dispute.",
+        "Parties choose or accept their mediator (People's Mediation Law art. 23). A mediator who was replaced takes "
+        "no other role in the same dispute.",
     )
     page.sign(("申请人" + SIGNED[0], "Asked by, " + SIGNED[1]))
     page.seal()
@@ -61,8 +61,8 @@ def _interpretation(page: Page) -> None:
     page.text(
         "翻译人员承诺如实翻译，对调解中知悉的内容保密，不在同一纠纷中担任其他角色。需要使用少数民族语言文字文书的，"
         "同时制作国家通用语言文字文本，并将后者置于显著位置。（民族团结进步促进法第十五条）",
-        "The interpreter undertakes to interpret truly, to keep what is heard confidential, and to take no other role. A "
-        "document in a minority language goes with one in the national language, which stands first.",
+        "The interpreter undertakes to interpret truly, to keep what is heard confidential, and to take no other role. "
+        "A document in a minority language goes with one in the national language, which stands first.",
     )
     page.sign(("当事人" + SIGNED[0], "Party, " + SIGNED[1]), ("翻译人员（签名）", "Interpreter, signature"))
     page.text("{{ day }}", "{{ day }}", indent=False)
@@ -79,8 +79,8 @@ def _record(page: Page) -> None:
     )  # fmt: skip
     page.text(
         "调解员已告知当事人权利义务：调解自愿、免费，可以拒绝或者随时终止，不影响仲裁、行政、司法途径。",
-        "The parties were told: mediation is voluntary and free, may be refused or ended at any time, and bars no other "
-        "route.",
+        "The parties were told: mediation is voluntary and free, may be refused or ended at any time, and bars no "
+        "other route.",
     )
     page.label("调解记录", "What was said")
     page.text("{{ record }}", "{{ record }}")
@@ -100,8 +100,8 @@ def _extension(page: Page) -> None:
     page.text(
         "{{ parties_line }}的{{ category }}纠纷，调解期限至{{ due }}届满。各方当事人同意延长至{{ until }}。"
         "有一方不同意的，期限不延长。",
-        "The term for mediating {{ category }} of {{ parties_line }} ends on {{ due }}. All parties consent to extend it "
-        "to {{ until }}. If one of them does not, it is not extended.",
+        "The term for mediating {{ category }} of {{ parties_line }} ends on {{ due }}. All parties consent to extend "
+        "it to {{ until }}. If one of them does not, it is not extended.",
     )
     page.table(
         (20, 30, 22, 28),

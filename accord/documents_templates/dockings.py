@@ -39,7 +39,9 @@ def _receipt(page: Page) -> None:
     page.title("接收回执", "Receipt")
     page.number()
     page.addressee("organ")
-    page.text("你单位{{ kind }}的下列纠纷及材料已收到。", "The following dispute, {{ kind }}, and its file have arrived.")
+    page.text(
+        "你单位{{ kind }}的下列纠纷及材料已收到。", "The following dispute, {{ kind }}, and its file have arrived."
+    )
     _matter(page)
     page.fields(
         ("签收时间", "Signed for", "signed"), ("签收人", "By", "signed_by"), ("调解期限届满日", "Term ends", "due")

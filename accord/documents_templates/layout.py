@@ -1,4 +1,4 @@
-"""How a form looks: A4, the margins of official documents (GB/T 9704), 宋体 titles, 黑体 labels, 仿宋 text, ruled tables.
+"""How a form looks: A4, the margins of official documents (GB/T 9704), 宋体 titles, 黑体 labels, 仿宋 text, tables.
 
 A `Page` is one template in one language; every text is given in Chinese and in English, and the page takes its own.
 """
@@ -6,17 +6,18 @@ A `Page` is one template in one language; every text is given in Chinese and in 
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from docx import Document
-from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
+
+from casework.package import packed
 
 SONG, HEI, FANG = "宋体", "黑体", "仿宋"
 _LATIN = "Times New Roman"
@@ -120,6 +121,8 @@ class Page:
 
     def _row(self, table: Any, columns: Sequence[int], cells: Sequence[Any], size: float) -> None:
         row, at = table.add_row(), 0
+        if len(cells) > 1:
+            row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
         if any(len(cell) > 2 and cell[2] == "tall" for cell in cells):
             row.height = Mm(32)
         for cell in cells:
@@ -128,6 +131,7 @@ class Page:
             if span > 1:
                 place = place.merge(row.cells[at + span - 1])
             place.width = sum(columns[at : at + span])
+            place.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
             self._write(place.paragraphs[0], text, HEI if kind == "label" else FANG, size)
             if kind == "label":
                 place.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
@@ -187,14 +191,3 @@ def _drop(relations: Any, *kinds: str) -> None:
     for name, relation in list(relations.items()):
         if relation.reltype.endswith(kinds):
             del relations[name]
-
-
-def packed(content: bytes) -> bytes:
-    """Return a package with its parts as they are and nothing in it that tells when it was written."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
-            target.writestr(entry, source.read(name))
-    return held.getvalue()

@@ -111,7 +111,9 @@ def _rights_notice(page: Page) -> None:
         page.label(*heading)
         for item in items:
             page.text(*item)
-    page.text("以上内容我已阅读（或者已向我宣读），我已知晓。", "I have read this, or it was read to me, and I know it.")
+    page.text(
+        "以上内容我已阅读（或者已向我宣读），我已知晓。", "I have read this, or it was read to me, and I know it."
+    )
     party_signatures(page, *SIGNED)
     page.fields(("告知人（人民调解员）", "Told by (mediator)", "mediator"))
     page.seal()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from accord.documents_templates.layout import Page
 from accord.documents_templates.opening import SIGNED
-from accord.documents_templates.parts import PARTY_WIDTHS, clause_lines, party_lines, party_rows, party_signatures
+from accord.documents_templates.parts import (
+    PARTY_WIDTHS,
+    clause_lines,
+    labelled,
+    party_lines,
+    party_rows,
+    party_signatures,
+)
 
 
 def _agreement(page: Page) -> None:
@@ -25,8 +32,8 @@ def _agreement(page: Page) -> None:
         "本协议自各方当事人签名、盖章或者按指印，人民调解员签名并加盖人民调解委员会印章之日起生效，具有法律约束力，"
         "各方应当按照约定履行。（《人民调解法》第二十九条、第三十一条）"
         "{% if effective %}本协议于{{ effective }}生效。{% endif %}",
-        "The agreement takes effect when all parties have signed, sealed or fingerprinted it, the mediator has signed and "
-        "the committee's seal is set; it binds (People's Mediation Law art. 29, 31)."
+        "The agreement takes effect when all parties have signed, sealed or fingerprinted it, the mediator has signed "
+        "and the committee's seal is set; it binds (People's Mediation Law art. 29, 31)."
         "{% if effective %} It took effect on {{ effective }}.{% endif %}",
     )
     page.text(
@@ -154,7 +161,7 @@ def _follow_up(page: Page) -> None:
     page.table(
         (28, 72),
         [
-            *([(pick(zh, en), 1, "label"), (f"{{{{ {name} }}}}", 1)] for zh, en, name in rows),
+            *labelled(page, rows),
             [(pick("回访情况", "What was said"), 1, "label"), ("{{ remarks }}", 1, "tall")],
         ],
     )
@@ -183,11 +190,12 @@ def _confirmation(page: Page) -> None:
     page.text(
         "申请人承诺：协议出于自愿，没有恶意串通、规避法律，没有损害国家利益、社会公共利益、他人合法权益；"
         "因此造成损害的，承担责任。",
-        "The applicants undertake that they agreed freely, without collusion or evasion of the law, and to nobody's harm, "
-        "and answer for it.",
+        "The applicants undertake that they agreed freely, without collusion or evasion of the law, and to nobody's "
+        "harm, and answer for it.",
     )
     page.text(
-        "申请期限：自协议生效之日起三十日内{% if last_day %}，至{{ last_day }}止{% endif %}。（《人民调解法》第三十三条）",
+        "申请期限：自协议生效之日起三十日内{% if last_day %}，至{{ last_day }}止{% endif %}。"
+        "（《人民调解法》第三十三条）",
         "To be filed within 30 days{% if last_day %}, by {{ last_day }}{% endif %} (People's Mediation Law art. 33).",
     )
     page.text(
@@ -205,15 +213,17 @@ def _closing_report(page: Page) -> None:
     page.number()
     rows = [
         ("案件编号", "Case no.", "case"), ("当事人", "Parties", "parties_line"), ("纠纷类型", "Kind", "category"),
-        ("人民调解员", "Mediator", "mediator"), ("收到时间", "Received", "received"), ("受理日期", "Accepted", "accepted"),
-        ("调解次数", "Sessions", "sessions"), ("协议情况", "Agreement", "agreement"), ("调解结果", "Outcome", "outcome"),
+        ("人民调解员", "Mediator", "mediator"), ("收到时间", "Received", "received"),
+        ("受理日期", "Accepted", "accepted"),
+        ("调解次数", "Sessions", "sessions"), ("协议情况", "Agreement", "agreement"),
+        ("调解结果", "Outcome", "outcome"),
         ("履行情况", "Performance", "performance"), ("满意情况", "Satisfaction", "satisfaction"),
         ("结案日期", "Closed", "closed"),
     ]  # fmt: skip
     page.table(
         (28, 72),
         [
-            *([(pick(zh, en), 1, "label"), (f"{{{{ {name} }}}}", 1)] for zh, en, name in rows),
+            *labelled(page, rows),
             [(pick("办理情况", "Summary"), 1, "label"), ("{{ summary }}", 1, "tall")],
             [(pick("申请结案人", "Asked by"), 1, "label"), ("{{ requested_by }}", 1)],
             [(pick("审核人", "Reviewed by"), 1, "label"), ("{{ reviewed_by }}", 1)],

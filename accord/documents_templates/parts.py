@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from accord.documents_templates.layout import Cell, Page
 
-PARTY_WIDTHS = (14, 22, 9, 9, 9, 11, 9, 9)
+PARTY_WIDTHS = (16, 21, 10, 8, 10, 11, 8, 8)
 
 
 def party_rows(page: Page, over: str) -> list[list[Cell] | str]:
@@ -83,5 +85,12 @@ def clause_lines(page: Page) -> None:
 def party_signatures(page: Page, zh: str, en: str) -> None:
     """Write a line for the signature of each party."""
     page.control("{%p for party in parties %}")
-    page.sign((f"{{{{ party.role }}}}（{{{{ party.name }}}}）{zh}", f"{{{{ party.role }}}} ({{{{ party.name }}}}), {en}"))
+    page.sign(
+        (f"{{{{ party.role }}}}（{{{{ party.name }}}}）{zh}", f"{{{{ party.role }}}} ({{{{ party.name }}}}), {en}")
+    )
     page.control("{%p endfor %}")
+
+
+def labelled(page: Page, rows: Sequence[tuple[str, str, str]]) -> list[list[Cell]]:
+    """Return rows of a table of two columns: a label in both languages, and what is filled in beside it."""
+    return [[(page.pick(zh, en), 1, "label"), (f"{{{{ {name} }}}}", 1)] for zh, en, name in rows]

@@ -34,7 +34,7 @@ def _index(page: Page) -> None:
     page.title("卷内目录", "Index of the dossier")
     page.fields(("卷号", "Dossier no.", "number"))
     page.table(
-        (8, 34, 24, 18, 8, 12),
+        (7, 29, 25, 21, 8, 10),
         [
             [
                 (pick("序号", "No."), 1, "label"), (pick("文件名称", "Document"), 1, "label"),
@@ -48,7 +48,7 @@ def _index(page: Page) -> None:
             ],
             "{%tr endfor %}",
         ],
-        size=10.5,
+        size=10.5 if pick("zh", "en") == "zh" else 9,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from services.kit.settings import ClientSettings
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
+    "accord.mediation.v1.DocumentService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation"),

@@ -91,7 +91,11 @@ class _Walk:
         kind, found = self.value(node.node, names)
         if found:
             return None, found
-        known = kind if isinstance(kind, dict) else _fields(kind) if is_dataclass(kind) else {}
+        known: dict[str, Any] = {}
+        if isinstance(kind, dict):
+            known = kind
+        elif isinstance(kind, type) and is_dataclass(kind):
+            known = _fields(kind)
         if node.attr in known:
             return known[node.attr], []
         return None, [(node.lineno, f"names {self.spell(node)}, which this form does not have")]
