@@ -83,3 +83,9 @@ def must_be(stage: Stage, expected: Stage) -> None:
     """Raise WRONG_STATE unless the case is in the expected stage."""
     if stage is not expected:
         raise CaseError(Reason.WRONG_STATE, f"{stage.name} ≠ {expected.name}", state=stage.name)
+
+
+def must_not_be(stage: Stage, refused: Stage) -> None:
+    """Raise WRONG_STATE where the case is in a stage in which this cannot be done."""
+    if stage is refused:
+        raise CaseError(Reason.WRONG_STATE, stage.name, state=stage.name)

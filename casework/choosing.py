@@ -153,3 +153,9 @@ def ranked(
 def knows(candidate: Candidate, category: str) -> bool:
     """Return whether a category is one the mediator knows well, itself or one above it."""
     return any(category == known or category.startswith(f"{known}/") for known in candidate.specialities)
+
+
+def must_be_in(phase: ChoicePhase, *expected: ChoicePhase) -> None:
+    """Raise WRONG_STATE unless the mediator is being found in one of these ways."""
+    if phase not in expected:
+        raise CaseError(Reason.WRONG_STATE, phase.name, state=phase.name)

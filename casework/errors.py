@@ -104,22 +104,30 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION, "还没有得到每一方当事人的同意。", "Not every party has consented."
     ),
     Reason.SUPPORT_NEEDED: _Text(
-        Kind.PRECONDITION, "这位当事人需要监护人或者协助人在场，其同意才有效。", "This party needs a guardian or support person beside it before its consent counts."
+        Kind.PRECONDITION,
+        "这位当事人需要监护人或者协助人在场，其同意才有效。",
+        "This party needs a guardian or support person beside it before its consent counts.",
     ),
     Reason.OWN_CONSENT_NEEDED: _Text(
-        Kind.PRECONDITION, "这一步须由当事人本人同意，代表人和代理人不能代为同意。", "This step takes the party's own consent: nobody can give it for the party."
+        Kind.PRECONDITION,
+        "这一步须由当事人本人同意，代表人和代理人不能代为同意。",
+        "This step takes the party's own consent: nobody can give it for the party.",
     ),
     Reason.TOO_MANY_REPRESENTATIVES: _Text(
         Kind.PRECONDITION, "一方的推选代表不得超过五人。", "A side elects at most five representatives."
     ),
     Reason.CONFLICT_OF_INTEREST: _Text(
-        Kind.PRECONDITION, "这位调解员与本案有利害关系，应当回避。", "Something stands against this mediator in this case."
+        Kind.PRECONDITION,
+        "这位调解员与本案有利害关系，应当回避。",
+        "Something stands against this mediator in this case.",
     ),
     Reason.NOT_THE_MEDIATOR: _Text(
         Kind.PRECONDITION, "只有被选定的调解员本人可以答复。", "Only the mediator who was asked can answer."
     ),
     Reason.ROLE_BARRED: _Text(
-        Kind.PRECONDITION, "在本案中担任过其他角色的人不能担任这个角色。", "Whoever had another role in this matter cannot have this one."
+        Kind.PRECONDITION,
+        "在本案中担任过其他角色的人不能担任这个角色。",
+        "Whoever had another role in this matter cannot have this one.",
     ),
     Reason.DATA_ERASED: _Text(
         Kind.PRECONDITION, "本案的个人信息已经依法销毁。", "The personal data of this case has been erased."

@@ -97,12 +97,8 @@ _BEFORE: dict[MediationState, frozenset[MediationState]] = {
     MediationState.CONSENTED: frozenset({MediationState.PROPOSED, MediationState.MEDIATING}),
     MediationState.MEDIATING: frozenset({MediationState.PROPOSED, MediationState.CONSENTED}),
     MediationState.AGREED: frozenset({MediationState.MEDIATING}),
-    MediationState.NOT_AGREED: frozenset(
-        {MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}
-    ),
-    MediationState.WITHDRAWN: frozenset(
-        {MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}
-    ),
+    MediationState.NOT_AGREED: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
+    MediationState.WITHDRAWN: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
 }
 
 
@@ -117,6 +113,18 @@ def must_be(state: MediationState, *expected: MediationState) -> None:
     """Raise WRONG_STATE unless the mediation is in one of the states."""
     if state not in expected:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+def must_be_open(state: MediationState) -> None:
+    """Raise WRONG_STATE where the mediation is over: it must be proposed anew before anybody can say yes to it."""
+    if state in ENDED:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+def must_be_there(withdrawn_at: datetime | None) -> None:
+    """Raise WRONG_STATE where a party left: it has no say any longer in who mediates."""
+    if withdrawn_at is not None:
+        raise CaseError(Reason.WRONG_STATE, "withdrawn", state="withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +186,8 @@ def leaving_ends(standing: PeopleStanding, party: int) -> bool:
     (leaver,) = (person for person in standing.people if person.party == party)
     if leaver.side is Side.THIRD:
         return False
-    others = standing.present - {party}
-    return not (leaver.member and any(person.party in others for person in standing.people if person.side is leaver.side))
+    of_side = {person.party for person in standing.people if person.side is leaver.side}
+    return not (leaver.member and of_side & standing.present - {party})
 
 
 @dataclass(frozen=True, slots=True)

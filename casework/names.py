@@ -35,6 +35,31 @@ def task_name(number: str, task: int) -> str:
     return f"cases/{number}/tasks/{task}"
 
 
+def party_name(number: str, party: int) -> str:
+    """Return `cases/{number}/parties/{party}`."""
+    return f"cases/{number}/parties/{party}"
+
+
+def companion_name(number: str, companion: int) -> str:
+    """Return `cases/{number}/companions/{companion}`, nothing for 0."""
+    return f"cases/{number}/companions/{companion}" if companion else ""
+
+
+def alert_name(number: str, alert: int) -> str:
+    """Return `cases/{number}/alerts/{alert}`."""
+    return f"cases/{number}/alerts/{alert}"
+
+
+def mediation_name(number: str) -> str:
+    """Return `cases/{number}/mediation`."""
+    return f"cases/{number}/mediation"
+
+
+def mediator_name(mediator: str) -> str:
+    """Return `mediators/{mediator}`, nothing for none."""
+    return f"mediators/{mediator}" if mediator else ""
+
+
 def document_name(number: str, document: int) -> str:
     """Return `cases/{number}/documents/{document}`."""
     return f"cases/{number}/documents/{document}"
@@ -48,6 +73,16 @@ def unit_name(unit: str) -> str:
 def last(name: str) -> str:
     """Return the last segment of a resource name: the id in `reports/{id}` or `units/{id}`."""
     return name.rsplit("/", 1)[-1]
+
+
+def index_of(name: str) -> int:
+    """Return the number a name ends with, 0 for an empty name: 3 in `cases/{number}/parties/3`."""
+    return int(last(name)) if name else 0
+
+
+def party_of(name: str) -> int:
+    """Return the party's number in `cases/{number}/parties/{party}` or any name below it."""
+    return int(name.split("/")[3])
 
 
 def number_of(name: str) -> CaseNumber:

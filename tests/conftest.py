@@ -19,8 +19,12 @@ from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
+from pb.mediation.v1.consent_pb2_grpc import ConsentServiceStub
 from pb.mediation.v1.documents_pb2_grpc import DocumentServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
+from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
+from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
+from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 
 from accord.keys import client_token
 from accord.stack import Stack
@@ -59,6 +63,10 @@ class Clients:
     def __post_init__(self) -> None:
         self.intake = IntakeServiceStub(self.channels["intake"])
         self.mediation = MediationServiceStub(self.channels["mediation"])
+        self.people = PeopleServiceStub(self.channels["mediation"])
+        self.consents = ConsentServiceStub(self.channels["mediation"])
+        self.mediators = MediatorServiceStub(self.channels["mediation"])
+        self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}

@@ -106,9 +106,9 @@ BY_NAME = {str(rpc): rpc for rpc in all_rpcs()}
 
 def granted() -> dict[str, set[str]]:
     """Return the roles that the policies grant each permission to, read from their text."""
-    texts = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
     found: dict[str, set[str]] = {}
-    for policy in re.findall(r"permit \((.*?)\n\)", texts, re.S):
+    text = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
+    for policy in re.findall(r"permit \((.*?)\n\)", text, re.S):
         (role,) = re.findall(r'Role::"(\w+)"', policy)
         for action in re.findall(r'Action::"([\w.]+)"', policy):
             found.setdefault(action, set()).add(role)

@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_documents
+from tests import world_documents, world_people
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -35,6 +35,7 @@ async def new_world(clients: Clients) -> World:
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck")
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
+    await world_people.furnish(clients, case.name)
     await world_documents.file_one(clients, case.name)
     return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name)
 
@@ -146,4 +147,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=lambda w: "a-test"),
     "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
     "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),
+    **world_people.requests(_filled),
 }  # fmt: skip

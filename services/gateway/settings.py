@@ -14,6 +14,10 @@ from services.kit.settings import ClientSettings
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
+    "accord.mediation.v1.PeopleService": ("mediation",),
+    "accord.mediation.v1.ConsentService": ("mediation",),
+    "accord.mediation.v1.MediatorService": ("mediation",),
+    "accord.mediation.v1.SafeguardService": ("mediation",),
     "accord.mediation.v1.DocumentService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),

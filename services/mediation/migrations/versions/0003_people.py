@@ -44,7 +44,7 @@ CREATE TABLE parties (
     withdrawn_at   timestamptz,
     PRIMARY KEY (number, party)
 );
-COMMENT ON COLUMN parties.phone_index IS 'Keyed hash of the whole phone number: finds an open case by it, tells nothing.';
+COMMENT ON COLUMN parties.phone_index IS 'Keyed hash of the whole phone number: finds an open case, tells nothing.';
 CREATE INDEX parties_phone ON parties (phone_index) WHERE phone_index IS NOT NULL;
 
 CREATE TABLE companions (

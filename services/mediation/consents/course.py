@@ -1,0 +1,143 @@
+"""The course of a mediation: the one place that moves its state as people say yes, leave, come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from casework.case import Stage
+from casework.choosing import ChoicePhase, Conflict, conflict_of
+from casework.errors import Reason, field_error
+from casework.mediation import ENDED, Ground, MediationState, leaving_ends, move
+from services.kit import clocks
+from services.kit.command import Work
+from services.kit.events import NewEvent
+from services.kit.sealing import Sealer
+from services.mediation.consents import store
+from services.mediation.mediators import store as mediators
+from services.mediation.people import store as people
+
+CHOICE, APPOINTMENT, ANSWER = "mediator_choice", "mediator_appointment", "mediator_answer"
+"""Rules of the three clocks: the parties choose, the unit appoints, the mediator answers."""
+FINDING = "mediator-%"
+RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%")
+"""Keys of the clocks that stop when a mediation ends."""
+
+
+async def begin(work: Work, case: Any) -> Any:
+    """Return the mediation of a case, proposed if there was none."""
+    return await store.begin(work.connection, case.number)
+
+
+async def restate(work: Work, case: Any, sealer: Sealer) -> Any:
+    """Move the mediation to where the people in it have brought it, and return its row.
+
+    With every consent there it goes on: to its mediator, or to finding one. With one missing it goes back to asking:
+    nobody is in mediation who did not say yes.
+    """
+    row = await store.begin(work.connection, case.number)
+    state = MediationState(row.state)
+    if state in ENDED or Stage(case.stage) is Stage.CLOSED:
+        return row
+    standing = await people.standing(work.connection, case.number)
+    if standing.complete and state is MediationState.PROPOSED:
+        return await _go_on(work, case, row, sealer)
+    if not standing.complete and state is not MediationState.PROPOSED:
+        return await _ask_again(work, case, row)
+    if state is MediationState.MEDIATING and not await _is_free(work, case, row, sealer):
+        return await find(work, case, row)
+    return row
+
+
+async def _go_on(work: Work, case: Any, row: Any, sealer: Sealer) -> Any:
+    # The mediator stays who was there before somebody new was asked, unless something stands against them now.
+    if row.mediator and await _is_free(work, case, row, sealer):
+        move(MediationState.PROPOSED, MediationState.MEDIATING)
+        row = await store.change(
+            work.connection, case.number, state=int(MediationState.MEDIATING), consented_at=work.now
+        )
+        await tell(work, case, row, "MediationResumed")
+        return row
+    move(MediationState.PROPOSED, MediationState.CONSENTED)
+    row = await store.change(work.connection, case.number, state=int(MediationState.CONSENTED), consented_at=work.now)
+    await tell(work, case, row, "MediationConsented")
+    return await find(work, case, row)
+
+
+async def _is_free(work: Work, case: Any, row: Any, sealer: Sealer) -> bool:
+    against = await mediators.against(work.connection, sealer, case, row.round)
+    return conflict_of(row.mediator, row.mediator_unit, against) is Conflict.NONE
+
+
+async def _ask_again(work: Work, case: Any, row: Any) -> Any:
+    await work.stop(case.number, FINDING, met=False)
+    await mediators.cancel_ask(work.connection, case.number, work.now)
+    columns: dict[str, Any] = {"state": int(move(MediationState(row.state), MediationState.PROPOSED))}
+    if not row.mediator:
+        columns |= {"phase": int(ChoicePhase.NONE), "candidate": ""}
+    row = await store.change(work.connection, case.number, consented_at=None, **columns)
+    await tell(work, case, row, "ConsentMissing")
+    return row
+
+
+async def find(work: Work, case: Any, row: Any) -> Any:
+    """Let the parties choose a mediator together within two working days, and return the mediation's row."""
+    row = await store.change(
+        work.connection, case.number, state=int(MediationState.CONSENTED), phase=int(ChoicePhase.PARTIES),
+        candidate="", mediator="", mediator_unit="",
+    )  # fmt: skip
+    await start(work, case, row, CHOICE, 2, "MediatorSought")
+    return row
+
+
+async def start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: object) -> None:
+    """Start a clock of finding the mediator and tell of it; the workflow hears if it would otherwise sleep too long."""
+    clock = await work.start_clock(
+        case.number, f"{rule.replace('_', '-')}-{row.version}", rule,
+        subject=names.mediation_name(case.number), unit=case.unit, at=work.now, n=n,
+    )  # fmt: skip
+    wakes = await clocks.next_at(work.connection, case.number) == clock.next_at
+    told = {"mediation": MediationState(row.state).name, "next_at": clock.next_at.isoformat(), **payload}
+    await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
+
+
+async def tell(work: Work, case: Any, row: Any, kind: str, *, wakes: bool = False, **payload: object) -> None:
+    """Append an event of the mediation: its state, and ids."""
+    told = {"mediation": MediationState(row.state).name, "stage": Stage(case.stage).name, **payload}
+    await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
+
+
+async def leave(work: Work, case: Any, party: Any) -> Any:
+    """Let a party leave, whatever the state, and return the mediation's row.
+
+    No reason, no version, no condition (人民调解法 art. 3(2), 23(2), 26). The workflow hears of it at once. Where the
+    mediation is over already nothing is left to leave, and nothing is written down.
+    """
+    row = await store.begin(work.connection, case.number)
+    state = MediationState(row.state)
+    if state in ENDED or Stage(case.stage) is Stage.CLOSED or party.withdrawn_at is not None:
+        return row
+    standing = await people.standing(work.connection, case.number)
+    await store.withdraw(work.connection, case.number, party.party, work.now)
+    if not leaving_ends(standing, party.party):
+        await tell(work, case, row, "PartyWithdrew", wakes=True, party=party.party)
+        return row
+    return await end(work, case, row, MediationState.WITHDRAWN, Ground.WITHDREW, "PartyWithdrew", party=party.party)
+
+
+async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Ground, kind: str, **payload: object) -> Any:
+    """End a mediation on a ground of the closed list, stop its clocks, tell the workflow; return the row."""
+    move(MediationState(row.state), to)
+    for keys in RUNNING_ENDS:
+        await work.stop(case.number, keys, met=False)
+    await mediators.cancel_ask(work.connection, case.number, work.now)
+    row = await store.change(work.connection, case.number, state=int(to), ended_at=work.now, ground=int(ground))
+    await tell(work, case, row, kind, wakes=True, ground=ground.name, **payload)
+    return row
+
+
+def own(name: str, parent: str, field: str) -> int:
+    """Return the companion a name of the same case means, 0 for none; INVALID_FIELD for one of another case."""
+    if name and names.number_of(name) != names.number_of(parent):
+        raise field_error(field, Reason.INVALID_FIELD)
+    return names.index_of(name)

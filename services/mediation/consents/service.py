@@ -1,0 +1,144 @@
+"""The RPCs of consent: said, kept, counted; and leaving, which always works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import consent_pb2 as pb
+from pb.mediation.v1 import consent_pb2_grpc
+
+from casework import case as rules_of_case
+from casework import mediation as rules_of
+from casework import names
+from casework.case import Stage
+from casework.choosing import ChoicePhase
+from casework.errors import Reason, field_error
+from casework.mediation import Beside, MediationState, Person, Side, Step
+from services.kit import paging
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.instants import instant
+from services.kit.sealing import Sealer
+from services.mediation import store as cases
+from services.mediation.consents import course, store, view
+from services.mediation.people import access_log
+from services.mediation.people import store as people
+
+
+class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
+    """Serves the mediation, consents and leaving."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self._sealer = sealer
+
+    async def GetMediation(self, request: pb.GetMediationRequest, context: Any) -> pb.Mediation:
+        """Answer where a mediation stands."""
+        number = names.number_of(request.name)
+        async with self.database.begin() as connection:
+            current_call().require((await cases.get(connection, number)).unit)
+            row = await store.get(connection, number)
+            return view.mediation(row, await people.standing(connection, number))
+
+    @command(pb.Consent)
+    async def RecordConsent(self, request: pb.RecordConsentRequest, work: Work) -> pb.Consent:
+        """Keep what a party said. The last yes to mediation sets it going; a no to it is the same as leaving."""
+        case, party = await self._party(request.parent, work)
+        said, row = request.consent, await store.begin(work.connection, case.number)
+        step = Step(said.step)
+        beside = await self._beside(work, request)
+        person = Person(
+            party.party, Side(party.side), party.withdrawn_at is not None, party.member, party.needs_guardian
+        )
+        rules_of.check_consent(
+            person, step, said.given, beside["assisted_by"], beside["given_by"], beside["interpreter"]
+        )
+        if step is Step.MEDIATION and said.given:
+            rules_of.must_be_open(MediationState(row.state))
+            rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
+            await store.stay(work.connection, case.number, party.party)
+        kept = await self._keep(work, request, case, row, party)
+        kind = "ConsentGiven" if said.given else "ConsentRefused"
+        payload = {"party": party.party, "step": step.name, "medium": said.medium, "round": row.round}
+        await work.append(NewEvent(case.number, kind, case.unit, payload))
+        if step is Step.MEDIATION and not said.given:
+            await course.leave(work, case, party)
+        await course.restate(work, case, self._sealer)
+        return view.consent(kept)
+
+    async def ListConsents(self, request: pb.ListConsentsRequest, context: Any) -> pb.ListConsentsResponse:
+        """Answer what the parties of a case said, oldest first; the look is on record."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "consents", paging.number) or 0
+        call, number = current_call(), names.number_of(request.parent)
+        async with self.database.begin() as connection:
+            call.require((await cases.get(connection, number)).unit)
+            rows = await store.listed(connection, number, behind, size + 1)
+            await access_log.record(connection, call, self.time.now(), number)
+        reply = pb.ListConsentsResponse(consents=[view.consent(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("consents", rows[size - 1].consent)
+        return reply
+
+    @command(pb.Withdrawal)
+    async def WithdrawParty(self, request: pb.WithdrawPartyRequest, work: Work) -> pb.Withdrawal:
+        """Let a party leave, in whatever state, and answer with the other routes."""
+        case, party = await self._party(request.name, work)
+        await course.leave(work, case, party)
+        row = await course.restate(work, case, self._sealer)
+        return view.withdrawal(await people.get_party(work.connection, case.number, party.party), row)
+
+    @command(pb.Mediation)
+    async def ProposeMediation(self, request: pb.ProposeMediationRequest, work: Work) -> pb.Mediation:
+        """Propose mediation anew after it ended without agreement: what was said before counts no more."""
+        case = await cases.lock(work.connection, names.number_of(request.name))
+        work.call.require(case.unit)
+        row = await store.get(work.connection, case.number)
+        check_etag(row.version, request.etag)
+        rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
+        rules_of.must_be(MediationState(row.state), MediationState.NOT_AGREED, MediationState.WITHDRAWN)
+        await people.rejoin(work.connection, case.number)
+        row = await store.change(
+            work.connection, case.number, state=int(MediationState.PROPOSED), phase=int(ChoicePhase.NONE),
+            round=row.round + 1, candidate="", mediator="", mediator_unit="", consented_at=None, ended_at=None,
+            ground=0,
+        )  # fmt: skip
+        await course.tell(work, case, row, "MediationProposed", round=row.round)
+        return view.mediation(row, await people.standing(work.connection, case.number))
+
+    @staticmethod
+    async def _party(name: str, work: Work) -> tuple[Any, Any]:
+        """Return case, locked, and party, if the caller may act in it."""
+        case = await cases.lock(work.connection, names.number_of(name))
+        work.call.require(case.unit)
+        return case, await people.get_party(work.connection, case.number, names.index_of(name))
+
+    @staticmethod
+    async def _beside(work: Work, request: pb.RecordConsentRequest) -> dict[str, Beside | None]:
+        """Return who was beside the party, by field; INVALID_FIELD for a companion that is none."""
+        known = await people.besides(work.connection, names.number_of(request.parent))
+        found: dict[str, Beside | None] = {}
+        for field in ("assisted_by", "given_by", "interpreter"):
+            companion = course.own(getattr(request.consent, field), request.parent, f"consent.{field}")
+            found[field] = known.get(companion)
+            if companion and found[field] is None:
+                raise field_error(f"consent.{field}", Reason.INVALID_FIELD)
+        return found
+
+    @staticmethod
+    async def _keep(work: Work, request: pb.RecordConsentRequest, case: Any, row: Any, party: Any) -> Any:
+        said = request.consent
+        at = instant(said.give_time) if said.HasField("give_time") else work.now
+        rules_of.check_give_time(at, work.now)
+        return await store.add(
+            work.connection, case.number, party=party.party, round=row.round, step=said.step, given=said.given,
+            medium=said.medium, language=said.language, read_back=said.read_back,
+            interpreter=names.index_of(said.interpreter), assisted_by=names.index_of(said.assisted_by),
+            given_by=names.index_of(said.given_by), at=at, recorded_at=work.now, recorded_by=work.actor,
+        )  # fmt: skip

@@ -1,0 +1,54 @@
+"""What is shown of a mediation and of what was said to it. Nothing of it is personal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import consent_pb2 as pb
+
+from casework import names
+from casework.mediation import ROUTES, PeopleStanding, Step
+from services.kit.instants import stamp
+
+
+def mediation(row: Any, standing: PeopleStanding) -> pb.Mediation:
+    """Return a mediation with the parties whose consent is missing."""
+    return pb.Mediation(
+        name=names.mediation_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        phase=row.phase,
+        mediator=names.mediator_name(row.candidate),
+        missing_consents=[names.party_name(row.number, each) for each in sorted(standing.missing(Step.MEDIATION))],
+        joint_sessions=not row.joint_barred,
+        consent_time=stamp(row.consented_at),
+        end_time=stamp(row.ended_at),
+        round=row.round,
+    )
+
+
+def consent(row: Any) -> pb.Consent:
+    """Return what a party said."""
+    return pb.Consent(
+        name=f"{names.party_name(row.number, row.party)}/consents/{row.consent}",
+        step=row.step,
+        given=row.given,
+        medium=row.medium,
+        language=row.language,
+        read_back=row.read_back,
+        interpreter=names.companion_name(row.number, row.interpreter),
+        assisted_by=names.companion_name(row.number, row.assisted_by),
+        given_by=names.companion_name(row.number, row.given_by),
+        give_time=stamp(row.at),
+        recorder=row.recorded_by,
+    )
+
+
+def withdrawal(party: Any, mediation: Any) -> pb.Withdrawal:
+    """Return what a party is told who leaves."""
+    return pb.Withdrawal(
+        party=names.party_name(party.number, party.party),
+        mediation_state=mediation.state,
+        withdraw_time=stamp(party.withdrawn_at),
+        routes=[pb.OtherRoute(route=route.key, zh=route.zh, en=route.en) for route in ROUTES],
+    )

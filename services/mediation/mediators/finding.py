@@ -1,0 +1,74 @@
+"""Finding the mediator: asked, answering, silent, replaced; and what follows when one of the clocks runs out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from casework.choosing import AskState, ChoicePhase, Conflict, ranked
+from casework.mediation import MediationState
+from services.kit.clock_service import Consequence
+from services.kit.clocks import Firing
+from services.kit.command import Work
+from services.kit.sealing import Sealer
+from services.mediation import store as cases
+from services.mediation.consents import course
+from services.mediation.consents import store as mediations
+from services.mediation.mediators import store
+
+
+async def ask(work: Work, case: Any, row: Any, mediator: Any, kind: str) -> Any:
+    """Ask a mediator, who has three working days to answer, and return the mediation's row."""
+    await work.stop(case.number, course.FINDING)
+    await store.cancel_ask(work.connection, case.number, work.now)
+    await store.ask(work.connection, case.number, row.round, mediator, work.now)
+    row = await mediations.change(
+        work.connection, case.number, phase=int(ChoicePhase.ASKED), candidate=mediator.mediator
+    )
+    await course.start(work, case, row, course.ANSWER, 3, kind, mediator=names.mediator_name(mediator.mediator))
+    return row
+
+
+async def let_unit_appoint(work: Work, case: Any, row: Any) -> Any:
+    """Give the unit three working days to appoint a mediator, and return the mediation's row."""
+    await work.stop(case.number, course.FINDING, met=False)
+    row = await mediations.change(work.connection, case.number, phase=int(ChoicePhase.UNIT), candidate="")
+    await course.start(work, case, row, course.APPOINTMENT, 3, "AppointmentDue")
+    return row
+
+
+async def move_on(work: Work, case: Any, row: Any, sealer: Sealer) -> Any:
+    """Ask the next mediator who fits and has nothing against them; where there is none the unit appoints."""
+    found = await store.candidates(work.connection, case.unit)
+    against = await store.against(work.connection, sealer, case, row.round)
+    load = await store.load(work.connection, [each.subject for each, _ in found.values()])
+    for each, conflict in ranked((each for each, _ in found.values()), case.category, load, against):
+        if conflict is Conflict.NONE:
+            return await ask(work, case, row, found[each.mediator][1], "MediatorAsked")
+    return await let_unit_appoint(work, case, row)
+
+
+def consequences(sealer: Sealer) -> dict[str, Consequence]:
+    """Return what follows when the parties did not choose in time, or a mediator did not answer."""
+
+    async def choice_over(work: Work, firing: Firing) -> None:
+        case, row = await _current(work, firing)
+        if row.state == MediationState.CONSENTED and row.phase == ChoicePhase.PARTIES:
+            await let_unit_appoint(work, case, row)
+
+    async def silent(work: Work, firing: Firing) -> None:
+        case, row = await _current(work, firing)
+        if row.state != MediationState.CONSENTED or row.phase != ChoicePhase.ASKED:
+            return
+        asked = await store.asked(work.connection, case.number, AskState.ASKED)
+        await store.answer(work.connection, case.number, asked.ask, AskState.LAPSED, work.now)
+        await course.tell(work, case, row, "MediatorSilent", mediator=names.mediator_name(asked.mediator))
+        await move_on(work, case, row, sealer)
+
+    return {course.CHOICE: choice_over, course.ANSWER: silent}
+
+
+async def _current(work: Work, firing: Firing) -> tuple[Any, Any]:
+    number = firing.clock.split(".", 1)[0]
+    case = await cases.lock(work.connection, number)
+    return case, await mediations.get(work.connection, number)

@@ -1,0 +1,37 @@
+"""What is shown of mediators: their office, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import mediators_pb2 as pb
+
+from casework import names
+from casework.choosing import Candidate, Conflict, knows
+
+
+def mediator(row: Any) -> pb.Mediator:
+    """Return an entry of the register."""
+    return pb.Mediator(
+        name=names.mediator_name(row.mediator),
+        etag=str(row.version),
+        user=row.subject,
+        display_name=row.display_name,
+        unit=names.unit_name(row.unit),
+        areas=[names.unit_name(area) for area in row.areas],
+        languages=row.languages,
+        specialities=[f"categories/{category}" for category in row.specialities],
+        active=row.active,
+    )
+
+
+def candidate(row: Any, judged: Candidate, category: str, conflict: Conflict) -> pb.Candidate:
+    """Return somebody who could mediate a case, with what stands against them."""
+    return pb.Candidate(
+        mediator=names.mediator_name(row.mediator),
+        display_name=row.display_name,
+        unit=names.unit_name(row.unit),
+        languages=row.languages,
+        speciality=knows(judged, category),
+        conflict=pb.Conflict.Name(int(conflict)),
+    )

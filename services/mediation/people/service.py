@@ -1,0 +1,265 @@
+"""The RPCs of people: added sealed, shown masked, unmasked for a purpose and on record."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from pb.mediation.v1 import people_pb2 as pb
+from pb.mediation.v1 import people_pb2_grpc
+
+from casework import case as rules_of_case
+from casework import names
+from casework.case import Stage
+from casework.choosing import MatterRole
+from casework.errors import Reason, field_error
+from casework.mask import national
+from casework.mediation import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
+from services.kit import paging
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.rules import Rules
+from services.kit.sealing import CaseSealer, Sealer
+from services.mediation import keys
+from services.mediation import store as cases
+from services.mediation.consents import course
+from services.mediation.people import access_log, store, view
+from services.mediation.safeguards import store as safeguards
+
+MAX_PEOPLE = 500
+_BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
+
+
+class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
+    """Serves parties, companions, the access log, erasure."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self._rules = rules
+        self._sealer = sealer
+        self._index_key = sealer.derive("party phone")
+
+    @command(pb.Party)
+    async def CreateParty(self, request: pb.CreatePartyRequest, work: Work) -> pb.Party:
+        """Add a party, sealed. A mediation that ran goes back to asking: the new party has said nothing yet."""
+        case = await self._case(request.parent, work)
+        if not request.party.HasField("details"):
+            raise field_error("party.details", Reason.INVALID_FIELD)
+        self._check_unit(request.party.details, "party.details.unit")
+        rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
+        mediation = await course.begin(work, case)
+        if MediationState(mediation.state) is MediationState.AGREED:
+            must_be(MediationState.AGREED, MediationState.PROPOSED)
+        sealer = await keys.writing(work.connection, self._sealer, case)
+        row = await store.add_party(
+            work.connection, case.number, work.now, side=request.party.side, kind=request.party.kind,
+            member=request.party.member, needs_guardian=request.party.needs_support,
+            sealed=sealer.seal(request.party.details.SerializeToString()),
+            phone_index=self._phone_index(request.party.details.phone),
+        )  # fmt: skip
+        if row.party > MAX_PEOPLE:
+            raise field_error("party", Reason.INVALID_FIELD, f"at most {MAX_PEOPLE}")
+        payload = {"party": row.party, "side": Side(row.side).name, "kind": row.kind, "member": row.member}
+        await work.append(NewEvent(case.number, "PartyAdded", case.unit, payload))
+        await course.restate(work, case, self._sealer)
+        return view.party(row)
+
+    async def GetParty(self, request: pb.GetPartyRequest, context: Any) -> pb.Party:
+        """Answer a party, masked; the look is on record."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.name)
+            row = await store.get_party(connection, case.number, names.index_of(request.name))
+            await access_log.record(connection, current_call(), self.time.now(), case.number, request.name)
+        return view.masked_party(row, self._opener(case))
+
+    async def ListParties(self, request: pb.ListPartiesRequest, context: Any) -> pb.ListPartiesResponse:
+        """Answer the parties of a case, masked; the look is on record."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "parties", paging.number) or 0
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.parent)
+            rows = await store.list_parties(connection, case.number, behind, size + 1)
+            await access_log.record(connection, current_call(), self.time.now(), case.number)
+        opener = self._opener(case)
+        reply = pb.ListPartiesResponse(parties=[view.masked_party(row, opener) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("parties", rows[size - 1].party)
+        return reply
+
+    @command(pb.Party)
+    async def UpdateParty(self, request: pb.UpdatePartyRequest, work: Work) -> pb.Party:
+        """Change a party. Who turns out to need support has said nothing that counts without it."""
+        asked = request.party
+        case = await self._case(asked.name, work, "party.name")
+        row = await store.get_party(work.connection, case.number, names.index_of(asked.name))
+        check_etag(row.version, asked.etag)
+        paths = set(request.update_mask.paths) or ({"details"} if asked.HasField("details") else set())
+        if not paths or not paths <= {"details", "needs_support"}:
+            raise field_error("update_mask", Reason.INVALID_FIELD, "details, needs_support")
+        columns: dict[str, Any] = {}
+        if "details" in paths:
+            if not asked.HasField("details"):
+                raise field_error("party.details", Reason.INVALID_FIELD)
+            self._check_unit(asked.details, "party.details.unit")
+            sealer = await keys.writing(work.connection, self._sealer, case)
+            columns["sealed"] = sealer.seal(asked.details.SerializeToString())
+            columns["phone_index"] = self._phone_index(asked.details.phone)
+        if "needs_support" in paths:
+            columns["needs_guardian"] = asked.needs_support
+        changed = await store.change_party(work.connection, case.number, row.party, **columns)
+        payload = {"party": row.party, "changed": sorted(paths)}
+        await work.append(NewEvent(case.number, "PartyChanged", case.unit, payload))
+        await course.restate(work, case, self._sealer)
+        return view.party(changed)
+
+    async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Any) -> pb.PartyDetails:
+        """Answer what identifies a party, on record; a hidden address only to protect somebody from danger."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.name)
+            number, party = case.number, names.index_of(request.name)
+            row = await store.get_party(connection, number, party)
+            opener = keys.reading(self._sealer, case)
+            found = view.details(opener, row.sealed)
+            told = await safeguards.screening(connection, opener, number, party)
+            if told and told.hide_address and request.purpose != pb.PURPOSE_SAFETY:
+                found.ClearField("address")
+            now = self.time.now()
+            await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
+        return found
+
+    async def FindCasesByPhone(self, request: pb.FindCasesByPhoneRequest, context: Any) -> pb.FindCasesByPhoneResponse:
+        """Answer the open cases in which exactly this number is a party's, on record.
+
+        Only open matters are found: what somebody had to do with before is nobody's to look up.
+        """
+        call, now = current_call(), self.time.now()
+        unit = paging.subtree(call.scope(names.last(request.unit) if request.unit else ""))
+        index = self._phone_index(request.phone)
+        assert index is not None, "the contract asks for a number"
+        async with self.database.begin() as connection:
+            numbers = await store.by_phone(connection, index, unit, int(Stage.CLOSED))
+            for number in numbers or [""]:
+                await access_log.record(connection, call, now, number, purpose=request.purpose)
+        return pb.FindCasesByPhoneResponse(cases=[names.case_name(number) for number in numbers])
+
+    @command(pb.Companion)
+    async def CreateCompanion(self, request: pb.CreateCompanionRequest, work: Work) -> pb.Companion:
+        """Add somebody who accompanies parties; of representatives at most five of a side."""
+        case, asked = await self._case(request.parent, work), request.companion
+        if not asked.HasField("details"):
+            raise field_error("companion.details", Reason.INVALID_FIELD)
+        if any(not name.startswith(f"{request.parent}/") for name in asked.parties):
+            raise field_error("companion.parties", Reason.INVALID_FIELD)
+        role = CompanionRole(asked.role)
+        parties = sorted({names.party_of(name) for name in asked.parties})
+        others = await store.besides(work.connection, case.number)
+        scopes = sorted(set(asked.scopes))
+        found = Beside(role, frozenset(parties), frozenset(map(Scope, scopes)))
+        check_companion(found, await store.standing(work.connection, case.number), list(others.values()))
+        await self._take_role(work, case.number, asked.user, role)
+        sealer = await keys.writing(work.connection, self._sealer, case)
+        row = await store.add_companion(
+            work.connection, case.number, work.now, role=int(role), parties=parties, scopes=scopes,
+            subject=asked.user, sealed=sealer.seal(asked.details.SerializeToString()),
+        )  # fmt: skip
+        payload = {"companion": row.companion, "role": role.name, "parties": parties}
+        await work.append(NewEvent(case.number, "CompanionAdded", case.unit, payload))
+        return view.companion(row)
+
+    async def ListCompanions(self, request: pb.ListCompanionsRequest, context: Any) -> pb.ListCompanionsResponse:
+        """Answer who accompanies the parties of a case, masked; the look is on record."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "companions", paging.number) or 0
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.parent)
+            rows = await store.list_companions(connection, case.number, behind, size + 1)
+            await access_log.record(connection, current_call(), self.time.now(), case.number)
+        opener = self._opener(case)
+        reply = pb.ListCompanionsResponse(companions=[view.masked_companion(row, opener) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("companions", rows[size - 1].companion)
+        return reply
+
+    @command(pb.Companion)
+    async def EndCompanion(self, request: pb.EndCompanionRequest, work: Work) -> pb.Companion:
+        """End a companion's role; what was said beside them stands."""
+        case = await self._case(request.name, work)
+        row = await store.get_companion(work.connection, case.number, names.index_of(request.name))
+        if row.ended_at is None:
+            row = await store.end_companion(work.connection, case.number, row.companion, work.now)
+            payload = {"companion": row.companion}
+            await work.append(NewEvent(case.number, "CompanionEnded", case.unit, payload))
+        return view.companion(row)
+
+    async def UnmaskCompanion(self, request: pb.UnmaskCompanionRequest, context: Any) -> pb.PartyDetails:
+        """Answer what identifies a companion, on record."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.name)
+            row = await store.get_companion(connection, case.number, names.index_of(request.name))
+            found = view.details(keys.reading(self._sealer, case), row.sealed)
+            now = self.time.now()
+            await access_log.record(connection, current_call(), now, case.number, request.name, request.purpose)
+        return found
+
+    async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Any) -> pb.ListAccessLogResponse:
+        """Answer who opened the people of a case, newest first."""
+        size = request.page_size or 50
+        behind = paging.read(request.page_token, "access") or 2**63 - 1
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.parent)
+            rows = await access_log.listed(connection, case.number, behind, size + 1)
+        reply = pb.ListAccessLogResponse(entries=[view.entry(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("access", rows[size - 1].id)
+        return reply
+
+    @command(pb.CaseErasure)
+    async def EraseCaseData(self, request: pb.EraseCaseDataRequest, work: Work) -> pb.CaseErasure:
+        """Destroy the key of a closed case (个保法 art. 47); a repeat answers when it was done. The history stays."""
+        case = await self._case(request.name, work)
+        rules_of_case.must_be(Stage(case.stage), Stage.CLOSED)
+        if case.erased_at is None:
+            await store.erase(work.connection, case.number, work.now)
+            payload = {"ground": request.ground}
+            await work.append(NewEvent(case.number, "CaseDataErased", case.unit, payload))
+        answer = pb.CaseErasure(case=request.name)
+        answer.erase_time.FromDatetime(case.erased_at or work.now)
+        return answer
+
+    async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
+        """Hold a user to one role in the matter: an agent or interpreter never mediates it, nor a mediator them."""
+        matter_role = _BESIDE_ROLES.get(role)
+        if user and matter_role:
+            await store.must_be_allowed(work.connection, number, user, matter_role)
+            await store.bar(work.connection, number, user, [MatterRole.MEDIATOR], work.now)
+
+    def _phone_index(self, phone: str) -> bytes | None:
+        return hmac.digest(self._index_key, national(phone).encode(), "sha256") if phone else None
+
+    def _check_unit(self, details: pb.PartyDetails, field: str) -> None:
+        if details.unit and names.last(details.unit) not in self._rules.units:
+            raise field_error(field, Reason.UNKNOWN_UNIT, details.unit)
+
+    def _opener(self, case: Any) -> CaseSealer | None:
+        """Return what opens a case's columns; None where all of them were erased."""
+        return keys.reading(self._sealer, case) if case.sealed_key is not None else None
+
+    @staticmethod
+    async def _case(name: str, work: Work, field: str = "") -> Any:
+        """Return the case of a name, locked, if the caller may act in it."""
+        if field and not name:
+            raise field_error(field, Reason.INVALID_FIELD)
+        case = await cases.lock(work.connection, names.number_of(name))
+        work.call.require(case.unit)
+        return case
+
+    @staticmethod
+    async def _read(connection: Any, name: str) -> Any:
+        case = await cases.get(connection, names.number_of(name))
+        current_call().require(case.unit)
+        return case

@@ -1,0 +1,172 @@
+"""The RPCs of safeguards: asked in private, alerted narrowly, reviewed afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import safeguards_pb2 as pb
+from pb.mediation.v1 import safeguards_pb2_grpc
+
+from casework import alert as rules_of
+from casework import names
+from casework.alert import AlertState
+from services.kit import clocks
+from services.kit.access import current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, check_etag, command
+from services.kit.database import Database
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.instants import stamp
+from services.kit.sealing import Sealer
+from services.mediation import keys
+from services.mediation import store as cases
+from services.mediation.consents import store as mediations
+from services.mediation.people import access_log
+from services.mediation.people import store as people
+from services.mediation.safeguards import store
+
+DECISION, REVIEW = "alert_decision", "alert_review"
+
+
+class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
+    """Serves screening and alerts."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self._sealer = sealer
+
+    @command(pb.Screened)
+    async def ScreenParty(self, request: pb.ScreenPartyRequest, work: Work) -> pb.Screened:
+        """Keep what a party said in private, sealed; where violence was told, no joint session by default.
+
+        反家庭暴力法 art. 5. Neither the answer nor the event says what was told.
+        """
+        case = await self._case(request.name, work)
+        party = await people.get_party(work.connection, case.number, names.index_of(request.name))
+        sealer = await keys.writing(work.connection, self._sealer, case)
+        sealed = sealer.seal(request.screening.SerializeToString())
+        await store.screen(work.connection, case.number, party.party, sealed, work.now, work.actor)
+        barred = await store.joint_barred(work.connection, sealer, case.number)
+        await mediations.begin(work.connection, case.number)
+        await mediations.change(work.connection, case.number, joint_barred=barred)
+        await work.append(NewEvent(case.number, "PartyScreened", case.unit, {"party": party.party}))
+        return pb.Screened(party=request.name, screen_time=stamp(work.now))
+
+    async def ReadScreening(self, request: pb.ReadScreeningRequest, context: Any) -> pb.Screening:
+        """Answer what a party said in private, on record; all unset where it was not asked."""
+        number, party = names.number_of(request.name), names.index_of(request.name)
+        async with self.database.begin() as connection:
+            case = await self._read(connection, number)
+            await people.get_party(connection, number, party)
+            told = await store.screening(connection, keys.reading(self._sealer, case), number, party)
+            now = self.time.now()
+            await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
+        return told or pb.Screening()
+
+    @command(pb.Alert)
+    async def CreateAlert(self, request: pb.CreateAlertRequest, work: Work) -> pb.Alert:
+        """Keep that an alert is asked for; nothing has left yet. That somebody decides has a clock of its own."""
+        case = await self._case(request.parent, work)
+        sealer = await keys.writing(work.connection, self._sealer, case)
+        row = await store.add_alert(
+            work.connection, case.number, work.now, danger=request.alert.danger, target=request.alert.target,
+            sealed=sealer.seal(request.alert.facts.SerializeToString()), by=work.actor,
+        )  # fmt: skip
+        await self._start(work, case, row, DECISION, 1, "AlertRequested", alert=row.alert)
+        return self._shown(row)
+
+    @command(pb.Alert)
+    async def ApproveAlert(self, request: pb.ApproveAlertRequest, work: Work) -> pb.Alert:
+        """Approve or refuse an alert, as a second person; what was approved must be reviewed within seven days."""
+        case, row = await self._alert(request, work)
+        state = rules_of.decide(AlertState(row.state), request.approved, work.actor, row.requested_by)
+        row = await store.change_alert(
+            work.connection, case.number, row.alert, state=int(state), decided_by=work.actor, decided_at=work.now
+        )
+        await work.stop(case.number, f"{DECISION}-{row.alert}")
+        payload = {"alert": row.alert, "state": state.name}
+        if state is AlertState.APPROVED:
+            await self._start(work, case, row, REVIEW, 7, "AlertDecided", **payload)
+        else:
+            await work.append(NewEvent(case.number, "AlertDecided", case.unit, payload))
+        return self._shown(row)
+
+    @command(pb.Alert)
+    async def ReviewAlert(self, request: pb.ReviewAlertRequest, work: Work) -> pb.Alert:
+        """Review an alert afterwards, as a third person."""
+        case, row = await self._alert(request, work)
+        state = rules_of.review(AlertState(row.state), request.justified, work.actor, row.requested_by, row.decided_by)
+        row = await store.change_alert(
+            work.connection, case.number, row.alert, state=int(state), reviewed_by=work.actor, reviewed_at=work.now
+        )
+        await work.stop(case.number, f"{REVIEW}-{row.alert}")
+        payload = {"alert": row.alert, "state": state.name}
+        await work.append(NewEvent(case.number, "AlertReviewed", case.unit, payload))
+        return self._shown(row)
+
+    async def ListAlerts(self, request: pb.ListAlertsRequest, context: Any) -> pb.ListAlertsResponse:
+        """Answer the alerts of one case, without their facts."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, names.number_of(request.parent))
+            rows = await store.list_alerts(connection, case.number)
+        return pb.ListAlertsResponse(alerts=[self._shown(row) for row in rows])
+
+    async def ReadAlert(self, request: pb.ReadAlertRequest, context: Any) -> pb.AlertFacts:
+        """Answer the facts of an alert, on record."""
+        number = names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await self._read(connection, number)
+            row = await store.get_alert(connection, number, names.index_of(request.name))
+            opened = keys.reading(self._sealer, case).open(bytes(row.sealed))
+            now = self.time.now()
+            await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
+        return pb.AlertFacts.FromString(opened)
+
+    @staticmethod
+    async def _start(work: Work, case: Any, row: Any, rule: str, n: int, kind: str, **payload: object) -> None:
+        """Start a clock of an alert and tell of it; the workflow hears if it would otherwise sleep too long."""
+        clock = await work.start_clock(
+            case.number, f"{rule}-{row.alert}", rule, subject=names.alert_name(case.number, row.alert),
+            unit=case.unit, at=work.now, n=n,
+        )  # fmt: skip
+        wakes = await clocks.next_at(work.connection, case.number) == clock.next_at
+        told = {**payload, "next_at": clock.next_at.isoformat()}
+        await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
+
+    @staticmethod
+    def _shown(row: Any) -> pb.Alert:
+        return pb.Alert(
+            name=names.alert_name(row.number, row.alert),
+            etag=str(row.version),
+            state=row.state,
+            danger=row.danger,
+            target=row.target,
+            requester=row.requested_by,
+            approver=row.decided_by,
+            reviewer=row.reviewed_by,
+            request_time=stamp(row.requested_at),
+            decide_time=stamp(row.decided_at),
+            review_time=stamp(row.reviewed_at),
+        )
+
+    @staticmethod
+    async def _case(name: str, work: Work) -> Any:
+        case = await cases.lock(work.connection, names.number_of(name))
+        work.call.require(case.unit)
+        return case
+
+    async def _alert(self, request: Any, work: Work) -> tuple[Any, Any]:
+        case = await self._case(request.name, work)
+        row = await store.get_alert(work.connection, case.number, names.index_of(request.name))
+        check_etag(row.version, request.etag)
+        return case, row
+
+    @staticmethod
+    async def _read(connection: Any, number: str) -> Any:
+        case = await cases.get(connection, number)
+        current_call().require(case.unit)
+        return case

@@ -1,0 +1,140 @@
+"""The people of a world, and for each RPC about them a request that is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import Message
+from pb.mediation.v1 import consent_pb2, mediators_pb2, people_pb2, safeguards_pb2
+
+from tests.conftest import COUNTY, Clients, request_id
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+UNIT = f"units/{COUNTY}"
+
+
+def party(side: int = 1, name: str = "马小川", phone: str = "13911112222", **fields: Any) -> people_pb2.Party:
+    """Return a natural person as a party, not yet sent."""
+    details = people_pb2.PartyDetails(display_name=name, phone=phone, **fields.pop("details", {}))
+    return people_pb2.Party(**{"side": side, "kind": people_pb2.PARTY_KIND_NATURAL, "details": details, **fields})
+
+
+def companion(case: str, role: int = 5, parties: tuple[int, ...] = (1,), **fields: Any) -> people_pb2.Companion:
+    """Return somebody who accompanies parties of a case, not yet sent."""
+    details = people_pb2.PartyDetails(display_name="陈伴行")
+    names = [f"{case}/parties/{each}" for each in parties]
+    return people_pb2.Companion(**{"role": role, "parties": names, "details": details, **fields})
+
+
+def consent(step: int = 1, given: bool = True, **fields: Any) -> consent_pb2.Consent:
+    """Return what a party says, not yet sent."""
+    said = {"step": step, "given": given, "medium": consent_pb2.MEDIUM_IN_PERSON, "language": "zh-CN"}
+    return consent_pb2.Consent(**{**said, "read_back": True, **fields})
+
+
+def mediator(user: str, unit: str = UNIT, **fields: Any) -> mediators_pb2.Mediator:
+    """Return an entry of the register, not yet sent."""
+    entry = {"user": user, "display_name": "周调解", "unit": unit, "languages": ["zh-CN"], "active": True}
+    return mediators_pb2.Mediator(**{**entry, **fields})
+
+
+def alert() -> safeguards_pb2.Alert:
+    """Return an alert, not yet asked for."""
+    facts = safeguards_pb2.AlertFacts(facts="有人持刀在三号楼。")
+    return safeguards_pb2.Alert(danger=1, target=1, facts=facts)
+
+
+def mediator_name(case: str) -> str:
+    """Return the name of the mediator a world has, after its case."""
+    return f"mediators/m-{case.split('/')[1]}"
+
+
+async def furnish(clients: Clients, case: str) -> None:
+    """Give a case two parties, a companion, an alert; and the register a mediator named after it."""
+    clerk, key = clients.as_("clerk"), request_id
+    for side in (1, 2):
+        add = people_pb2.CreatePartyRequest(parent=case, party=party(side), request_id=key())
+        await clients.people.CreateParty(add, **clerk)
+    beside = people_pb2.CreateCompanionRequest(parent=case, companion=companion(case), request_id=key())
+    await clients.people.CreateCompanion(beside, **clerk)
+    danger = safeguards_pb2.CreateAlertRequest(parent=case, alert=alert(), request_id=key())
+    await clients.safeguards.CreateAlert(danger, **clerk)
+    name = mediator_name(case).removeprefix("mediators/")
+    entry = mediators_pb2.CreateMediatorRequest(mediator_id=name, mediator=mediator(name), request_id=key())
+    await clients.mediators.CreateMediator(entry, **clients.as_("unit_head"))
+
+
+def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Message]]:
+    """Return makers of good requests, by RPC."""
+    people, consents, mediators, safeguards = people_pb2, consent_pb2, mediators_pb2, safeguards_pb2
+
+    def case(w: World) -> str:
+        return w.case
+
+    def one(w: World) -> str:
+        return f"{w.case}/parties/1"
+
+    def beside(w: World) -> str:
+        return f"{w.case}/companions/1"
+
+    def mediation(w: World) -> str:
+        return f"{w.case}/mediation"
+
+    def entry(w: World) -> str:
+        return mediator_name(w.case)
+
+    def danger(w: World) -> str:
+        return f"{w.case}/alerts/1"
+
+    def purpose(w: World) -> int:
+        return people_pb2.PURPOSE_MEDIATION
+
+    def changed(w: World) -> people_pb2.Party:
+        return people_pb2.Party(name=one(w), side=1, kind=1, details=party().details)
+
+    def changed_entry(w: World) -> mediators_pb2.Mediator:
+        return mediator(entry(w).removeprefix("mediators/"), name=entry(w))
+
+    return {
+        "CreateParty": filled(people.CreatePartyRequest, parent=case, party=lambda w: party()),
+        "GetParty": filled(people.GetPartyRequest, name=one),
+        "ListParties": filled(people.ListPartiesRequest, parent=case),
+        "UpdateParty": filled(people.UpdatePartyRequest, party=changed),
+        "UnmaskParty": filled(people.UnmaskPartyRequest, name=one, purpose=purpose),
+        "FindCasesByPhone": filled(people.FindCasesByPhoneRequest, phone=lambda w: "13911112222", purpose=purpose,
+                                   unit=lambda w: UNIT),
+        "CreateCompanion": filled(people.CreateCompanionRequest, parent=case, companion=lambda w: companion(w.case)),
+        "ListCompanions": filled(people.ListCompanionsRequest, parent=case),
+        "EndCompanion": filled(people.EndCompanionRequest, name=beside),
+        "UnmaskCompanion": filled(people.UnmaskCompanionRequest, name=beside, purpose=purpose),
+        "ListAccessLog": filled(people.ListAccessLogRequest, parent=case),
+        "EraseCaseData": filled(people.EraseCaseDataRequest, name=case, ground=lambda w: 1),
+        "GetMediation": filled(consents.GetMediationRequest, name=mediation),
+        "RecordConsent": filled(consents.RecordConsentRequest, parent=one, consent=lambda w: consent()),
+        "ListConsents": filled(consents.ListConsentsRequest, parent=case),
+        "WithdrawParty": filled(consents.WithdrawPartyRequest, name=one),
+        "ProposeMediation": filled(consents.ProposeMediationRequest, name=mediation),
+        "CreateMediator": filled(mediators.CreateMediatorRequest, mediator=lambda w: mediator("m-again"),
+                                 mediator_id=lambda w: "m-again"),
+        "GetMediator": filled(mediators.GetMediatorRequest, name=entry),
+        "ListMediators": filled(mediators.ListMediatorsRequest, unit=lambda w: UNIT),
+        "UpdateMediator": filled(mediators.UpdateMediatorRequest, mediator=changed_entry),
+        "ListCandidates": filled(mediators.ListCandidatesRequest, parent=case),
+        "ChooseMediator": filled(mediators.ChooseMediatorRequest, name=one, mediator=entry),
+        "AppointMediator": filled(mediators.AppointMediatorRequest, name=mediation, mediator=entry),
+        "AcceptMediation": filled(mediators.AcceptMediationRequest, name=mediation,
+                                  disclosure=lambda w: mediators_pb2.Disclosure()),
+        "DeclineMediation": filled(mediators.DeclineMediationRequest, name=mediation),
+        "ReplaceMediator": filled(mediators.ReplaceMediatorRequest, name=one),
+        "ScreenParty": filled(safeguards.ScreenPartyRequest, name=one,
+                              screening=lambda w: safeguards_pb2.Screening(in_private=True)),
+        "ReadScreening": filled(safeguards.ReadScreeningRequest, name=one, purpose=purpose),
+        "CreateAlert": filled(safeguards.CreateAlertRequest, parent=case, alert=lambda w: alert()),
+        "ApproveAlert": filled(safeguards.ApproveAlertRequest, name=danger, approved=lambda w: True),
+        "ReviewAlert": filled(safeguards.ReviewAlertRequest, name=danger, justified=lambda w: True),
+        "ListAlerts": filled(safeguards.ListAlertsRequest, parent=case),
+        "ReadAlert": filled(safeguards.ReadAlertRequest, name=danger, purpose=purpose),
+    }  # fmt: skip
