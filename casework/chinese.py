@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
-from casework.limit import LOCAL
-
+LOCAL = ZoneInfo("Asia/Shanghai")
+"""The time zone that documents tell the time in."""
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _STEPS = ((10**8, "亿"), (10**4, "万"), (1000, "仟"), (100, "佰"), (10, "拾"))
 _LIMIT = Decimal(10) ** 16

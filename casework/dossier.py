@@ -8,8 +8,8 @@ from datetime import datetime
 
 from casework import sheets
 from casework.documents import DossierSource
-from casework.filling import Filling, legible_sheet
 from casework.forms import FORMS, PLACE, Form
+from casework.sheet_parts import Filling, legible_sheet
 from casework.wording import Wording
 
 

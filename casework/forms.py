@@ -66,8 +66,8 @@ class About(StrEnum):
     """What one document of the form is about; the words are the collections of resource names."""
 
     CASE = "cases"
-    REPRESENTATIVE = "representatives"
-    INQUIRY = "inquiries"
+    REPRESENTATIVE = "companions"
+    INQUIRY = "investigations"
     SESSION = "sessions"
     VISIT = "visits"
     DOCKING = "dockings"

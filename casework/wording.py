@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from casework.chinese import amount_capital, amount_figures
+from casework.chinese import LOCAL, amount_capital, amount_figures
 from casework.documents import Docking, Ground, Term
-from casework.limit import LOCAL
 
 CHINESE = "zh"
 

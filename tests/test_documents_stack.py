@@ -17,7 +17,9 @@ import pytest
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import documents_pb2 as pb
+from pb.mediation.v1 import people_pb2, safeguards_pb2
 
+from tests import world_people
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.world_documents import PDF
@@ -63,6 +65,35 @@ async def test_a_form_is_filled_from_what_was_told_and_read_back(clients: Client
     assert found.sha256 == hashlib.sha256(found.content).hexdigest()
     for expected in (*NAMES, TEXT, filed.document_number, "城关区人民调解委员会", "不收取任何费用"):
         assert expected in text
+
+
+async def test_registered_parties_stand_in_their_documents_masked_and_hidden_as_they_must(
+    clients: Clients, case: str
+) -> None:
+    clerk, details = (
+        clients.as_("clerk"),
+        {"id_number": "620102198001013614", "address": "乌有巷九号", "language": "en"},
+    )
+    for side, name in enumerate(NAMES, start=1):
+        told = world_people.party(side, name, details={**details, "ethnic_group": "保安族" if side == 1 else ""})
+        add = people_pb2.CreatePartyRequest(parent=case, party=told, request_id=request_id())
+        await clients.people.CreateParty(add, **clerk)
+    beside = world_people.companion(case, people_pb2.COMPANION_ROLE_GUARDIAN, (2,))
+    add_beside = people_pb2.CreateCompanionRequest(parent=case, companion=beside, request_id=request_id())
+    await clients.people.CreateCompanion(add_beside, **clerk)
+    screening = safeguards_pb2.Screening(concern=True, hide_address=True, in_private=True)
+    ask = safeguards_pb2.ScreenPartyRequest(name=f"{case}/parties/2", screening=screening, request_id=request_id())
+    await clients.safeguards.ScreenParty(ask, **clients.as_("mediator"))
+
+    register = await generate(clients, case, pb.DOCUMENT_FORM_REGISTER)
+    assert register.companion_language == "en"
+    text = text_of((await opened(clients, register.name)).content)
+    assert (text.count("乌有巷九号"), text.count("依法保密"), text.count("保安族")) == (2, 1, 2)
+    assert "法定代理人（监护人）：陈伴行" in text
+    check = await generate(clients, case, pb.DOCUMENT_FORM_IDENTITY_CHECK)
+    both = text + text_of((await opened(clients, check.name)).content)
+    assert "**************3614" in both
+    assert "19800101" not in both
 
 
 async def test_filled_again_it_is_a_new_version_with_the_same_number_and_the_old_one_stays(
@@ -192,7 +223,7 @@ async def test_every_look_is_on_record_and_the_history_holds_what_was_stored(cli
         ("documents.get", filed.name), ("dossiers.get", f"{case}/dossier")}  # fmt: skip
     request = feed_pb2.ListEventsRequest(service="mediation", case=case)
     events = (await clients.feeds["mediation"].ListEvents(request, **clients.as_("auditor"))).events
-    (event,) = [event for event in events if event.kind == "DocumentGenerated"]
+    (event,) = [event for event in events if event.type == "DocumentGenerated"]
     assert event.payload["stored_hash"] == bytes(stored).hex()
     assert not any(secret in row[0] for row in plain for secret in (*NAMES, TEXT))
 

@@ -72,6 +72,8 @@ def disturb(message: Any, dice: random.Random, depth: int = 0) -> None:
 
 def odd_value(field: FieldDescriptor, dice: random.Random) -> Any:
     """Return a value that the field's type holds and its meaning hardly does."""
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return dice.choice([b"", b"%PDF-", b"\x89PNG\r\n\x1a\n", dice.randbytes(40)])
     kinds = {
         FieldDescriptor.CPPTYPE_STRING: STRINGS,
         FieldDescriptor.CPPTYPE_INT32: INTEGERS,

@@ -12,7 +12,7 @@ from typing import Any
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import people_pb2, safeguards_pb2
 
-from casework.chinese import masked
+from casework.chinese import LOCAL, masked
 from casework.documents import (
     AgreementFacts,
     ClosingFacts,
@@ -37,7 +37,6 @@ from casework.documents import (
     TerminationFacts,
     Visit,
 )
-from casework.limit import LOCAL
 from casework.mediation import CompanionRole, MediationState
 from casework.mediation import Ground as EndGround
 from services.kit.database import Connection, text
@@ -106,7 +105,7 @@ async def source_of(
         termination=termination_of(mediation),
         sessions=await sessions_of(connection, number),
         inquiries=await inquiries_of(connection, number),
-        interpretations=await interpretations_of(connection, number),
+        interpretations=await interpretations_of(connection, number, opener, parties),
         agreement=await agreement_of(connection, number),
         performances=await performances_of(connection, number),
         confirmation=await confirmation_of(connection, number),
@@ -242,6 +241,20 @@ async def representatives_of(
     return tuple(found)
 
 
+async def interpretations_of(
+    connection: Connection, number: str, opener: CaseSealer | None, parties: tuple[PartyFacts, ...]
+) -> tuple[Interpretation, ...]:
+    """Return who interprets for whom, in which language; numbered as the companions they are."""
+    languages = {each.party: each.language for each in parties}
+    return tuple(
+        Interpretation(row.companion, languages.get(party, ""), _details(opener, row.sealed).display_name, "",
+                       row.started_at, party)
+        for row in await connection.execute(_COMPANIONS, {"number": number})
+        if row.role == CompanionRole.INTERPRETER
+        for party in row.parties[:1]
+    )  # fmt: skip
+
+
 async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts, ...]:
     """Return what each party said to each step, in order."""
     rows = await connection.execute(_CONSENTS, {"number": number})
@@ -280,11 +293,6 @@ async def sessions_of(connection: Connection, number: str) -> tuple[JointSession
 
 async def inquiries_of(connection: Connection, number: str) -> tuple[Inquiry, ...]:
     """Return the investigations."""
-    return ()
-
-
-async def interpretations_of(connection: Connection, number: str) -> tuple[Interpretation, ...]:
-    """Return what was interpreted for whom."""
     return ()
 
 
