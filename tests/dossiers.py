@@ -45,7 +45,7 @@ def at(month: int, day: int, hour: int = 1, minute: int = 5) -> datetime:
 
 PARTIES = (
     PartyFacts(
-        1, Side.APPLICANT, "王建国", gender="男", ethnic_group="东乡族", age="46岁", occupation="木工",
+        1, Side.APPLICANT, "王建国", gender="男", ethnic_group="东乡族", age="46", occupation="木工",
         phone="13900001111", address="城关区甲巷1号", language="en",
         identity=Identity("id_card", "**************3614", True, at(11, 2), "受理员甲"),
     ),

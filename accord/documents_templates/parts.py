@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from accord.documents_templates.layout import Cell, Page
 
-PARTY_WIDTHS = (16, 21, 10, 8, 10, 11, 8, 8)
+PARTY_WIDTHS = (16, 20, 10, 8, 10, 11, 8, 9)
 
 
 def party_rows(page: Page, over: str) -> list[list[Cell] | str]:
@@ -48,7 +48,7 @@ def party_lines(page: Page, over: str = "parties") -> None:
     page.control(f"{{%p for party in {over} %}}")
     page.text(
         "{{ party.role }}：{{ party.name }}{% if party.gender %}，{{ party.gender }}{% endif %}"
-        "{% if party.age %}，{{ party.age }}{% endif %}{% if party.occupation %}，{{ party.occupation }}{% endif %}"
+        "{% if party.age %}，{{ party.age }}岁{% endif %}{% if party.occupation %}，{{ party.occupation }}{% endif %}"
         "{% if party.legal_representative %}，法定代表人：{{ party.legal_representative }}{% endif %}"
         "{% if party.employer %}，单位：{{ party.employer }}{% endif %}"
         "{% if party.address %}，住址：{{ party.address }}{% endif %}"

@@ -186,7 +186,7 @@ def _age(birth_date: str, on: date) -> str:
     except ValueError:
         return ""
     years = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-    return f"{years}岁" if 0 <= years < 130 else ""
+    return str(years) if 0 <= years < 130 else ""
 
 
 async def _hidden(connection: Connection, number: str, opener: CaseSealer | None) -> set[int]:
