@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from string import Formatter
 from xml.etree import ElementTree
 
@@ -101,16 +102,22 @@ def _check_places(document: Document, folder: RulesFolder, key: str, language: s
 
 def _check(folder: RulesFolder, path: str, rule: FormRule, content: bytes) -> None:
     """Add what is wrong with a template; the line of a problem is its paragraph."""
+    for line, message in _faults(rule.form, content):
+        folder.problem(path, line, message)
+
+
+@lru_cache(maxsize=512)
+def _faults(form: Form, content: bytes) -> tuple[tuple[int, str], ...]:
+    """Return what is wrong with a template; remembered, since a process may load the same rules again and again."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
-            for message in _unwanted(package):
-                folder.problem(path, 1, message)
+            found = [(1, message) for message in _unwanted(package)]
             for name in package.namelist():
                 if name.startswith(("word/document", "word/header", "word/footer")) and name.endswith(".xml"):
-                    for line, message in faults(_text(_part(package, name)), SHEETS[rule.form]):
-                        folder.problem(path, line, message)
+                    found += faults(_text(_part(package, name)), SHEETS[form])
+            return tuple(found)
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, OverflowError) as error:
-        folder.problem(path, 1, f"is not a Word document: {error}")
+        return ((1, f"is not a Word document: {error}"),)
 
 
 def _part(package: zipfile.ZipFile, name: str) -> ElementTree.Element:
