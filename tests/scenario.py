@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from accord.stack import Stack
-from casework.limit import LOCAL
+from casework.calendar import LOCAL
 from tests.conftest import COUNTY, request_id
 from tests.scenario_dossier import DossierFile
 
@@ -71,12 +71,18 @@ class Desk:
     rest: httpx.AsyncClient
     stack: Stack
 
-    async def get(self, path: str, role: str = "mediator", sub: str | None = None, **query: Any) -> Any:
+    async def get(self, path: str, role: str = "mediator", sub: str | None = None, /, **query: Any) -> Any:
         """Return what is answered to a question."""
         return self._told(await self.rest.get(f"/v1/{path}", params=camel(query), headers=self._as(role, sub)))
 
     async def post(
-        self, path: str, role: str = "clerk", sub: str | None = None, query: dict[str, Any] | None = None, **body: Any
+        self,
+        path: str,
+        role: str = "clerk",
+        sub: str | None = None,
+        query: dict[str, str] | None = None,
+        /,
+        **body: Any,
     ) -> Any:
         """Return what is answered to a command."""
         headers = {**self._as(role, sub), "Idempotency-Key": request_id()}
@@ -102,7 +108,7 @@ class Desk:
         """Enter a mediator of the county in the register, and return the user; the name ends in it."""
         user = f"m-{request_id()[5:17]}"
         entry = {"user": user, "display_name": "周调解", "unit": UNIT, "languages": ["zh-CN"], "active": True, **fields}
-        await self.post("mediators", "unit_head", query={"mediatorId": user}, **entry)
+        await self.post("mediators", "unit_head", None, {"mediatorId": user}, **entry)
         return user
 
     async def room(self) -> str:
@@ -134,12 +140,12 @@ class Matter:
         self.user = ""
         """The mediator of record, as the user they sign in as."""
 
-    async def tell(self, path: str, role: str = "mediator", **body: Any) -> Any:
+    async def tell(self, path: str, role: str = "mediator", /, **body: Any) -> Any:
         """Do something in the case: `tell("sessions/1:end")`; the mediator is the one of record."""
         joint = "" if path.startswith(":") else "/"
         return await self.desk.post(f"{self.name}{joint}{path}", role, self._sub(role), **body)
 
-    async def ask(self, path: str, role: str = "mediator", **query: Any) -> Any:
+    async def ask(self, path: str, role: str = "mediator", /, **query: Any) -> Any:
         """Ask something about the case."""
         return await self.desk.get(f"{self.name}/{path}" if path else self.name, role, self._sub(role), **query)
 
@@ -173,6 +179,17 @@ class Matter:
         for party in self.parties:
             if party not in but:
                 await self.says(party, step)
+
+    async def elect(self, name: str, *electors: str) -> Any:
+        """Elect a representative who speaks, receives and negotiates for members of a group."""
+        scopes = ["SCOPE_SPEAK", "SCOPE_RECEIVE", "SCOPE_NEGOTIATE"]
+        return await self.tell("companions", "clerk", role="COMPANION_ROLE_REPRESENTATIVE", parties=list(electors),
+                               scopes=scopes, details={"display_name": name})  # fmt: skip
+
+    async def dock(self, kind: str, **fields: Any) -> str:
+        """Record that an authority handed the matter over; the docking's name within the case."""
+        made = await self.tell("dockings", "clerk", kind=f"DOCKING_KIND_{kind}", **fields)
+        return str(made["name"]).removeprefix(f"{self.name}/")
 
     async def find_mediator(self, *choosing: str) -> Any:
         """Let the parties choose one mediator of the register, who accepts; the mediation as it stands then."""
@@ -271,11 +288,19 @@ class Matter:
             await self.desk.post(f"{task['name']}:report", "handler", evidence="doc-1")
             await self.desk.post(f"{task['name']}:verify", "reviewer", sufficient=True)
 
-    async def close(self, outcome: str) -> Any:
-        """Hear every party that is there, ask for the closing, let somebody else close; what the closing says."""
+    async def hear_everybody(self) -> None:
+        """Record what every party that is there says to the closing."""
         for party in await self.present():
             await self.tell("closing:recordView", "clerk", party=party, view="CLOSING_VIEW_AGREES")
-        await self.tell(":requestClosing", "handler", outcome=f"OUTCOME_{outcome}")
+
+    async def ask_closing(self, outcome: str) -> Any:
+        """Ask for the closing."""
+        return await self.tell(":requestClosing", "handler", outcome=f"OUTCOME_{outcome}")
+
+    async def close(self, outcome: str) -> Any:
+        """Hear everybody, ask for the closing, let somebody else close; what the closing says."""
+        await self.hear_everybody()
+        await self.ask_closing(outcome)
         closed = await self.tell(":close", "reviewer", approved=True)
         assert (closed["stage"], closed["outcome"]) == ("STAGE_CLOSED", f"OUTCOME_{outcome}")
         return await self.ask("closing")
@@ -312,9 +337,12 @@ class Matter:
     async def dossier(self) -> DossierFile:
         """File what every dossier holds, download the whole as a client does, part by part, and open it."""
         await self.file("REGISTER", "RIGHTS_NOTICE", "IDENTITY_CHECK")
-        content, told, offset = b"", {}, 0
+        content, offset = b"", 0
+        told: dict[str, Any] = {}
         while not told or offset:
-            told = await self.ask("dossier", offset=offset, max_bytes=60_000, **({"sha256": told["sha256"]} if told else {}))
+            told = await self.ask(
+                "dossier", offset=offset, max_bytes=60_000, **({"sha256": told["sha256"]} if told else {})
+            )
             content += base64.b64decode(told["content"])
             offset = int(told["nextOffset"])
         return DossierFile(told, content)

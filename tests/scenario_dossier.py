@@ -8,9 +8,26 @@ import json
 import zipfile
 from typing import Any
 
-from tests.dossiers import text_of
+from docx import Document
 
 COVER, INDEX, BACK, MERGED, MANIFEST = "卷宗封面", "卷内目录", "卷宗封底", "卷宗.docx", "manifest.json"
+
+
+def text_of(content: bytes) -> str:
+    """Return all text of a Word file in reading order."""
+    document = Document(io.BytesIO(content))
+    lines: list[str] = []
+    for block in document.iter_inner_content():
+        if hasattr(block, "rows"):
+            lines += [cell.text for row in block.rows for cell in row.cells]
+        else:
+            lines.append(block.text)
+    return "\n".join(lines)
+
+
+def shown(name: str, content: bytes) -> str:
+    """Return what a file of a bundle says."""
+    return text_of(content) if name.endswith(".docx") else content.decode()
 
 
 class DossierFile:
