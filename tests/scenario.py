@@ -213,16 +213,21 @@ class Matter:
         await self.tell(f"{name}:recordAttendance", attendances=came)
         return name
 
-    async def rise(self, session: str, statements: str, result: str) -> None:
-        """Write the record of a joint session, read it back, let all sign, end the session."""
+    async def write(self, session: str, statements: str, result: str, *signers: str) -> Any:
+        """Write the record of a joint session, read it back to parties, let them and the mediator sign; the record."""
         content = {"statements": statements, "points": "是否赔偿、赔偿多少。", "result": result}
         await self.tell(f"{session}:writeRecord", content=content)
-        for party in (await self.ask(session))["parties"]:
+        for party in signers:
             await self.tell(f"{session}/record:confirmReadBack", party=party, language="zh")
             signs = {"role": "SIGNER_ROLE_PARTY", "party": party, "manner": "SIGNING_MANNER_SIGNATURE"}
             await self.tell(f"{session}/record:sign", **signs)
         signs = {"role": "SIGNER_ROLE_MEDIATOR", "manner": "SIGNING_MANNER_SIGNATURE"}
-        assert (await self.tell(f"{session}/record:sign", **signs))["complete"]
+        return await self.tell(f"{session}/record:sign", **signs)
+
+    async def rise(self, session: str, statements: str, result: str) -> None:
+        """Write the record, read it back to all and let all sign, end the session."""
+        parties = (await self.ask(session))["parties"]
+        assert (await self.write(session, statements, result, *parties))["complete"]
         assert (await self.tell(f"{session}:end"))["state"] == "SESSION_STATE_HELD"
 
     async def confide(self, side: str, text: str) -> None:
@@ -350,8 +355,8 @@ class Matter:
 
 def pays(performer: str, beneficiary: str, yuan: int, days: int = 10, **fields: Any) -> dict[str, Any]:
     """Return a clause: somebody pays somebody so much within so many days."""
-    clause = {"performer": performer, "beneficiary": beneficiary, "kind": "CLAUSE_KIND_PAY", "amount_fen": yuan * 100,
-              "content": f"一次性支付赔偿款{yuan}元。"}  # fmt: skip
+    clause: dict[str, Any] = {"performer": performer, "beneficiary": beneficiary, "kind": "CLAUSE_KIND_PAY",
+                              "amount_fen": yuan * 100, "content": f"支付{yuan}元。"}  # fmt: skip
     if "instalments" not in fields:
         clause["due_date"] = day(days)
     return {**clause, **fields}

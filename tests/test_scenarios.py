@@ -97,7 +97,7 @@ async def test_wages_are_agreed_in_three_instalments_and_the_second_is_not_paid(
     await case.file(f"RECORD:{session}", "AGREEMENT", "PERFORMANCE", "CLOSING_REPORT")
     dossier = await case.dossier()
     dossier.is_whole("夏侯砌墙", "兰州乌有建筑有限公司")
-    dossier.says("AGREEMENT", "3,000", "9,000")
+    dossier.says("AGREEMENT", "9,000.00元", "玖仟元整", "分3期", "3000元")
     dossier.says("PERFORMANCE", "slip-1")
 
 
@@ -146,12 +146,14 @@ async def test_a_party_withdraws_in_the_middle_of_a_session(desk: Desk) -> None:
             await again
     # The leaver's own word reaches the workflow at once, and nothing in the history says why.
     assert "PartyWithdrew" in await case.timeline()
+    await case.write(session, "谈到还款日期时，被申请人退出。", "调解终止。", lender)
     await case.serve_notices()
     await case.close("WITHDRAWN")
 
-    await case.file("TERMINATION", "CLOSING_REPORT")
+    await case.file(f"RECORD:{session}", "TERMINATION", "CLOSING_REPORT")
     dossier = await case.dossier()
     dossier.is_whole("东方出借", "西门借款")
+    dossier.says("RECORD", "被申请人退出")
     dossier.says("TERMINATION", "人民法院")
     dossier.is_silent_about("利息可以全部不要")
 
