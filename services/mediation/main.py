@@ -39,7 +39,6 @@ from services.mediation import store
 from services.mediation.agreement.service import AgreementServicer
 from services.mediation.caucus.service import CaucusServicer
 from services.mediation.closing.service import FollowUpServicer
-from services.mediation.confirmation.bundle import PlainRenderer
 from services.mediation.confirmation.service import ConfirmationServicer
 from services.mediation.consents.service import ConsentServicer
 from services.mediation.docking.service import DockingServicer
@@ -97,11 +96,10 @@ def _sessions(parts: Parts) -> list[Registration]:
 
 def _agreed(parts: Parts) -> list[Registration]:
     """Return the agreement, what comes of it, and the authorities it goes back to."""
-    confirmation = ConfirmationServicer(parts, PlainRenderer())
     return [
         _served("AgreementService", agreement_pb2, agreement_pb2_grpc, AgreementServicer(parts)),
         _served("FulfilmentService", fulfilment_pb2, fulfilment_pb2_grpc, FulfilmentServicer(parts)),
-        _served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, confirmation),
+        _served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, ConfirmationServicer(parts)),
         _served("FollowUpService", follow_up_pb2, follow_up_pb2_grpc, FollowUpServicer(parts)),
         _served("DockingService", docking_pb2, docking_pb2_grpc, DockingServicer(parts)),
     ]

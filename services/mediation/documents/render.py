@@ -51,6 +51,15 @@ def sheet_of(text: str) -> bytes:
     return held.getvalue()
 
 
+def listing(title: str, lines: Iterable[str]) -> bytes:
+    """Return a page with a title and lines: what is no form of the set, and is told plainly."""
+    document = Document()
+    document.add_paragraph().add_run(title).bold = True
+    for line in lines:
+        document.add_paragraph(line)
+    return saved(document)
+
+
 def saved(document: Any) -> bytes:
     """Return the file of a document, without a trace of when it was saved."""
     held = io.BytesIO()

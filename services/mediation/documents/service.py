@@ -57,7 +57,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         await _require(connection, work.call, case)
         subject = _subject(request, rule)
         held = await store.dossier_number(connection, number)
-        source = await source_of(connection, self._rules, self._sealer, case, held)
+        source = await source_of(connection, self._rules, self._sealer, case, held, work.now)
         languages = self._languages(request.companion_language, source)
         lacking = lacks(rule, source, subject)
         if lacking:
@@ -65,7 +65,11 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         row = await store.of_subject(connection, number, rule.form, subject)
         unit_name = self._rules.units.get(case.unit).name
         # The numbers' row is locked from here to the commit: everything that can be refused was refused before.
-        given = row.document_number if row else await numbers.of_document(connection, rule, case, unit_name, work.now)
+        given = (
+            row.document_number
+            if row
+            else await numbers.of_document(connection, rule, case, subject, unit_name, work.now)
+        )
         filled = [
             (language, fill(rule, Filling(source, subject, given, work.now, self._rules.documents.wordings[language])))
             for language in languages
@@ -130,7 +134,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
             case = await cases.get(connection, number)
             await _require(connection, call, case)
             held = await store.dossier_number(connection, number)
-            source = await source_of(connection, self._rules, self._sealer, case, held)
+            source = await source_of(connection, self._rules, self._sealer, case, held, self.time.now())
             documents = [(dossier.filed(row), self._open(case, row)) for row in await store.newest(connection, number)]
             await access_log.record(connection, call, self.time.now(), number, request.name, PURPOSE_DOCUMENT)
         languages = self._languages("", source)

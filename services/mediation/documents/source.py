@@ -1,4 +1,4 @@
-"""From the tables of a case to what its documents are written from. Nothing else of documents reads other tables.
+"""From the tables of a case to what its documents are written from: people and consents here, the rest beside it.
 
 Each part is a function of its own. There is none for the caucus compartment, and there must be none.
 """
@@ -6,7 +6,7 @@ Each part is a function of its own. There is none for the caucus compartment, an
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pb.intake.v1 import report_pb2
@@ -14,28 +14,18 @@ from pb.mediation.v1 import people_pb2, safeguards_pb2
 
 from casework.chinese import LOCAL, masked
 from casework.documents import (
-    AgreementFacts,
-    ClosingFacts,
-    ConfirmationFacts,
     ConsentFacts,
-    DockingFacts,
     DossierSource,
-    Extension,
     Ground,
     Identity,
-    Inquiry,
     Interpretation,
-    JointSession,
     MediatorFacts,
     PartyFacts,
-    PerformanceFacts,
-    Recusal,
     Representative,
     Side,
     Step,
     Term,
     TerminationFacts,
-    Visit,
 )
 from casework.mediation import CompanionRole, MediationState
 from casework.mediation import Ground as EndGround
@@ -43,6 +33,7 @@ from services.kit.database import Connection, text
 from services.kit.rules import Rules
 from services.kit.sealing import CaseSealer, Sealed, Sealer
 from services.mediation import keys
+from services.mediation.documents import course, outcome
 
 _PARTIES = text("SELECT * FROM parties WHERE number = :number ORDER BY party")
 _COMPANIONS = text("SELECT * FROM companions WHERE number = :number AND ended_at IS NULL ORDER BY companion")
@@ -77,15 +68,25 @@ def body_of(rules: Rules, unit: str) -> str:
 
 
 async def source_of(
-    connection: Connection, rules: Rules, sealer: Sealer, case: Any, dossier_number: str
+    connection: Connection,
+    rules: Rules,
+    sealer: Sealer,
+    case: Any,
+    dossier_number: str,
+    now: datetime,
+    agreement: int = 0,
 ) -> DossierSource:
-    """Return everything about a case that its documents may say. DATA_ERASED where its data key was destroyed."""
+    """Return everything about a case that its documents may say. DATA_ERASED where its data key was destroyed.
+
+    It is about the agreement with this number; without one, about the one that binds or is about to.
+    """
     number = case.number
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
     content = content_of(sealer, case)
     parties = await parties_of(connection, number, opener) or parties_told(content)
     mediation = (await connection.execute(_MEDIATION, {"number": number})).first()
     category = rules.categories.get(case.category)
+    mediator, agreed = mediator_of(mediation, rules), await outcome.loaded_of(connection, number, agreement)
     return DossierSource(
         number=number,
         body=body_of(rules, case.unit),
@@ -101,19 +102,20 @@ async def source_of(
         parties=parties,
         representatives=await representatives_of(connection, number, opener),
         consents=await consents_of(connection, number),
-        mediator=mediator_of(mediation, rules),
+        mediator=mediator,
         termination=termination_of(mediation),
-        sessions=await sessions_of(connection, number),
-        inquiries=await inquiries_of(connection, number),
+        sessions=await course.sessions_of(connection, number, opener, parties, mediator),
+        inquiries=await course.inquiries_of(connection, number, opener),
         interpretations=await interpretations_of(connection, number, opener, parties),
-        agreement=await agreement_of(connection, number),
-        performances=await performances_of(connection, number),
-        confirmation=await confirmation_of(connection, number),
-        visits=await visits_of(connection, number),
-        dockings=await dockings_of(connection, number),
-        recusals=await recusals_of(connection, number),
-        extensions=await extensions_of(connection, number),
-        closing=await closing_of(connection, number),
+        agreement=outcome.agreement_of(agreed, opener, parties),
+        performances=await outcome.performances_of(connection, agreed),
+        confirmation=await outcome.confirmation_of(connection, agreed),
+        visits=await outcome.visits_of(connection, number, opener, parties),
+        dockings=await outcome.dockings_of(connection, number),
+        recusals=await course.recusals_of(connection, number),
+        extensions=await course.extensions_of(connection, number),
+        closing=await outcome.closing_of(connection, case, now),
+        retention=await outcome.retention_of(connection, number),
     )
 
 
@@ -281,56 +283,3 @@ def termination_of(mediation: Any) -> TerminationFacts | None:
     withdrawn = mediation.state == MediationState.WITHDRAWN
     ground = Ground.WITHDRAWN if withdrawn else _GROUNDS.get(mediation.ground, Ground.OTHER)
     return TerminationFacts(ground, mediation.ended_at)
-
-
-# --- what other slices hand over: empty until they are joined ---------------------------------------------------------
-
-
-async def sessions_of(connection: Connection, number: str) -> tuple[JointSession, ...]:
-    """Return the joint sessions with their records. Separate talks are not among them."""
-    return ()
-
-
-async def inquiries_of(connection: Connection, number: str) -> tuple[Inquiry, ...]:
-    """Return the investigations."""
-    return ()
-
-
-async def agreement_of(connection: Connection, number: str) -> AgreementFacts | None:
-    """Return the agreement with its clauses; None where there is none."""
-    return None
-
-
-async def performances_of(connection: Connection, number: str) -> tuple[PerformanceFacts, ...]:
-    """Return what was performed."""
-    return ()
-
-
-async def confirmation_of(connection: Connection, number: str) -> ConfirmationFacts | None:
-    """Return the application for judicial confirmation; None where there is none."""
-    return None
-
-
-async def visits_of(connection: Connection, number: str) -> tuple[Visit, ...]:
-    """Return the follow-up visits."""
-    return ()
-
-
-async def dockings_of(connection: Connection, number: str) -> tuple[DockingFacts, ...]:
-    """Return the dockings, without anybody's reasons."""
-    return ()
-
-
-async def recusals_of(connection: Connection, number: str) -> tuple[Recusal, ...]:
-    """Return the requests to replace a mediator."""
-    return ()
-
-
-async def extensions_of(connection: Connection, number: str) -> tuple[Extension, ...]:
-    """Return the extensions of the term."""
-    return ()
-
-
-async def closing_of(connection: Connection, number: str) -> ClosingFacts | None:
-    """Return how the case ended; None while it is open."""
-    return None
