@@ -56,7 +56,7 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     assert dossier.forms == ["REGISTER", "RIGHTS_NOTICE", "IDENTITY_CHECK", "RECORD", "AGREEMENT", "PERFORMANCE",
                              "FOLLOW_UP", "CLOSING_REPORT"]  # fmt: skip
     dossier.is_whole("申屠楼下", "公冶楼上")
-    dossier.says("REGISTER", case.text)
+    dossier.says("REGISTER", case.text, "窗口")
     dossier.says("RECORD", "申请人要求修复，被申请人愿意负责。")
     dossier.says("AGREEMENT", agreement["documentNumber"], "1,200", "十日内修复卫生间防水层。", "责任与数额。")
     dossier.is_silent_about("最多能赔两千元")
@@ -197,6 +197,9 @@ async def test_a_court_entrusts_the_matter_and_confirms_the_agreement(desk: Desk
     dossier.is_whole("闻人卖货", "百里买货")
     assert dossier.forms[:3] == ["ENTRUSTMENT", "CONSENT_INQUIRY", "DOCKING_RECEIPT"]
     dossier.says("ENTRUSTMENT", "court-letter-7")
+    dossier.says("REGISTER", "人民法院（诉调对接）")
+    dossier.says("DOCKING_RECEIPT", "court-letter-7", "调解期限届满日")
+    dossier.says("RESULT_FEEDBACK", "已达成调解协议", agreement["documentNumber"])
     dossier.says("CONFIRMATION_APPLICATION", "闻人卖货", "百里买货")
 
 
@@ -250,7 +253,8 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
                     f"RESULT_FEEDBACK{about}", "CLOSING_REPORT")  # fmt: skip
     dossier = await case.dossier()
     dossier.is_whole("太叔摔伤", "令狐推人")
-    dossier.says("ENTRUSTMENT", "police-1")
+    dossier.says("ENTRUSTMENT", "police-1", "移送调解")
+    dossier.says("RESULT_FEEDBACK", "已达成调解协议", "已全部履行")
     dossier.says("AGREEMENT", "当面赔礼道歉。")
 
 

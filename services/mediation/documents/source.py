@@ -94,7 +94,7 @@ async def source_of(
         category=Term(category.zh, category.en),
         received_at=case.received_at,
         accepted_at=case.opened_at,
-        channel=_CHANNELS.get(content.report.channel, ""),
+        channel=_CHANNELS.get(content.channel, ""),
         place=content.address,
         facts=content.text,
         language=next((each.language for each in parties if each.language not in ("", "zh")), ""),
