@@ -272,10 +272,11 @@ class Matter:
         found: list[dict[str, Any]] = (await self.ask("instalments"))["instalments"]
         return found
 
-    async def perform(self, part: dict[str, Any]) -> Any:
-        """Record that a part was performed in full."""
-        return await self.desk.post(f"{part['name']}:recordPerformance", "clerk", amount_fen=part["amountFen"],
-                                    complete=True, evidence="slip-1")  # fmt: skip
+    async def perform(self, part: dict[str, Any], yuan: int = 0) -> Any:
+        """Record that a part was performed: so much of it, or all that is left."""
+        fen = yuan * 100 or int(part["amountFen"]) - int(part["paidFen"])
+        return await self.desk.post(f"{part['name']}:recordPerformance", "clerk", amount_fen=fen, complete=True,
+                                    evidence="slip-1")  # fmt: skip
 
     # --- the end ------------------------------------------------------------------------------------------------------
 

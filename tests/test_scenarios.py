@@ -42,6 +42,7 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     await case.carry_out_plan()
     with refused("VIEWS_MISSING"):
         await case.ask_closing("AGREED")
+    assert (await case.perform((await case.parts())[0], 500))["state"] == "INSTALMENT_STATE_PART"
     for part in await case.parts():
         assert (await case.perform(part))["state"] == "INSTALMENT_STATE_PERFORMED"
     closing = await case.close("AGREED")
@@ -59,6 +60,7 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     dossier.says("REGISTER", case.text, "窗口")
     dossier.says("RECORD", "申请人要求修复，被申请人愿意负责。")
     dossier.says("AGREEMENT", agreement["documentNumber"], "1,200", "十日内修复卫生间防水层。", "责任与数额。")
+    dossier.says("PERFORMANCE", "500.00元", "部分履行", "700.00元", "已全部履行", "申屠楼下")
     dossier.is_silent_about("最多能赔两千元")
 
 

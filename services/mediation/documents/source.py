@@ -108,7 +108,7 @@ async def source_of(
         inquiries=await course.inquiries_of(connection, number, opener),
         interpretations=await interpretations_of(connection, number, opener, parties),
         agreement=outcome.agreement_of(agreed, opener, parties),
-        performances=await outcome.performances_of(connection, agreed),
+        performances=await outcome.performances_of(connection, agreed, parties),
         confirmation=await outcome.confirmation_of(connection, agreed),
         visits=await outcome.visits_of(connection, number, opener, parties),
         dockings=await outcome.dockings_of(connection, number),
