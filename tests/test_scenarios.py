@@ -61,6 +61,7 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     dossier.says("RECORD", "申请人要求修复，被申请人愿意负责。")
     dossier.says("AGREEMENT", agreement["documentNumber"], "1,200", "十日内修复卫生间防水层。", "责任与数额。")
     dossier.says("PERFORMANCE", "500.00元", "部分履行", "700.00元", "已全部履行", "申屠楼下")
+    dossier.says("CLOSING_REPORT", "已全部履行", "demo-handler-620102", "demo-reviewer-620102")
     dossier.is_silent_about("最多能赔两千元")
 
 

@@ -45,6 +45,7 @@ _PERFORMED = text("""
 _CONFIRMATION = text("SELECT * FROM confirmations WHERE number = :number AND agreement = :agreement")
 _VISITS = text("SELECT * FROM visits WHERE number = :number AND visited_at IS NOT NULL ORDER BY days")
 _SAID = text("SELECT * FROM visit_answers WHERE number = :number ORDER BY days, party")
+_REVIEWED = text("SELECT actor FROM events WHERE number = :number AND kind = 'CaseClosed' ORDER BY seq DESC LIMIT 1")
 _CLOSING = text("SELECT * FROM closings WHERE number = :number ORDER BY closing DESC LIMIT 1")
 _DOCKINGS = text("SELECT * FROM dockings WHERE number = :number ORDER BY docking")
 _LETTERS = text(
@@ -183,6 +184,7 @@ async def closing_of(connection: Connection, case: Any, now: datetime) -> Closin
         performance=_PERFORMANCE[done] if done else "",
         satisfaction=words.pop() if len(words) == 1 else "",
         requested_by=case.requested_by,
+        reviewed_by=await connection.scalar(_REVIEWED, {"number": case.number}) or "",
         closed_at=case.closed_at,
     )
 
