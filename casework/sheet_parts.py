@@ -97,7 +97,8 @@ def clause_lines(agreement: AgreementFacts, words: Wording) -> tuple[ClauseLine,
         ClauseLine(
             index=str(each.clause),
             performer=each.performer,
-            content=companion(each.content, each.companion, words),
+            # Amount and day follow in the same sentence.
+            content=companion(each.content, each.companion, words).rstrip("。；;. "),
             amount=words.amount(each.amount),
             due=words.day(each.due),
             manner=each.manner,

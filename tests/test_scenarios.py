@@ -59,7 +59,14 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     dossier.is_whole("申屠楼下", "公冶楼上")
     dossier.says("REGISTER", case.text, "窗口")
     dossier.says("RECORD", "申请人要求修复，被申请人愿意负责。")
-    dossier.says("AGREEMENT", agreement["documentNumber"], "1,200", "十日内修复卫生间防水层。", "责任与数额。")
+    dossier.says(
+        "AGREEMENT",
+        agreement["documentNumber"],
+        "1,200",
+        "1．公冶楼上：支付1200元；金额",
+        "十日内修复卫生间防水层；",
+        "责任与数额。",
+    )
     dossier.says("PERFORMANCE", "500.00元", "部分履行", "700.00元", "已全部履行", "申屠楼下")
     dossier.says("CLOSING_REPORT", "已全部履行", "demo-handler-620102", "demo-reviewer-620102")
     dossier.is_silent_about("最多能赔两千元")
@@ -258,7 +265,7 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
     dossier.is_whole("太叔摔伤", "令狐推人")
     dossier.says("ENTRUSTMENT", "police-1", "移送调解")
     dossier.says("RESULT_FEEDBACK", "已达成调解协议", "已全部履行")
-    dossier.says("AGREEMENT", "当面赔礼道歉。")
+    dossier.says("AGREEMENT", "当面赔礼道歉；")
 
 
 async def test_an_appraisal_pauses_the_clock_of_medical_mediation_and_no_other(desk: Desk) -> None:
