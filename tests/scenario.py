@@ -19,6 +19,8 @@ from tests.conftest import COUNTY, request_id
 from tests.scenario_dossier import DossierFile
 
 UNIT = f"units/{COUNTY}"
+TOLD: set[str] = set()
+"""What people told in the stories so far, and who they are: nothing of it may lie open anywhere afterwards."""
 PDF = base64.b64encode(b"%PDF-1.7\na receipt\n%%EOF\n").decode()
 QUESTIONS = (
     "LAWFUL", "PUBLIC_INTEREST", "PUBLIC_ORDER", "VOLUNTARY", "CLEAR", "BINDING_EXPLAINED", "COURT_EXPLAINED",
@@ -90,6 +92,7 @@ class Desk:
 
     async def open(self, category: str, text: str, **fields: Any) -> Matter:
         """File a report at the counter, accept it, wait until its workflow has opened the case, and return the case."""
+        TOLD.add(text)
         report = {"channel": "CHANNEL_COUNTER", "unit": UNIT, "category": f"categories/{category}", "text": text}
         filed = await self.post("reports", **{**report, **fields})
         await self.post(f"{filed['name']}:accept", "duty_officer")
@@ -160,6 +163,7 @@ class Matter:
         details |= fields.pop("details", {})
         made = await self.tell("parties", "clerk", side=f"SIDE_{side}", kind=f"PARTY_KIND_{kind}", details=details,
                                **fields)  # fmt: skip
+        TOLD.add(name)
         self.parties.append(made["name"])
         self.people.append(name)
         await self.desk.post(f"{made['name']}:unmask", "clerk", purpose="PURPOSE_IDENTITY")
@@ -215,6 +219,7 @@ class Matter:
 
     async def write(self, session: str, statements: str, result: str, *signers: str) -> Any:
         """Write the record of a joint session, read it back to parties, let them and the mediator sign; the record."""
+        TOLD.update((statements, result))
         content = {"statements": statements, "points": "是否赔偿、赔偿多少。", "result": result}
         await self.tell(f"{session}:writeRecord", content=content)
         for party in signers:
@@ -232,6 +237,7 @@ class Matter:
 
     async def confide(self, side: str, text: str) -> None:
         """Write down what a side tells the mediator alone."""
+        TOLD.add(text)
         await self.tell(f"caucuses/{side}/notes", text=text)
 
     # --- agreement and performance ------------------------------------------------------------------------------------

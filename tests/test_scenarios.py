@@ -9,12 +9,14 @@ import json
 import zipfile
 from collections.abc import AsyncIterator
 
+import asyncpg
 import httpx
 import pytest
 
 from accord.stack import Stack
-from tests.scenario import Desk, acts, day, instant, pays, refused
+from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused
 from tests.scenario_dossier import shown
+from tests.test_privacy import found_in
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
 
@@ -353,7 +355,7 @@ async def test_thirty_people_speak_through_five_and_one_opts_out(desk: Desk) -> 
 
 async def test_where_there_was_violence_nobody_is_put_into_one_room(desk: Desk) -> None:
     case = await desk.open("family/violence", "请求安排子女抚养费，双方已分居。")
-    hiding = {"address": "不可外泄的庇护所地址"}
+    hiding = {"address": "不可外泄的庇护所地址", "phone": "13987651234"}
     afraid = await case.add("APPLICANT", "宇文避险", details=hiding)
     other = await case.add("RESPONDENT", "长孙对方")
     screening = {"concern": True, "hide_address": True, "in_private": True, "note": "害怕同处一室"}
@@ -382,4 +384,24 @@ async def test_where_there_was_violence_nobody_is_put_into_one_room(desk: Desk) 
     dossier = await case.dossier()
     dossier.is_whole("宇文避险", "长孙对方")
     dossier.says("AGREEMENT", agreement["documentNumber"], "1,500")
-    dossier.is_silent_about("不可外泄的庇护所地址", "只想要孩子平安", "愿意多付一些", "害怕同处一室")
+    dossier.is_silent_about("不可外泄的庇护所地址", "13987651234", "只想要孩子平安", "愿意多付一些", "害怕同处一室")
+
+
+async def test_nothing_that_was_told_in_the_stories_lies_open_in_logs_traces_workflows_or_tables(stack: Stack) -> None:
+    secrets = {each: each for each in TOLD if not each.startswith("退费甲") or each == "退费甲00"}
+    workflows = [path for path in stack.folder.root.rglob("*temporal*") if path.is_file()]
+    logs = [*stack.folder.logs.glob("*.log"), stack.folder.root / "spans.jsonl"]
+    assert workflows
+    for path in (*workflows, *logs):
+        assert found_in(path.read_bytes(), secrets) == set(), path.name
+    connection = await asyncpg.connect(stack.database_url)
+    try:
+        tables = await connection.fetch(
+            "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables"
+            " WHERE table_type = 'BASE TABLE' AND table_schema IN ('intake', 'mediation', 'escalation')"
+        )
+        for (table,) in tables:
+            rows = await connection.fetch(f"SELECT t::text FROM {table} t")
+            assert found_in("\n".join(row[0] for row in rows).encode(), secrets) == set(), table
+    finally:
+        await connection.close()

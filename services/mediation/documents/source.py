@@ -171,7 +171,8 @@ def _party(row: Any, opener: CaseSealer | None, hidden: bool, identified: Any) -
         ethnic_group=told.ethnic_group,
         age=_age(told.birth_date, row.joined_at.astimezone(LOCAL).date()),
         occupation=told.occupation,
-        phone=told.phone,
+        # The other side gets copies: whoever must not be found is not called either.
+        phone="" if hidden else told.phone,
         address="" if hidden else told.address,
         address_hidden=hidden,
         legal_representative=told.legal_representative,
