@@ -87,6 +87,15 @@ class Answer:
 
 async def call(channel: grpc.aio.Channel, path: str, *payloads: bytes, **arguments: Any) -> Answer:
     """Send raw messages to any RPC and return its whole answer, whatever it is."""
+    for _ in range(5):
+        answer = await _called(channel, path, *payloads, **arguments)
+        # Refused before it had sent all, the client sometimes fails by itself, without a word of the server's.
+        if answer.code is not grpc.StatusCode.INTERNAL or answer.text:
+            break
+    return answer
+
+
+async def _called(channel: grpc.aio.Channel, path: str, *payloads: bytes, **arguments: Any) -> Answer:
     stream: Any = channel.stream_stream(path)(iter(payloads), **arguments)
     messages: list[bytes] = []
     try:
