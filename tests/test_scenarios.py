@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from accord.stack import Stack
+from tests.conftest import COUNTY
 from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused
 from tests.scenario_dossier import shown
 from tests.test_privacy import found_in
@@ -234,7 +235,8 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
     with refused("NOT_FOR_MEDIATION"):
         await case.dock("POLICE", decided=True, hand_over_letter="police-0")
     docking = await case.dock("POLICE", hand_over_letter="police-1")
-    hurt, pusher = await case.two_sides("太叔摔伤", "令狐推人")
+    hurt = await case.add("APPLICANT", "太叔摔伤")
+    pusher = await case.add("RESPONDENT", "令狐推人", details={"language": "en"})
     await case.everybody_says_yes()
     await case.tell(f"{docking}:confirmConsent")
     await case.tell(f"{docking}:sign")
@@ -268,6 +270,8 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
     dossier.says("ENTRUSTMENT", "police-1", "移送调解")
     dossier.says("RESULT_FEEDBACK", "已达成调解协议", "已全部履行")
     dossier.says("AGREEMENT", "当面赔礼道歉；")
+    text = dossier.of("AGREEMENT")  # who speaks another language gets a companion, behind the Chinese text
+    assert text.index("人民调解协议书") < text.index("People's mediation agreement")
 
 
 async def test_an_appraisal_pauses_the_clock_of_medical_mediation_and_no_other(desk: Desk) -> None:
@@ -391,7 +395,8 @@ async def test_nothing_that_was_told_in_the_stories_lies_open_in_logs_traces_wor
     secrets = {each: each for each in TOLD if not each.startswith("退费甲") or each == "退费甲00"}
     workflows = [path for path in stack.folder.root.rglob("*temporal*") if path.is_file()]
     logs = [*stack.folder.logs.glob("*.log"), stack.folder.root / "spans.jsonl"]
-    assert workflows
+    # The search finds what is there: numbers of cases.
+    assert any(found_in(path.read_bytes(), {"cases": f"cases/{COUNTY}-"}) for path in workflows)
     for path in (*workflows, *logs):
         assert found_in(path.read_bytes(), secrets) == set(), path.name
     connection = await asyncpg.connect(stack.database_url)
