@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -16,6 +17,20 @@ COVER, INDEX, BACK, MERGED, MANIFEST = "卷宗封面", "卷内目录", "卷宗�
 def shown(name: str, content: bytes) -> str:
     """Return what a file of a bundle says."""
     return text_of(content) if name.endswith(".docx") else content.decode()
+
+
+def check_hand_over(told: dict[str, object], *words: str) -> None:
+    """Check the court's bundle: its hash, its manifest's hashes, and that the agreement says these words."""
+    content = base64.b64decode(str(told["content"]))
+    assert hashlib.sha256(content).hexdigest() == told["sha256"]
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        manifest = json.loads(opened.read("manifest.json"))
+        assert len(manifest["files"]) >= 4
+        for line in manifest["files"]:
+            assert hashlib.sha256(opened.read(line["file_name"])).hexdigest() == line["sha256"]
+        held = "\n".join(shown(line["file_name"], opened.read(line["file_name"])) for line in manifest["files"])
+    for word in words:
+        assert word in held
 
 
 class DossierFile:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -16,7 +11,7 @@ import pytest
 from accord.stack import Stack
 from tests.conftest import COUNTY
 from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused
-from tests.scenario_dossier import shown
+from tests.scenario_dossier import check_hand_over
 from tests.test_privacy import found_in
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -62,14 +57,8 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     dossier.is_whole("申屠楼下", "公冶楼上")
     dossier.says("REGISTER", case.text, "窗口")
     dossier.says("RECORD", "申请人要求修复，被申请人愿意负责。")
-    dossier.says(
-        "AGREEMENT",
-        agreement["documentNumber"],
-        "1,200",
-        "1．公冶楼上：支付1200元；金额",
-        "十日内修复卫生间防水层；",
-        "责任与数额。",
-    )
+    dossier.says("AGREEMENT", agreement["documentNumber"], "1．公冶楼上：支付1200元；金额", "1,200", "责任与数额。",
+                 "十日内修复卫生间防水层；")  # fmt: skip
     dossier.says("PERFORMANCE", "500.00元", "部分履行", "700.00元", "已全部履行", "申屠楼下")
     dossier.says("CLOSING_REPORT", "已全部履行", "demo-handler-620102", "demo-reviewer-620102")
     dossier.is_silent_about("最多能赔两千元")
@@ -214,20 +203,6 @@ async def test_a_court_entrusts_the_matter_and_confirms_the_agreement(desk: Desk
     dossier.says("DOCKING_RECEIPT", "court-letter-7", "调解期限届满日")
     dossier.says("RESULT_FEEDBACK", "已达成调解协议", agreement["documentNumber"])
     dossier.says("CONFIRMATION_APPLICATION", "闻人卖货", "百里买货")
-
-
-def check_hand_over(told: dict[str, object], *words: str) -> None:
-    """Check the court's bundle: its hash, its manifest's hashes, and that the agreement says these words."""
-    content = base64.b64decode(str(told["content"]))
-    assert hashlib.sha256(content).hexdigest() == told["sha256"]
-    with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        manifest = json.loads(opened.read("manifest.json"))
-        assert len(manifest["files"]) >= 4
-        for line in manifest["files"]:
-            assert hashlib.sha256(opened.read(line["file_name"])).hexdigest() == line["sha256"]
-        held = "\n".join(shown(line["file_name"], opened.read(line["file_name"])) for line in manifest["files"])
-    for word in words:
-        assert word in held
 
 
 async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: Desk) -> None:
@@ -378,8 +353,9 @@ async def test_where_there_was_violence_nobody_is_put_into_one_room(desk: Desk) 
         await case.confide(side, secret)
         await case.tell(f"{talk}:end")
     agreement = await case.agree(pays(other, afraid, 1500))
-    shown = await case.ask("parties")
-    assert all("庇护所" not in str(party) for party in shown["parties"])
+    parties = (await case.ask("parties"))["parties"]
+    assert [party["maskedName"][0] for party in parties] == ["宇", "长"]
+    assert not [word for word in ("宇文避险", "庇护所", "13987651234") if word in str(parties)]
     await case.perform((await case.parts())[0])
     await case.carry_out_plan()
     await case.close("AGREED")
@@ -388,6 +364,8 @@ async def test_where_there_was_violence_nobody_is_put_into_one_room(desk: Desk) 
     dossier = await case.dossier()
     dossier.is_whole("宇文避险", "长孙对方")
     dossier.says("AGREEMENT", agreement["documentNumber"], "1,500")
+    looks = (await case.ask("accessLog", "auditor", page_size=200))["entries"]
+    assert {"parties.unmask", "dossiers.get"} <= {look["action"] for look in looks}  # who asks is shown who looked
     dossier.is_silent_about("不可外泄的庇护所地址", "13987651234", "只想要孩子平安", "愿意多付一些", "害怕同处一室")
 
 
