@@ -25,7 +25,7 @@ def rebuild(state: Path) -> tuple[int, int]:
     async def run() -> tuple[int, int]:
         client, backends = await connect(settings), Backends.of(settings)
         try:
-            return await workflows.rebuild(client, backends, BusinessTime.of(settings))
+            return await workflows.rebuild(client, backends, BusinessTime.of(settings), lost=True)
         finally:
             await backends.close()
 

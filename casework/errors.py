@@ -78,6 +78,17 @@ class Reason(StrEnum):
     FILE_REFUSED = "FILE_REFUSED"
     FILE_DAMAGED = "FILE_DAMAGED"
     DATA_ERASED = "DATA_ERASED"
+    NOT_IN_MEDIATION = "NOT_IN_MEDIATION"
+    WRITTEN_REQUIRED = "WRITTEN_REQUIRED"
+    CHECKLIST_INCOMPLETE = "CHECKLIST_INCOMPLETE"
+    NOT_EFFECTIVE = "NOT_EFFECTIVE"
+    WINDOW_CLOSED = "WINDOW_CLOSED"
+    MEDIATION_OPEN = "MEDIATION_OPEN"
+    NOTICES_UNSERVED = "NOTICES_UNSERVED"
+    VIEWS_MISSING = "VIEWS_MISSING"
+    CLAUSES_OPEN = "CLAUSES_OPEN"
+    NOT_FOR_MEDIATION = "NOT_FOR_MEDIATION"
+    NOT_PERFORMED = "NOT_PERFORMED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +206,7 @@ TEXTS: dict[Reason, _Text] = {
         "Something stands against this mediator in this case.",
     ),
     Reason.NOT_THE_MEDIATOR: _Text(
-        Kind.PRECONDITION, "只有被选定的调解员本人可以答复。", "Only the mediator who was asked can answer."
+        Kind.PRECONDITION, "只有本案的调解员本人可以做这件事。", "Only the mediator of this case can do this."
     ),
     Reason.ROLE_BARRED: _Text(
         Kind.PRECONDITION,
@@ -233,6 +244,33 @@ TEXTS: dict[Reason, _Text] = {
     Reason.DATA_ERASED: _Text(
         Kind.PRECONDITION, "本案的个人信息已经依法销毁。", "The personal data of this case has been erased."
     ),
+    Reason.NOT_IN_MEDIATION: _Text(Kind.PRECONDITION, "本案不在调解中。", "The case is not in mediation."),
+    Reason.WRITTEN_REQUIRED: _Text(
+        Kind.PRECONDITION, "这类纠纷的调解协议必须是书面的。", "In such a matter the agreement must be written."
+    ),
+    Reason.CHECKLIST_INCOMPLETE: _Text(
+        Kind.PRECONDITION,
+        "合法性清单或案外人利益提示尚未全部通过，不能签署。",
+        "The legality checklist or the third-party prompt is not complete: nobody can sign yet.",
+    ),
+    Reason.NOT_EFFECTIVE: _Text(Kind.PRECONDITION, "没有已生效的调解协议。", "There is no effective agreement."),
+    Reason.WINDOW_CLOSED: _Text(
+        Kind.PRECONDITION, "申请司法确认的三十日已过。", "The thirty days for judicial confirmation are over."
+    ),
+    Reason.MEDIATION_OPEN: _Text(Kind.PRECONDITION, "调解尚未结束。", "The mediation has not ended."),
+    Reason.NOTICES_UNSERVED: _Text(
+        Kind.PRECONDITION, "权利告知书尚未送达全部当事人。", "The notice of rights was not served to every party."
+    ),
+    Reason.VIEWS_MISSING: _Text(
+        Kind.PRECONDITION, "尚未记录双方对办结的意见。", "The views of both sides were not recorded."
+    ),
+    Reason.CLAUSES_OPEN: _Text(
+        Kind.PRECONDITION, "协议中还有条款没有履行。", "Clauses of the agreement are still open."
+    ),
+    Reason.NOT_FOR_MEDIATION: _Text(
+        Kind.PRECONDITION, "这件事项不能移送调解。", "This matter cannot be handed to mediation."
+    ),
+    Reason.NOT_PERFORMED: _Text(Kind.PRECONDITION, "协议尚未履行。", "The agreement was not performed."),
 }
 
 

@@ -25,16 +25,16 @@ class MediationState(IntEnum):
 
 
 class Ground(IntEnum):
-    """Why a mediation ended: the closed list."""
+    """Why a mediation ended (特邀调解规定 26, 深圳条例 28, 宁波条例 23 and others); the numbers are the contract's."""
 
     AGREED = 1
-    WITHDREW = 2
+    PARTY_WITHDREW = 2
     GAP_TOO_WIDE = 3
     TERM_EXPIRED = 4
-    ABSENT = 5
-    SUED_OR_ARBITRATED = 6
-    FALSE_INFORMATION = 7
-    SUSPECTED_COLLUSION = 8
+    PARTY_ABSENT = 5
+    PARTY_SUED = 6
+    FACTS_HIDDEN = 7
+    SHAM_SUSPECTED = 8
     NO_ACCORD_ON_APPRAISAL = 9
     OTHER = 10
 
@@ -150,6 +150,16 @@ class PeopleStanding:
     def parties(self) -> list[tuple[int, Side, bool]]:
         """The parties: number, side, whether it left."""
         return [(person.party, person.side, person.withdrawn) for person in self.people]
+
+    @property
+    def there(self) -> dict[int, int]:
+        """The side of each party that has not left."""
+        return {person.party: person.side for person in self.people if not person.withdrawn}
+
+    @property
+    def supported(self) -> bool:
+        """Whether somebody in it, or who was in it, needs a guardian or support person."""
+        return any(person.needs_support for person in self.people)
 
     @property
     def present(self) -> set[int]:

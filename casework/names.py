@@ -119,3 +119,23 @@ def party_of(name: str) -> int:
 def number_of(name: str) -> CaseNumber:
     """Return the case number in any name below `reports/` or `cases/`."""
     return CaseNumber(name.split("/", 2)[1])
+
+
+def agreement_name(number: str, agreement: int) -> str:
+    """Return `cases/{number}/agreements/{agreement}`."""
+    return f"cases/{number}/agreements/{agreement}"
+
+
+def instalment_name(number: str, agreement: int, clause: int, instalment: int) -> str:
+    """Return `cases/{number}/agreements/{agreement}/clauses/{clause}/instalments/{instalment}`."""
+    return f"cases/{number}/agreements/{agreement}/clauses/{clause}/instalments/{instalment}"
+
+
+def docking_name(number: str, docking: int) -> str:
+    """Return `cases/{number}/dockings/{docking}`."""
+    return f"cases/{number}/dockings/{docking}"
+
+
+def ids_of(name: str) -> tuple[int, ...]:
+    """Return the numbers below the case in a name: `cases/x/agreements/2/clauses/1` gives 2 and 1."""
+    return tuple(int(part) for part in name.split("/")[3::2] if part.isdigit())

@@ -82,6 +82,9 @@ class Trigger(StrEnum):
     mediator_asked = "mediator_asked"
     alert_requested = "alert_requested"
     alert_approved = "alert_approved"
+    part_agreed = "part_agreed"
+    agreement_performed = "agreement_performed"
+    docking_signed = "docking_signed"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -107,7 +110,14 @@ CONSUMED = {
     "mediator_answer": Trigger.mediator_asked,
     "alert_decision": Trigger.alert_requested,
     "alert_review": Trigger.alert_approved,
+    "performance": Trigger.part_agreed,
+    "follow_up_7": Trigger.agreement_performed,
+    "follow_up_30": Trigger.agreement_performed,
+    "follow_up_90": Trigger.agreement_performed,
+    "police_docking": Trigger.docking_signed,
 }
+ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
+"""Names a service asks for that people start by hand as well, where the matter itself is not kept here."""
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(
     CONSUMED.values(), Consumer.service

@@ -96,14 +96,16 @@ async def check(stack: Stack) -> dict[str, int]:
     await sound(stack)
     counts = Counter[str]()
     for service in SERVICES:
-        claims = await rows(stack, f"SELECT clock, rung, due_at, fired_at FROM {service}.clock_rungs")
-        told = await rows(
+        # In one statement, since more fires meanwhile.
+        claims = await rows(
             stack,
-            f"""SELECT payload->>'clock' AS clock, payload->>'rung' AS rung FROM {service}.events
-            WHERE payload ? 'rung' AND payload ? 'late_by_seconds'""",
+            f"""SELECT clock, rung, fired_at >= due_at AS due, coalesce(told, 0) AS told FROM {service}.clock_rungs
+            FULL JOIN (SELECT payload->>'clock' AS clock, payload->>'rung' AS rung, count(*) AS told
+                FROM {service}.events WHERE payload ? 'rung' AND payload ? 'late_by_seconds' GROUP BY 1, 2) AS events
+            USING (clock, rung)""",
         )
-        assert Counter(map(_key, told)) == Counter(map(_key, claims)), f"{service}: a rung was told twice or not at all"
-        assert all(row["fired_at"] >= row["due_at"] for row in claims)
+        assert all(row["told"] == 1 for row in claims), f"{service}: a rung was told twice or not at all"
+        assert all(row["due"] for row in claims), f"{service}: a rung fired before it was due, or was never claimed"
         counts["rungs"] += len(claims)
         database = Database(Scratch.main(stack).url, 2, schema=service)
         try:
@@ -126,10 +128,6 @@ async def check(stack: Stack) -> dict[str, int]:
 
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def _key(row: Any) -> tuple[str, str]:
-    return row["clock"], row["rung"]
 
 
 def _rebuild(stack: Stack) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,26 @@ async def test_after_ten_days_without_workers_every_clock_fires_late_once_and_in
         for clock in {row["clock"] for row in found}:
             dues = [row["due_at"] for row in found if row["clock"] == clock]
             assert dues == sorted(dues)
+
+
+async def test_what_nobody_deals_with_climbs_level_by_level_to_the_top_and_no_further(tmp_path: Path) -> None:
+    settings = pace_settings(StateFolder.at(tmp_path), 700_000.0)  # ten working days in two seconds
+    with Stack(state=tmp_path, port_base=0, settings=settings) as stack:
+        clients = Clients.of(stack)
+        report = await clients.file_report(unit="units/620102001001")
+        number = report.name.removeprefix("reports/")
+        query = """SELECT from_unit, to_unit, subject FROM escalation.escalations
+            WHERE number = $1 ORDER BY escalation"""
+        async with asyncio.timeout(40):
+            while len(found := await rows(stack, query, number)) < 4:
+                await asyncio.sleep(0.2)
+        ladder = ["620102001001", "620102001", "620102", "6201", "62"]
+        assert [(row["from_unit"], row["to_unit"]) for row in found] == list(pairwise(ladder))
+        assert found[0]["subject"] == report.name
+        assert [row["subject"] for row in found[1:]] == [f"cases/{number}/escalations/{each}" for each in (1, 2, 3)]
+        await asyncio.sleep(3)  # the province has let it lie as well, and there is no level above
+        assert len(await rows(stack, query, number)) == 4
+        await clients.close()
 
 
 LIST = """source: a notice of the county

@@ -196,7 +196,8 @@ async def test_erasing_a_closed_case_destroys_what_was_told_and_the_history_stay
     act: Act, database: asyncpg.Connection
 ) -> None:
     head = act.clients.as_("unit_head")
-    await act.two_sides()
+    await act.add(1)
+    await act.add(2)
     request = people_pb2.EraseCaseDataRequest(name=act.case, ground=1, request_id=request_id())
     await refused(act.clients.people.EraseCaseData(request, **head), "WRONG_STATE")
     await close(act)
@@ -301,11 +302,12 @@ async def test_a_no_to_mediation_is_the_same_as_leaving(act: Act) -> None:
 
 async def in_state(act: Act, state: str) -> None:
     """Bring a case into a state."""
-    if state == "nothing said":
+    if state in ("nothing said", "close review", "closed"):
+        # A closing that finds a mediation going on is refused: it must be ended first, with its notices.
         await act.add(1)
         await act.add(2)
-        return
-    await act.two_sides()
+    else:
+        await act.two_sides()
     if state == "withdrawn":
         await act.withdraw(1)
     if state in ("asked", "mediating"):

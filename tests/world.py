@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_people, world_sessions
+from tests import world_agreement, world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -30,6 +30,8 @@ class World:
     """A running clock at each service, by its name."""
     sitting: str
     """A case whose people nothing else is done to: its sessions, evidence and compartment are asked about."""
+    mediated: str
+    """A case whose mediation has ended, with an agreement and a docking."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -43,13 +45,14 @@ async def new_world(clients: Clients) -> World:
     await world_people.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
+    mediated = await world_agreement.mediated_case(clients)
     number = case.name.removeprefix("cases/")
     clocks = {
         "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
         "mediation": f"clocks/mediation/{number}.close",
         "escalation": f"clocks/escalation/{number}.resolve-1",
     }
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name)
+    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated)
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -191,4 +194,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "SettleEscalations": _filled(escalation_pb2.SettleEscalationsRequest, parent=_case),
     **world_people.requests(_filled),
     **world_sessions.REQUESTS,
+    **world_agreement.requests(_filled),
 }  # fmt: skip

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import grpc
+import structlog
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
+from prometheus_client import Counter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
 from workflows.backends import Backends
 from workflows.messages import CaseStep, Source, Told
 
+log = structlog.get_logger()
+
+REFUSED = Counter("accord_escalations_refused_total", "Breaches that the escalation service refused to take.")
+_AGAIN = timedelta(hours=1)
+"""When a case asks again after a refusal that only a person can cure."""
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED}
 """Answers that a retry can only cure after somebody mended rules or rights; tried again all the same."""
 
@@ -21,8 +31,9 @@ _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED,
 class Activities:
     """The steps of a case."""
 
-    def __init__(self, backends: Backends) -> None:
+    def __init__(self, backends: Backends, time: BusinessTime) -> None:
         self._backends = backends
+        self._time = time
 
     @activity.defn(name="open_case")
     async def open_case(self, step: CaseStep) -> Told:
@@ -64,11 +75,14 @@ class Activities:
             fired = await self._backends.clocks[source].FireClocks(
                 clock_pb2.FireClocksRequest(service=source, case=name, generation=generation)
             )
-            for firing in fired.overdue:
-                await self._escalate(name, firing)
+            refused = [not await self._escalate(name, firing) for firing in fired.overdue]
         except grpc.aio.AioRpcError as error:
             raise _failure(error) from None
         next_at = instant(fired.next_time) if fired.HasField("next_time") else None
+        if any(refused):
+            # One that is refused must not keep the case from its other clocks: all is asked again later.
+            again = self._time.now() + _AGAIN
+            next_at = min(next_at, again) if next_at else again
         ended = source is Source.MEDIATION and next_at is None and await self._is_closed(name)
         return Told(next_at, len(fired.overdue), ended, fired.generation, fired.next_clock)
 
@@ -81,8 +95,8 @@ class Activities:
             raise _failure(error) from None
         return bool(case.stage == case_pb2.STAGE_CLOSED)
 
-    async def _escalate(self, name: str, firing: clock_pb2.Firing) -> None:
-        """Raise it one level up, once for each rung, however often this runs."""
+    async def _escalate(self, name: str, firing: clock_pb2.Firing) -> bool:
+        """Raise it one level up, once for each rung, however often this runs; return whether it was not refused."""
         escalation = escalation_pb2.Escalation(
             mode=escalation_pb2.MODE_INFORM, from_unit=firing.unit, reason="overdue", subject=firing.subject
         )
@@ -93,9 +107,14 @@ class Activities:
                 )
             )
         except grpc.aio.AioRpcError as error:
+            if error.code() in _REFUSED:
+                REFUSED.inc()
+                log.error("escalation refused", case=name, clock=firing.clock, code=error.code().name)
+                return False
             # The unit changed after it was raised, or has no level above it: it was raised, or cannot be.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
+        return True
 
     @activity.defn(name="settle_escalations")
     async def settle_escalations(self, step: CaseStep) -> None:

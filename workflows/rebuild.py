@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from pb.clock.v1 import clock_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
@@ -20,6 +20,8 @@ from workflows.messages import CASE_WORKFLOW, TASK_QUEUE, CaseStart, Source, Sta
 
 _PAGE = 1000
 _AT_ONCE = 32
+_LATELY = timedelta(days=60)
+"""How far back a missed deadline of a case that is over is looked at again after the engine was lost."""
 _WAITING = (
     report_pb2.REPORT_STATE_RECEIVED,
     report_pb2.REPORT_STATE_VERIFIED,
@@ -71,6 +73,21 @@ async def held_numbers(backends: Backends) -> AsyncIterator[str]:
                 break
 
 
+async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator[str]:
+    """Yield the case of every overdue clock that runs or was stopped since: it may not have been escalated yet."""
+    for source in Source:
+        token = ""
+        while True:
+            request = clock_pb2.ListClocksRequest(service=source, overdue=True, page_size=_PAGE, page_token=token)
+            request.stopped_after_time.FromDatetime(since)
+            page = await backends.clocks[source].ListClocks(request)
+            for clock in page.clocks:
+                yield clock.case.removeprefix("cases/")
+            token = page.next_page_token
+            if not token:
+                break
+
+
 async def all_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage]]:
     """Yield everything that needs a workflow: what is open, and what is over but has clocks that run on."""
     seen: set[str] = set()
@@ -83,8 +100,27 @@ async def all_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage
             yield number, number.split("-", 1)[0], Stage.CLOSED
 
 
-async def rebuild(client: Client, backends: Backends, time: BusinessTime) -> tuple[int, int]:
-    """Start what is missing; return how many matters are open and how many workflows were started."""
+async def lost_matters(backends: Backends, since: datetime) -> AsyncIterator[tuple[str, str, Stage]]:
+    """Yield everything that needs a workflow after an engine was lost with what it had been told.
+
+    Among it are cases that are over but missed a deadline lately: nobody knows whether that was escalated. Asking again
+    does no harm, an escalation is raised once.
+    """
+    seen: set[str] = set()
+    async for matter in all_matters(backends):
+        seen.add(matter[0])
+        yield matter
+    async for number in breached_numbers(backends, since):
+        if number not in seen:
+            seen.add(number)
+            yield number, number.split("-", 1)[0], Stage.CLOSED
+
+
+async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, lost: bool = False) -> tuple[int, int]:
+    """Start what is missing; return how many matters need a workflow and how many were started.
+
+    `lost` says that the engine's memory may be gone, so that what it was told may not have been carried out.
+    """
     slots = asyncio.Semaphore(_AT_ONCE)
     now = time.now().astimezone(UTC)
 
@@ -107,6 +143,7 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime) -> tup
                 return False
             return True
 
-    tasks = [asyncio.create_task(start(*matter)) async for matter in all_matters(backends)]
+    matters = lost_matters(backends, now - _LATELY) if lost else all_matters(backends)
+    tasks = [asyncio.create_task(start(*matter)) async for matter in matters]
     started = await asyncio.gather(*tasks)
     return len(started), sum(started)

@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.kit import telemetry
+from services.kit.businesstime import BusinessTime
 from services.kit.settings import ClientSettings, read_settings
 from workflows.activities import Activities
 from workflows.backends import Backends
@@ -47,7 +48,7 @@ async def work(settings: ClientSettings) -> None:
         connecting.cancel()
         return
     backends = Backends.of(settings)
-    steps = Activities(backends)
+    steps = Activities(backends, BusinessTime.of(settings))
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,

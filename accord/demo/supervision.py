@@ -51,7 +51,9 @@ class Supervision:
             dealt = pb.ResolveEscalationRequest(name=name, request_id=f"{key}/res")
             await scene.cast.ask(head, escalation.ResolveEscalation, dealt, _soon(at))
         except Refused as error:
-            scene.trouble.append(f"{name}: {error}")
+            # What the end of its case has settled meanwhile is nothing to deal with any more.
+            if "WRONG_STATE: RESOLVED" not in str(error):
+                scene.trouble.append(f"{name}: {error}")
         finally:
             self._settled[subject].set()
 

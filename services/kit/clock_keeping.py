@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from casework.errors import CaseError
-from casework.rule import Consumer, Rule
+from casework.rule import ALSO_BY_HAND, Consumer, Rule
 from services.kit import clock_moves, telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.clock_ledger import Pins
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 def automatic_rules(rules: Rules) -> list[Rule]:
     """Return the rules that services start clocks by themselves with; of a task's, one for each number of days."""
-    found = [rule for rule in rules.clocks if rule.trigger.consumer is Consumer.service]
+    found = [rule for rule in rules.clocks if rule.trigger.consumer is Consumer.service or rule.name in ALSO_BY_HAND]
     days = {task.due_days for plan in rules.plans for task in plan.tasks}
     return found + [rules.clocks.task(count) for count in sorted(days)]
 

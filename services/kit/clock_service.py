@@ -143,6 +143,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             filters += " AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz))"
         if request.case:
             filters += " AND number = :number"
+        if request.HasField("stopped_after_time"):
+            filters += " AND (stopped_at IS NULL OR stopped_at > :stopped_after)"
         parameters = {
             "unit": paging.subtree(scope),
             "due": due,
@@ -150,6 +152,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             "limit": size + 1,
             **({"now": now} if request.overdue else {}),
             **({"number": last(request.case)} if request.case else {}),
+            "stopped_after": instant(request.stopped_after_time),
         }
         async with self.database.begin() as connection:
             rows = (await connection.execute(text(_LIST.format(filters=filters)), parameters)).all()

@@ -38,7 +38,7 @@ async def differences(database: Database, clockwork: Clockwork) -> AsyncIterator
     async with database.begin() as connection:
         clockwork.lay(await applied_layers(connection))
     while True:
-        async with database.begin() as connection:
+        async with database.begin(snapshot=True) as connection:
             rows = (await connection.execute(text(_ROWS), {"after": after, "limit": _PAGE})).all()
             found = await _of_page(connection, clockwork, rows)
         for each in found:

@@ -11,9 +11,10 @@ from typing import Any, Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from casework.calendar import LOCAL
 from casework.errors import CaseError, Reason
-from services.kit import clocks, requests
+from casework.ledger import Extended
+from casework.rule import ExtensionKind
+from services.kit import clock_ledger, clocks, requests
 from services.kit.access import Call, current_call
 from services.kit.businesstime import BusinessTime
 from services.kit.clockwork import Clockwork, NewClock
@@ -51,14 +52,11 @@ class Work:
         self.soonest = min(timed, key=lambda clock: clock.next_at or self.now, default=None)
 
     async def start_clock(
-        self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, n: int | None = None,
-        until: datetime | None = None,
-    ) -> NewClock:  # fmt: skip
-        """Start the clock that a rule gives and return it; `n` takes the place of the rule's own number."""
+        self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, until: datetime | None = None
+    ) -> NewClock:
+        """Start the clock that a rule gives and return it; `until` is an end promised elsewhere, kept as it is."""
         assert self.clockwork is not None, "only a service that was handed its clockwork starts clocks"
-        found = self.clockwork.rules.get(rule, unit, at.astimezone(LOCAL).date())
-        asked = found if n is None else replace(found, n=n)
-        clock = self.clockwork.new(number, key, asked, subject=subject, unit=unit, at=at, until=until)
+        clock = self.clockwork.new(number, key, rule, subject=subject, unit=unit, at=at, until=until)
         await self.start(clock)
         return clock
 
@@ -69,6 +67,17 @@ class Work:
         wakes = events[0].wakes or await clocks.is_next(self.connection, clock)
         payload = {**events[0].payload, "next_at": clock.next_at.isoformat()}
         return [replace(events[0], payload=payload, wakes=wakes), *events[1:]]
+
+    async def extend(self, number: str, key: str, amount: int, parties: Sequence[int]) -> clock_ledger.Change:
+        """Extend a clock by every party's consent, as its rule allows; append the event of the change yourself."""
+        assert self.clockwork is not None, "only a service that was handed its clockwork extends clocks"
+        row = await clock_ledger.get(self.connection, f"{number}.{key}", lock=True)
+        names = tuple(f"parties/{party}" for party in parties)
+        entry = Extended(
+            seq=row.entries + 1, at=self.now, recorded_at=self.now, actor=self.actor, amount=amount,
+            how=ExtensionKind.consent_of_all, consents=names,
+        )  # fmt: skip
+        return await clock_ledger.record(self.connection, self.clockwork, row, entry, self.now, parties=names)
 
     async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
         """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""

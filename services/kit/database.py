@@ -111,11 +111,15 @@ class Database:
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Connection]:
-        """Open a transaction; commit at the end, roll back on any error. A lost database is SERVICE_UNAVAILABLE."""
+    async def begin(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """Open a transaction; commit at the end, roll back on any error. A lost database is SERVICE_UNAVAILABLE.
+
+        `snapshot` lets all its statements see one state of the facts, and change none.
+        """
+        kind: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True} if snapshot else {}
         try:
             pool = self._pool or await self._open()
-            async with pool.acquire(timeout=20) as raw, raw.transaction():
+            async with pool.acquire(timeout=20) as raw, raw.transaction(**kind):
                 yield Connection(raw)
         except Exception as error:
             if is_transient(error):

@@ -6,12 +6,20 @@ from types import ModuleType
 from typing import Any
 
 from pb.mediation.v1 import (
+    agreement_pb2,
+    agreement_pb2_grpc,
     caucus_pb2,
     caucus_pb2_grpc,
     consent_pb2,
     consent_pb2_grpc,
+    docking_pb2,
+    docking_pb2_grpc,
     evidence_pb2,
     evidence_pb2_grpc,
+    follow_up_pb2,
+    follow_up_pb2_grpc,
+    fulfilment_pb2,
+    fulfilment_pb2_grpc,
     mediation_pb2,
     mediation_pb2_grpc,
     mediators_pb2,
@@ -26,10 +34,16 @@ from pb.mediation.v1 import (
 
 from services.kit.composition import Parts, Registration, clock_service, run
 from services.mediation import store
+from services.mediation.agreement.service import AgreementServicer
 from services.mediation.caucus.service import CaucusServicer
+from services.mediation.closing.service import FollowUpServicer
+from services.mediation.confirmation.bundle import PlainRenderer
+from services.mediation.confirmation.service import ConfirmationServicer
 from services.mediation.consents.service import ConsentServicer
+from services.mediation.docking.service import DockingServicer
 from services.mediation.evidence.files import Files
 from services.mediation.evidence.service import EvidenceServicer
+from services.mediation.fulfilment.service import FulfilmentServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
 from services.mediation.opening import Opening
@@ -47,6 +61,7 @@ def build(parts: Parts) -> list[Registration]:
         _served("MediationService", mediation_pb2, mediation_pb2_grpc, servicer),
         *_people(parts),
         *_sessions(parts),
+        *_agreed(parts),
         clock_service("mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer)),
     ]
 
@@ -73,6 +88,18 @@ def _sessions(parts: Parts) -> list[Registration]:
         _served("SessionService", sessions_pb2, sessions_pb2_grpc, sessions),
         _served("EvidenceService", evidence_pb2, evidence_pb2_grpc, evidence),
         _served("CaucusService", caucus_pb2, caucus_pb2_grpc, caucus),
+    ]
+
+
+def _agreed(parts: Parts) -> list[Registration]:
+    """Return the agreement, what comes of it, and the authorities it goes back to."""
+    confirmation = ConfirmationServicer(parts, PlainRenderer())
+    return [
+        _served("AgreementService", agreement_pb2, agreement_pb2_grpc, AgreementServicer(parts)),
+        _served("FulfilmentService", fulfilment_pb2, fulfilment_pb2_grpc, FulfilmentServicer(parts)),
+        _served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, confirmation),
+        _served("FollowUpService", follow_up_pb2, follow_up_pb2_grpc, FollowUpServicer(parts)),
+        _served("DockingService", docking_pb2, docking_pb2_grpc, DockingServicer(parts)),
     ]
 
 

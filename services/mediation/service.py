@@ -22,6 +22,7 @@ from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.rules import Rules
 from services.mediation import store, view
+from services.mediation.closing import closure
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 
 
@@ -201,6 +202,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         row = await self._case(request, work)
         outcome = Outcome(request.outcome)
         rules_of.may_request_closing(Stage(row.stage), outcome, row.open_tasks)
+        await closure.check_gates(work, row, outcome)
         changed = await store.change(
             work.connection, row.number, work.now, stage=int(Stage.CLOSE_REVIEW), outcome=int(outcome),
             requested_by=work.actor,
@@ -225,13 +227,17 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
+        mediated = await closure.check_gates(work, row, Outcome(row.outcome))
         changed = await store.change(
             work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
         )
-        await work.stop(row.number, CLOSE)
-        await work.stop(row.number, "%", met=False)
+        await work.stop(row.number, f"{CLOSE}%")
+        await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
-        payload = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name}
+        number = await closure.close(work, row, self._rules, mediated)
+        payload = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name, "document_number": number}
+        if (next_at := await clocks.next_at(work.connection, row.number)) is not None:
+            payload["next_at"] = next_at.isoformat()
         await work.append(NewEvent(row.number, "CaseClosed", row.unit, payload, wakes=True))
         return view.case(changed, work.now)
 

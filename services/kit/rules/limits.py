@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from casework.rule import CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Unit
+from casework.rule import ALSO_BY_HAND, CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Unit
 from casework.rule_book import RuleBook
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
@@ -30,7 +30,7 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
             rules.append(rule)
     if len(folder.problems) == before:
         house = next((each for each in documents if each.file.endswith("/house.yaml")), documents[0])
-        for name in CONSUMED.keys() - {rule.name for rule in rules}:
+        for name in (CONSUMED.keys() | ALSO_BY_HAND) - {rule.name for rule in rules}:
             folder.problems.append(house.problem(("limits",), f"the limit {name!r} is missing"))
     return RuleBook(rules) if len(folder.problems) == before else None
 

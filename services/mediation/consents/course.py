@@ -12,6 +12,7 @@ from casework.mediation import ENDED, Ground, MediationState, leaving_ends, move
 from services.kit.command import Work
 from services.kit.events import NewEvent
 from services.kit.sealing import Sealer
+from services.mediation.agreement import store as agreements
 from services.mediation.consents import store
 from services.mediation.mediators import store as mediators
 from services.mediation.people import store as people
@@ -120,18 +121,29 @@ async def leave(work: Work, case: Any, party: Any) -> Any:
     if not leaving_ends(standing, party.party):
         await tell(work, case, row, "PartyWithdrew", wakes=True, party=party.party)
         return row
-    return await end(work, case, row, MediationState.WITHDRAWN, Ground.WITHDREW, "PartyWithdrew", party=party.party)
+    return await end(
+        work, case, row, MediationState.WITHDRAWN, Ground.PARTY_WITHDREW, "PartyWithdrew", party=party.party
+    )
 
 
 async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Ground, kind: str, **payload: object) -> Any:
-    """End a mediation on a ground of the closed list, stop its clocks, tell the workflow; return the row."""
+    """End a mediation on a ground of the closed list, stop its clocks, tell the workflow; return the row.
+
+    Drafts that nobody is bound by are over, sessions to come are off. Unless all was agreed each party that is still
+    there gets a notice of rights made out; whoever leaves is told in the answer.
+    """
+    connection = work.connection
     move(MediationState(row.state), to)
     for keys in RUNNING_ENDS:
-        await work.stop(case.number, keys, met=False)
-    await mediators.cancel_ask(work.connection, case.number, work.now)
-    row = await store.change(work.connection, case.number, state=int(to), ended_at=work.now, ground=int(ground))
+        await work.stop(case.number, keys, met=to is MediationState.AGREED)
+    await mediators.cancel_ask(connection, case.number, work.now)
+    await agreements.supersede(connection, case.number)
+    if ground is not Ground.AGREED:
+        there = (await people.standing(connection, case.number)).present
+        await agreements.make_notices(connection, case.number, sorted(there), work.now)
+    row = await store.change(connection, case.number, state=int(to), ended_at=work.now, ground=int(ground))
     await tell(work, case, row, kind, wakes=True, ground=ground.name, **payload)
-    ended = await end_open_sessions(work.connection, case.number, work.now)
+    ended = await end_open_sessions(connection, case.number, work.now, held=ground is not Ground.AGREED)
     if ended:
         await work.append(*ended)
     return row

@@ -73,7 +73,7 @@ _SIGNATURES = text("SELECT * FROM record_signatures WHERE number = :number ORDER
 _BREAK_OFF = text("""
     UPDATE sessions SET state = CASE state WHEN 1 THEN CAST(:cancelled AS smallint) ELSE CAST(:broken AS smallint) END,
         ended_at = :at, version = version + 1, updated_at = :at
-    WHERE number = :number AND state IN (1, 2) RETURNING session, state
+    WHERE number = :number AND state = ANY(:states) RETURNING session, state
 """)
 
 
@@ -167,10 +167,11 @@ async def sign(connection: Connection, record: Any, at: datetime, by: str, **col
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
 
 
-async def break_off(connection: Connection, number: str, at: datetime) -> Sequence[Any]:
+async def break_off(connection: Connection, number: str, at: datetime, *, held: bool) -> Sequence[Any]:
     """Break off the sessions that are being held, cancel those to come; return which, with their new states."""
     states = {"cancelled": int(SessionState.CANCELLED), "broken": int(SessionState.BROKEN_OFF)}
-    return await connection.execute(_BREAK_OFF, {"number": number, "at": at, **states})
+    open_states = [1, 2] if held else [1]
+    return await connection.execute(_BREAK_OFF, {"number": number, "at": at, "states": open_states, **states})
 
 
 def _found(row: Any, name: str) -> Any:

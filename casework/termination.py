@@ -1,0 +1,76 @@
+"""How a mediation ends: the closed list of grounds, and the other routes that every party is told of."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from casework.agreement import Extent
+from casework.category import within
+from casework.errors import CaseError, Reason
+from casework.mediation import Ground, MediationState
+
+
+class Route(IntEnum):
+    """Where else to go; the numbers are those of intake's contract."""
+
+    COURT = 1
+    ARBITRATION = 2
+    ADMINISTRATION = 3
+    PETITION = 4
+    POLICE = 5
+    HOTLINE = 6
+
+
+class MediationResult(IntEnum):
+    """What a mediation came to: a result of its own, never merged with performance or satisfaction."""
+
+    AGREED_FULL = 1
+    AGREED_PARTIAL = 2
+    NOT_AGREED = 3
+
+
+_ARBITRATION = ("labour", "land/contracted")
+_ADMINISTRATION = (
+    "labour", "land", "homestead", "medical", "consumer", "environment", "expropriation", "traffic", "ip", "tourism",
+)  # fmt: skip
+_POLICE = ("family/violence", "traffic", "damages/injury")
+
+
+def routes(category: str) -> tuple[Route, ...]:
+    """Return the other routes told to the parties when mediation ends (人民调解法 26); a court is always among them."""
+    found = [Route.COURT]
+    for route, categories in (
+        (Route.ARBITRATION, _ARBITRATION),
+        (Route.ADMINISTRATION, _ADMINISTRATION),
+        (Route.POLICE, _POLICE),
+    ):
+        if any(within(each, category) for each in categories):
+            found.append(route)
+    return tuple(found)
+
+
+def may_end(ground: Ground, ended: bool, agreed: bool) -> None:
+    """Raise unless a mediation can end on this ground: it is under way, and is agreed only with an agreement."""
+    if ended:
+        raise CaseError(Reason.WRONG_STATE, "ENDED", state="ENDED")
+    if ground is Ground.AGREED and not agreed:
+        raise CaseError(Reason.NOT_EFFECTIVE)
+
+
+def ended_as(ground: Ground, agreed: bool) -> MediationState:
+    """Return the state of a mediation that ends on this ground; with an agreement that binds, even in part, it agreed.
+
+    What was agreed in part stays agreed when somebody leaves over the rest.
+    """
+    if agreed:
+        return MediationState.AGREED
+    return MediationState.WITHDRAWN if ground is Ground.PARTY_WITHDREW else MediationState.NOT_AGREED
+
+
+def result(ended: bool, effective: list[Extent]) -> MediationResult | None:
+    """Return what a mediation came to; None while it is still going on."""
+    if Extent.FULL in effective:
+        return MediationResult.AGREED_FULL
+    if not ended:
+        return None
+    return MediationResult.AGREED_PARTIAL if effective else MediationResult.NOT_AGREED

@@ -1,0 +1,1 @@
+"""The agreement and the end of a mediation."""

@@ -1,0 +1,47 @@
+"""Reading a draft: what is sent becomes clauses of the field and a sealed text."""
+
+from __future__ import annotations
+
+from pb.mediation.v1 import agreement_pb2 as pb
+
+from casework import names
+from casework.agreement import Clause, ClauseKind, Due
+from casework.errors import Reason, field_error
+from services.mediation import dates
+
+_NOBODY = -1
+
+
+def clauses_of(agreement: pb.Agreement, number: str) -> list[Clause]:
+    """Return the clauses of a draft; INVALID_FIELD where a day is none, or a clause has both a day and instalments."""
+    return [_clause(index, clause, number) for index, clause in enumerate(agreement.clauses)]
+
+
+def party_of(name: str, number: str) -> int:
+    """Return the number of a party of this case; of another case it is nobody's."""
+    return int(names.last(name)) if names.number_of(name) == number else _NOBODY
+
+
+def _clause(index: int, clause: pb.Clause, number: str) -> Clause:
+    path = f"agreement.clauses[{index}]"
+    if clause.instalments and clause.HasField("due_date"):
+        raise field_error(f"{path}.due_date", Reason.INVALID_FIELD, "instalments")
+    parts = [
+        Due(part.amount_fen, dates.read(part.due_date, f"{path}.instalments[{at}].due_date"))
+        for at, part in enumerate(clause.instalments)
+    ]
+    if not parts:
+        day = dates.read(clause.due_date, f"{path}.due_date") if clause.HasField("due_date") else None
+        parts = [Due(clause.amount_fen, day)]
+    return Clause(
+        party_of(clause.performer, number),
+        party_of(clause.beneficiary, number),
+        ClauseKind(clause.kind),
+        clause.amount_fen,
+        tuple(parts),
+    )
+
+
+def sealed_text(agreement: pb.Agreement) -> pb.AgreementText:
+    """Return what of a draft is sealed: its statement and the text of each clause."""
+    return pb.AgreementText(statement=agreement.statement, clauses=[clause.content for clause in agreement.clauses])

@@ -1,0 +1,68 @@
+"""Taking effect: the agreement binds, its clocks start, a full one ends the mediation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from casework import names
+from casework.agreement import AgreementState, Extent, Form, effective_at
+from casework.mediation import Ground
+from services.kit.command import Work
+from services.kit.events import NewEvent
+from services.mediation import dates, rows, standing
+from services.mediation.agreement import store
+from services.mediation.agreement.store import Loaded
+from services.mediation.consents import course
+from services.mediation.standing import MediationState, PeopleStanding
+
+
+def performance_key(agreement: int, clause: int, instalment: int) -> str:
+    """Return the key of the clock of one part of a clause."""
+    return f"performance-{agreement}-{clause}-{instalment}"
+
+
+def confirmation_key(agreement: int) -> str:
+    """Return the key of the clock of an agreement's 30 days for judicial confirmation."""
+    return f"confirmation-{agreement}"
+
+
+async def take_effect(work: Work, case: Any, loaded: Loaded, people: PeopleStanding) -> bool:
+    """Let an agreement bind if nothing is missing any more; return whether it does."""
+    row, there = loaded.row, people.there
+    if not loaded.bound <= set(there):
+        return False  # somebody its clauses name has withdrawn: it must be drafted anew
+    at = effective_at(Form(row.form), loaded.signed, there, row.countersigned_at, row.seal_at)
+    if at is None:
+        return False
+    due_at = await _start_clocks(work, case, loaded, at)
+    await store.change(
+        work.connection, row.number, row.agreement,
+        state=int(AgreementState.EFFECTIVE), effective_at=at, confirm_due_at=due_at,
+    )  # fmt: skip
+    payload = {"agreement": row.agreement, "effective_at": at.isoformat()}
+    await work.append(NewEvent(row.number, "AgreementEffective", case.unit, payload))
+    if Extent(row.extent) is Extent.FULL:
+        mediation = await standing.mediation(work.connection, row.number)
+        await course.end(work, case, mediation, MediationState.AGREED, Ground.AGREED, "MediationEnded")
+    return True
+
+
+async def _start_clocks(work: Work, case: Any, loaded: Loaded, at: datetime) -> datetime:
+    """Start the clock of the 30 days, then one for each part with a day; return when the 30 days end."""
+    row = loaded.row
+    subject = names.agreement_name(row.number, row.agreement)
+    confirmation = await work.start_clock(
+        row.number, confirmation_key(row.agreement), "judicial_confirmation", subject=subject, unit=case.unit, at=at
+    )
+    for part in loaded.parts:
+        if part.due_on is None:
+            continue
+        ids = (part.agreement, part.clause, part.instalment)
+        clock = await work.start_clock(
+            row.number, performance_key(*ids), "performance", subject=names.instalment_name(row.number, *ids),
+            unit=case.unit, at=at, until=dates.last_second(part.due_on),
+        )  # fmt: skip
+        key = {"number": row.number, "agreement": ids[0], "clause": ids[1], "instalment": ids[2]}
+        await rows.update(work.connection, "instalments", key, due_at=clock.due_at)
+    return confirmation.due_at

@@ -1,0 +1,44 @@
+"""The three results of a mediation: outcome, performance, satisfaction. Never merged into one figure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pb.mediation.v1 import agreement_pb2 as pb
+
+from casework import names
+from casework.fulfilment import performance
+from casework.termination import result
+from services.kit.database import Connection, text
+from services.mediation import standing
+from services.mediation.agreement import store
+from services.mediation.fulfilment import store as fulfilment
+
+_SATISFACTION = text("""
+    SELECT DISTINCT ON (party) party, satisfaction FROM visit_answers WHERE number = :number ORDER BY party, days DESC
+""")
+
+
+async def of(connection: Connection, case: Any, now: datetime) -> pb.MediationResults:
+    """Return the results of a case as they stand now."""
+    mediation = await standing.mediation(connection, case.number)
+    ended = mediation is not None and mediation.ended_at is not None
+    outcome: Any = result(ended, await store.extents(connection, case.number)) if mediation is not None else None
+    done: Any = await performed(connection, case.number, now)
+    said = await connection.execute(_SATISFACTION, {"number": case.number})
+    return pb.MediationResults(
+        name=f"{names.case_name(case.number)}/results",
+        outcome=outcome,
+        performance=done,
+        satisfaction=[
+            pb.PartySatisfaction(party=names.party_name(case.number, row.party), satisfaction=row.satisfaction)
+            for row in said
+        ],
+    )
+
+
+async def performed(connection: Connection, number: str, now: datetime) -> Any:
+    """Return how far the effective agreements of a case were performed; None without one that has a day."""
+    rows = [row for row in await fulfilment.of_case(connection, number) if row.due_on is not None]
+    return performance([fulfilment.facts(row).state(now) for row in rows], any(row.begun for row in rows))

@@ -1,0 +1,1 @@
+"""Gates, number and retention of a closing; follow-up visits; reopening."""

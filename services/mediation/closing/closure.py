@@ -1,0 +1,74 @@
+"""What a close request and a closing ask of mediation: the gates, the number, the file's retention, the visits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework.agreement import Extent
+from casework.case import Outcome
+from casework.closing import Retention, may_close, retention
+from casework.fulfilment import Performance
+from casework.numbering import Series
+from services.kit.command import Work
+from services.kit.database import text
+from services.kit.rules import Rules
+from services.mediation import numbering, standing
+from services.mediation.agreement import results
+from services.mediation.agreement import store as agreements
+from services.mediation.closing import store
+
+_MAJOR = 3
+"""The grade of a major case: high."""
+
+
+async def check_gates(work: Work, case: Any, outcome: Outcome) -> bool:
+    """Raise the first gate that is shut, for a case that has a mediation; return whether it has one."""
+    facts = await store.facts(work.connection, case.number, work.now)
+    if facts is not None:
+        may_close(facts, outcome)
+    return facts is not None
+
+
+OUTLIVES = ("visit-", "performance-", "confirmation-", "petition-", "docking-")
+"""Keys of clocks that go on when a case is closed: its agreement binds on, and the terms of another authority
+are not ours to end."""
+
+_RUNNING = text("SELECT id FROM clocks WHERE number = :number AND state IN (1, 4)")
+
+
+async def stop_clocks(work: Work, number: str) -> None:
+    """Cancel the running clocks of a case that is closed, but for those that outlive it."""
+    for (clock,) in await work.connection.execute(_RUNNING, {"number": number}):
+        key = clock.removeprefix(f"{number}.")
+        if not key.startswith(OUTLIVES):
+            await work.stop(number, key, met=False)
+
+
+async def close(work: Work, case: Any, rules: Rules, mediated: bool) -> str:
+    """Give a closing its number and its file's retention; return the number."""
+    kept = await _retention(work, case) if mediated else _plain(case)
+    name = rules.units.get(case.unit).name
+    number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
+    await store.close(work.connection, case.number, case.unit, number, int(kept), work.now)
+    return number
+
+
+def _plain(case: Any) -> Retention:
+    """Return how long the file of a case without a mediation is kept: nothing in it was to be performed."""
+    return retention(case.category, major=case.grade == _MAJOR, largest_side=0, minors=False, simple_and_performed=True)
+
+
+async def _retention(work: Work, case: Any) -> Retention:
+    connection = work.connection
+    people = await standing.standing(connection, case.number)
+    sides = [int(side) for _, side, _ in people.parties]
+    extents = await agreements.extents(connection, case.number)
+    done = await results.performed(connection, case.number, work.now)
+    performed = done in (None, Performance.DONE) and Extent.FULL in extents
+    return retention(
+        case.category,
+        major=case.grade == _MAJOR,
+        largest_side=max((sides.count(side) for side in (1, 2)), default=0),
+        minors=people.supported,
+        simple_and_performed=performed,
+    )

@@ -1,0 +1,1 @@
+"""Judicial confirmation: eligibility, application, bundle, result."""

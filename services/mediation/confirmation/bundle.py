@@ -1,0 +1,71 @@
+"""The bundle handed over to the court: the documents, and a manifest with name, hash and size of each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+FORMS = ("confirmation_application", "agreement", "proof_of_mediation", "consents")
+"""What the court gets, in order (民诉解释 354)."""
+_MANIFEST = "manifest.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Renderer(Protocol):
+    """Makes the file of a form, filled from the facts of a case; `suffix` is what its file names end in."""
+
+    suffix: str
+
+    def render(self, form: str, case: Mapping[str, Any]) -> bytes:
+        """Return the file."""
+
+
+class PlainRenderer:
+    """Renders a form as the facts it is filled from, as JSON text: stands in where no documents are set up."""
+
+    suffix = "json"
+
+    def render(self, form: str, case: Mapping[str, Any]) -> bytes:
+        """Return the facts as JSON."""
+        return json.dumps({"form": form, **case}, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """One file of a bundle."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A ZIP file and what is in it."""
+
+    content: bytes
+    sha256: str
+    files: tuple[BundleFile, ...]
+
+
+def bundle(renderer: Renderer, case: Mapping[str, Any]) -> Bundle:
+    """Return the bundle for a case. The same facts give the same bytes, so that its hash can be told beforehand."""
+    made: list[tuple[BundleFile, bytes]] = []
+    for index, form in enumerate(FORMS, start=1):
+        data = renderer.render(form, case)
+        name = f"{index:02d}-{form}.{renderer.suffix}"
+        made.append((BundleFile(name, hashlib.sha256(data).hexdigest(), len(data)), data))
+    listed = [{"file_name": each.name, "sha256": each.sha256, "size_bytes": each.size} for each, _ in made]
+    manifest = {"case": case["case"], "agreement": case["agreement"]["name"], "files": listed}
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, data in made:
+            archive.writestr(zipfile.ZipInfo(file.name, _EPOCH), data)
+        archive.writestr(zipfile.ZipInfo(_MANIFEST, _EPOCH), json.dumps(manifest, ensure_ascii=False, indent=1))
+    content = target.getvalue()
+    return Bundle(content, hashlib.sha256(content).hexdigest(), tuple(file for file, _ in made))

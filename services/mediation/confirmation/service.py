@@ -1,0 +1,145 @@
+"""RPCs of judicial confirmation: what a court may hold against it, the joint application, the bundle, the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.mediation.v1 import fulfilment_pb2 as pb
+from pb.mediation.v1 import fulfilment_pb2_grpc
+
+from casework import names
+from casework.agreement import AgreementState, Form
+from casework.confirmation import ConfirmationState, cautions, decide, may_apply
+from casework.errors import CaseError, Reason
+from casework.fulfilment import InstalmentState
+from services.kit.command import Work, check_etag, command
+from services.kit.composition import Parts
+from services.kit.database import Connection
+from services.kit.events import NewEvent
+from services.kit.instants import stamp
+from services.mediation import keys, rows, standing
+from services.mediation.agreement import store as agreements
+from services.mediation.agreement.effect import confirmation_key
+from services.mediation.confirmation import facts
+from services.mediation.confirmation.bundle import Renderer, bundle
+from services.mediation.fulfilment import store as fulfilment
+from services.mediation.servicer import Servicer, not_found
+from services.mediation.standing import Step
+
+
+class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServicer):
+    """Serves judicial confirmation."""
+
+    def __init__(self, parts: Parts, renderer: Renderer) -> None:
+        super().__init__(parts)
+        self._renderer = renderer
+
+    async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Any) -> pb.Eligibility:
+        """Answer what a court may hold against an application; it forbids nothing."""
+        now = self.time.now()
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            loaded = await agreements.load(connection, case.number, names.ids_of(request.name)[0])
+            people = await standing.standing(connection, case.number)
+            parts = await fulfilment.of_case(connection, case.number)
+        row, missing = loaded.row, people.missing(Step.JUDICIAL_CONFIRMATION)
+        own = [part for part in parts if part.agreement == row.agreement]
+        states = [fulfilment.facts(part).state(now) for part in own]
+        found: Any = cautions(
+            state=AgreementState(row.state), form=Form(row.form), category=case.category, clauses=loaded.duties,
+            answers=loaded.answered, due_at=row.confirm_due_at, missing=missing, now=now,
+            performed=bool(states) and all(state is InstalmentState.PERFORMED for state in states),
+        )  # fmt: skip
+        return pb.Eligibility(
+            agreement=request.name,
+            cautions=found,
+            due_time=stamp(row.confirm_due_at),
+            missing_consents=[names.party_name(case.number, party) for party in sorted(missing)],
+        )
+
+    @command(pb.Confirmation)
+    async def ApplyForConfirmation(self, request: pb.ApplyForConfirmationRequest, work: Work) -> pb.Confirmation:
+        """Record the joint application; it meets the clock of the 30 days. A withdrawn one can be made again."""
+        case = await self.locked(request.name, work, closed=True)
+        loaded = await agreements.load(work.connection, case.number, names.ids_of(request.name)[0])
+        row = loaded.row
+        people = await standing.standing(work.connection, case.number)
+        may_apply(AgreementState(row.state), row.confirm_due_at, people.missing(Step.JUDICIAL_CONFIRMATION), work.now)
+        key = {"number": case.number, "agreement": row.agreement}
+        made = {"state": int(ConfirmationState.APPLIED), "court": request.court, "applied_at": work.now,
+                "applied_by": work.actor}  # fmt: skip
+        before = (await rows.select(work.connection, "confirmations", "agreement", **key)).first()
+        if before is None:
+            found = await rows.insert(work.connection, "confirmations", **key, **made)
+        elif before.state == ConfirmationState.WITHDRAWN:
+            found = await rows.update(
+                work.connection, "confirmations", key, **made, resulted_at=None, result_evidence=""
+            )
+        else:
+            raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        await work.stop(case.number, confirmation_key(row.agreement))
+        payload = {"agreement": row.agreement, "court": request.court}
+        await work.append(NewEvent(case.number, "ConfirmationApplied", case.unit, payload))
+        return _shown(found)
+
+    async def GetConfirmation(self, request: pb.GetConfirmationRequest, context: Any) -> pb.Confirmation:
+        """Answer an application and its result."""
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            return _shown(await _get(connection, case.number, request.name))
+
+    async def GetHandOver(self, request: pb.GetHandOverRequest, context: Any) -> pb.HandOver:
+        """Answer the bundle for the court; the reading is written down."""
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            confirmation = await _get(connection, case.number, request.name)
+            loaded = await agreements.load(connection, case.number, confirmation.agreement)
+            sealer = keys.reading(self.sealer, case)
+            told = await facts.of(connection, case, loaded, confirmation, sealer)
+            await self.log_reading(connection, case, "HandOverRead", agreement=confirmation.agreement)
+        self.pulse.beat()
+        made = bundle(self._renderer, told)
+        return pb.HandOver(
+            name=request.name,
+            file_name=f"{case.number}-confirmation-{confirmation.agreement}.zip",
+            content=made.content,
+            sha256=made.sha256,
+            files=[
+                pb.HandOverFile(file_name=each.name, sha256=each.sha256, size_bytes=each.size) for each in made.files
+            ],
+        )
+
+    @command(pb.Confirmation)
+    async def RecordConfirmationResult(
+        self, request: pb.RecordConfirmationResultRequest, work: Work
+    ) -> pb.Confirmation:
+        """Record what the court decided, or that the application was withdrawn."""
+        case = await self.locked(request.name, work, closed=True)
+        row = await _get(work.connection, case.number, request.name)
+        check_etag(row.version, request.etag)
+        state = decide(ConfirmationState(row.state), ConfirmationState(request.result))
+        found = await rows.update(
+            work.connection, "confirmations", {"number": case.number, "agreement": row.agreement},
+            state=int(state), resulted_at=work.now, result_evidence=request.evidence,
+        )  # fmt: skip
+        payload = {"agreement": row.agreement, "result": state.name}
+        await work.append(NewEvent(case.number, "ConfirmationResultRecorded", case.unit, payload))
+        return _shown(found)
+
+
+async def _get(connection: Connection, number: str, name: str) -> Any:
+    agreement = names.ids_of(name)[0]
+    found = await rows.select(connection, "confirmations", "agreement", number=number, agreement=agreement)
+    return not_found(found.first(), name)
+
+
+def _shown(row: Any) -> pb.Confirmation:
+    return pb.Confirmation(
+        name=f"{names.agreement_name(row.number, row.agreement)}/confirmation",
+        etag=str(row.version),
+        state=row.state,
+        court=row.court,
+        apply_time=stamp(row.applied_at),
+        result_time=stamp(row.resulted_at),
+        result_evidence=row.result_evidence,
+    )

@@ -1,0 +1,1 @@
+"""Matters that a court, the police or a petition office hands over."""

@@ -1,0 +1,1 @@
+"""What was performed of an agreement, and what follows a default."""

@@ -1,0 +1,60 @@
+"""What mediation's smaller servicers are made of: a case locked for a command, a case read for a look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from casework.case import Stage
+from casework.errors import CaseError, Reason
+from services.kit.access import current_call
+from services.kit.command import Work
+from services.kit.composition import Parts
+from services.kit.database import Connection
+from services.kit.events import EventLog, NewEvent
+from services.mediation import store
+
+
+class Servicer:
+    """A servicer whose methods can be commands."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.database = parts.database
+        self.time = parts.time
+        self.pulse = parts.pulse
+        self.clockwork = parts.clockwork
+        self.log = EventLog("cases")
+        self.body_key = parts.sealer.derive("requests of agreements")
+        self.rules = parts.rules
+        self.sealer = parts.sealer
+
+    async def locked(self, name: str, work: Work, *, closed: bool = False) -> Any:
+        """Return the case a name lies in, locked, if the caller may do it; closed ones only where `closed` says so."""
+        case = await store.lock(work.connection, names.number_of(name))
+        work.call.require(case.unit)
+        if not closed and Stage(case.stage) is Stage.CLOSED:
+            raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
+        return case
+
+    async def seen(self, connection: Connection, name: str) -> Any:
+        """Return the case a name lies in, if the caller may look at it."""
+        case = await store.get(connection, names.number_of(name))
+        current_call().require(case.unit)
+        return case
+
+    async def log_reading(self, connection: Connection, case: Any, kind: str, **payload: object) -> None:
+        """Write into the case's history that its sealed contents were read, and by whom."""
+        call = current_call()
+        told = [NewEvent(case.number, kind, case.unit, dict(payload))]
+        await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
+
+    def unit_name(self, unit: str) -> str:
+        """Return the name of a unit as it stands in a document's number."""
+        return self.rules.units.get(unit).name
+
+
+def not_found(row: Any, name: str) -> Any:
+    """Return the row; NOT_FOUND where there is none."""
+    if row is None:
+        raise CaseError(Reason.NOT_FOUND, name)
+    return row
