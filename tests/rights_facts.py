@@ -19,8 +19,9 @@ READS = frozenset({"access_log", "caucus_reads"})
 Row = dict[str, Any]
 
 _TABLES = """
-    SELECT table_name, column_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema,
-        table_name) WHERE table_schema = 'mediation' AND table_type = 'BASE TABLE' AND column_name IN ('number', 'clock')
+    SELECT table_name, column_name
+    FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+    WHERE table_schema = 'mediation' AND table_type = 'BASE TABLE' AND column_name IN ('number', 'clock')
     ORDER BY table_name, column_name DESC
 """
 
@@ -106,7 +107,7 @@ class Reader:
             where = "t.number = $1" if column == "number" else "split_part(t.clock, '.', 1) = $1"
             parts.append(f"'{table}', (SELECT coalesce(json_agg(t), '[]') FROM mediation.{table} t WHERE {where})")
         # A function takes a hundred arguments at most.
-        objects = [f"json_build_object({', '.join(parts[at:at + 40])})" for at in range(0, len(parts), 40)]
+        objects = [f"json_build_object({', '.join(parts[at : at + 40])})" for at in range(0, len(parts), 40)]
         return cls(connection, "SELECT " + ", ".join(objects))
 
     async def facts(self, number: str) -> Facts:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import grpc
 from pb.mediation.v1 import caucus_pb2, consent_pb2
 
+from casework.agreement import AgreementState, Form, Signer
 from casework.case import Stage
-from casework.mediation import MAX_REPRESENTATIVES, MediationState, Step
+from casework.mediation import MAX_REPRESENTATIVES, Ground, MediationState, Step
 from casework.session import SessionKind, SessionState
 from tests.rights_facts import READS, Facts, changes, columns_changed
-from tests.rights_moves import Move
+from tests.rights_scene import Move
 from tests.rpcs import Answer, check
 
 RUNNING = (MediationState.CONSENTED, MediationState.MEDIATING)
@@ -93,7 +94,9 @@ def silence_is_no_consent(it: Happened) -> None:
 def sessions_are_held_with_every_consent_or_not_at_all(it: Happened) -> None:
     facts, mediation = it.after, it.after.mediation
     if facts.state in OVER or not mediation:
-        assert not [row for row in facts.rows("sessions") if row["state"] in (1, 2)], "the mediation is over"
+        # The one in which they just agreed goes on to its own end.
+        left = [SessionState.SCHEDULED] if facts.state == MediationState.AGREED else [1, 2]
+        assert not [row for row in facts.rows("sessions") if row["state"] in left], "the mediation is over"
         return
     for session in facts.rows("sessions", state=int(SessionState.OPEN)):
         assert facts.state == MediationState.MEDIATING, (facts.state, session)
@@ -112,7 +115,8 @@ def no_joint_session_after_violence_but_by_the_wish_of_each(it: Happened) -> Non
 
 
 def leaving_always_works(it: Happened) -> None:
-    if it.move.rpc != "WithdrawParty" or not it.move.proper:
+    known = [f"/parties/{row['party']}" for row in it.before.rows("parties")]
+    if it.move.rpc != "WithdrawParty" or not it.move.proper or not it.move.request.name.endswith(tuple(known)):
         return
     assert it.done, it.answer
     told = consent_pb2.Withdrawal.FromString(it.answer.messages[0])
@@ -129,7 +133,7 @@ def leaving_always_works(it: Happened) -> None:
 def leaving_leaves_nothing_behind(it: Happened) -> None:
     if it.move.rpc != "WithdrawParty" or not it.done:
         return
-    ended = {"mediations", "asks", "clocks", "clock_entries", "clock_rungs", "sessions", "endings", "notices"}
+    ended = {"mediations", "asks", "clocks", "clock_entries", "clock_rungs", "sessions", "agreements", "rights_notices"}
     changed = changes(it.before, it.after)
     assert set(changed) <= {"parties", "events", "cases", *ended}, changed
     parties = columns_changed(it.before.rows("parties"), it.after.rows("parties"), "party")
@@ -200,6 +204,40 @@ def a_caucus_is_read_by_its_mediator_and_that_side_alone(it: Happened) -> None:
     assert of_record or (it.move.role == "citizen" and bound == {side}), (side, bound, mediation)
 
 
+def what_binds_was_signed_for_each_party_with_its_own_consent(it: Happened) -> None:
+    for row in it.after.rows("agreements", state=int(AgreementState.EFFECTIVE)):
+        known = it.before.rows("agreements", agreement=row["agreement"])
+        if known and known[0]["state"] == AgreementState.EFFECTIVE:
+            continue
+        signed = {each["party"]: each for each in it.after.rows("signatures", agreement=row["agreement"])}
+        assert set(it.before.present) <= set(signed), (it.before.present, signed)
+        assert it.before.state == MediationState.MEDIATING
+        if row["form"] == Form.WRITTEN:
+            assert row["countersigned_by"] in it.before.mediators, row
+            assert row["seal_at"], row
+    for each in it.fresh("signatures"):
+        if each["signer"] != Signer.SELF:
+            party = int(each["party"])  # type: ignore[call-overload]
+            word = it.before.last_word(party, Step.SETTLEMENT)
+            guards = [row for row in it.before.rows("companions", role=1, ended_at=None) if party in row["parties"]]
+            by_guardian = each["signer"] == Signer.GUARDIAN and guards
+            assert by_guardian or (word and word["given"]), (each, word)
+
+
+def a_mediation_can_always_be_ended(it: Happened) -> None:
+    if it.move.rpc != "EndMediation" or not it.move.proper or it.move.request.ground == Ground.AGREED:
+        return
+    if it.before.state not in (0, *OVER) and it.before.case["stage"] != Stage.CLOSED:
+        assert it.done, it.answer
+        there = set(it.after.present)
+        assert there == {row["party"] for row in it.after.rows("rights_notices") if row["party"] in there}
+
+
+def a_case_is_not_closed_over_a_mediation_that_goes_on(it: Happened) -> None:
+    if it.after.case["stage"] == Stage.CLOSED:
+        assert it.after.state in (0, *OVER), it.after.state
+
+
 INVARIANTS: list[Callable[[Happened], None]] = [
     refusals_are_clear_and_change_nothing,
     looks_change_nothing_but_what_records_them,
@@ -216,6 +254,9 @@ INVARIANTS: list[Callable[[Happened], None]] = [
     a_group_has_at_most_five_representatives,
     a_settlement_is_each_principals_own,
     a_caucus_is_read_by_its_mediator_and_that_side_alone,
+    what_binds_was_signed_for_each_party_with_its_own_consent,
+    a_mediation_can_always_be_ended,
+    a_case_is_not_closed_over_a_mediation_that_goes_on,
 ]
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,98 +9,16 @@ from pb.clock.v1 import clock_pb2
 from pb.mediation.v1 import caucus_pb2, consent_pb2, mediation_pb2, mediators_pb2, people_pb2, safeguards_pb2
 from pb.mediation.v1 import sessions_pb2 as sessions
 
+from casework.case import Stage
 from casework.choosing import ChoicePhase
 from casework.mediation import CompanionRole, MediationState, Step
-from tests.conftest import request_id
-from tests.rights_facts import Facts
+from tests import rights_outcome as outcome
+from tests.rights_outcome import OUTCOME
+from tests.rights_scene import Maker, Move, Scene
 from tests.world_people import companion, consent, party
 from tests.world_sessions import at, new_session
 
-STAFF = ("clerk", "duty_officer", "handler", "reviewer", "unit_head", "supervisor", "auditor", "grid_worker")
 SIDES = ("applicant", "respondent", "third")
-
-
-@dataclass
-class Move:
-    """One call: which RPC, with what, by whom."""
-
-    rpc: str
-    request: Any
-    role: str
-    sub: str
-    unit: str
-    proper: bool = True
-    """Whether role and unit are those that may do it: then leaving must work."""
-    reads: bool = False
-
-    def __str__(self) -> str:
-        told = " ".join(str(self.request).split())[:300]
-        return f"{self.rpc} by {self.role} {self.sub} of {self.unit}: {told}"
-
-
-@dataclass
-class Scene:
-    """A case with those around it; `dice` decides everything."""
-
-    case: str
-    unit: str
-    dice: random.Random
-    facts: Facts
-    staff: list[str] = field(default_factory=list)
-    mediators: list[str] = field(default_factory=list)
-    citizens: list[str] = field(default_factory=list)
-
-    @property
-    def number(self) -> str:
-        """The case's number."""
-        return self.case.split("/")[1]
-
-    def of(self, number: int) -> str:
-        """Return the name of a party."""
-        return f"{self.case}/parties/{number}"
-
-    def any(self, table: str, column: str) -> int:
-        """Return the number of something the case has; now and then of something it has not."""
-        known = [row[column] for row in self.facts.rows(table)]
-        return int(self.dice.choice(known)) if known and self.dice.random() < 0.93 else 9
-
-    def party(self) -> str:
-        """Return some party."""
-        return self.of(self.any("parties", "party"))
-
-    def session(self) -> str:
-        """Return some session, the last one for preference."""
-        rows = self.facts.rows("sessions")
-        if rows and self.dice.random() < 0.7:
-            return f"{self.case}/sessions/{rows[-1]['session']}"
-        return f"{self.case}/sessions/{self.any('sessions', 'session')}"
-
-    def maybe(self, chance: float) -> bool:
-        """Return yes with this chance."""
-        return self.dice.random() < chance
-
-    def everyone(self) -> list[str]:
-        """Return all users around the case."""
-        return [*self.staff, *self.mediators, *self.citizens]
-
-    def move(self, rpc: str, request: Message, role: str, sub: str = "", *, reads: bool = False) -> Move:
-        """Return a call by this role; now and then by another one, another person or another unit."""
-        sub = sub or self.dice.choice(self.staff if role != "mediator" else self.mediators)
-        unit, proper = self.unit, True
-        if self.maybe(0.06):
-            role, proper = self.dice.choice([*STAFF, "mediator", "citizen"]), False
-        if self.maybe(0.08):
-            sub = self.dice.choice(self.everyone())
-        if self.maybe(0.04):
-            unit, proper = self.dice.choice(("620103", "11", "62")), False
-        if "request_id" in request.DESCRIPTOR.fields_by_name:
-            request.request_id = request_id()  # type: ignore[attr-defined]
-        if "etag" in request.DESCRIPTOR.fields_by_name and self.maybe(0.04):
-            request.etag = "77"  # type: ignore[attr-defined]
-        return Move(rpc, request, role, sub, unit, proper, reads)
-
-
-Maker = Callable[[Scene], Move]
 
 
 def add_party(s: Scene) -> Move:
@@ -271,11 +186,6 @@ def task(verb: str, role: str, **fields: Any) -> Maker:
     return make
 
 
-def request_closing(s: Scene) -> Move:
-    request = mediation_pb2.RequestClosingRequest(name=s.case, outcome=s.dice.choice((1, 2, 3, 4)))
-    return s.move("RequestClosing", request, s.dice.choice(("handler", "mediator")))
-
-
 def close(s: Scene, approved: float = 0.6) -> Move:
     sub = s.dice.choice(s.staff + s.mediators)
     request = mediation_pb2.CloseCaseRequest(name=s.case, approved=s.maybe(approved))
@@ -283,14 +193,15 @@ def close(s: Scene, approved: float = 0.6) -> Move:
 
 
 def start_clock(s: Scene) -> Move:
-    request = clock_pb2.StartClockRequest(service="mediation", case=s.case, rule="mediation_term")
+    rule = s.dice.choice(("mediation_term", "medical_mediation"))
+    request = clock_pb2.StartClockRequest(service="mediation", case=s.case, rule=rule)
     return s.move("StartClock", request, "mediator")
 
 
 def clock(verb: str, role: str, **fields: Any) -> Maker:
     def make(s: Scene) -> Move:
         ids = [row["id"] for row in s.facts.rows("clocks", state=1)] or [f"{s.number}.close"]
-        terms = [each for each in ids if ".close" in each or ".mediation_term" in each]
+        terms = [each for each in ids if ".close" in each or "mediation" in each.split(".")[1]]
         name = s.dice.choice(terms if terms and s.maybe(0.7) else ids)
         request = getattr(clock_pb2, f"{verb}Request")(name=f"clocks/mediation/{name}", **fields)
         if verb == "ExtendClock":
@@ -312,9 +223,9 @@ TRY: dict[Maker, int] = {
     read_back: 2, sign_record: 2, caucus("WriteCaucusNote"): 3, caucus("MakeCaucusOffer"): 2,
     caucus("ListCaucusNotes"): 5, caucus("ListCaucusOffers"): 3, caucus("ListCaucusReads"): 2, bind: 4,
     list_parties: 1, task("SignTask", "handler"): 2, task("ReportTask", "handler", evidence="doc-1"): 2,
-    task("VerifyTask", "reviewer", sufficient=True): 2, request_closing: 1, close: 2, start_clock: 1,
+    task("VerifyTask", "reviewer", sufficient=True): 2, Scene.closing: 1, close: 2, start_clock: 1,
     clock("ExtendClock", "handler"): 4, clock("PauseClock", "handler"): 1, clock("ResumeClock", "handler"): 1,
-    clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler"): 1,
+    clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler"): 1, **OUTCOME,
 }  # fmt: skip
 
 
@@ -327,7 +238,7 @@ def tried(s: Scene) -> Move:
 def forward(s: Scene) -> Move:
     """Return what brings the matter on from where it is: without it nothing would ever get far."""
     facts = s.facts
-    if facts.case["stage"] == 3:
+    if facts.case["stage"] == Stage.CLOSE_REVIEW:
         return close(s, 0.8)
     if not {1, 2} <= facts.sides and facts.state <= MediationState.PROPOSED:
         return add_party(s)
@@ -337,7 +248,11 @@ def forward(s: Scene) -> Move:
         return _found(s)
     if facts.state == MediationState.MEDIATING:
         return _sat(s)
-    return s.dice.choice((propose, propose, request_closing))(s)
+    if facts.case["stage"] == Stage.CLOSED:
+        return s.dice.choice((outcome.reopen, tried))(s)
+    if facts.state in (MediationState.NOT_AGREED, MediationState.WITHDRAWN) and s.maybe(0.4):
+        return propose(s)
+    return outcome.wind_up(s)
 
 
 def _asked(s: Scene) -> Move:
@@ -366,13 +281,22 @@ def _found(s: Scene) -> Move:
         row["subject"] for row in s.facts.rows("roles_barred", role=1)
     }
     free = [each for each in s.mediators if each not in out]
-    if not free or not s.facts.present:
+    chosen = {
+        row["party"] for row in s.facts.rows("choices", round=mediation["round"]) if [row["mediator"]] == free[:1]
+    }
+    left = sorted(set(s.facts.present) - chosen)
+    if not free or not left:
         return withdraw(s) if s.maybe(0.3) else appoint(s)
-    return choose(s, s.dice.choice(sorted(s.facts.present)), free[0])
+    return choose(s, left[0], free[0])
 
 
 def _sat(s: Scene) -> Move:
     sitting = [row for row in s.facts.rows("sessions") if row["state"] in (1, 2)]
+    if s.maybe(0.12):
+        silent = sorted(s.facts.silent(Step.EXTENSION))
+        return say(s, silent[0], Step.EXTENSION, given=True) if silent else clock("ExtendClock", "handler")(s)
+    if s.maybe(0.55):
+        return outcome.agree(s)
     if not sitting:
         return schedule(s)
     if sitting[-1]["state"] == 1:

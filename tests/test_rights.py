@@ -21,7 +21,8 @@ from accord.stack import Stack
 from tests.conftest import Clients, request_id
 from tests.rights_facts import Reader
 from tests.rights_invariants import INVARIANTS, Happened, broken
-from tests.rights_moves import Move, Scene, forward, tried
+from tests.rights_moves import forward, tried
+from tests.rights_scene import Move, Scene
 from tests.rpcs import BY_NAME, Answer, call
 from tests.scratch import Scratch
 from tests.world_people import mediator
@@ -30,7 +31,7 @@ SECONDS = float(os.environ.get("RIGHTS_SECONDS", "40"))
 COUNTIES = ("620111", "620121", "620122", "620123")
 """Each life at a time has a county of its own: whoever is asked to mediate is asked for this case."""
 STEPS = 90
-REACHED = {"MEDIATING", "WITHDRAWN", "session held", "closed"}
+REACHED = {"MEDIATING", "WITHDRAWN", "session held", "closed", "AGREED"}
 """What a run must have reached to have tried anything."""
 
 
@@ -130,9 +131,7 @@ async def test_what_must_be_impossible_stays_so_whatever_is_tried(clients: Clien
     print(f"\nRIGHTS_SEED={seed}")
     until = asyncio.get_running_loop().time() + SECONDS
     url = Scratch.main(stack).url
-    found = await asyncio.gather(
-        *(lives(clients, url, unit, seed, until) for unit in COUNTIES), return_exceptions=True
-    )
+    found = await asyncio.gather(*(lives(clients, url, unit, seed, until) for unit in COUNTIES), return_exceptions=True)
     failed = [each for each in found if isinstance(each, BaseException)]
     told = ["".join(traceback.format_exception(each))[-20000:] for each in failed]
     assert not failed, f"RIGHTS_SEED={seed}\n" + "\n\n".join(told)
