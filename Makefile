@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STATE ?= .accord
 ARGS ?=
 
-.PHONY: help setup demo up down test bench chaos lint format types contracts proto check lock histories clean
+.PHONY: help setup demo up down test bench chaos documents lint format types contracts proto check lock histories clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: setup  ## measure; writes bench/README.md
 
 chaos: setup  ## kill whatever runs for ten minutes while cases live; CHAOS_SECONDS and CHAOS_SEED set length and luck
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/pytest -s -m chaos tests/test_chaos.py $(ARGS)
+
+documents: setup  ## write the Word templates of rules/documents anew
+	@$(BIN)/python -m accord.documents_templates
 
 histories: setup  ## capture the stored workflow histories anew
 	@$(BIN)/python -m tests.capture_histories

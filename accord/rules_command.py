@@ -45,6 +45,8 @@ def check(folder: Folder = None) -> None:
     table.add_row("limits", f"{len(rules.clocks)} rules of time, {confirm} of them to be confirmed")
     years = sorted(rules.calendars.of().years)
     table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
+    languages = ", ".join(sorted(rules.documents.wordings))
+    table.add_row("documents", f"{len(rules.documents.templates)} templates in {languages}")
     console.print(table)
 
 

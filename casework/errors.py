@@ -89,6 +89,10 @@ class Reason(StrEnum):
     CLAUSES_OPEN = "CLAUSES_OPEN"
     NOT_FOR_MEDIATION = "NOT_FOR_MEDIATION"
     NOT_PERFORMED = "NOT_PERFORMED"
+    FACTS_MISSING = "FACTS_MISSING"
+    FORM_NOT_MADE_SO = "FORM_NOT_MADE_SO"
+    UNKNOWN_LANGUAGE = "UNKNOWN_LANGUAGE"
+    UNKNOWN_FILE_TYPE = "UNKNOWN_FILE_TYPE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +275,16 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION, "这件事项不能移送调解。", "This matter cannot be handed to mediation."
     ),
     Reason.NOT_PERFORMED: _Text(Kind.PRECONDITION, "协议尚未履行。", "The agreement was not performed."),
+    Reason.FACTS_MISSING: _Text(
+        Kind.PRECONDITION, "这份文书所需的事实还没有登记。", "What this document states has not been recorded yet."
+    ),
+    Reason.FORM_NOT_MADE_SO: _Text(
+        Kind.INVALID, "这种文书不能这样制作。", "A document of this form is not made in this way."
+    ),
+    Reason.UNKNOWN_LANGUAGE: _Text(Kind.INVALID, "没有这种语言的文书。", "Documents are not made in this language."),
+    Reason.UNKNOWN_FILE_TYPE: _Text(
+        Kind.INVALID, "只接受 PDF、PNG、JPEG 文件。", "Only PDF, PNG and JPEG files are taken."
+    ),
 }
 
 

@@ -90,6 +90,11 @@ def fact_sheet_name(number: str, sheet: int) -> str:
     return f"cases/{number}/factSheets/{sheet}"
 
 
+def document_name(number: str, document: int) -> str:
+    """Return `cases/{number}/documents/{document}`."""
+    return f"cases/{number}/documents/{document}"
+
+
 def unit_name(unit: str) -> str:
     """Return `units/{unit}`."""
     return f"units/{unit}"

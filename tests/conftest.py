@@ -20,6 +20,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.consent_pb2_grpc import ConsentServiceStub
+from pb.mediation.v1.documents_pb2_grpc import DocumentServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
@@ -66,6 +67,7 @@ class Clients:
         self.consents = ConsentServiceStub(self.channels["mediation"])
         self.mediators = MediatorServiceStub(self.channels["mediation"])
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
+        self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}

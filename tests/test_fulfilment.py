@@ -25,6 +25,7 @@ from casework.confirmation import Caution
 from casework.errors import CaseError
 from casework.fulfilment import Instalment, InstalmentState, Performance, Remedy
 from tests.conftest import COUNTY, Clients, request_id
+from tests.dossiers import text_of
 from tests.mediated import CONFIRMATION, SECRET, Mediated, as_date, day, mediated, refused
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -253,6 +254,7 @@ async def test_a_day_that_passes_is_a_default_told_once(fast: Clients) -> None:
 
 async def test_all_parties_apply_within_30_days_and_the_court_gets_a_whole_bundle(case: Mediated) -> None:
     bound = await case.agreed()
+    bound_number = bound.document_number
     await case.consent(CONFIRMATION, 1)
     eligible = await case.do("CheckEligibility", bound.name)
     assert list(eligible.cautions) == [pb.CAUTION_NOT_JOINT]
@@ -278,7 +280,12 @@ async def test_all_parties_apply_within_30_days_and_the_court_gets_a_whole_bundl
         for name, file in named.items():
             data = archive.read(name)
             assert (hashlib.sha256(data).hexdigest(), len(data)) == (file["sha256"], file["size_bytes"])
-            assert SECRET in data.decode()
+        texts = {name.split("-", 1)[1]: text_of(archive.read(name)) for name in named}
+    assert SECRET in texts["agreement.docx"]
+    assert bound_number in texts["agreement.docx"]
+    assert "城关区人民调解委员会" in texts["proof_of_mediation.docx"]
+    assert texts["consents.docx"].count("申请司法确认") == 2
+    assert "620102-court" in texts["confirmation_application.docx"]
     again = await case.do("GetHandOver", f"{applied.name}/handOver", role="clerk")
     assert again.content == bundle.content
     assert (await case.kinds()).count("HandOverRead") == 2

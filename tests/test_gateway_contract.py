@@ -82,6 +82,8 @@ def fill(message: Any, data: st.DataObject, depth: int = 0) -> Any:
                 fill_one(target.add() if field.is_repeated else target, data, depth)
         else:
             one = SCALARS.get(field.cpp_type, st.nothing())
+            if field.type == FieldDescriptor.TYPE_BYTES:
+                one = st.binary(max_size=8)
             if field.enum_type is not None:
                 one = st.sampled_from([value.number for value in field.enum_type.values])
             elif field.type == FieldDescriptor.TYPE_BYTES:

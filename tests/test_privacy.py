@@ -15,10 +15,11 @@ import httpx
 import pytest
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
-from pb.mediation.v1 import mediation_pb2
+from pb.mediation.v1 import documents_pb2, mediation_pb2
 
 from accord.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
+from tests.dossiers import text_of
 from tests.world import new_report
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -106,7 +107,9 @@ async def lived(clients: Clients) -> dict[str, str]:
     find = intake_pb2.FindDuplicatesRequest(text=create.report.text, unit=report.unit)
     assert (await clients.intake.FindDuplicates(find, **as_("clerk"))).duplicates
     await over_rest(clients, report)
-    await clients.finish((await clients.accept(report)).name)
+    case = (await clients.accept(report)).name
+    await document(clients, case, as_("mediator"))
+    await clients.finish(case)
     await asyncio.sleep(2)  # spans are written every half second
     code = report.receipt_code
     return {
@@ -115,6 +118,21 @@ async def lived(clients: Clients) -> dict[str, str]:
         "receipt code, bare": code.replace("-", ""),
         "case": report.case.split("/")[1],
     }
+
+
+async def document(clients: Clients, case: str, mediator: dict[str, Any]) -> None:
+    """Write what was told into documents, and read them."""
+    for form in (documents_pb2.DOCUMENT_FORM_REGISTER, documents_pb2.DOCUMENT_FORM_AGREEMENT):
+        request = documents_pb2.GenerateDocumentRequest(parent=case, form=form, request_id=request_id())
+        if form == documents_pb2.DOCUMENT_FORM_AGREEMENT:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await clients.documents.GenerateDocument(request, **mediator)
+        else:
+            filed = await clients.documents.GenerateDocument(request, **mediator)
+    read = documents_pb2.GetDocumentRequest(name=filed.name)
+    text = text_of((await clients.documents.GetDocument(read, **mediator)).content)
+    assert all(SECRETS[what] in text for what in ("reporter", "phone", "party", "text", "address"))
+    await clients.documents.GetDossier(documents_pb2.GetDossierRequest(name=f"{case}/dossier"), **mediator)
 
 
 async def over_rest(clients: Clients, report: report_pb2.Report) -> None:

@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_agreement, world_people, world_sessions
+from tests import world_agreement, world_documents, world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -43,6 +43,7 @@ async def new_world(clients: Clients) -> World:
     request = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
     await world_people.furnish(clients, case.name)
+    await world_documents.file_one(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -195,4 +196,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_people.requests(_filled),
     **world_sessions.REQUESTS,
     **world_agreement.requests(_filled),
+    **world_documents.REQUESTS,
 }  # fmt: skip

@@ -14,6 +14,8 @@ from pb.mediation.v1 import (
     consent_pb2_grpc,
     docking_pb2,
     docking_pb2_grpc,
+    documents_pb2,
+    documents_pb2_grpc,
     evidence_pb2,
     evidence_pb2_grpc,
     follow_up_pb2,
@@ -37,10 +39,10 @@ from services.mediation import store
 from services.mediation.agreement.service import AgreementServicer
 from services.mediation.caucus.service import CaucusServicer
 from services.mediation.closing.service import FollowUpServicer
-from services.mediation.confirmation.bundle import PlainRenderer
 from services.mediation.confirmation.service import ConfirmationServicer
 from services.mediation.consents.service import ConsentServicer
 from services.mediation.docking.service import DockingServicer
+from services.mediation.documents.service import DocumentServicer
 from services.mediation.evidence.files import Files
 from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.fulfilment.service import FulfilmentServicer
@@ -63,6 +65,7 @@ def build(parts: Parts) -> list[Registration]:
         *_people(parts),
         *_sessions(parts),
         *_agreed(parts),
+        _served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
         clock_service(
             "mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer), people.said_to_extension
         ),
@@ -96,14 +99,18 @@ def _sessions(parts: Parts) -> list[Registration]:
 
 def _agreed(parts: Parts) -> list[Registration]:
     """Return the agreement, what comes of it, and the authorities it goes back to."""
-    confirmation = ConfirmationServicer(parts, PlainRenderer())
     return [
         _served("AgreementService", agreement_pb2, agreement_pb2_grpc, AgreementServicer(parts)),
         _served("FulfilmentService", fulfilment_pb2, fulfilment_pb2_grpc, FulfilmentServicer(parts)),
-        _served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, confirmation),
+        _served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, ConfirmationServicer(parts)),
         _served("FollowUpService", follow_up_pb2, follow_up_pb2_grpc, FollowUpServicer(parts)),
         _served("DockingService", docking_pb2, docking_pb2_grpc, DockingServicer(parts)),
     ]
+
+
+def _documents(parts: Parts) -> DocumentServicer:
+    """Return what fills, files and hands out documents."""
+    return DocumentServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.sealer)
 
 
 def _served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) -> Registration:

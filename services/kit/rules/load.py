@@ -14,6 +14,7 @@ from casework.units import UnitTree
 from services.kit.rules import categories, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
+from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
@@ -32,6 +33,7 @@ class Rules:
     plans: PlanBook
     clocks: RuleBook
     calendars: CalendarBook
+    documents: DocumentBook
     version: str
 
 
@@ -45,6 +47,7 @@ def load_rules(folder: Path) -> Rules:
     calendars = read_calendars(source)
     kinds = read_categories(source)
     templates = read_plans(source)
+    documents = read_documents(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -57,7 +60,7 @@ def load_rules(folder: Path) -> Rules:
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and clocks and calendars and kinds and templates and triage):
+    if source.problems or not (units and clocks and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, source.version())

@@ -14,15 +14,15 @@ from casework.agreement import AgreementState, Form, Signer
 from casework.case import Stage
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import CompanionRole, Ground
-from casework.numbering import Series
 from casework.termination import ended_as, may_end
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
-from services.mediation import dates, keys, numbering, standing
+from services.mediation import dates, keys, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.effect import take_effect
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import course
+from services.mediation.documents import numbers
 from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer, not_found
 from services.mediation.standing import PeopleStanding, Step
@@ -142,9 +142,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         rules_of.may_sign(loaded.answered, row.third_settled)
         people = await standing.standing(work.connection, case.number)
         if row.seal_at is None:
-            number = await numbering.take(
-                work.connection, Series.AGREEMENT, case.unit, self.unit_name(case.unit), work.now
-            )
+            number = await numbers.of_case(work.connection, case, self.unit_name(case.unit), work.now)
             await store.change(
                 work.connection,
                 case.number,

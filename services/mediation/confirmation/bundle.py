@@ -6,9 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 FORMS = ("confirmation_application", "agreement", "proof_of_mediation", "consents")
 """What the court gets, in order (民诉解释 354)."""
@@ -21,18 +20,8 @@ class Renderer(Protocol):
 
     suffix: str
 
-    def render(self, form: str, case: Mapping[str, Any]) -> bytes:
+    def render(self, form: str) -> bytes:
         """Return the file."""
-
-
-class PlainRenderer:
-    """Renders a form as the facts it is filled from, as JSON text: stands in where no documents are set up."""
-
-    suffix = "json"
-
-    def render(self, form: str, case: Mapping[str, Any]) -> bytes:
-        """Return the facts as JSON."""
-        return json.dumps({"form": form, **case}, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +42,18 @@ class Bundle:
     files: tuple[BundleFile, ...]
 
 
-def bundle(renderer: Renderer, case: Mapping[str, Any]) -> Bundle:
-    """Return the bundle for a case. The same facts give the same bytes, so that its hash can be told beforehand."""
+def bundle(renderer: Renderer, case: str, agreement: str) -> Bundle:
+    """Return the bundle for an agreement of a case.
+
+    The same facts give the same bytes, so that its hash can be told beforehand.
+    """
     made: list[tuple[BundleFile, bytes]] = []
     for index, form in enumerate(FORMS, start=1):
-        data = renderer.render(form, case)
+        data = renderer.render(form)
         name = f"{index:02d}-{form}.{renderer.suffix}"
         made.append((BundleFile(name, hashlib.sha256(data).hexdigest(), len(data)), data))
     listed = [{"file_name": each.name, "sha256": each.sha256, "size_bytes": each.size} for each, _ in made]
-    manifest = {"case": case["case"], "agreement": case["agreement"]["name"], "files": listed}
+    manifest = {"case": case, "agreement": agreement, "files": listed}
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file, data in made:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pb.mediation.v1 import fulfilment_pb2 as pb
@@ -13,15 +14,16 @@ from casework.confirmation import ConfirmationState, cautions, decide, may_apply
 from casework.errors import CaseError, Reason
 from casework.fulfilment import InstalmentState
 from services.kit.command import Work, check_etag, command
-from services.kit.composition import Parts
 from services.kit.database import Connection
 from services.kit.events import NewEvent
 from services.kit.instants import stamp
-from services.mediation import keys, rows, standing
+from services.mediation import rows, standing
 from services.mediation.agreement import store as agreements
 from services.mediation.agreement.effect import confirmation_key
-from services.mediation.confirmation import facts
-from services.mediation.confirmation.bundle import Renderer, bundle
+from services.mediation.confirmation.bundle import bundle
+from services.mediation.confirmation.word import WordRenderer
+from services.mediation.documents import store as documents
+from services.mediation.documents.source import source_of
 from services.mediation.fulfilment import store as fulfilment
 from services.mediation.servicer import Servicer, not_found
 from services.mediation.standing import Step
@@ -29,10 +31,6 @@ from services.mediation.standing import Step
 
 class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServicer):
     """Serves judicial confirmation."""
-
-    def __init__(self, parts: Parts, renderer: Renderer) -> None:
-        super().__init__(parts)
-        self._renderer = renderer
 
     async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Any) -> pb.Eligibility:
         """Answer what a court may hold against an application; it forbids nothing."""
@@ -93,12 +91,16 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             confirmation = await _get(connection, case.number, request.name)
-            loaded = await agreements.load(connection, case.number, confirmation.agreement)
-            sealer = keys.reading(self.sealer, case)
-            told = await facts.of(connection, case, loaded, confirmation, sealer)
+            held = await documents.dossier_number(connection, case.number)
+            source = await source_of(
+                connection, self.rules, self.sealer, case, held, self.time.now(), confirmation.agreement
+            )
             await self.log_reading(connection, case, "HandOverRead", agreement=confirmation.agreement)
         self.pulse.beat()
-        made = bundle(self._renderer, told)
+        # Dated by the application: the same facts come out as the same bytes.
+        renderer = WordRenderer(self.rules.documents, source, confirmation.applied_at)
+        name = names.agreement_name(case.number, confirmation.agreement)
+        made = await asyncio.to_thread(bundle, renderer, names.case_name(case.number), name)
         return pb.HandOver(
             name=request.name,
             file_name=f"{case.number}-confirmation-{confirmation.agreement}.zip",

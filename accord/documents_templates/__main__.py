@@ -1,0 +1,5 @@
+"""Writes the templates."""
+
+from accord.documents_templates import write
+
+write()

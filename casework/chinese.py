@@ -1,0 +1,82 @@
+"""Chinese as documents write it: dates, times of day, amounts in capital numerals, masked numbers."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+"""The time zone that documents tell the time in."""
+_DIGITS = "零壹贰叁肆伍陆柒捌玖"
+_STEPS = ((10**8, "亿"), (10**4, "万"), (1000, "仟"), (100, "佰"), (10, "拾"))
+_LIMIT = Decimal(10) ** 16
+
+
+def date_zh(day: date) -> str:
+    """Return a date as documents write it: 2026年11月24日."""
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def moment_zh(at: datetime) -> str:
+    """Return an instant to the minute, in China's time: 2026年11月24日9时05分."""
+    local = at.astimezone(LOCAL)
+    return f"{date_zh(local.date())}{local.hour}时{local.minute:02d}分"
+
+
+def amount_capital(amount: Decimal) -> str:
+    """Return an amount of yuan in capital numerals: 壹仟元整, 壹仟零伍元叁角, 叁元零伍分.
+
+    Rounded to the fen. 《票据法》 art. 8 and the bookkeeping rules ask for capitals beside the figures, so that nobody
+    can change one without the other. ValueError for an amount below nothing or of more than sixteen places.
+    """
+    fen = int((amount * 100).to_integral_value(ROUND_HALF_UP))
+    if fen < 0 or amount >= _LIMIT:
+        raise ValueError("no amount that documents write")
+    yuan, rest = divmod(fen, 100)
+    jiao, fen = divmod(rest, 10)
+    text = f"{_whole(yuan)}元" if yuan or not rest else ""
+    if not rest:
+        return f"{text}整"
+    if jiao:
+        text += f"{_DIGITS[jiao]}角"
+    elif yuan:
+        text += "零"
+    return f"{text}{_DIGITS[fen]}分" if fen else f"{text}整"
+
+
+def _whole(yuan: int) -> str:
+    """Return a whole number in capitals, one 零 for each run of empty places between two that are not."""
+    for unit, word in _STEPS:
+        if yuan >= unit:
+            high, low = divmod(yuan, unit)
+            gap = _DIGITS[0] if 0 < low < unit // 10 else ""
+            return f"{_whole(high)}{word}{gap}{_whole(low) if low else ''}"
+    return _DIGITS[yuan]
+
+
+def amount_figures(amount: Decimal) -> str:
+    """Return an amount in figures to the fen: 12,000.00."""
+    return f"{amount.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def masked(number: str) -> str:
+    """Return a number of which only the last four characters can be read; one of six or fewer not at all."""
+    if not number:
+        return ""
+    shown = number[-4:] if len(number) > 6 else ""
+    return "*" * (len(number) - len(shown)) + shown
+
+
+def legible(text: str) -> str:
+    """Return a text without what a page cannot show: control characters, halves of characters, line ends of others."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    return "".join(each for each in plain if each == "\n" or _shown(each))
+
+
+def _shown(character: str) -> bool:
+    code = ord(character)
+    bidi = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+    return (
+        code >= 0x20 and not (0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF)) and not bidi
+    )

@@ -1,0 +1,121 @@
+"""The dossier as one file: cover, index, documents in order, back cover, all of it merged, and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pb.mediation.v1 import documents_pb2 as pb
+
+from casework import dossier, forms, names
+from casework.documents import DossierSource
+from casework.dossier import Filed, Placed
+from casework.forms import FORMS, Form
+from casework.package import package
+from casework.scan import EXTENSIONS, WORD
+from casework.sheets import Sheet
+from services.kit.rules.documents import DocumentBook
+from services.mediation.documents.render import merged, rendered, sheet_of
+
+MANIFEST, MERGED = "manifest.json", "卷宗.docx"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A dossier: its ZIP file, the index, what it lacks."""
+
+    content: bytes
+    entries: tuple[pb.DossierEntry, ...]
+    missing: tuple[Form, ...]
+
+
+def filed(row: Any) -> Filed:
+    """Return a document's row as its place in a dossier needs it."""
+    return Filed(row.document, Form(row.form), row.document_number, row.created_at, row.scanned, row.pages)
+
+
+def build(
+    book: DocumentBook, source: DossierSource, languages: list[str], documents: list[tuple[Filed, pb.DocumentContent]]
+) -> Built:
+    """Return the dossier of a case. The same documents make the same file, byte for byte."""
+    contents = {each.document: content for each, content in documents}
+    placed = dossier.arranged(each for each, _ in documents)
+    missing = forms.missing([each.filed.form for each in placed], source)
+    cover, index, back = (
+        rendered(book, form, _own_pages(book, form, source, languages, placed, missing))
+        for form in (Form.COVER, Form.INDEX, Form.BACK_COVER)
+    )
+    width = max(2, len(str(len(placed) + 1)))
+    files = [(f"{0:0{width}}-卷宗封面.docx", cover), (f"{0:0{width}}-卷内目录.docx", index)]
+    entries: list[pb.DossierEntry] = []
+    for each in placed:
+        content = contents[each.filed.document]
+        name = f"{each.index:0{width}}-{FORMS[each.filed.form].zh}.{EXTENSIONS[content.media_type]}"
+        files.append((name, content.content))
+        entries.append(
+            pb.DossierEntry(
+                index=each.index, document=names.document_name(source.number, each.filed.document),
+                form=pb.DocumentForm.Name(each.filed.form), file_name=name, sha256=content.sha256,
+            )
+        )  # fmt: skip
+    files.append((f"{len(placed) + 1:0{width}}-卷宗封底.docx", back))
+    whole = [cover, index, *(_as_word(each, contents) for each in placed), back]
+    files.append((MERGED, merged(whole)))
+    files.append((MANIFEST, _manifest(source, files, entries, missing)))
+    return Built(package(files), tuple(entries), missing)
+
+
+def _own_pages(
+    book: DocumentBook,
+    form: Form,
+    source: DossierSource,
+    languages: list[str],
+    placed: tuple[Placed, ...],
+    missing: tuple[Form, ...],
+) -> list[tuple[str, Sheet]]:
+    """Return one of the dossier's own pages, in each language."""
+    found: list[tuple[str, Sheet]] = []
+    for language in languages:
+        filling = dossier.filing(source, placed, book.wordings[language])
+        if form is Form.COVER:
+            found.append((language, dossier.cover(filling, placed)))
+        elif form is Form.INDEX:
+            found.append((language, dossier.index(filling, placed)))
+        else:
+            found.append((language, dossier.back_cover(filling, placed, missing)))
+    return found
+
+
+def _as_word(each: Placed, contents: dict[int, pb.DocumentContent]) -> bytes:
+    """Return a document for the merged file: itself, or for a scan a page that says where it is."""
+    content = contents[each.filed.document]
+    if content.media_type == WORD:
+        return content.content
+    return sheet_of(f"（卷内目录第{each.index}号：{FORMS[each.filed.form].zh}，扫描件，另附于卷内。）")
+
+
+def _manifest(
+    source: DossierSource, files: list[tuple[str, bytes]], entries: list[pb.DossierEntry], missing: tuple[Form, ...]
+) -> bytes:
+    """Return the manifest: every file with its size and hash, in order; nothing of anybody."""
+    documents = {each.file_name: each for each in entries}
+    listed = []
+    for name, content in files:
+        entry = documents.get(name)
+        line: dict[str, Any] = {
+            "file": name,
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        if entry is not None:
+            line |= {"index": entry.index, "document": entry.document, "form": Form(entry.form).name}
+        listed.append(line)
+    told = {
+        "case": names.case_name(source.number),
+        "dossier_number": source.dossier_number,
+        "files": listed,
+        "missing": [form.name for form in missing],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2).encode()

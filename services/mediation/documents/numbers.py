@@ -1,0 +1,48 @@
+"""The number of a case: one for its dossier and its agreement, given when the first document needs it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from casework.docking import Letter
+from casework.forms import Form, FormRule
+from casework.numbering import Series
+from services.kit.database import Connection, text
+from services.mediation import numbering
+from services.mediation.documents import store
+
+_SENT = {
+    Form.DOCKING_RECEIPT: Letter.RECEIPT, Form.DOCKING_REFUSAL: Letter.RETURN, Form.RESULT_FEEDBACK: Letter.RETURN,
+}  # fmt: skip
+_REFERENCE = text("""
+    SELECT reference FROM docking_letters WHERE number = :number AND docking = :docking AND letter = :letter
+    ORDER BY id DESC LIMIT 1
+""")
+
+
+async def of_case(connection: Connection, case: Any, unit_name: str, now: datetime) -> str:
+    """Return the number of a case's dossier and agreement; given here where the case, which is locked, has none."""
+    held = await store.dossier_number(connection, case.number)
+    if held:
+        return held
+    given = await numbering.take(connection, Series.AGREEMENT, case.unit, unit_name, now)
+    await store.add_dossier(connection, case.number, case.unit, given, now)
+    return given
+
+
+async def of_document(
+    connection: Connection, rule: FormRule, case: Any, subject: int, unit_name: str, now: datetime
+) -> str:
+    """Return the number of a new document: its own for a letter, otherwise the case's.
+
+    A letter that was sent already, in a docking, has the number it went out with.
+    """
+    if rule.series is Series.AGREEMENT:
+        return await of_case(connection, case, unit_name, now)
+    letter = _SENT.get(rule.form)
+    if letter is not None:
+        key = {"number": case.number, "docking": subject, "letter": int(letter)}
+        if sent := await connection.scalar(_REFERENCE, key):
+            return str(sent)
+    return await numbering.take(connection, rule.series, case.unit, unit_name, now)

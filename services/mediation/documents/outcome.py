@@ -1,0 +1,218 @@
+"""From the tables of what a mediation came to, to what documents say of it: agreed, performed, given back."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pb.mediation.v1 import agreement_pb2
+
+from casework.agreement import AgreementState, Extent, Form
+from casework.calendar import LOCAL
+from casework.case import Outcome, Stage
+from casework.closing import Retention, Satisfaction
+from casework.docking import DockingKind, DockingState, Letter, Result
+from casework.documents import (
+    AgreementFacts,
+    Clause,
+    ClosingFacts,
+    ConfirmationFacts,
+    Docking,
+    DockingFacts,
+    PartyFacts,
+    PerformanceFacts,
+    Visit,
+)
+from casework.fulfilment import Performance
+from services.kit.database import Connection, text
+from services.kit.sealing import CaseSealer
+from services.mediation.agreement import results
+from services.mediation.agreement import store as agreements
+from services.mediation.agreement.store import Loaded
+
+_NEWEST = text("""
+    SELECT agreement FROM agreements WHERE number = :number AND state <> :superseded
+    ORDER BY (state = :effective) DESC, agreement DESC LIMIT 1
+""")
+_PERFORMED = text("""
+    SELECT p.clause, p.amount, p.evidence, p.performed_on, p.recorded_by, i.performed_on IS NULL AS part
+    FROM performances p JOIN instalments i USING (number, agreement, clause, instalment)
+    WHERE p.number = :number AND p.agreement = :agreement ORDER BY p.id
+""")
+_CONFIRMATION = text("SELECT * FROM confirmations WHERE number = :number AND agreement = :agreement")
+_VISITS = text("SELECT * FROM visits WHERE number = :number AND visited_at IS NOT NULL ORDER BY days")
+_SAID = text("SELECT * FROM visit_answers WHERE number = :number ORDER BY days, party")
+_CLOSING = text("SELECT * FROM closings WHERE number = :number ORDER BY closing DESC LIMIT 1")
+_DOCKINGS = text("SELECT * FROM dockings WHERE number = :number ORDER BY docking")
+_LETTERS = text(
+    "SELECT docking, reference FROM docking_letters WHERE number = :number AND letter = :letter ORDER BY id"
+)
+_ORGANS = {DockingKind.COURT: "人民法院", DockingKind.POLICE: "公安机关", DockingKind.PETITION: "信访部门"}
+_PERFORMANCE = {Performance.NOT: "none", Performance.PART: "part", Performance.DONE: "done"}
+_SATISFACTION = {
+    Satisfaction.SATISFIED: "satisfied", Satisfaction.PARTLY: "fair", Satisfaction.NOT_SATISFIED: "dissatisfied",
+    Satisfaction.NO_ANSWER: "unsaid",
+}  # fmt: skip
+_RETENTION = {Retention.TEN_YEARS: "short", Retention.THIRTY_YEARS: "long", Retention.PERMANENT: "permanent"}
+
+
+async def loaded_of(connection: Connection, number: str, agreement: int = 0) -> Loaded | None:
+    """Return the agreement that documents are about: the one asked for, otherwise the one that binds or is about to.
+
+    None where there is none.
+    """
+    if agreement:
+        return await agreements.load(connection, number, agreement)
+    states = {"superseded": int(AgreementState.SUPERSEDED), "effective": int(AgreementState.EFFECTIVE)}
+    newest = await connection.scalar(_NEWEST, {"number": number, **states})
+    return None if newest is None else await agreements.load(connection, number, newest)
+
+
+def agreement_of(
+    loaded: Loaded | None, opener: CaseSealer | None, parties: tuple[PartyFacts, ...]
+) -> AgreementFacts | None:
+    """Return the agreement with its clauses; None where there is none."""
+    if loaded is None or opener is None:
+        return None
+    row, names = loaded.row, {each.party: each.name for each in parties}
+    told = agreement_pb2.AgreementText.FromString(opener.open(bytes(row.sealed)))
+    return AgreementFacts(
+        written=Form(row.form) is Form.WRITTEN,
+        partial=Extent(row.extent) is Extent.PARTIAL,
+        facts=told.statement.facts,
+        points=told.statement.disputed_points,
+        responsibility=told.statement.responsibility,
+        clauses=tuple(
+            _clause(clause, content, [part for part in loaded.parts if part.clause == clause.clause], names)
+            for clause, content in zip(loaded.clauses, told.clauses, strict=True)
+        ),
+        made_on=row.drafted_at.astimezone(LOCAL).date(),
+        effective_at=row.effective_at,
+    )
+
+
+def _clause(row: Any, content: str, parts: list[Any], names: dict[int, str]) -> Clause:
+    split = len(parts) > 1
+    instalments = "；".join(f"{each.due_on:%Y-%m-%d} {_yuan(each.amount)}元" for each in parts) if split else ""
+    return Clause(
+        row.clause,
+        names.get(row.performer, ""),
+        content,
+        _yuan(row.amount),
+        parts[-1].due_on if parts else None,
+        f"分{len(parts)}期：{instalments}" if split else "",
+    )
+
+
+def _yuan(fen: int) -> Decimal | None:
+    return Decimal(fen) / 100 if fen else None
+
+
+def _noon(day: date) -> datetime:
+    """Return an instant on a day: what is known is the day alone."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=LOCAL)
+
+
+async def performances_of(connection: Connection, loaded: Loaded | None) -> tuple[PerformanceFacts, ...]:
+    """Return what was performed of the agreement, in the order it was recorded."""
+    if loaded is None:
+        return ()
+    key = {"number": loaded.row.number, "agreement": loaded.row.agreement}
+    return tuple(
+        PerformanceFacts(index, row.clause, _noon(row.performed_on), _yuan(row.amount), row.part, row.evidence,
+                         recorded_by=row.recorded_by)
+        for index, row in enumerate(await connection.execute(_PERFORMED, key), start=1)
+    )  # fmt: skip
+
+
+async def confirmation_of(connection: Connection, loaded: Loaded | None) -> ConfirmationFacts | None:
+    """Return the application for judicial confirmation; None where there is none."""
+    if loaded is None:
+        return None
+    key = {"number": loaded.row.number, "agreement": loaded.row.agreement}
+    row = (await connection.execute(_CONFIRMATION, key)).first()
+    if row is None:
+        return None
+    last = loaded.row.confirm_due_at
+    return ConfirmationFacts(
+        row.court, last.astimezone(LOCAL).date() if last else None, row.applied_at.astimezone(LOCAL).date()
+    )
+
+
+async def visits_of(
+    connection: Connection, number: str, opener: CaseSealer | None, parties: tuple[PartyFacts, ...]
+) -> tuple[Visit, ...]:
+    """Return the follow-up visits that were made. Where parties are not of one mind, each one's word is told."""
+    names = {each.party: each.name for each in parties}
+    said = list(await connection.execute(_SAID, {"number": number}))
+    found = []
+    for row in await connection.execute(_VISITS, {"number": number}):
+        own = [each for each in said if each.days == row.days]
+        words = {_SATISFACTION[Satisfaction(each.satisfaction)] for each in own}
+        note = opener.open(bytes(row.sealed)).decode() if opener and row.sealed is not None else ""
+        found.append(
+            Visit(
+                row.days,
+                row.visited_at,
+                row.visited_by,
+                "、".join(names.get(each.party, "") for each in own),
+                performance=_PERFORMANCE[Performance(row.performance)] if row.performance else "",
+                satisfaction=words.pop() if len(words) == 1 else "",
+                recurrence=row.recurred,
+                remarks=note,
+            )
+        )
+    return tuple(found)
+
+
+async def closing_of(connection: Connection, case: Any, now: datetime) -> ClosingFacts | None:
+    """Return how the case ended; None while it is open."""
+    if Stage(case.stage) is not Stage.CLOSED:
+        return None
+    done = await results.performed(connection, case.number, now)
+    said = {row.party: row.satisfaction for row in await connection.execute(_SAID, {"number": case.number})}
+    words = {_SATISFACTION[Satisfaction(each)] for each in said.values()}
+    return ClosingFacts(
+        outcome=Outcome(case.outcome).name.lower(),
+        performance=_PERFORMANCE[done] if done else "",
+        satisfaction=words.pop() if len(words) == 1 else "",
+        requested_by=case.requested_by,
+        closed_at=case.closed_at,
+    )
+
+
+async def retention_of(connection: Connection, number: str) -> str:
+    """Return how long the file is kept, as the forms' words have it; empty before the case was closed."""
+    row = (await connection.execute(_CLOSING, {"number": number})).first()
+    return _RETENTION[Retention(row.retention)] if row else ""
+
+
+async def dockings_of(connection: Connection, number: str) -> tuple[DockingFacts, ...]:
+    """Return the dockings, without anybody's reasons."""
+    handed_over = {"number": number, "letter": int(Letter.HAND_OVER)}
+    references = {row.docking: row.reference for row in await connection.execute(_LETTERS, handed_over)}
+    return tuple(
+        _docking(row, references.get(row.docking, ""))
+        for row in await connection.execute(_DOCKINGS, {"number": number})
+    )
+
+
+def _docking(row: Any, reference: str) -> DockingFacts:
+    kind, state = DockingKind(row.kind), DockingState(row.state)
+    came_to = {DockingState.AGREED, DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
+    performed = {DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
+    return DockingFacts(
+        docking=row.docking,
+        kind=Docking(kind.name.lower()),
+        organ=_ORGANS[kind],
+        reference=reference,
+        entrusted=kind is DockingKind.COURT,
+        sent_at=row.handed_over_at,
+        signed_at=row.signed_at,
+        due_on=row.due_at.astimezone(LOCAL).date() if row.due_at else None,
+        out_of_scope=False if row.result == Result.NO_CONSENT else None,
+        returned_at=row.ended_at if state is DockingState.RETURNED else None,
+        agreed=True if state in came_to else False if row.result == Result.NO_AGREEMENT else None,
+        performed=True if kind is DockingKind.POLICE and state in performed else None,
+    )

@@ -1,0 +1,207 @@
+"""DocumentService's RPCs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+from pb.mediation.v1 import documents_pb2 as pb
+from pb.mediation.v1 import documents_pb2_grpc
+
+from casework import names
+from casework.documents import DossierSource
+from casework.errors import CaseError, Reason, field_error
+from casework.filling import Filling, fill, lacks
+from casework.forms import FORMS, NOT_SCANNED, About, Form, FormRule, Made
+from casework.scan import WORD, media_type_of
+from casework.wording import CHINESE
+from services.kit import paging
+from services.kit.access import Call, current_call
+from services.kit.businesstime import BusinessTime
+from services.kit.command import Work, command
+from services.kit.database import Connection, Database, text
+from services.kit.events import EventLog, NewEvent
+from services.kit.feed import FeedPulse
+from services.kit.rules import Rules
+from services.kit.sealing import Sealer, SealError
+from services.mediation import keys
+from services.mediation import store as cases
+from services.mediation.documents import dossier, numbers, store, view
+from services.mediation.documents.render import rendered
+from services.mediation.documents.source import source_of
+from services.mediation.people import access_log
+
+_PART = 3_000_000
+_MEDIATOR_UNIT = text("SELECT mediator_unit FROM mediations WHERE number = :number")
+PURPOSE_DOCUMENT = 3
+"""Purpose of a look, as the access log has it: to serve or draw up a document."""
+
+
+class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
+    """Fills, files and hands out the documents of cases."""
+
+    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
+        self.database = database
+        self.time = time
+        self.pulse = pulse
+        self.log = EventLog("cases")
+        self._rules = rules
+        self._sealer = sealer
+
+    @command(pb.Document)
+    async def GenerateDocument(self, request: pb.GenerateDocumentRequest, work: Work) -> pb.Document:
+        """Fill a form from the case; filled again, it is a new version with the number it had."""
+        number, rule = names.number_of(request.parent), FORMS[Form(request.form)]
+        connection, case = work.connection, await cases.lock(work.connection, number)
+        await _require(connection, work.call, case)
+        subject = _subject(request, rule)
+        held = await store.dossier_number(connection, number)
+        source = await source_of(connection, self._rules, self._sealer, case, held, work.now)
+        languages = self._languages(request.companion_language, source)
+        lacking = lacks(rule, source, subject)
+        if lacking:
+            raise CaseError(Reason.FACTS_MISSING, ", ".join(lacking), lacking=",".join(lacking))
+        row = await store.of_subject(connection, number, rule.form, subject)
+        unit_name = self._rules.units.get(case.unit).name
+        # The numbers' row is locked from here to the commit: everything that can be refused was refused before.
+        given = (
+            row.document_number
+            if row
+            else await numbers.of_document(connection, rule, case, subject, unit_name, work.now)
+        )
+        filled = [
+            (language, fill(rule, Filling(source, subject, given, work.now, self._rules.documents.wordings[language])))
+            for language in languages
+        ]
+        content = await asyncio.to_thread(rendered, self._rules.documents, rule.form, filled)
+        companion = languages[-1] if len(languages) > 1 else ""
+        if row:
+            row = await store.change(connection, row, companion, len(content), work.now, work.actor)
+        else:
+            row = await store.add(
+                connection, number=number, form=int(rule.form), subject=subject, scanned=False, document_number=given,
+                language=companion, pages=0, size=len(content), at=work.now, by=work.actor,
+            )  # fmt: skip
+        await self._file(work, case, row, content, WORD, "DocumentGenerated")
+        return view.document(row)
+
+    @command(pb.Document)
+    async def AddScannedDocument(self, request: pb.AddScannedDocumentRequest, work: Work) -> pb.Document:
+        """File a scan; never one of an identity document, of which only the result of a check is kept."""
+        number, form = names.number_of(request.parent), Form(request.form)
+        case = await cases.lock(work.connection, number)
+        await _require(work.connection, work.call, case)
+        if form in NOT_SCANNED:
+            raise field_error("form", Reason.FORM_NOT_MADE_SO, form.name)
+        media_type = media_type_of(request.content)
+        row = await store.add(
+            work.connection, number=number, form=int(form), subject=0, scanned=True, document_number="", language="",
+            pages=request.pages, size=len(request.content), at=work.now, by=work.actor,
+        )  # fmt: skip
+        await self._file(work, case, row, request.content, media_type, "DocumentScanned")
+        return view.document(row)
+
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Any) -> pb.ListDocumentsResponse:
+        """Answer the documents of a case, first filed first."""
+        number, size = names.number_of(request.parent), request.page_size or 100
+        behind = paging.read(request.page_token, "documents", paging.number) or 0
+        async with self.database.begin() as connection:
+            await _require(connection, current_call(), await cases.get(connection, number))
+            rows = await store.listed(connection, number, behind, size + 1)
+        reply = pb.ListDocumentsResponse(documents=map(view.document, rows[:size]))
+        if len(rows) > size:
+            reply.next_page_token = paging.token("documents", rows[size - 1].document)
+        return reply
+
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.Document:
+        """Answer a document with its content, on record."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await cases.get(connection, number)
+            await _require(connection, call, case)
+            row = await store.get(connection, number, int(names.last(request.name)))
+            found = await store.version(connection, number, row.document, request.version or row.version)
+            content = self._open(case, found)
+            name = names.document_name(number, row.document)
+            await access_log.record(connection, call, self.time.now(), number, name, PURPOSE_DOCUMENT)
+        return view.opened(row, found.version, content)
+
+    async def GetDossier(self, request: pb.GetDossierRequest, context: Any) -> pb.Dossier:
+        """Answer the dossier, or a part of its file, on record."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            case = await cases.get(connection, number)
+            await _require(connection, call, case)
+            held = await store.dossier_number(connection, number)
+            source = await source_of(connection, self._rules, self._sealer, case, held, self.time.now())
+            documents = [(dossier.filed(row), self._open(case, row)) for row in await store.newest(connection, number)]
+            await access_log.record(connection, call, self.time.now(), number, request.name, PURPOSE_DOCUMENT)
+        languages = self._languages("", source)
+        built = await asyncio.to_thread(dossier.build, self._rules.documents, source, languages, documents)
+        digest = hashlib.sha256(built.content).hexdigest()
+        if request.sha256 and request.sha256 != digest:
+            raise CaseError(Reason.ETAG_MISMATCH, etag=digest)
+        end = request.offset + (request.max_bytes or _PART)
+        return pb.Dossier(
+            name=request.name,
+            document_number=held,
+            entries=built.entries,
+            missing=[pb.DocumentForm.Name(form) for form in built.missing],
+            content=built.content[request.offset : end],
+            size=len(built.content),
+            sha256=digest,
+            next_offset=end if end < len(built.content) else 0,
+            file_name=f"{number}-卷宗.zip",
+        )
+
+    def _languages(self, asked: str, source: DossierSource) -> list[str]:
+        """Return the languages of a document, Chinese first; UNKNOWN_LANGUAGE for a companion nobody can make."""
+        book = self._rules.documents
+        if asked and not book.offers(asked):
+            raise field_error("companion_language", Reason.UNKNOWN_LANGUAGE, asked)
+        companion = asked or (source.language if book.offers(source.language) else "")
+        return [CHINESE, companion] if companion and companion != CHINESE else [CHINESE]
+
+    async def _file(self, work: Work, case: Any, row: Any, content: bytes, media_type: str, kind: str) -> None:
+        """Store a version, sealed, and tell of it; the history holds the hash of what was stored."""
+        told = pb.DocumentContent(
+            content=content, media_type=media_type, sha256=hashlib.sha256(content).hexdigest()
+        ).SerializeToString()
+        sealed = (await keys.writing(work.connection, self._sealer, case)).seal(told)
+        stored_hash = hashlib.sha256(sealed).digest()
+        await store.add_version(work.connection, row, sealed, stored_hash)
+        payload = {
+            "document": row.document,
+            "version": row.version,
+            "form": Form(row.form).name,
+            "stored_hash": stored_hash.hex(),
+        }
+        await work.append(NewEvent(case.number, kind, case.unit, payload))
+
+    def _open(self, case: Any, row: Any) -> pb.DocumentContent:
+        """Return what a version says; SealError where it is not what was stored."""
+        sealed = bytes(row.sealed)
+        if hashlib.sha256(sealed).digest() != bytes(row.stored_hash):
+            raise SealError(f"{case.number}: a document is not what was stored")
+        return pb.DocumentContent.FromString(keys.reading(self._sealer, case).open(sealed))
+
+
+async def _require(connection: Connection, call: Call, case: Any) -> None:
+    """Let the call go on for the accountable unit or for that of the mediator of record."""
+    other = await connection.scalar(_MEDIATOR_UNIT, {"number": case.number})
+    call.require_any((case.unit, other) if other else (case.unit,))
+
+
+def _subject(request: pb.GenerateDocumentRequest, rule: FormRule) -> int:
+    """Return the number of what the document is about; the field at fault where form and subject do not fit."""
+    if rule.made is not Made.FILLED:
+        raise field_error("form", Reason.FORM_NOT_MADE_SO, rule.form.name)
+    if rule.about is About.CASE:
+        if request.subject:
+            raise field_error("subject", Reason.INVALID_FIELD, rule.form.name)
+        return 0
+    head, _, number = request.subject.rpartition("/")
+    if head != f"{request.parent}/{rule.about}":
+        raise field_error("subject", Reason.INVALID_FIELD, f"{request.parent}/{rule.about}/*")
+    return int(number)

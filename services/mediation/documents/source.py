@@ -1,0 +1,285 @@
+"""From the tables of a case to what its documents are written from: people and consents here, the rest beside it.
+
+Each part is a function of its own. There is none for the caucus compartment, and there must be none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from pb.intake.v1 import report_pb2
+from pb.mediation.v1 import people_pb2, safeguards_pb2
+
+from casework.chinese import LOCAL, masked
+from casework.documents import (
+    ConsentFacts,
+    DossierSource,
+    Ground,
+    Identity,
+    Interpretation,
+    MediatorFacts,
+    PartyFacts,
+    Representative,
+    Side,
+    Step,
+    Term,
+    TerminationFacts,
+)
+from casework.mediation import CompanionRole, MediationState
+from casework.mediation import Ground as EndGround
+from services.kit.database import Connection, text
+from services.kit.rules import Rules
+from services.kit.sealing import CaseSealer, Sealed, Sealer
+from services.mediation import keys
+from services.mediation.documents import course, outcome
+
+_PARTIES = text("SELECT * FROM parties WHERE number = :number ORDER BY party")
+_COMPANIONS = text("SELECT * FROM companions WHERE number = :number AND ended_at IS NULL ORDER BY companion")
+_SCREENINGS = text("SELECT party, sealed FROM screenings WHERE number = :number")
+_IDENTIFIED = text("""
+    SELECT DISTINCT ON (subject) subject, at, actor FROM access_log
+    WHERE number = :number AND purpose = :purpose ORDER BY subject, id DESC
+""")
+_CONSENTS = text("SELECT * FROM consents WHERE number = :number ORDER BY consent")
+_MEDIATION = text("""
+    SELECT mediations.*, coalesce(mediators.display_name, '') AS display_name
+    FROM mediations LEFT JOIN mediators ON mediators.mediator = mediations.candidate
+    WHERE number = :number
+""")
+_CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in report_pb2.Channel.items() if number}
+_MEDIA = {1: "oral", 2: "written", 3: "phone", 4: "online", 5: "online"}
+_GROUNDS = {
+    EndGround.PARTY_WITHDREW: Ground.WITHDRAWN,
+    EndGround.GAP_TOO_WIDE: Ground.GAP,
+    EndGround.TERM_EXPIRED: Ground.TERM,
+    EndGround.PARTY_ABSENT: Ground.ABSENT,
+    EndGround.PARTY_SUED: Ground.SUED,
+    EndGround.FACTS_HIDDEN: Ground.CONCEALED,
+    EndGround.SHAM_SUSPECTED: Ground.COLLUSION,
+    EndGround.NO_ACCORD_ON_APPRAISAL: Ground.APPRAISAL,
+}
+
+
+def body_of(rules: Rules, unit: str) -> str:
+    """Return the name of the people's mediation committee of a unit."""
+    return f"{rules.units.get(unit).name}人民调解委员会"
+
+
+async def source_of(
+    connection: Connection,
+    rules: Rules,
+    sealer: Sealer,
+    case: Any,
+    dossier_number: str,
+    now: datetime,
+    agreement: int = 0,
+) -> DossierSource:
+    """Return everything about a case that its documents may say. DATA_ERASED where its data key was destroyed.
+
+    It is about the agreement with this number; without one, about the one that binds or is about to.
+    """
+    number = case.number
+    opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
+    content = content_of(sealer, case)
+    parties = await parties_of(connection, number, opener) or parties_told(content)
+    mediation = (await connection.execute(_MEDIATION, {"number": number})).first()
+    category = rules.categories.get(case.category)
+    mediator, agreed = mediator_of(mediation, rules), await outcome.loaded_of(connection, number, agreement)
+    return DossierSource(
+        number=number,
+        body=body_of(rules, case.unit),
+        unit=rules.units.get(case.unit).name,
+        category=Term(category.zh, category.en),
+        received_at=case.received_at,
+        accepted_at=case.opened_at,
+        channel=_CHANNELS.get(content.report.channel, ""),
+        place=content.address,
+        facts=content.text,
+        language=next((each.language for each in parties if each.language not in ("", "zh")), ""),
+        dossier_number=dossier_number,
+        parties=parties,
+        representatives=await representatives_of(connection, number, opener),
+        consents=await consents_of(connection, number),
+        mediator=mediator,
+        termination=termination_of(mediation),
+        sessions=await course.sessions_of(connection, number, opener, parties, mediator),
+        inquiries=await course.inquiries_of(connection, number, opener),
+        interpretations=await interpretations_of(connection, number, opener, parties),
+        agreement=outcome.agreement_of(agreed, opener, parties),
+        performances=await outcome.performances_of(connection, agreed),
+        confirmation=await outcome.confirmation_of(connection, agreed),
+        visits=await outcome.visits_of(connection, number, opener, parties),
+        dockings=await outcome.dockings_of(connection, number),
+        recusals=await course.recusals_of(connection, number),
+        extensions=await course.extensions_of(connection, number),
+        closing=await outcome.closing_of(connection, case, now),
+        retention=await outcome.retention_of(connection, number),
+    )
+
+
+def content_of(sealer: Sealer, case: Any) -> report_pb2.ReportContent:
+    """Return what was told at the door; an empty message where nothing was handed on."""
+    if case.sealed is None:
+        return report_pb2.ReportContent()
+    return report_pb2.ReportContent.FromString(
+        sealer.open(case.number, Sealed(bytes(case.sealed_key), bytes(case.sealed)))
+    )
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+async def parties_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[PartyFacts, ...]:
+    """Return the registered parties, those beside them named, hidden addresses left out before anything is written."""
+    rows = (await connection.execute(_PARTIES, {"number": number})).all()
+    identified = {row.subject: row for row in await connection.execute(
+        _IDENTIFIED, {"number": number, "purpose": people_pb2.PURPOSE_IDENTITY})}  # fmt: skip
+    hidden = await _hidden(connection, number, opener)
+    found = [_party(row, opener, row.party in hidden, identified.get(f"cases/{number}/parties/{row.party}"))
+             for row in rows]  # fmt: skip
+    for companion in await connection.execute(_COMPANIONS, {"number": number}):
+        name = _details(opener, companion.sealed).display_name
+        found = [_beside(each, companion.role, name) if each.party in companion.parties else each for each in found]
+    return tuple(found)
+
+
+def _beside(party: PartyFacts, role: int, name: str) -> PartyFacts:
+    """Return the party with its guardian or support person named."""
+    if role == CompanionRole.GUARDIAN:
+        return replace(party, guardian=name)
+    return replace(party, support=name) if role == CompanionRole.SUPPORT else party
+
+
+def _party(row: Any, opener: CaseSealer | None, hidden: bool, identified: Any) -> PartyFacts:
+    told = _details(opener, row.sealed)
+    organisation = row.kind == people_pb2.PARTY_KIND_ORGANISATION
+    identity = Identity(
+        "" if not told.id_number else "business_licence" if organisation else "id_card",
+        masked(told.id_number),
+        None,
+        identified.at if identified else None,
+        identified.actor if identified else "",
+    )
+    return PartyFacts(
+        party=row.party,
+        side=Side(row.side),
+        name=told.display_name,
+        organisation=organisation,
+        gender=told.gender,
+        ethnic_group=told.ethnic_group,
+        age=_age(told.birth_date, row.joined_at.astimezone(LOCAL).date()),
+        occupation=told.occupation,
+        phone=told.phone,
+        address="" if hidden else told.address,
+        address_hidden=hidden,
+        legal_representative=told.legal_representative,
+        language=told.language.split("-")[0],
+        identity=identity,
+        withdrawn_at=row.withdrawn_at,
+    )
+
+
+def _age(birth_date: str, on: date) -> str:
+    """Return the age in full years as the form writes it; empty where it is not known or cannot be."""
+    try:
+        born = date.fromisoformat(birth_date)
+    except ValueError:
+        return ""
+    years = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+    return str(years) if 0 <= years < 130 else ""
+
+
+async def _hidden(connection: Connection, number: str, opener: CaseSealer | None) -> set[int]:
+    """Return the parties whose address must be hidden from everybody (反家暴法)."""
+    rows = await connection.execute(_SCREENINGS, {"number": number})
+    return {
+        row.party
+        for row in rows
+        if row.sealed is not None
+        and opener
+        and safeguards_pb2.Screening.FromString(opener.open(bytes(row.sealed))).hide_address
+    }
+
+
+def _details(opener: CaseSealer | None, sealed: Any) -> people_pb2.PartyDetails:
+    if opener is None or sealed is None:
+        return people_pb2.PartyDetails()
+    return people_pb2.PartyDetails.FromString(opener.open(bytes(sealed)))
+
+
+def parties_told(content: report_pb2.ReportContent) -> tuple[PartyFacts, ...]:
+    """Return the parties as they were named at the door, for a case in which none are registered yet."""
+    sides = {report_pb2.PARTY_ROLE_APPLICANT: Side.APPLICANT, report_pb2.PARTY_ROLE_RESPONDENT: Side.RESPONDENT}
+    named = [(sides[each.role], each) for each in content.parties if each.role in sides]
+    reporter = content.reporter
+    if reporter.display_name and not any(side is Side.APPLICANT for side, _ in named):
+        named.insert(0, (Side.APPLICANT, report_pb2.Party(display_name=reporter.display_name, phone=reporter.phone)))
+    return tuple(
+        PartyFacts(number, side, each.display_name, phone=each.phone)
+        for number, (side, each) in enumerate(named, start=1)
+    )
+
+
+async def representatives_of(
+    connection: Connection, number: str, opener: CaseSealer | None
+) -> tuple[Representative, ...]:
+    """Return who acts for parties: elected representatives and agents. None of them may settle."""
+    scopes = {1: "陈述", 2: "代收文书", 3: "协商", 4: "同意时间安排与延期"}
+    rows = await connection.execute(_COMPANIONS, {"number": number})
+    acting = (CompanionRole.REPRESENTATIVE, CompanionRole.AGENT)
+    found = []
+    for row in rows:
+        if row.role in acting:
+            told = _details(opener, row.sealed)
+            scope = "、".join(scopes[each] for each in row.scopes if each in scopes)
+            relation = "推选代表" if row.role == CompanionRole.REPRESENTATIVE else "委托代理人"
+            since = row.started_at.astimezone(LOCAL).date()
+            found.append(
+                Representative(row.companion, told.display_name, tuple(row.parties), relation, scope,
+                               phone=told.phone, since=since)
+            )  # fmt: skip
+    return tuple(found)
+
+
+async def interpretations_of(
+    connection: Connection, number: str, opener: CaseSealer | None, parties: tuple[PartyFacts, ...]
+) -> tuple[Interpretation, ...]:
+    """Return who interprets for whom, in which language; numbered as the companions they are."""
+    languages = {each.party: each.language for each in parties}
+    return tuple(
+        Interpretation(row.companion, languages.get(party, ""), _details(opener, row.sealed).display_name, "",
+                       row.started_at, party)
+        for row in await connection.execute(_COMPANIONS, {"number": number})
+        if row.role == CompanionRole.INTERPRETER
+        for party in row.parties[:1]
+    )  # fmt: skip
+
+
+async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts, ...]:
+    """Return what each party said to each step, in order."""
+    rows = await connection.execute(_CONSENTS, {"number": number})
+    return tuple(
+        ConsentFacts(row.party, Step(row.step), row.given, row.at, _MEDIA.get(row.medium, ""), row.language,
+                     row.read_back)
+        for row in rows
+    )  # fmt: skip
+
+
+def mediator_of(mediation: Any, rules: Rules) -> MediatorFacts | None:
+    """Return the mediator of record; None before one accepted."""
+    if mediation is None or not mediation.mediator:
+        return None
+    unit = rules.units.get(mediation.mediator_unit).name if mediation.mediator_unit in rules.units else ""
+    return MediatorFacts(mediation.display_name or mediation.mediator, unit)
+
+
+def termination_of(mediation: Any) -> TerminationFacts | None:
+    """Return that mediation ended without an agreement, and why; None while it goes on or where it led to one."""
+    ended = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
+    if mediation is None or mediation.ended_at is None or mediation.state not in ended:
+        return None
+    withdrawn = mediation.state == MediationState.WITHDRAWN
+    ground = Ground.WITHDRAWN if withdrawn else _GROUNDS.get(mediation.ground, Ground.OTHER)
+    return TerminationFacts(ground, mediation.ended_at)
