@@ -195,7 +195,7 @@ async def test_a_party_does_not_mediate_and_who_mediated_signs_in_for_no_party(a
     await refused(act.choose(1, third), "CONFLICT_OF_INTEREST")
 
 
-async def test_who_mediated_does_not_close_the_case(act: Act) -> None:
+async def test_who_mediated_does_not_close_the_case_and_who_closed_it_does_not_mediate(act: Act) -> None:
     name = await enter(act.clients, TOWN)
     for party in (1, 2):
         await act.choose(party, name)
@@ -212,7 +212,14 @@ async def test_who_mediated_does_not_close_the_case(act: Act) -> None:
         await act.clients.mediation.CloseCase(request, **act.clients.as_("reviewer", sub=sub))
 
     await refused(close(name.rpartition("/")[2]), "ROLE_BARRED")
-    await close("somebody-else")
+    reviewer = await enter(act.clients, TOWN)
+    await close(reviewer.rpartition("/")[2])
+    await case.do("ReopenCase", role="duty_officer", reason=1, evidence="doc-1")
+    again = consent_pb2.ProposeMediationRequest(name=act.mediation_name, request_id=request_id())
+    await act.clients.consents.ProposeMediation(again, **act.clerk)
+    for party in (1, 2):
+        await act.say(party)
+    await refused(act.choose(1, reviewer), "CONFLICT_OF_INTEREST")
 
 
 async def test_who_left_has_no_say_in_who_mediates(act: Act) -> None:

@@ -229,8 +229,9 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
-        # Who mediated a matter does not close it (特邀调解规定 art. 16: no other role later).
+        # Who mediated a matter does not close it, nor who closed it mediate it when it is taken up again (特邀 art. 16).
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
+        await people.bar(work.connection, row.number, work.actor, [MatterRole.MEDIATOR], work.now)
         mediated = await closure.check_gates(work, row, Outcome(row.outcome))
         changed = await store.change(
             work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
