@@ -229,7 +229,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
-        # Who mediated a matter does not close it, nor who closed it mediate it when it is taken up again (特邀 art. 16).
+        # Who mediated a matter does not close it, nor who closed it mediate it later (特邀 16).
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
         await people.bar(work.connection, row.number, work.actor, [MatterRole.MEDIATOR], work.now)
         mediated = await closure.check_gates(work, row, Outcome(row.outcome))
