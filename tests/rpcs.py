@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,11 @@ LOST = "Internal error from Core"
 
 async def call(channel: grpc.aio.Channel, path: str, *payloads: bytes, **arguments: Any) -> Answer:
     """Send raw messages to any RPC and return its whole answer, whatever it is."""
-    for _ in range(5):
+    for pause in (0.01, 0.05, 0.1, 0.2, 0.4, 0.8):
         answer = await _call(channel, path, *payloads, **arguments)
         if answer.text != LOST:
             break
+        await asyncio.sleep(pause)
     return answer
 
 

@@ -8,22 +8,26 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import grpc
 import pytest
-from pb.mediation.v1 import mediators_pb2
+from google.protobuf.descriptor import Descriptor
+from pb.intake.v1 import intake_pb2
+from pb.mediation.v1 import mediators_pb2, people_pb2
 
 from accord.stack import Stack
 from tests.conftest import Clients, request_id
-from tests.rights_facts import Reader
-from tests.rights_invariants import INVARIANTS, Happened, broken
+from tests.rights_facts import Facts, Reader
+from tests.rights_invariants import INVARIANTS, STANDING, Happened, broken
 from tests.rights_moves import forward, tried
 from tests.rights_scene import Move, Scene
-from tests.rpcs import BY_NAME, Answer, call
+from tests.rpcs import BY_NAME, Answer, all_rpcs, call, check
 from tests.scratch import Scratch
 from tests.world_people import mediator
 
@@ -74,7 +78,10 @@ class Life:
             if asyncio.get_running_loop().time() > until:
                 break
             move = forward(scene) if self._dice.random() < 0.5 else tried(scene)
-            await self.step(scene, move)
+            if self._dice.random() < 0.06:
+                await self.race(scene, move, tried(scene))
+            else:
+                await self.step(scene, move)
         for each in scene.mediators:  # who looked after this case is not asked about the next one
             entry = mediator(each, f"units/{self._unit}", name=f"mediators/{each}", active=False)
             request = mediators_pb2.UpdateMediatorRequest(mediator=entry, request_id=request_id())
@@ -93,6 +100,17 @@ class Life:
             again = await self._send(move)
             assert again.messages == answer.messages, (move, again)
             assert await self._reader.facts(scene.number) == scene.facts, move
+
+    async def race(self, scene: Scene, *moves: Move) -> None:
+        """Make moves at once: whatever comes first, how things stand afterwards is possible."""
+        answers = await asyncio.gather(*(self._send(move) for move in moves))
+        before, scene.facts = scene.facts, await self._reader.facts(scene.number)
+        for move, answer in zip(moves, answers, strict=True):
+            check(answer)
+            self.told.append(f"at once: {move} → {answer.code.name} {answer.reason}")
+            if wrong := broken(Happened(move, answer, before, scene.facts), STANDING):
+                raise Broken("\n".join([f"seed {self._key}", *self.told, *wrong]))
+            self._see(scene, answer, move)
 
     async def _send(self, move: Move) -> Answer:
         who = (move.role, move.unit, move.sub)
@@ -139,3 +157,90 @@ async def test_what_must_be_impossible_stays_so_whatever_is_tried(clients: Clien
     print(f"{seen['lives']} lives; " + ", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     assert seen.keys() >= REACHED, seen
     assert len(INVARIANTS) >= 15
+
+
+REFUSED = re.compile(
+    r"(^|_)(fees?|charges?|prices?|scores?|points?|ranks?|tags?|flags?|labels?|risks?|blacklist|watch_?lists?|tracks?"
+    r"|locations?|faces?|photos?|clock_ins?|online_time|religion|political|credit|past_cases|past_petitions)(_|$)"
+)
+MEANT_OTHERWISE = {"points", "disputed_points", "score", "location"}
+"""Points in dispute; how alike two reports of a matter are; where a document of the API lies."""
+
+
+def _names(message: Descriptor, seen: set[str]) -> Iterator[str]:
+    if message.full_name in seen or message.full_name.startswith("google."):
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        yield field.name
+        if field.message_type:
+            yield from _names(field.message_type, seen)
+
+
+async def test_there_is_no_place_for_a_fee_a_score_a_list_or_a_track_of_a_person(stack: Stack) -> None:
+    seen: set[str] = set()
+    fields = {name for rpc in all_rpcs() for each in (rpc.method.input_type, rpc.method.output_type)
+              for name in _names(each, seen)}  # fmt: skip
+    connection = await asyncpg.connect(Scratch.main(stack).url)
+    try:
+        rows = await connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema IN ('intake', 'mediation', 'escalation')"
+        )
+    finally:
+        await connection.close()
+    known = fields | {name for row in rows for name in row}
+    assert len(known) > 300
+    assert {name for name in known if REFUSED.search(name)} - MEANT_OTHERWISE == set()
+
+
+def test_a_matter_is_graded_on_facts_of_the_matter_alone() -> None:
+    fields = {field.name for field in intake_pb2.TriageReportRequest.DESCRIPTOR.fields}
+    assert fields - {"name", "etag", "request_id"} <= {"people_affected", "amount_fen", "scope", "urgency", "danger"}
+
+
+def _facts(**tables: list[dict[str, Any]]) -> Facts:
+    """Return the facts of a case in mediation in which everything is as it must be, but for these tables."""
+    party = {"withdrawn_at": None, "needs_guardian": False, "subject": ""}
+    said = {"step": 1, "round": 1, "given": True, "given_by": 0, "assisted_by": 0}
+    found: dict[str, list[dict[str, Any]]] = {
+        "cases": [{"number": "n", "stage": 1, "seq": 1, "head": ""}],
+        "mediations": [{"number": "n", "state": 3, "round": 1, "mediator": "m", "joint_barred": False}],
+        "parties": [{"party": side, "side": side, **party} for side in (1, 2)],
+        "consents": [{"consent": side, "party": side, **said} for side in (1, 2)],
+        "asks": [{"subject": "m", "state": 2}],
+        "roles_barred": [{"subject": "m", "role": 2}],
+        "sessions": [{"session": 1, "state": 2, "kind": 1}],
+        "events": [],
+    }
+    return Facts({**found, **tables})
+
+
+def _happened(facts: Facts) -> Happened:
+    request = people_pb2.ListPartiesRequest()
+    move = Move("ListParties", request, "clerk", "s1", "620111", reads=True)
+    return Happened(move, Answer(grpc.StatusCode.OK, "", [], {}), facts, facts)
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("nobody_is_in_mediation_without_every_consent", {"consents": []}),
+        ("nobody_is_in_mediation_without_every_consent",
+         {"mediations": [{"number": "n", "state": 3, "round": 2, "mediator": "m", "joint_barred": False}]}),
+        ("sessions_are_held_with_every_consent_or_not_at_all",
+         {"mediations": [{"number": "n", "state": 2, "round": 1, "mediator": "", "joint_barred": False}]}),
+        ("who_mediated_has_no_other_role",
+         {"companions": [{"subject": "m", "ended_at": None, "role": 4, "parties": [1]}]}),
+        ("who_reviews_is_not_who_handled",
+         {"events": [{"seq": seq, "kind": kind, "actor": "s", "payload": {}}
+                     for seq, kind in enumerate(("ClosingRequested", "CaseClosed"))]}),
+        ("a_group_has_at_most_five_representatives",
+         {"companions": [{"subject": "", "ended_at": None, "role": 3, "parties": [1]}] * 6}),
+        ("a_case_is_not_closed_over_a_mediation_that_goes_on",
+         {"cases": [{"number": "n", "stage": 4, "seq": 1, "head": ""}]}),
+    ],
+)  # fmt: skip
+def test_what_must_not_be_is_noticed(name: str, tables: dict[str, Any]) -> None:
+    assert broken(_happened(_facts())) == []
+    assert name in {wrong.partition(":")[0] for wrong in broken(_happened(_facts(**tables)))}
