@@ -20,6 +20,8 @@ from tests.conftest import COUNTY, Clients, request_id
 Rpc = Callable[..., Awaitable[Any]]
 AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 UNIT = f"units/{COUNTY}"
+PATIENCE = 240.0
+"""Seconds people wait: what a killed worker had in hand is tried again after a timeout, and killed again perhaps."""
 
 
 class People:
@@ -33,7 +35,7 @@ class People:
         roles = ("clerk", "duty_officer", "handler", "reviewer", "unit_head")
         self._as = {role: clients.as_(role, "62") for role in roles}
 
-    async def press(self, rpc: Rpc, request: Any, role: str, seconds: float = 90.0) -> Any:
+    async def press(self, rpc: Rpc, request: Any, role: str, seconds: float = PATIENCE) -> Any:
         """Make a call until it is answered or refused."""
         if "request_id" in request.DESCRIPTOR.fields_by_name:
             request.request_id = request_id()
@@ -58,7 +60,7 @@ class People:
         )
         return filed
 
-    async def _file_by_rest(self, report: report_pb2.Report, seconds: float = 90.0) -> report_pb2.Report:
+    async def _file_by_rest(self, report: report_pb2.Report, seconds: float = PATIENCE) -> report_pb2.Report:
         assert self._rest
         authorization = dict(self._as["clerk"]["metadata"])["authorization"]
         headers = {"Authorization": authorization, "Idempotency-Key": request_id()}
@@ -84,7 +86,7 @@ class People:
         await self.opened(report.case)
         return report.case
 
-    async def opened(self, name: str, seconds: float = 90.0) -> case_pb2.Case:
+    async def opened(self, name: str, seconds: float = PATIENCE) -> case_pb2.Case:
         """Wait until a case is there and return it."""
         async with asyncio.timeout(seconds):
             while True:

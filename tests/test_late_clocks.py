@@ -12,6 +12,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from accord.roster import processes
 from accord.stack import Stack
+from services.kit.instants import instant
 from tests.conftest import COUNTY, Clients, request_id
 
 DAY_IS_A_SECOND = {"ACCORD_TIME_SPEED": "86400", "ACCORD_TIME_EPOCH": datetime.now(UTC).isoformat()}
@@ -33,8 +34,11 @@ async def test_what_is_done_late_before_anybody_asked_is_overdue_all_the_same(tm
         await clients.mediation.CreateCase(
             mediation_pb2.CreateCaseRequest(case=case, request_id=request_id()), **clients.as_("duty_officer")
         )
-        # No worker runs: nobody asks. The unit has a day to sign, and signs after three.
-        await asyncio.sleep(3.2)
+        # No worker runs: nobody asks. The unit has a working day to sign, and signs more than a day after its end.
+        sign = clock_pb2.GetClockRequest(name=f"clocks/mediation/{CASE.removeprefix('cases/')}.task-1.sign")
+        clock = await clients.clocks["mediation"].GetClock(sign, **clients.as_("handler"))
+        days = (instant(clock.due_time) - instant(clock.start_time)).total_seconds() / 86_400
+        await asyncio.sleep(days + 1.2)
         await clients.mediation.SignTask(
             mediation_pb2.SignTaskRequest(name=f"{CASE}/tasks/1", request_id=request_id()), **clients.as_("handler")
         )

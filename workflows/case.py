@@ -1,4 +1,4 @@
-"""The life of a case, top to bottom: received → accepted → handled → closed, with the clocks of its services.
+"""The life of a case, top to bottom: received → accepted → mediated → fulfilled → closed, with all its clocks.
 
 The workflow holds no fact and no date of its own. It sleeps until the earliest rung of any clock of the case, asks the
 owner to fire, and sleeps again. A clock that was met meanwhile costs nothing: the owner answers that nothing is due.
@@ -17,6 +17,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePa
 with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         ENDED,
+        LEFT,
         REOPENED,
         CaseEnd,
         CaseStart,
@@ -41,8 +42,13 @@ _PATIENCE = RetryPolicy(
 _ROLL_EVENTS = 1000
 _ROUNDING = timedelta(milliseconds=20)
 """A timer that fires a moment early must not find its rung not yet due."""
-_ORDER = {Stage.RECEIVED: 0, Stage.ACCEPTED: 1, Stage.HANDLING: 2, **dict.fromkeys(ENDED, 3)}
-"""A stage never goes back: an event that was overtaken changes nothing."""
+_ORDER = {
+    Stage.RECEIVED: 0, Stage.ACCEPTED: 1, Stage.HANDLING: 2, Stage.MEDIATING: 3, Stage.FULFILLING: 4,
+    **dict.fromkeys(ENDED, 5),
+}  # fmt: skip
+"""A stage never goes back, but by leaving the mediation or reopening: an event that was overtaken changes nothing."""
+_CLEARS = frozenset({Stage.ACCEPTED, *ENDED})
+"""Stages that stop the clocks of the service they come from."""
 
 
 @workflow.defn(name="CaseWorkflow")
@@ -72,10 +78,15 @@ class CaseWorkflow:
     @workflow.run
     async def run(self, start: CaseStart) -> CaseEnd:
         """Carry the case through its life."""
-        await self.until(lambda: self.stage is not Stage.RECEIVED)
+        await self.until(lambda: self.has_come_to(Stage.ACCEPTED))
         if self.stage is Stage.ACCEPTED:
             await self.open_case()
         while True:
+            # Every party has said yes and a mediator has taken it on; whoever leaves takes the case back to here.
+            await self.until(lambda: self.has_come_to(Stage.MEDIATING))
+            # They have agreed: what was promised has its own clocks.
+            await self.until(lambda: self.has_come_to(Stage.FULFILLING))
+            # Closed by somebody who did not handle it, whether it was mediated, agreed or neither.
             await self.until(lambda: self.stage in ENDED)
             while self.is_due():
                 # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
@@ -95,6 +106,10 @@ class CaseWorkflow:
     def standing(self) -> dict[str, str]:
         """Return stage and the next rung by service, for an operator."""
         return {"stage": self.stage, **{source: at.isoformat() for source, at in self.next_at.items()}}
+
+    def has_come_to(self, stage: Stage) -> bool:
+        """Return whether the case has come to a stage, or past it."""
+        return _ORDER[self.stage] >= _ORDER[stage]
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait for a turn in the case's life, keeping its clocks meanwhile."""
@@ -119,9 +134,8 @@ class CaseWorkflow:
             if event.sequence <= self.seen.get(event.source, 0):
                 continue
             self.seen[event.source] = event.sequence
-            if event.stage and _ORDER[event.stage] > _ORDER[self.stage]:
-                self.stage = event.stage
-                self.next_at.pop(event.source, None)
+            if event.stage:
+                self.come_to(event.stage, event)
             if event.kind == REOPENED:
                 self.stage = Stage.HANDLING
             if event.next_at:
@@ -134,6 +148,17 @@ class CaseWorkflow:
             if event.unit and event.unit != self.unit:
                 self.unit = event.unit
                 self.show()
+
+    def come_to(self, stage: Stage, event: Heard) -> None:
+        """Come to a stage: onwards, or back where the mediation was left."""
+        back = event.kind in LEFT and self.stage in (Stage.MEDIATING, Stage.FULFILLING)
+        if not (_ORDER[stage] > _ORDER[self.stage] or back):
+            return
+        self.stage = stage
+        if stage in _CLEARS:
+            self.next_at.pop(event.source, None)
+        else:
+            self.show()
 
     def learn(self, source: Source, at: datetime | None) -> None:
         """Keep when to ask a service next: the earlier one, since asking early is harmless."""

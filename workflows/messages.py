@@ -22,6 +22,8 @@ class Stage(StrEnum):
     RECEIVED = "received"
     ACCEPTED = "accepted"
     HANDLING = "handling"
+    MEDIATING = "mediating"
+    FULFILLING = "fulfilling"
     CLOSED = "closed"
     DECLINED = "declined"
     MERGED = "merged"
@@ -29,6 +31,9 @@ class Stage(StrEnum):
 
 REOPENED = "CaseReopened"
 """The one event that takes a case back from its end."""
+
+LEFT = frozenset({"PartyWithdrew", "MediationEnded"})
+"""Events by which a mediation is over at once, wherever it stands: the case goes on without it."""
 
 ENDED = frozenset({Stage.CLOSED, Stage.DECLINED, Stage.MERGED})
 

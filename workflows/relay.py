@@ -58,6 +58,12 @@ _STAGES = {
 }
 
 
+_MEDIATION = {
+    "MEDIATING": Stage.MEDIATING, "AGREED": Stage.FULFILLING, "NOT_AGREED": Stage.HANDLING, "WITHDRAWN": Stage.HANDLING,
+}  # fmt: skip
+"""Where a case stands by the state of its mediation."""
+
+
 def heard(source: Source, event: feed_pb2.Event) -> Heard:
     """Return what a workflow hears of an event."""
     payload: dict[str, Any] = MessageToDict(event.payload)
@@ -67,7 +73,7 @@ def heard(source: Source, event: feed_pb2.Event) -> Heard:
         source,
         event.sequence,
         event.type,
-        _STAGES.get(event.type),
+        _STAGES.get(event.type) or _MEDIATION.get(payload.get("mediation", "")),
         datetime.fromisoformat(next_at) if next_at else None,
         int(payload["escalation"]) if transfers else 0,
         payload["to"] if event.type == "CaseTransferred" else "",

@@ -34,6 +34,7 @@ tracer = trace.get_tracer("accord")
 
 MAX_MESSAGE = 4 * 1024 * 1024
 _GRACE = 5.0
+_MOMENT = 0.5
 _OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
 
 
@@ -113,9 +114,10 @@ class Pipeline(grpc.aio.ServerInterceptor):
             metadata = dict(context.invocation_metadata())
             with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
                 started, code = time.perf_counter(), "OK"
+                sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = self._admit(method, metadata)
-                    if isinstance(request, (Message, _Malformed)):
+                    if sent is None:
                         _check(request)
                     else:
                         request = _checked(request)
@@ -128,6 +130,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                         raise RuntimeError(f"{method.name} answered without an access decision")
                     return reply
                 except Exception as error:
+                    await _drain(sent)
                     code = await _refuse(context, error, metadata, method.name)
                 finally:
                     _record(method.name, code, started)
@@ -139,9 +142,10 @@ class Pipeline(grpc.aio.ServerInterceptor):
             metadata = dict(context.invocation_metadata())
             with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
                 started, code = time.perf_counter(), "OK"
+                sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = self._admit(method, metadata)
-                    if isinstance(request, (Message, _Malformed)):
+                    if sent is None:
                         _check(request)
                     else:
                         request = _checked(request)
@@ -152,6 +156,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                             raise RuntimeError(f"{method.name} answered without an access decision")
                         yield reply
                 except Exception as error:
+                    await _drain(sent)
                     code = await _refuse(context, error, metadata, method.name)
                 finally:
                     _record(method.name, code, started)
@@ -173,6 +178,15 @@ def _check(request: Any) -> None:
     if isinstance(request, _Malformed):
         raise undecodable(request.field)
     validation.check(request)
+
+
+async def _drain(sent: AsyncIterator[Any] | None) -> None:
+    """Read what a client still sends, for a moment: cut off in the middle, it may not be told why it was refused."""
+    if sent is not None:
+        with suppress(Exception):
+            async with asyncio.timeout(_MOMENT):
+                async for _ in sent:
+                    pass
 
 
 async def _checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -13,6 +13,7 @@ from services.kit.composition import Parts
 from services.kit.database import Connection
 from services.kit.events import EventLog, NewEvent
 from services.mediation import store
+from services.mediation.people import access_log
 
 
 class Servicer:
@@ -42,9 +43,10 @@ class Servicer:
         current_call().require(case.unit)
         return case
 
-    async def log_reading(self, connection: Connection, case: Any, kind: str, **payload: object) -> None:
-        """Write into the case's history that its sealed contents were read, and by whom."""
+    async def log_reading(self, connection: Connection, case: Any, name: str, kind: str, **payload: object) -> None:
+        """Write into the case's history and its access log that sealed contents were read, and by whom."""
         call = current_call()
+        await access_log.record(connection, call, self.time.now(), case.number, name)
         told = [NewEvent(case.number, kind, case.unit, dict(payload))]
         await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
 

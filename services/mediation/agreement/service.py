@@ -73,7 +73,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             loaded = await store.load(connection, case.number, names.ids_of(request.name)[0])
             sealer = keys.reading(self.sealer, case)
             found = pb.AgreementText.FromString(sealer.open(loaded.row.sealed))
-            await self.log_reading(connection, case, "AgreementTextRead", agreement=loaded.row.agreement)
+            await self.log_reading(connection, case, request.name, "AgreementTextRead", agreement=loaded.row.agreement)
         self.pulse.beat()
         found.name = request.name
         return found

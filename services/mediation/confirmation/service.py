@@ -95,7 +95,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
             source = await source_of(
                 connection, self.rules, self.sealer, case, held, self.time.now(), confirmation.agreement
             )
-            await self.log_reading(connection, case, "HandOverRead", agreement=confirmation.agreement)
+            await self.log_reading(connection, case, request.name, "HandOverRead", agreement=confirmation.agreement)
         self.pulse.beat()
         # Dated by the application: the same facts come out as the same bytes.
         renderer = WordRenderer(self.rules.documents, source, confirmation.applied_at)

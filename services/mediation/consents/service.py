@@ -35,6 +35,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
         self.log = EventLog("cases")
+        self.body_key = parts.sealer.derive("requests of consents")
         self._sealer = parts.sealer
 
     async def GetMediation(self, request: pb.GetMediationRequest, context: Any) -> pb.Mediation:

@@ -47,6 +47,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         self.pulse = pulse
         self.log = EventLog("cases")
         self._rules = rules
+        self.body_key = sealer.derive("requests of documents")
         self._sealer = sealer
 
     @command(pb.Document)

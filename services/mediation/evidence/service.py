@@ -27,6 +27,7 @@ from services.kit.sealing import Sealer
 from services.mediation import keys
 from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
+from services.mediation.people import access_log
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of
 from services.mediation.store import get as get_case
@@ -242,6 +243,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
 
     async def _read(self, connection: Connection, case: Any, name: str) -> None:
         call = current_call()
+        await access_log.record(connection, call, self.time.now(), case.number, name)
         read = NewEvent(case.number, "ContentRead", case.unit, {"subject": name})
         await self.log.append(
             connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent

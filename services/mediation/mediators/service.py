@@ -37,6 +37,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         self.clockwork = parts.clockwork
         self.log = EventLog("cases")
         self._rules = parts.rules
+        self.body_key = parts.sealer.derive("requests of mediators")
         self._sealer = parts.sealer
 
     @command(pb.Mediator)

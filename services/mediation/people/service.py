@@ -41,6 +41,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         self.clockwork = parts.clockwork
         self.log = EventLog("cases")
         self._rules = parts.rules
+        self.body_key = parts.sealer.derive("requests of people")
         self._sealer = parts.sealer
         self._index_key = parts.sealer.derive("party phone")
 

@@ -34,6 +34,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
         self.log = EventLog("cases")
+        self.body_key = parts.sealer.derive("requests of safeguards")
         self._sealer = parts.sealer
 
     @command(pb.Screened)

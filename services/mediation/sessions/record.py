@@ -18,6 +18,7 @@ from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.sealing import Sealer
 from services.mediation import keys
+from services.mediation.people import access_log
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.standing import Standing
 from services.mediation.sessions.view import Sitting
@@ -58,6 +59,7 @@ class RecordRpcs:
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             if sitting.record is None:
                 raise CaseError(Reason.NOT_FOUND, request.name)
+            await access_log.record(connection, call, self.time.now(), number, request.name)
             read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
             await self.log.append(
                 connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent

@@ -22,6 +22,7 @@ from services.kit.instants import instant
 from services.kit.rules import Rules
 from services.kit.sealing import CaseSealer, Sealer
 from services.mediation import keys
+from services.mediation.people import access_log
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
@@ -114,6 +115,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             mine = standing.admit(call, case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             self._must_see(sitting, mine, people, request.name)
+            await access_log.record(connection, call, self.time.now(), number, request.name)
             read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
             await self.log.append(
                 connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
