@@ -168,13 +168,13 @@ def may_sign_for(signer: Signer, parties: Iterable[int], standing: Collection[in
     """Raise unless somebody may sign for these parties.
 
     Whoever signs for another one, an elected representative of a group above all, needs that principal's own consent
-    to the settlement (民诉法 62; `settled`).
+    to the settlement (民诉法 62); a guardian must be on record as theirs. `settled` are those for whom that is so.
     """
     asked = list(parties)
     if strange := [party for party in asked if party not in standing]:
         fault = FieldFault("parties", "不是在场的当事人。", "names somebody who is no party of the mediation")
         raise CaseError(Reason.INVALID_FIELD, ", ".join(map(str, strange)), (fault,))
-    if signer in (Signer.AGENT, Signer.REPRESENTATIVE):
+    if signer is not Signer.SELF:
         missing = [str(party) for party in asked if party not in settled]
         if missing:
             raise CaseError(Reason.CONSENT_MISSING, ", ".join(missing), parties=",".join(missing))

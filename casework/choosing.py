@@ -54,6 +54,9 @@ class MatterRole(IntEnum):
     APPRAISER = 5
     JUROR = 6
     ARBITRATOR = 7
+    PARTY = 8
+    COMPANION = 9
+    REVIEWER = 10
 
 
 BARRED_TO_MEDIATOR = frozenset(MatterRole) - {MatterRole.MEDIATOR}

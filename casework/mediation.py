@@ -96,7 +96,8 @@ _BEFORE: dict[MediationState, frozenset[MediationState]] = {
     ),
     MediationState.CONSENTED: frozenset({MediationState.PROPOSED, MediationState.MEDIATING}),
     MediationState.MEDIATING: frozenset({MediationState.PROPOSED, MediationState.CONSENTED}),
-    MediationState.AGREED: frozenset({MediationState.MEDIATING}),
+    # Agreed in part, somebody new came in or the mediator was replaced: the rest can be ended all the same.
+    MediationState.AGREED: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
     MediationState.NOT_AGREED: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
     MediationState.WITHDRAWN: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
 }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import agreement_pb2 as pb
-from pb.mediation.v1 import sessions_pb2
+from pb.mediation.v1 import consent_pb2, people_pb2, sessions_pb2
 
 from casework import agreement as rules_of
 from casework import termination
@@ -18,8 +18,10 @@ from casework.agreement import Clause, ClauseKind, Due, Extent, Form, Question, 
 from casework.errors import CaseError
 from casework.termination import Ground, MediationResult
 from services.kit.instants import instant
+from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import ALL_YES, SECRET, SETTLEMENT, Mediated, mediated, refused
+from tests.world_people import companion
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
@@ -239,6 +241,28 @@ async def test_a_representative_signs_only_for_those_who_consented_to_the_settle
     bound = await group.do("SealAgreement", drafted.name, role="clerk")
     assert bound.state == pb.AGREEMENT_STATE_EFFECTIVE
     assert bound.document_number == sealed.document_number
+
+
+async def test_a_guardian_signs_only_for_whom_it_is_on_record_as_guardian(case: Mediated) -> None:
+    drafted = await case.answered()
+    await refused(case.sign(drafted, 1, signer=Signer.GUARDIAN), "CONSENT_MISSING")
+    people = Act(case.clients, case.name)
+    guardian = await people.accompany(companion(case.name, 1, (1,)))
+    await refused(case.sign(drafted, 2, signer=Signer.GUARDIAN), "CONSENT_MISSING")
+    ended = people_pb2.EndCompanionRequest(name=guardian.name, request_id=request_id())
+    await case.clients.people.EndCompanion(ended, **people.clerk)
+    await refused(case.sign(drafted, 1, signer=Signer.GUARDIAN), "CONSENT_MISSING")
+    await people.accompany(companion(case.name, 1, (1,)))
+    assert (await case.sign(drafted, 1, signer=Signer.GUARDIAN)).signatures[0].signer == Signer.GUARDIAN
+
+
+@pytest.mark.parametrize("what", ["somebody new", "the mediator replaced"])
+async def test_what_was_agreed_in_part_keeps_nobody_in_mediation(what: str, case: Mediated) -> None:
+    await case.agreed(extent=pb.AGREEMENT_EXTENT_PARTIAL)
+    people = Act(case.clients, case.name)
+    await (people.add(3) if what == "somebody new" else people.replace(1))
+    await case.do("EndMediation", ground=pb.END_GROUND_GAP_TOO_WIDE)
+    assert (await people.mediation()).state == consent_pb2.MEDIATION_STATE_AGREED
 
 
 async def test_consent_given_and_taken_back_is_none(clients: Clients) -> None:

@@ -12,13 +12,15 @@ import grpc
 import pytest
 from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
-from pb.mediation.v1 import case_pb2, mediation_pb2
+from pb.mediation.v1 import case_pb2, consent_pb2, mediation_pb2
 
 from services.kit.instants import instant
+from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import Answer, call
 from tests.scratch import Scratch
 
+EXTENSION = consent_pb2.STEP_EXTENSION
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -93,16 +95,43 @@ async def test_what_is_said_of_a_case_moves_no_clock(clients: Clients, case: cas
 
 
 async def test_a_case_is_extended_by_every_partys_consent_and_taken_back(clients: Clients, case: case_pb2.Case) -> None:
-    name = closing(case)
+    name, people = closing(case), Act(clients, case.name)
     before = await get(clients, name)
-    answer = await refusal(clients, "ExtendClock", name=name, amount=5, kind=3)
-    assert (answer.reason, answer.fields) == ("CONSENT_MISSING", ["consents"])
-    extended = await act(clients, "ExtendClock", name=name, amount=5, kind=3, consents=["parties/1", "parties/2"])
+    claimed = {"name": name, "amount": 5, "kind": 3, "consents": ["parties/1", "parties/2"]}
+
+    async def missing() -> None:
+        answer = await refusal(clients, "ExtendClock", **claimed)
+        assert (answer.reason, answer.fields) == ("CONSENT_MISSING", ["consents"])
+
+    await missing()  # there is nobody to consent
+    await people.add(1)
+    await people.add(2)
+    await people.say(1, EXTENSION)
+    await missing()  # whatever is claimed: one of the two said nothing
+    await people.say(2, EXTENSION, given=False)
+    await missing()
+    await people.say(2, EXTENSION)
+    extended = await act(clients, "ExtendClock", name=name, amount=5, kind=3)
     assert instant(extended.due_time) > instant(before.due_time)
-    again = await refusal(clients, "ExtendClock", name=name, amount=5, kind=3, consents=["parties/1", "parties/2"])
+    again = await refusal(clients, "ExtendClock", **claimed)
     assert again.reason == "EXTENSION_USED_UP"
     back = await act(clients, "RevokeExtension", name=name)
     assert back.due_time == before.due_time
+
+
+async def test_what_was_consented_to_once_is_not_time_without_end(clients: Clients, case: case_pb2.Case) -> None:
+    people = Act(clients, case.name)
+    for party in (1, 2):
+        await people.add(party)
+        await people.say(party, EXTENSION)
+    start = {"service": "mediation", "case": case.name, "rule": "medical_mediation"}
+    clock = await act(clients, "StartClock", **start)
+    extend = {"name": clock.name, "amount": 1, "kind": 3}
+    await act(clients, "ExtendClock", **extend)
+    assert (await refusal(clients, "ExtendClock", **extend)).reason == "CONSENT_MISSING"
+    for party in (1, 2):
+        await people.say(party, EXTENSION)
+    await act(clients, "ExtendClock", **extend)
 
 
 async def test_only_the_head_of_the_unit_approves_what_needs_the_head(clients: Clients, case: case_pb2.Case) -> None:

@@ -12,6 +12,7 @@ from pb.mediation.v1 import fulfilment_pb2 as pb
 from casework import closing
 from casework.case import Outcome
 from casework.closing import Gate, Retention, Standing
+from tests.case_people import Act
 from tests.conftest import Clients
 from tests.mediated import SECRET, Mediated, as_date, day, mediated, refused
 
@@ -104,6 +105,14 @@ async def test_a_case_closes_when_performed_and_heard_and_is_visited_afterwards(
     again = await case.do("GetClosing", f"{case.name}/closing")
     assert again.document_number != shown.document_number
     assert "close-2" not in await case.running()
+
+
+async def test_a_mediation_that_came_to_something_is_not_one_that_was_only_proposed(case: Mediated) -> None:
+    await case.agreed(extent=agreement_pb2.AGREEMENT_EXTENT_PARTIAL)
+    people = Act(case.clients, case.name)
+    await people.replace(1)
+    await people.add(3)  # nobody mediates, and the new one was asked nothing yet
+    await refused(case.close(4), "MEDIATION_OPEN")
 
 
 async def test_whoever_asked_for_a_closing_does_not_close(case: Mediated) -> None:

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
-from pb.mediation.v1 import consent_pb2, mediators_pb2, people_pb2
+from pb.mediation.v1 import caucus_pb2, consent_pb2, mediation_pb2, mediators_pb2, people_pb2
+from pb.mediation.v1.caucus_pb2_grpc import CaucusServiceStub
 
 from casework.choosing import Against, Candidate, Conflict, both_chose, conflict_of, ranked
 from casework.mediation import PeopleStanding, Person, Side
 from tests.case_people import Act, enter, new_case, refused
 from tests.conftest import COUNTY, Clients, request_id
+from tests.mediated import Mediated
 from tests.scratch import Scratch
 from tests.world_people import companion, mediator
 
@@ -150,6 +152,84 @@ async def test_a_mediator_has_no_other_role_in_the_matter_before_or_later(act: A
     await act.replace(1)
     later = companion(act.case, 5, (2,), user=other.rpartition("/")[2])
     await refused(act.accompany(later), "ROLE_BARRED")
+
+
+@pytest.mark.parametrize("role", [1, 2, 3, 4, 5])
+async def test_who_stands_beside_a_party_in_any_role_is_not_its_mediator(role: int, act: Act) -> None:
+    beside, other = await enter(act.clients, TOWN), await enter(act.clients, TOWN)
+    await act.add(1, member=True)
+    await act.say(3)
+    scopes = [1] if role in (3, 4) else []
+    await act.accompany(companion(act.case, role, (3,), scopes=scopes, user=beside.rpartition("/")[2]))
+    await refused(act.choose(1, beside), "CONFLICT_OF_INTEREST")
+    for party in (1, 2, 3):
+        await act.choose(party, other)
+    await act.accept(other)
+    await act.replace(1)
+    later = companion(act.case, role, (3,), scopes=scopes, user=other.rpartition("/")[2])
+    await refused(act.accompany(later), "ROLE_BARRED")
+
+
+async def test_a_party_does_not_mediate_and_who_mediated_signs_in_for_no_party(act: Act) -> None:
+    first, second = await enter(act.clients, TOWN), await enter(act.clients, TOWN)
+    caucus = CaucusServiceStub(act.clients.channels["mediation"])
+
+    async def bind(subject: str, by: str) -> None:
+        request = caucus_pb2.BindPartyRequest(
+            name=act.of(2), subject=subject.rpartition("/")[2], request_id=request_id()
+        )
+        await caucus.BindParty(request, **act.clients.as_("mediator", sub=by.rpartition("/")[2]))
+
+    for party in (1, 2):
+        await act.choose(party, first)
+    await act.accept(first)
+    await bind("bert", first)
+    await act.replace(1)
+    third = await enter(act.clients, TOWN)
+    for party in (1, 2):
+        await act.choose(party, second)
+    await act.accept(second)
+    await refused(bind(first, second), "ROLE_BARRED")
+    await bind(third, second)
+    await act.replace(2)
+    await refused(act.choose(1, third), "CONFLICT_OF_INTEREST")
+
+
+async def test_who_mediated_does_not_close_the_case_and_who_closed_it_does_not_mediate(act: Act) -> None:
+    name = await enter(act.clients, TOWN)
+    for party in (1, 2):
+        await act.choose(party, name)
+    await act.accept(name)
+    await act.withdraw(1)
+    case = Mediated(act.clients, act.case)
+    await case.do("ServeNotice", f"{act.case}/notices/2", medium=1)
+    await case.views()
+    ask = mediation_pb2.RequestClosingRequest(name=act.case, outcome=3, request_id=request_id())
+    await act.clients.mediation.RequestClosing(ask, **act.clients.as_("handler"))
+
+    async def close(sub: str) -> None:
+        request = mediation_pb2.CloseCaseRequest(name=act.case, approved=True, request_id=request_id())
+        await act.clients.mediation.CloseCase(request, **act.clients.as_("reviewer", sub=sub))
+
+    await refused(close(name.rpartition("/")[2]), "ROLE_BARRED")
+    reviewer = await enter(act.clients, TOWN)
+    await close(reviewer.rpartition("/")[2])
+    await case.do("ReopenCase", role="duty_officer", reason=1, evidence="doc-1")
+    again = consent_pb2.ProposeMediationRequest(name=act.mediation_name, request_id=request_id())
+    await act.clients.consents.ProposeMediation(again, **act.clerk)
+    for party in (1, 2):
+        await act.say(party)
+    await refused(act.choose(1, reviewer), "CONFLICT_OF_INTEREST")
+
+
+async def test_who_left_has_no_say_in_who_mediates(act: Act) -> None:
+    name = await enter(act.clients, TOWN)
+    for _ in range(2):
+        await act.add(1, member=True)
+    for party in (3, 4):
+        await act.say(party)
+    await act.withdraw(4)
+    await refused(act.choose(4, name), "WRONG_STATE")
 
 
 async def test_one_partys_word_replaces_the_mediator_and_nobody_is_told_whose(act: Act) -> None:

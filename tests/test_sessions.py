@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from pb.feed.v1 import feed_pb2
-from pb.mediation.v1 import consent_pb2
+from pb.mediation.v1 import consent_pb2, people_pb2
 from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import session as rules
@@ -21,6 +21,7 @@ from casework.session import Meeting, SessionKind, SessionState
 from services.kit.database import Connection
 from services.kit.database import Row as DatabaseRow
 from services.mediation.sessions.ending import end_open_sessions
+from tests.case_people import Act, enter
 from tests.conftest import COUNTY, Clients, request_id
 from tests.people_of_case import APPLICANT, RESPONDENT, Stubs, consent, execute, give_people
 from tests.world_sessions import at, new_session
@@ -319,6 +320,34 @@ async def test_a_withdrawal_in_the_middle_of_a_session_ends_it_at_once(
     await refused(do(stubs, "StartSession", coming.name), "WRONG_STATE")
     # Its room is free again.
     await schedule(stubs, case, venue=1, room=room, start_time=booked.start_time, end_time=booked.end_time)
+
+
+@pytest.mark.parametrize("what", ["somebody new", "the mediator replaced", "support needed"])
+async def test_what_is_held_is_broken_off_when_a_consent_or_the_mediator_is_missing(
+    what: str, clients: Clients
+) -> None:
+    stubs, act = Stubs(clients), Act(clients, (await clients.accept(await clients.file_report())).name)
+    await act.two_sides()
+    mediator = await enter(clients, f"units/{COUNTY}")
+    for party in (1, 2):
+        await act.choose(party, mediator)
+    await act.accept(mediator)
+    held, coming = [await schedule(stubs, act.case) for _ in range(2)]
+    await do(stubs, "StartSession", held.name)
+    if what == "somebody new":
+        await act.add(3)
+    elif what == "the mediator replaced":
+        await act.replace(1)
+    else:
+        needs = people_pb2.Party(name=act.of(1), side=1, kind=1, needs_support=True)
+        request = people_pb2.UpdatePartyRequest(party=needs, request_id=request_id())
+        request.update_mask.paths.append("needs_support")
+        await clients.people.UpdateParty(request, **act.clerk)
+    found = await stubs.sessions.ListSessions(pb.ListSessionsRequest(parent=act.case), **clients.as_("handler"))
+    assert [session.state for session in found.sessions] == [pb.SESSION_STATE_BROKEN_OFF, pb.SESSION_STATE_SCHEDULED]
+    assert [event.type for event in await events(clients, act.case)].count("SessionBrokenOff") == 1
+    missing = "NO_MEDIATOR" if what == "the mediator replaced" else "CONSENT_MISSING"
+    await refused(do(stubs, "StartSession", coming.name), missing)
 
 
 async def test_who_leaves_ends_what_is_held_and_what_is_to_come_in_the_same_call(

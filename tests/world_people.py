@@ -58,6 +58,10 @@ async def furnish(clients: Clients, case: str) -> None:
     for side in (1, 2):
         add = people_pb2.CreatePartyRequest(parent=case, party=party(side), request_id=key())
         await clients.people.CreateParty(add, **clerk)
+        agrees = consent_pb2.RecordConsentRequest(
+            parent=f"{case}/parties/{side}", consent=consent(consent_pb2.STEP_EXTENSION), request_id=key()
+        )
+        await clients.consents.RecordConsent(agrees, **clerk)
     beside = people_pb2.CreateCompanionRequest(parent=case, companion=companion(case), request_id=key())
     await clients.people.CreateCompanion(beside, **clerk)
     danger = safeguards_pb2.CreateAlertRequest(parent=case, alert=alert(), request_id=key())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -49,6 +49,10 @@ Consequence = Callable[[Work, clocks.Firing], Awaitable[None]]
 """What follows when a deadline was missed, in the transaction in which that is told."""
 
 
+Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
+"""Returns of each party of a matter that is there, when its yes to more time was recorded; None where it has none."""
+
+
 async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
     """Do what follows from deadlines that were missed, by their rules."""
     for firing in firings:
@@ -57,11 +61,15 @@ async def follow(consequences: Mapping[str, Consequence], work: Work, firings: I
 
 
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
-    """Serves the clocks one service owns. `open_matter` is SQL for the unit of an open matter by its `:number`."""
+    """Serves the clocks one service owns. `open_matter` is SQL for the unit of an open matter by its `:number`.
+
+    With `consents` an extension by consent takes what the parties said on record, and nobody's word for it.
+    """
 
     def __init__(
         self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse,
         clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str, consequences: Mapping[str, Consequence],
+        consents: Consents | None = None,
     ) -> None:  # fmt: skip
         self._service = service
         self.database = database
@@ -70,6 +78,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self.pulse = pulse
         self._clockwork = clockwork
         self._consequences = consequences
+        self._consents = consents
         self._pins = pins
         self._open_matter = text(open_matter)
 
@@ -264,18 +273,31 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def ExtendClock(self, request: pb.ExtendClockRequest, work: Work) -> pb.Clock:
         """Extend a clock as its rule allows; the head of the unit is the one who approves."""
         how, approver = _KINDS[request.kind], ""
+        claimed, parties = tuple(request.consents), tuple[str, ...]()
         if how is ExtensionKind.head_approval:
             row = await clock_ledger.get(work.connection, self._id(request.name))
             if not work.call.access.allows(work.call.caller, "clocks.approve", row.unit):
                 raise field_error("kind", Reason.APPROVER_REQUIRED)
             approver = work.actor
+        if how is ExtensionKind.consent_of_all and self._consents:
+            claimed, parties = await self._agreed(self._consents, request, work)
         return await self._enter(
             request, work,
             lambda **entry: Extended(
                 **entry, amount=request.amount, how=how, reason=request.reason, approver=approver,
-                consents=tuple(request.consents),
+                consents=claimed,
             ),
+            parties,
         )  # fmt: skip
+
+    async def _agreed(self, consents: Consents, request: Any, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return who said yes on record since the clock was last extended by consent, and who must have."""
+        row = await self._locked(request, work)
+        ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
+        before = [each.recorded_at for each in ledger if isinstance(each, Extended) and each.consents]
+        said = await consents(work.connection, row.number)
+        agreed = [party for party, at in said.items() if at and all(at > each for each in before)]
+        return tuple(agreed), tuple(said)
 
     @command(pb.Clock)
     async def RevokeExtension(self, request: pb.RevokeExtensionRequest, work: Work) -> pb.Clock:
@@ -295,12 +317,14 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         check_etag(row.generation, request.etag)
         return row
 
-    async def _enter(self, request: Any, work: Work, entry: Callable[..., Kind]) -> pb.Clock:
+    async def _enter(
+        self, request: Any, work: Work, entry: Callable[..., Kind], parties: Sequence[str] = ()
+    ) -> pb.Clock:
         row = await self._locked(request, work)
         given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
         at = instant(request.effective_time) if given else work.now
         made = entry(seq=row.entries + 1, at=at, recorded_at=work.now, actor=work.actor)
-        change = await clock_ledger.record(work.connection, self._clockwork, row, made, work.now)
+        change = await clock_ledger.record(work.connection, self._clockwork, row, made, work.now, parties=parties)
         await work.append(change.event)
         return clock_view.clock(self._service, change.after, work.now)
 

@@ -18,7 +18,7 @@ from services.kit.access import Access, PolicyError
 from services.kit.businesstime import BusinessTime
 from services.kit.clock_keeping import automatic_rules, keep_clocks
 from services.kit.clock_ledger import Pins
-from services.kit.clock_service import ClockServicer, Consequence
+from services.kit.clock_service import ClockServicer, Consents, Consequence
 from services.kit.clockwork import Clockwork
 from services.kit.database import Database
 from services.kit.events import EventLog
@@ -106,11 +106,12 @@ async def _serve(
 
 
 def clock_service(
-    name: str, parts: Parts, log: EventLog, open_matter: str, consequences: Mapping[str, Consequence] | None = None
-) -> Registration:
+    name: str, parts: Parts, log: EventLog, open_matter: str, consequences: Mapping[str, Consequence] | None = None,
+    consents: Consents | None = None,
+) -> Registration:  # fmt: skip
     """Return the clock service of a service that owns clocks; `open_matter` is SQL for an open matter's unit.
 
-    `consequences` follow, by rule, from a missed deadline.
+    `consequences` follow, by rule, from a missed deadline; `consents` are who said yes to more time.
     """
     servicer = ClockServicer(
         name,
@@ -122,6 +123,7 @@ def clock_service(
         parts.pins,
         open_matter,
         consequences or {},
+        consents,
     )
     return (
         clock_pb2.DESCRIPTOR.services_by_name["ClockService"],

@@ -49,6 +49,7 @@ from services.mediation.fulfilment.service import FulfilmentServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
 from services.mediation.opening import Opening
+from services.mediation.people import store as people
 from services.mediation.people.service import PeopleServicer
 from services.mediation.safeguards.service import SafeguardServicer
 from services.mediation.service import MediationServicer
@@ -65,7 +66,9 @@ def build(parts: Parts) -> list[Registration]:
         *_sessions(parts),
         *_agreed(parts),
         _served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
-        clock_service("mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer)),
+        clock_service(
+            "mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer), people.said_to_extension
+        ),
     ]
 
 

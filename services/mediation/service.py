@@ -10,6 +10,7 @@ from pb.mediation.v1 import mediation_pb2 as pb
 from casework import case as rules_of
 from casework import names
 from casework.case import Outcome, Stage, TaskState
+from casework.choosing import MatterRole
 from casework.errors import CaseError, Reason, field_error
 from casework.ledger import Reopened
 from services.kit import clock_ledger, clocks, paging
@@ -24,6 +25,7 @@ from services.kit.rules import Rules
 from services.mediation import store, view
 from services.mediation.closing import closure
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
+from services.mediation.people import store as people
 
 
 class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
@@ -227,6 +229,9 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
+        # Who mediated a matter does not close it, nor who closed it mediate it later (特邀 16).
+        await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
+        await people.bar(work.connection, row.number, work.actor, [MatterRole.MEDIATOR], work.now)
         mediated = await closure.check_gates(work, row, Outcome(row.outcome))
         changed = await store.change(
             work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0

@@ -13,7 +13,7 @@ from casework import names
 from casework.agreement import AgreementState, Form, Signer
 from casework.case import Stage
 from casework.errors import CaseError, Reason, field_error
-from casework.mediation import Ground
+from casework.mediation import CompanionRole, Ground
 from casework.termination import ended_as, may_end
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
@@ -23,6 +23,7 @@ from services.mediation.agreement.effect import take_effect
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import course
 from services.mediation.documents import numbers
+from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer, not_found
 from services.mediation.standing import PeopleStanding, Step
 
@@ -105,12 +106,16 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         case, loaded = await self._pending(request, work)
         row, people = loaded.row, await standing.standing(work.connection, case.number)
         parties = [drafting.party_of(party, case.number) for party in request.parties]
-        _may_sign(loaded, people, parties, Signer(request.signer))
+        signer = Signer(request.signer)
+        own = people.consented(Step.SETTLEMENT)
+        if signer is Signer.GUARDIAN:
+            own |= await self._guarded(work, case.number)
+        _may_sign(loaded, people, parties, signer, own)
         if (request.manner == sessions_pb2.SIGNING_MANNER_SPOKEN) != (Form(row.form) is Form.ORAL):
             raise field_error("manner", Reason.INVALID_FIELD, Form(row.form).name)
         await store.sign(work.connection, row, parties, request.signer, request.manner, work.now, work.actor)
         await store.change(work.connection, case.number, row.agreement, state=int(AgreementState.SIGNING))
-        payload = {"parties": parties, "signer": Signer(request.signer).name, "agreement": row.agreement}
+        payload = {"parties": parties, "signer": signer.name, "agreement": row.agreement}
         await work.append(NewEvent(case.number, "AgreementSigned", case.unit, payload))
         return await self._after(work, case, row.agreement, people)
 
@@ -204,6 +209,12 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             standing.mediator_only(found, work.actor)
         return case, loaded
 
+    @staticmethod
+    async def _guarded(work: Work, number: str) -> set[int]:
+        """Return the parties that have a guardian, who signs in law's name and not by their leave (民法典 23, 34)."""
+        besides = (await beside.besides(work.connection, number)).values()
+        return {party for each in besides for party in each.parties if each.serves(party, CompanionRole.GUARDIAN)}
+
     async def _after(self, work: Work, case: Any, agreement: int, people: PeopleStanding) -> pb.Agreement:
         """Let it bind if it can by now, and answer it."""
         loaded = await store.load(work.connection, case.number, agreement)
@@ -217,11 +228,11 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         return view.agreement(await store.load(work.connection, case.number, agreement))
 
 
-def _may_sign(loaded: Loaded, people: PeopleStanding, parties: Sequence[int], signer: Signer) -> None:
+def _may_sign(loaded: Loaded, people: PeopleStanding, parties: Sequence[int], signer: Signer, own: set[int]) -> None:
     """Raise unless these parties may sign now: checklist, consents, both sides there, none of them signed before."""
     there = people.there
     rules_of.may_sign(loaded.answered, loaded.row.third_settled)
-    rules_of.may_sign_for(signer, parties, there, people.consented(Step.SETTLEMENT))
+    rules_of.may_sign_for(signer, parties, there, own)
     if not {1, 2} <= set(there.values()):
         raise CaseError(Reason.NOT_IN_MEDIATION, loaded.row.number)
     if not loaded.bound <= set(there):

@@ -9,6 +9,7 @@ from pb.mediation.v1 import caucus_pb2_grpc
 
 from casework import names
 from casework.caucus import Side, is_released, may_read, must_be_released, side_of
+from casework.choosing import MatterRole
 from casework.errors import CaseError, Reason, field_error
 from casework.session import Manner
 from services.kit.access import Call, current_call
@@ -20,6 +21,7 @@ from services.kit.feed import FeedPulse
 from services.kit.sealing import CaseSealer, Sealer
 from services.mediation import keys
 from services.mediation.caucus import store, view
+from services.mediation.people import store as roles
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of
 from services.mediation.sessions.standing import CITIZEN, Standing
@@ -109,6 +111,10 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         others = {side for each, side in people.parties_of(request.subject).items() if each != party}
         if request.subject == people.mediator or others - {people.parties[party].side}:
             raise field_error("subject", Reason.INVALID_FIELD, "stands on another side of this case")
+        if request.subject:
+            # Whoever mediated the matter, and was replaced, is no party to it; a party never mediates it.
+            await roles.must_be_allowed(work.connection, number, request.subject, MatterRole.PARTY)
+            await roles.bar(work.connection, number, request.subject, [MatterRole.MEDIATOR], work.now)
         await store.bind(work.connection, number, party, request.subject)
         await work.append(NewEvent(number, "PartyBound", case.unit, {"party": party, "bound": bool(request.subject)}))
         return pb.PartyBinding(name=request.name, bound=bool(request.subject))

@@ -45,10 +45,10 @@ _VIEWS_SINCE = text("""
 async def facts(connection: Connection, number: str, now: datetime) -> Standing | None:
     """Return what the gates look at; None for a case without a mediation, which has no gates.
 
-    Nor has one in which mediation was only ever proposed: there is nothing to end.
+    Nor has one in which mediation was only ever proposed, and nobody asked to mediate: there is nothing to end.
     """
     mediation = await standing.mediation(connection, number)
-    if mediation is None or _only_proposed(mediation):
+    if mediation is None or await _only_proposed(connection, mediation):
         return None
     people = await standing.standing(connection, number)
     said = [(row.party, row.view) for row in await connection.execute(_VIEWS_SINCE, {"number": number})]
@@ -68,8 +68,9 @@ async def facts(connection: Connection, number: str, now: datetime) -> Standing 
     )  # fmt: skip
 
 
-def _only_proposed(mediation: Any) -> bool:
-    return mediation.state == MediationState.PROPOSED and not mediation.mediator and mediation.round == 1
+async def _only_proposed(connection: Connection, mediation: Any) -> bool:
+    asked = await rows.select(connection, "asks", "ask", number=mediation.number)
+    return mediation.state == MediationState.PROPOSED and mediation.round == 1 and not asked
 
 
 def _part(row: Any) -> tuple[int, int, int]:

@@ -78,7 +78,14 @@ async def _ask_again(work: Work, case: Any, row: Any) -> Any:
         columns |= {"phase": int(ChoicePhase.NONE), "candidate": ""}
     row = await store.change(work.connection, case.number, consented_at=None, **columns)
     await tell(work, case, row, "ConsentMissing")
+    await _break_off(work, case)
     return row
+
+
+async def _break_off(work: Work, case: Any) -> None:
+    """Break off what is being held: somebody's consent, or the mediator, is no longer there."""
+    if ended := await end_open_sessions(work.connection, case.number, work.now, coming=False):
+        await work.append(*ended)
 
 
 async def find(work: Work, case: Any, row: Any) -> Any:
@@ -88,6 +95,7 @@ async def find(work: Work, case: Any, row: Any) -> Any:
         candidate="", mediator="", mediator_unit="",
     )  # fmt: skip
     await start(work, case, row, CHOICE, "MediatorSought")
+    await _break_off(work, case)
     return row
 
 

@@ -115,6 +115,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         mediator = await self._free(work, case, row, request.mediator)
         rules_of.must_be(MediationState(row.state), MediationState.CONSENTED)
         choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.PARTIES, ChoicePhase.UNIT)
+        rules_of.must_be_there(party.withdrawn_at)
         await store.choose(work.connection, case.number, row.round, party.party, mediator.mediator, work.now)
         await course.tell(work, case, row, "MediatorPreferred", party=party.party)
         standing = await people.standing(work.connection, case.number)

@@ -231,9 +231,9 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         return answer
 
     async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
-        """Hold a user to one role in the matter: an agent or interpreter never mediates it, nor a mediator them."""
-        matter_role = _BESIDE_ROLES.get(role)
-        if user and matter_role:
+        """Hold a user to one role in the matter: who stands beside a party never mediates it, nor the reverse."""
+        matter_role = _BESIDE_ROLES.get(role, MatterRole.COMPANION)
+        if user:
             await store.must_be_allowed(work.connection, number, user, matter_role)
             await store.bar(work.connection, number, user, [MatterRole.MEDIATOR], work.now)
 

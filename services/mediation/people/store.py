@@ -25,6 +25,16 @@ _SAID = text("""
     ) last JOIN parties USING (party)
     WHERE parties.number = :number AND given AND (NOT needs_guardian OR assisted_by > 0)
 """)
+_SAID_TO_EXTENSION = text("""
+    SELECT party, CASE WHEN given AND (NOT needs_guardian OR assisted_by > 0) THEN last.recorded_at END AS at
+    FROM parties LEFT JOIN LATERAL (
+        SELECT given, assisted_by, recorded_at FROM consents
+        WHERE consents.number = parties.number AND consents.party = parties.party AND step = :step
+          AND round = (SELECT round FROM mediations WHERE number = :number)
+        ORDER BY consent DESC LIMIT 1
+    ) last ON true
+    WHERE parties.number = :number AND withdrawn_at IS NULL ORDER BY party
+""")
 _ADD_PARTY = text("""
     INSERT INTO parties (number, party, side, kind, member, needs_guardian, sealed, phone_index, joined_at)
     SELECT :number, coalesce(max(party), 0) + 1, :side, :kind, :member, :needs_guardian, :sealed, :phone_index, :at
@@ -59,6 +69,12 @@ async def standing(connection: Connection, number: str) -> PeopleStanding:
     for row in await connection.execute(_SAID, {"number": number}):
         said.setdefault(Step(row.step), set()).add(row.party)
     return PeopleStanding(people, {step: frozenset(parties) for step, parties in said.items()})
+
+
+async def said_to_extension(connection: Connection, number: str) -> dict[str, datetime | None]:
+    """Return of each party that is there when its yes to more time was recorded; None where its last word is none."""
+    rows = await connection.execute(_SAID_TO_EXTENSION, {"number": number, "step": int(Step.EXTENSION)})
+    return {f"parties/{row.party}": row.at for row in rows}
 
 
 async def add_party(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:

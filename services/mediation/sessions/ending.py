@@ -12,15 +12,18 @@ from services.mediation.sessions import store
 _UNIT = text("SELECT unit FROM cases WHERE number = :number")
 
 
-async def end_open_sessions(connection: Connection, number: str, now: datetime, *, held: bool = True) -> list[NewEvent]:
+async def end_open_sessions(
+    connection: Connection, number: str, now: datetime, *, held: bool = True, coming: bool = True
+) -> list[NewEvent]:
     """End every session of a case that is being held or to come, and return the events that tell of it.
 
-    Without `held` the one in which the parties just agreed goes on to its own end.
+    Without `held` the one in which the parties just agreed goes on to its own end. Without `coming` those to come stay:
+    none of them begins before every consent and a mediator are there.
 
     For the command that records a withdrawal, in its own transaction, with the case locked: refusing and stopping
     always work, also in the middle of a session (人民调解法 art. 23(2), 26). The events hold no party.
     """
     unit = await connection.scalar(_UNIT, {"number": number})
-    rows = await store.break_off(connection, number, now, held=held)
+    rows = await store.break_off(connection, number, now, held=held, coming=coming)
     kinds = {SessionState.CANCELLED: "SessionCancelled", SessionState.BROKEN_OFF: "SessionBrokenOff"}
     return [NewEvent(number, kinds[SessionState(row.state)], unit, {"session": row.session}) for row in rows]

@@ -167,10 +167,11 @@ async def sign(connection: Connection, record: Any, at: datetime, by: str, **col
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
 
 
-async def break_off(connection: Connection, number: str, at: datetime, *, held: bool) -> Sequence[Any]:
+async def break_off(connection: Connection, number: str, at: datetime, *, held: bool, coming: bool) -> Sequence[Any]:
     """Break off the sessions that are being held, cancel those to come; return which, with their new states."""
     states = {"cancelled": int(SessionState.CANCELLED), "broken": int(SessionState.BROKEN_OFF)}
-    open_states = [1, 2] if held else [1]
+    asked = {SessionState.SCHEDULED: coming, SessionState.OPEN: held}
+    open_states = [int(state) for state, wanted in asked.items() if wanted]
     return await connection.execute(_BREAK_OFF, {"number": number, "at": at, "states": open_states, **states})
 
 

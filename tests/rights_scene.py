@@ -1,0 +1,104 @@
+"""A case with those around it, and one call that somebody makes about it: who, with what, in which role."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+from pb.mediation.v1 import mediation_pb2
+
+from tests.conftest import request_id
+from tests.rights_facts import Facts
+
+STAFF = ("clerk", "duty_officer", "handler", "reviewer", "unit_head", "supervisor", "auditor", "grid_worker")
+
+
+@dataclass
+class Move:
+    """One call: which RPC, with what, by whom."""
+
+    rpc: str
+    request: Any
+    role: str
+    sub: str
+    unit: str
+    proper: bool = True
+    """Whether role and unit are those that may do it: then leaving must work."""
+    reads: bool = False
+
+    def __str__(self) -> str:
+        told = " ".join(str(self.request).split())[:300]
+        return f"{self.rpc} by {self.role} {self.sub} of {self.unit}: {told}"
+
+
+@dataclass
+class Scene:
+    """A case with those around it; `dice` decides everything."""
+
+    case: str
+    unit: str
+    dice: random.Random
+    facts: Facts
+    staff: list[str] = field(default_factory=list)
+    mediators: list[str] = field(default_factory=list)
+    citizens: list[str] = field(default_factory=list)
+
+    @property
+    def number(self) -> str:
+        """The case's number."""
+        return self.case.split("/")[1]
+
+    def of(self, number: int) -> str:
+        """Return the name of a party."""
+        return f"{self.case}/parties/{number}"
+
+    def any(self, table: str, column: str) -> int:
+        """Return the number of something the case has; now and then of something it has not."""
+        known = [row[column] for row in self.facts.rows(table)]
+        return int(self.dice.choice(known)) if known and self.dice.random() < 0.93 else 9
+
+    def party(self) -> str:
+        """Return some party."""
+        return self.of(self.any("parties", "party"))
+
+    def session(self) -> str:
+        """Return some session, the last one for preference."""
+        rows = self.facts.rows("sessions")
+        if rows and self.dice.random() < 0.7:
+            return f"{self.case}/sessions/{rows[-1]['session']}"
+        return f"{self.case}/sessions/{self.any('sessions', 'session')}"
+
+    def maybe(self, chance: float) -> bool:
+        """Return yes with this chance."""
+        return self.dice.random() < chance
+
+    def everyone(self) -> list[str]:
+        """Return all users around the case."""
+        return [*self.staff, *self.mediators, *self.citizens]
+
+    def move(self, rpc: str, request: Message, role: str, sub: str = "", *, reads: bool = False) -> Move:
+        """Return a call by this role; now and then by another one, another person or another unit."""
+        sub = sub or self.dice.choice(self.staff if role != "mediator" else self.mediators)
+        unit, proper = self.unit, True
+        if self.maybe(0.06):
+            role, proper = self.dice.choice([*STAFF, "mediator", "citizen"]), False
+        if self.maybe(0.08):
+            sub = self.dice.choice(self.everyone())
+        if self.maybe(0.04):
+            unit, proper = self.dice.choice(("620103", "11", "62")), False
+        if "request_id" in request.DESCRIPTOR.fields_by_name:
+            request.request_id = request_id()  # type: ignore[attr-defined]
+        if "etag" in request.DESCRIPTOR.fields_by_name and self.maybe(0.04):
+            request.etag = "77"  # type: ignore[attr-defined]
+        return Move(rpc, request, role, sub, unit, proper, reads)
+
+    def closing(self) -> Move:
+        """Return the request for the closing of the case."""
+        request = mediation_pb2.RequestClosingRequest(name=self.case, outcome=self.dice.choice((1, 2, 3, 3, 4)))
+        return self.move("RequestClosing", request, self.dice.choice(("handler", "mediator")))
+
+
+Maker = Callable[[Scene], Move]
