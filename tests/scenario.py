@@ -339,6 +339,15 @@ class Matter:
 
     # --- the dossier --------------------------------------------------------------------------------------------------
 
+    async def escalated(self, subject: str) -> dict[str, Any]:
+        """Return the escalation about something in the case, once the workflow has raised it."""
+        async with asyncio.timeout(20):
+            while True:
+                raised = (await self.ask("escalations")).get("escalations", [])
+                if found := next((each for each in raised if each["subject"] == subject), None):
+                    return dict(found)
+                await asyncio.sleep(0.2)
+
     async def file(self, *forms: str) -> None:
         """Fill forms from the case and file them; `RECORD:sessions/1` is about that session."""
         for form in forms:

@@ -87,6 +87,8 @@ async def test_wages_are_agreed_in_three_instalments_and_the_second_is_not_paid(
     for remedy in ("REMEDY_REMIND", "REMEDY_PAYMENT_ORDER", "REMEDY_ESCALATE"):
         owed = await desk.post(f"{second['name']}:pursueDefault", "mediator", case.user, remedy=remedy)
     assert [step["remedy"] for step in owed["steps"]] == ["REMEDY_REMIND", "REMEDY_PAYMENT_ORDER", "REMEDY_ESCALATE"]
+    raised = await case.escalated(second["name"])
+    assert (raised["fromUnit"], raised["toUnit"], raised["reason"]) == ("units/620102", "units/6201", "default")
     await case.carry_out_plan()
     await case.hear_everybody()
     with refused("CLAUSES_OPEN"):  # the third is still to come
