@@ -193,13 +193,19 @@ class Mediated:
             return
         name = f"mediators/demo-mediator-{COUNTY}"
         entry = mediator(names.last(name))
+        head = self.clients.as_("unit_head", "cn")
         with contextlib.suppress(grpc.aio.AioRpcError):  # in the register since an earlier case
             await self.clients.mediators.CreateMediator(
                 mediators_pb2.CreateMediatorRequest(
                     mediator_id=names.last(name), mediator=entry, request_id=request_id()
                 ),
-                **self.clients.as_("unit_head"),
+                **head,
             )
+        # Others who share the stack may have changed the entry, as noise does.
+        good = mediator(names.last(name), name=name)
+        await self.clients.mediators.UpdateMediator(
+            mediators_pb2.UpdateMediatorRequest(mediator=good, request_id=request_id()), **head
+        )
         for party in range(1, len(sides) + 1):
             if (await act.choose(party, name)).phase == consent_pb2.CHOICE_PHASE_ASKED:
                 break
