@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
@@ -193,13 +194,17 @@ class Mediated:
             return
         name = f"mediators/demo-mediator-{COUNTY}"
         entry = mediator(names.last(name))
+        head, mediators = self.clients.as_("unit_head"), self.clients.mediators
         with contextlib.suppress(grpc.aio.AioRpcError):  # in the register since an earlier case
-            await self.clients.mediators.CreateMediator(
-                mediators_pb2.CreateMediatorRequest(
-                    mediator_id=names.last(name), mediator=entry, request_id=request_id()
-                ),
-                **self.clients.as_("unit_head"),
+            enter = mediators_pb2.CreateMediatorRequest(
+                mediator_id=names.last(name), mediator=entry, request_id=request_id()
             )
+            await mediators.CreateMediator(enter, **head)
+        entry.name, entry.active = name, True  # another test's register is of its own mediators alone
+        update = mediators_pb2.UpdateMediatorRequest(
+            mediator=entry, update_mask=FieldMask(paths=["active"]), request_id=request_id()
+        )
+        await mediators.UpdateMediator(update, **head)
         for party in range(1, len(sides) + 1):
             if (await act.choose(party, name)).phase == consent_pb2.CHOICE_PHASE_ASKED:
                 break
