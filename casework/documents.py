@@ -78,7 +78,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
-    """A party. `address_hidden` keeps the address off every document (反家暴法: a protected person)."""
+    """A party. `address_hidden` keeps address and phone off every document (反家暴法: a protected person)."""
 
     party: int
     side: Side

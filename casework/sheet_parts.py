@@ -79,7 +79,7 @@ def party_line(each: PartyFacts, words: Wording, *, ethnic_group: bool = False) 
         ethnic_group=each.ethnic_group if ethnic_group else "",
         age=each.age,
         occupation=each.occupation,
-        phone=each.phone,
+        phone=words.word("address_hidden") if each.address_hidden else each.phone,
         address=words.word("address_hidden") if each.address_hidden else each.address,
         employer="" if each.address_hidden else each.employer,
         legal_representative=each.legal_representative,
@@ -97,7 +97,8 @@ def clause_lines(agreement: AgreementFacts, words: Wording) -> tuple[ClauseLine,
         ClauseLine(
             index=str(each.clause),
             performer=each.performer,
-            content=companion(each.content, each.companion, words),
+            # Amount and day follow in the same sentence.
+            content=companion(each.content, each.companion, words).rstrip("。；;. "),
             amount=words.amount(each.amount),
             due=words.day(each.due),
             manner=each.manner,

@@ -223,7 +223,7 @@ def test_there_is_no_path_from_private_talks_into_a_document() -> None:
     assert set(read) <= {
         "parties", "companions", "screenings", "access_log", "consents", "mediations", "mediators", "asks",
         "sessions", "session_records", "attendances", "record_signatures", "rooms", "investigations", "events",
-        "agreements", "performances", "instalments", "confirmations", "visits", "visit_answers", "closings",
+        "agreements", "clauses", "performances", "instalments", "confirmations", "visits", "visit_answers", "closings",
         "dockings", "docking_letters"}  # fmt: skip
     assert not re.search(r"caucus_|fact_sheets|fact_signatures|import .*caucus", text)
     for module in (documents, sheets):

@@ -116,6 +116,25 @@ class Activities:
                 raise
         return True
 
+    @activity.defn(name="raise_default")
+    async def raise_default(self, step: CaseStep) -> None:
+        """Raise a promise that was not kept one level above the unit of its case, once."""
+        name = f"cases/{step.number}"
+        try:
+            case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+            raised = escalation_pb2.Escalation(
+                mode=escalation_pb2.MODE_INFORM, from_unit=case.unit, reason="default", subject=step.subject
+            )
+            await self._backends.escalation.CreateEscalation(
+                escalation_pb2.CreateEscalationRequest(
+                    parent=name, escalation=raised, request_id=f"{step.subject}/default"
+                )
+            )
+        except grpc.aio.AioRpcError as error:
+            # The unit changed since it was raised, or has no level above it.
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                raise _failure(error) from None
+
     @activity.defn(name="settle_escalations")
     async def settle_escalations(self, step: CaseStep) -> None:
         """Settle the open escalations of a case that is over."""

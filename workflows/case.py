@@ -64,6 +64,7 @@ class CaseWorkflow:
         self.seen = dict(start.seen)
         self.inbox: list[Heard] = list(start.waiting)
         self.transfers = list(start.transfers)
+        self.defaults = list(start.defaults)
         self.escalated = start.escalated
         self.unit = start.unit
         self.tier = ""
@@ -117,6 +118,9 @@ class CaseWorkflow:
             self.take_in()
             while self.transfers and await self.transfer(self.transfers[0]):
                 self.transfers.pop(0)
+            while self.defaults:
+                await self.raise_default(self.defaults[0])
+                self.defaults.pop(0)
             if reached():
                 return
             self.roll_if_long()
@@ -145,6 +149,8 @@ class CaseWorkflow:
                 self.escalated |= event.source is Source.ESCALATION
             if event.escalation:
                 self.transfers.append(event.escalation)
+            if event.subject:
+                self.defaults.append(event.subject)
             if event.unit and event.unit != self.unit:
                 self.unit = event.unit
                 self.show()
@@ -235,6 +241,16 @@ class CaseWorkflow:
         )
         return settled
 
+    async def raise_default(self, subject: str) -> None:
+        """Raise a promise that was not kept to the unit above, as was asked for."""
+        await workflow.execute_activity(
+            "raise_default",
+            CaseStep(self.number, subject=subject),
+            start_to_close_timeout=_TIMEOUT,
+            retry_policy=_PATIENCE,
+            summary="raise what was not performed",
+        )
+
     def set_alarm(self) -> None:
         """Keep one timer, for the earliest rung."""
         earliest = min(self.next_at.values(), default=None)
@@ -277,7 +293,7 @@ class CaseWorkflow:
             workflow.continue_as_new(
                 CaseStart(
                     self.number, self.unit, self.stage, self.next_at, self.seen, self.inbox,
-                    self.start.speed, self.start.epoch, self.transfers, self.escalated,
+                    self.start.speed, self.start.epoch, self.transfers, self.escalated, self.defaults,
                 )
             )  # fmt: skip
 

@@ -32,6 +32,9 @@ class Stage(StrEnum):
 REOPENED = "CaseReopened"
 """The one event that takes a case back from its end."""
 
+DEFAULT_PURSUED = "DefaultPursued"
+"""Somebody wants what was promised and not performed to be raised to the unit above."""
+
 LEFT = frozenset({"PartyWithdrew", "MediationEnded"})
 """Events by which a mediation is over at once, wherever it stands: the case goes on without it."""
 
@@ -57,6 +60,7 @@ class Heard:
     next_at: datetime | None = None
     escalation: int = 0
     unit: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class CaseStart:
     epoch: datetime | None = None
     transfers: list[int] = field(default_factory=list)
     escalated: bool = False
+    defaults: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class CaseStep:
     source: Source = Source.MEDIATION
     escalation: int = 0
     generation: int = 0
+    subject: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,18 @@ from workflows import net
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.health import serve_health
-from workflows.messages import CASE_WORKFLOW, HEAR, REOPENED, TASK_QUEUE, CaseStart, Heard, Source, Stage, workflow_id
+from workflows.messages import (
+    CASE_WORKFLOW,
+    DEFAULT_PURSUED,
+    HEAR,
+    REOPENED,
+    TASK_QUEUE,
+    CaseStart,
+    Heard,
+    Source,
+    Stage,
+    workflow_id,
+)
 from workflows.runtime import connect
 
 log = structlog.get_logger()
@@ -77,7 +88,13 @@ def heard(source: Source, event: feed_pb2.Event) -> Heard:
         datetime.fromisoformat(next_at) if next_at else None,
         int(payload["escalation"]) if transfers else 0,
         payload["to"] if event.type == "CaseTransferred" else "",
+        _part(event.case, payload) if event.type == DEFAULT_PURSUED else "",
     )
+
+
+def _part(case: str, payload: dict[str, Any]) -> str:
+    agreement, clause, instalment = (int(payload[name]) for name in ("agreement", "clause", "instalment"))
+    return f"{case}/agreements/{agreement}/clauses/{clause}/instalments/{instalment}"
 
 
 class Teller:
@@ -127,9 +144,11 @@ class Teller:
         else:
             # Its beginning was told to a workflow that is gone: it asks every clock of the case at once.
             start = replace(start, next_at={str(source): self._time.now() for source in Source}, escalated=True)
-            if any(event.kind == REOPENED for event in events):
-                # The one event after which a case whose workflow has ended gets another.
-                start, reuse = replace(start, stage=Stage.HANDLING), WorkflowIDReusePolicy.ALLOW_DUPLICATE
+            kinds = {event.kind for event in events}
+            if kinds & {REOPENED, DEFAULT_PURSUED}:
+                # The events after which a case whose workflow has ended gets another.
+                stage = Stage.HANDLING if REOPENED in kinds else Stage.CLOSED
+                start, reuse = replace(start, stage=stage), WorkflowIDReusePolicy.ALLOW_DUPLICATE
         more: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
         if start.next_at and start.seen and not rest:
             # Until the first rung, or until it hears of something, it has nothing to do: the engine spares a workflow

@@ -108,6 +108,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
         content.name = request.name
+        content.channel = row.channel
         content.report.CopyFrom(view.report(row, call.language, now))
         return content
 

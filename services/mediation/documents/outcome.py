@@ -36,13 +36,16 @@ _NEWEST = text("""
     ORDER BY (state = :effective) DESC, agreement DESC LIMIT 1
 """)
 _PERFORMED = text("""
-    SELECT p.clause, p.amount, p.evidence, p.performed_on, p.recorded_by, i.performed_on IS NULL AS part
+    SELECT p.clause, p.amount, p.evidence, p.performed_on, p.recorded_by, c.beneficiary,
+           i.performed_on IS NULL OR lead(p.id) OVER (PARTITION BY clause, instalment ORDER BY p.id) IS NOT NULL AS part
     FROM performances p JOIN instalments i USING (number, agreement, clause, instalment)
+    JOIN clauses c USING (number, agreement, clause)
     WHERE p.number = :number AND p.agreement = :agreement ORDER BY p.id
 """)
 _CONFIRMATION = text("SELECT * FROM confirmations WHERE number = :number AND agreement = :agreement")
 _VISITS = text("SELECT * FROM visits WHERE number = :number AND visited_at IS NOT NULL ORDER BY days")
 _SAID = text("SELECT * FROM visit_answers WHERE number = :number ORDER BY days, party")
+_REVIEWED = text("SELECT actor FROM events WHERE number = :number AND kind = 'CaseClosed' ORDER BY seq DESC LIMIT 1")
 _CLOSING = text("SELECT * FROM closings WHERE number = :number ORDER BY closing DESC LIMIT 1")
 _DOCKINGS = text("SELECT * FROM dockings WHERE number = :number ORDER BY docking")
 _LETTERS = text(
@@ -114,14 +117,17 @@ def _noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 12, tzinfo=LOCAL)
 
 
-async def performances_of(connection: Connection, loaded: Loaded | None) -> tuple[PerformanceFacts, ...]:
-    """Return what was performed of the agreement, in the order it was recorded."""
+async def performances_of(
+    connection: Connection, loaded: Loaded | None, parties: tuple[PartyFacts, ...]
+) -> tuple[PerformanceFacts, ...]:
+    """Return what was performed of the agreement, in the order it was recorded; all but the last act are a part."""
     if loaded is None:
         return ()
+    names = {each.party: each.name for each in parties}
     key = {"number": loaded.row.number, "agreement": loaded.row.agreement}
     return tuple(
         PerformanceFacts(index, row.clause, _noon(row.performed_on), _yuan(row.amount), row.part, row.evidence,
-                         recorded_by=row.recorded_by)
+                         names.get(row.beneficiary, ""), row.recorded_by)
         for index, row in enumerate(await connection.execute(_PERFORMED, key), start=1)
     )  # fmt: skip
 
@@ -178,6 +184,7 @@ async def closing_of(connection: Connection, case: Any, now: datetime) -> Closin
         performance=_PERFORMANCE[done] if done else "",
         satisfaction=words.pop() if len(words) == 1 else "",
         requested_by=case.requested_by,
+        reviewed_by=await connection.scalar(_REVIEWED, {"number": case.number}) or "",
         closed_at=case.closed_at,
     )
 
