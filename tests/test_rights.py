@@ -164,7 +164,7 @@ REFUSED = re.compile(
     r"|locations?|faces?|photos?|clock_ins?|online_time|religion|political|credit|past_cases|past_petitions)(_|$)"
 )
 MEANT_OTHERWISE = {"points", "disputed_points", "score", "location"}
-"""Points in dispute; how alike two reports of a matter are; where a document of the API lies."""
+"""Points in dispute; how alike two reports of a matter are; the place of a matter."""
 
 
 def _names(message: Descriptor, seen: set[str]) -> Iterator[str]:
