@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,14 +109,21 @@ def _upload(world: Any, server: str) -> Message:
     return evidence_pb2.UploadEvidenceRequest(header=header, chunk=PDF + b"uploaded")
 
 
+_DAYS = itertools.count(90)
+"""A day of its own for each session in the hall: whoever shares the stack, it is free."""
+
+
+def _in_the_hall(day: int) -> sessions_pb2.Session:
+    return new_session(venue=1, room=HALL, start_time=at(0, day), end_time=at(2, day))
+
+
 _S, _E, _C = sessions_pb2, evidence_pb2, caucus_pb2
 REQUESTS: dict[str, Callable[[Any, str], Message]] = {
     "CreateRoom": _room(_S.CreateRoomRequest, room=new_room(f"rooms/{COUNTY}-cellar-2026")),
     "GetRoom": _room(_S.GetRoomRequest, name=HALL),
     "ListRooms": _room(_S.ListRoomsRequest, unit=f"units/{COUNTY}"),
     "CloseRoom": _room(_S.CloseRoomRequest, name=ATTIC),
-    "ScheduleSession": _named(_S.ScheduleSessionRequest, "", session=lambda w: new_session(
-        venue=1, room=HALL, start_time=at(0, 90), end_time=at(2, 90))),
+    "ScheduleSession": _named(_S.ScheduleSessionRequest, "", session=lambda w: _in_the_hall(next(_DAYS))),
     "GetSession": _named(_S.GetSessionRequest, "/sessions/1"),
     "ListSessions": _named(_S.ListSessionsRequest, ""),
     "GetSessionContent": _named(_S.GetSessionContentRequest, "/sessions/1/content"),
