@@ -122,8 +122,30 @@ def party_of(name: str) -> int:
 
 
 def number_of(name: str) -> CaseNumber:
-    """Return the case number in any name below `reports/` or `cases/`."""
-    return CaseNumber(name.split("/", 2)[1])
+    """Return the number in any name below `reports/`, `cases/` or a file of supervision.
+
+    A report and its case share one, `620102-2026-000117`; another file's says what it is: `letters-620102-2026-000003`.
+    """
+    collection, number = name.split("/", 2)[:2]
+    return CaseNumber(number if collection in ("cases", "reports") else f"{collection}-{number}")
+
+
+def file_name(number: str) -> str:
+    """Return the resource name a number stands for: `cases/620102-2026-000117`, `letters/620102-2026-000003`."""
+    return case_name(number) if number[:1].isdigit() else number.replace("-", "/", 1)
+
+
+def collection_of(number: str) -> str:
+    """Return what a number names: `cases`, `letters`, `matters`."""
+    return file_name(number).partition("/")[0]
+
+
+def area_of_number(number: str) -> str:
+    """Return the area a number runs under, as a unit: `620102` of `letters-620102-2026-000003`, `62` of `620000-…`."""
+    digits = file_name(number).partition("/")[2][:6]
+    while digits.endswith("00") and len(digits) > 2:
+        digits = digits[:-2]
+    return digits
 
 
 def agreement_name(number: str, agreement: int) -> str:

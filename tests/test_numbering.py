@@ -11,8 +11,8 @@ import pytest
 
 from accord.stack import Stack
 from casework.numbering import Series, document_number, year_of
+from services.kit import numbering
 from services.kit.database import Database
-from services.mediation import numbering
 from tests.conftest import Clients
 from tests.mediated import Mediated, mediated, refused
 from tests.scratch import Scratch

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
 from workflows.backends import Backends
-from workflows.messages import CaseStep, Source, Told
+from workflows.messages import CaseStep, Source, Told, workflow_id
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class Activities:
         return await self._fire(step.number, step.source, step.generation)
 
     async def _fire(self, number: str, source: Source, generation: int) -> Told:
-        name = f"cases/{number}"
+        name = workflow_id(number)
         try:
             fired = await self._backends.clocks[source].FireClocks(
                 clock_pb2.FireClocksRequest(service=source, case=name, generation=generation)

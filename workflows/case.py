@@ -7,14 +7,15 @@ Only what it could not find out that way reaches it as a signal: a stage was rea
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, TIER, UNIT
+    from workflows.keeping import PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
         ENDED,
         LEFT,
@@ -28,20 +29,6 @@ with workflow.unsafe.imports_passed_through():
         Told,
     )
 
-STAGE = SearchAttributeKey.for_keyword("AccordStage")
-UNIT = SearchAttributeKey.for_keyword("AccordUnit")
-TIER = SearchAttributeKey.for_keyword("AccordTier")
-NEXT_DUE = SearchAttributeKey.for_datetime("AccordNextDue")
-OVERDUE = SearchAttributeKey.for_bool("AccordOverdue")
-
-_TIMEOUT = timedelta(seconds=20)
-_PATIENCE = RetryPolicy(
-    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
-)
-"""Activities are tried for ever: a service that is down keeps a case waiting, never loses it."""
-_ROLL_EVENTS = 1000
-_ROUNDING = timedelta(milliseconds=20)
-"""A timer that fires a moment early must not find its rung not yet due."""
 _ORDER = {
     Stage.RECEIVED: 0, Stage.ACCEPTED: 1, Stage.HANDLING: 2, Stage.MEDIATING: 3, Stage.FULFILLING: 4,
     **dict.fromkeys(ENDED, 5),
@@ -52,29 +39,19 @@ _CLEARS = frozenset({Stage.ACCEPTED, *ENDED})
 
 
 @workflow.defn(name="CaseWorkflow")
-class CaseWorkflow:
+class CaseWorkflow(Keeping):
     """One case, from receipt to closing."""
 
     @workflow.init
     def __init__(self, start: CaseStart) -> None:
-        self.start = start
         self.number = start.number
         self.stage = start.stage
-        self.next_at = dict(start.next_at)
-        self.seen = dict(start.seen)
-        self.inbox: list[Heard] = list(start.waiting)
+        self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
         self.transfers = list(start.transfers)
         self.defaults = list(start.defaults)
         self.escalated = start.escalated
         self.unit = start.unit
         self.tier = ""
-        self.overdue = 0
-        self.breaches: dict[str, int] = {}
-        self.generations: dict[str, int] = {}
-        self.clocks: dict[str, str] = {}
-        self.alarm: asyncio.Task[None] | None = None
-        self.alarm_at: datetime | None = None
-        self.rung = False
 
     @workflow.run
     async def run(self, start: CaseStart) -> CaseEnd:
@@ -124,20 +101,12 @@ class CaseWorkflow:
             if reached():
                 return
             self.roll_if_long()
-            self.set_alarm()
-            await workflow.wait_condition(lambda: bool(self.inbox) or self.rung)
-            if self.rung:
-                self.rung = False
-                if self.is_due():
-                    await self.fire_due()
+            if await self.wake():
+                await self.fire_due()
 
     def take_in(self) -> None:
         """Take in what was heard."""
-        heard, self.inbox = self.inbox, []
-        for event in sorted(heard, key=lambda event: (event.source, event.sequence)):
-            if event.sequence <= self.seen.get(event.source, 0):
-                continue
-            self.seen[event.source] = event.sequence
+        for event in self.fresh():
             if event.stage:
                 self.come_to(event.stage, event)
             if event.kind == REOPENED:
@@ -166,21 +135,14 @@ class CaseWorkflow:
         else:
             self.show()
 
-    def learn(self, source: Source, at: datetime | None) -> None:
-        """Keep when to ask a service next: the earlier one, since asking early is harmless."""
-        if at is None:
-            self.next_at.pop(source, None)
-        elif source not in self.next_at or at < self.next_at[source]:
-            self.next_at[source] = at
-
     async def open_case(self) -> None:
         """Open the case with its one plan, and learn when its clocks want to be asked."""
         told: Told = await workflow.execute_activity(
             "open_case",
             CaseStep(self.number),
             result_type=Told,
-            start_to_close_timeout=_TIMEOUT,
-            retry_policy=_PATIENCE,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
             summary="open the case with its plan",
         )
         if self.stage is Stage.ACCEPTED:
@@ -189,25 +151,9 @@ class CaseWorkflow:
         self.hear_answer(Source.MEDIATION, told)
         self.show()
 
-    def hear_answer(self, source: Source, told: Told) -> None:
-        """Take what a service answered of its clocks for what holds there now."""
-        self.next_at.pop(source, None)
-        self.learn(source, told.next_at)
-        self.generations[source], self.clocks[source] = told.generation, told.clock
-        self.breaches[source] = told.overdue
-
     async def fire_due(self) -> None:
         """Ask the owner of the earliest rung to fire what is due; what is overdue is escalated one level up."""
-        source = Source(min(self.next_at, key=lambda each: self.next_at[each]))
-        told: Told = await workflow.execute_activity(
-            "fire_clocks",
-            CaseStep(self.number, source, generation=self.generations.get(source, 0)),
-            result_type=Told,
-            start_to_close_timeout=_TIMEOUT,
-            retry_policy=_PATIENCE,
-            summary=f"fire what is due in {source}: {self.clocks.get(source) or 'any clock'}",
-        )
-        self.hear_answer(source, told)
+        told = await self.ask()
         if told.ended and self.stage not in ENDED:
             # The facts say it is over and the signal has not come (yet): believe the facts.
             self.stage = Stage.CLOSED
@@ -222,8 +168,8 @@ class CaseWorkflow:
         await workflow.execute_activity(
             "settle_escalations",
             CaseStep(self.number),
-            start_to_close_timeout=_TIMEOUT,
-            retry_policy=_PATIENCE,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
             summary="settle open escalations",
         )
         self.escalated = False
@@ -235,8 +181,8 @@ class CaseWorkflow:
             "transfer_case",
             CaseStep(self.number, escalation=escalation),
             result_type=bool,
-            start_to_close_timeout=_TIMEOUT,
-            retry_policy=_PATIENCE,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
             summary=f"transfer by escalation {escalation}",
         )
         return settled
@@ -246,54 +192,18 @@ class CaseWorkflow:
         await workflow.execute_activity(
             "raise_default",
             CaseStep(self.number, subject=subject),
-            start_to_close_timeout=_TIMEOUT,
-            retry_policy=_PATIENCE,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
             summary="raise what was not performed",
         )
 
-    def set_alarm(self) -> None:
-        """Keep one timer, for the earliest rung."""
-        earliest = min(self.next_at.values(), default=None)
-        if self.alarm and not self.alarm.done():
-            if self.alarm_at == earliest:
-                return
-            self.alarm.cancel()
-        if earliest is None:
-            return
-        self.alarm_at = earliest
-        self.alarm = asyncio.create_task(self.wait_for(earliest))
-
-    async def wait_for(self, at: datetime) -> None:
-        """Sleep until a business instant."""
-        await workflow.sleep(self.real_delay(at), summary=self.named(at))
-        self.rung = True
-
-    def named(self, at: datetime) -> str:
-        """Return what is waited for, as an operator reads it: `until 2026-12-01 23:59 (mediation task-1.sign)`."""
-        source = min(self.next_at, key=lambda each: self.next_at[each])
-        return f"until {at:%Y-%m-%d %H:%M} ({source} {self.clocks.get(source, '')}".rstrip() + ")"
-
-    def is_due(self) -> bool:
-        """Return whether a rung has come; an alarm may have been set for one that is no longer of interest."""
-        return any(at <= self.business_now() for at in self.next_at.values())
-
-    def business_now(self) -> datetime:
-        """Return the present instant of business time."""
-        now, epoch = workflow.now(), self.start.epoch
-        return now if epoch is None else epoch + (now - epoch) * self.start.speed
-
-    def real_delay(self, at: datetime) -> timedelta:
-        """Return how long that is from now, in real time."""
-        return max((at - self.business_now()) / self.start.speed, timedelta()) + _ROUNDING
-
     def roll_if_long(self) -> None:
         """Go on in a new run before the history grows long; nothing is awaited between the test and the roll."""
-        info = workflow.info()
-        if info.get_current_history_length() > _ROLL_EVENTS or info.is_continue_as_new_suggested():
+        if self.is_long():
             workflow.continue_as_new(
                 CaseStart(
                     self.number, self.unit, self.stage, self.next_at, self.seen, self.inbox,
-                    self.start.speed, self.start.epoch, self.transfers, self.escalated, self.defaults,
+                    self.speed, self.epoch, self.transfers, self.escalated, self.defaults,
                 )
             )  # fmt: skip
 

@@ -11,9 +11,17 @@ CASE_WORKFLOW = "CaseWorkflow"
 HEAR = "hear"
 
 
+FILE_WORKFLOW = "FileWorkflow"
+
+
 def workflow_id(number: str) -> str:
-    """Return the id of a case's workflow: one for ever, `cases/{number}`."""
-    return f"cases/{number}"
+    """Return the id of a workflow, the name of its case or file: `cases/620102-2026-000117`, `letters/…`."""
+    return f"cases/{number}" if is_case(number) else number.replace("-", "/", 1)
+
+
+def is_case(number: str) -> bool:
+    """Return whether a number is that of a case; those of files of supervision begin with what they are."""
+    return number[:1].isdigit()
 
 
 class Stage(StrEnum):
@@ -81,6 +89,26 @@ class CaseStart:
     transfers: list[int] = field(default_factory=list)
     escalated: bool = False
     defaults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FileStart:
+    """How the workflow of a file of supervision begins, and how it goes on after it rolled."""
+
+    number: str
+    unit: str = ""
+    next_at: dict[str, datetime] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    waiting: list[Heard] = field(default_factory=list)
+    speed: float = 1.0
+    epoch: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FileEnd:
+    """How a file's workflow ended: no clock of it has a rung to come."""
+
+    number: str
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import structlog
 from pb.clock.v1 import clock_pb2
 from temporalio.client import Client
 
+from casework.names import number_of
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
 from services.kit.settings import ClientSettings
 from workflows.backends import Backends
-from workflows.messages import CASE_WORKFLOW, Source
+from workflows.messages import Source
 from workflows.rebuild import all_matters, rebuild
 
 log = structlog.get_logger()
@@ -65,9 +66,8 @@ async def late(backends: Backends, settings: ClientSettings, grace: int = GRACE)
 async def orphans(client: Client, backends: Backends) -> list[str]:
     """Return the numbers of matters that need a workflow and have no live one."""
     wanted = {number async for number, _, _ in all_matters(backends)}
-    query = f"WorkflowType = '{CASE_WORKFLOW}' AND ExecutionStatus = 'Running'"
-    async for execution in client.list_workflows(query):
-        wanted.discard(execution.id.removeprefix("cases/"))
+    async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
+        wanted.discard(number_of(execution.id))
     telemetry.CLOCK_ORPHANS.set(len(wanted))
     return sorted(wanted)
 

@@ -13,10 +13,22 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from casework.names import area_of_number, collection_of, number_of
 from services.kit.businesstime import BusinessTime
+from workflows import file
 from workflows.backends import Backends
 from workflows.case import first_attributes
-from workflows.messages import CASE_WORKFLOW, TASK_QUEUE, CaseStart, Source, Stage, workflow_id
+from workflows.messages import (
+    CASE_WORKFLOW,
+    FILE_WORKFLOW,
+    TASK_QUEUE,
+    CaseStart,
+    FileStart,
+    Source,
+    Stage,
+    is_case,
+    workflow_id,
+)
 
 _PAGE = 1000
 _AT_ONCE = 32
@@ -67,7 +79,7 @@ async def held_numbers(backends: Backends) -> AsyncIterator[str]:
             page = await backends.clocks[source].ListClocks(request)
             for clock in page.clocks:
                 if clock.HasField("next_time"):
-                    yield clock.case.removeprefix("cases/")
+                    yield number_of(clock.case)
             token = page.next_page_token
             if not token:
                 break
@@ -82,7 +94,7 @@ async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator
             request.stopped_after_time.FromDatetime(since)
             page = await backends.clocks[source].ListClocks(request)
             for clock in page.clocks:
-                yield clock.case.removeprefix("cases/")
+                yield number_of(clock.case)
             token = page.next_page_token
             if not token:
                 break
@@ -97,7 +109,7 @@ async def all_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage
     async for number in held_numbers(backends):
         if number not in seen:
             seen.add(number)
-            yield number, number.split("-", 1)[0], Stage.CLOSED
+            yield number, area_of_number(number), Stage.CLOSED
 
 
 async def lost_matters(backends: Backends, since: datetime) -> AsyncIterator[tuple[str, str, Stage]]:
@@ -113,7 +125,7 @@ async def lost_matters(backends: Backends, since: datetime) -> AsyncIterator[tup
     async for number in breached_numbers(backends, since):
         if number not in seen:
             seen.add(number)
-            yield number, number.split("-", 1)[0], Stage.CLOSED
+            yield number, area_of_number(number), Stage.CLOSED
 
 
 async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, lost: bool = False) -> tuple[int, int]:
@@ -126,6 +138,8 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
 
     async def start(number: str, unit: str, stage: Stage) -> bool:
         # It asks its clocks at once and learns from the answer when to ask again.
+        if not is_case(number):
+            return await start_file(number, unit)
         asked = [source for source in Source if stage is not Stage.ACCEPTED or source is not Source.MEDIATION]
         asks = {str(source): now for source in asked}
         async with slots:
@@ -138,6 +152,23 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     search_attributes=first_attributes(stage, unit, now),
+                )
+            except WorkflowAlreadyStartedError:
+                return False
+            return True
+
+    async def start_file(number: str, unit: str) -> bool:
+        start = FileStart(number, unit, {str(Source.ESCALATION): now}, speed=time.speed, epoch=time.epoch)
+        async with slots:
+            try:
+                await client.start_workflow(
+                    FILE_WORKFLOW,
+                    start,
+                    id=workflow_id(number),
+                    task_queue=TASK_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    search_attributes=file.first_attributes(collection_of(number), unit, now),
                 )
             except WorkflowAlreadyStartedError:
                 return False

@@ -27,23 +27,27 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from casework.names import area_of_number, collection_of, number_of
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.settings import ClientSettings, read_settings
-from workflows import net
+from workflows import file, net
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.health import serve_health
 from workflows.messages import (
     CASE_WORKFLOW,
     DEFAULT_PURSUED,
+    FILE_WORKFLOW,
     HEAR,
     REOPENED,
     TASK_QUEUE,
     CaseStart,
+    FileStart,
     Heard,
     Source,
     Stage,
+    is_case,
     workflow_id,
 )
 from workflows.runtime import connect
@@ -119,6 +123,9 @@ class Teller:
                     otel_context.detach(token)
 
     async def _tell(self, number: str, unit: str, tier: str, events: list[Heard]) -> None:
+        if not is_case(number):
+            await self._keep_file(number, unit, events)
+            return
         if events[0].source is not Source.MEDIATION:
             # It may not be there, or sleep before its first task: only signal-with-start wakes such a one.
             await self._start(number, unit, tier, events)
@@ -130,6 +137,21 @@ class Teller:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             await self._start(number, unit, tier, events)
+
+    async def _keep_file(self, number: str, unit: str, events: list[Heard]) -> None:
+        """Tell the workflow of a file, or start one: it asks every clock at once, so that nothing need be known."""
+        now = self._time.now()
+        await self._client.start_workflow(
+            FILE_WORKFLOW,
+            FileStart(number, unit, {str(Source.ESCALATION): now}, speed=self._time.speed, epoch=self._time.epoch),
+            id=workflow_id(number),
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=file.first_attributes(collection_of(number), unit, now),
+            start_signal=HEAR,
+            start_signal_args=[events],
+        )
 
     async def _start(self, number: str, unit: str, tier: str, events: list[Heard]) -> None:
         first, reuse = events[0], WorkflowIDReusePolicy.REJECT_DUPLICATE
@@ -194,8 +216,8 @@ async def _follow(source: Source, backends: Backends, teller: Teller) -> None:
 def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str, str, str, list[Heard], str]]:
     cases: dict[str, tuple[str, str, str, list[Heard], str]] = {}
     for event in events:
-        number = event.case.removeprefix("cases/")
-        unit = event.payload.fields["unit"].string_value or number.split("-", 1)[0]
+        number = number_of(event.case)
+        unit = event.payload.fields["unit"].string_value or area_of_number(number)
         tier = event.payload.fields["grade"].string_value
         case = cases.setdefault(number, (number, unit, tier, [], event.trace_parent))
         case[3].append(heard(source, event))

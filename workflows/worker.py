@@ -18,6 +18,7 @@ from services.kit.settings import ClientSettings, read_settings
 from workflows.activities import Activities
 from workflows.backends import Backends
 from workflows.case import CaseWorkflow
+from workflows.file import FileWorkflow
 from workflows.health import serve_health
 from workflows.messages import TASK_QUEUE
 from workflows.runtime import connect
@@ -52,7 +53,7 @@ async def work(settings: ClientSettings) -> None:
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
-        workflows=[CaseWorkflow],
+        workflows=[CaseWorkflow, FileWorkflow],
         activities=[
             steps.open_case,
             steps.fire_clocks,

@@ -35,7 +35,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("matters")
+        self.log = EventLog("files")
         self._rules = rules
         self._clockwork = clockwork
 
@@ -140,7 +140,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
 
 def _view(row: Any) -> pb.Escalation:
     return pb.Escalation(
-        name=f"{names.case_name(row.number)}/escalations/{row.escalation}",
+        name=f"{names.file_name(row.number)}/escalations/{row.escalation}",
         etag=str(row.version),
         state=row.state,
         mode=row.mode,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from casework import names
 from casework.errors import CaseError, Reason
 from casework.escalation import EscalationState
 from services.kit.database import Connection, text
@@ -16,8 +17,8 @@ OPEN_MATTER = (
 """The unit of a matter on which clocks may be started here: where an open escalation has gone to."""
 
 _NEXT = text("""
-    INSERT INTO matters (number, last) VALUES (:number, 1)
-    ON CONFLICT (number) DO UPDATE SET last = matters.last + 1 RETURNING last
+    INSERT INTO files (number, last) VALUES (:number, 1)
+    ON CONFLICT (number) DO UPDATE SET last = files.last + 1 RETURNING last
 """)
 _INSERT = text("""
     INSERT INTO escalations (number, escalation, state, mode, from_unit, to_unit, reason, subject, created_at)
@@ -39,7 +40,7 @@ async def get(connection: Connection, number: str, escalation: int, *, lock: boo
     query = text(_GET + (" FOR UPDATE" if lock else ""))
     row = (await connection.execute(query, {"number": number, "escalation": escalation})).first()
     if row is None:
-        raise CaseError(Reason.NOT_FOUND, f"cases/{number}/escalations/{escalation}")
+        raise CaseError(Reason.NOT_FOUND, f"{names.file_name(number)}/escalations/{escalation}")
     return row
 
 
@@ -53,8 +54,8 @@ async def change(connection: Connection, number: str, escalation: int, **columns
 
 async def must_be_known(connection: Connection, number: str) -> None:
     """Raise NOT_FOUND for a case that was never escalated."""
-    if not await connection.scalar(text("SELECT true FROM matters WHERE number = :number"), {"number": number}):
-        raise CaseError(Reason.NOT_FOUND, f"cases/{number}")
+    if not await connection.scalar(text("SELECT true FROM files WHERE number = :number"), {"number": number}):
+        raise CaseError(Reason.NOT_FOUND, names.file_name(number))
 
 
 async def settle(connection: Connection, number: str, at: datetime) -> Sequence[Any]:

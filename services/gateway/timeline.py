@@ -21,7 +21,7 @@ from services.gateway.exchange import Exchange
 from services.gateway.problem import Fault, Problem, of_rpc, refuse
 from services.gateway.template import decode_segment
 
-PATH = "/v1/{case=cases/*}/timeline"
+PATH = "/v1/{case=*/*}/timeline"
 FEED = "accord.feed.v1.FeedService"
 _PAGE = 1000
 _PAGES = 20

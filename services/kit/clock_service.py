@@ -13,7 +13,7 @@ from casework.calendar import Layer
 from casework.errors import CaseError, Reason, field_error
 from casework.explanation import explain
 from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Resumed
-from casework.names import ROOT_UNIT, last
+from casework.names import ROOT_UNIT, file_name, last, number_of
 from casework.rule import Consumer, ExtensionKind
 from casework.rule_book import UnknownRule
 from services.kit import clock_ledger, clock_moves, clock_view, clocks, paging
@@ -95,7 +95,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def FireClocks(self, request: pb.FireClocksRequest, context: Any) -> pb.FireClocksResponse:
         """Fire every rung of the case that is due and was not fired; answer when to ask again."""
         self._check(request.service)
-        call, number, now = current_call(), last(request.case), self.time.now()
+        call, number, now = current_call(), number_of(request.case), self.time.now()
         async with self.database.begin() as connection:
             unit = await connection.scalar(_UNIT, {"number": number})
             if unit is None:
@@ -160,7 +160,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             "id": behind,
             "limit": size + 1,
             **({"now": now} if request.overdue else {}),
-            **({"number": last(request.case)} if request.case else {}),
+            **({"number": number_of(request.case)} if request.case else {}),
             "stopped_after": instant(request.stopped_after_time),
         }
         async with self.database.begin() as connection:
@@ -197,7 +197,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def StartClock(self, request: pb.StartClockRequest, work: Work) -> pb.Clock:
         """Start a legal clock on an open case: an official recorded the event that starts it."""
         self._check(request.service)
-        number = last(request.case)
+        number = number_of(request.case)
         unit = await work.connection.scalar(self._open_matter, {"number": number})
         if unit is None:
             await self._refuse_closed(work, number)
@@ -220,9 +220,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def _refuse_closed(self, work: Work, number: str) -> NoReturn:
         unit = await work.connection.scalar(_UNIT, {"number": number})
         if unit is None:
-            raise CaseError(Reason.NOT_FOUND, f"cases/{number}")
+            raise CaseError(Reason.NOT_FOUND, file_name(number))
         work.call.require(unit)
-        raise CaseError(Reason.WRONG_STATE, f"cases/{number} does not wait here")
+        raise CaseError(Reason.WRONG_STATE, f"{file_name(number)} does not wait here")
 
     async def _by_hand(
         self, connection: Connection, number: str, name: str, unit: str, at: datetime, now: datetime
@@ -240,7 +240,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         query = text("SELECT count(*) FROM clocks WHERE number = :number AND id LIKE :keys")
         taken = await connection.scalar(query, {"number": number, "keys": f"{number}.{name}-%"})
         key = f"{name}-{taken + 1}"
-        return self._clockwork.new(number, key, rule, subject=f"cases/{number}", unit=unit, at=at)
+        return self._clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
 
     @command(pb.Clock)
     async def StopClock(self, request: pb.StopClockRequest, work: Work) -> pb.Clock:

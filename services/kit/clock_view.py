@@ -9,7 +9,7 @@ from typing import Any
 from pb.clock.v1 import clock_pb2 as pb
 
 from casework.explanation import ExplainedDay
-from casework.names import case_name, unit_name
+from casework.names import file_name, unit_name
 from casework.rule import Rule
 from services.kit.clock_moves import Move
 from services.kit.clocks import ClockState, Firing, read_rungs
@@ -28,7 +28,7 @@ def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] |
     overdue = row.state != ClockState.CANCELLED and row.due_at is not None and row.due_at < (row.stopped_at or now)
     return pb.Clock(
         name=clock_name(service, row.id),
-        case=case_name(row.number),
+        case=file_name(row.number),
         subject=row.subject,
         rule=row.rule,
         rule_version=row.rule_version,

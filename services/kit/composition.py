@@ -6,6 +6,8 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import grpc
 import uvloop
@@ -103,6 +105,12 @@ async def _serve(
         await serve(settings.listen, services, checker, access, settings.request_timeout, background)
     finally:
         await database.close()
+
+
+def served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) -> Registration:
+    """Return a service of a contract and how its servicer is added to a server."""
+    add = getattr(stubs, f"add_{name}Servicer_to_server")
+    return contract.DESCRIPTOR.services_by_name[name], lambda server: add(servicer, server)
 
 
 def clock_service(

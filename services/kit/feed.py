@@ -13,7 +13,7 @@ from google.protobuf.struct_pb2 import Struct
 from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 
 from casework.errors import CaseError, Reason, field_error
-from casework.names import ROOT_UNIT, case_name, last
+from casework.names import ROOT_UNIT, file_name, number_of
 from services.kit import paging
 from services.kit.access import current_call
 from services.kit.database import Database, text
@@ -124,7 +124,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         after = int(paging.read(request.page_token, "events") or 0)
         async with self._database.begin() as connection:
             if request.case:
-                number = last(request.case)
+                number = number_of(request.case)
                 unit = await connection.scalar(_CASE_UNIT, {"number": number})
                 if unit is None:
                     # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
@@ -148,7 +148,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
         """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
         self._check(request.service)
-        number = last(request.case) if request.case else ""
+        number = number_of(request.case) if request.case else ""
         allowed = await self._allow_watching(number)
         position = request.after_position
         if request.consumer:
@@ -236,7 +236,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         return feed_pb2.Event(
             name=f"feeds/{self._service}/events/{row.position}",
             position=row.position,
-            case=case_name(row.number),
+            case=file_name(row.number),
             sequence=row.seq,
             type=row.kind,
             occur_time=stamp(row.occurred_at),

@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 
 from casework.chain import GENESIS, chain_hash, content_hash
+from casework.names import file_name
 
-HEADS = {"intake": "reports", "mediation": "cases", "escalation": "matters"}
+HEADS = {"intake": "reports", "mediation": "cases", "escalation": "files"}
 """The table of each service that carries the heads of its chains."""
 
 
@@ -61,7 +62,7 @@ async def _cases(connection: asyncpg.Connection, heads: str, counts: dict[str, i
 
     def end(number: str) -> None:
         if number and known.pop(number, (0, b"")) != (sequence, before):
-            raise _BrokenError(f"cases/{number}: the chain ends at event {sequence}, its head says otherwise")
+            raise _BrokenError(f"{file_name(number)}: the chain ends at event {sequence}, its head says otherwise")
 
     async for row in _rows(connection, query):
         if row["number"] != last_number:
@@ -74,11 +75,11 @@ async def _cases(connection: asyncpg.Connection, heads: str, counts: dict[str, i
     end(last_number)
     for number, (expected, _) in sorted(known.items()):
         if expected:
-            raise _BrokenError(f"cases/{number}: all {expected} events are gone")
+            raise _BrokenError(f"{file_name(number)}: all {expected} events are gone")
 
 
 def _link(row: Any, sequence: int, before: bytes) -> bytes:
-    name = f"cases/{row['number']} event {row['seq']} ({row['kind']})"
+    name = f"{file_name(row['number'])} event {row['seq']} ({row['kind']})"
     if row["seq"] != sequence:
         raise _BrokenError(f"{name}: event {sequence} is missing before it")
     payload = json.loads(row["payload"])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
-
 from pb.mediation.v1 import (
     agreement_pb2,
     agreement_pb2_grpc,
@@ -34,7 +31,7 @@ from pb.mediation.v1 import (
     sessions_pb2_grpc,
 )
 
-from services.kit.composition import Parts, Registration, clock_service, run
+from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.mediation import store
 from services.mediation.agreement.service import AgreementServicer
 from services.mediation.caucus.service import CaucusServicer
@@ -61,11 +58,11 @@ def build(parts: Parts) -> list[Registration]:
     opening = Opening(parts.rules, parts.sealer, parts.clockwork)
     servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening, parts.clockwork)
     return [
-        _served("MediationService", mediation_pb2, mediation_pb2_grpc, servicer),
+        served("MediationService", mediation_pb2, mediation_pb2_grpc, servicer),
         *_people(parts),
         *_sessions(parts),
         *_agreed(parts),
-        _served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
+        served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
         clock_service(
             "mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer), people.said_to_extension
         ),
@@ -75,10 +72,10 @@ def build(parts: Parts) -> list[Registration]:
 def _people(parts: Parts) -> list[Registration]:
     """Return what is served about the people of a case."""
     return [
-        _served("PeopleService", people_pb2, people_pb2_grpc, PeopleServicer(parts)),
-        _served("ConsentService", consent_pb2, consent_pb2_grpc, ConsentServicer(parts)),
-        _served("MediatorService", mediators_pb2, mediators_pb2_grpc, MediatorServicer(parts)),
-        _served("SafeguardService", safeguards_pb2, safeguards_pb2_grpc, SafeguardServicer(parts)),
+        served("PeopleService", people_pb2, people_pb2_grpc, PeopleServicer(parts)),
+        served("ConsentService", consent_pb2, consent_pb2_grpc, ConsentServicer(parts)),
+        served("MediatorService", mediators_pb2, mediators_pb2_grpc, MediatorServicer(parts)),
+        served("SafeguardService", safeguards_pb2, safeguards_pb2_grpc, SafeguardServicer(parts)),
     ]
 
 
@@ -91,32 +88,26 @@ def _sessions(parts: Parts) -> list[Registration]:
     evidence = EvidenceServicer(parts.database, parts.time, parts.pulse, parts.sealer, files)
     caucus = CaucusServicer(parts.database, parts.time, parts.pulse, parts.sealer)
     return [
-        _served("SessionService", sessions_pb2, sessions_pb2_grpc, sessions),
-        _served("EvidenceService", evidence_pb2, evidence_pb2_grpc, evidence),
-        _served("CaucusService", caucus_pb2, caucus_pb2_grpc, caucus),
+        served("SessionService", sessions_pb2, sessions_pb2_grpc, sessions),
+        served("EvidenceService", evidence_pb2, evidence_pb2_grpc, evidence),
+        served("CaucusService", caucus_pb2, caucus_pb2_grpc, caucus),
     ]
 
 
 def _agreed(parts: Parts) -> list[Registration]:
     """Return the agreement, what comes of it, and the authorities it goes back to."""
     return [
-        _served("AgreementService", agreement_pb2, agreement_pb2_grpc, AgreementServicer(parts)),
-        _served("FulfilmentService", fulfilment_pb2, fulfilment_pb2_grpc, FulfilmentServicer(parts)),
-        _served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, ConfirmationServicer(parts)),
-        _served("FollowUpService", follow_up_pb2, follow_up_pb2_grpc, FollowUpServicer(parts)),
-        _served("DockingService", docking_pb2, docking_pb2_grpc, DockingServicer(parts)),
+        served("AgreementService", agreement_pb2, agreement_pb2_grpc, AgreementServicer(parts)),
+        served("FulfilmentService", fulfilment_pb2, fulfilment_pb2_grpc, FulfilmentServicer(parts)),
+        served("ConfirmationService", fulfilment_pb2, fulfilment_pb2_grpc, ConfirmationServicer(parts)),
+        served("FollowUpService", follow_up_pb2, follow_up_pb2_grpc, FollowUpServicer(parts)),
+        served("DockingService", docking_pb2, docking_pb2_grpc, DockingServicer(parts)),
     ]
 
 
 def _documents(parts: Parts) -> DocumentServicer:
     """Return what fills, files and hands out documents."""
     return DocumentServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.sealer)
-
-
-def _served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) -> Registration:
-    """Return a service of a contract and how its servicer is added to a server."""
-    add = getattr(stubs, f"add_{name}Servicer_to_server")
-    return contract.DESCRIPTOR.services_by_name[name], lambda server: add(servicer, server)
 
 
 def main() -> None:

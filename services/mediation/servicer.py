@@ -53,10 +53,3 @@ class Servicer:
     def unit_name(self, unit: str) -> str:
         """Return the name of a unit as it stands in a document's number."""
         return self.rules.units.get(unit).name
-
-
-def not_found(row: Any, name: str) -> Any:
-    """Return the row; NOT_FOUND where there is none."""
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, name)
-    return row

@@ -17,6 +17,7 @@ from casework.mediation import CompanionRole, Ground
 from casework.termination import ended_as, may_end
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
+from services.kit.rows import not_found
 from services.mediation import dates, keys, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.effect import take_effect
@@ -24,7 +25,7 @@ from services.mediation.agreement.store import Loaded
 from services.mediation.consents import course
 from services.mediation.documents import numbers
 from services.mediation.people import store as beside
-from services.mediation.servicer import Servicer, not_found
+from services.mediation.servicer import Servicer
 from services.mediation.standing import PeopleStanding, Step
 
 _PENDING = (AgreementState.DRAFT, AgreementState.SIGNING)

@@ -9,9 +9,9 @@ from typing import Any
 
 from casework import names
 from casework.agreement import AgreementState, Clause, ClauseKind, Due, Extent, Question
+from services.kit import rows
 from services.kit.database import Connection, text
-from services.mediation import rows
-from services.mediation.servicer import not_found
+from services.kit.rows import not_found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from casework.case import Outcome
 from casework.closing import Retention, may_close, retention
 from casework.fulfilment import Performance
 from casework.numbering import Series
+from services.kit import numbering
 from services.kit.command import Work
 from services.kit.database import text
 from services.kit.rules import Rules
-from services.mediation import numbering, standing
+from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.closing import store

@@ -9,11 +9,12 @@ from typing import Any
 from casework.closing import Standing, sides_heard
 from casework.fulfilment import ROUTE_TOLD, is_open
 from casework.mediation import MediationState
+from services.kit import rows
 from services.kit.database import Connection, text
-from services.mediation import rows, standing
+from services.kit.rows import not_found
+from services.mediation import standing
 from services.mediation.agreement import store as agreements
 from services.mediation.fulfilment import store as fulfilment
-from services.mediation.servicer import not_found
 
 _VIEW = text("""
     INSERT INTO closing_views (number, party, view, sealed, recorded_at, recorded_by)

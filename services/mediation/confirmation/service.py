@@ -13,11 +13,13 @@ from casework.agreement import AgreementState, Form
 from casework.confirmation import ConfirmationState, cautions, decide, may_apply
 from casework.errors import CaseError, Reason
 from casework.fulfilment import InstalmentState
+from services.kit import rows
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
 from services.kit.instants import stamp
-from services.mediation import rows, standing
+from services.kit.rows import not_found
+from services.mediation import standing
 from services.mediation.agreement import store as agreements
 from services.mediation.agreement.effect import confirmation_key
 from services.mediation.confirmation.bundle import bundle
@@ -25,7 +27,7 @@ from services.mediation.confirmation.word import WordRenderer
 from services.mediation.documents import store as documents
 from services.mediation.documents.source import source_of
 from services.mediation.fulfilment import store as fulfilment
-from services.mediation.servicer import Servicer, not_found
+from services.mediation.servicer import Servicer
 from services.mediation.standing import Step
 
 

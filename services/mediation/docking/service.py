@@ -14,11 +14,12 @@ from casework.docking import Answer, DockingKind, DockingState, Letter, Nature, 
 from casework.errors import CaseError, Reason, field_error
 from casework.fulfilment import Performance
 from casework.numbering import Series
+from services.kit import numbering
 from services.kit.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
 from services.kit.instants import instant
-from services.mediation import numbering, standing
+from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.docking import store, view

@@ -8,9 +8,9 @@ from typing import Any
 
 from casework import names
 from casework.docking import Letter
+from services.kit import rows
 from services.kit.database import Connection, text
-from services.mediation import rows
-from services.mediation.servicer import not_found
+from services.kit.rows import not_found
 
 _NEXT = text("SELECT coalesce(max(docking), 0) + 1 FROM dockings WHERE number = :number")
 

@@ -8,8 +8,8 @@ from typing import Any
 from casework.docking import Letter
 from casework.forms import Form, FormRule
 from casework.numbering import Series
+from services.kit import numbering
 from services.kit.database import Connection, text
-from services.mediation import numbering
 from services.mediation.documents import store
 
 _SENT = {

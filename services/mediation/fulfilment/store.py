@@ -7,9 +7,9 @@ from typing import Any
 from casework import names
 from casework.agreement import AgreementState, ClauseKind
 from casework.fulfilment import Instalment
+from services.kit import rows
 from services.kit.database import Connection, text
-from services.mediation import rows
-from services.mediation.servicer import not_found
+from services.kit.rows import not_found
 
 _PARTS = """
     SELECT i.*, c.kind, c.performer, c.beneficiary, a.form FROM instalments i

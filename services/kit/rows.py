@@ -1,10 +1,11 @@
-"""Inserts and updates of mediation's tables by column name. Names come from the code, never from a request."""
+"""Inserts and updates of a service's tables by column name. Names come from the code, never from a request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from casework.errors import CaseError, Reason
 from services.kit.database import Connection, Result, text
 
 
@@ -29,3 +30,10 @@ async def select(connection: Connection, table: str, order: str, **key: Any) -> 
     """Return the rows with this key, in this order."""
     where = " AND ".join(f"{name} = :{name}" for name in key)
     return await connection.execute(text(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}"), key)
+
+
+def not_found(row: Any, name: str) -> Any:
+    """Return the row; NOT_FOUND where there is none."""
+    if row is None:
+        raise CaseError(Reason.NOT_FOUND, name)
+    return row

@@ -1,4 +1,4 @@
-"""Numbers of documents, taken inside a command's transaction: no gaps, no duplicates, whatever is rolled back."""
+"""Numbers of documents and files, taken inside a command's transaction: no gaps, no duplicates, despite rollbacks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ async def take(connection: Connection, series: Series, unit: str, unit_name: str
 
     Take it last: until the commit, everybody else who numbers in this series waits.
     """
-    year = year_of(now)
-    running = await connection.scalar(_TAKE, {"unit": unit, "series": series.name, "year": year})
-    return document_number(year, unit_name, series, running)
+    return document_number(year_of(now), unit_name, series, await running(connection, series.name, unit, now))
+
+
+async def running(connection: Connection, series: str, unit: str, now: datetime) -> int:
+    """Return the next running number of a series in this year, from 1."""
+    parameters = {"unit": unit, "series": series, "year": year_of(now)}
+    return int(await connection.scalar(_TAKE, parameters))

@@ -1,0 +1,34 @@
+"""Occasions: what happened in supervision that may call for a letter. Rules say which; a person decides and signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Happening(StrEnum):
+    """What happened. All of it is about a unit and a matter, none about a person."""
+
+    due_soon = "due_soon"
+    overdue = "overdue"
+    returned = "returned"
+    no_plan = "no_plan"
+    false_closing = "false_closing"
+    letter_failed = "letter_failed"
+    similar_matters = "similar_matters"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Something that may call for a letter to a unit, from the unit above it.
+
+    `subject` is the case, matter or letter it is about; `times` how often it has happened to this subject;
+    `overdue_days` whole working days past the deadline, 0 where there is none.
+    """
+
+    happening: Happening
+    unit: str
+    subject: str
+    times: int = 1
+    overdue_days: int = 0
+    grade: str = ""

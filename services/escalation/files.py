@@ -1,0 +1,57 @@
+"""Files of supervision: a letter, a matter of the ledger, a warning. Each has a number, a chain, clocks and a key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from casework import names
+from casework.errors import CaseError, Reason
+from casework.numbering import year_of
+from services.kit import numbering, rows
+from services.kit.database import Connection, text
+from services.kit.sealing import CaseSealer, Sealer
+
+_LOCK = text("SELECT * FROM files WHERE number = :number FOR NO KEY UPDATE")
+_GET = text("SELECT * FROM files WHERE number = :number")
+_KEEP = text("UPDATE files SET sealed_key = :key WHERE number = :number")
+
+
+async def open_file(connection: Connection, collection: str, unit: str, now: datetime) -> str:
+    """Open a file under the next number of its unit's county, and return the number: `letters-620102-2026-000003`.
+
+    The number is taken inside the command's transaction: none is lost, none is given twice.
+    """
+    county = names.county_of(unit)
+    running = await numbering.running(connection, collection, county, now)
+    number = f"{collection}-{names.case_number(county, year_of(now), running)}"
+    await rows.insert(connection, "files", number=number, unit=unit, opened_at=now)
+    return number
+
+
+async def lock(connection: Connection, number: str) -> Any:
+    """Return a file's row, locked: the first lock of all that change anything of it. NOT_FOUND where there is none."""
+    return rows.not_found((await connection.execute(_LOCK, {"number": number})).first(), names.file_name(number))
+
+
+async def get(connection: Connection, number: str) -> Any:
+    """Return a file's row; NOT_FOUND where there is none."""
+    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
+
+
+async def writing(connection: Connection, sealer: Sealer, file: Any) -> CaseSealer:
+    """Return what seals texts of a locked file; its data key is made with the first text. DATA_ERASED after erasure."""
+    if file.erased_at is not None:
+        raise CaseError(Reason.DATA_ERASED, names.file_name(file.number))
+    wrapped = (await get(connection, file.number)).sealed_key
+    if wrapped is None:
+        wrapped = sealer.new_key(file.number)
+        await connection.execute(_KEEP, {"number": file.number, "key": wrapped})
+    return sealer.under(file.number, bytes(wrapped))
+
+
+def reading(sealer: Sealer, file: Any) -> CaseSealer:
+    """Return what opens the sealed texts of a file; DATA_ERASED where its key was destroyed or never made."""
+    if file.erased_at is not None or file.sealed_key is None:
+        raise CaseError(Reason.DATA_ERASED, names.file_name(file.number))
+    return sealer.under(file.number, bytes(file.sealed_key))

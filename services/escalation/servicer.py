@@ -1,0 +1,44 @@
+"""What escalation's servicers are made of: a file locked for a command, its texts sealed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from services.escalation import files
+from services.kit.command import Work
+from services.kit.composition import Parts
+from services.kit.database import Connection
+from services.kit.events import EventLog
+from services.kit.sealing import CaseSealer
+
+
+class Servicer:
+    """A servicer whose methods can be commands."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.database = parts.database
+        self.time = parts.time
+        self.pulse = parts.pulse
+        self.clockwork = parts.clockwork
+        self.log = EventLog("files")
+        self.body_key = parts.sealer.derive("requests of supervision")
+        self.rules = parts.rules
+        self.sealer = parts.sealer
+
+    async def opened(self, work: Work, collection: str, unit: str) -> Any:
+        """Open a file of this unit and return its row, locked; the caller's right was asked for before."""
+        number = await files.open_file(work.connection, collection, unit, work.now)
+        return await files.lock(work.connection, number)
+
+    async def locked(self, name: str, work: Work) -> Any:
+        """Return the row of the file a name lies in, locked; NOT_FOUND where there is none. Ask for the right next."""
+        return await files.lock(work.connection, names.number_of(name))
+
+    async def seal(self, work: Work, file: Any) -> CaseSealer:
+        """Return what seals texts of a locked file."""
+        return await files.writing(work.connection, self.sealer, file)
+
+    async def opener(self, connection: Connection, number: str) -> CaseSealer:
+        """Return what opens the sealed texts of a file."""
+        return files.reading(self.sealer, await files.get(connection, number))

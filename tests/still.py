@@ -1,0 +1,129 @@
+"""A service in the test's own process, on a database of its own, at an instant that the test sets.
+
+Everything in it is real but the time: PostgreSQL, gRPC, the pipeline, access, rules. Deadlines of months are gone
+through day by day in moments.
+"""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import grpc
+from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+
+from accord.stack import Stack
+from services.kit.access import Access
+from services.kit.businesstime import BusinessTime
+from services.kit.clock_keeping import automatic_rules
+from services.kit.clock_ledger import Pins
+from services.kit.clockwork import Clockwork
+from services.kit.composition import Parts
+from services.kit.database import Database
+from services.kit.feed import FeedPulse
+from services.kit.rules import load_rules
+from services.kit.sealing import Sealer
+from services.kit.server import Pipeline
+from services.kit.settings import ServiceSettings
+from services.kit.tokens import TokenChecker
+from tests.conftest import Clients
+from tests.scratch import dropped, migrated
+from workflows.activities import Activities
+from workflows.backends import Backends
+from workflows.messages import CaseStep, Source, Told
+
+
+class SetTime(BusinessTime):
+    """Business time that stands still until it is set."""
+
+    def now(self) -> datetime:
+        """Return the instant that was set."""
+        return self.epoch or datetime.fromisoformat("2026-03-02T09:00:00+08:00")
+
+    def set(self, instant: datetime) -> datetime:
+        """Set the time and return it."""
+        object.__setattr__(self, "epoch", instant)
+        return instant
+
+
+@dataclass
+class Still:
+    """One service that stands still, and how to call it."""
+
+    stack: Stack
+    service: str
+    time: SetTime
+    channel: grpc.aio.Channel
+    database: Database
+
+    def to(self, local: str) -> datetime:
+        """Set the time to an instant in local time, `2026-03-02T09:00`, and return it."""
+        return self.time.set(datetime.fromisoformat(f"{local}+08:00"))
+
+    def as_(self, role: str, unit: str, sub: str | None = None, language: str = "en") -> dict[str, Any]:
+        """Return the keyword arguments of a call in this role."""
+        token = self.stack.token(role, unit, sub)
+        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": 20}
+
+    async def fire(self, number: str) -> Told:
+        """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
+        main = Clients.of(self.stack)
+        clocks = {**main.clocks, self.service: ClockServiceStub(self.channel)}
+        services = {name: Signing(getattr(main, name), main) for name in ("intake", "mediation")}
+        escalation = importlib.import_module("pb.escalation.v1.escalation_pb2_grpc").EscalationServiceStub(self.channel)
+        backends = Backends(
+            **services, escalation=Signing(escalation, main),
+            clocks={Source(name): Signing(stub, main) for name, stub in clocks.items()}, feeds={}, channels=(),
+        )  # type: ignore[arg-type]  # fmt: skip
+        try:
+            return await Activities(backends, self.time).fire_clocks(CaseStep(number, Source(self.service)))
+        finally:
+            await main.close()
+
+
+class Signing:
+    """A stub whose calls are signed as the worker's."""
+
+    def __init__(self, stub: Any, clients: Clients) -> None:
+        self._stub = stub
+        self._clients = clients
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._stub, name)
+        return lambda request, **arguments: method(request, **{**self._clients.as_service("worker"), **arguments})
+
+
+@asynccontextmanager
+async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIterator[Still]:
+    """Run a service in this process, on a new database beside the stack's, until the block ends."""
+    scratch = await migrated(stack, f"still_{uuid.uuid4().hex[:8]}")
+    url = scratch.role(service)
+    settings = ServiceSettings(
+        trust_file=stack.keys.trust, listen="127.0.0.1:0", database_url=url, master_key_file=stack.keys.master,
+        files=stack.folder.root / "files",
+    )  # type: ignore[call-arg]  # fmt: skip
+    rules, database, time = load_rules(settings.rules), Database(url, 4), SetTime()
+    clockwork, pins = Clockwork(rules), Pins(database)
+    await pins.keep(automatic_rules(rules))
+    parts = Parts(settings, database, time, FeedPulse(), rules, Sealer.from_file(stack.keys.master), clockwork, pins)
+    services = importlib.import_module(f"services.{service}.main").build(parts)
+    access = Access(settings.rules / "access", rules.units)
+    pipeline = Pipeline([each for each, _ in services], TokenChecker(stack.keys.trust), access, 20.0)
+    server = grpc.aio.server(interceptors=[pipeline])
+    for _, register in services:
+        register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+    try:
+        yield Still(stack, service, time, channel, database)
+    finally:
+        await channel.close()
+        await server.stop(None)
+        await database.close()
+        await dropped(scratch)

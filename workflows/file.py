@@ -1,0 +1,75 @@
+"""The workflow of a file of supervision: it keeps its clocks until none has a rung to come.
+
+What happens to a matter of the ledger, a review or a warning is done by people through commands; time is all it needs a
+workflow for. One that has ended is started again by the event that starts the next clock.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, UNIT
+    from workflows.keeping import Keeping
+    from workflows.messages import FileEnd, FileStart, Heard
+
+
+@workflow.defn(name="FileWorkflow")
+class FileWorkflow(Keeping):
+    """One file, as long as it has a clock to keep."""
+
+    @workflow.init
+    def __init__(self, start: FileStart) -> None:
+        self.number = start.number
+        self.unit = start.unit
+        self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
+
+    @workflow.run
+    async def run(self, start: FileStart) -> FileEnd:
+        """Keep the file's clocks."""
+        while True:
+            for event in self.fresh():
+                if event.next_at:
+                    self.learn(event.source, event.next_at)
+                    # What changed since is not known here: the next question is asked whatever the generation.
+                    self.generations.pop(event.source, None)
+            if not self.next_at:
+                return FileEnd(self.number)
+            if self.is_long():
+                workflow.continue_as_new(
+                    FileStart(self.number, self.unit, self.next_at, self.seen, self.inbox, self.speed, self.epoch)
+                )
+            if await self.wake():
+                await self.ask()
+                self.show()
+
+    @workflow.signal(name="hear")
+    def hear(self, events: list[Heard]) -> None:
+        """Hear of events; those heard before are dropped."""
+        self.inbox += events
+
+    @workflow.query(name="standing")
+    def standing(self) -> dict[str, str]:
+        """Return the next rung by service, for an operator."""
+        return {source: at.isoformat() for source, at in self.next_at.items()}
+
+    def show(self) -> None:
+        """Write what operators see."""
+        workflow.upsert_search_attributes(
+            [
+                UNIT.value_set(self.unit),
+                OVERDUE.value_set(any(self.breaches.values())),
+                NEXT_DUE.value_set(min(self.next_at.values())) if self.next_at else NEXT_DUE.value_unset(),
+            ]
+        )
+
+
+def first_attributes(stage: str, unit: str, next_at: datetime | None) -> TypedSearchAttributes:
+    """Return the search attributes a file's workflow is started with; `stage` is its collection, `letters`."""
+    pairs: list[SearchAttributePair] = [SearchAttributePair(STAGE, stage), SearchAttributePair(UNIT, unit)]
+    if next_at:
+        pairs.append(SearchAttributePair(NEXT_DUE, next_at))
+    return TypedSearchAttributes(pairs)

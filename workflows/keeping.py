@@ -1,0 +1,136 @@
+"""Keeping clocks: what the workflow of a case and that of a file of supervision have in common.
+
+A workflow holds no date of its own. It sleeps until the earliest rung of any clock of its file, asks the owner to fire,
+and sleeps again; one timer, nothing polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.messages import CaseStep, Heard, Source, Told
+
+TIMEOUT = timedelta(seconds=20)
+PATIENCE = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
+)
+"""Activities are tried for ever: a service that is down keeps a matter waiting, never loses it."""
+_ROLL_EVENTS = 1000
+_ROUNDING = timedelta(milliseconds=20)
+"""A timer that fires a moment early must not find its rung not yet due."""
+
+
+class Keeping:
+    """Keeps the clocks of one file."""
+
+    number: str
+
+    def keep(
+        self, next_at: dict[str, datetime], seen: dict[str, int], waiting: list[Heard], speed: float,
+        epoch: datetime | None,
+    ) -> None:  # fmt: skip
+        """Begin with what is known of the clocks; `speed` and `epoch` are those of business time."""
+        self.next_at = dict(next_at)
+        self.seen = dict(seen)
+        self.inbox: list[Heard] = list(waiting)
+        self.speed = speed
+        self.epoch = epoch
+        self.overdue = 0
+        self.breaches: dict[str, int] = {}
+        self.generations: dict[str, int] = {}
+        self.clocks: dict[str, str] = {}
+        self.alarm: asyncio.Task[None] | None = None
+        self.alarm_at: datetime | None = None
+        self.rung = False
+
+    def fresh(self) -> Iterator[Heard]:
+        """Yield what was heard and not yet seen, in order."""
+        heard, self.inbox = self.inbox, []
+        for event in sorted(heard, key=lambda event: (event.source, event.sequence)):
+            if event.sequence <= self.seen.get(event.source, 0):
+                continue
+            self.seen[event.source] = event.sequence
+            yield event
+
+    def learn(self, source: Source, at: datetime | None) -> None:
+        """Keep when to ask a service next: the earlier one, since asking early is harmless."""
+        if at is None:
+            self.next_at.pop(source, None)
+        elif source not in self.next_at or at < self.next_at[source]:
+            self.next_at[source] = at
+
+    def hear_answer(self, source: Source, told: Told) -> None:
+        """Take what a service answered of its clocks for what holds there now."""
+        self.next_at.pop(source, None)
+        self.learn(source, told.next_at)
+        self.generations[source], self.clocks[source] = told.generation, told.clock
+        self.breaches[source] = told.overdue
+
+    async def ask(self) -> Told:
+        """Ask the owner of the earliest rung to fire what is due; what is overdue it has carried one level up."""
+        source = Source(min(self.next_at, key=lambda each: self.next_at[each]))
+        told: Told = await workflow.execute_activity(
+            "fire_clocks",
+            CaseStep(self.number, source, generation=self.generations.get(source, 0)),
+            result_type=Told,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
+            summary=f"fire what is due in {source}: {self.clocks.get(source) or 'any clock'}",
+        )
+        self.hear_answer(source, told)
+        return told
+
+    async def wake(self) -> bool:
+        """Sleep until something was heard or a rung has come; return whether a rung has."""
+        self.set_alarm()
+        await workflow.wait_condition(lambda: bool(self.inbox) or self.rung)
+        if not self.rung:
+            return False
+        self.rung = False
+        return self.is_due()
+
+    def set_alarm(self) -> None:
+        """Keep one timer, for the earliest rung."""
+        earliest = min(self.next_at.values(), default=None)
+        if self.alarm and not self.alarm.done():
+            if self.alarm_at == earliest:
+                return
+            self.alarm.cancel()
+        if earliest is None:
+            return
+        self.alarm_at = earliest
+        self.alarm = asyncio.create_task(self.wait_for(earliest))
+
+    async def wait_for(self, at: datetime) -> None:
+        """Sleep until a business instant."""
+        await workflow.sleep(self.real_delay(at), summary=self.named(at))
+        self.rung = True
+
+    def named(self, at: datetime) -> str:
+        """Return what is waited for, as an operator reads it: `until 2026-12-01 23:59 (mediation task-1.sign)`."""
+        source = min(self.next_at, key=lambda each: self.next_at[each])
+        return f"until {at:%Y-%m-%d %H:%M} ({source} {self.clocks.get(source, '')}".rstrip() + ")"
+
+    def is_due(self) -> bool:
+        """Return whether a rung has come; an alarm may have been set for one that is no longer of interest."""
+        return any(at <= self.business_now() for at in self.next_at.values())
+
+    def business_now(self) -> datetime:
+        """Return the present instant of business time."""
+        now = workflow.now()
+        return now if self.epoch is None else self.epoch + (now - self.epoch) * self.speed
+
+    def real_delay(self, at: datetime) -> timedelta:
+        """Return how long that is from now, in real time."""
+        return max((at - self.business_now()) / self.speed, timedelta()) + _ROUNDING
+
+    def is_long(self) -> bool:
+        """Return whether the history has grown long: then go on in a new run, with no await in between."""
+        info = workflow.info()
+        return info.get_current_history_length() > _ROLL_EVENTS or info.is_continue_as_new_suggested()
