@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from casework.complaint import lies_within
 from casework.errors import CaseError, Reason
 from casework.mediation import PeopleStanding, Side
 
@@ -85,11 +86,13 @@ class Against:
     prior_role: frozenset[str]
     replaced: frozenset[str]
     unavailable: frozenset[str]
+    about: str = ""
+    """The unit complained of; nobody of it mediates."""
 
 
 def conflict_of(subject: str, unit: str, against: Against) -> Conflict:
     """Return what stands against a mediator, the gravest first (人民调解法 art. 23; 特邀调解规定 art. 15)."""
-    if unit in against.party_units:
+    if unit in against.party_units or lies_within(against.about, unit):
         return Conflict.SAME_UNIT
     for conflict, subjects in (
         (Conflict.KIN, against.kin),

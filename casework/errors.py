@@ -42,6 +42,7 @@ class Reason(StrEnum):
     TASKS_OPEN = "TASKS_OPEN"
     SAME_REPORT = "SAME_REPORT"
     TOP_LEVEL = "TOP_LEVEL"
+    COMPLAINED_OF = "COMPLAINED_OF"
     CLOCK_NOT_RUNNING = "CLOCK_NOT_RUNNING"
     CLOCK_PAUSED = "CLOCK_PAUSED"
     CLOCK_NOT_PAUSED = "CLOCK_NOT_PAUSED"
@@ -135,6 +136,9 @@ TEXTS: dict[Reason, _Text] = {
     Reason.TASKS_OPEN: _Text(Kind.PRECONDITION, "方案中还有任务没有完成。", "Tasks of the plan are not yet done."),
     Reason.SAME_REPORT: _Text(Kind.INVALID, "两个编号是同一件事项。", "Both names are the same report."),
     Reason.TOP_LEVEL: _Text(Kind.PRECONDITION, "上面没有更高的层级。", "There is no level above this unit."),
+    Reason.COMPLAINED_OF: _Text(
+        Kind.PRECONDITION, "投诉不得交由被投诉的单位办理。", "A complaint does not go to the unit it is about."
+    ),
     Reason.CLOCK_NOT_RUNNING: _Text(
         Kind.PRECONDITION, "这个时限已经结束或尚未开始。", "This clock has ended, or has not begun."
     ),

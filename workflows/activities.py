@@ -47,6 +47,7 @@ class Activities:
             case = case_pb2.Case(
                 name=name,
                 unit=report.unit,
+                about_unit=report.about_unit,
                 category=report.category,
                 grade=report.triage.grade,
                 receive_time=report.receive_time,

@@ -130,7 +130,7 @@ class BulkReception:
         if faults := validation.faults_of(row.report, "report."):
             raise invalid(faults)
         draft = self._reception.draft(row.report, now, importing=True)
-        call.require(draft.unit)
+        call.require(draft.filed_to)
         seen[row.request_id] = index
         return draft
 

@@ -16,6 +16,7 @@ from pb.intake.v1 import report_pb2 as pb
 from casework import names, receipt
 from casework.calendar import LOCAL
 from casework.chain import GENESIS, chain_hash, content_hash
+from casework.complaint import receiving_unit
 from casework.errors import CaseError, Reason, field_error
 from casework.likeness import KeyedPairs
 from casework.report import ReportState
@@ -37,6 +38,7 @@ class Draft:
     """A report that is good to be received, before it has a number."""
 
     report: pb.Report
+    filed_to: str
     unit: str
     category: str
     facts: CaseFacts
@@ -83,8 +85,9 @@ class Reception:
         if not is_on_earth(report.place.location):
             raise field_error("report.place.location", Reason.INVALID_FIELD, "latitude -90 … 90, longitude -180 … 180")
         told = _Times.of(report, now, importing)
+        receives = receiving_unit(unit, names.last(report.about_unit), self._rules.units)
         return Draft(
-            report, unit, category, facts_of(report, category), told.received_at, told.due_at, told.closed_at,
+            report, unit, receives, category, facts_of(report, category), told.received_at, told.due_at, told.closed_at,
             imported=told.imported,
         )  # fmt: skip
 
@@ -110,6 +113,7 @@ class Reception:
             "head": b"",
             "state": int(state),
             "unit": draft.unit,
+            "about": names.last(report.about_unit),
             "channel": report.channel,
             "category": draft.category,
             "area": report.place.area,

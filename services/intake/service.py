@@ -12,6 +12,7 @@ from pb.intake.v1 import intake_pb2_grpc, report_pb2
 
 from casework import names
 from casework import report as rules_of
+from casework.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
 from casework.report import ReportState
 from casework.triage import CaseFacts
@@ -53,7 +54,8 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         call, now = current_call(), self.time.now()
         caller, body = call.caller.subject, requests.body_hash(request)
         draft = self._reception.draft(request.report, now, importing=False)
-        call.require(draft.unit)
+        # Whoever takes a complaint down at a counter may file it, though the unit above receives it.
+        call.require(draft.filed_to)
         (number,) = await self._numbers.take([draft.series])
         received = self._reception.receive(draft, number, now)
         try:
@@ -145,7 +147,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             current_call().require(row.unit)
             found = await store.alike(
                 connection, row.likeness, self=row.number, county=names.county_of(row.unit), category=row.category,
-                area=row.area, since=row.received_at - timedelta(days=_ALIKE_DAYS),
+                area=row.area, since=row.received_at - timedelta(days=_ALIKE_DAYS), asked_by=current_call().caller.unit,
                 limit=request.page_size or _SUGGESTIONS,
             )  # fmt: skip
         return pb.ListDuplicatesResponse(duplicates=[view.duplicate(each) for each in found])
@@ -159,6 +161,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
                 connection, self._reception.likeness(request.text), self="",
                 county=names.county_of(unit), category=request.category.removeprefix("categories/"),
                 area=request.place.area, since=self.time.now() - timedelta(days=_ALIKE_DAYS),
+                asked_by=current_call().caller.unit,
                 limit=request.max_results or _SUGGESTIONS,
             )  # fmt: skip
         return pb.FindDuplicatesResponse(duplicates=[view.duplicate(each) for each in found])
@@ -234,6 +237,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         row = await self._locked(request.name, request.etag, work)
         unit = self._known_unit(request.unit, "unit") if request.unit else row.unit
         work.call.require(unit)
+        must_not_judge_itself(row.about, unit)
         state = rules_of.move(ReportState(row.state), ReportState.ACCEPTED)
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), unit=unit, decided_at=work.now

@@ -67,7 +67,7 @@ _TAKE = text("""
 """)
 
 _COLUMNS = (
-    "number", "seq", "head", "state", "unit", "channel", "category", "area", "latitude", "longitude", "people",
+    "number", "seq", "head", "state", "unit", "about", "channel", "category", "area", "latitude", "longitude", "people",
     "amount_fen", "scope", "urgency", "danger", "grade", "triage", "likeness", "sealed_key", "sealed",
     "receipt_index", "source", "source_id", "received_at", "due_at", "closed_at", "updated_at",
 )  # fmt: skip
@@ -225,6 +225,7 @@ _ALIKE = text("""
            area <> '' AND area = :area AS same_place
     FROM candidates JOIN reports USING (number)
     WHERE number LIKE :county AND number <> :self AND state <> :merged
+      AND (about = '' OR :asked_by <> about AND NOT (about NOT LIKE '%-%' AND :asked_by LIKE about || '%'))
       AND NOT EXISTS (
         SELECT 1 FROM links WHERE links.kind = 3
           AND ((links.number = reports.number AND links.target = :self)
@@ -245,10 +246,12 @@ async def alike(
     area: str,
     since: datetime,
     limit: int,
+    asked_by: str,
 ) -> Sequence[Any]:
     """Return reports of the county that may tell of the same matter, most alike first.
 
-    A text as alike as 0.25, or the same place and category since `since`, makes a candidate.
+    A text as alike as 0.25, or the same place and category since `since`, makes a candidate. The unit that asks is
+    shown no complaint about itself or a unit above it.
     """
     await connection.execute(text("SET LOCAL pg_trgm.similarity_threshold = 0.25"))
     parameters = {
@@ -260,6 +263,7 @@ async def alike(
         "since": since,
         "merged": int(ReportState.MERGED),
         "limit": limit,
+        "asked_by": asked_by,
     }
     return (await connection.execute(_ALIKE, parameters)).all()
 

@@ -39,6 +39,7 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
         state=row.state,
         case=names.case_name(row.merged_into or row.number),
         channel=row.channel,
+        about_unit=names.unit_name(row.about) if row.about else "",
         unit=names.unit_name(row.unit),
         category=f"categories/{row.category}",
         place=place,

@@ -11,6 +11,7 @@ from pb.mediation.v1 import mediation_pb2 as pb
 
 from casework import names
 from casework.case import Stage, TaskState
+from casework.complaint import must_not_judge_itself
 from casework.errors import Reason, field_error
 from casework.plan import PlanTemplate, resolve_unit
 from services.kit.clockwork import Clockwork, NewClock
@@ -55,6 +56,10 @@ class Opening:
             raise field_error("case.unit", Reason.UNKNOWN_UNIT, unit)
         if category not in self._rules.categories:
             raise field_error("case.category", Reason.UNKNOWN_CATEGORY, category)
+        about = names.last(case.about_unit)
+        if about and about not in self._rules.units:
+            raise field_error("case.about_unit", Reason.UNKNOWN_UNIT, about)
+        must_not_judge_itself(about, unit)
         plan = self._rules.plans.choose(category, GRADE_NAMES[case.grade])
         tasks, running = self._tasks(plan, number, unit, now)
         close = self._close_clock(case, number, unit, now)
@@ -64,6 +69,7 @@ class Opening:
             "number": number,
             "stage": int(Stage.HANDLING),
             "unit": unit,
+            "about": about,
             "category": category,
             "grade": case.grade,
             "received_at": instant(case.receive_time) if case.HasField("receive_time") else now,

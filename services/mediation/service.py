@@ -11,6 +11,7 @@ from casework import case as rules_of
 from casework import names
 from casework.case import Outcome, Stage, TaskState
 from casework.choosing import MatterRole
+from casework.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
 from casework.ledger import Reopened
 from services.kit import clock_ledger, clocks, paging
@@ -253,6 +254,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         unit = names.last(request.unit)
         if unit not in self._rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        must_not_judge_itself(row.about, unit)
         if Stage(row.stage) is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         changed = await store.change(work.connection, row.number, work.now, unit=unit)

@@ -16,9 +16,9 @@ OPEN_MATTER = "SELECT unit FROM cases WHERE number = :number AND stage <> 4"
 """The unit of a matter on which clocks may be started here: a case that is not closed."""
 
 _INSERT_CASE = text("""
-    INSERT INTO cases (number, stage, unit, category, grade, received_at, opened_at, due_at, open_tasks, plan,
+    INSERT INTO cases (number, stage, unit, about, category, grade, received_at, opened_at, due_at, open_tasks, plan,
                        plan_version, sealed_key, sealed, updated_at)
-    VALUES (:number, :stage, :unit, :category, :grade, :received_at, :opened_at, :due_at, :open_tasks, :plan,
+    VALUES (:number, :stage, :unit, :about, :category, :grade, :received_at, :opened_at, :due_at, :open_tasks, :plan,
             :plan_version, :sealed_key, :sealed, :updated_at)
     ON CONFLICT (number) DO NOTHING RETURNING true
 """)

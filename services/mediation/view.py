@@ -20,6 +20,7 @@ def case(row: Any, now: datetime) -> pb.Case:
         etag=str(row.version),
         stage=row.stage,
         unit=names.unit_name(row.unit),
+        about_unit=names.unit_name(row.about) if row.about else "",
         category=f"categories/{row.category}",
         grade=row.grade,
         receive_time=stamp(row.received_at),

@@ -119,6 +119,7 @@ async def against(connection: Connection, sealer: Sealer, case: Any, round_: int
         prior_role=frozenset(row.subject for row in asks if row.prior_role),
         replaced=frozenset(row.subject for row in asks if row.state == AskState.REPLACED),
         unavailable=frozenset(row.subject for row in asks if row.state in gone and row.round == round_),
+        about=case.about,
     )
 
 
