@@ -63,6 +63,7 @@ class Result(IntEnum):
 
     NO_CONSENT = 1
     NO_AGREEMENT = 2
+    NOT_PERFORMED = 3
 
 
 class Answer(IntEnum):
@@ -132,17 +133,20 @@ def move(kind: DockingKind, state: DockingState, to: DockingState) -> DockingSta
     return to
 
 
-def give_back(state: DockingState, result: Result) -> DockingState:
-    """Return the state of a docking that goes back; one that is over, or was agreed and performed, does not.
-
-    NO_CONSENT is the result before anybody signed for it, NO_AGREEMENT afterwards.
-    """
-    before = (DockingState.HANDED_OVER, DockingState.CONSENTED)
+_GIVEN_BACK = {
+    DockingState.HANDED_OVER: Result.NO_CONSENT,
+    DockingState.CONSENTED: Result.NO_CONSENT,
+    DockingState.SIGNED: Result.NO_AGREEMENT,
     # An agreement with the police that is not performed goes back as well: 治安管理处罚法 (2026) 9.
-    after = (DockingState.SIGNED, DockingState.AGREED)
-    if state not in (before if result is Result.NO_CONSENT else after):
+    DockingState.AGREED: Result.NOT_PERFORMED,
+}
+
+
+def give_back(state: DockingState) -> tuple[DockingState, Result]:
+    """Return the state of a docking that goes back, and its result; WRONG_STATE once it was performed or is over."""
+    if state not in _GIVEN_BACK:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → RETURNED", state=state.name)
-    return DockingState.RETURNED
+    return DockingState.RETURNED, _GIVEN_BACK[state]
 
 
 def may_extend(

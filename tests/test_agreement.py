@@ -163,6 +163,17 @@ async def test_the_seal_may_come_before_the_last_signature(case: Mediated) -> No
     assert bound.effective_time == bound.signatures[-1].sign_time
 
 
+async def test_what_a_mediator_signed_who_was_replaced_then_must_be_signed_anew(case: Mediated) -> None:
+    drafted = await case.answered()
+    await case.do("CountersignAgreement", drafted.name)
+    await case.do("SealAgreement", drafted.name, role="unit_head")
+    await case.sign(drafted, 1)
+    await Act(case.clients, case.name).replace(1)
+    await refused(case.sign(drafted, 2), "NOT_IN_MEDIATION")
+    found = await case.do("GetAgreement", drafted.name)
+    assert (found.state, found.HasField("countersign_time")) == (pb.AGREEMENT_STATE_SIGNING, False)
+
+
 async def test_nobody_signs_before_checklist_and_third_parties_are_answered(case: Mediated) -> None:
     drafted = await case.draft()
     await refused(case.sign(drafted, 1), "CHECKLIST_INCOMPLETE")
@@ -263,6 +274,14 @@ async def test_what_was_agreed_in_part_keeps_nobody_in_mediation(what: str, case
     await (people.add(3) if what == "somebody new" else people.replace(1))
     await case.do("EndMediation", ground=pb.END_GROUND_GAP_TOO_WIDE)
     assert (await people.mediation()).state == consent_pb2.MEDIATION_STATE_AGREED
+
+
+async def test_what_was_agreed_in_part_stays_agreed_when_a_party_leaves_over_the_rest(case: Mediated) -> None:
+    await case.agreed(extent=pb.AGREEMENT_EXTENT_PARTIAL)
+    people = Act(case.clients, case.name)
+    assert (await people.withdraw(2)).mediation_state == consent_pb2.MEDIATION_STATE_AGREED
+    results = await case.do("GetMediationResults", f"{case.name}/results")
+    assert results.outcome == pb.MEDIATION_OUTCOME_AGREED_PARTIAL
 
 
 async def test_consent_given_and_taken_back_is_none(clients: Clients) -> None:

@@ -78,9 +78,17 @@ def test_a_decision_taken_meanwhile_ends_a_docking_in_any_open_state(state: Dock
 
 def test_what_is_over_is_not_given_back() -> None:
     for state in rules_of.OVER:
-        for result in Result:
-            with pytest.raises(CaseError, match="WRONG_STATE"):
-                rules_of.give_back(state, result)
+        with pytest.raises(CaseError, match="WRONG_STATE"):
+            rules_of.give_back(state)
+
+
+def test_a_return_says_whether_it_was_consented_agreed_or_performed_and_no_more() -> None:
+    assert {state: rules_of.give_back(state)[1] for state in (DockingState(number) for number in (1, 2, 3, 4))} == {
+        DockingState.HANDED_OVER: Result.NO_CONSENT,
+        DockingState.CONSENTED: Result.NO_CONSENT,
+        DockingState.SIGNED: Result.NO_AGREEMENT,
+        DockingState.AGREED: Result.NOT_PERFORMED,
+    }
 
 
 @pytest.mark.parametrize("nature", [None, Nature.ADMINISTRATIVE, Nature.PENDING_IN_COURT])
@@ -108,7 +116,8 @@ def test_the_return_report_has_no_place_for_who_refused_or_why() -> None:
     fields = {field.name: field for field in pb.ReturnReport.DESCRIPTOR.fields}
     assert set(fields) == {"name", "result", "return_time", "letter_number"}
     assert set(pb.DockingResult.keys()) == {
-        "DOCKING_RESULT_UNSPECIFIED", "DOCKING_RESULT_NO_CONSENT", "DOCKING_RESULT_NO_AGREEMENT"}  # fmt: skip
+        "DOCKING_RESULT_UNSPECIFIED", "DOCKING_RESULT_NO_CONSENT", "DOCKING_RESULT_NO_AGREEMENT",
+        "DOCKING_RESULT_NOT_PERFORMED"}  # fmt: skip
     # Nor has the request that makes it, nor a letter: what is not told cannot leak.
     assert {field.name for field in pb.ReturnDockingRequest.DESCRIPTOR.fields} == {"name", "etag", "request_id"}
     assert {field.name for field in pb.DockingLetter.DESCRIPTOR.fields} == {"kind", "reference", "letter_time"}
@@ -237,7 +246,24 @@ async def test_what_is_not_performed_goes_back_to_the_police(case: Mediated) -> 
     taken = await signed(case, await handed_over(case, pb.DOCKING_KIND_POLICE))
     await case.agreed()
     await case.do("SettleDocking", taken.name)
-    assert (await case.do("ReturnDocking", taken.name)).result == pb.DOCKING_RESULT_NO_AGREEMENT
+    assert (await case.do("ReturnDocking", taken.name)).result == pb.DOCKING_RESULT_NOT_PERFORMED
+
+
+async def test_a_docking_goes_on_after_its_case_was_closed(case: Mediated) -> None:
+    taken = await signed(case, await handed_over(case, pb.DOCKING_KIND_POLICE))
+    await case.agreed()
+    (only,) = await case.parts()
+    await case.perform(only, 300_00)
+    await case.finish_tasks()
+    await case.views()
+    assert (await case.close()).stage == case_pb2.STAGE_CLOSED
+    for verb, fields in (
+        ("SettleDocking", {}), ("ProveDockingPerformance", {"evidence": "slip-1"}),
+        ("ApplyForSettlement", {"evidence": "application-1"}),
+    ):  # fmt: skip
+        await case.do(verb, taken.name, **fields)
+    answered = await case.do("RecordAuthorityAnswer", taken.name, role="clerk", answer=1, evidence="police-3")
+    assert answered.state == pb.DOCKING_STATE_SETTLED
 
 
 # --- petitions ----------------------------------------------------------------------------------------------------

@@ -120,6 +120,18 @@ async def supersede(connection: Connection, number: str) -> None:
     await connection.execute(_SUPERSEDE, parameters)
 
 
+_DROP_COUNTERSIGNATURE = text("""
+    UPDATE agreements SET countersigned_at = NULL, countersigned_by = '', version = version + 1
+    WHERE number = :number AND state = ANY(:pending) AND countersigned_at IS NOT NULL
+""")
+
+
+async def drop_countersignature(connection: Connection, number: str) -> None:
+    """Drop the mediator's signature on what does not bind yet: who signed is no longer the mediator of record."""
+    pending = [int(AgreementState.DRAFT), int(AgreementState.SIGNING)]
+    await connection.execute(_DROP_COUNTERSIGNATURE, {"number": number, "pending": pending})
+
+
 async def change(connection: Connection, number: str, agreement: int, **columns: Any) -> Any:
     """Change columns of an agreement and return its new row."""
     return await rows.update(connection, "agreements", {"number": number, "agreement": agreement}, **columns)

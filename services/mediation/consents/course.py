@@ -9,6 +9,7 @@ from casework.case import Stage
 from casework.choosing import ChoicePhase, Conflict, conflict_of
 from casework.errors import Reason, field_error
 from casework.mediation import ENDED, Ground, MediationState, leaving_ends, move
+from casework.termination import ended_as
 from services.kit.command import Work
 from services.kit.events import NewEvent
 from services.kit.sealing import Sealer
@@ -94,6 +95,7 @@ async def find(work: Work, case: Any, row: Any) -> Any:
         work.connection, case.number, state=int(MediationState.CONSENTED), phase=int(ChoicePhase.PARTIES),
         candidate="", mediator="", mediator_unit="",
     )  # fmt: skip
+    await agreements.drop_countersignature(work.connection, case.number)
     await start(work, case, row, CHOICE, "MediatorSought")
     await _break_off(work, case)
     return row
@@ -129,9 +131,8 @@ async def leave(work: Work, case: Any, party: Any) -> Any:
     if not leaving_ends(standing, party.party):
         await tell(work, case, row, "PartyWithdrew", wakes=True, party=party.party)
         return row
-    return await end(
-        work, case, row, MediationState.WITHDRAWN, Ground.PARTY_WITHDREW, "PartyWithdrew", party=party.party
-    )
+    ground, agreed = Ground.PARTY_WITHDREW, bool(await agreements.effective(work.connection, case.number))
+    return await end(work, case, row, ended_as(ground, agreed), ground, "PartyWithdrew", party=party.party)
 
 
 async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Ground, kind: str, **payload: object) -> Any:

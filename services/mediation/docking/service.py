@@ -10,7 +10,7 @@ from pb.mediation.v1 import docking_pb2_grpc
 
 from casework import docking as rules_of
 from casework import names
-from casework.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
+from casework.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure
 from casework.errors import CaseError, Reason, field_error
 from casework.fulfilment import Performance
 from casework.numbering import Series
@@ -108,7 +108,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     @command(pb.Docking)
     async def SettleDocking(self, request: pb.SettleDockingRequest, work: Work) -> pb.Docking:
         """Report that the parties agreed; there must be an agreement that binds, made after the matter came."""
-        case, row = await self._docking(request, work)
+        case, row = await self._docking(request, work, closed=True)
         state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.AGREED)
         found = await agreements.effective(work.connection, case.number)
         since = [each for each in found if each.effective_at >= row.handed_over_at]
@@ -123,7 +123,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     @command(pb.Docking)
     async def ProveDockingPerformance(self, request: pb.ProveDockingPerformanceRequest, work: Work) -> pb.Docking:
         """Hand the proof of performance to the police; only what was performed in full is proved."""
-        case, row = await self._docking(request, work)
+        case, row = await self._docking(request, work, closed=True)
         state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.PERFORMED)
         if await results.performed(work.connection, case.number, work.now) is not Performance.DONE:
             raise CaseError(Reason.NOT_PERFORMED)
@@ -134,7 +134,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     @command(pb.Docking)
     async def ApplyForSettlement(self, request: pb.ApplyForSettlementRequest, work: Work) -> pb.Docking:
         """Hand the parties' written application to the police (治安管理处罚法 9)."""
-        case, row = await self._docking(request, work)
+        case, row = await self._docking(request, work, closed=True)
         state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.APPLIED)
         row = await store.change(work.connection, row, state=int(state))
         await store.write(work.connection, row, Letter.APPLICATION, request.evidence, work.now)
@@ -143,11 +143,8 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     @command(pb.ReturnReport)
     async def ReturnDocking(self, request: pb.ReturnDockingRequest, work: Work) -> pb.ReturnReport:
         """Give the matter back; a petition goes on on its own track, its clock untouched."""
-        case, row = await self._docking(request, work)
-        state, result = DockingState(row.state), Result.NO_AGREEMENT
-        if state in (DockingState.HANDED_OVER, DockingState.CONSENTED):
-            result = Result.NO_CONSENT
-        state = rules_of.give_back(state, result)
+        case, row = await self._docking(request, work, closed=True)
+        state, result = rules_of.give_back(DockingState(row.state))
         row = await store.change(work.connection, row, state=int(state), result=int(result), ended_at=work.now)
         await work.stop(case.number, _key(row))
         await self._letter(work, case, row, Letter.RETURN)
@@ -182,6 +179,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return await self._told(work, case, row, "DockingAnswered", answer=answer.name)
 
     async def _docking(self, request: Any, work: Work, *, closed: bool = False) -> tuple[Any, Any]:
+        """Return case and docking, locked; what goes back to the authority may come after the case was closed here."""
         case = await self.locked(request.name, work, closed=closed)
         row = await store.get(work.connection, case.number, names.ids_of(request.name)[0])
         check_etag(row.version, request.etag)

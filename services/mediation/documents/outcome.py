@@ -209,6 +209,7 @@ def _docking(row: Any, reference: str) -> DockingFacts:
     kind, state = DockingKind(row.kind), DockingState(row.state)
     came_to = {DockingState.AGREED, DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
     performed = {DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
+    unkept = row.result == Result.NOT_PERFORMED
     return DockingFacts(
         docking=row.docking,
         kind=Docking(kind.name.lower()),
@@ -220,6 +221,6 @@ def _docking(row: Any, reference: str) -> DockingFacts:
         due_on=row.due_at.astimezone(LOCAL).date() if row.due_at else None,
         out_of_scope=False if row.result == Result.NO_CONSENT else None,
         returned_at=row.ended_at if state is DockingState.RETURNED else None,
-        agreed=True if state in came_to else False if row.result == Result.NO_AGREEMENT else None,
-        performed=True if kind is DockingKind.POLICE and state in performed else None,
+        agreed=True if state in came_to or unkept else False if row.result == Result.NO_AGREEMENT else None,
+        performed=False if unkept else True if kind is DockingKind.POLICE and state in performed else None,
     )
