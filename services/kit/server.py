@@ -244,7 +244,6 @@ async def serve(
             ("grpc.so_reuseport", 0),
             # Feeds may be silent for long: their consumers' keepalive is no abuse.
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
             # Watchers ping every 30 s on quiet feeds; by default a server hangs up on such a client.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
