@@ -117,16 +117,14 @@ def after(kind: ReplyKind, result: Result | None, *, above: bool) -> ReviewState
 def ask(state: ReviewState, lapsed: bool, made_at: datetime, due_at: datetime | None) -> Refusal | None:
     """Return None where a request is followed, or why it is not; WRONG_STATE where nothing can be asked for yet.
 
-    What was posted before the end is in time, whenever it arrives (民诉法 85, by analogy). Nothing follows a review
-    that went all the way: no further review of the same matter.
+    What was posted before the end is in time, whenever it arrives (民诉法 85, by analogy), even where the right was
+    taken for lost meanwhile. Nothing follows a review that went all the way: no further review of the same matter.
     """
     if state in _RIGHT_OVER and not lapsed:
         return Refusal.ENDED
     if state not in _OPEN_RIGHT and state not in _RIGHT_OVER:
         raise _wrong(state)
-    if due_at is not None and made_at > due_at:
-        return Refusal.LATE
-    return Refusal.ENDED if state is ReviewState.ENDED else None
+    return Refusal.LATE if due_at is not None and made_at > due_at else None
 
 
 def check_hearing(state: ReviewState) -> None:

@@ -1,4 +1,4 @@
-"""What follows from what: clocks that end and begin, whose turn it is, when a reply is served or a review is asked for."""
+"""What follows from what: clocks that end and begin, whose turn it is, once a reply is served or a review asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reply as a Word file: the written answer, a decision, the final notice; Chinese, with what stays open at the end."""
+"""A reply as a Word file: the written answer, a decision, the final notice; in Chinese, with what stays open."""
 
 from __future__ import annotations
 

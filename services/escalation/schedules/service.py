@@ -67,8 +67,10 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         since = await store.began(work.connection, schedule, work.now)
         rule, calendar = self.rules.rounds[schedule], self.clockwork.calendars.of()
         found = period.named(rule, request.period, since, work.now, calendar)
-        if found is None or found.at > work.now:
+        if found is None:
             raise field_error("period", Reason.INVALID_FIELD, request.period)
+        if found.at > work.now:
+            raise CaseError(Reason.WRONG_STATE, request.period, state="COMING")
         await store.run(work.connection, schedule, request.period, work.now)
         return self._shown(schedule, None, work.now)
 
