@@ -177,5 +177,5 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
     matters = lost_matters(backends, now - _LATELY) if lost else all_matters(backends)
     tasks = [asyncio.create_task(start(*matter)) async for matter in matters]
     started = await asyncio.gather(*tasks)
-    await schedules.sync(client, backends, time.speed)
+    await schedules.sync(client, await schedules.wanted(backends), time.speed)
     return len(started), sum(started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import grpc
@@ -14,6 +15,8 @@ from workflows.backends import Backends
 from workflows.messages import RUN_SCHEDULE
 
 log = structlog.get_logger()
+
+_SIGNS_EVERY = 3.0
 
 Call = Callable[[Backends, schedules_pb2.Schedule, str], Awaitable[None]]
 
@@ -52,6 +55,7 @@ class Rounds:
     @activity.defn(name=RUN_SCHEDULE)
     async def run_schedule(self, name: str) -> int:
         """See to every period of a schedule that is due; return how many there were."""
+        living = asyncio.create_task(_live())
         try:
             schedule = await self._backends.schedules.GetSchedule(schedules_pb2.GetScheduleRequest(name=name))
             for period in schedule.due_periods:
@@ -63,4 +67,13 @@ class Rounds:
                 log.warning("nothing comes round", schedule=name, code=error.code().name)
                 return 0
             raise failure(error) from None
+        finally:
+            living.cancel()
         return len(schedule.due_periods)
+
+
+async def _live() -> None:
+    """Show signs of life, for ever: without them the engine hands the work to another worker."""
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(_SIGNS_EVERY)

@@ -8,7 +8,8 @@ was lost, after its rule changed) wakes at once for what was missed meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,7 +39,8 @@ PREFIX = "schedules/"
 ZONE = "Asia/Shanghai"
 _LIKENESS = "likeness"
 """Under which memo a schedule says what it was made from, so that a changed rule is seen."""
-_EVERY = 20.0
+_EVERY = 3.0
+_ENGINE_EVERY = 100
 _PAGE = 1000
 _HOUR = timedelta(hours=1)
 _SHORTEST = timedelta(seconds=1)
@@ -93,16 +95,16 @@ def likeness(each: pb.Schedule, speed: float) -> str:
     return f"1 {each.call} {each.every} {each.on} {each.hour} {speed:g}"
 
 
-async def wanted(backends: Backends) -> AsyncIterator[pb.Schedule]:
-    """Yield what comes round again, by the facts."""
+async def wanted(backends: Backends) -> dict[str, pb.Schedule]:
+    """Return what comes round again, by name, as the facts have it."""
+    found: dict[str, pb.Schedule] = {}
     token = ""
     while True:
         page = await backends.schedules.ListSchedules(pb.ListSchedulesRequest(page_size=_PAGE, page_token=token))
-        for each in page.schedules:
-            yield each
+        found |= {each.name: each for each in page.schedules}
         token = page.next_page_token
         if not token:
-            return
+            return found
 
 
 async def there(client: Client) -> dict[str, str]:
@@ -114,12 +116,11 @@ async def there(client: Client) -> dict[str, str]:
     return found
 
 
-async def sync(client: Client, backends: Backends, speed: float) -> list[str]:
+async def sync(client: Client, facts: Mapping[str, pb.Schedule], speed: float) -> list[str]:
     """Make the engine's schedules those of the facts; return the ids that were made, changed or deleted.
 
     Several processes may do it at once: a schedule that another one just made, or deleted, is as it should be.
     """
-    facts = {each.name: each async for each in wanted(backends)}
     engine = await there(client)
     stale = [name for name, made in engine.items() if name not in facts or made != likeness(facts[name], speed)]
     for name in stale:
@@ -148,10 +149,18 @@ async def _delete(client: Client, name: str) -> None:
 
 
 async def keep(client: Client, backends: Backends, time: BusinessTime) -> None:
-    """Keep the engine's schedules those of the facts, for ever; whatever is down is asked again."""
-    while True:
+    """Keep the engine's schedules those of the facts, for ever; whatever is down is asked again.
+
+    The facts are looked at often, the engine when they changed, and now and then: somebody may have tampered with it.
+    """
+    last: dict[str, str] = {}
+    for count in itertools.count():
         try:
-            if changed := await sync(client, backends, time.speed):
+            facts = await wanted(backends)
+            now = {name: likeness(each, time.speed) for name, each in facts.items()}
+            if now != last or count % _ENGINE_EVERY == 0:
+                changed = await sync(client, facts, time.speed)
+                last = now
                 log.info("schedules follow the facts", changed=len(changed))
         except Exception:
             log.exception("schedules not looked after")
