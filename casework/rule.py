@@ -85,6 +85,11 @@ class Trigger(StrEnum):
     part_agreed = "part_agreed"
     agreement_performed = "agreement_performed"
     docking_signed = "docking_signed"
+    answer_set_aside = "answer_set_aside"
+    review_over = "review_over"
+    meeting_held = "meeting_held"
+    meeting_decided = "meeting_decided"
+    decision_reported = "decision_reported"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -115,6 +120,15 @@ CONSUMED = {
     "follow_up_30": Trigger.agreement_performed,
     "follow_up_90": Trigger.agreement_performed,
     "police_docking": Trigger.docking_signed,
+    "petition_review_request": Trigger.reply_received,
+    "petition_review": Trigger.review_requested,
+    "petition_second_review_request": Trigger.reply_received,
+    "petition_second_review": Trigger.review_requested,
+    "petition_new_answer": Trigger.answer_set_aside,
+    "petition_final_notice": Trigger.review_over,
+    "meeting_minutes": Trigger.meeting_held,
+    "meeting_decision": Trigger.meeting_decided,
+    "meeting_verification": Trigger.decision_reported,
 }
 ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""

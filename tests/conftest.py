@@ -15,6 +15,9 @@ import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
+from pb.escalation.v1.reviews_pb2_grpc import ReviewServiceStub
+from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -69,6 +72,9 @@ class Clients:
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
+        self.reviews = ReviewServiceStub(self.channels["escalation"])
+        self.meetings = MeetingServiceStub(self.channels["escalation"])
+        self.schedules = ScheduleServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

@@ -18,6 +18,7 @@ from casework.rule_book import UnknownRule
 from casework.triage import Grade
 from casework.units import Level, UnknownUnit, prefix
 from services.kit.rules import Rules, RulesError, load_rules
+from services.kit.rules.folder import PARTS
 
 SHIPPED = Path(__file__).resolve().parent.parent / "rules"
 
@@ -31,7 +32,7 @@ def shipped() -> Rules:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped rules with the units of one district only, quick to copy and load."""
     folder = tmp_path_factory.mktemp("small") / "rules"
-    for part in ("units", "categories", "triage", "plans", "limits", "calendars", "documents"):
+    for part in PARTS:
         shutil.copytree(SHIPPED / part, folder / part)
     for file in (folder / "units").glob("*.csv"):
         rows = file.read_text(encoding="utf-8").splitlines()
@@ -189,11 +190,19 @@ WAGES = "plans/wages.yaml"
 CATEGORIES = "categories/categories.yaml"
 TRIAGE = "triage/grade.yaml"
 LIMITS = "limits/house.yaml"
+MONTHLY = "meetings/monthly.yaml"
 UNITS = "units/units.yaml"
 COUNTIES = "units/counties.csv"
 
 # What is edited (file, old, new), at which mark the problem must stand, and what it must say.
 WRONG = {
+    "a day that does not come round": (
+        MONTHLY, '"on": 1', '"on": 31', '"on": 31', "on: must be a day from 1 to 28"),
+    "a threshold without a meaning": (
+        MONTHLY, "{reason: overdue}", "{reason: overdue, n: 3}", "n: 3", "agenda[0].n: is needed for stuck and"),
+    "an agenda of a digest": (
+        "meetings/daily-digest.yaml", "hour: 17", "agenda: [{reason: overdue}]\nhour: 17", "agenda:",
+        "agenda: is what a meeting has"),
     "days below one": (WAGES, "due_days: 10", "due_days: 0", "due_days: 0", "tasks[2].due_days: must be at least 1"),
     "unknown field": (WAGES, "due_days: 10", "due_day: 10", "due_day: 10", "tasks[2].due_day: is not a field"),
     "missing field": (WAGES, "    due_days: 10\n", "", "key: mediate", "tasks[2].due_days: is missing"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import grpc
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
+from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
@@ -24,6 +26,8 @@ class Backends:
     intake: IntakeServiceStub
     mediation: MediationServiceStub
     escalation: EscalationServiceStub
+    meetings: MeetingServiceStub
+    schedules: ScheduleServiceStub
     clocks: dict[Source, ClockServiceStub]
     feeds: dict[Source, FeedServiceStub]
     channels: tuple[grpc.aio.Channel, ...]
@@ -43,6 +47,8 @@ class Backends:
             IntakeServiceStub(channels[Source.INTAKE]),
             MediationServiceStub(channels[Source.MEDIATION]),
             EscalationServiceStub(channels[Source.ESCALATION]),
+            MeetingServiceStub(channels[Source.ESCALATION]),
+            ScheduleServiceStub(channels[Source.ESCALATION]),
             {source: ClockServiceStub(each) for source, each in channels.items()},
             {source: FeedServiceStub(each) for source, each in channels.items()},
             tuple(channels.values()),

@@ -12,6 +12,8 @@ HEAR = "hear"
 
 
 FILE_WORKFLOW = "FileWorkflow"
+SCHEDULED_WORKFLOW = "ScheduledWorkflow"
+RUN_SCHEDULE = "run_schedule"
 
 
 def workflow_id(number: str) -> str:

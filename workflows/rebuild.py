@@ -15,7 +15,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from casework.names import area_of_number, collection_of, number_of
 from services.kit.businesstime import BusinessTime
-from workflows import file
+from workflows import file, schedules
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.messages import (
@@ -177,4 +177,5 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
     matters = lost_matters(backends, now - _LATELY) if lost else all_matters(backends)
     tasks = [asyncio.create_task(start(*matter)) async for matter in matters]
     started = await asyncio.gather(*tasks)
+    await schedules.sync(client, await schedules.wanted(backends), time.speed)
     return len(started), sum(started)

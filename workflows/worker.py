@@ -15,13 +15,16 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.settings import ClientSettings, read_settings
+from workflows import schedules
 from workflows.activities import Activities
 from workflows.backends import Backends
 from workflows.case import CaseWorkflow
 from workflows.file import FileWorkflow
 from workflows.health import serve_health
 from workflows.messages import TASK_QUEUE
+from workflows.rounds import Rounds
 from workflows.runtime import connect
+from workflows.scheduled import ScheduledWorkflow
 
 log = structlog.get_logger()
 
@@ -49,17 +52,19 @@ async def work(settings: ClientSettings) -> None:
         connecting.cancel()
         return
     backends = Backends.of(settings)
-    steps = Activities(backends, BusinessTime.of(settings))
+    time = BusinessTime.of(settings)
+    steps = Activities(backends, time)
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
-        workflows=[CaseWorkflow, FileWorkflow],
+        workflows=[CaseWorkflow, FileWorkflow, ScheduledWorkflow],
         activities=[
             steps.open_case,
             steps.fire_clocks,
             steps.transfer_case,
             steps.settle_escalations,
             steps.raise_default,
+            Rounds(backends).run_schedule,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
@@ -69,7 +74,9 @@ async def work(settings: ClientSettings) -> None:
     ):
         running = True
         log.info("working", queue=TASK_QUEUE)
+        keeping = asyncio.create_task(schedules.keep(connecting.result(), backends, time))
         await stop.wait()
+        keeping.cancel()
     await backends.close()
     if health:
         health.close()

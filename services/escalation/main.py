@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+from pb.escalation.v1 import (
+    escalation_pb2,
+    escalation_pb2_grpc,
+    meetings_pb2,
+    meetings_pb2_grpc,
+    reviews_pb2,
+    reviews_pb2_grpc,
+    schedules_pb2,
+    schedules_pb2_grpc,
+)
 
 from services.escalation import store
+from services.escalation.meetings.service import MeetingServicer
+from services.escalation.reviews import course as reviews
+from services.escalation.reviews.service import ReviewServicer
+from services.escalation.schedules.service import ScheduleServicer
 from services.escalation.service import EscalationServicer
-from services.kit.composition import Parts, Registration, clock_service, run
+from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -17,7 +30,17 @@ def build(parts: Parts) -> list[Registration]:
             escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
             lambda server: escalation_pb2_grpc.add_EscalationServiceServicer_to_server(servicer, server),
         ),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER),
+        *_meetings(parts),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, reviews.CONSEQUENCES),
+    ]
+
+
+def _meetings(parts: Parts) -> list[Registration]:
+    """Return the review of answers, dispatch meetings, and what comes round again."""
+    return [
+        served("ReviewService", reviews_pb2, reviews_pb2_grpc, ReviewServicer(parts)),
+        served("MeetingService", meetings_pb2, meetings_pb2_grpc, MeetingServicer(parts)),
+        served("ScheduleService", schedules_pb2, schedules_pb2_grpc, ScheduleServicer(parts)),
     ]
 
 

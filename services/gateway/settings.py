@@ -29,6 +29,9 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.DockingService": ("mediation",),
     "accord.mediation.v1.DocumentService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
+    "accord.escalation.v1.ReviewService": ("escalation",),
+    "accord.escalation.v1.MeetingService": ("escalation",),
+    "accord.escalation.v1.ScheduleService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

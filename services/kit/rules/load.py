@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
+from casework.period import Round
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -19,6 +21,7 @@ from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
+from services.kit.rules.rounds import read_rounds
 from services.kit.rules.triage import read_triage
 from services.kit.rules.units import read_units
 
@@ -34,6 +37,7 @@ class Rules:
     clocks: RuleBook
     calendars: CalendarBook
     documents: DocumentBook
+    rounds: Mapping[str, Round]
     version: str
 
 
@@ -48,6 +52,7 @@ def load_rules(folder: Path) -> Rules:
     kinds = read_categories(source)
     templates = read_plans(source)
     documents = read_documents(source)
+    rounds = read_rounds(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -60,7 +65,9 @@ def load_rules(folder: Path) -> Rules:
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and clocks and calendars and kinds and templates and triage and documents):
+    if source.problems or not (
+        units and clocks and calendars and kinds and templates and triage and documents and rounds
+    ):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, rounds, source.version())

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from casework.period import Every, RoundCall
 from casework.rule import (
     AtCap,
     Confidence,
@@ -215,6 +216,29 @@ class LimitsFile(Entry):
     backdate_days: Annotated[int, Field(ge=0, le=3650)] = 0
     causes: dict[LimitName, CauseEntry] = Field(default_factory=dict)
     limits: Annotated[list[LimitEntry], Field(min_length=1)]
+
+
+class AgendaEntry(Entry):
+    """What goes on an agenda; `n` is the threshold of what has one."""
+
+    reason: Literal["overdue", "high_grade", "stuck", "returned", "open_item"]
+    n: Annotated[int, Field(ge=0, le=365)] = 0
+
+
+class RoundFile(Entry):
+    """A file of rules/meetings/: what comes round again."""
+
+    name: Slug
+    version: Text
+    zh: Text
+    en: Text
+    call: Annotated[RoundCall, Loose]
+    every: Annotated[Every, Loose]
+    on: Annotated[int, Field(ge=0, le=31)] = 0
+    hour: Annotated[int, Field(ge=0, le=23)]
+    catch_up_days: Annotated[int, Field(ge=1, le=400)]
+    agenda: list[AgendaEntry] = Field(default_factory=list)
+    basis: Text
 
 
 class PackageEntry(Entry):

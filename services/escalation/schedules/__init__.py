@@ -1,0 +1,1 @@
+"""What comes round again: which times have come, and which were done."""

@@ -1,0 +1,79 @@
+"""What is done when something comes round: each period that is due, once, in order, in the service that keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import grpc
+import structlog
+from pb.escalation.v1 import meetings_pb2, schedules_pb2
+from temporalio import activity
+
+from workflows.activities import failure
+from workflows.backends import Backends
+from workflows.messages import RUN_SCHEDULE
+
+log = structlog.get_logger()
+
+_SIGNS_EVERY = 3.0
+
+Call = Callable[[Backends, schedules_pb2.Schedule, str], Awaitable[None]]
+
+
+async def prepare_meeting(backends: Backends, schedule: schedules_pb2.Schedule, period: str) -> None:
+    """Prepare the meeting of a period; the meeting that is there already is the answer to a repeat."""
+    await backends.meetings.PrepareMeeting(
+        meetings_pb2.PrepareMeetingRequest(
+            parent=schedule.subject, period=period, request_id=f"{schedule.name}/{period}"
+        )
+    )
+
+
+async def compile_digests(backends: Backends, schedule: schedules_pb2.Schedule, period: str) -> None:
+    """Compile the digests of all units for a day, and keep that it was done.
+
+    Compiling is for whoever keeps the facts: idempotent per day, called before the day is recorded as done.
+    """
+    await backends.schedules.RecordRun(
+        schedules_pb2.RecordRunRequest(name=schedule.name, period=period, request_id=f"{schedule.name}/{period}")
+    )
+
+
+CALLS: dict[int, Call] = {
+    schedules_pb2.SCHEDULE_CALL_MEETING: prepare_meeting,
+    schedules_pb2.SCHEDULE_CALL_DIGEST: compile_digests,
+}
+
+
+class Rounds:
+    """The activity of a scheduled workflow."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    @activity.defn(name=RUN_SCHEDULE)
+    async def run_schedule(self, name: str) -> int:
+        """See to every period of a schedule that is due; return how many there were."""
+        living = asyncio.create_task(_live())
+        try:
+            schedule = await self._backends.schedules.GetSchedule(schedules_pb2.GetScheduleRequest(name=name))
+            for period in schedule.due_periods:
+                await CALLS[schedule.call](self._backends, schedule, period)
+                log.info("came round", schedule=name, period=period)
+        except grpc.aio.AioRpcError as error:
+            # Its series ended while this was under way, or was never of this database.
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
+                log.warning("nothing comes round", schedule=name, code=error.code().name)
+                return 0
+            raise failure(error) from None
+        finally:
+            living.cancel()
+        return len(schedule.due_periods)
+
+
+async def _live() -> None:
+    """Show signs of life, for ever: without them the engine hands the work to another worker."""
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(_SIGNS_EVERY)
