@@ -19,6 +19,7 @@ from workflows.activities import Activities
 from workflows.backends import Backends
 from workflows.case import CaseWorkflow
 from workflows.file import FileWorkflow
+from workflows.findings import Findings
 from workflows.health import serve_health
 from workflows.messages import TASK_QUEUE
 from workflows.runtime import connect
@@ -49,7 +50,7 @@ async def work(settings: ClientSettings) -> None:
         connecting.cancel()
         return
     backends = Backends.of(settings)
-    steps = Activities(backends, BusinessTime.of(settings))
+    steps, findings = Activities(backends, BusinessTime.of(settings)), Findings(backends)
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
@@ -60,6 +61,7 @@ async def work(settings: ClientSettings) -> None:
             steps.transfer_case,
             steps.settle_escalations,
             steps.raise_default,
+            findings.hand_over_findings,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,

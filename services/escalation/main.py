@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+from pb.escalation.v1 import (
+    campaigns_pb2,
+    campaigns_pb2_grpc,
+    escalation_pb2,
+    escalation_pb2_grpc,
+    recommendations_pb2,
+    recommendations_pb2_grpc,
+    warnings_pb2,
+    warnings_pb2_grpc,
+)
 
 from services.escalation import store
+from services.escalation.campaigns.rounds import CONSEQUENCES as ROUNDS
+from services.escalation.campaigns.service import CampaignServicer
+from services.escalation.recommendations.cluster_service import ClusterServicer
+from services.escalation.recommendations.service import RecommendationServicer
 from services.escalation.service import EscalationServicer
-from services.kit.composition import Parts, Registration, clock_service, run
+from services.escalation.warnings.service import WarningServicer
+from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -17,7 +31,19 @@ def build(parts: Parts) -> list[Registration]:
             escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
             lambda server: escalation_pb2_grpc.add_EscalationServiceServicer_to_server(servicer, server),
         ),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER),
+        *_warnings(parts),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, {**ROUNDS}),
+    ]
+
+
+def _warnings(parts: Parts) -> list[Registration]:
+    """Return what is served of early warning, recommendations and campaigns."""
+    recommendations = (recommendations_pb2, recommendations_pb2_grpc)
+    return [
+        served("WarningService", warnings_pb2, warnings_pb2_grpc, WarningServicer(parts)),
+        served("ClusterService", *recommendations, ClusterServicer(parts)),
+        served("RecommendationService", *recommendations, RecommendationServicer(parts)),
+        served("CampaignService", campaigns_pb2, campaigns_pb2_grpc, CampaignServicer(parts)),
     ]
 
 
