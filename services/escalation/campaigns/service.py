@@ -43,7 +43,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         file = await self.opened(work, "campaigns", unit)
         row = await store.add(
             work.connection, file.number, places, state=int(CampaignState.DRAFT), kind=request.kind, unit=unit,
-            categories=categories, start_on=start, end_on=end, round_days=request.round_days, items=len(request.items),
+            categories=categories, start_on=start, end_on=end, round_days=request.round_days, item_count=len(request.items),
             created_at=work.now, sealed=await self._seal(work, file, title=request.title, items=request.items),
         )  # fmt: skip
         return await self._told(work, row, "CampaignCreated", runs=CampaignKind(row.kind).name, places=len(places))
@@ -113,8 +113,8 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def RecordCheck(self, request: pb.RecordCheckRequest, work: Work) -> pb.CampaignCheck:
         """Record that somebody went to a place; nothing is asked for but the answers to the checklist."""
         row, unit = await self._at_place(request, names.last(request.place), work)
-        if len(request.answers) != row.items:
-            raise field_error("answers", Reason.INVALID_FIELD, f"{row.items}")
+        if len(request.answers) != row.item_count:
+            raise field_error("answers", Reason.INVALID_FIELD, f"{row.item_count}")
         check = await store.check(
             work.connection, row.number, round=row.round, place=names.last(request.place), unit=unit,
             answers=list(request.answers), recorded_by=work.actor, recorded_at=work.now,

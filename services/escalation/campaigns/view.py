@@ -28,7 +28,7 @@ def campaign(row: Any, places: Sequence[Any]) -> pb.Campaign:
         end_date=days.shown(row.end_on),
         round_days=row.round_days,
         round=row.round,
-        items=row.items,
+        items=row.item_count,
         due_time=stamp(row.due_at),
         create_time=stamp(row.created_at),
         start_time=stamp(row.started_at),

@@ -45,7 +45,8 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         cluster = await self._cluster(work, place, category) if request.from_cluster else ""
         file = await self.opened(work, "recommendations", unit)
         row = await store.add(
-            work.connection, file.number, len(request.pairs), state=int(State.DRAFT), kind=request.kind, unit=unit,
+            work.connection, file.number, pair_count=len(request.pairs), state=int(State.DRAFT), kind=request.kind,
+            unit=unit,
             addressee=addressee, category=category, place=place, cluster=cluster, researched=request.researched,
             communicated=request.communicated, drafters=[work.actor], created_at=work.now,
             sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
@@ -99,10 +100,9 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         row, file = await self._own(request, work)
         rules_of.must_be(State(row.state), State.DRAFT)
         await work.stop(row.number, "approve-%", met=False)
-        await store.renew_pairs(work.connection, row.number, len(request.pairs))
         row = await store.change(
             work.connection, row, researched=request.researched, communicated=request.communicated,
-            drafters=sorted({*row.drafters, work.actor}),
+            drafters=sorted({*row.drafters, work.actor}), pair_count=len(request.pairs),
             sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
         )  # fmt: skip
         row = await self._to_be_approved(work, row)
@@ -120,6 +120,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             row = await store.change(work.connection, row, due_at=None)
             return await self._told(work, row, "RecommendationSentBack")
         clock = await self._clock(work, row, "serve-1", "serve_recommendation")
+        await store.fix_pairs(work.connection, row)
         row = await store.change(
             work.connection, row, state=int(state), approved_by=work.actor, approved_at=work.now, due_at=clock.due_at,
             letter_number=await self._number(work, row),

@@ -14,14 +14,11 @@ from services.kit.rows import not_found
 
 _SENT = ", ".join(str(int(state)) for state in sorted(WITH_DEPARTMENT))
 _PAIR = text("INSERT INTO recommendation_pairs (number, pair) SELECT :number, n FROM generate_series(1, :pairs) AS n")
-_CLEAR = text("DELETE FROM recommendation_pairs WHERE number = :number")
 
 
-async def add(connection: Connection, number: str, pairs: int, **columns: Any) -> Any:
-    """Store a recommendation with so many pairs and return its row."""
-    row = await rows.insert(connection, "recommendations", number=number, **columns)
-    await connection.execute(_PAIR, {"number": number, "pairs": pairs})
-    return row
+async def add(connection: Connection, number: str, **columns: Any) -> Any:
+    """Store a recommendation and return its row."""
+    return await rows.insert(connection, "recommendations", number=number, **columns)
 
 
 async def get(connection: Connection, number: str) -> Any:
@@ -40,10 +37,9 @@ async def pairs_of(connection: Connection, number: str) -> Sequence[Any]:
     return (await rows.select(connection, "recommendation_pairs", "pair", number=number)).all()
 
 
-async def renew_pairs(connection: Connection, number: str, pairs: int) -> None:
-    """Give a draft so many pairs."""
-    await connection.execute(_CLEAR, {"number": number})
-    await connection.execute(_PAIR, {"number": number, "pairs": pairs})
+async def fix_pairs(connection: Connection, row: Any) -> None:
+    """Store the pairs of what is approved: from now on each is answered on its own."""
+    await connection.execute(_PAIR, {"number": row.number, "pairs": row.pair_count})
 
 
 async def answer(connection: Connection, number: str, column: str, answers: Mapping[int, int]) -> None:

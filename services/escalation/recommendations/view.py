@@ -54,7 +54,9 @@ def cluster(found: Candidate, unit: str, language: str) -> pb.Cluster:
 
 
 def recommendation(row: Any, pairs: Sequence[Any]) -> pb.Recommendation:
-    """Return a recommendation, without what it says."""
+    """Return a recommendation, without what it says; the pairs of a draft are only counted."""
+    states = [pb.AdvicePairState(pair=each.pair, adoption=each.adoption, carried_out=each.carried_out)
+              for each in pairs] or [pb.AdvicePairState(pair=nth) for nth in range(1, row.pair_count + 1)]  # fmt: skip
     return pb.Recommendation(
         name=names.file_name(row.number),
         etag=str(row.version),
@@ -68,9 +70,7 @@ def recommendation(row: Any, pairs: Sequence[Any]) -> pb.Recommendation:
         letter_number=row.letter_number,
         researched=row.researched,
         communicated=row.communicated,
-        pairs=[
-            pb.AdvicePairState(pair=each.pair, adoption=each.adoption, carried_out=each.carried_out) for each in pairs
-        ],
+        pairs=states,
         objection=row.objection,
         due_time=stamp(row.due_at),
         create_time=stamp(row.created_at),
