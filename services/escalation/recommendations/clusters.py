@@ -18,7 +18,7 @@ _COUNTS = text("""
            count(*) FILTER (WHERE received_at >= :start) AS recent,
            count(*) FILTER (WHERE received_at < :start) AS earlier
     FROM (SELECT split_part(coalesce(nullif(place, ''), unit), '-', 1) AS area, category, received_at FROM case_facts
-          WHERE received_at >= :earliest AND received_at < :now) AS facts
+          WHERE received_at >= :earliest AND received_at < :now AND unit LIKE :holder) AS facts
     CROSS JOIN LATERAL
         (SELECT DISTINCT unnest(ARRAY[facts.category, split_part(facts.category, '/', 1)])) AS kind (category)
     CROSS JOIN unnest(CAST(:levels AS integer[])) AS digits
@@ -26,7 +26,8 @@ _COUNTS = text("""
     GROUP BY 1, 2
 """)
 _SINCE = text("""
-    SELECT min(received_at) FROM case_facts WHERE split_part(coalesce(nullif(place, ''), unit), '-', 1) LIKE :scope
+    SELECT min(received_at) FROM case_facts
+    WHERE split_part(coalesce(nullif(place, ''), unit), '-', 1) LIKE :scope AND unit LIKE :holder
 """)
 _ONE = text("""
     SELECT count(*) FROM case_facts
@@ -78,19 +79,23 @@ class Found:
 
 
 async def find(connection: Connection, rule: ClusterRule, scope: str, now: datetime) -> Found:
-    """Return the candidates in the subtree of a unit: the unit itself and the units one level below."""
-    area = scope.partition("-")[0]
+    """Return the candidates in the subtree of a unit: the unit itself and the units one level below.
+
+    A department finds what lies among its own cases, and nothing of its neighbours'.
+    """
+    area, _, department = scope.partition("-")
+    holder = scope if department else "%"
     pattern = paging.subtree(area)
     start = now - timedelta(days=rule.window_days)
-    since = await connection.scalar(_SINCE, {"scope": pattern})
+    since = await connection.scalar(_SINCE, {"scope": pattern, "holder": holder})
     earliest = max(start - timedelta(days=rule.window_days * rule.earlier_windows), min(since or start, start))
     window = Window(earliest, start, now)
     if window.earlier_days < rule.window_days:
         return Found([], 0, window, history_short=True)
     own = DIGITS[level_of(area)]
-    levels = [own, _BELOW[own]] if own in _BELOW else [own]
+    levels = [own] if department or own not in _BELOW else [own, _BELOW[own]]
     counted = (await connection.execute(
-        _COUNTS, {"start": start, "earliest": earliest, "now": now, "scope": pattern, "levels": levels}
+        _COUNTS, {"start": start, "earliest": earliest, "now": now, "scope": pattern, "levels": levels, "holder": holder}
     )).all()  # fmt: skip
     aside = {(row.place, row.category) for row in await connection.execute(_DISMISSED, {"now": now, "scope": pattern})}
     candidates = []
