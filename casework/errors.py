@@ -94,6 +94,9 @@ class Reason(StrEnum):
     FORM_NOT_MADE_SO = "FORM_NOT_MADE_SO"
     UNKNOWN_LANGUAGE = "UNKNOWN_LANGUAGE"
     UNKNOWN_FILE_TYPE = "UNKNOWN_FILE_TYPE"
+    NO_CLUSTER = "NO_CLUSTER"
+    PLACE_NOT_IN_CAMPAIGN = "PLACE_NOT_IN_CAMPAIGN"
+    FINDINGS_OPEN = "FINDINGS_OPEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,15 @@ class _Text:
 
 
 TEXTS: dict[Reason, _Text] = {
+    Reason.NO_CLUSTER: _Text(
+        Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "Cases of this kind are not clustered there now."
+    ),
+    Reason.PLACE_NOT_IN_CAMPAIGN: _Text(
+        Kind.PRECONDITION, "该地点不在本次排查范围内。", "The place is not one of the campaign's."
+    ),
+    Reason.FINDINGS_OPEN: _Text(
+        Kind.PRECONDITION, "还有排查发现尚未转入受理。", "Findings of the campaign have not yet arrived in intake."
+    ),
     Reason.INVALID_FIELD: _Text(Kind.INVALID, "请求中有字段不正确。", "A field of the request is not valid."),
     Reason.UNKNOWN_UNIT: _Text(Kind.INVALID, "没有这个单位。", "There is no such unit."),
     Reason.UNKNOWN_CATEGORY: _Text(Kind.INVALID, "没有这个类别。", "There is no such category."),

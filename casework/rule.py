@@ -90,6 +90,19 @@ class Trigger(StrEnum):
     meeting_held = "meeting_held"
     meeting_decided = "meeting_decided"
     decision_reported = "decision_reported"
+    hazard_reported = "hazard_reported"
+    hazard_verified = "hazard_verified"
+    hazard_assessed = "hazard_assessed"
+    warning_drafted = "warning_drafted"
+    warning_served = "warning_served"
+    measures_reported = "measures_reported"
+    recommendation_drafted = "recommendation_drafted"
+    recommendation_approved = "recommendation_approved"
+    recommendation_objected = "recommendation_objected"
+    recommendation_replied = "recommendation_replied"
+    campaign_started = "campaign_started"
+    campaign_over = "campaign_over"
+    finding_recorded = "finding_recorded"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -129,8 +142,34 @@ CONSUMED = {
     "meeting_minutes": Trigger.meeting_held,
     "meeting_decision": Trigger.meeting_decided,
     "meeting_verification": Trigger.decision_reported,
+    "respond_hazard_urgent": Trigger.hazard_reported,
+    "verify_hazard": Trigger.hazard_reported,
+    "verify_hazard_urgent": Trigger.hazard_reported,
+    "assess_hazard": Trigger.hazard_verified,
+    "warn_department": Trigger.hazard_assessed,
+    "warn_department_high": Trigger.hazard_assessed,
+    "approve_warning": Trigger.warning_drafted,
+    "warning_measures": Trigger.warning_served,
+    "check_measures": Trigger.measures_reported,
+    "approve_recommendation": Trigger.recommendation_drafted,
+    "serve_recommendation": Trigger.recommendation_approved,
+    "prompt_reply": Trigger.suggestion_received,
+    "judicial_suggestion": Trigger.suggestion_received,
+    "procuratorial_suggestion": Trigger.suggestion_received,
+    "recommendation_objection": Trigger.recommendation_objected,
+    "procuratorial_objection": Trigger.recommendation_objected,
+    "recommendation_visit": Trigger.recommendation_replied,
+    "campaign_round": Trigger.campaign_started,
+    "campaign_end": Trigger.campaign_started,
+    "campaign_report": Trigger.campaign_over,
+    "hand_over_finding": Trigger.finding_recorded,
 }
-ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
+ALSO_BY_HAND = frozenset(
+    {
+        "judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary",
+        "judicial_suggestion", "procuratorial_suggestion",
+    }
+)  # fmt: skip
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(

@@ -14,10 +14,13 @@ import grpc
 import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.reviews_pb2_grpc import ReviewServiceStub
 from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
+from pb.escalation.v1.recommendations_pb2_grpc import ClusterServiceStub, RecommendationServiceStub
+from pb.escalation.v1.warnings_pb2_grpc import WarningServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -75,6 +78,10 @@ class Clients:
         self.reviews = ReviewServiceStub(self.channels["escalation"])
         self.meetings = MeetingServiceStub(self.channels["escalation"])
         self.schedules = ScheduleServiceStub(self.channels["escalation"])
+        self.warnings = WarningServiceStub(self.channels["escalation"])
+        self.clusters = ClusterServiceStub(self.channels["escalation"])
+        self.recommendations = RecommendationServiceStub(self.channels["escalation"])
+        self.campaigns = CampaignServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

@@ -14,6 +14,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from tests import world_agreement, world_documents, world_meetings, world_people, world_sessions
+from tests import world_agreement, world_documents, world_people, world_sessions, world_warnings
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -34,6 +35,7 @@ class World:
     """A case whose mediation has ended, with an agreement and a docking."""
     meetings: dict[str, str]
     """Reviews, meetings and decisions by what can be done with them."""
+    supervision: world_warnings.Scene
 
 
 async def new_world(clients: Clients) -> World:
@@ -65,6 +67,9 @@ async def new_world(clients: Clients) -> World:
         sitting.name,
         mediated,
         await world_meetings.furnish(clients),
+    supervision = await world_warnings.furnish(clients)
+    return World(
+        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, supervision
     )
 
 
@@ -210,4 +215,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_agreement.requests(_filled),
     **world_documents.REQUESTS,
     **world_meetings.requests(_filled),
+    **world_warnings.requests(_filled),
 }  # fmt: skip

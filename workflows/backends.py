@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
@@ -31,6 +32,7 @@ class Backends:
     clocks: dict[Source, ClockServiceStub]
     feeds: dict[Source, FeedServiceStub]
     channels: tuple[grpc.aio.Channel, ...]
+    campaigns: CampaignServiceStub | None = None
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Backends:
@@ -52,6 +54,7 @@ class Backends:
             {source: ClockServiceStub(each) for source, each in channels.items()},
             {source: FeedServiceStub(each) for source, each in channels.items()},
             tuple(channels.values()),
+            CampaignServiceStub(channels[Source.ESCALATION]),
         )
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ workflow for. One that has ended is started again by the event that starts the n
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from temporalio import workflow
@@ -13,8 +14,8 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, UNIT
-    from workflows.keeping import Keeping
-    from workflows.messages import FileEnd, FileStart, Heard
+    from workflows.keeping import PATIENCE, TIMEOUT, Keeping
+    from workflows.messages import FINDING_RECORDED, FileEnd, FileStart, Heard
 
 
 @workflow.defn(name="FileWorkflow")
@@ -26,25 +27,54 @@ class FileWorkflow(Keeping):
         self.number = start.number
         self.unit = start.unit
         self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
+        # One that is started anew, after a rebuild too, looks whether something is still on its way.
+        self.findings = start.findings or start.number.startswith("campaigns-")
+        self.carrying: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, start: FileStart) -> FileEnd:
         """Keep the file's clocks."""
         while True:
             for event in self.fresh():
+                self.findings = self.findings or event.kind == FINDING_RECORDED
                 if event.next_at:
                     self.learn(event.source, event.next_at)
                     # What changed since is not known here: the next question is asked whatever the generation.
                     self.generations.pop(event.source, None)
+            self.carry()
             if not self.next_at:
+                if self.carrying:
+                    await self.carrying
+                    self.carrying = None
+                    continue
                 return FileEnd(self.number)
             if self.is_long():
+                on_its_way = self.findings or (self.carrying is not None and not self.carrying.done())
                 workflow.continue_as_new(
-                    FileStart(self.number, self.unit, self.next_at, self.seen, self.inbox, self.speed, self.epoch)
+                    FileStart(
+                        self.number, self.unit, self.next_at, self.seen, self.inbox, self.speed, self.epoch, on_its_way
+                    )
                 )
             if await self.wake():
                 await self.ask()
                 self.show()
+
+    def carry(self) -> None:
+        """Carry findings into intake beside keeping the clocks: a door that is shut delays no deadline."""
+        if self.findings and (self.carrying is None or self.carrying.done()):
+            self.carrying = asyncio.create_task(self.carry_findings())
+
+    async def carry_findings(self) -> None:
+        """Carry every finding of the campaign that has not arrived; those recorded meanwhile as well."""
+        while self.findings:
+            self.findings = False
+            await workflow.execute_activity(
+                "hand_over_findings",
+                self.number,
+                start_to_close_timeout=TIMEOUT,
+                retry_policy=PATIENCE,
+                summary="carry findings into intake",
+            )
 
     @workflow.signal(name="hear")
     def hear(self, events: list[Heard]) -> None:

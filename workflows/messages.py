@@ -45,6 +45,9 @@ REOPENED = "CaseReopened"
 DEFAULT_PURSUED = "DefaultPursued"
 """Somebody wants what was promised and not performed to be raised to the unit above."""
 
+FINDING_RECORDED = "FindingRecorded"
+"""A screening campaign found something: it becomes a report in intake, once."""
+
 LEFT = frozenset({"PartyWithdrew", "MediationEnded"})
 """Events by which a mediation is over at once, wherever it stands: the case goes on without it."""
 
@@ -104,6 +107,7 @@ class FileStart:
     waiting: list[Heard] = field(default_factory=list)
     speed: float = 1.0
     epoch: datetime | None = None
+    findings: bool = False
 
 
 @dataclass(frozen=True)

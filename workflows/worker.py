@@ -20,6 +20,7 @@ from workflows.activities import Activities
 from workflows.backends import Backends
 from workflows.case import CaseWorkflow
 from workflows.file import FileWorkflow
+from workflows.findings import Findings
 from workflows.health import serve_health
 from workflows.messages import TASK_QUEUE
 from workflows.rounds import Rounds
@@ -54,6 +55,7 @@ async def work(settings: ClientSettings) -> None:
     backends = Backends.of(settings)
     time = BusinessTime.of(settings)
     steps = Activities(backends, time)
+    steps, findings = Activities(backends, BusinessTime.of(settings)), Findings(backends)
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
@@ -65,6 +67,7 @@ async def work(settings: ClientSettings) -> None:
             steps.settle_escalations,
             steps.raise_default,
             Rounds(backends).run_schedule,
+            findings.hand_over_findings,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,

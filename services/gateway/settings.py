@@ -32,6 +32,10 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.ReviewService": ("escalation",),
     "accord.escalation.v1.MeetingService": ("escalation",),
     "accord.escalation.v1.ScheduleService": ("escalation",),
+    "accord.escalation.v1.WarningService": ("escalation",),
+    "accord.escalation.v1.ClusterService": ("escalation",),
+    "accord.escalation.v1.RecommendationService": ("escalation",),
+    "accord.escalation.v1.CampaignService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

@@ -34,11 +34,13 @@ class Work:
     late: list[NewEvent] = field(default_factory=list)
     soonest: NewClock | None = None
     clockwork: Clockwork | None = None
+    told_by: str = ""
+    """What the history says in place of an account that must not be known from it."""
 
     @property
     def actor(self) -> str:
         """Who does it."""
-        return self.call.caller.subject
+        return self.told_by or self.call.caller.subject
 
     async def append(self, *events: NewEvent) -> None:
         """Append what happened to the case's history, and behind it the deadlines found to have been missed."""

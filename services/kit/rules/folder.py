@@ -10,6 +10,7 @@ from services.kit.rules.problem import Problem
 
 # The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
 PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "meetings")
+PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "clusters")
 
 
 class RulesFolder:

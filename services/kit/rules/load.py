@@ -9,6 +9,7 @@ from pathlib import Path
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
 from casework.period import Round
+from casework.cluster import ClusterRule
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -16,6 +17,7 @@ from casework.units import UnitTree
 from services.kit.rules import categories, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
+from services.kit.rules.clusters import read_clusters
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
@@ -38,6 +40,7 @@ class Rules:
     calendars: CalendarBook
     documents: DocumentBook
     rounds: Mapping[str, Round]
+    clusters: ClusterRule
     version: str
 
 
@@ -53,6 +56,7 @@ def load_rules(folder: Path) -> Rules:
     templates = read_plans(source)
     documents = read_documents(source)
     rounds = read_rounds(source)
+    clusters = read_clusters(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -69,5 +73,8 @@ def load_rules(folder: Path) -> Rules:
         units and clocks and calendars and kinds and templates and triage and documents and rounds
     ):
         raise RulesError(source.problems)
+    if not clusters:
+        raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
     return Rules(units, tree, triage, templates.book, clocks, calendars, documents, rounds, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, clusters, source.version())

@@ -291,3 +291,28 @@ class HolidayCnFile(BaseModel):
     year: Year
     papers: list[str] = Field(default_factory=list)
     days: Annotated[list[HolidayCnDay], Field(min_length=1)]
+
+
+class EffectEntry(Entry):
+    """How the effect of a recommendation is measured."""
+
+    window_days: Days
+    transition_days: Annotated[int, Field(ge=0, le=365)]
+    min_days: Days
+    min_cases: Annotated[int, Field(ge=2, le=1000)]
+
+
+class ClustersFile(Entry):
+    """rules/clusters/clusters.yaml."""
+
+    version: Text
+    basis: Text
+    window_days: Days
+    earlier_windows: Annotated[int, Field(ge=1, le=60)]
+    min_cases: Annotated[int, Field(ge=5, le=10_000)]
+    ratio: Annotated[float, Field(ge=1, le=100)]
+    chance_at_most: Annotated[float, Field(gt=0, le=0.5)]
+    more_than_peers: Annotated[float, Field(ge=1, le=100)]
+    min_peers: Annotated[int, Field(ge=5, le=10_000)]
+    dismissed_days: Days
+    effect: EffectEntry

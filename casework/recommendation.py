@@ -1,0 +1,124 @@
+"""Recommendations to departments (工作提示函、司法建议、检察建议): pairs of problem and advice, a reply to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from casework.errors import CaseError, Reason, field_error
+
+
+class RecommendationKind(IntEnum):
+    """Whose recommendation it is; the numbers are those of the contract."""
+
+    PROMPT = 1
+    JUDICIAL = 2
+    PROCURATORIAL = 3
+
+
+class RecommendationState(IntEnum):
+    """Where a recommendation stands; the numbers are those of the contract."""
+
+    DRAFT = 1
+    APPROVED = 2
+    SERVED = 3
+    REPLIED = 4
+    VISITED = 5
+    WITHDRAWN = 6
+
+
+class Adoption(IntEnum):
+    """What the department does with a pair; the numbers are those of the contract."""
+
+    ADOPTED = 1
+    PARTLY = 2
+    NOT_ADOPTED = 3
+
+
+class CarryingOut(IntEnum):
+    """What a visit found of a pair; the numbers are those of the contract."""
+
+    DONE = 1
+    PART = 2
+    NOT_DONE = 3
+
+
+class ObjectionState(IntEnum):
+    """Where an objection stands; the numbers are those of the contract."""
+
+    OPEN = 1
+    UPHELD = 2
+    REJECTED = 3
+
+
+OVER = frozenset({RecommendationState.VISITED, RecommendationState.WITHDRAWN})
+WITH_DEPARTMENT = frozenset(
+    {
+        RecommendationState.SERVED, RecommendationState.REPLIED, RecommendationState.VISITED,
+        RecommendationState.WITHDRAWN,
+    }
+)  # fmt: skip
+"""States in which the department knows of it."""
+REPLY_RULES = {
+    RecommendationKind.PROMPT: "prompt_reply",
+    RecommendationKind.JUDICIAL: "judicial_suggestion",
+    RecommendationKind.PROCURATORIAL: "procuratorial_suggestion",
+}
+"""The rule of time that the reply to each runs under: two months (法释〔2023〕11号 8, 检察建议工作规定 19)."""
+OBJECTION_RULES = {
+    RecommendationKind.PROMPT: "recommendation_objection",
+    RecommendationKind.JUDICIAL: "recommendation_objection",
+    RecommendationKind.PROCURATORIAL: "procuratorial_objection",
+}
+_AUTHORS = {RecommendationKind.JUDICIAL: "court", RecommendationKind.PROCURATORIAL: "procuratorate"}
+_SERIES = {
+    RecommendationKind.PROMPT: "综治提示",
+    RecommendationKind.JUDICIAL: "法建",
+    RecommendationKind.PROCURATORIAL: "检建",
+}
+_ENDINGS = ("自治区", "自治州", "自治县", "地区", "新区", "省", "市", "区", "县", "旗", "盟")
+_BEFORE: dict[RecommendationState, frozenset[RecommendationState]] = {
+    RecommendationState.APPROVED: frozenset({RecommendationState.DRAFT}),
+    RecommendationState.SERVED: frozenset({RecommendationState.APPROVED}),
+    RecommendationState.REPLIED: frozenset({RecommendationState.SERVED}),
+    RecommendationState.VISITED: frozenset({RecommendationState.REPLIED}),
+    RecommendationState.WITHDRAWN: frozenset({RecommendationState.SERVED, RecommendationState.REPLIED}),
+}
+
+
+def move(state: RecommendationState, to: RecommendationState) -> RecommendationState:
+    """Return the new state, or raise WRONG_STATE naming the state it is in."""
+    if state not in _BEFORE[to]:
+        raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
+    return to
+
+
+def must_be(state: RecommendationState, *allowed: RecommendationState) -> None:
+    """Raise WRONG_STATE naming the state, where it is none of those allowed."""
+    if state not in allowed:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+def check_author(kind: RecommendationKind, unit: str) -> None:
+    """Raise INVALID_FIELD where a court's or a procuratorate's suggestion would not be its own."""
+    slug = _AUTHORS.get(kind)
+    if slug and unit.partition("-")[2] != slug:
+        raise field_error("unit", Reason.INVALID_FIELD, slug)
+
+
+def check_pairs(told: Sequence[int], pairs: int, field: str) -> None:
+    """Raise INVALID_FIELD where not every pair is answered, once and in order."""
+    if list(told) != list(range(1, pairs + 1)):
+        raise field_error(field, Reason.INVALID_FIELD, f"1 … {pairs}")
+
+
+def series_of(kind: RecommendationKind) -> str:
+    """Return the word in the number of a letter, under which it is counted."""
+    return _SERIES[kind]
+
+
+def letter_number(kind: RecommendationKind, area_name: str, year: int, running: int) -> str:
+    """Return the number on a letter: `城关法建〔2026〕3号` (法释〔2023〕11号: short name of the place, 法建, year)."""
+    short = next((area_name.removesuffix(end) for end in _ENDINGS if area_name.endswith(end)), area_name)
+    # A name of one sign is not shortened: 县 of 成县 belongs to it.
+    return f"{short if len(short) > 1 else area_name}{_SERIES[kind]}〔{year}〕{running}号"

@@ -1,0 +1,1 @@
+"""Screening campaigns, and what they find on its way into intake."""

@@ -1,0 +1,83 @@
+"""What campaigns, checks and findings look like in the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pb.escalation.v1 import campaigns_pb2 as pb
+
+from casework import names
+from services.escalation import days
+from services.kit.instants import stamp
+
+
+def campaign(row: Any, places: Sequence[Any]) -> pb.Campaign:
+    """Return a campaign, without what it says."""
+    return pb.Campaign(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        kind=row.kind,
+        unit=names.unit_name(row.unit),
+        categories=[f"categories/{category}" for category in row.categories],
+        places=[
+            pb.PlaceAssignment(place=names.unit_name(each.place), unit=names.unit_name(each.unit)) for each in places
+        ],
+        start_date=days.shown(row.start_on),
+        end_date=days.shown(row.end_on),
+        round_days=row.round_days,
+        round=row.round,
+        items=row.item_count,
+        due_time=stamp(row.due_at),
+        create_time=stamp(row.created_at),
+        start_time=stamp(row.started_at),
+        end_time=stamp(row.ended_at),
+    )
+
+
+def check(row: Any) -> pb.CampaignCheck:
+    """Return a check."""
+    return pb.CampaignCheck(
+        name=f"{names.file_name(row.number)}/checks/{row.check_no}",
+        place=names.unit_name(row.place),
+        unit=names.unit_name(row.unit),
+        round=row.round,
+        recorder=row.recorded_by,
+        answers=list(row.answers),
+        check_time=stamp(row.recorded_at),
+    )
+
+
+def finding(row: Any) -> pb.Finding:
+    """Return a finding, without what it says."""
+    file = names.file_name(row.number)
+    return pb.Finding(
+        name=f"{file}/findings/{row.finding}",
+        check=f"{file}/checks/{row.check_no}",
+        state=row.state,
+        place=names.unit_name(row.place),
+        category=f"categories/{row.category}",
+        people_affected=row.people_affected,
+        danger=row.danger,
+        report=row.report,
+        record_time=stamp(row.recorded_at),
+        hand_over_time=stamp(row.handed_over_at),
+    )
+
+
+def progress(row: Any, places: Sequence[Any]) -> pb.CampaignProgress:
+    """Return how far the present round is, by place; nobody is counted."""
+    return pb.CampaignProgress(
+        name=f"{names.file_name(row.number)}/progress",
+        round=row.round,
+        places_checked=sum(each.checks > 0 for each in places),
+        places_total=len(places),
+        places=[
+            pb.PlaceProgress(
+                place=names.unit_name(each.place), unit=names.unit_name(each.unit), checks=each.checks,
+                findings=each.findings, handed_over=each.handed_over,
+            )
+            for each in places
+        ],
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Early warning: hazards and trends at places."""

@@ -1,0 +1,51 @@
+"""What a warning looks like in the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from pb.escalation.v1 import warnings_pb2 as pb
+
+from casework import names
+from services.kit.instants import stamp
+
+
+def unit_of(unit: str) -> str:
+    """Return `units/{unit}`, nothing for none."""
+    return names.unit_name(unit) if unit else ""
+
+
+def warning(row: Any, language: str) -> pb.Warning:
+    """Return a warning, without what was told."""
+    told = orjson.loads(row.assessment) if row.assessment else None
+    return pb.Warning(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        kind=row.kind,
+        urgent=row.urgent,
+        unit=unit_of(row.unit),
+        place=unit_of(row.place),
+        category=f"categories/{row.category}",
+        level=row.level,
+        assessment=_assessment(told, language) if told else None,
+        addressee=unit_of(row.addressee),
+        target=row.target,
+        returned=row.returned,
+        due_time=stamp(row.due_at),
+        report_time=stamp(row.reported_at),
+        take_up_time=stamp(row.taken_up_at),
+        verify_time=stamp(row.verified_at),
+        assess_time=stamp(row.assessed_at),
+        warn_time=stamp(row.warned_at),
+        measures_time=stamp(row.measures_at),
+        close_time=stamp(row.closed_at),
+    )
+
+
+def _assessment(told: dict[str, Any], language: str) -> pb.WarningAssessment:
+    return pb.WarningAssessment(
+        rule=told["rule"], rule_version=told["version"], row=told["row"],
+        reason=told["en" if language == "en" else "zh"],
+    )  # fmt: skip
