@@ -14,7 +14,12 @@ import grpc
 import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.consultations_pb2_grpc import ConsultationServiceStub, ExpertServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.lead_pb2_grpc import LeadServiceStub
+from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
+from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
+from pb.escalation.v1.task_force_pb2_grpc import TaskForceServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -69,6 +74,12 @@ class Clients:
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
+        self.plans = PlanServiceStub(self.channels["escalation"])
+        self.forces = TaskForceServiceStub(self.channels["escalation"])
+        self.leads = LeadServiceStub(self.channels["escalation"])
+        self.experts = ExpertServiceStub(self.channels["escalation"])
+        self.consultations = ConsultationServiceStub(self.channels["escalation"])
+        self.monitorings = MonitoringServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_agreement, world_documents, world_people, world_sessions
+from tests import world_agreement, world_documents, world_people, world_sessions, world_special
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -32,6 +32,8 @@ class World:
     """A case whose people nothing else is done to: its sessions, evidence and compartment are asked about."""
     mediated: str
     """A case whose mediation has ended, with an agreement and a docking."""
+    special: world_special.Special
+    """Matters with plans, task forces, leads, consultations."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -53,7 +55,10 @@ async def new_world(clients: Clients) -> World:
         "mediation": f"clocks/mediation/{number}.close",
         "escalation": f"clocks/escalation/{number}.resolve-1",
     }
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated)
+    special = await world_special.special_matters(clients)
+    return World(
+        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, special
+    )
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -197,4 +202,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_sessions.REQUESTS,
     **world_agreement.requests(_filled),
     **world_documents.REQUESTS,
+    **world_special.requests(_filled),
 }  # fmt: skip

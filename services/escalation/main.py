@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+from collections.abc import Mapping
+
+from pb.escalation.v1 import (
+    consultations_pb2,
+    consultations_pb2_grpc,
+    escalation_pb2,
+    escalation_pb2_grpc,
+    lead_pb2,
+    lead_pb2_grpc,
+    monitoring_pb2,
+    monitoring_pb2_grpc,
+    plans_pb2,
+    plans_pb2_grpc,
+    task_force_pb2,
+    task_force_pb2_grpc,
+)
 
 from services.escalation import store
 from services.escalation.service import EscalationServicer
-from services.kit.composition import Parts, Registration, clock_service, run
+from services.escalation.special.consultations import course as consultations
+from services.escalation.special.consultations.service import ConsultationServicer
+from services.escalation.special.experts.service import ExpertServicer
+from services.escalation.special.forces.service import TaskForceServicer
+from services.escalation.special.leads import course as leads
+from services.escalation.special.leads.service import LeadServicer
+from services.escalation.special.monitorings import service as monitorings
+from services.escalation.special.monitorings.service import MonitoringServicer
+from services.escalation.special.plans.service import PlanServicer
+from services.kit.clock_service import Consequence
+from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -17,8 +42,26 @@ def build(parts: Parts) -> list[Registration]:
             escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
             lambda server: escalation_pb2_grpc.add_EscalationServiceServicer_to_server(servicer, server),
         ),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER),
+        *_special(parts),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, _special_consequences()),
     ]
+
+
+def _special(parts: Parts) -> list[Registration]:
+    """Return the special handling of matters."""
+    return [
+        served("PlanService", plans_pb2, plans_pb2_grpc, PlanServicer(parts)),
+        served("TaskForceService", task_force_pb2, task_force_pb2_grpc, TaskForceServicer(parts)),
+        served("LeadService", lead_pb2, lead_pb2_grpc, LeadServicer(parts)),
+        served("ExpertService", consultations_pb2, consultations_pb2_grpc, ExpertServicer(parts)),
+        served("ConsultationService", consultations_pb2, consultations_pb2_grpc, ConsultationServicer(parts)),
+        served("MonitoringService", monitoring_pb2, monitoring_pb2_grpc, MonitoringServicer(parts)),
+    ]
+
+
+def _special_consequences() -> Mapping[str, Consequence]:
+    """Return what follows from deadlines of special handling that were missed."""
+    return {**leads.consequences(), **consultations.consequences(), **monitorings.consequences()}
 
 
 def main() -> None:
