@@ -11,6 +11,8 @@ CREATE TABLE matter_plans (
     plan              integer NOT NULL,
     version           integer NOT NULL DEFAULT 1,
     state             smallint NOT NULL,
+    edition           integer NOT NULL DEFAULT 1,
+    round             integer NOT NULL DEFAULT 0,
     cost_fen          bigint NOT NULL,
     fallback          smallint NOT NULL,
     drafted_by        text[] NOT NULL,
@@ -27,11 +29,14 @@ CREATE TABLE matter_plans (
     sealed_assessment bytea,
     PRIMARY KEY (number, plan)
 );
+COMMENT ON COLUMN matter_plans.edition IS 'How often it was written: its measures and checks are those of this edition.';
+COMMENT ON COLUMN matter_plans.round IS 'How often it went round: its countersignatures are those of this round.';
 COMMENT ON COLUMN matter_plans.drafted_by IS 'Everybody who drafted or edited it: none of them approves it.';
 
 CREATE TABLE plan_measures (
     number      text COLLATE "C" NOT NULL,
     plan        integer NOT NULL,
+    edition     integer NOT NULL,
     measure     integer NOT NULL,
     version     integer NOT NULL DEFAULT 1,
     state       smallint NOT NULL,
@@ -42,25 +47,27 @@ CREATE TABLE plan_measures (
     reported_by text NOT NULL DEFAULT '',
     reported_at timestamptz,
     sealed      bytea NOT NULL,
-    PRIMARY KEY (number, plan, measure),
+    PRIMARY KEY (number, plan, edition, measure),
     FOREIGN KEY (number, plan) REFERENCES matter_plans
 );
 
 CREATE TABLE plan_party_checks (
     number   text COLLATE "C" NOT NULL,
     plan     integer NOT NULL,
+    edition  integer NOT NULL,
     place    integer NOT NULL,
     party    text COLLATE "C" NOT NULL,
     may_sue  boolean NOT NULL,
     told     boolean NOT NULL,
     consents boolean NOT NULL,
-    PRIMARY KEY (number, plan, place),
+    PRIMARY KEY (number, plan, edition, place),
     FOREIGN KEY (number, plan) REFERENCES matter_plans
 );
 
 CREATE TABLE plan_countersignatures (
     number    text COLLATE "C" NOT NULL,
     plan      integer NOT NULL,
+    round     integer NOT NULL,
     place     integer NOT NULL,
     version   integer NOT NULL DEFAULT 1,
     unit      text COLLATE "C" NOT NULL,
@@ -69,7 +76,7 @@ CREATE TABLE plan_countersignatures (
     signed_by text NOT NULL DEFAULT '',
     signed_at timestamptz,
     sealed    bytea,
-    PRIMARY KEY (number, plan, place),
+    PRIMARY KEY (number, plan, round, place),
     FOREIGN KEY (number, plan) REFERENCES matter_plans
 );
 """
@@ -177,7 +184,7 @@ CREATE TABLE lead_hand_overs (
     successor   text COLLATE "C" NOT NULL,
     office      text NOT NULL,
     reason      text NOT NULL,
-    items       text[] NOT NULL,
+    open_items  text[] NOT NULL,
     clocks      text[] NOT NULL,
     dues        timestamptz[] NOT NULL,
     offered_at  timestamptz NOT NULL,

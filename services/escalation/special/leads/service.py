@@ -99,7 +99,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         offered = await store.offer(
             work.connection, file.number, from_unit=row.unit, to_unit=self._above(request.unit, matter),
             successor=request.official, office=request.office, reason=request.reason, offered_at=work.now,
-            items=await self._open(work.connection, file.number), clocks=[each.id for each in running],
+            open_items=await self._open(work.connection, file.number), clocks=[each.id for each in running],
             dues=[each.due_at for each in running], sealed=await self.sealed(work, file, request.text),
         )  # fmt: skip
         row = await store.change(work.connection, row, unit=row.unit)

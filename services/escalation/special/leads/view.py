@@ -56,7 +56,7 @@ def hand_over(row: Any) -> pb.LeadHandOver:
         successor=row.successor,
         reason=row.reason,
         open=[due(clock, at) for clock, at in zip(row.clocks, row.dues, strict=True)],
-        open_items=list(row.items),
+        open_items=list(row.open_items),
         offer_time=stamp(row.offered_at),
         answer_time=stamp(row.answered_at),
     )

@@ -46,9 +46,12 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         file, matter, found = await self._plan(request, work)
         rules_of.must_be(PlanState(found.row.state), {PlanState.DRAFTED})
         by = [*dict.fromkeys([*found.row.drafted_by, work.actor])]
-        await store.change(work.connection, found.row, drafted_by=by, **await self._said(request.plan, work, file))
-        await self._write(request.plan, work, file, found.row)
-        return await self._told(work, matter, found.row.plan, "PlanEdited")
+        row = await store.change(
+            work.connection, found.row, drafted_by=by, edition=found.row.edition + 1,
+            **await self._said(request.plan, work, file),
+        )  # fmt: skip
+        await self._write(request.plan, work, file, row)
+        return await self._told(work, matter, row.plan, "PlanEdited", edition=row.edition)
 
     @command(pb.MatterPlan)
     async def SubmitPlan(self, request: pb.SubmitPlanRequest, work: Work) -> pb.MatterPlan:
@@ -59,8 +62,10 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         besides = [self.known(unit, f"units[{index}]") for index, unit in enumerate(request.units)]
         owners = [measure.unit for measure in found.measures]
         asked = rules_of.asked_to_countersign(matters.answerable(matter), owners, besides)
+        row = await store.change(
+            work.connection, row, state=int(state), submitted_at=work.now, round=row.round + 1
+        )
         await store.ask(work.connection, row, asked)
-        row = await store.change(work.connection, row, state=int(state), submitted_at=work.now)
         await self._clock(work, matter, row, "countersign", "plan_countersign", matters.answerable(matter))
         return await self._told(work, matter, row.plan, "PlanSubmitted", asked=len(asked))
 

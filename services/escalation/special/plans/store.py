@@ -14,16 +14,13 @@ from services.kit.database import Connection, text
 _NEXT = text("SELECT coalesce(max(plan), 0) + 1 FROM matter_plans WHERE number = :number")
 _LATEST = text("SELECT * FROM matter_plans WHERE number = :number ORDER BY plan DESC LIMIT 1")
 _UNDONE = text("""
-    SELECT count(*) FROM plan_measures WHERE number = :number AND plan = :plan AND state <> :reported
+    SELECT count(*) FROM plan_measures
+    WHERE number = :number AND plan = :plan AND edition = :edition AND state <> :reported
 """)
 _STANDS = text("""
     UPDATE plan_measures SET state = :state, version = version + 1
-    WHERE number = :number AND plan = :plan AND state = :before RETURNING *
+    WHERE number = :number AND plan = :plan AND edition = :edition AND state = :before RETURNING *
 """)
-_CLEAR = {
-    table: text(f"DELETE FROM {table} WHERE number = :number AND plan = :plan")
-    for table in ("plan_measures", "plan_party_checks", "plan_countersignatures")
-}
 _OPEN = text("""
     SELECT plan, measure FROM plan_measures WHERE number = :number AND state = 2 ORDER BY due_on, plan, measure
 """)
@@ -72,9 +69,9 @@ async def load(connection: Connection, number: str, plan: int) -> Loaded:
     key = {"number": number, "plan": plan}
     return Loaded(
         row,
-        await rows.select(connection, "plan_measures", "measure", **key),
-        await rows.select(connection, "plan_party_checks", "place", **key),
-        await rows.select(connection, "plan_countersignatures", "place", **key),
+        await rows.select(connection, "plan_measures", "measure", **key, edition=row.edition),
+        await rows.select(connection, "plan_party_checks", "place", **key, edition=row.edition),
+        await rows.select(connection, "plan_countersignatures", "place", **key, round=row.round),
     )
 
 
@@ -92,10 +89,8 @@ async def change(connection: Connection, row: Any, **columns: Any) -> Any:
 async def write(
     connection: Connection, row: Any, measures: Sequence[dict[str, Any]], checks: Sequence[RightsCheck]
 ) -> None:
-    """Replace the measures and rights checks of a draft; whoever had countersigned is asked anew."""
-    key = {"number": row.number, "plan": row.plan}
-    for clear in _CLEAR.values():
-        await connection.execute(clear, key)
+    """Store the measures and rights checks of a draft's present edition; those of earlier ones stay as they are."""
+    key = {"number": row.number, "plan": row.plan, "edition": row.edition}
     for index, columns in enumerate(measures, 1):
         state = int(MeasureState.PLANNED)
         await rows.insert(connection, "plan_measures", **key, measure=index, state=state, **columns)
@@ -107,41 +102,41 @@ async def write(
 
 
 async def ask(connection: Connection, row: Any, asked: Sequence[tuple[str, Role]]) -> None:
-    """Store who is asked to countersign, in place of who was asked before."""
-    key = {"number": row.number, "plan": row.plan}
-    await connection.execute(_CLEAR["plan_countersignatures"], key)
+    """Store who is asked to countersign in a version's present round."""
+    key = {"number": row.number, "plan": row.plan, "round": row.round}
     for place, (unit, role) in enumerate(asked, 1):
         await rows.insert(connection, "plan_countersignatures", **key, place=place, unit=unit, role=int(role))
 
 
 async def sign(connection: Connection, asked: Any, **columns: Any) -> None:
     """Store what somebody who was asked to countersign says."""
-    key = {"number": asked.number, "plan": asked.plan, "place": asked.place}
+    key = {"number": asked.number, "plan": asked.plan, "round": asked.round, "place": asked.place}
     await rows.update(connection, "plan_countersignatures", key, **columns)
 
 
 async def measure(connection: Connection, number: str, plan: int, index: int) -> Any:
     """Return a measure; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "plan_measures", "measure", number=number, plan=plan, measure=index)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/plans/{plan}/measures/{index}")
+    found = await load(connection, number, plan)
+    row = next((each for each in found.measures if each.measure == index), None)
+    return rows.not_found(row, f"{names.file_name(number)}/plans/{plan}/measures/{index}")
 
 
 async def change_measure(connection: Connection, row: Any, **columns: Any) -> Any:
     """Change columns of a measure and return its new row."""
-    key = {"number": row.number, "plan": row.plan, "measure": row.measure}
+    key = {"number": row.number, "plan": row.plan, "edition": row.edition, "measure": row.measure}
     return await rows.update(connection, "plan_measures", key, **columns)
 
 
 async def set_measures(connection: Connection, row: Any, before: MeasureState, to: MeasureState) -> Sequence[Any]:
     """Carry the measures of a version from one state to another, and return them."""
-    parameters = {"number": row.number, "plan": row.plan, "before": int(before), "state": int(to)}
+    parameters = {**_edition(row), "before": int(before), "state": int(to)}
     found = await connection.execute(_STANDS, parameters)
     return sorted(found, key=lambda each: each.measure)
 
 
 async def undone(connection: Connection, row: Any) -> int:
     """Return how many measures of a version were not reported done."""
-    parameters = {"number": row.number, "plan": row.plan, "reported": int(MeasureState.REPORTED)}
+    parameters = {**_edition(row), "reported": int(MeasureState.REPORTED)}
     return int(await connection.scalar(_UNDONE, parameters))
 
 
@@ -157,3 +152,7 @@ async def supersede(connection: Connection, number: str, plan: int) -> Sequence[
     found = await rows.select(connection, "matter_plans", "plan", number=number)
     held = [row for row in found if row.plan < plan and row.state in (3, 4, 5)]
     return [await change(connection, row, state=int(PlanState.SUPERSEDED)) for row in held]
+
+
+def _edition(row: Any) -> dict[str, Any]:
+    return {"number": row.number, "plan": row.plan, "edition": row.edition}
