@@ -47,7 +47,7 @@ def later(days: int = 20) -> Date:
 def a_plan(*measures: pb.PlanMeasure, facts: str = "三户住户因墙体裂缝投诉。", **fields: Any) -> pb.MatterPlan:
     """Return a plan that can be drafted."""
     told = pb.PlanText(
-        facts=facts, claims=[pb.PartyClaim(party="party-1", claim="修复并赔偿。")], legal_basis="民法典第二百八十八条。",
+        facts=facts, claims=[pb.PartyClaim(party="party-1", claim="修复并赔偿。")], legal_basis="民法典288条。",
         options="修复；折价。", fallback="协商不成的，告知起诉。",
     )  # fmt: skip
     own = [a_measure()] if not measures else list(measures)
