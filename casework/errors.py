@@ -97,6 +97,12 @@ class Reason(StrEnum):
     NO_CLUSTER = "NO_CLUSTER"
     PLACE_NOT_IN_CAMPAIGN = "PLACE_NOT_IN_CAMPAIGN"
     FINDINGS_OPEN = "FINDINGS_OPEN"
+    COUNTERSIGN_MISSING = "COUNTERSIGN_MISSING"
+    RIGHTS_UNCHECKED = "RIGHTS_UNCHECKED"
+    NOT_THE_LEAD = "NOT_THE_LEAD"
+    NOT_THE_EXPERT = "NOT_THE_EXPERT"
+    NO_EXPERT = "NO_EXPERT"
+    PERSONAL_DATA = "PERSONAL_DATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +306,30 @@ TEXTS: dict[Reason, _Text] = {
     Reason.UNKNOWN_LANGUAGE: _Text(Kind.INVALID, "没有这种语言的文书。", "Documents are not made in this language."),
     Reason.UNKNOWN_FILE_TYPE: _Text(
         Kind.INVALID, "只接受 PDF、PNG、JPEG 文件。", "Only PDF, PNG and JPEG files are taken."
+    ),
+    Reason.COUNTERSIGN_MISSING: _Text(
+        Kind.PRECONDITION, "会签尚未完成。", "Not everybody who was asked to countersign was heard."
+    ),
+    Reason.RIGHTS_UNCHECKED: _Text(
+        Kind.PRECONDITION,
+        "方案须确认每一方当事人可以起诉并已被告知。",
+        "A plan must leave every party free to sue, and every party must have been told.",
+    ),
+    Reason.NOT_THE_LEAD: _Text(
+        Kind.PRECONDITION,
+        "只有本事项的包案领导本人可以做这件事。",
+        "Only the lead official of this matter can do this.",
+    ),
+    Reason.NOT_THE_EXPERT: _Text(
+        Kind.PRECONDITION, "只有被抽取的专家本人可以做这件事。", "Only the expert who was drawn can do this."
+    ),
+    Reason.NO_EXPERT: _Text(
+        Kind.PRECONDITION, "专家库中没有合适的专家。", "The pool has no expert who fits and is free."
+    ),
+    Reason.PERSONAL_DATA: _Text(
+        Kind.INVALID,
+        "这里不能写电话、证件号码等个人信息。",
+        "Telephone, identity and similar numbers of a person do not belong here.",
     ),
 }
 

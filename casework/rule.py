@@ -103,6 +103,21 @@ class Trigger(StrEnum):
     campaign_started = "campaign_started"
     campaign_over = "campaign_over"
     finding_recorded = "finding_recorded"
+    plan_submitted = "plan_submitted"
+    plan_countersigned = "plan_countersigned"
+    plan_approved = "plan_approved"
+    plan_executed = "plan_executed"
+    plan_revision_needed = "plan_revision_needed"
+    force_ordered = "force_ordered"
+    force_task_given = "force_task_given"
+    force_task_reported = "force_task_reported"
+    force_met = "force_met"
+    lead_assigned = "lead_assigned"
+    lead_offered = "lead_offered"
+    consultation_asked = "consultation_asked"
+    expert_asked = "expert_asked"
+    opinion_signed = "opinion_signed"
+    monitoring_begun = "monitoring_begun"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -163,6 +178,26 @@ CONSUMED = {
     "campaign_end": Trigger.campaign_started,
     "campaign_report": Trigger.campaign_over,
     "hand_over_finding": Trigger.finding_recorded,
+    "plan_countersign": Trigger.plan_submitted,
+    "plan_approval": Trigger.plan_countersigned,
+    "plan_measure": Trigger.plan_approved,
+    "plan_assessment": Trigger.plan_executed,
+    "plan_revision_county": Trigger.plan_revision_needed,
+    "plan_revision_above": Trigger.plan_revision_needed,
+    "force_setup": Trigger.force_ordered,
+    "force_task": Trigger.force_task_given,
+    "force_task_check": Trigger.force_task_reported,
+    "force_minutes": Trigger.force_met,
+    "lead_first_look": Trigger.lead_assigned,
+    "lead_contact": Trigger.lead_assigned,
+    "lead_note": Trigger.lead_assigned,
+    "lead_hand_over": Trigger.lead_offered,
+    "consultation": Trigger.consultation_asked,
+    "expert_answer": Trigger.expert_asked,
+    "opinion_adoption": Trigger.opinion_signed,
+    "monitoring_month": Trigger.monitoring_begun,
+    "monitoring_quarter": Trigger.monitoring_begun,
+    "monitoring_half_year": Trigger.monitoring_begun,
 }
 ALSO_BY_HAND = frozenset(
     {

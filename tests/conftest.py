@@ -21,6 +21,12 @@ from pb.escalation.v1.reviews_pb2_grpc import ReviewServiceStub
 from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
 from pb.escalation.v1.recommendations_pb2_grpc import ClusterServiceStub, RecommendationServiceStub
 from pb.escalation.v1.warnings_pb2_grpc import WarningServiceStub
+from pb.escalation.v1.consultations_pb2_grpc import ConsultationServiceStub, ExpertServiceStub
+from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.lead_pb2_grpc import LeadServiceStub
+from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
+from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
+from pb.escalation.v1.task_force_pb2_grpc import TaskForceServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -82,6 +88,12 @@ class Clients:
         self.clusters = ClusterServiceStub(self.channels["escalation"])
         self.recommendations = RecommendationServiceStub(self.channels["escalation"])
         self.campaigns = CampaignServiceStub(self.channels["escalation"])
+        self.plans = PlanServiceStub(self.channels["escalation"])
+        self.forces = TaskForceServiceStub(self.channels["escalation"])
+        self.leads = LeadServiceStub(self.channels["escalation"])
+        self.experts = ExpertServiceStub(self.channels["escalation"])
+        self.consultations = ConsultationServiceStub(self.channels["escalation"])
+        self.monitorings = MonitoringServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

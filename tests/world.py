@@ -15,6 +15,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from tests import world_agreement, world_documents, world_meetings, world_people, world_sessions
 from tests import world_agreement, world_documents, world_people, world_sessions, world_warnings
+from tests import world_agreement, world_documents, world_people, world_sessions, world_special
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -36,6 +37,8 @@ class World:
     meetings: dict[str, str]
     """Reviews, meetings and decisions by what can be done with them."""
     supervision: world_warnings.Scene
+    special: world_special.Special
+    """Matters with plans, task forces, leads, consultations."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -70,6 +73,9 @@ async def new_world(clients: Clients) -> World:
     supervision = await world_warnings.furnish(clients)
     return World(
         report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, supervision
+    special = await world_special.special_matters(clients)
+    return World(
+        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, special
     )
 
 
@@ -216,4 +222,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_documents.REQUESTS,
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
+    **world_special.requests(_filled),
 }  # fmt: skip

@@ -11,6 +11,21 @@ from pb.escalation.v1 import (
     reviews_pb2_grpc,
     schedules_pb2,
     schedules_pb2_grpc,
+from collections.abc import Mapping
+
+from pb.escalation.v1 import (
+    consultations_pb2,
+    consultations_pb2_grpc,
+    escalation_pb2,
+    escalation_pb2_grpc,
+    lead_pb2,
+    lead_pb2_grpc,
+    monitoring_pb2,
+    monitoring_pb2_grpc,
+    plans_pb2,
+    plans_pb2_grpc,
+    task_force_pb2,
+    task_force_pb2_grpc,
 )
 
 from services.escalation import store
@@ -36,6 +51,16 @@ from services.escalation.recommendations.cluster_service import ClusterServicer
 from services.escalation.recommendations.service import RecommendationServicer
 from services.escalation.service import EscalationServicer
 from services.escalation.warnings.service import WarningServicer
+from services.escalation.special.consultations import course as consultations
+from services.escalation.special.consultations.service import ConsultationServicer
+from services.escalation.special.experts.service import ExpertServicer
+from services.escalation.special.forces.service import TaskForceServicer
+from services.escalation.special.leads import course as leads
+from services.escalation.special.leads.service import LeadServicer
+from services.escalation.special.monitorings import service as monitorings
+from services.escalation.special.monitorings.service import MonitoringServicer
+from services.escalation.special.plans.service import PlanServicer
+from services.kit.clock_service import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
@@ -71,7 +96,26 @@ def _warnings(parts: Parts) -> list[Registration]:
         served("ClusterService", *recommendations, ClusterServicer(parts)),
         served("RecommendationService", *recommendations, RecommendationServicer(parts)),
         served("CampaignService", campaigns_pb2, campaigns_pb2_grpc, CampaignServicer(parts)),
+        *_special(parts),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, _special_consequences()),
     ]
+
+
+def _special(parts: Parts) -> list[Registration]:
+    """Return the special handling of matters."""
+    return [
+        served("PlanService", plans_pb2, plans_pb2_grpc, PlanServicer(parts)),
+        served("TaskForceService", task_force_pb2, task_force_pb2_grpc, TaskForceServicer(parts)),
+        served("LeadService", lead_pb2, lead_pb2_grpc, LeadServicer(parts)),
+        served("ExpertService", consultations_pb2, consultations_pb2_grpc, ExpertServicer(parts)),
+        served("ConsultationService", consultations_pb2, consultations_pb2_grpc, ConsultationServicer(parts)),
+        served("MonitoringService", monitoring_pb2, monitoring_pb2_grpc, MonitoringServicer(parts)),
+    ]
+
+
+def _special_consequences() -> Mapping[str, Consequence]:
+    """Return what follows from deadlines of special handling that were missed."""
+    return {**leads.consequences(), **consultations.consequences(), **monitorings.consequences()}
 
 
 def main() -> None:

@@ -36,6 +36,12 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.ClusterService": ("escalation",),
     "accord.escalation.v1.RecommendationService": ("escalation",),
     "accord.escalation.v1.CampaignService": ("escalation",),
+    "accord.escalation.v1.PlanService": ("escalation",),
+    "accord.escalation.v1.TaskForceService": ("escalation",),
+    "accord.escalation.v1.LeadService": ("escalation",),
+    "accord.escalation.v1.ExpertService": ("escalation",),
+    "accord.escalation.v1.ConsultationService": ("escalation",),
+    "accord.escalation.v1.MonitoringService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

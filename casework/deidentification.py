@@ -1,0 +1,41 @@
+"""De-identified files: what is shown to an outsider has no number in it by which a person could be found."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from casework.errors import Reason, field_error
+
+_GAP = r"[\s\-–—·.]*"
+_ID = re.compile(rf"(?<!\d)\d(?:{_GAP}\d){{16}}{_GAP}[\dXx](?![\dA-Za-z])")
+_PATTERNS = {
+    "mobile number": re.compile(rf"(?<!\d)1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)"),
+    "telephone number": re.compile(rf"(?<!\d)0\d{{2,3}}{_GAP}\d(?:{_GAP}\d){{6,7}}(?!\d)"),
+    "bank card number": re.compile(r"(?<![\d-])\d(?:\s*\d){15,18}(?![\d-])"),
+    "passport number": re.compile(r"(?<![A-Za-z0-9])[EeGg][A-Za-z0-9]?\d{7,8}(?!\d)"),
+    "e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"),
+}
+
+
+def found_in(text: str) -> str:
+    """Return what number of a person a text holds, in whatever width and spacing; empty where none."""
+    plain = unicodedata.normalize("NFKC", text)
+    if any(_is_id(match[0]) for match in _ID.finditer(plain)):
+        return "id number"
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(plain)), "")
+
+
+def _is_id(found: str) -> bool:
+    """Tell whether eighteen figures are an identity number: the seventh to twelfth are a year and a month of birth.
+
+    A number of a file, `620102-2026-00000003`, is none.
+    """
+    figures = re.sub(_GAP, "", found)
+    return figures[6:8] in ("19", "20") and "01" <= figures[10:12] <= "12"
+
+
+def must_be_deidentified(field: str, text: str) -> None:
+    """Raise PERSONAL_DATA naming the field and what sort of number it holds; the number itself is not repeated."""
+    if kind := found_in(text):
+        raise field_error(field, Reason.PERSONAL_DATA, kind)

@@ -1,0 +1,36 @@
+"""Days between Python and proto."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from google.type import date_pb2
+
+from casework.calendar import LOCAL
+from casework.errors import Reason, field_error
+
+
+def today(now: datetime) -> date:
+    """Return the local day of an instant."""
+    return now.astimezone(LOCAL).date()
+
+
+def shown(day: date) -> date_pb2.Date:
+    """Return the proto date of a day."""
+    return date_pb2.Date(year=day.year, month=day.month, day=day.day)
+
+
+def read(message: date_pb2.Date, field: str, now: datetime) -> date:
+    """Return the day of a proto date; INVALID_FIELD where it is none, has gone by, or is ten years off."""
+    try:
+        found = date(message.year, message.month, message.day)
+    except ValueError:
+        raise field_error(field, Reason.INVALID_FIELD, "date") from None
+    if not 0 <= (found - today(now)).days <= 3660:
+        raise field_error(field, Reason.INVALID_FIELD, "date")
+    return found
+
+
+def last_second(day: date) -> datetime:
+    """Return the last second of a day: what is due on it is in time until then."""
+    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=LOCAL)

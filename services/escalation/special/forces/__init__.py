@@ -1,0 +1,1 @@
+"""Task forces of matters."""

@@ -1,0 +1,1 @@
+"""Lead officials of matters."""
