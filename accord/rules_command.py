@@ -43,6 +43,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
     confirm = sum(rule.to_be_confirmed for rule in rules.clocks)
     table.add_row("limits", f"{len(rules.clocks)} rules of time, {confirm} of them to be confirmed")
+    table.add_row("ladders", ", ".join(f"{ladder.name} {ladder.version}" for ladder in rules.ladders))
     years = sorted(rules.calendars.of().years)
     table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
     languages = ", ".join(sorted(rules.documents.wordings))

@@ -85,6 +85,14 @@ class Trigger(StrEnum):
     part_agreed = "part_agreed"
     agreement_performed = "agreement_performed"
     docking_signed = "docking_signed"
+    ladder_step = "ladder_step"
+    """A ladder names the limit; which ladder that is, the rule files say."""
+    escalation_returned = "escalation_returned"
+    top_reached = "top_reached"
+    absence_recorded = "absence_recorded"
+    handover_opened = "handover_opened"
+    case_dispatched = "case_dispatched"
+    objection_made = "objection_made"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -115,12 +123,20 @@ CONSUMED = {
     "follow_up_30": Trigger.agreement_performed,
     "follow_up_90": Trigger.agreement_performed,
     "police_docking": Trigger.docking_signed,
+    "watch_returned": Trigger.escalation_returned,
+    "top_reminder": Trigger.top_reached,
+    "absence_end": Trigger.absence_recorded,
+    "handover": Trigger.handover_opened,
+    "objection": Trigger.case_dispatched,
+    "objection_decision": Trigger.objection_made,
 }
-ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
+ALSO_BY_HAND = frozenset(
+    {"judicial_confirmation", "petition_handling", "petition_objection", "court_entrusted", "court_entrusted_summary"}
+)
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(
-    CONSUMED.values(), Consumer.service
+    (*CONSUMED.values(), Trigger.ladder_step), Consumer.service
 )
 
 
