@@ -94,6 +94,11 @@ class Reason(StrEnum):
     FORM_NOT_MADE_SO = "FORM_NOT_MADE_SO"
     UNKNOWN_LANGUAGE = "UNKNOWN_LANGUAGE"
     UNKNOWN_FILE_TYPE = "UNKNOWN_FILE_TYPE"
+    NOT_THE_SUCCESSOR = "NOT_THE_SUCCESSOR"
+    NOTHING_HELD = "NOTHING_HELD"
+    HELD_BY_ANOTHER = "HELD_BY_ANOTHER"
+    OBJECTION_LATE = "OBJECTION_LATE"
+    OBJECTED_BEFORE = "OBJECTED_BEFORE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,23 @@ TEXTS: dict[Reason, _Text] = {
     Reason.UNKNOWN_LANGUAGE: _Text(Kind.INVALID, "没有这种语言的文书。", "Documents are not made in this language."),
     Reason.UNKNOWN_FILE_TYPE: _Text(
         Kind.INVALID, "只接受 PDF、PNG、JPEG 文件。", "Only PDF, PNG and JPEG files are taken."
+    ),
+    Reason.NOT_THE_SUCCESSOR: _Text(
+        Kind.PRECONDITION, "只有接收人本人可以确认交接。", "Only the successor can acknowledge what is handed over."
+    ),
+    Reason.NOTHING_HELD: _Text(
+        Kind.PRECONDITION,
+        "这位工作人员名下没有可以交接的事项。",
+        "There is nothing that this official could hand over.",
+    ),
+    Reason.HELD_BY_ANOTHER: _Text(
+        Kind.INVALID, "这件事项由他人负责。", "Somebody else holds it: it is not this official's to hand over."
+    ),
+    Reason.OBJECTION_LATE: _Text(
+        Kind.PRECONDITION, "提出异议的期限已过。", "The time to object to this dispatch is over."
+    ),
+    Reason.OBJECTED_BEFORE: _Text(
+        Kind.PRECONDITION, "对这次派单已经提出过异议。", "This dispatch was objected to before."
     ),
 }
 

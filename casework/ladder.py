@@ -101,7 +101,7 @@ class Ladder:
         return tuple(office for office in self.offices if level in office.levels)
 
     def after(self, place: Place, units: UnitTree) -> Place | None:
-        """Return where a matter goes that was let lie at a place: the next office, else the unit above; None at the top."""
+        """Return where a matter goes that was let lie at a place: the next office, the unit above; None at the top."""
         keys = [office.key for office in self.line(place.unit)]
         passed = keys.index(place.office) + 1 if place.office in keys else 0
         if passed < len(keys):

@@ -14,7 +14,9 @@ import grpc
 import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.handovers_pb2_grpc import HandoverServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -23,6 +25,7 @@ from pb.mediation.v1.consent_pb2_grpc import ConsentServiceStub
 from pb.mediation.v1.documents_pb2_grpc import DocumentServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
+from pb.mediation.v1.objections_pb2_grpc import ObjectionServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
 from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 
@@ -68,7 +71,10 @@ class Clients:
         self.mediators = MediatorServiceStub(self.channels["mediation"])
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
+        self.objections = ObjectionServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
+        self.absences = AbsenceServiceStub(self.channels["escalation"])
+        self.handovers = HandoverServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

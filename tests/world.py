@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_agreement, world_documents, world_people, world_sessions
+from tests import world_agreement, world_documents, world_levels, world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -47,6 +47,7 @@ async def new_world(clients: Clients) -> World:
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
+    await world_levels.furnish(clients, case.name)
     number = case.name.removeprefix("cases/")
     clocks = {
         "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
@@ -197,4 +198,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_sessions.REQUESTS,
     **world_agreement.requests(_filled),
     **world_documents.REQUESTS,
+    **world_levels.requests(_filled),
 }  # fmt: skip

@@ -48,6 +48,7 @@ class Activities:
                 name=name,
                 unit=report.unit,
                 about_unit=report.about_unit,
+                channel=report.channel,
                 category=report.category,
                 grade=report.triage.grade,
                 receive_time=report.receive_time,
@@ -101,22 +102,23 @@ class Activities:
         """Return what kind of matter it is, how grave, and whom it complains of: codes by which its ladder is found."""
         if not name.startswith("cases/"):
             return escalation_pb2.Escalation()
-        found: case_pb2.Case | report_pb2.Report
         try:
-            found = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
-            grade = found.grade
+            case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+            return escalation_pb2.Escalation(category=case.category, grade=case.grade, about_unit=case.about_unit)
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.NOT_FOUND:  # not opened yet: the report knows
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # not opened yet: its report knows
                 raise
-            report = name.replace("cases/", "reports/", 1)
-            try:
-                found = await self._backends.intake.GetReport(intake_pb2.GetReportRequest(name=report))
-                grade = found.triage.grade
-            except grpc.aio.AioRpcError as other:
-                if other.code() is not grpc.StatusCode.NOT_FOUND:
-                    raise
-                return escalation_pb2.Escalation()
-        return escalation_pb2.Escalation(category=found.category, grade=grade, about_unit=found.about_unit)
+        try:
+            report = await self._backends.intake.GetReport(
+                intake_pb2.GetReportRequest(name=name.replace("cases/", "reports/", 1))
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return escalation_pb2.Escalation()
+        return escalation_pb2.Escalation(
+            category=report.category, grade=report.triage.grade, about_unit=report.about_unit
+        )
 
     async def _escalate(self, name: str, firing: clock_pb2.Firing, facts: escalation_pb2.Escalation) -> bool:
         """Raise it one step up its ladder, once for each rung; return whether it was not refused.

@@ -119,7 +119,11 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     async def ReadEscalationText(self, request: pb.ReadEscalationTextRequest, context: Any) -> pb.EscalationText:
         """Answer the words of an escalation to the units on its way, on record."""
-        call, number, escalation = current_call(), names.number_of(request.name), names.index_of(request.name, "escalations")
+        call, number, escalation = (
+            current_call(),
+            names.number_of(request.name),
+            names.index_of(request.name, "escalations"),
+        )
         async with self.database.begin() as connection:
             row = await store.get(connection, number, escalation)
             call.require_any((row.to_unit, row.from_unit, row.origin))

@@ -99,8 +99,10 @@ async def listed(
 ) -> Sequence[Any]:
     """Return rows newest first, to, from or told to units of the pattern; `behind` is where the page before ended."""
     # A climb is one story: where it began and each unit it came to may read all of it.
-    where = ["""(to_unit LIKE :unit OR from_unit LIKE :unit OR origin LIKE :unit
-        OR EXISTS (SELECT FROM unnest(told) AS each WHERE each LIKE :unit))"""]
+    where = [
+        """(to_unit LIKE :unit OR from_unit LIKE :unit OR origin LIKE :unit
+        OR EXISTS (SELECT FROM unnest(told) AS each WHERE each LIKE :unit))"""
+    ]
     parameters: dict[str, Any] = {"unit": unit, "limit": limit}
     if number:
         where.append("number = :number")

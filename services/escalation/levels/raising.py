@@ -140,7 +140,7 @@ def raised(row: Any) -> NewEvent:
 
 
 def told_of(row: Any) -> list[NewEvent]:
-    """Return an event for each unit beside the way that is told; before the last one, which says whose history it is."""
+    """Return an event for each unit beside the way that is told; the last event says whose history it is."""
     payload = {"escalation": row.escalation}
     return [NewEvent(row.number, "EscalationTold", unit, {**payload, "to": unit}) for unit in row.told]
 

@@ -59,7 +59,9 @@ def check_limits(source: LadderSource, rules: RuleBook, folder: RulesFolder) -> 
     named = {name for _, content in source.entries for _, name in _named(content)}
     for rule in rules:
         if rule.trigger is Trigger.ladder_step and rule.name not in named:
-            folder.problem("ladders", 1, f"no ladder names the limit {rule.name!r}; a limit nobody counts by is a mistake")
+            folder.problem(
+                "ladders", 1, f"no ladder names the limit {rule.name!r}; a limit nobody counts by is a mistake"
+            )
 
 
 def check_categories(source: LadderSource, categories: Collection[str], folder: RulesFolder) -> None:

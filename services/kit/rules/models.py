@@ -36,9 +36,7 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 GradeName = Literal["low", "medium", "high"]
 AreaLevel = Literal["province", "city", "county", "township", "village"]
 LineLevel = Literal["province", "city", "county", "township", "village", "department"]
-Told = Annotated[
-    str, StringConstraints(pattern=r"^(province|city|county|township|department:[a-z][a-z0-9-]{0,40})$")
-]
+Told = Annotated[str, StringConstraints(pattern=r"^(province|city|county|township|department:[a-z][a-z0-9-]{0,40})$")]
 
 
 class Entry(BaseModel):

@@ -13,7 +13,7 @@ CREATE TABLE ladders (
     content   jsonb NOT NULL,
     pinned_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE ladders IS 'Whole contents of ladders that escalations are pinned to: editing a rule file moves nothing.';
+COMMENT ON TABLE ladders IS 'Contents of ladders that escalations are pinned to: editing a rule file moves nothing.';
 CREATE TRIGGER ladders_never_changes BEFORE UPDATE OR DELETE OR TRUNCATE ON ladders
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -35,8 +35,8 @@ ALTER TABLE escalations
     ADD COLUMN sealed_explanation bytea,
     ADD COLUMN sealed_expectation bytea;
 UPDATE escalations SET origin = from_unit;
-COMMENT ON COLUMN escalations.ladder IS 'The ladder it is pinned to; none for what was raised before there were ladders.';
-COMMENT ON COLUMN escalations.origin IS 'The unit in which its climb began; its history is of that unit and those above.';
+COMMENT ON COLUMN escalations.ladder IS 'The ladder it is pinned to; none for what is older than the ladders.';
+COMMENT ON COLUMN escalations.origin IS 'The unit its climb began in; its history is of that unit and those above.';
 COMMENT ON COLUMN escalations.about IS 'The unit complained of; it is never told.';
 """
 
