@@ -73,12 +73,9 @@ def check_categories(source: LadderSource, categories: Collection[str], folder: 
                 folder.problems.append(document.problem(("categories", number), message))
 
 
-def check_units(source: LadderSource, units: UnitTree, folder: RulesFolder) -> None:
-    """Add a problem for every place and department that is not there."""
+def check_departments(source: LadderSource, units: UnitTree, folder: RulesFolder) -> None:
+    """Add a problem for every department that is not there."""
     for document, content in source.entries:
-        if content.jurisdiction != ROOT and content.jurisdiction not in units:
-            message = f"no unit has the code {content.jurisdiction!r} (rules/units)"
-            folder.problems.append(document.problem(("jurisdiction",), message))
         for number, step in enumerate(content.steps):
             for index, told in enumerate(step.tell):
                 slug = told.removeprefix(DEPARTMENT)

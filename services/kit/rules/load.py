@@ -69,7 +69,7 @@ def load_rules(folder: Path) -> Rules:
     if levels and kinds:
         ladders.check_categories(levels, kinds.entries, source)
     if levels and units:
-        ladders.check_units(levels, units, source)
+        ladders.check_departments(levels, units, source)
     if source.problems or not (
         units and clocks and levels and calendars and kinds and templates and triage and documents
     ):

@@ -131,7 +131,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return answer
 
     async def _until(self, work: Work, case: Any, unit: str, dispatched_at: datetime) -> datetime:
-        """Return the last instant in which a dispatch can be objected to; nobody need be reminded of a right not used."""
+        """Return the last instant in which a dispatch can be objected to."""
         petition = case.channel == rules_of.PETITION_CHANNEL or await store.is_petition(work.connection, case.number)
         rule, subject = rules_of.rule_of(petition), names.case_name(case.number)
         return self.clockwork.new(case.number, "objection", rule, subject=subject, unit=unit, at=dispatched_at).due_at
