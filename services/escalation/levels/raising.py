@@ -162,6 +162,7 @@ async def stand_at_top(work: Work, climbs: Any) -> Any:
     if EscalationState(climbs.state) not in WITH_THE_LEVEL:
         return climbs
     row = await store.change(work.connection, climbs.number, climbs.escalation, state=int(EscalationState.TOP))
+    await timing.stop(work, row, met=False)
     await timing.remind(work, row, 1)
     await work.append(NewEvent(row.number, "EscalationAtTop", row.origin, {"escalation": row.escalation}))
     return row

@@ -70,6 +70,7 @@ async def remind_again(work: Work, firing: Firing) -> None:
         return
     round_ = firing.clock.rpartition(".")[2].partition("-")[0].partition("_")[2]
     times = int(round_ or 1) + 1
+    await stop(work, row, TOP, met=False)
     await remind(work, row, times)
     payload = {"escalation": row.escalation, "times": times - 1}
     await work.append(NewEvent(row.number, "EscalationCalledToMind", row.origin, payload))

@@ -39,7 +39,7 @@ def read_ladders(folder: RulesFolder) -> LadderSource | None:
         entries.append((document, content))
     if entries and len(folder.problems) == before and not any(_is_for_all(content) for _, content in entries):
         message = "one ladder must be for every category, grade, place and day, or some matter would have none"
-        folder.problems.append(entries[0][0].problem(("categories",), message))
+        folder.problem("ladders", 1, message)
     return LadderSource(entries) if len(folder.problems) == before else None
 
 
