@@ -43,6 +43,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
     confirm = sum(rule.to_be_confirmed for rule in rules.clocks)
     table.add_row("limits", f"{len(rules.clocks)} rules of time, {confirm} of them to be confirmed")
+    table.add_row("ladders", ", ".join(f"{ladder.name} {ladder.version}" for ladder in rules.ladders))
     years = sorted(rules.calendars.of().years)
     table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
     languages = ", ".join(sorted(rules.documents.wordings))
@@ -56,13 +57,13 @@ def list_rules(
     folder: Folder = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array, one object a rule of time.")] = False,
 ) -> None:
-    """List the rules of time, and for people also categories, grading and plans."""
+    """List the rules of time, and for people also categories, grading, plans and ladders."""
     rules = load_or_exit(rules_folder(folder))
     if as_json:
         typer.echo(json.dumps([_limit(rule) for rule in rules.clocks], ensure_ascii=False, indent=2))
         return
     console = Console(soft_wrap=True)
-    for table in (_categories(rules), _triage(rules), _plans(rules), _limits(rules)):
+    for table in (_categories(rules), _triage(rules), _plans(rules), _ladders(rules), _limits(rules)):
         console.print(table)
 
 
@@ -124,6 +125,16 @@ def _plans(rules: Rules) -> Table:
     for plan in rules.plans:
         tasks = ", ".join(f"{task.key} ({task.unit}, {task.due_days})" for task in plan.tasks)
         table.add_row(plan.name, plan.version, " ".join(plan.categories), " ".join(_grades(plan)), tasks)
+    return table
+
+
+def _ladders(rules: Rules) -> Table:
+    table = _table("ladders", "name", "version", "where", "categories", "inside a unit: limit", "levels: seen, dealt with")
+    for ladder in rules.ladders:
+        offices = ", ".join(f"{office.key}: {office.limit}" for office in ladder.offices)
+        steps = ", ".join(f"{step.level} ({step.mode}): {step.acknowledge}, {step.resolve}" for step in ladder.steps)
+        marked = f"{ladder.version}{' (to be confirmed)' if ladder.to_be_confirmed else ''}"
+        table.add_row(ladder.name, marked, ladder.jurisdiction, " ".join(ladder.categories), offices, steps)
     return table
 
 

@@ -103,6 +103,11 @@ class Reason(StrEnum):
     NOT_THE_EXPERT = "NOT_THE_EXPERT"
     NO_EXPERT = "NO_EXPERT"
     PERSONAL_DATA = "PERSONAL_DATA"
+    NOT_THE_SUCCESSOR = "NOT_THE_SUCCESSOR"
+    NOTHING_HELD = "NOTHING_HELD"
+    HELD_BY_ANOTHER = "HELD_BY_ANOTHER"
+    OBJECTION_LATE = "OBJECTION_LATE"
+    OBJECTED_BEFORE = "OBJECTED_BEFORE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +335,22 @@ TEXTS: dict[Reason, _Text] = {
         Kind.INVALID,
         "这里不能写电话、证件号码等个人信息。",
         "Telephone, identity and similar numbers of a person do not belong here.",
+    Reason.NOT_THE_SUCCESSOR: _Text(
+        Kind.PRECONDITION, "只有接收人本人可以确认交接。", "Only the successor can acknowledge what is handed over."
+    ),
+    Reason.NOTHING_HELD: _Text(
+        Kind.PRECONDITION,
+        "这位工作人员名下没有可以交接的事项。",
+        "There is nothing that this official could hand over.",
+    ),
+    Reason.HELD_BY_ANOTHER: _Text(
+        Kind.INVALID, "这件事项由他人负责。", "Somebody else holds it: it is not this official's to hand over."
+    ),
+    Reason.OBJECTION_LATE: _Text(
+        Kind.PRECONDITION, "提出异议的期限已过。", "The time to object to this dispatch is over."
+    ),
+    Reason.OBJECTED_BEFORE: _Text(
+        Kind.PRECONDITION, "对这次派单已经提出过异议。", "This dispatch was objected to before."
     ),
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, Reason, field_error
+from casework.units import UnitTree
 
 
 class EscalationState(IntEnum):
@@ -13,11 +14,19 @@ class EscalationState(IntEnum):
     RAISED = 1
     ACKNOWLEDGED = 2
     RESOLVED = 3
+    CLIMBED = 4
+    RETURNED = 5
+    TOP = 6
 
+
+WITH_THE_LEVEL = frozenset({EscalationState.RAISED, EscalationState.ACKNOWLEDGED})
+"""States in which the level it was raised to has it and its time runs."""
 
 _BEFORE = {
     EscalationState.ACKNOWLEDGED: frozenset({EscalationState.RAISED}),
-    EscalationState.RESOLVED: frozenset({EscalationState.RAISED, EscalationState.ACKNOWLEDGED}),
+    # A level that let it climb is not rid of it by saying so: the level that has it now says when it is dealt with.
+    EscalationState.RESOLVED: WITH_THE_LEVEL | {EscalationState.RETURNED, EscalationState.TOP},
+    EscalationState.RETURNED: WITH_THE_LEVEL | {EscalationState.TOP},
 }
 
 
@@ -26,3 +35,18 @@ def move(state: EscalationState, to: EscalationState) -> EscalationState:
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
+
+
+def return_unit(asked: str, from_unit: str, origin: str, to_unit: str, units: UnitTree) -> str:
+    """Return the unit a matter is handed back to: the one asked for, on the way it climbed, or the one it came from.
+
+    WRONG_STATE for an office inside a unit, which hands back nothing; INVALID_FIELD for a unit beside the way.
+    """
+    if from_unit == to_unit:
+        raise CaseError(Reason.WRONG_STATE, f"it never left {to_unit}", state="OFFICE")
+    unit = asked or from_unit
+    way = units.path(origin)
+    below = way[way.index(to_unit) + 1 :] if to_unit in way else ()
+    if unit not in below and unit != from_unit:
+        raise field_error("unit", Reason.INVALID_FIELD, unit)
+    return unit

@@ -118,6 +118,14 @@ class Trigger(StrEnum):
     expert_asked = "expert_asked"
     opinion_signed = "opinion_signed"
     monitoring_begun = "monitoring_begun"
+    ladder_step = "ladder_step"
+    """A ladder names the limit; which ladder that is, the rule files say."""
+    escalation_returned = "escalation_returned"
+    top_reached = "top_reached"
+    absence_recorded = "absence_recorded"
+    handover_opened = "handover_opened"
+    case_dispatched = "case_dispatched"
+    objection_made = "objection_made"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -205,10 +213,20 @@ ALSO_BY_HAND = frozenset(
         "judicial_suggestion", "procuratorial_suggestion",
     }
 )  # fmt: skip
+    "watch_returned": Trigger.escalation_returned,
+    "top_reminder": Trigger.top_reached,
+    "absence_end": Trigger.absence_recorded,
+    "handover": Trigger.handover_opened,
+    "objection": Trigger.case_dispatched,
+    "objection_decision": Trigger.objection_made,
+}
+ALSO_BY_HAND = frozenset(
+    {"judicial_confirmation", "petition_handling", "petition_objection", "court_entrusted", "court_entrusted_summary"}
+)
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(
-    CONSUMED.values(), Consumer.service
+    (*CONSUMED.values(), Trigger.ladder_step), Consumer.service
 )
 
 

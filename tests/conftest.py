@@ -27,6 +27,9 @@ from pb.escalation.v1.lead_pb2_grpc import LeadServiceStub
 from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
 from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
 from pb.escalation.v1.task_force_pb2_grpc import TaskForceServiceStub
+from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
+from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.handovers_pb2_grpc import HandoverServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -35,6 +38,7 @@ from pb.mediation.v1.consent_pb2_grpc import ConsentServiceStub
 from pb.mediation.v1.documents_pb2_grpc import DocumentServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
+from pb.mediation.v1.objections_pb2_grpc import ObjectionServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
 from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 
@@ -80,6 +84,7 @@ class Clients:
         self.mediators = MediatorServiceStub(self.channels["mediation"])
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
+        self.objections = ObjectionServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
         self.reviews = ReviewServiceStub(self.channels["escalation"])
         self.meetings = MeetingServiceStub(self.channels["escalation"])
@@ -94,6 +99,8 @@ class Clients:
         self.experts = ExpertServiceStub(self.channels["escalation"])
         self.consultations = ConsultationServiceStub(self.channels["escalation"])
         self.monitorings = MonitoringServiceStub(self.channels["escalation"])
+        self.absences = AbsenceServiceStub(self.channels["escalation"])
+        self.handovers = HandoverServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

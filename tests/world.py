@@ -16,6 +16,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 from tests import world_agreement, world_documents, world_meetings, world_people, world_sessions
 from tests import world_agreement, world_documents, world_people, world_sessions, world_warnings
 from tests import world_agreement, world_documents, world_people, world_sessions, world_special
+from tests import world_agreement, world_documents, world_levels, world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -54,6 +55,7 @@ async def new_world(clients: Clients) -> World:
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
+    await world_levels.furnish(clients, case.name)
     number = case.name.removeprefix("cases/")
     clocks = {
         "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
@@ -223,4 +225,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_special.requests(_filled),
+    **world_levels.requests(_filled),
 }  # fmt: skip

@@ -48,6 +48,7 @@ class Activities:
                 name=name,
                 unit=report.unit,
                 about_unit=report.about_unit,
+                channel=report.channel,
                 category=report.category,
                 grade=report.triage.grade,
                 receive_time=report.receive_time,
@@ -76,7 +77,8 @@ class Activities:
             fired = await self._backends.clocks[source].FireClocks(
                 clock_pb2.FireClocksRequest(service=source, case=name, generation=generation)
             )
-            refused = [not await self._escalate(name, firing) for firing in fired.overdue]
+            facts = await self._facts(name) if fired.overdue else escalation_pb2.Escalation()
+            refused = [not await self._escalate(name, firing, facts) for firing in fired.overdue]
         except grpc.aio.AioRpcError as error:
             raise failure(error) from None
         next_at = instant(fired.next_time) if fired.HasField("next_time") else None
@@ -96,11 +98,35 @@ class Activities:
             raise failure(error) from None
         return bool(case.stage == case_pb2.STAGE_CLOSED)
 
-    async def _escalate(self, name: str, firing: clock_pb2.Firing) -> bool:
-        """Raise it one level up, once for each rung, however often this runs; return whether it was not refused."""
-        escalation = escalation_pb2.Escalation(
-            mode=escalation_pb2.MODE_INFORM, from_unit=firing.unit, reason="overdue", subject=firing.subject
+    async def _facts(self, name: str) -> escalation_pb2.Escalation:
+        """Return what kind of matter it is, how grave, and whom it complains of: codes by which its ladder is found."""
+        if not name.startswith("cases/"):
+            return escalation_pb2.Escalation()
+        try:
+            case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
+            return escalation_pb2.Escalation(category=case.category, grade=case.grade, about_unit=case.about_unit)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # not opened yet: its report knows
+                raise
+        try:
+            report = await self._backends.intake.GetReport(
+                intake_pb2.GetReportRequest(name=name.replace("cases/", "reports/", 1))
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return escalation_pb2.Escalation()
+        return escalation_pb2.Escalation(
+            category=report.category, grade=report.triage.grade, about_unit=report.about_unit
         )
+
+    async def _escalate(self, name: str, firing: clock_pb2.Firing, facts: escalation_pb2.Escalation) -> bool:
+        """Raise it one step up its ladder, once for each rung; return whether it was not refused.
+
+        However often this runs, and whatever became of the case since: the first answer stands.
+        """
+        escalation = escalation_pb2.Escalation(from_unit=firing.unit, reason="overdue", subject=firing.subject)
+        escalation.MergeFrom(facts)
         try:
             await self._backends.escalation.CreateEscalation(
                 escalation_pb2.CreateEscalationRequest(
@@ -152,23 +178,20 @@ class Activities:
 
     @activity.defn(name="transfer_case")
     async def transfer_case(self, step: CaseStep) -> bool:
-        """Make the unit an escalation goes to accountable for the case; return False where there is no case yet.
+        """Make the unit accountable that an escalation took the case to, or handed it back to.
 
-        Only the unit that has the case can hand it up: an escalation by another one moves nothing.
+        Return False where there is no case yet. Only from the unit that has it by that escalation does it move: an
+        escalation by another one moves nothing.
         """
         name = f"cases/{step.number}"
+        wanted = f"{name}/escalations/{step.escalation}"
         try:
-            raised = await self._backends.escalation.ListEscalations(
-                escalation_pb2.ListEscalationsRequest(parent=name, page_size=1000)
-            )
-            wanted = f"{name}/escalations/{step.escalation}"
-            escalation = next(each for each in raised.escalations if each.name == wanted)
+            raised = await self._backends.escalation.GetEscalation(escalation_pb2.GetEscalationRequest(name=wanted))
             case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
-            if case.unit == escalation.from_unit:
+            had_by, unit, request_id = _move(raised)
+            if case.unit in had_by and case.unit != unit:
                 await self._backends.mediation.TransferCase(
-                    mediation_pb2.TransferCaseRequest(
-                        name=name, unit=escalation.to_unit, request_id=f"{wanted}/transfer"
-                    )
+                    mediation_pb2.TransferCaseRequest(name=name, unit=unit, request_id=request_id)
                 )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
@@ -177,6 +200,15 @@ class Activities:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise failure(error) from None
         return True
+
+
+def _move(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:
+    """Return the units that may have a case by an escalation, the one it goes to, and the key of that move."""
+    key = f"{raised.name}/transfer"
+    if raised.state == escalation_pb2.ESCALATION_STATE_RETURNED:
+        return {raised.to_unit}, raised.return_unit, f"{key}/{raised.return_count}/back"
+    again = f"{key}/{raised.return_count}" if raised.return_count else key
+    return {raised.from_unit, raised.return_unit}, raised.to_unit, again
 
 
 def _tier(grade: report_pb2.Grade) -> str:

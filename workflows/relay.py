@@ -77,13 +77,15 @@ _MEDIATION = {
     "MEDIATING": Stage.MEDIATING, "AGREED": Stage.FULFILLING, "NOT_AGREED": Stage.HANDLING, "WITHDRAWN": Stage.HANDLING,
 }  # fmt: skip
 """Where a case stands by the state of its mediation."""
+_TRANSFERS = frozenset({"EscalationRaised", "EscalationReturned", "EscalationTakenUpAgain"})
+"""Events after which another unit has the case, where its escalation takes it along."""
 
 
 def heard(source: Source, event: feed_pb2.Event) -> Heard:
     """Return what a workflow hears of an event."""
     payload: dict[str, Any] = MessageToDict(event.payload)
     next_at = payload.get("next_at")
-    transfers = event.type == "EscalationRaised" and payload.get("mode") == "TRANSFER"
+    transfers = event.type in _TRANSFERS and payload.get("mode") == "TRANSFER"
     return Heard(
         source,
         event.sequence,

@@ -61,12 +61,27 @@ from services.escalation.special.monitorings import service as monitorings
 from services.escalation.special.monitorings.service import MonitoringServicer
 from services.escalation.special.plans.service import PlanServicer
 from services.kit.clock_service import Consequence
+    absences_pb2,
+    absences_pb2_grpc,
+    escalation_pb2,
+    escalation_pb2_grpc,
+    handovers_pb2,
+    handovers_pb2_grpc,
+)
+
+from services.escalation import store
+from services.escalation.absences.service import AbsenceServicer
+from services.escalation.absences.standing_in import CONSEQUENCES as OF_ABSENCES
+from services.escalation.handovers.service import HandoverServicer
+from services.escalation.handovers.taking_over import CONSEQUENCES as OF_HANDOVERS
+from services.escalation.levels.timing import CONSEQUENCES as OF_LEVELS
+from services.escalation.service import EscalationServicer
 from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
 def build(parts: Parts) -> list[Registration]:
     """Return what escalation serves."""
-    servicer = EscalationServicer(parts.database, parts.time, parts.pulse, parts.rules, parts.clockwork)
+    servicer = EscalationServicer(parts)
     return [
         (
             escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
@@ -116,6 +131,22 @@ def _special(parts: Parts) -> list[Registration]:
 def _special_consequences() -> Mapping[str, Consequence]:
     """Return what follows from deadlines of special handling that were missed."""
     return {**leads.consequences(), **consultations.consequences(), **monitorings.consequences()}
+        served("EscalationService", escalation_pb2, escalation_pb2_grpc, servicer),
+        *_levels(parts),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, CONSEQUENCES),
+    ]
+
+
+def _levels(parts: Parts) -> list[Registration]:
+    """Return what is served about the officials of a unit: who stands in for whom, who takes over what."""
+    return [
+        served("AbsenceService", absences_pb2, absences_pb2_grpc, AbsenceServicer(parts)),
+        served("HandoverService", handovers_pb2, handovers_pb2_grpc, HandoverServicer(parts)),
+    ]
+
+
+CONSEQUENCES = {**OF_LEVELS, **OF_ABSENCES, **OF_HANDOVERS}
+"""What escalation itself draws from missed deadlines, by rule."""
 
 
 def main() -> None:

@@ -9,77 +9,44 @@ from pb.escalation.v1 import escalation_pb2_grpc
 
 from casework import escalation as rules_of
 from casework import names
-from casework.errors import CaseError, Reason, field_error
 from casework.escalation import EscalationState
-from services.escalation import store
+from services.escalation import files, holders, store, view
+from services.escalation.levels import raising, timing
+from services.escalation.servicer import Servicer
 from services.kit import paging
 from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
-from services.kit.clockwork import Clockwork
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
-from services.kit.instants import stamp
-from services.kit.rules import Rules
-
-ACKNOWLEDGE, RESOLVE = "acknowledge", "resolve"
+from services.kit.events import NewEvent
 
 
-class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
+class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer):
     """Serves escalations."""
-
-    def __init__(
-        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, clockwork: Clockwork
-    ) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("files")
-        self._rules = rules
-        self._clockwork = clockwork
 
     @command(pb.Escalation)
     async def CreateEscalation(self, request: pb.CreateEscalationRequest, work: Work) -> pb.Escalation:
-        """Raise a case to the unit one level above the one that has it."""
-        asked, number = request.escalation, names.number_of(request.parent)
-        unit = names.last(asked.from_unit)
-        if unit not in self._rules.units:
-            raise field_error("escalation.from_unit", Reason.UNKNOWN_UNIT, unit)
+        """Raise a case one step up its ladder: to the next office inside the unit, or to the unit one level above."""
+        asked, number, units = request.escalation, names.number_of(request.parent), self.rules.units
+        unit = raising.check(asked, self.rules)
         work.call.require(unit)
-        above = self._rules.units.parent(unit)
-        if above is None or above == names.ROOT_UNIT:
-            raise CaseError(Reason.TOP_LEVEL, unit)
-        row = await store.add(
-            work.connection, number, mode=asked.mode, from_unit=unit, to_unit=above, reason=asked.reason,
-            subject=asked.subject or request.parent, created_at=work.now,
-        )  # fmt: skip
-        mode = pb.Mode.Name(asked.mode).removeprefix("MODE_")
-        payload = {
-            "escalation": row.escalation,
-            "mode": mode,
-            "from": unit,
-            "to": above,
-            "reason": asked.reason,
-            "subject": row.subject,
-        }
-        for step in (ACKNOWLEDGE, RESOLVE):
-            key, subject = f"{step}-{row.escalation}", f"{request.parent}/escalations/{row.escalation}"
-            rule = f"{step}_escalation"
-            await work.start(self._clockwork.new(number, key, rule, subject=subject, unit=above, at=work.now))
-        # A transfer changes who is accountable: the workflow carries it to the case.
-        wakes = asked.mode == pb.MODE_TRANSFER
-        # The history is of the unit it was raised from: that unit reads it, and so does every level above.
-        await work.append(NewEvent(number, "EscalationRaised", unit, payload, wakes=wakes))
-        return _view(row)
+        file = await store.lock(work.connection, number)
+        climbs = await raising.below(work, number, asked, unit)
+        matter = await raising.matter_of(work, number, asked, climbs)
+        ladder = await raising.ladder_of(work, self.rules.ladders, climbs, matter, unit)
+        place = raising.place_of(asked, ladder, climbs, unit, units)
+        if place is None:
+            return view.escalation(await raising.stand_at_top(work, climbs))
+        sealed = (await self.seal(work, file)).seal(asked.explanation.encode()) if asked.explanation else None
+        row = await raising.raise_to(
+            work, number, asked, place, ladder=ladder, climbs=climbs, matter=matter, units=units, sealed=sealed
+        )
+        return view.escalation(row)
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, context: Any) -> pb.Escalation:
-        """Answer an escalation to the unit it comes from and the one it goes to."""
-        number, escalation = names.number_of(request.name), int(names.last(request.name))
+        """Answer an escalation to the units on its way, and to those that were told."""
         async with self.database.begin() as connection:
-            row = await store.get(connection, number, escalation)
-        current_call().require_any((row.to_unit, row.from_unit))
-        return _view(row)
+            row = await store.get(connection, names.number_of(request.name), int(names.last(request.name)))
+        current_call().require_any((row.to_unit, row.from_unit, row.origin, *row.told))
+        return view.escalation(row)
 
     async def ListEscalations(self, request: pb.ListEscalationsRequest, context: Any) -> pb.ListEscalationsResponse:
         """Answer escalations to or from the caller's units, newest first."""
@@ -89,7 +56,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         behind = paging.read(request.page_token, "escalations", paging.instant, paging.key, paging.number)
         async with self.database.begin() as connection:
             rows = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)
-        reply = pb.ListEscalationsResponse(escalations=[_view(row) for row in rows[:size]])
+        reply = pb.ListEscalationsResponse(escalations=[view.escalation(row) for row in rows[:size]])
         if len(rows) > size:
             end = rows[size - 1]
             reply.next_page_token = paging.token("escalations", end.created_at.isoformat(), end.number, end.escalation)
@@ -97,29 +64,82 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
 
     @command(pb.Escalation)
     async def AcknowledgeEscalation(self, request: pb.AcknowledgeEscalationRequest, work: Work) -> pb.Escalation:
-        """Record that the unit above has seen it."""
-        return await self._move(request, work, EscalationState.ACKNOWLEDGED, acknowledged_at=work.now)
+        """Record that the unit above has seen it; who says so holds it for the unit from now on."""
+        row = await self._locked_row(request, work)
+        state = rules_of.move(EscalationState(row.state), EscalationState.ACKNOWLEDGED)
+        changed = await store.change(
+            work.connection, row.number, row.escalation, state=int(state), acknowledged_at=work.now
+        )
+        await timing.stop(work, row, timing.ACKNOWLEDGE)
+        await holders.assign(
+            work.connection, row.number, view.name_of(row), raising.ROLE, unit=row.to_unit, official=work.actor,
+            at=work.now,
+        )  # fmt: skip
+        await self._told(work, changed, "EscalationAcknowledged")
+        return view.escalation(changed)
 
     @command(pb.Escalation)
     async def ResolveEscalation(self, request: pb.ResolveEscalationRequest, work: Work) -> pb.Escalation:
-        """Record that what it was raised for has been dealt with."""
-        return await self._move(request, work, EscalationState.RESOLVED, resolved_at=work.now)
+        """Record that what it was raised for has been dealt with, and so what it climbed from."""
+        row = await self._locked_row(request, work)
+        state = rules_of.move(EscalationState(row.state), EscalationState.RESOLVED)
+        changed = await store.change(
+            work.connection, row.number, row.escalation, state=int(state), resolved_at=work.now
+        )
+        await timing.stop(work, row)
+        await raising.release(work, row)
+        also = await store.resolve_below(work.connection, changed, work.now)
+        for each in also:
+            await timing.stop(work, each)
+        await self._told(work, changed, "EscalationResolved", also=[each.escalation for each in also])
+        return view.escalation(changed)
 
-    async def _move(self, request: Any, work: Work, to: EscalationState, **columns: Any) -> pb.Escalation:
-        number, escalation = names.number_of(request.name), int(names.last(request.name))
-        await self.log.lock(work.connection, number)
-        row = await store.get(work.connection, number, escalation, lock=True)
-        # Only the level above may say that it has seen it or that it is dealt with.
-        work.call.require(row.to_unit)
-        check_etag(row.version, request.etag)
-        state = rules_of.move(EscalationState(row.state), to)
-        changed = await store.change(work.connection, number, escalation, state=int(state), **columns)
-        await work.stop(number, f"{ACKNOWLEDGE}-{escalation}")
-        if to is EscalationState.RESOLVED:
-            await work.stop(number, f"{RESOLVE}-{escalation}")
-        kind = "EscalationAcknowledged" if to is EscalationState.ACKNOWLEDGED else "EscalationResolved"
-        await work.append(NewEvent(number, kind, row.from_unit, {"escalation": escalation, "state": state.name}))
-        return _view(changed)
+    @command(pb.Escalation)
+    async def ReturnEscalation(self, request: pb.ReturnEscalationRequest, work: Work) -> pb.Escalation:
+        """Hand the matter back to a unit below with what is expected of it, and watch what becomes of it."""
+        row = await self._locked_row(request, work)
+        state = rules_of.move(EscalationState(row.state), EscalationState.RETURNED)
+        unit = rules_of.return_unit(
+            names.last(request.unit), row.from_unit, row.origin, row.to_unit, self.rules.units
+        )  # fmt: skip
+        sealer = await self.seal(work, await files.get(work.connection, row.number))
+        changed = await store.change(
+            work.connection, row.number, row.escalation, state=int(state), returned_at=work.now, return_unit=unit,
+            return_reason=request.reason, returns=row.returns + 1,
+            ladder=await raising.pinned(work, self.rules.ladders, row),
+            sealed_expectation=sealer.seal(request.expectation.encode()),
+        )  # fmt: skip
+        await timing.stop(work, row)
+        await timing.watch(work, changed)
+        await self._told(
+            work, changed, "EscalationReturned", wakes=True, to=unit, reason=request.reason,
+            mode=timing.mode_name(row),
+        )  # fmt: skip
+        return view.escalation(changed)
+
+    async def ReadEscalationText(self, request: pb.ReadEscalationTextRequest, context: Any) -> pb.EscalationText:
+        """Answer the words of an escalation to the units on its way, on record."""
+        call, number, escalation = (
+            current_call(),
+            names.number_of(request.name),
+            names.index_of(request.name, "escalations"),
+        )
+        async with self.database.begin() as connection:
+            row = await store.get(connection, number, escalation)
+            call.require_any((row.to_unit, row.from_unit, row.origin))
+            answer = pb.EscalationText()
+            if row.sealed_explanation or row.sealed_expectation:
+                opener = await self.opener(connection, number)
+                if row.sealed_explanation:
+                    answer.explanation = opener.open(bytes(row.sealed_explanation)).decode()
+                if row.sealed_expectation:
+                    answer.expectation = opener.open(bytes(row.sealed_expectation)).decode()
+            read = NewEvent(number, "EscalationTextRead", row.origin, {"escalation": escalation})
+            await self.log.append(
+                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+            )
+        self.pulse.beat()
+        return answer
 
     @command(pb.SettleEscalationsResponse)
     async def SettleEscalations(self, request: pb.SettleEscalationsRequest, work: Work) -> pb.SettleEscalationsResponse:
@@ -129,26 +149,24 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         settled = await store.settle(work.connection, number, work.now)
         for row in settled:
             work.call.require(row.to_unit)
-            await work.stop(number, f"%-{row.escalation}", met=False)
-            payload = {"escalation": row.escalation, "state": EscalationState.RESOLVED.name, "reason": "case-over"}
-            await work.append(NewEvent(number, "EscalationSettled", row.from_unit, payload))
+            await timing.stop(work, row, met=False)
+            await raising.release(work, row)
+            await self._told(work, row, "EscalationSettled", reason="case-over")
         if not settled:
             work.call.require(names.ROOT_UNIT)
             await store.must_be_known(work.connection, number)
         return pb.SettleEscalationsResponse(settled=len(settled))
 
+    async def _locked_row(self, request: Any, work: Work) -> Any:
+        """Return an escalation's row, its case locked; only the level it was raised to may say what becomes of it."""
+        number, escalation = names.number_of(request.name), int(names.last(request.name))
+        await self.log.lock(work.connection, number)
+        row = await store.get(work.connection, number, escalation, lock=True)
+        work.call.require(row.to_unit)
+        check_etag(row.version, request.etag)
+        return row
 
-def _view(row: Any) -> pb.Escalation:
-    return pb.Escalation(
-        name=f"{names.file_name(row.number)}/escalations/{row.escalation}",
-        etag=str(row.version),
-        state=row.state,
-        mode=row.mode,
-        from_unit=names.unit_name(row.from_unit),
-        to_unit=names.unit_name(row.to_unit),
-        reason=row.reason,
-        subject=row.subject,
-        create_time=stamp(row.created_at),
-        acknowledge_time=stamp(row.acknowledged_at),
-        resolve_time=stamp(row.resolved_at),
-    )
+    @staticmethod
+    async def _told(work: Work, row: Any, kind: str, *, wakes: bool = False, **payload: object) -> None:
+        told = {"escalation": row.escalation, "state": EscalationState(row.state).name, **payload}
+        await work.append(NewEvent(row.number, kind, row.origin, told, wakes=wakes))

@@ -9,6 +9,7 @@ from typing import Any
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.escalation import EscalationState
+from services.kit import rows
 from services.kit.database import Connection, text
 
 OPEN_MATTER = (
@@ -16,40 +17,59 @@ OPEN_MATTER = (
 )
 """The unit of a matter on which clocks may be started here: where an open escalation has gone to."""
 
-_NEXT = text("""
-    INSERT INTO files (number, last) VALUES (:number, 1)
-    ON CONFLICT (number) DO UPDATE SET last = files.last + 1 RETURNING last
+# The row stays locked: all that happens to a case's escalations is ordered by it.
+_LOCK = text("""
+    INSERT INTO files (number) VALUES (:number)
+    ON CONFLICT (number) DO UPDATE SET last = files.last RETURNING *
 """)
-_INSERT = text("""
-    INSERT INTO escalations (number, escalation, state, mode, from_unit, to_unit, reason, subject, created_at)
-    VALUES (:number, :escalation, :state, :mode, :from_unit, :to_unit, :reason, :subject, :created_at)
-    RETURNING *
-""")
+_NEXT = text("UPDATE files SET last = last + 1 WHERE number = :number RETURNING last")
 _GET = "SELECT * FROM escalations WHERE number = :number AND escalation = :escalation"
+_FACTS = text("SELECT category, grade FROM case_facts WHERE number = :number")
+
+
+async def lock(connection: Connection, number: str) -> Any:
+    """Return the row of a case or file, locked; a case that is escalated for the first time gets one."""
+    return (await connection.execute(_LOCK, {"number": number})).one()
 
 
 async def add(connection: Connection, number: str, **columns: Any) -> Any:
-    """Store a new escalation under the next number of its case, and return its row."""
+    """Store a new escalation under the next number of its case, whose row is locked, and return its row."""
     escalation = await connection.scalar(_NEXT, {"number": number})
-    parameters = {"number": number, "escalation": escalation, "state": int(EscalationState.RAISED), **columns}
-    return (await connection.execute(_INSERT, parameters)).one()
+    state = int(EscalationState.RAISED)
+    return await rows.insert(connection, "escalations", number=number, escalation=escalation, state=state, **columns)
 
 
 async def get(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Any:
     """Return an escalation's row; NOT_FOUND where there is none."""
+    row = await find(connection, number, escalation, lock=lock)
+    return rows.not_found(row, f"{names.file_name(number)}/escalations/{escalation}")
+
+
+async def find(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Any:
+    """Return an escalation's row; None where there is none."""
     query = text(_GET + (" FOR UPDATE" if lock else ""))
-    row = (await connection.execute(query, {"number": number, "escalation": escalation})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, f"{names.file_name(number)}/escalations/{escalation}")
-    return row
+    return (await connection.execute(query, {"number": number, "escalation": escalation})).first()
 
 
 async def change(connection: Connection, number: str, escalation: int, **columns: Any) -> Any:
     """Change columns of an escalation and return its new row."""
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    query = f"""UPDATE escalations SET {sets}, version = version + 1
-        WHERE number = :number AND escalation = :escalation RETURNING *"""
-    return (await connection.execute(text(query), {"number": number, "escalation": escalation, **columns})).one()
+    return await rows.update(connection, "escalations", {"number": number, "escalation": escalation}, **columns)
+
+
+async def facts(connection: Connection, number: str) -> Any:
+    """Return category and grade of a case as supervision knows them; None where it does not."""
+    return (await connection.execute(_FACTS, {"number": number})).first()
+
+
+async def resolve_below(connection: Connection, row: Any, at: datetime) -> list[Any]:
+    """Resolve what an escalation climbed from, all the way down, and return those rows, the nearest first."""
+    resolved: list[Any] = []
+    while row.climbed_from:
+        row = await get(connection, row.number, row.climbed_from, lock=True)
+        if row.state == EscalationState.CLIMBED:
+            state = int(EscalationState.RESOLVED)
+            resolved.append(await change(connection, row.number, row.escalation, state=state, resolved_at=at))
+    return resolved
 
 
 async def must_be_known(connection: Connection, number: str) -> None:
@@ -65,8 +85,8 @@ async def settle(connection: Connection, number: str, at: datetime) -> Sequence[
         WHERE number = :number AND state <> :resolved RETURNING *
     """)
     parameters = {"number": number, "at": at, "resolved": int(EscalationState.RESOLVED)}
-    rows = (await connection.execute(query, parameters)).all()
-    return sorted(rows, key=lambda row: row.escalation)
+    found = (await connection.execute(query, parameters)).all()
+    return sorted(found, key=lambda row: row.escalation)
 
 
 async def listed(
@@ -77,8 +97,12 @@ async def listed(
     behind: tuple[datetime, str, int] | None,
     limit: int,
 ) -> Sequence[Any]:
-    """Return rows newest first, to or from units of the pattern; `behind` is where the page before ended."""
-    where = ["(to_unit LIKE :unit OR from_unit LIKE :unit)"]
+    """Return rows newest first, to, from or told to units of the pattern; `behind` is where the page before ended."""
+    # A climb is one story: where it began and each unit it came to may read all of it.
+    where = [
+        """(to_unit LIKE :unit OR from_unit LIKE :unit OR origin LIKE :unit
+        OR EXISTS (SELECT FROM unnest(told) AS each WHERE each LIKE :unit))"""
+    ]
     parameters: dict[str, Any] = {"unit": unit, "limit": limit}
     if number:
         where.append("number = :number")

@@ -28,6 +28,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.FollowUpService": ("mediation",),
     "accord.mediation.v1.DockingService": ("mediation",),
     "accord.mediation.v1.DocumentService": ("mediation",),
+    "accord.mediation.v1.ObjectionService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.escalation.v1.ReviewService": ("escalation",),
     "accord.escalation.v1.MeetingService": ("escalation",),
@@ -42,6 +43,8 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.ExpertService": ("escalation",),
     "accord.escalation.v1.ConsultationService": ("escalation",),
     "accord.escalation.v1.MonitoringService": ("escalation",),
+    "accord.escalation.v1.AbsenceService": ("escalation",),
+    "accord.escalation.v1.HandoverService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

@@ -23,6 +23,8 @@ from pb.mediation.v1 import (
     mediation_pb2_grpc,
     mediators_pb2,
     mediators_pb2_grpc,
+    objections_pb2,
+    objections_pb2_grpc,
     people_pb2,
     people_pb2_grpc,
     safeguards_pb2,
@@ -45,6 +47,7 @@ from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.fulfilment.service import FulfilmentServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
+from services.mediation.objections.service import ObjectionServicer
 from services.mediation.opening import Opening
 from services.mediation.people import store as people
 from services.mediation.people.service import PeopleServicer
@@ -62,6 +65,7 @@ def build(parts: Parts) -> list[Registration]:
         *_people(parts),
         *_sessions(parts),
         *_agreed(parts),
+        served("ObjectionService", objections_pb2, objections_pb2_grpc, ObjectionServicer(parts)),
         served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
         clock_service(
             "mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer), people.said_to_extension

@@ -70,6 +70,7 @@ class Opening:
             "stage": int(Stage.HANDLING),
             "unit": unit,
             "about": about,
+            "channel": case.channel,
             "category": category,
             "grade": case.grade,
             "received_at": instant(case.receive_time) if case.HasField("receive_time") else now,

@@ -23,7 +23,7 @@ from services.kit.database import Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.rules import Rules
-from services.mediation import store, view
+from services.mediation import dispatch, store, view
 from services.mediation.closing import closure
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
@@ -139,6 +139,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Return a task with a reason. Its deadline runs on: somebody still has to do it in time."""
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.RETURNED, work, return_reason=request.reason)
+        await dispatch.lapse(work, case, task=row.task)
         await work.stop(row.number, task_key(row.task, "sign%"), met=False)
         # Until it is dispatched again, the accountable unit answers for its deadline.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), case.unit)
@@ -156,7 +157,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         if unit not in self._rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         rules_of.must_be(Stage(case.stage), Stage.HANDLING)
-        changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit)
+        changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit, dispatched_at=work.now)
         key = f"{task_key(row.task, 'sign')}-{changed.version}"
         sign = self._new(key, "sign", names.task_name(row.number, row.task), unit, work)
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
@@ -172,6 +173,8 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             row, TaskState.REPORTED, work, evidence=request.evidence, reported_at=work.now, reported_by=work.actor
         )
         await work.stop(row.number, task_key(row.task, "task"))
+        # Who reports it done has done it: whose it was to do is no question any more.
+        await dispatch.lapse(work, case, task=row.task)
         key = f"{task_key(row.task, 'verify_task')}-{changed.version}"
         await work.start(self._new(key, "verify_task", names.task_name(row.number, row.task), case.unit, work))
         await work.append(self._told(case, changed, "TaskReported", evidence=request.evidence))
@@ -238,6 +241,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
         )
         await work.stop(row.number, f"{CLOSE}%")
+        await dispatch.lapse(work, row)
         await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
         number = await closure.close(work, row, self._rules, mediated)
@@ -257,11 +261,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         must_not_judge_itself(row.about, unit)
         if Stage(row.stage) is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
-        changed = await store.change(work.connection, row.number, work.now, unit=unit)
-        await store.transfer(work.connection, row.number, row.unit, unit, work.now)
-        await clocks.hand_over(work.connection, row.number, row.unit, unit)
-        payload = {"from": row.unit, "to": unit}
-        await work.append(NewEvent(row.number, "CaseTransferred", unit, payload))
+        changed = await dispatch.move_case(work, row, unit)
         return view.case(changed, work.now)
 
     async def _case(self, request: Any, work: Work) -> Any:

@@ -16,10 +16,10 @@ OPEN_MATTER = "SELECT unit FROM cases WHERE number = :number AND stage <> 4"
 """The unit of a matter on which clocks may be started here: a case that is not closed."""
 
 _INSERT_CASE = text("""
-    INSERT INTO cases (number, stage, unit, about, category, grade, received_at, opened_at, due_at, open_tasks, plan,
-                       plan_version, sealed_key, sealed, updated_at)
-    VALUES (:number, :stage, :unit, :about, :category, :grade, :received_at, :opened_at, :due_at, :open_tasks, :plan,
-            :plan_version, :sealed_key, :sealed, :updated_at)
+    INSERT INTO cases (number, stage, unit, about, channel, category, grade, received_at, opened_at, due_at,
+                       open_tasks, plan, plan_version, sealed_key, sealed, updated_at)
+    VALUES (:number, :stage, :unit, :about, :channel, :category, :grade, :received_at, :opened_at, :due_at,
+            :open_tasks, :plan, :plan_version, :sealed_key, :sealed, :updated_at)
     ON CONFLICT (number) DO NOTHING RETURNING true
 """)
 _INSERT_TASK = text("""
@@ -151,7 +151,7 @@ async def cancel_tasks(connection: Connection, number: str, at: datetime) -> Non
 async def transfer(connection: Connection, number: str, before: str, unit: str, at: datetime) -> None:
     """Give the open tasks that the accountable unit had to the unit that is accountable now."""
     query = text("""
-        UPDATE tasks SET unit = :unit, version = version + 1, updated_at = :at
+        UPDATE tasks SET unit = :unit, dispatched_at = :at, version = version + 1, updated_at = :at
         WHERE number = :number AND unit = :before AND state <> ALL(:done)
     """)
     done = [int(state) for state in DONE]

@@ -21,6 +21,7 @@ def case(row: Any, now: datetime) -> pb.Case:
         stage=row.stage,
         unit=names.unit_name(row.unit),
         about_unit=names.unit_name(row.about) if row.about else "",
+        channel=row.channel,
         category=f"categories/{row.category}",
         grade=row.grade,
         receive_time=stamp(row.received_at),

@@ -11,6 +11,7 @@ from services.kit.rules.problem import Problem
 # The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
 PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "meetings")
 PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "clusters")
+PARTS = ("units", "categories", "triage", "plans", "limits", "ladders", "calendars", "documents")
 
 
 class RulesFolder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from casework.rule import ALSO_BY_HAND, CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Unit
+from casework.rule import ALSO_BY_HAND, CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Trigger, Unit
 from casework.rule_book import RuleBook
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
@@ -89,8 +89,13 @@ def _build(entry: LimitEntry, content: LimitsFile, pauses: tuple[PauseRule, ...]
 
 
 def _check_consumer(entry: LimitEntry, place: tuple[str, int], document: Document, folder: RulesFolder) -> None:
-    """Every rule has a consumer: a service that asks for its name, or an official who starts its trigger by hand."""
+    """Every rule has a consumer: a service that asks for its name, or an official who starts its trigger by hand.
+
+    A limit of a ladder is asked for by the ladder that names it (`services.kit.rules.ladders`).
+    """
     wanted = CONSUMED.get(entry.name)
+    if wanted is None and entry.trigger is Trigger.ladder_step:
+        return
     if wanted is not None and wanted != entry.trigger:
         folder.problems.append(document.problem((*place, "trigger"), f"{entry.name!r} starts with {wanted}"))
     elif wanted is None and entry.trigger.consumer is not Consumer.by_hand:

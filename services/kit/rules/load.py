@@ -10,16 +10,18 @@ from casework.calendar import CalendarBook
 from casework.category import CategoryTree
 from casework.period import Round
 from casework.cluster import ClusterRule
+from casework.ladder import LadderBook
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
 from casework.units import UnitTree
-from services.kit.rules import categories, plans
+from services.kit.rules import categories, ladders, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.clusters import read_clusters
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
+from services.kit.rules.ladders import read_ladders
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
@@ -37,6 +39,7 @@ class Rules:
     triage: DecisionTable
     plans: PlanBook
     clocks: RuleBook
+    ladders: LadderBook
     calendars: CalendarBook
     documents: DocumentBook
     rounds: Mapping[str, Round]
@@ -54,6 +57,7 @@ def load_rules(folder: Path) -> Rules:
     calendars = read_calendars(source)
     kinds = read_categories(source)
     templates = read_plans(source)
+    levels = read_ladders(source)
     documents = read_documents(source)
     rounds = read_rounds(source)
     clusters = read_clusters(source)
@@ -78,3 +82,15 @@ def load_rules(folder: Path) -> Rules:
     tree = categories.build_categories(kinds, templates.book)
     return Rules(units, tree, triage, templates.book, clocks, calendars, documents, rounds, source.version())
     return Rules(units, tree, triage, templates.book, clocks, calendars, documents, clusters, source.version())
+    if levels and clocks:
+        ladders.check_limits(levels, clocks, source)
+    if levels and kinds:
+        ladders.check_categories(levels, kinds.entries, source)
+    if levels and units:
+        ladders.check_departments(levels, units, source)
+    if source.problems or not (
+        units and clocks and levels and calendars and kinds and templates and triage and documents
+    ):
+        raise RulesError(source.problems)
+    tree = categories.build_categories(kinds, templates.book)
+    return Rules(units, tree, triage, templates.book, clocks, levels.book, calendars, documents, source.version())

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from casework.period import Every, RoundCall
+from casework.ladder import Mode
 from casework.rule import (
     AtCap,
     Confidence,
@@ -35,6 +36,8 @@ Loose = Field(strict=False)
 Days = Annotated[int, Field(ge=1, le=3650)]
 GradeName = Literal["low", "medium", "high"]
 AreaLevel = Literal["province", "city", "county", "township", "village"]
+LineLevel = Literal["province", "city", "county", "township", "village", "department"]
+Told = Annotated[str, StringConstraints(pattern=r"^(province|city|county|township|department:[a-z][a-z0-9-]{0,40})$")]
 
 
 class Entry(BaseModel):
@@ -227,6 +230,38 @@ class AgendaEntry(Entry):
 
 class RoundFile(Entry):
     """A file of rules/meetings/: what comes round again."""
+class StepEntry(Entry):
+    """What holds where a matter arrives at a level."""
+
+    level: Literal["township", "county", "city", "province"]
+    acknowledge: LimitName
+    resolve: LimitName
+    mode: Annotated[Mode, Loose] = Mode.inform
+    tell: list[Told] = Field(default_factory=list)
+
+
+class OfficeEntry(Entry):
+    """An office in the line inside a unit."""
+
+    key: Slug
+    zh: Text
+    en: Text
+    levels: Annotated[list[LineLevel], Field(min_length=1)]
+    limit: LimitName
+
+
+class TotalEntry(BaseModel):
+    """How many calendar days the way from one level to another may take in all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    days: Days
+    start: LineLevel = Field(alias="from")
+    end: LineLevel = Field(alias="to")
+
+
+class LadderFile(Entry):
+    """A file of rules/ladders/."""
 
     name: Slug
     version: Text
@@ -239,6 +274,17 @@ class RoundFile(Entry):
     catch_up_days: Annotated[int, Field(ge=1, le=400)]
     agenda: list[AgendaEntry] = Field(default_factory=list)
     basis: Text
+    jurisdiction: AreaCode = "cn"
+    valid_from: date | None = None
+    valid_to: date | None = None
+    categories: Annotated[list[PlanCategory], Field(min_length=1)]
+    grades: Annotated[list[GradeName], Field(min_length=1)]
+    offices: list[OfficeEntry] = Field(default_factory=list)
+    steps: Annotated[list[StepEntry], Field(min_length=1)]
+    total: TotalEntry | None = None
+    basis: Text
+    confidence: Annotated[Confidence, Loose]
+    to_be_confirmed: bool = False
 
 
 class PackageEntry(Entry):

@@ -1,0 +1,46 @@
+"""What escalation shows: rows as messages of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.escalation.v1 import escalation_pb2 as pb
+
+from casework import names
+from casework.units import level_of
+from services.kit.instants import stamp
+
+
+def name_of(row: Any) -> str:
+    """Return the resource name of an escalation."""
+    return f"{names.file_name(row.number)}/escalations/{row.escalation}"
+
+
+def escalation(row: Any) -> pb.Escalation:
+    """Return an escalation, without its sealed words and without whom a complaint is about."""
+    return pb.Escalation(
+        name=name_of(row),
+        etag=str(row.version),
+        state=row.state,
+        mode=row.mode,
+        from_unit=names.unit_name(row.from_unit),
+        to_unit=names.unit_name(row.to_unit),
+        reason=row.reason,
+        subject=row.subject,
+        create_time=stamp(row.created_at),
+        acknowledge_time=stamp(row.acknowledged_at),
+        resolve_time=stamp(row.resolved_at),
+        ladder=row.ladder_name,
+        ladder_version=row.ladder_version,
+        level=str(level_of(row.to_unit)),
+        office=row.office,
+        category=f"categories/{row.category}" if row.category else "",
+        grade=row.grade,
+        told_units=[names.unit_name(each) for each in row.told],
+        origin_unit=names.unit_name(row.origin),
+        climbed_from=f"{names.file_name(row.number)}/escalations/{row.climbed_from}" if row.climbed_from else "",
+        return_unit=names.unit_name(row.return_unit) if row.return_unit else "",
+        return_reason=row.return_reason,
+        return_count=row.returns,
+        return_time=stamp(row.returned_at),
+    )

@@ -1,0 +1,56 @@
+"""Dispatch: which unit answers for a case or does a task of it. No deadline moves with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from casework.case import TaskState
+from casework.objection import ObjectionState
+from services.kit import clocks
+from services.kit.command import Work
+from services.kit.events import NewEvent
+from services.mediation import store
+from services.mediation.objections import store as objections
+from services.mediation.opening import task_key
+
+DECISION = "objection_decision"
+
+
+async def move_case(work: Work, row: Any, unit: str) -> Any:
+    """Make another unit accountable; open tasks and clocks of the old unit go along. Return the case's new row."""
+    await lapse(work, row, of_unit=row.unit)
+    changed = await store.change(work.connection, row.number, work.now, unit=unit, dispatched_at=work.now)
+    await store.transfer(work.connection, row.number, row.unit, unit, work.now)
+    await clocks.hand_over(work.connection, row.number, row.unit, unit)
+    await work.append(NewEvent(row.number, "CaseTransferred", unit, {"from": row.unit, "to": unit}))
+    return changed
+
+
+async def move_task(work: Work, case: Any, row: Any, unit: str) -> Any:
+    """Give a task to another unit; its deadline runs on, and it must be signed for anew. Return the task's new row."""
+    changed = await store.change_task(
+        work.connection, row.number, row.task, work.now, unit=unit, state=int(TaskState.DISPATCHED),
+        dispatched_at=work.now,
+    )  # fmt: skip
+    await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
+    if row.state == TaskState.DISPATCHED:
+        # The time to sign runs on as well: the other unit has what is left of it.
+        await clocks.reassign(work.connection, row.number, task_key(row.task, "sign%"), unit)
+    else:
+        key = f"{task_key(row.task, 'sign')}-{changed.version}"
+        subject = names.task_name(row.number, row.task)
+        await work.start_clock(row.number, key, "sign", subject=subject, unit=unit, at=work.now)
+    await work.append(NewEvent(row.number, "TaskDispatched", case.unit, {"task": row.task, "unit": unit}))
+    return changed
+
+
+async def lapse(work: Work, case: Any, *, task: int | None = None, of_unit: str | None = None) -> None:
+    """Let open objections lapse: the dispatch they are about is over, and there is nothing left to decide.
+
+    That to a task; or those of a unit that no longer has the case; or, where neither is named, all of the case.
+    """
+    for row in await objections.lapse(work.connection, case.number, task, of_unit, work.now):
+        await work.stop(case.number, f"{DECISION}-{row.objection}", met=False)
+        payload = {"objection": row.objection, "state": ObjectionState.LAPSED.name}
+        await work.append(NewEvent(case.number, "ObjectionLapsed", case.unit, payload))
