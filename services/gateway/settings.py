@@ -14,6 +14,7 @@ from services.kit.settings import ClientSettings
 # or by the second part of its `name`.
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
+    "accord.intake.v1.ReportFactsService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),
@@ -28,7 +29,15 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.FollowUpService": ("mediation",),
     "accord.mediation.v1.DockingService": ("mediation",),
     "accord.mediation.v1.DocumentService": ("mediation",),
+    "accord.mediation.v1.CaseFactsService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
+    "accord.escalation.v1.FactsService": ("escalation",),
+    "accord.escalation.v1.WorklistService": ("escalation",),
+    "accord.escalation.v1.DigestService": ("escalation",),
+    "accord.escalation.v1.IndicatorService": ("escalation",),
+    "accord.escalation.v1.AssessmentService": ("escalation",),
+    "accord.escalation.v1.StatisticsService": ("escalation",),
+    "accord.escalation.v1.RegisterService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }
