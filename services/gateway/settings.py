@@ -14,6 +14,7 @@ from services.kit.settings import ClientSettings
 # or by the second part of its `name`.
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
+    "accord.intake.v1.ReportFactsService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),
@@ -45,6 +46,15 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.MonitoringService": ("escalation",),
     "accord.escalation.v1.AbsenceService": ("escalation",),
     "accord.escalation.v1.HandoverService": ("escalation",),
+    "accord.mediation.v1.CaseFactsService": ("mediation",),
+    "accord.escalation.v1.EscalationService": ("escalation",),
+    "accord.escalation.v1.FactsService": ("escalation",),
+    "accord.escalation.v1.WorklistService": ("escalation",),
+    "accord.escalation.v1.DigestService": ("escalation",),
+    "accord.escalation.v1.IndicatorService": ("escalation",),
+    "accord.escalation.v1.AssessmentService": ("escalation",),
+    "accord.escalation.v1.StatisticsService": ("escalation",),
+    "accord.escalation.v1.RegisterService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pb.intake.v1 import intake_pb2, intake_pb2_grpc
+from pb.intake.v1 import facts_pb2, facts_pb2_grpc, intake_pb2, intake_pb2_grpc
 
 from services.intake import store
+from services.intake.facts import ReportFactsServicer
 from services.intake.reception import Reception
 from services.intake.service import IntakeServicer
-from services.kit.composition import Parts, Registration, clock_service, run
+from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -19,6 +20,7 @@ def build(parts: Parts) -> list[Registration]:
             intake_pb2.DESCRIPTOR.services_by_name["IntakeService"],
             lambda server: intake_pb2_grpc.add_IntakeServiceServicer_to_server(servicer, server),
         ),
+        served("ReportFactsService", facts_pb2, facts_pb2_grpc, ReportFactsServicer(parts)),
         clock_service("intake", parts, servicer.log, store.OPEN_MATTER),
     ]
 

@@ -152,6 +152,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             filters += " AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz))"
         if request.case:
             filters += " AND number = :number"
+        if request.cases:
+            filters += " AND number = ANY(CAST(:numbers AS text[]))"
         if request.HasField("stopped_after_time"):
             filters += " AND (stopped_at IS NULL OR stopped_at > :stopped_after)"
         parameters = {
@@ -161,6 +163,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             "limit": size + 1,
             **({"now": now} if request.overdue else {}),
             **({"number": number_of(request.case)} if request.case else {}),
+            **({"numbers": [number_of(case) for case in request.cases]} if request.cases else {}),
             "stopped_after": instant(request.stopped_after_time),
         }
         async with self.database.begin() as connection:

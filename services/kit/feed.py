@@ -86,6 +86,11 @@ _READ_CASE = text(f"""
     SELECT feed.position, {_COLUMNS} FROM events JOIN feed ON feed.event_id = events.id
     WHERE events.number = :number AND feed.position > :after AND feed.position <= :to ORDER BY feed.position
 """)
+_READ_NAMES = text("""
+    SELECT max(feed.position) AS position, events.number, max(events.seq) AS seq
+    FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND feed.position <= :to GROUP BY events.number ORDER BY 1
+""")
 _OF_CASE = text(f"""
     SELECT coalesce(feed.position, 0) AS position, {_COLUMNS}
     FROM events LEFT JOIN feed ON feed.event_id = events.id
@@ -159,7 +164,11 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             while position < head:
                 # A case has few events: one look finds them all, however long the feed is.
                 to = head if number else min(position + (request.batch_size or 200), head)
-                events = await self._read(number, position, to, request.only_waking)
+                events = await (
+                    self._names(position, to)
+                    if request.names_only and not number
+                    else self._read(number, position, to, request.only_waking)
+                )
                 position = to
                 if events and not allowed:
                     allowed = await self._allow_watching(number)
@@ -178,6 +187,18 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 else connection.execute(_READ, parameters)
             )
             return [self._event(row) for row in found.all() if row.wakes or not only_waking]
+
+    async def _names(self, after: int, to: int) -> list[feed_pb2.Event]:
+        """Return of each case its last event in a stretch of the feed: which one it is, and nothing of what it says."""
+        async with self._database.begin() as connection:
+            found = await connection.execute(_READ_NAMES, {"after": after, "to": to})
+        return [
+            feed_pb2.Event(
+                name=f"feeds/{self._service}/events/{row.position}", position=row.position,
+                case=file_name(row.number), sequence=row.seq,
+            )
+            for row in found.all()
+        ]  # fmt: skip
 
     async def _allow_watching(self, number: str) -> bool:
         """Let the call watch; return whether that holds for what is still to come."""

@@ -15,6 +15,8 @@ from pb.mediation.v1 import (
     documents_pb2_grpc,
     evidence_pb2,
     evidence_pb2_grpc,
+    facts_pb2,
+    facts_pb2_grpc,
     follow_up_pb2,
     follow_up_pb2_grpc,
     fulfilment_pb2,
@@ -44,6 +46,7 @@ from services.mediation.docking.service import DockingServicer
 from services.mediation.documents.service import DocumentServicer
 from services.mediation.evidence.files import Files
 from services.mediation.evidence.service import EvidenceServicer
+from services.mediation.facts.service import CaseFactsServicer
 from services.mediation.fulfilment.service import FulfilmentServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
@@ -67,6 +70,7 @@ def build(parts: Parts) -> list[Registration]:
         *_agreed(parts),
         served("ObjectionService", objections_pb2, objections_pb2_grpc, ObjectionServicer(parts)),
         served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
+        served("CaseFactsService", facts_pb2, facts_pb2_grpc, CaseFactsServicer(parts)),
         clock_service(
             "mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer), people.said_to_extension
         ),

@@ -1,0 +1,52 @@
+"""What supervision counts of reports, many at once: codes and times, no person and no text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.intake.v1 import facts_pb2 as pb
+from pb.intake.v1 import facts_pb2_grpc
+
+from casework import names
+from services.kit.access import current_call
+from services.kit.composition import Parts
+from services.kit.database import text
+from services.kit.instants import stamp
+
+_FACTS = text("""
+    SELECT number, seq, state, unit, area, channel, category, grade, received_at, decided_at, closed_at
+    FROM reports WHERE number = ANY(CAST(:numbers AS text[])) ORDER BY number
+""")
+
+
+class ReportFactsServicer(facts_pb2_grpc.ReportFactsServiceServicer):
+    """Serves the facts of reports to the projector of supervision."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+
+    async def BatchGetReportFacts(
+        self, request: pb.BatchGetReportFactsRequest, context: Any
+    ) -> pb.BatchGetReportFactsResponse:
+        """Answer the facts of those reports that exist; they are of the whole tree, and only its root's to read."""
+        current_call().require(names.ROOT_UNIT)
+        numbers = [names.number_of(name) for name in request.names]
+        async with self._database.begin() as connection:
+            rows = await connection.execute(_FACTS, {"numbers": numbers})
+        return pb.BatchGetReportFactsResponse(facts=[_view(row) for row in rows])
+
+
+def _view(row: Any) -> pb.ReportFacts:
+    return pb.ReportFacts(
+        report=names.report_name(row.number),
+        sequence=row.seq,
+        state=row.state,
+        unit=names.unit_name(row.unit),
+        area=row.area,
+        channel=row.channel,
+        category=f"categories/{row.category}",
+        grade=row.grade,
+        receive_time=stamp(row.received_at),
+        decide_time=stamp(row.decided_at),
+        close_time=stamp(row.closed_at),
+    )

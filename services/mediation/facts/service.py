@@ -1,0 +1,67 @@
+"""What supervision counts of cases, many at once: stages, results and times, no party and no text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pb.mediation.v1 import facts_pb2 as pb
+from pb.mediation.v1 import facts_pb2_grpc
+
+from casework import names
+from casework.agreement import Extent
+from casework.fulfilment import performance
+from casework.termination import result
+from services.kit.access import current_call
+from services.kit.composition import Parts
+from services.kit.instants import stamp
+from services.mediation.facts import store
+from services.mediation.fulfilment import store as fulfilment
+
+
+class CaseFactsServicer(facts_pb2_grpc.CaseFactsServiceServicer):
+    """Serves the facts of cases to the projector of supervision."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+        self._time = parts.time
+
+    async def BatchGetCaseFacts(
+        self, request: pb.BatchGetCaseFactsRequest, context: Any
+    ) -> pb.BatchGetCaseFactsResponse:
+        """Answer the facts of those cases that exist; they are of the whole tree, and only its root's to read."""
+        current_call().require(names.ROOT_UNIT)
+        numbers, now = [names.number_of(name) for name in request.names], self._time.now()
+        async with self._database.begin() as connection:
+            rows = await store.facts(connection, numbers)
+            parts = await store.parts(connection, numbers)
+        return pb.BatchGetCaseFactsResponse(facts=[_view(row, parts.get(row.number, []), now) for row in rows])
+
+
+def _view(row: Any, parts: list[Any], now: datetime) -> pb.CaseFacts:
+    ended = row.mediated and row.ended_at is not None
+    came_to: Any = result(ended, [Extent(each) for each in row.extents or ()]) if row.mediated else None
+    done: Any = performance([fulfilment.facts(part).state(now) for part in parts], any(part.begun for part in parts))
+    return pb.CaseFacts(
+        case=names.case_name(row.number),
+        sequence=row.seq,
+        stage=row.stage,
+        unit=names.unit_name(row.unit),
+        category=f"categories/{row.category}",
+        grade=row.grade,
+        receive_time=stamp(row.received_at),
+        open_time=stamp(row.opened_at),
+        close_time=stamp(row.closed_at),
+        last_close_time=stamp(row.last_closed_at),
+        outcome=row.outcome,
+        mediation=came_to,
+        mediation_end_time=stamp(row.ended_at),
+        notices=row.notices,
+        notices_served=row.served,
+        performance=done,
+        answers=row.answers,
+        satisfied=row.satisfied,
+        visits=row.visits,
+        recurred=row.recurred or row.came_again,
+        reopenings=row.reopenings,
+    )
