@@ -335,6 +335,7 @@ TEXTS: dict[Reason, _Text] = {
         Kind.INVALID,
         "这里不能写电话、证件号码等个人信息。",
         "Telephone, identity and similar numbers of a person do not belong here.",
+    ),
     Reason.NOT_THE_SUCCESSOR: _Text(
         Kind.PRECONDITION, "只有接收人本人可以确认交接。", "Only the successor can acknowledge what is handed over."
     ),

@@ -206,13 +206,6 @@ CONSUMED = {
     "monitoring_month": Trigger.monitoring_begun,
     "monitoring_quarter": Trigger.monitoring_begun,
     "monitoring_half_year": Trigger.monitoring_begun,
-}
-ALSO_BY_HAND = frozenset(
-    {
-        "judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary",
-        "judicial_suggestion", "procuratorial_suggestion",
-    }
-)  # fmt: skip
     "watch_returned": Trigger.escalation_returned,
     "top_reminder": Trigger.top_reached,
     "absence_end": Trigger.absence_recorded,
@@ -221,8 +214,11 @@ ALSO_BY_HAND = frozenset(
     "objection_decision": Trigger.objection_made,
 }
 ALSO_BY_HAND = frozenset(
-    {"judicial_confirmation", "petition_handling", "petition_objection", "court_entrusted", "court_entrusted_summary"}
-)
+    {
+        "judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary",
+        "judicial_suggestion", "procuratorial_suggestion",
+    }
+)  # fmt: skip
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(

@@ -13,10 +13,16 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_agreement, world_documents, world_meetings, world_people, world_sessions
-from tests import world_agreement, world_documents, world_people, world_sessions, world_warnings
-from tests import world_agreement, world_documents, world_people, world_sessions, world_special
-from tests import world_agreement, world_documents, world_levels, world_people, world_sessions
+from tests import (
+    world_agreement,
+    world_documents,
+    world_levels,
+    world_meetings,
+    world_people,
+    world_sessions,
+    world_special,
+    world_warnings,
+)
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -37,7 +43,8 @@ class World:
     """A case whose mediation has ended, with an agreement and a docking."""
     meetings: dict[str, str]
     """Reviews, meetings and decisions by what can be done with them."""
-    supervision: world_warnings.Scene
+    warnings: world_warnings.Scene
+    """Warnings, recommendations and campaigns by what can be done with them."""
     special: world_special.Special
     """Matters with plans, task forces, leads, consultations."""
 
@@ -72,12 +79,8 @@ async def new_world(clients: Clients) -> World:
         sitting.name,
         mediated,
         await world_meetings.furnish(clients),
-    supervision = await world_warnings.furnish(clients)
-    return World(
-        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, supervision
-    special = await world_special.special_matters(clients)
-    return World(
-        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, special
+        await world_warnings.furnish(clients),
+        await world_special.special_matters(clients),
     )
 
 

@@ -1,4 +1,4 @@
-"""For each RPC of early warning, recommendations and campaigns a good request, and what it is about in the state for it."""
+"""For each RPC of early warning, recommendations and campaigns a good request about something in the right state."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
     """Return a good request for each RPC; `filled` makes one from its type and fields of the world."""
 
     def of(step: str, below: str = "") -> Callable[[Any], str]:
-        return lambda world: f"{getattr(world.supervision, step)}{below}"
+        return lambda world: f"{getattr(world.warnings, step)}{below}"
 
     def just(value: Any) -> Callable[[Any], Any]:
         return lambda world: value

@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-from pb.escalation.v1 import (
-    escalation_pb2,
-    escalation_pb2_grpc,
-    meetings_pb2,
-    meetings_pb2_grpc,
-    reviews_pb2,
-    reviews_pb2_grpc,
-    schedules_pb2,
-    schedules_pb2_grpc,
 from collections.abc import Mapping
 
 from pb.escalation.v1 import (
+    absences_pb2,
+    absences_pb2_grpc,
+    campaigns_pb2,
+    campaigns_pb2_grpc,
     consultations_pb2,
     consultations_pb2_grpc,
     escalation_pb2,
     escalation_pb2_grpc,
+    handovers_pb2,
+    handovers_pb2_grpc,
     lead_pb2,
     lead_pb2_grpc,
+    meetings_pb2,
+    meetings_pb2_grpc,
     monitoring_pb2,
     monitoring_pb2_grpc,
     plans_pb2,
     plans_pb2_grpc,
-    task_force_pb2,
-    task_force_pb2_grpc,
-)
-
-from services.escalation import store
-from services.escalation.meetings.service import MeetingServicer
-from services.escalation.reviews import course as reviews
-from services.escalation.reviews.service import ReviewServicer
-from services.escalation.schedules.service import ScheduleServicer
-from services.escalation.service import EscalationServicer
-    campaigns_pb2,
-    campaigns_pb2_grpc,
-    escalation_pb2,
-    escalation_pb2_grpc,
     recommendations_pb2,
     recommendations_pb2_grpc,
+    reviews_pb2,
+    reviews_pb2_grpc,
+    schedules_pb2,
+    schedules_pb2_grpc,
+    task_force_pb2,
+    task_force_pb2_grpc,
     warnings_pb2,
     warnings_pb2_grpc,
 )
 
 from services.escalation import store
-from services.escalation.campaigns.rounds import CONSEQUENCES as ROUNDS
+from services.escalation.absences import standing_in
+from services.escalation.absences.service import AbsenceServicer
+from services.escalation.campaigns import rounds
 from services.escalation.campaigns.service import CampaignServicer
+from services.escalation.handovers import taking_over
+from services.escalation.handovers.service import HandoverServicer
+from services.escalation.levels import timing
+from services.escalation.meetings.service import MeetingServicer
 from services.escalation.recommendations.cluster_service import ClusterServicer
 from services.escalation.recommendations.service import RecommendationServicer
+from services.escalation.reviews import course as reviews
+from services.escalation.reviews.service import ReviewServicer
+from services.escalation.schedules.service import ScheduleServicer
 from services.escalation.service import EscalationServicer
-from services.escalation.warnings.service import WarningServicer
 from services.escalation.special.consultations import course as consultations
 from services.escalation.special.consultations.service import ConsultationServicer
 from services.escalation.special.experts.service import ExpertServicer
@@ -60,22 +59,8 @@ from services.escalation.special.leads.service import LeadServicer
 from services.escalation.special.monitorings import service as monitorings
 from services.escalation.special.monitorings.service import MonitoringServicer
 from services.escalation.special.plans.service import PlanServicer
+from services.escalation.warnings.service import WarningServicer
 from services.kit.clock_service import Consequence
-    absences_pb2,
-    absences_pb2_grpc,
-    escalation_pb2,
-    escalation_pb2_grpc,
-    handovers_pb2,
-    handovers_pb2_grpc,
-)
-
-from services.escalation import store
-from services.escalation.absences.service import AbsenceServicer
-from services.escalation.absences.standing_in import CONSEQUENCES as OF_ABSENCES
-from services.escalation.handovers.service import HandoverServicer
-from services.escalation.handovers.taking_over import CONSEQUENCES as OF_HANDOVERS
-from services.escalation.levels.timing import CONSEQUENCES as OF_LEVELS
-from services.escalation.service import EscalationServicer
 from services.kit.composition import Parts, Registration, clock_service, run, served
 
 
@@ -83,36 +68,34 @@ def build(parts: Parts) -> list[Registration]:
     """Return what escalation serves."""
     servicer = EscalationServicer(parts)
     return [
-        (
-            escalation_pb2.DESCRIPTOR.services_by_name["EscalationService"],
-            lambda server: escalation_pb2_grpc.add_EscalationServiceServicer_to_server(servicer, server),
-        ),
-        *_meetings(parts),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, reviews.CONSEQUENCES),
-    ]
-
-
-def _meetings(parts: Parts) -> list[Registration]:
-    """Return the review of answers, dispatch meetings, and what comes round again."""
-    return [
-        served("ReviewService", reviews_pb2, reviews_pb2_grpc, ReviewServicer(parts)),
-        served("MeetingService", meetings_pb2, meetings_pb2_grpc, MeetingServicer(parts)),
-        served("ScheduleService", schedules_pb2, schedules_pb2_grpc, ScheduleServicer(parts)),
-        *_warnings(parts),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, {**ROUNDS}),
-    ]
-
-
-def _warnings(parts: Parts) -> list[Registration]:
-    """Return what is served of early warning, recommendations and campaigns."""
-    recommendations = (recommendations_pb2, recommendations_pb2_grpc)
-    return [
-        served("WarningService", warnings_pb2, warnings_pb2_grpc, WarningServicer(parts)),
-        served("ClusterService", *recommendations, ClusterServicer(parts)),
-        served("RecommendationService", *recommendations, RecommendationServicer(parts)),
-        served("CampaignService", campaigns_pb2, campaigns_pb2_grpc, CampaignServicer(parts)),
+        served("EscalationService", escalation_pb2, escalation_pb2_grpc, servicer),
+        *_levels(parts),
         *_special(parts),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, _special_consequences()),
+        *_meetings(parts),
+        *_warnings(parts),
+        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, consequences()),
+    ]
+
+
+def consequences() -> Mapping[str, Consequence]:
+    """Return what escalation itself draws from missed deadlines, by rule."""
+    return {
+        **timing.CONSEQUENCES,
+        **standing_in.CONSEQUENCES,
+        **taking_over.CONSEQUENCES,
+        **leads.consequences(),
+        **consultations.consequences(),
+        **monitorings.consequences(),
+        **reviews.CONSEQUENCES,
+        **rounds.CONSEQUENCES,
+    }
+
+
+def _levels(parts: Parts) -> list[Registration]:
+    """Return what is served about the officials of a unit: who stands in for whom, who takes over what."""
+    return [
+        served("AbsenceService", absences_pb2, absences_pb2_grpc, AbsenceServicer(parts)),
+        served("HandoverService", handovers_pb2, handovers_pb2_grpc, HandoverServicer(parts)),
     ]
 
 
@@ -128,25 +111,24 @@ def _special(parts: Parts) -> list[Registration]:
     ]
 
 
-def _special_consequences() -> Mapping[str, Consequence]:
-    """Return what follows from deadlines of special handling that were missed."""
-    return {**leads.consequences(), **consultations.consequences(), **monitorings.consequences()}
-        served("EscalationService", escalation_pb2, escalation_pb2_grpc, servicer),
-        *_levels(parts),
-        clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, CONSEQUENCES),
-    ]
-
-
-def _levels(parts: Parts) -> list[Registration]:
-    """Return what is served about the officials of a unit: who stands in for whom, who takes over what."""
+def _meetings(parts: Parts) -> list[Registration]:
+    """Return the review of answers, dispatch meetings, and what comes round again."""
     return [
-        served("AbsenceService", absences_pb2, absences_pb2_grpc, AbsenceServicer(parts)),
-        served("HandoverService", handovers_pb2, handovers_pb2_grpc, HandoverServicer(parts)),
+        served("ReviewService", reviews_pb2, reviews_pb2_grpc, ReviewServicer(parts)),
+        served("MeetingService", meetings_pb2, meetings_pb2_grpc, MeetingServicer(parts)),
+        served("ScheduleService", schedules_pb2, schedules_pb2_grpc, ScheduleServicer(parts)),
     ]
 
 
-CONSEQUENCES = {**OF_LEVELS, **OF_ABSENCES, **OF_HANDOVERS}
-"""What escalation itself draws from missed deadlines, by rule."""
+def _warnings(parts: Parts) -> list[Registration]:
+    """Return early warning, clusters with their recommendations, and campaigns."""
+    recommendations = (recommendations_pb2, recommendations_pb2_grpc)
+    return [
+        served("WarningService", warnings_pb2, warnings_pb2_grpc, WarningServicer(parts)),
+        served("ClusterService", *recommendations, ClusterServicer(parts)),
+        served("RecommendationService", *recommendations, RecommendationServicer(parts)),
+        served("CampaignService", campaigns_pb2, campaigns_pb2_grpc, CampaignServicer(parts)),
+    ]
 
 
 def main() -> None:

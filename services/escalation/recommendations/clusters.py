@@ -95,7 +95,8 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
     own = DIGITS[level_of(area)]
     levels = [own] if department or own not in _BELOW else [own, _BELOW[own]]
     counted = (await connection.execute(
-        _COUNTS, {"start": start, "earliest": earliest, "now": now, "scope": pattern, "levels": levels, "holder": holder}
+        _COUNTS,
+        {"start": start, "earliest": earliest, "now": now, "scope": pattern, "levels": levels, "holder": holder},
     )).all()  # fmt: skip
     aside = {(row.place, row.category) for row in await connection.execute(_DISMISSED, {"now": now, "scope": pattern})}
     candidates = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from casework.cluster import ClusterRule, EffectRule
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import ClustersFile
+from services.kit.rules.supervision import ClustersFile
 
 FILE = "clusters/clusters.yaml"
 

@@ -9,9 +9,9 @@ from services.kit.rules.document import Document, read_document
 from services.kit.rules.problem import Problem
 
 # The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
-PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "meetings")
-PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "clusters")
-PARTS = ("units", "categories", "triage", "plans", "limits", "ladders", "calendars", "documents")
+PARTS = (
+    "units", "categories", "triage", "plans", "limits", "ladders", "calendars", "documents", "meetings", "clusters",
+)  # fmt: skip
 
 
 class RulesFolder:

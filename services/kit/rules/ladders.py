@@ -12,7 +12,7 @@ from casework.triage import Grade
 from casework.units import ROOT, Level, UnitTree
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import LadderFile
+from services.kit.rules.supervision import LadderFile
 
 _UPWARDS = ("village", "township", "county", "city", "province")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
-from casework.period import Round
 from casework.cluster import ClusterRule
 from casework.ladder import LadderBook
+from casework.period import Round
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -73,15 +73,6 @@ def load_rules(folder: Path) -> Rules:
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (
-        units and clocks and calendars and kinds and templates and triage and documents and rounds
-    ):
-        raise RulesError(source.problems)
-    if not clusters:
-        raise RulesError(source.problems)
-    tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, rounds, source.version())
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, clusters, source.version())
     if levels and clocks:
         ladders.check_limits(levels, clocks, source)
     if levels and kinds:
@@ -89,8 +80,20 @@ def load_rules(folder: Path) -> Rules:
     if levels and units:
         ladders.check_departments(levels, units, source)
     if source.problems or not (
-        units and clocks and levels and calendars and kinds and templates and triage and documents
+        units
+        and clocks
+        and levels
+        and calendars
+        and kinds
+        and templates
+        and triage
+        and documents
+        and rounds
+        and clusters
     ):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, levels.book, calendars, documents, source.version())
+    return Rules(
+        units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
+        calendars=calendars, documents=documents, rounds=rounds, clusters=clusters, version=source.version(),
+    )  # fmt: skip

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from casework.period import Every, RoundCall
-from casework.ladder import Mode
 from casework.rule import (
     AtCap,
     Confidence,
@@ -36,8 +34,6 @@ Loose = Field(strict=False)
 Days = Annotated[int, Field(ge=1, le=3650)]
 GradeName = Literal["low", "medium", "high"]
 AreaLevel = Literal["province", "city", "county", "township", "village"]
-LineLevel = Literal["province", "city", "county", "township", "village", "department"]
-Told = Annotated[str, StringConstraints(pattern=r"^(province|city|county|township|department:[a-z][a-z0-9-]{0,40})$")]
 
 
 class Entry(BaseModel):
@@ -221,72 +217,6 @@ class LimitsFile(Entry):
     limits: Annotated[list[LimitEntry], Field(min_length=1)]
 
 
-class AgendaEntry(Entry):
-    """What goes on an agenda; `n` is the threshold of what has one."""
-
-    reason: Literal["overdue", "high_grade", "stuck", "returned", "open_item"]
-    n: Annotated[int, Field(ge=0, le=365)] = 0
-
-
-class RoundFile(Entry):
-    """A file of rules/meetings/: what comes round again."""
-class StepEntry(Entry):
-    """What holds where a matter arrives at a level."""
-
-    level: Literal["township", "county", "city", "province"]
-    acknowledge: LimitName
-    resolve: LimitName
-    mode: Annotated[Mode, Loose] = Mode.inform
-    tell: list[Told] = Field(default_factory=list)
-
-
-class OfficeEntry(Entry):
-    """An office in the line inside a unit."""
-
-    key: Slug
-    zh: Text
-    en: Text
-    levels: Annotated[list[LineLevel], Field(min_length=1)]
-    limit: LimitName
-
-
-class TotalEntry(BaseModel):
-    """How many calendar days the way from one level to another may take in all."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    days: Days
-    start: LineLevel = Field(alias="from")
-    end: LineLevel = Field(alias="to")
-
-
-class LadderFile(Entry):
-    """A file of rules/ladders/."""
-
-    name: Slug
-    version: Text
-    zh: Text
-    en: Text
-    call: Annotated[RoundCall, Loose]
-    every: Annotated[Every, Loose]
-    on: Annotated[int, Field(ge=0, le=31)] = 0
-    hour: Annotated[int, Field(ge=0, le=23)]
-    catch_up_days: Annotated[int, Field(ge=1, le=400)]
-    agenda: list[AgendaEntry] = Field(default_factory=list)
-    basis: Text
-    jurisdiction: AreaCode = "cn"
-    valid_from: date | None = None
-    valid_to: date | None = None
-    categories: Annotated[list[PlanCategory], Field(min_length=1)]
-    grades: Annotated[list[GradeName], Field(min_length=1)]
-    offices: list[OfficeEntry] = Field(default_factory=list)
-    steps: Annotated[list[StepEntry], Field(min_length=1)]
-    total: TotalEntry | None = None
-    basis: Text
-    confidence: Annotated[Confidence, Loose]
-    to_be_confirmed: bool = False
-
-
 class PackageEntry(Entry):
     """A package that knows holidays, and the years taken from it."""
 
@@ -337,28 +267,3 @@ class HolidayCnFile(BaseModel):
     year: Year
     papers: list[str] = Field(default_factory=list)
     days: Annotated[list[HolidayCnDay], Field(min_length=1)]
-
-
-class EffectEntry(Entry):
-    """How the effect of a recommendation is measured."""
-
-    window_days: Days
-    transition_days: Annotated[int, Field(ge=0, le=365)]
-    min_days: Days
-    min_cases: Annotated[int, Field(ge=2, le=1000)]
-
-
-class ClustersFile(Entry):
-    """rules/clusters/clusters.yaml."""
-
-    version: Text
-    basis: Text
-    window_days: Days
-    earlier_windows: Annotated[int, Field(ge=1, le=60)]
-    min_cases: Annotated[int, Field(ge=5, le=10_000)]
-    ratio: Annotated[float, Field(ge=1, le=100)]
-    chance_at_most: Annotated[float, Field(gt=0, le=0.5)]
-    more_than_peers: Annotated[float, Field(ge=1, le=100)]
-    min_peers: Annotated[int, Field(ge=5, le=10_000)]
-    dismissed_days: Days
-    effect: EffectEntry

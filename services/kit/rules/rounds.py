@@ -8,7 +8,7 @@ from casework.meeting import AgendaReason
 from casework.period import AgendaRule, Every, Round, RoundCall
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import RoundFile
+from services.kit.rules.supervision import RoundFile
 
 DIGEST = "daily-digest"
 """The rule of the digest of the day; a service asks for it by this name."""

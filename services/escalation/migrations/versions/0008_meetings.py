@@ -3,7 +3,7 @@
 from services.kit.migration import run_script
 
 revision = "0008"
-down_revision = "0003"
+down_revision = "0007"
 
 REVIEWS = """
 CREATE TABLE reviews (

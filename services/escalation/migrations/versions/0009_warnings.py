@@ -3,7 +3,7 @@
 from services.kit.migration import run_script
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0008"
 
 WARNINGS = """
 CREATE TABLE warnings (

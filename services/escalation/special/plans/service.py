@@ -62,9 +62,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         besides = [self.known(unit, f"units[{index}]") for index, unit in enumerate(request.units)]
         owners = [measure.unit for measure in found.measures]
         asked = rules_of.asked_to_countersign(matters.answerable(matter), owners, besides)
-        row = await store.change(
-            work.connection, row, state=int(state), submitted_at=work.now, round=row.round + 1
-        )
+        row = await store.change(work.connection, row, state=int(state), submitted_at=work.now, round=row.round + 1)
         await store.ask(work.connection, row, asked)
         await self._clock(work, matter, row, "countersign", "plan_countersign", matters.answerable(matter))
         return await self._told(work, matter, row.plan, "PlanSubmitted", asked=len(asked))
