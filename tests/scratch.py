@@ -56,11 +56,20 @@ async def execute(scratch: Scratch, *statements: str) -> None:
         await connection.close()
 
 
+_EMPTY = "empty"
+"""The database that new ones are copies of: the migrations run once on each server."""
+_MADE: set[str] = set()
+
+
 async def migrated(stack: Stack, name: str) -> Scratch:
     """Return a new, empty database with every service's schema."""
-    scratch = Scratch.main(stack).beside(name)
-    await asyncio.to_thread(ensure_database, scratch.url)
-    await asyncio.to_thread(migrate, scratch.url, {})
+    main = Scratch.main(stack)
+    empty, scratch = main.beside(_EMPTY), main.beside(name)
+    if empty.url not in _MADE:
+        await asyncio.to_thread(ensure_database, empty.url)
+        await asyncio.to_thread(migrate, empty.url, {})
+        _MADE.add(empty.url)
+    await execute(main.beside("postgres"), f"CREATE DATABASE {name} TEMPLATE {_EMPTY}")
     return scratch
 
 

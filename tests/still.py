@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -26,7 +28,7 @@ from services.kit.clockwork import Clockwork
 from services.kit.composition import Parts
 from services.kit.database import Database
 from services.kit.feed import FeedPulse
-from services.kit.rules import load_rules
+from services.kit.rules import Rules, load_rules
 from services.kit.sealing import Sealer
 from services.kit.server import Pipeline
 from services.kit.settings import ServiceSettings
@@ -98,6 +100,12 @@ class Signing:
         return lambda request, **arguments: method(request, **{**self._clients.as_service("worker"), **arguments})
 
 
+@cache
+def shipped_rules(folder: Path) -> Rules:
+    """Return the rules of a folder, read once in a run of the tests."""
+    return load_rules(folder)
+
+
 @asynccontextmanager
 async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIterator[Still]:
     """Run a service in this process, on a new database beside the stack's, until the block ends."""
@@ -107,7 +115,7 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
         trust_file=stack.keys.trust, listen="127.0.0.1:0", database_url=url, master_key_file=stack.keys.master,
         files=stack.folder.root / "files",
     )  # type: ignore[call-arg]  # fmt: skip
-    rules, database, time = load_rules(settings.rules), Database(url, 4), SetTime()
+    rules, database, time = shipped_rules(settings.rules), Database(url, 4), SetTime()
     clockwork, pins = Clockwork(rules), Pins(database)
     await pins.keep(automatic_rules(rules))
     parts = Parts(settings, database, time, FeedPulse(), rules, Sealer.from_file(stack.keys.master), clockwork, pins)
