@@ -128,7 +128,9 @@ def _plans(rules: Rules) -> Table:
 
 
 def _ladders(rules: Rules) -> Table:
-    table = _table("ladders", "name", "version", "where", "categories", "inside a unit: limit", "levels: seen, dealt with")
+    table = _table(
+        "ladders", "name", "version", "where", "categories", "inside a unit: limit", "levels: seen, dealt with"
+    )
     for ladder in rules.ladders:
         offices = ", ".join(f"{office.key}: {office.limit}" for office in ladder.offices)
         steps = ", ".join(f"{step.level} ({step.mode}): {step.acknowledge}, {step.resolve}" for step in ladder.steps)
