@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import IntEnum
 
-from casework.complaint import lies_within, must_not_judge_itself
+from casework.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
-from casework.units import ROOT, Level, UnitTree, level_of, parent_code
+from casework.units import ROOT, Level, UnitTree, level_of
 
 PETITION_CHANNEL = 6
 """The number of the petition office among the contract's doors."""
@@ -34,7 +34,7 @@ def rule_of(petition: bool) -> str:
 
 
 def umpire(unit: str, proposed: str, about: str, units: UnitTree) -> str:
-    """Return the lowest unit above both, and not within the unit complained of.
+    """Return the lowest unit above both; the unit complained of is none, since the proposed one does not lie in it.
 
     A field error where the proposed unit is not there, is the one that objects, or may not have the case; TOP_LEVEL
     where nobody here stands above both.
@@ -45,8 +45,6 @@ def umpire(unit: str, proposed: str, about: str, units: UnitTree) -> str:
         raise field_error("objection.proposed_unit", Reason.INVALID_FIELD, proposed)
     must_not_judge_itself(about, proposed)
     found = _lowest_above(unit, proposed, units)
-    while found != ROOT and lies_within(about, found):
-        found = parent_code(found) or ROOT
     if found == ROOT:
         raise field_error("objection.proposed_unit", Reason.TOP_LEVEL, proposed)
     return found

@@ -77,7 +77,8 @@ class Still:
         main = Clients.of(self.stack)
         clocks = {**main.clocks, self.service: ClockServiceStub(self.channel)}
         services = {name: Signing(getattr(main, name), main) for name in ("intake", "mediation")}
-        escalation = importlib.import_module("pb.escalation.v1.escalation_pb2_grpc").EscalationServiceStub(self.channel)
+        channel = self.channel if self.service == "escalation" else main.channels["escalation"]
+        escalation = importlib.import_module("pb.escalation.v1.escalation_pb2_grpc").EscalationServiceStub(channel)
         backends = Backends(
             **services, escalation=Signing(escalation, main), meetings=main.meetings, schedules=main.schedules,
             clocks={Source(name): Signing(stub, main) for name, stub in clocks.items()}, feeds={}, channels=(),

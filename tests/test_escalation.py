@@ -12,6 +12,10 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import case_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
+from tests.rpcs import send
+from workflows.activities import move_of
+from workflows.messages import Source
+from workflows.relay import heard
 
 ABOVE = "6201"
 
@@ -117,3 +121,32 @@ async def test_nobody_takes_a_case_away_by_raising_it_from_the_own_unit(clients:
     await raise_(clients, case.name, COUNTY, pb.MODE_INFORM)
     await asyncio.sleep(2)  # what must not happen has no sign to wait for
     assert (await clients.case(case.name)).unit == f"units/{COUNTY}"
+
+
+async def test_an_office_or_a_category_that_is_not_there_is_named(clients: Clients, case: case_pb2.Case) -> None:
+    for fields, at_fault in (
+        ({"office": "nobody"}, "escalation.office"), ({"category": "categories/nothing"}, "escalation.category"),
+        ({"about_unit": "units/629999"}, "escalation.about_unit"),
+    ):  # fmt: skip
+        raised = pb.Escalation(mode=pb.MODE_INFORM, from_unit=case.unit, reason="stuck", **fields)
+        request = pb.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
+        assert (await send(clients, "escalation.CreateEscalation", request)).fields == [at_fault]
+
+
+@pytest.mark.parametrize("kind", ["EscalationRaised", "EscalationReturned", "EscalationTakenUpAgain"])
+def test_a_case_goes_up_comes_back_and_goes_up_again_with_its_escalation(kind: str) -> None:
+    event = feed_pb2.Event(case="cases/620102-2026-000001", sequence=1, type=kind)
+    event.payload.update({"escalation": 2, "mode": "TRANSFER"})
+    assert heard(Source.ESCALATION, event).escalation == 2
+    up = pb.Escalation(name="x", from_unit="units/1", to_unit="units/2", state=pb.ESCALATION_STATE_RAISED)
+    back = pb.Escalation(name="x", from_unit="units/1", to_unit="units/2", state=pb.ESCALATION_STATE_RETURNED,
+                         return_unit="units/0", return_count=1)  # fmt: skip
+    again = pb.Escalation(name="x", from_unit="units/1", to_unit="units/2", state=pb.ESCALATION_STATE_RAISED,
+                          return_unit="units/0", return_count=1)  # fmt: skip
+    moves = {"EscalationRaised": up, "EscalationReturned": back, "EscalationTakenUpAgain": again}
+    had_by, unit, key = move_of(moves[kind])
+    assert (had_by - {""}, unit) == {
+        "EscalationRaised": ({"units/1"}, "units/2"), "EscalationReturned": ({"units/2"}, "units/0"),
+        "EscalationTakenUpAgain": ({"units/0", "units/1"}, "units/2")}[kind]  # fmt: skip
+    assert len({move_of(each)[2] for each in moves.values()}) == 3
+    assert key

@@ -15,6 +15,7 @@ from pb.escalation.v1 import escalation_pb2_grpc
 from accord.stack import Stack
 from casework.ladder import to_data
 from services.kit.database import text
+from services.kit.feed import CASE_UNIT
 from services.kit.rules import load_rules
 from tests.conftest import request_id
 from tests.still import Still, standing_still
@@ -183,21 +184,25 @@ async def test_its_words_are_for_the_units_on_its_way_and_every_reading_is_on_re
     assert (await kinds(still, case)).count("EscalationTextRead") == 2
 
 
-async def test_a_ladder_edited_later_moves_nothing_that_is_under_way(still: Still) -> None:
-    """The climb goes by the content that was pinned: here one in which each level has five working days."""
-    case = "620102-2026-000004"
-    still.to("2026-03-02T09:00")
-    await raised(still, case, VILLAGE)
+async def pin(still: Still, case: str, version: str, **step: Any) -> None:
+    """Let the escalations of a case be pinned to a ladder that is in no rule file any more: each step as told."""
     pinned = to_data(load_rules(SHIPPED).ladders.choose("", "", VILLAGE, DAY))
-    pinned |= {"version": "2025-01", "steps": [{**step, "resolve": "close_review"} for step in pinned["steps"]]}
+    pinned |= {"version": version, "steps": [each | step for each in pinned["steps"]]}
     async with still.database.begin() as connection:
         insert = text(
-            "INSERT INTO ladders (hash, name, version, content) VALUES ('old', 'general', '2025-01', :content)"
+            "INSERT INTO ladders (hash, name, version, content) VALUES (:version, 'general', :version, :told)"
         )
-        await connection.execute(insert, {"content": orjson.dumps(pinned).decode()})
-        move = text("UPDATE escalations SET ladder = 'old', ladder_version = '2025-01' WHERE number = :number")
-        await connection.execute(move, {"number": case})
-    town, county, city = "620102001", "620102", "6201"
+        await connection.execute(insert, {"version": version, "told": orjson.dumps(pinned).decode()})
+        move = text("UPDATE escalations SET ladder = :version, ladder_version = :version WHERE number = :number")
+        await connection.execute(move, {"version": version, "number": case})
+
+
+async def test_a_ladder_edited_later_moves_nothing_that_is_under_way(still: Still) -> None:
+    """The climb goes by the content that was pinned: here one in which each level has five working days."""
+    case, town, county, city = "620102-2026-000004", "620102001", "620102", "6201"
+    still.to("2026-03-02T09:00")
+    await raised(still, case, VILLAGE)
+    await pin(still, case, "2025-01", resolve="close_review")
     before, after = await boundary(still, case, "2026-03-16T23:59:59", "2026-03-17T00:00")
     assert (before, after) == ([town], [town, county])
     before, after = await boundary(still, case, "2026-03-24T23:59:59", "2026-03-25T00:00")
@@ -205,8 +210,36 @@ async def test_a_ladder_edited_later_moves_nothing_that_is_under_way(still: Stil
     assert [each.ladder_version for each in await shown(still, case)] == ["2025-01"] * 3
 
 
+async def test_who_is_told_sees_it_by_an_event_and_in_its_list_but_none_of_its_words(still: Still) -> None:
+    case, stub = "620102-2026-000005", escalation_pb2_grpc.EscalationServiceStub(still.channel)
+    still.to("2026-03-02T09:00")
+    await raised(still, case, "620102001", explanation="涉及多个部门。")
+    await pin(still, case, "2025-02", tell=["province", "department:petition"])
+    still.to("2026-03-17T00:00")
+    await still.fire(case)
+    assert list((await shown(still, case))[1].told_units) == ["units/62", "units/6201-petition"]
+    assert await kinds(still, case) == ["EscalationRaised", "EscalationTold", "EscalationTold", "EscalationRaised"]
+    petition = still.as_("handler", "6201-petition")
+    listed = await stub.ListEscalations(pb.ListEscalationsRequest(parent="cases/-"), **petition)
+    assert [each.name for each in listed.escalations] == [f"cases/{case}/escalations/2"]
+    with pytest.raises(grpc.aio.AioRpcError, match="PERMISSION_DENIED"):
+        await stub.ReadEscalationText(pb.ReadEscalationTextRequest(name=f"cases/{case}/escalations/2/text"), **petition)
+
+
 async def test_what_becomes_of_a_matter_is_read_by_the_unit_in_which_its_climb_began(still: Still) -> None:
-    stub = escalation_pb2_grpc.EscalationServiceStub(still.channel)
-    request = pb.ListEscalationsRequest(parent=f"cases/{CASE}")
-    found = await stub.ListEscalations(request, **still.as_("handler", VILLAGE))
-    assert len(found.escalations) == 4
+    """Whoever's clock fired last: here that of the level above."""
+    case, stub = "620102-2026-000006", escalation_pb2_grpc.EscalationServiceStub(still.channel)
+    still.to("2026-03-02T09:00")
+    await raised(still, case, VILLAGE)
+    still.to("2026-03-13T12:00")
+    await still.fire(case)  # reminds the township
+    handler = still.as_("handler", VILLAGE)
+    assert (
+        len((await stub.ListEscalations(pb.ListEscalationsRequest(parent=f"cases/{case}"), **handler)).escalations) == 1
+    )
+    async with still.database.begin() as connection:
+        assert (await connection.execute(_LAST, {"number": case})).one().kind.startswith("Clock")
+        assert await connection.scalar(CASE_UNIT, {"number": case}) == VILLAGE
+
+
+_LAST = text("SELECT kind FROM events WHERE number = :number ORDER BY seq DESC LIMIT 1")

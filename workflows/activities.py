@@ -188,7 +188,7 @@ class Activities:
         try:
             raised = await self._backends.escalation.GetEscalation(escalation_pb2.GetEscalationRequest(name=wanted))
             case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
-            had_by, unit, request_id = _move(raised)
+            had_by, unit, request_id = move_of(raised)
             if case.unit in had_by and case.unit != unit:
                 await self._backends.mediation.TransferCase(
                     mediation_pb2.TransferCaseRequest(name=name, unit=unit, request_id=request_id)
@@ -202,7 +202,7 @@ class Activities:
         return True
 
 
-def _move(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:
+def move_of(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:
     """Return the units that may have a case by an escalation, the one it goes to, and the key of that move."""
     key = f"{raised.name}/transfer"
     if raised.state == escalation_pb2.ESCALATION_STATE_RETURNED:

@@ -146,12 +146,9 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         """Settle what is still open for a case that is over: there is nothing left to make a unit act on."""
         number = names.number_of(request.parent)
         await self.log.lock(work.connection, number)
-        settled = await store.settle(work.connection, number, work.now)
+        settled = await raising.settle(work, number, "case-over")
         for row in settled:
             work.call.require(row.to_unit)
-            await timing.stop(work, row, met=False)
-            await raising.release(work, row)
-            await self._told(work, row, "EscalationSettled", reason="case-over")
         if not settled:
             work.call.require(names.ROOT_UNIT)
             await store.must_be_known(work.connection, number)

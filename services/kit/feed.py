@@ -100,7 +100,10 @@ _OF_UNIT = text(f"""
     SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
     WHERE feed.position > :after AND events.unit LIKE :unit ORDER BY feed.position LIMIT :limit
 """)
-_CASE_UNIT = text("SELECT unit FROM events WHERE number = :number ORDER BY seq DESC LIMIT 1")
+# A clock may be another unit's than the case: that it fires does not take the history from the unit that has it.
+CASE_UNIT = text("""
+    SELECT unit FROM events WHERE number = :number ORDER BY kind LIKE 'Clock%', seq DESC LIMIT 1
+""")
 _CONSUMER = text("SELECT position FROM consumers WHERE name = :name")
 _ACKNOWLEDGE = text("""
     INSERT INTO consumers (name, position) VALUES (:name, :position)
@@ -130,7 +133,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         async with self._database.begin() as connection:
             if request.case:
                 number = number_of(request.case)
-                unit = await connection.scalar(_CASE_UNIT, {"number": number})
+                unit = await connection.scalar(CASE_UNIT, {"number": number})
                 if unit is None:
                     # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
                     call.scope()
@@ -205,7 +208,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         unit = None
         if number:
             async with self._database.begin() as connection:
-                unit = await connection.scalar(_CASE_UNIT, {"number": number})
+                unit = await connection.scalar(CASE_UNIT, {"number": number})
         if unit:
             current_call().require(unit)
         elif number:

@@ -15,6 +15,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.handover import HandoverState
 from services.escalation import files
 from services.escalation.handovers import store, taking_over
+from services.escalation.levels import raising
 from services.escalation.servicer import Servicer
 from services.kit import dates, paging, rows
 from services.kit.access import current_call
@@ -92,6 +93,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         row = await self._open(request, work)
         row = await store.change(work.connection, row.number, state=int(HandoverState.CANCELLED), ended_at=work.now)
         await work.stop(row.number, taking_over.CLOCK, met=False)
+        await raising.settle(work, row.number, "cancelled")
         await work.append(NewEvent(row.number, "HandoverCancelled", row.unit))
         return _view(row, await store.items(work.connection, row.number))
 

@@ -9,6 +9,7 @@ from casework.errors import Reason, field_error
 from casework.handover import HandoverState
 from services.escalation import holders
 from services.escalation.handovers import store
+from services.escalation.levels import raising
 from services.kit import dates, paging
 from services.kit.clocks import Firing
 from services.kit.command import Work
@@ -61,6 +62,7 @@ async def complete_if_all(work: Work, row: Any) -> Any:
         )
         await store.moved(work.connection, item, work.now)
     await work.stop(row.number, CLOCK)
+    await raising.settle(work, row.number, "handed-over")
     return await store.change(work.connection, row.number, state=int(HandoverState.COMPLETED), ended_at=work.now)
 
 

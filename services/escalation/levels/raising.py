@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,3 +172,14 @@ async def stand_at_top(work: Work, climbs: Any) -> Any:
 async def release(work: Work, row: Any) -> None:
     """Let whoever held an escalation hold it no longer."""
     await holders.release(work.connection, row.number, view.name_of(row), ROLE, work.now)
+
+
+async def settle(work: Work, number: str, reason: str) -> Sequence[Any]:
+    """Settle what is open of a case or file that is over, and return those escalations: nobody is to act any more."""
+    settled = await store.settle(work.connection, number, work.now)
+    for row in settled:
+        await timing.stop(work, row, met=False)
+        await release(work, row)
+        payload = {"escalation": row.escalation, "state": EscalationState.RESOLVED.name, "reason": reason}
+        await work.append(NewEvent(number, "EscalationSettled", row.origin, payload))
+    return settled
