@@ -25,7 +25,7 @@ from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import BY_NAME, call, granted
 from tests.scratch import Scratch
 from tests.special import BUREAU, a_measure, a_plan, listed_matter
-from tests.test_idempotency import _altered, refused
+from tests.test_idempotency import refused
 from tests.world import REQUESTS
 from tests.world_special import Special, special_matters
 
@@ -53,6 +53,19 @@ class World:
         self.special = special
 
 
+def altered(request: Any) -> None:
+    """Give a request another meaning."""
+    inner = next((getattr(request, part) for part in ("plan", "task", "note", "expert", "consultation", "monitoring")
+                  if part in request.DESCRIPTOR.fields_by_name), request)  # fmt: skip
+    for field, value in (("etag", "99"), ("office", "b"), ("reason", "b"), ("kind", "b"), ("user", "b"), ("field", "b"),
+                         ("cost_fen", 7), ("text", "b")):  # fmt: skip
+        known = inner.DESCRIPTOR.fields_by_name.get(field)
+        if known is not None and known.message_type is None and isinstance(getattr(inner, field), type(value)):
+            setattr(inner, field, value)
+            return
+    request.meeting.units.append("units/6201")
+
+
 async def test_every_command_answers_a_repeat_with_its_first_answer_and_refuses_another_body(clients: Clients) -> None:
     world, done = World(await special_matters(clients)), set()
     for rpc in BY_NAME.values():
@@ -68,8 +81,9 @@ async def test_every_command_answers_a_repeat_with_its_first_answer_and_refuses_
             done.add(rpc.method.name)
             again = await call(channel, rpc.path, data, **access)
             assert again.messages == first.messages, rpc
-            other = await call(channel, rpc.path, _altered(request).SerializeToString(), **access)
-            assert other.reason in ("IDEMPOTENCY_KEY_REUSED", "ETAG_MISMATCH", "INVALID_FIELD"), (rpc, other)
+            altered(request)
+            other = await call(channel, rpc.path, request.SerializeToString(), **access)
+            assert other.reason == "IDEMPOTENCY_KEY_REUSED", (rpc, other)
     assert len(done) >= 22, sorted(done)
 
 
@@ -135,7 +149,7 @@ async def test_a_plan_that_is_sent_back_keeps_its_editions_and_goes_round_anew(
     back = await do(clients.plans.ApprovePlan, p.ApprovePlanRequest(name=plan, reason="请补充。"), head)
     assert (back.state, back.approver) == (p.PLAN_STATE_DRAFTED, "")
     edit = p.EditPlanRequest(name=plan, plan=a_plan(a_measure(), facts="补充了事实。"))
-    edited = await do(clients.plans.EditPlan, edit, clients.as_("unit_head", sub="editor"))
+    edited = await do(clients.plans.EditPlan, edit, clients.as_("handler", sub="editor"))
     assert len(edited.measures) == 1
     sent = await do(clients.plans.SubmitPlan, p.SubmitPlanRequest(name=plan), drafter)
     assert [each.signed for each in sent.countersignatures] == [False]
