@@ -80,9 +80,10 @@ class Matter:
 
     async def overdue(self) -> list[str]:
         """Return the keys of the clocks that were found overdue, in order."""
-        query = "SELECT split_part(clock, '.', 2) AS key FROM clock_rungs WHERE number = $1 AND kind = 'overdue'"
+        query = """SELECT substr(clock, strpos(clock, '.') + 1) AS key FROM clock_rungs
+            WHERE number = $1 AND kind = 'overdue' AND rung = 'overdue' ORDER BY due_at, clock"""
         async with self.still.database.begin() as connection:
-            rows = await connection.raw.fetch(query + " AND rung = 'overdue' ORDER BY due_at, clock", self.number)
+            rows = await connection.raw.fetch(query, self.number)
         return [row["key"] for row in rows if not row["key"].startswith(("acknowledge", "resolve"))]
 
     async def at(self, local: str) -> None:
@@ -352,17 +353,17 @@ async def test_a_silent_expert_lapses_after_two_working_days_and_the_next_is_ask
     name = await asked(matter, "silence")
     drawn = await matter.do(matter.asks.DrawExpert, c.DrawExpertRequest(name=name))
     # 4 to 6 April off: the 7th and the 8th.
-    await matter.falls_due("expert_answer-1-1", "2026-04-08", "2026-04-09")
+    await matter.falls_due("consultation-1.answer.1", "2026-04-08", "2026-04-09")
     found = await matter.asks.GetConsultation(c.GetConsultationRequest(name=name), **still.as_("handler", COUNTY))
     assert {drawn.expert, found.expert} == set(users)
     # Asked on Thursday the 9th: Friday and Monday.
-    await matter.falls_due("expert_answer-1-2", "2026-04-13", "2026-04-14")
+    await matter.falls_due("consultation-1.answer.2", "2026-04-13", "2026-04-14")
     found = await matter.asks.GetConsultation(c.GetConsultationRequest(name=name), **still.as_("handler", COUNTY))
     assert (found.state, found.expert) == (c.CONSULTATION_STATE_ASKED, "")
     # Nobody who was silent is drawn again, and the ten working days of the consultation ran all along.
     code, info, _ = await refused(matter.do(matter.asks.DrawExpert, c.DrawExpertRequest(name=name)))
     assert (code, info.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_EXPERT")
-    await matter.falls_due("consultation-1", "2026-04-20", "2026-04-21")
+    await matter.falls_due("consultation-1.limit", "2026-04-20", "2026-04-21")
     assert await matter.raised() == ["consultations/1"]
 
 
@@ -377,7 +378,7 @@ async def test_an_opinion_lets_what_waited_run_on_and_whether_it_is_followed_is_
     assert (await matter.clocks())["revise-1"].due_time.ToJsonString() == "2026-05-07T15:59:59Z"
     still.to("2026-04-28T09:00")
     name = await asked(matter, "opinion", "revise-1")
-    assert await matter.running() == {"consultation-1"}
+    assert await matter.running() == {"consultation-1.limit"}
     await matter.at("2026-05-08T00:00")
     assert await matter.overdue() == []
     await matter.do(matter.asks.DrawExpert, c.DrawExpertRequest(name=name))
@@ -387,10 +388,10 @@ async def test_an_opinion_lets_what_waited_run_on_and_whether_it_is_followed_is_
     ):
         request.request_id = request_id()
         await method(request, **still.as_("mediator", "620103", "expert"))
-    assert await matter.running() == {"revise-1", "opinion_adoption-1"}
+    assert await matter.running() == {"revise-1", "consultation-1.adoption"}
     # It stood still from 28 April to 7 May; it runs on from Friday the 8th with all five days before it.
     await matter.falls_due("revise-1", "2026-05-13", "2026-05-14")
-    await matter.falls_due("opinion_adoption-1", "2026-05-14", "2026-05-15")
+    await matter.falls_due("consultation-1.adoption", "2026-05-14", "2026-05-15")
 
 
 async def test_a_clock_whose_rule_does_not_list_the_cause_is_not_paused_and_the_rule_is_named(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from casework import names
+from casework.errors import CaseError, Reason
 from services.kit import rows
 from services.kit.database import Connection, text
 
@@ -26,6 +27,12 @@ async def get(connection: Connection, number: str) -> Any:
 def concerned(matter: Any) -> tuple[str, ...]:
     """Return the units that have a matter: the one that keeps it, and the one that answers for it."""
     return tuple(unit for unit in (matter.keeper, matter.unit) if unit)
+
+
+def must_be_listed(matter: Any) -> None:
+    """Raise WRONG_STATE for a matter that was struck off: nothing new is begun about it."""
+    if matter.struck_off_at is not None:
+        raise CaseError(Reason.WRONG_STATE, "STRUCK_OFF", state="STRUCK_OFF")
 
 
 def answerable(matter: Any) -> str:

@@ -29,7 +29,7 @@ CREATE TABLE matter_plans (
     sealed_assessment bytea,
     PRIMARY KEY (number, plan)
 );
-COMMENT ON COLUMN matter_plans.edition IS 'How often it was written: measures and checks are those of this edition.';
+COMMENT ON COLUMN matter_plans.edition IS 'How often it was written: measures and checks are of this edition.';
 COMMENT ON COLUMN matter_plans.round IS 'How often it went round: its countersignatures are those of this round.';
 COMMENT ON COLUMN matter_plans.drafted_by IS 'Everybody who drafted or edited it: none of them approves it.';
 

@@ -14,12 +14,12 @@ from services.kit.clocks import Firing
 from services.kit.command import Work
 from services.kit.events import NewEvent
 
-LIMIT, ANSWER, ADOPTION = "consultation", "expert_answer", "opinion_adoption"
+LIMIT, ANSWER, ADOPTION = "limit", "answer", "adoption"
 
 
 def key(row: Any, kind: str, part: int = 0) -> str:
-    """Return the key of a consultation's clock."""
-    return f"{kind}-{row.consultation}" + (f"-{part}" if part else "")
+    """Return the key of a consultation's clock: `consultation-1.limit`, `consultation-1.answer.2`."""
+    return f"consultation-{row.consultation}.{kind}" + (f".{part}" if part else "")
 
 
 async def ask_next(work: Work, row: Any) -> Any:

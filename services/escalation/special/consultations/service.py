@@ -90,7 +90,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         )
         await store.drop(work.connection, row)
         await work.stop(row.number, course.key(row, course.LIMIT), met=False)
-        await work.stop(row.number, f"{course.key(row, course.ANSWER)}-%", met=False)
+        await work.stop(row.number, f"{course.key(row, course.ANSWER)}.%", met=False)
         resumed = await waiting.resume(work, self.clockwork, row)
         return await self._told(work, row, "ConsultationEnded", *resumed, reason=request.reason)
 
@@ -105,6 +105,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
             work.call.require(unit)
             if unit not in matters.concerned(matter):
                 raise field_error("consultation.unit", Reason.INVALID_FIELD, unit)
+            matters.must_be_listed(matter)
             return file
         work.call.require(unit)
         area, tree = names.area_of_number(number), self.rules.units

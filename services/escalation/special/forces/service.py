@@ -29,6 +29,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         """Order that a task force is set up, within three working days."""
         file, matter = await self.matter(request.name, work)
         work.call.require(matter.keeper)
+        matters.must_be_listed(matter)
         before = await store.latest(work.connection, file.number)
         rules_of.may_order(ForceState(before.state) if before else None)
         row = await store.add(

@@ -32,6 +32,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         """Assign an official of the unit that keeps the matter, or of one above it."""
         file, matter = await self.matter(request.name, work)
         work.call.require(matter.keeper)
+        matters.must_be_listed(matter)
         if await store.find(work.connection, file.number) is not None:
             raise CaseError(Reason.WRONG_STATE, "ASSIGNED", state="ASSIGNED")
         unit = self._above(request.unit, matter)

@@ -37,6 +37,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         """Begin it, for the unit that keeps the matter; the matter stays where it is on the ledger."""
         file, matter = await self.matter(request.parent, work)
         work.call.require(matter.keeper)
+        matters.must_be_listed(matter)
         told = request.monitoring
         rules_of.may_begin(await store.runs(work.connection, file.number))
         row = await store.add(

@@ -35,6 +35,12 @@ async def runs(connection: Connection, number: str) -> bool:
     return bool(await connection.scalar(_RUNNING, {"number": number}))
 
 
+async def active(connection: Connection, number: str) -> list[str]:
+    """Return the name of the matter's monitoring, where it is monitored now."""
+    found = await rows.select(connection, "monitorings", "monitoring", number=number, state=int(MonitoringState.ACTIVE))
+    return [f"{names.file_name(number)}/monitorings/{row.monitoring}" for row in found]
+
+
 async def get(connection: Connection, number: str, monitoring: int) -> Any:
     """Return a monitoring; NOT_FOUND where there is none."""
     found = await rows.select(connection, "monitorings", "monitoring", number=number, monitoring=monitoring)

@@ -30,6 +30,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         """Draft a matter's first plan, or the next version of one that holds."""
         file, matter = await self.matter(request.parent, work)
         work.call.require_any(matters.concerned(matter))
+        matters.must_be_listed(matter)
         before = await store.latest(work.connection, file.number)
         if before is not None:
             rules_of.must_be(PlanState(before.state), rules_of.REVISABLE)
@@ -76,6 +77,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         if not (request.agrees or request.opinion):
             raise field_error("opinion", Reason.REASON_REQUIRED)
         if role is Role.LEGAL_ADVISER:
+            self._must_be_on_the_line(unit, matter)
             await self._not_the_lead(work, file, leading.Barred.legal_opinion)
             if work.actor in found.row.drafted_by:
                 raise CaseError(Reason.SAME_PERSON)
@@ -185,6 +187,12 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
             )
         checks = [RightsCheck(each.party, each.may_sue, each.told, each.consents) for each in plan.party_checks]
         await store.write(work.connection, row, measures, checks)
+
+    def _must_be_on_the_line(self, unit: str, matter: Any) -> None:
+        """Raise INVALID_FIELD unless an adviser's unit lies under the matter's keeper, or at a level above it."""
+        tree = self.rules.units
+        if not tree.contains(matter.keeper, unit) and unit.partition("-")[0] not in tree.path(matter.keeper)[1:]:
+            raise field_error("unit", Reason.INVALID_FIELD, unit)
 
     async def _not_the_lead(self, work: Work, file: Any, what: leading.Barred) -> None:
         lead = await holders.holder(work.connection, file.number, names.file_name(file.number), "lead")
