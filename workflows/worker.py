@@ -22,7 +22,7 @@ from workflows.case import CaseWorkflow
 from workflows.file import FileWorkflow
 from workflows.health import serve_health
 from workflows.messages import TASK_QUEUE
-from workflows.rounds import Rounds
+from workflows.rhythms import Rhythms
 from workflows.runtime import connect
 from workflows.scheduled import ScheduledWorkflow
 
@@ -64,7 +64,7 @@ async def work(settings: ClientSettings) -> None:
             steps.transfer_case,
             steps.settle_escalations,
             steps.raise_default,
-            Rounds(backends).run_schedule,
+            Rhythms(backends).run_schedule,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,

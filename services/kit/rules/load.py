@@ -8,7 +8,7 @@ from pathlib import Path
 
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
-from casework.period import Round
+from casework.period import Rhythm
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -21,7 +21,7 @@ from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
-from services.kit.rules.rounds import read_rounds
+from services.kit.rules.rhythms import read_rhythms
 from services.kit.rules.triage import read_triage
 from services.kit.rules.units import read_units
 
@@ -37,7 +37,7 @@ class Rules:
     clocks: RuleBook
     calendars: CalendarBook
     documents: DocumentBook
-    rounds: Mapping[str, Round]
+    rhythms: Mapping[str, Rhythm]
     version: str
 
 
@@ -52,7 +52,7 @@ def load_rules(folder: Path) -> Rules:
     kinds = read_categories(source)
     templates = read_plans(source)
     documents = read_documents(source)
-    rounds = read_rounds(source)
+    rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -66,8 +66,8 @@ def load_rules(folder: Path) -> Rules:
     if kinds and units:
         categories.check_departments(kinds, units, source)
     if source.problems or not (
-        units and clocks and calendars and kinds and templates and triage and documents and rounds
+        units and clocks and calendars and kinds and templates and triage and documents and rhythms
     ):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, rounds, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, rhythms, source.version())
