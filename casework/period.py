@@ -21,7 +21,7 @@ class Every(StrEnum):
     workday = "workday"
 
 
-class RoundCall(StrEnum):
+class RhythmCall(StrEnum):
     """What is done each time."""
 
     meeting = "meeting"
@@ -37,7 +37,7 @@ class AgendaRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Rhythm:
     """A rule of what comes round: every month on day `on`, every week on weekday `on` (Monday 1), or every working day.
 
     `hour` is local; `catch_up_days` how far back a time that was missed is still made up for.
@@ -47,7 +47,7 @@ class Round:
     version: str
     zh: str
     en: str
-    call: RoundCall
+    call: RhythmCall
     every: Every
     on: int
     hour: int
@@ -64,24 +64,24 @@ class Period:
     key: str
 
 
-def due(rule: Round, since: datetime, now: datetime, done: Collection[str], calendar: Calendar) -> list[Period]:
+def due(rule: Rhythm, since: datetime, now: datetime, done: Collection[str], calendar: Calendar) -> list[Period]:
     """Return what came due after `since` until now and was not done, oldest first."""
     begin = max(since, now - timedelta(days=rule.catch_up_days))
     return [each for each in _from(rule, begin, calendar, now) if each.at <= now and each.key not in done]
 
 
-def coming(rule: Round, now: datetime, calendar: Calendar) -> Period:
+def coming(rule: Rhythm, now: datetime, calendar: Calendar) -> Period:
     """Return the next time that is still to come."""
     return next(each for each in _from(rule, now, calendar, now + timedelta(days=400)) if each.at > now)
 
 
-def named(rule: Round, key: str, since: datetime, now: datetime, calendar: Calendar) -> Period | None:
+def named(rule: Rhythm, key: str, since: datetime, now: datetime, calendar: Calendar) -> Period | None:
     """Return the time with this name if it has come due since the beginning or is the next to come, else None."""
     known = [*_from(rule, since, calendar, now), coming(rule, now, calendar)]
     return next((each for each in known if each.key == key), None)
 
 
-def _from(rule: Round, begin: datetime, calendar: Calendar, end: datetime) -> Iterator[Period]:
+def _from(rule: Rhythm, begin: datetime, calendar: Calendar, end: datetime) -> Iterator[Period]:
     """Yield what comes due after `begin`, up to the day of `end`."""
     day = begin.astimezone(LOCAL).date()
     last = end.astimezone(LOCAL).date()
@@ -93,7 +93,7 @@ def _from(rule: Round, begin: datetime, calendar: Calendar, end: datetime) -> It
         day += _DAY
 
 
-def _falls_on(rule: Round, day: date, calendar: Calendar) -> bool:
+def _falls_on(rule: Rhythm, day: date, calendar: Calendar) -> bool:
     if rule.every is Every.month:
         return day.day == rule.on
     if rule.every is Every.week:
@@ -101,7 +101,7 @@ def _falls_on(rule: Round, day: date, calendar: Calendar) -> bool:
     return calendar.is_working(day)
 
 
-def _key(rule: Round, day: date) -> str:
+def _key(rule: Rhythm, day: date) -> str:
     if rule.every is Every.month:
         return f"{day:%Y-%m}"
     if rule.every is Every.week:

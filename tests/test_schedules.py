@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from pb.escalation.v1 import meetings_pb2, schedules_pb2
-from temporalio.client import Client, ScheduleDescription, ScheduleOverlapPolicy
+from temporalio.client import Client, ScheduleDescription, ScheduleOverlapPolicy, WorkflowHistory
 from temporalio.service import RPCError
+from temporalio.worker import Replayer
 
 from accord.folder import StateFolder
 from accord.pace import pace_settings
@@ -19,9 +20,12 @@ from accord.rebuild import rebuild
 from accord.stack import Stack
 from casework.calendar import LOCAL
 from tests.conftest import Clients, request_id
+from tests.lives import STORED
 from tests.scratch import Scratch
 from workflows import schedules
+from workflows.scheduled import ScheduledWorkflow
 from workflows.schedules import spec_of
+from workflows.worker import sandbox
 
 DIGEST = "schedules/daily-digest"
 
@@ -67,7 +71,7 @@ def test_a_schedule_wakes_by_the_local_calendar_or_every_business_hour_where_tim
     assert spec.calendars[0].day_of_month[0].start == 1
     sunday = schedules_pb2.Schedule(every=schedules_pb2.SCHEDULE_EVERY_WEEK, on=7, hour=9)
     assert spec_of(sunday, 1.0).calendars[0].day_of_week[0].start == 0
-    for speed, every in ((60.0, timedelta(minutes=1)), (80_000.0, timedelta(seconds=1))):
+    for speed, every in ((60.0, timedelta(minutes=1)), (80_000.0, timedelta(seconds=5))):
         assert spec_of(monthly, speed).intervals[0].every == every
 
 
@@ -178,3 +182,9 @@ async def test_killed_in_between_every_period_comes_round_once(hasty: Clients) -
         return [each for each in found.due_periods if each < done[-1]]
 
     assert not await missed()
+
+
+async def test_a_stored_history_of_a_waking_replays() -> None:
+    stored = STORED / "scheduled" / "meeting.json"
+    history = WorkflowHistory.from_json("schedules/meeting", stored.read_text("utf-8"))
+    await Replayer(workflows=[ScheduledWorkflow], workflow_runner=sandbox()).replay_workflow(history)

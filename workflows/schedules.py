@@ -43,7 +43,7 @@ _EVERY = 3.0
 _ENGINE_EVERY = 100
 _PAGE = 1000
 _HOUR = timedelta(hours=1)
-_SHORTEST = timedelta(seconds=1)
+_SHORTEST = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)

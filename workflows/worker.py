@@ -23,7 +23,7 @@ from workflows.file import FileWorkflow
 from workflows.findings import Findings
 from workflows.health import serve_health
 from workflows.messages import TASK_QUEUE
-from workflows.rounds import Rounds
+from workflows.rhythms import Rhythms
 from workflows.runtime import connect
 from workflows.scheduled import ScheduledWorkflow
 
@@ -66,8 +66,8 @@ async def work(settings: ClientSettings) -> None:
             steps.transfer_case,
             steps.settle_escalations,
             steps.raise_default,
-            Rounds(backends).run_schedule,
             findings.hand_over_findings,
+            Rhythms(backends).run_schedule,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,

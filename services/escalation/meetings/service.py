@@ -12,7 +12,7 @@ from casework import meeting as rules_of
 from casework import names, period
 from casework.errors import CaseError, Reason, field_error
 from casework.meeting import MINUTES, MeetingState
-from casework.period import Round, RoundCall
+from casework.period import Rhythm, RhythmCall
 from services.escalation import reading
 from services.escalation.meetings import agenda, store, view
 from services.escalation.meetings.decisions import Decisions
@@ -21,7 +21,7 @@ from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
-from services.kit.rules.rounds import MEETING
+from services.kit.rules.rhythms import MEETING
 
 _END = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
@@ -37,8 +37,8 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         if unit not in self.rules.units:
             raise field_error("meeting_series.unit", Reason.UNKNOWN_UNIT, unit)
         work.call.require(unit)
-        found = self.rules.rounds.get(rule)
-        if found is None or found.call is not RoundCall.meeting:
+        found = self.rules.rhythms.get(rule)
+        if found is None or found.call is not RhythmCall.meeting:
             raise field_error("meeting_series.rule", Reason.UNKNOWN_RULE, rule)
         file = await self.opened(work, "meetingSeries", unit)
         row = await store.add_series(work.connection, file.number, unit, rule=rule, began_at=work.now)
@@ -83,7 +83,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
     async def PrepareMeeting(self, request: pb.PrepareMeetingRequest, work: Work) -> pb.Meeting:
         """Prepare the meeting of a period, once: whoever asks again gets the one that is there."""
         series = await self._locked_series(request.parent, work)
-        rule, calendar = self.rules.rounds[series.rule], self.clockwork.calendars.of(series.unit)
+        rule, calendar = self.rules.rhythms[series.rule], self.clockwork.calendars.of(series.unit)
         wanted = request.period or period.coming(rule, work.now, calendar).key
         if there := await store.of_period(work.connection, series.number, wanted):
             return await self._meeting(work.connection, there)
@@ -215,6 +215,6 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return view.meeting(row, still_open.get(row.number, 0))
 
     def _series(self, row: Any, now: datetime) -> pb.MeetingSeries:
-        rule: Round = self.rules.rounds[row.rule]
+        rule: Rhythm = self.rules.rhythms[row.rule]
         coming = None if row.ended_at else period.coming(rule, now, self.clockwork.calendars.of(row.unit))
         return view.series(row, rule, coming)

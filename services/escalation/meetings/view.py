@@ -11,11 +11,11 @@ from pb.escalation.v1 import meetings_pb2 as pb
 from casework import names
 from casework.calendar import LOCAL
 from casework.errors import Reason, field_error
-from casework.period import Period, Round
+from casework.period import Period, Rhythm
 from services.kit.instants import stamp
 
 
-def series(row: Any, rule: Round, coming: Period | None) -> pb.MeetingSeries:
+def series(row: Any, rule: Rhythm, coming: Period | None) -> pb.MeetingSeries:
     """Return a series; `coming` is its next period, None once it has ended."""
     return pb.MeetingSeries(
         name=names.file_name(row.number),

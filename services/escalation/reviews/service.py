@@ -113,7 +113,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         reply = await store.reply(work.connection, row.number, names.index_of(request.name))
         work.call.require(reply.unit)
         check_etag(reply.version, request.etag)
-        kind, at = ReplyKind(reply.kind), _served_at(request, course, work.now)
+        kind, at = ReplyKind(reply.kind), _served_at(request, reply, course, work.now)
         if reply.served_at or rules_of.reply_due(ReviewState(row.state)) is not kind or course.hearing:
             raise CaseError(Reason.WRONG_STATE, ReviewState(row.state).name, state=ReviewState(row.state).name)
         if work.actor == reply.drafted_by:
@@ -312,7 +312,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         )
 
 
-def _served_at(request: pb.ServeReplyRequest, course: store.Course, now: datetime) -> datetime:
+def _served_at(request: pb.ServeReplyRequest, reply: Any, course: store.Course, now: datetime) -> datetime:
     """Return when a reply was received: now, or a little before; never before what it replies to."""
     if not request.HasField("serve_time"):
         return now

@@ -10,7 +10,7 @@ from pb.escalation.v1 import schedules_pb2_grpc
 
 from casework import names, period
 from casework.errors import CaseError, Reason, field_error
-from casework.period import Every, Period, Round, RoundCall
+from casework.period import Every, Period, Rhythm, RhythmCall
 from services.escalation.meetings import store as meetings
 from services.escalation.schedules import store
 from services.escalation.servicer import Servicer
@@ -19,9 +19,9 @@ from services.kit.access import current_call
 from services.kit.command import Work, command
 from services.kit.database import Connection
 from services.kit.instants import stamp
-from services.kit.rules.rounds import DIGEST
+from services.kit.rules.rhythms import DIGEST
 
-_CALLS = {RoundCall.meeting: pb.SCHEDULE_CALL_MEETING, RoundCall.digest: pb.SCHEDULE_CALL_DIGEST}
+_CALLS = {RhythmCall.meeting: pb.SCHEDULE_CALL_MEETING, RhythmCall.digest: pb.SCHEDULE_CALL_DIGEST}
 _EVERY = {
     Every.month: pb.SCHEDULE_EVERY_MONTH, Every.week: pb.SCHEDULE_EVERY_WEEK, Every.workday: pb.SCHEDULE_EVERY_WORKDAY,
 }  # fmt: skip
@@ -65,7 +65,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         if series is not None:
             raise CaseError(Reason.WRONG_STATE, schedule, state="MEETING")
         since = await store.began(work.connection, schedule, work.now)
-        rule, calendar = self.rules.rounds[schedule], self.clockwork.calendars.of()
+        rule, calendar = self.rules.rhythms[schedule], self.clockwork.calendars.of()
         found = period.named(rule, request.period, since, work.now, calendar)
         if found is None:
             raise field_error("period", Reason.INVALID_FIELD, request.period)
@@ -86,15 +86,15 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
     async def _due(self, connection: Connection, schedule: str, series: Any, now: datetime) -> list[Period]:
         if series is None:
             since, done = await store.began(connection, schedule, now), await store.runs(connection, schedule)
-            return period.due(self.rules.rounds[schedule], since, now, done, self.clockwork.calendars.of())
+            return period.due(self.rules.rhythms[schedule], since, now, done, self.clockwork.calendars.of())
         if series.ended_at:
             return []
         done = await meetings.periods(connection, series.number)
         calendar = self.clockwork.calendars.of(series.unit)
-        return period.due(self.rules.rounds[series.rule], series.began_at, now, done, calendar)
+        return period.due(self.rules.rhythms[series.rule], series.began_at, now, done, calendar)
 
     def _shown(self, schedule: str, series: Any, now: datetime) -> pb.Schedule:
-        rule: Round = self.rules.rounds[schedule if series is None else series.rule]
+        rule: Rhythm = self.rules.rhythms[schedule if series is None else series.rule]
         calendar = self.clockwork.calendars.of(series.unit if series is not None else "")
         coming = period.coming(rule, now, calendar)
         return pb.Schedule(

@@ -10,7 +10,7 @@ from casework.calendar import CalendarBook
 from casework.category import CategoryTree
 from casework.cluster import ClusterRule
 from casework.ladder import LadderBook
-from casework.period import Round
+from casework.period import Rhythm
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -25,7 +25,7 @@ from services.kit.rules.ladders import read_ladders
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
-from services.kit.rules.rounds import read_rounds
+from services.kit.rules.rhythms import read_rhythms
 from services.kit.rules.triage import read_triage
 from services.kit.rules.units import read_units
 
@@ -42,8 +42,8 @@ class Rules:
     ladders: LadderBook
     calendars: CalendarBook
     documents: DocumentBook
-    rounds: Mapping[str, Round]
     clusters: ClusterRule
+    rhythms: Mapping[str, Rhythm]
     version: str
 
 
@@ -59,8 +59,8 @@ def load_rules(folder: Path) -> Rules:
     templates = read_plans(source)
     levels = read_ladders(source)
     documents = read_documents(source)
-    rounds = read_rounds(source)
     clusters = read_clusters(source)
+    rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -79,21 +79,12 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_categories(levels, kinds.entries, source)
     if levels and units:
         ladders.check_departments(levels, units, source)
-    if source.problems or not (
-        units
-        and clocks
-        and levels
-        and calendars
-        and kinds
-        and templates
-        and triage
-        and documents
-        and rounds
-        and clusters
-    ):
+    if source.problems or not (rhythms and clusters):
+        raise RulesError(source.problems)
+    if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
-        calendars=calendars, documents=documents, rounds=rounds, clusters=clusters, version=source.version(),
+        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, version=source.version(),
     )  # fmt: skip

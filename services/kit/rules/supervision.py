@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from casework.ladder import Mode
-from casework.period import Every, RoundCall
+from casework.period import Every, RhythmCall
 from casework.rule import Confidence
 from services.kit.rules.models import AreaCode, Days, Entry, GradeName, LimitName, Loose, PlanCategory, Slug, Text
 
@@ -73,14 +73,14 @@ class AgendaEntry(Entry):
     n: Annotated[int, Field(ge=0, le=365)] = 0
 
 
-class RoundFile(Entry):
+class RhythmFile(Entry):
     """A file of rules/meetings/: what comes round again."""
 
     name: Slug
     version: Text
     zh: Text
     en: Text
-    call: Annotated[RoundCall, Loose]
+    call: Annotated[RhythmCall, Loose]
     every: Annotated[Every, Loose]
     on: Annotated[int, Field(ge=0, le=31)] = 0
     hour: Annotated[int, Field(ge=0, le=23)]

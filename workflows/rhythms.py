@@ -46,7 +46,7 @@ CALLS: dict[int, Call] = {
 }
 
 
-class Rounds:
+class Rhythms:
     """The activity of a scheduled workflow."""
 
     def __init__(self, backends: Backends) -> None:
