@@ -1,4 +1,4 @@
-"""For each RPC of early warning, recommendations and campaigns a good request, and what it is about in the state for it."""
+"""For each RPC of early warning, recommendations and campaigns a good request, and what it is about."""
 
 from __future__ import annotations
 
