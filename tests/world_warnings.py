@@ -1,10 +1,10 @@
-"""For each RPC of early warning, recommendations and campaigns a good request about something in the right state."""
+"""For each RPC of early warning, recommendations and campaigns a good request, and what it is about."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf.message import Message
@@ -13,6 +13,7 @@ from pb.escalation.v1 import campaigns_pb2 as c
 from pb.escalation.v1 import recommendations_pb2 as r
 from pb.escalation.v1 import warnings_pb2 as w
 
+from casework.calendar import LOCAL
 from tests.conftest import COUNTY, Clients, request_id
 
 Maker = Callable[[Any, str], Message]
@@ -46,7 +47,7 @@ class Scene:
 
 def day(days: int) -> date_pb2.Date:
     """Return the day so many days from today."""
-    found = date.today() + timedelta(days=days)
+    found = datetime.now(LOCAL).date() + timedelta(days=days)
     return date_pb2.Date(year=found.year, month=found.month, day=found.day)
 
 

@@ -44,8 +44,8 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         row = await store.add(
             work.connection, file.number, places, state=int(CampaignState.DRAFT), kind=request.kind, unit=unit,
             categories=categories, start_on=start, end_on=end, round_days=request.round_days,
-            item_count=len(request.items),
-            created_at=work.now, sealed=await self._seal(work, file, title=request.title, items=request.items),
+            item_count=len(request.items), created_at=work.now,
+            sealed=await self._seal(work, file, title=request.title, items=request.items),
         )  # fmt: skip
         return await self._told(work, row, "CampaignCreated", runs=CampaignKind(row.kind).name, places=len(places))
 

@@ -11,27 +11,34 @@ from casework.units import DIGITS, ROOT, level_of
 from services.kit import paging, rows
 from services.kit.database import Connection, text
 
-# One pass over the window's index: each case counts for its kind and for the branch above, at the unit asked for and at
-# the level below it. A department's case counts where the department is.
+# One pass over the window's index: counted where they are first, then for the branch above and the level below the unit
+# asked for. A department's case counts where the department is.
 _COUNTS = text("""
-    SELECT left(area, digits) AS place, kind.category,
-           count(*) FILTER (WHERE received_at >= :start) AS recent,
-           count(*) FILTER (WHERE received_at < :start) AS earlier
-    FROM (SELECT split_part(coalesce(nullif(place, ''), unit), '-', 1) AS area, category, received_at FROM case_facts
-          WHERE received_at >= :earliest AND received_at < :now AND unit LIKE :holder) AS facts
+    WITH counted AS (
+        SELECT coalesce(nullif(place, ''), unit) AS place, category,
+               count(*) FILTER (WHERE received_at >= :start) AS recent,
+               count(*) FILTER (WHERE received_at < :start) AS earlier
+        FROM case_facts
+        WHERE received_at >= :earliest AND received_at < :now AND unit LIKE :holder
+          AND coalesce(nullif(place, ''), unit) LIKE :scope
+        GROUP BY 1, 2
+    )
+    SELECT left(area, digits) AS place, kind.category, sum(recent)::bigint AS recent, sum(earlier)::bigint AS earlier
+    FROM (SELECT split_part(place, '-', 1) AS area, category, recent, earlier FROM counted) AS facts
     CROSS JOIN LATERAL
         (SELECT DISTINCT unnest(ARRAY[facts.category, split_part(facts.category, '/', 1)])) AS kind (category)
     CROSS JOIN unnest(CAST(:levels AS integer[])) AS digits
-    WHERE area LIKE :scope AND length(area) >= digits
+    WHERE length(area) >= digits
     GROUP BY 1, 2
 """)
 _SINCE = text("""
-    SELECT min(received_at) FROM case_facts
-    WHERE split_part(coalesce(nullif(place, ''), unit), '-', 1) LIKE :scope AND unit LIKE :holder
+    SELECT received_at FROM case_facts
+    WHERE coalesce(nullif(place, ''), unit) LIKE :scope AND unit LIKE :holder
+    ORDER BY received_at LIMIT 1
 """)
 _ONE = text("""
     SELECT count(*) FROM case_facts
-    WHERE split_part(coalesce(nullif(place, ''), unit), '-', 1) LIKE :scope
+    WHERE coalesce(nullif(place, ''), unit) LIKE :scope
       AND (category = :category OR category LIKE :below) AND received_at >= :start AND received_at < :end
 """)
 _DISMISSED = text("SELECT place, category FROM cluster_dismissals WHERE until > :now AND place LIKE :scope")
@@ -94,10 +101,8 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
         return Found([], 0, window, history_short=True)
     own = DIGITS[level_of(area)]
     levels = [own] if department or own not in _BELOW else [own, _BELOW[own]]
-    counted = (await connection.execute(
-        _COUNTS,
-        {"start": start, "earliest": earliest, "now": now, "scope": pattern, "levels": levels, "holder": holder},
-    )).all()  # fmt: skip
+    asked = {"scope": pattern, "holder": holder, "levels": levels, "earliest": earliest, "start": start, "now": now}
+    counted = (await connection.execute(_COUNTS, asked)).all()
     aside = {(row.place, row.category) for row in await connection.execute(_DISMISSED, {"now": now, "scope": pattern})}
     candidates = []
     for row in counted:

@@ -23,7 +23,7 @@ def answers_for(unit: str, place: str) -> bool:
 def like_count(counted: Counted, whole: bool) -> pb.LikeCount:
     """Return a count; one to four only where it may be seen whole."""
     hidden = counted.is_small and not whole
-    return pb.LikeCount(cases=0 if hidden else counted.cases, below_five=hidden, days=counted.days)
+    return pb.LikeCount(cases=None if hidden else counted.cases, below_five=hidden, days=counted.days)
 
 
 def ratio_of(change: Ratio | None, hidden: bool) -> dict[str, float]:
@@ -46,8 +46,8 @@ def cluster(found: Candidate, unit: str, language: str) -> pb.Cluster:
         # What the places beside it count is theirs: nobody of the place itself sees a small one.
         peers_recent=like_count(counts.peers_recent, whole=False),
         peers_earlier=like_count(counts.peers_earlier, whole=False),
-        expected=0 if hidden else found.finding.expected,
-        chance=0 if hidden else found.finding.chance,
+        expected=None if hidden else found.finding.expected,
+        chance=None if hidden else found.finding.chance,
         told=cluster_told(counts.recent, None if hidden else found.finding, language),
         **ratio_of(found.finding.change, hidden),
     )

@@ -160,6 +160,8 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         addressee = names.last(request.addressee)
         if addressee not in self.rules.units:
             raise field_error("addressee", Reason.UNKNOWN_UNIT, addressee)
+        if addressee == row.unit:
+            raise field_error("addressee", Reason.INVALID_FIELD, addressee)
         until = days.term(request, "due_date", work.now)
         await work.stop(row.number, f"warn-{row.round}")
         clock = await self._clock(work, row, f"approve-{row.round}", "approve_warning")
