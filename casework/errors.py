@@ -94,6 +94,9 @@ class Reason(StrEnum):
     FORM_NOT_MADE_SO = "FORM_NOT_MADE_SO"
     UNKNOWN_LANGUAGE = "UNKNOWN_LANGUAGE"
     UNKNOWN_FILE_TYPE = "UNKNOWN_FILE_TYPE"
+    OBJECTION_TIME_OVER = "OBJECTION_TIME_OVER"
+    OBJECTIONS_POSSIBLE = "OBJECTIONS_POSSIBLE"
+    OBJECTIONS_OPEN = "OBJECTIONS_OPEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,11 @@ TEXTS: dict[Reason, _Text] = {
     Reason.UNKNOWN_FILE_TYPE: _Text(
         Kind.INVALID, "只接受 PDF、PNG、JPEG 文件。", "Only PDF, PNG and JPEG files are taken."
     ),
+    Reason.OBJECTION_TIME_OVER: _Text(Kind.PRECONDITION, "申辩期限已过。", "The time to object is over."),
+    Reason.OBJECTIONS_POSSIBLE: _Text(
+        Kind.PRECONDITION, "申辩期限尚未届满，不能定稿。", "It cannot be made final while units may still object."
+    ),
+    Reason.OBJECTIONS_OPEN: _Text(Kind.PRECONDITION, "还有申辩没有作出决定。", "An objection is still to be decided."),
 }
 
 

@@ -85,6 +85,8 @@ class Trigger(StrEnum):
     part_agreed = "part_agreed"
     agreement_performed = "agreement_performed"
     docking_signed = "docking_signed"
+    assessment_published = "assessment_published"
+    assessment_objected = "assessment_objected"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -115,6 +117,8 @@ CONSUMED = {
     "follow_up_30": Trigger.agreement_performed,
     "follow_up_90": Trigger.agreement_performed,
     "police_docking": Trigger.docking_signed,
+    "assessment_objection": Trigger.assessment_published,
+    "assessment_decision": Trigger.assessment_objected,
 }
 ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""

@@ -14,7 +14,14 @@ import grpc
 import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1.assessments_pb2_grpc import AssessmentServiceStub
+from pb.escalation.v1.digests_pb2_grpc import DigestServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.facts_pb2_grpc import FactsServiceStub
+from pb.escalation.v1.indicators_pb2_grpc import IndicatorServiceStub
+from pb.escalation.v1.registers_pb2_grpc import RegisterServiceStub
+from pb.escalation.v1.statistics_pb2_grpc import StatisticsServiceStub
+from pb.escalation.v1.worklists_pb2_grpc import WorklistServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -69,6 +76,13 @@ class Clients:
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
+        self.facts = FactsServiceStub(self.channels["escalation"])
+        self.worklists = WorklistServiceStub(self.channels["escalation"])
+        self.digests = DigestServiceStub(self.channels["escalation"])
+        self.indicators = IndicatorServiceStub(self.channels["escalation"])
+        self.assessments = AssessmentServiceStub(self.channels["escalation"])
+        self.statistics = StatisticsServiceStub(self.channels["escalation"])
+        self.registers = RegisterServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

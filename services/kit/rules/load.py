@@ -7,6 +7,7 @@ from pathlib import Path
 
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
+from casework.indicator import Indicator
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -16,6 +17,7 @@ from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
+from services.kit.rules.indicators import read_indicators
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
@@ -35,6 +37,7 @@ class Rules:
     calendars: CalendarBook
     documents: DocumentBook
     version: str
+    indicators: tuple[Indicator, ...] = ()
 
 
 def load_rules(folder: Path) -> Rules:
@@ -49,6 +52,7 @@ def load_rules(folder: Path) -> Rules:
     templates = read_plans(source)
     documents = read_documents(source)
     triage = read_triage(source, kinds.entries if kinds else None)
+    indicators = read_indicators(source, clocks)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
     if templates and units:
@@ -63,4 +67,4 @@ def load_rules(folder: Path) -> Rules:
     if source.problems or not (units and clocks and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, source.version(), indicators)
