@@ -19,6 +19,7 @@ from accord.calendar_command import calendar_app
 from accord.clock_command import clock_app
 from accord.clocks_command import apply_calendar, clocks_app, preview_calendar
 from accord.demo_command import demo
+from accord.facts_command import facts_app
 from accord.folder import StackError, StateFolder
 from accord.history_command import migrate_database, rebuild_workflows, verify_history
 from accord.import_command import import_
@@ -192,6 +193,7 @@ app.command("verify")(verify_history)
 app.command("rebuild")(rebuild_workflows)
 app.command("migrate")(migrate_database)
 app.add_typer(rules_app, name="rules")
+app.add_typer(facts_app, name="facts")
 app.add_typer(clock_app, name="clock")
 app.add_typer(clocks_app, name="clocks")
 calendar_app.command("preview")(preview_calendar)

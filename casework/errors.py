@@ -108,6 +108,9 @@ class Reason(StrEnum):
     HELD_BY_ANOTHER = "HELD_BY_ANOTHER"
     OBJECTION_LATE = "OBJECTION_LATE"
     OBJECTED_BEFORE = "OBJECTED_BEFORE"
+    OBJECTION_TIME_OVER = "OBJECTION_TIME_OVER"
+    OBJECTIONS_POSSIBLE = "OBJECTIONS_POSSIBLE"
+    OBJECTIONS_OPEN = "OBJECTIONS_OPEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +356,11 @@ TEXTS: dict[Reason, _Text] = {
     Reason.OBJECTED_BEFORE: _Text(
         Kind.PRECONDITION, "对这次派单已经提出过异议。", "This dispatch was objected to before."
     ),
+    Reason.OBJECTION_TIME_OVER: _Text(Kind.PRECONDITION, "申辩期限已过。", "The time to object is over."),
+    Reason.OBJECTIONS_POSSIBLE: _Text(
+        Kind.PRECONDITION, "申辩期限尚未届满，不能定稿。", "It cannot be made final while units may still object."
+    ),
+    Reason.OBJECTIONS_OPEN: _Text(Kind.PRECONDITION, "还有申辩没有作出决定。", "An objection is still to be decided."),
 }
 
 

@@ -126,6 +126,8 @@ class Trigger(StrEnum):
     handover_opened = "handover_opened"
     case_dispatched = "case_dispatched"
     objection_made = "objection_made"
+    assessment_published = "assessment_published"
+    assessment_objected = "assessment_objected"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -212,6 +214,8 @@ CONSUMED = {
     "handover": Trigger.handover_opened,
     "objection": Trigger.case_dispatched,
     "objection_decision": Trigger.objection_made,
+    "assessment_objection": Trigger.assessment_published,
+    "assessment_decision": Trigger.assessment_objected,
 }
 ALSO_BY_HAND = frozenset(
     {

@@ -15,19 +15,26 @@ import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
+from pb.escalation.v1.assessments_pb2_grpc import AssessmentServiceStub
 from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
 from pb.escalation.v1.consultations_pb2_grpc import ConsultationServiceStub, ExpertServiceStub
+from pb.escalation.v1.digests_pb2_grpc import DigestServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.facts_pb2_grpc import FactsServiceStub
 from pb.escalation.v1.handovers_pb2_grpc import HandoverServiceStub
+from pb.escalation.v1.indicators_pb2_grpc import IndicatorServiceStub
 from pb.escalation.v1.lead_pb2_grpc import LeadServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
 from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
 from pb.escalation.v1.recommendations_pb2_grpc import ClusterServiceStub, RecommendationServiceStub
+from pb.escalation.v1.registers_pb2_grpc import RegisterServiceStub
 from pb.escalation.v1.reviews_pb2_grpc import ReviewServiceStub
 from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
+from pb.escalation.v1.statistics_pb2_grpc import StatisticsServiceStub
 from pb.escalation.v1.task_force_pb2_grpc import TaskForceServiceStub
 from pb.escalation.v1.warnings_pb2_grpc import WarningServiceStub
+from pb.escalation.v1.worklists_pb2_grpc import WorklistServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -99,6 +106,13 @@ class Clients:
         self.monitorings = MonitoringServiceStub(self.channels["escalation"])
         self.absences = AbsenceServiceStub(self.channels["escalation"])
         self.handovers = HandoverServiceStub(self.channels["escalation"])
+        self.facts = FactsServiceStub(self.channels["escalation"])
+        self.worklists = WorklistServiceStub(self.channels["escalation"])
+        self.digests = DigestServiceStub(self.channels["escalation"])
+        self.indicators = IndicatorServiceStub(self.channels["escalation"])
+        self.assessments = AssessmentServiceStub(self.channels["escalation"])
+        self.statistics = StatisticsServiceStub(self.channels["escalation"])
+        self.registers = RegisterServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

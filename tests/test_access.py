@@ -25,6 +25,7 @@ from tests import world_meetings
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world
+from tests.world_facts import RIGHT_UNIT as RIGHT_UNIT_OF_FACTS
 
 RPCS = all_rpcs()
 GRANTED = granted()
@@ -35,6 +36,7 @@ RIGHT_UNIT = {
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
     **world_meetings.RIGHT_UNIT,
+    **RIGHT_UNIT_OF_FACTS,
 }
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}

@@ -39,6 +39,7 @@ MARKS: list[list[Any]] = [
 ]  # fmt: skip
 KINDS = (
     "reports", "cases", "tasks", "clocks", "events", "escalations", "absences", "holdings", "handovers", "objections",
+    "work", "digests", "indicators", "assessments", "register-1",
 )  # fmt: skip
 TOKENS = [
     "nonsense", "====", "空", "A" * 200, "W10", "WyJyZXBvcnRzIl0",

@@ -16,6 +16,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 from tests import (
     world_agreement,
     world_documents,
+    world_facts,
     world_levels,
     world_meetings,
     world_people,
@@ -47,6 +48,10 @@ class World:
     """Warnings, recommendations and campaigns by what can be done with them."""
     special: world_special.Special
     """Matters with plans, task forces, leads, consultations."""
+    assessment: str
+    """An assessment of the county that its city published."""
+    fix: str
+    """A fix of a rule that the county proposed."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -69,18 +74,21 @@ async def new_world(clients: Clients) -> World:
         "mediation": f"clocks/mediation/{number}.close",
         "escalation": f"clocks/escalation/{number}.resolve-1",
     }
+    assessment, fix = await world_facts.counted(clients)
     return World(
-        report,
-        other,
-        case.name,
-        f"{case.name}/tasks/1",
-        escalation.name,
-        clocks,
-        sitting.name,
-        mediated,
-        await world_meetings.furnish(clients),
-        await world_warnings.furnish(clients),
-        await world_special.special_matters(clients),
+        report=report,
+        other=other,
+        case=case.name,
+        task=f"{case.name}/tasks/1",
+        escalation=escalation.name,
+        clocks=clocks,
+        sitting=sitting.name,
+        mediated=mediated,
+        meetings=await world_meetings.furnish(clients),
+        warnings=await world_warnings.furnish(clients),
+        special=await world_special.special_matters(clients),
+        assessment=assessment,
+        fix=fix,
     )
 
 
@@ -224,6 +232,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_people.requests(_filled),
     **world_sessions.REQUESTS,
     **world_agreement.requests(_filled),
+    **world_facts.requests(_filled),
     **world_documents.REQUESTS,
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),

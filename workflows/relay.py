@@ -31,7 +31,7 @@ from casework.names import area_of_number, collection_of, number_of
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.settings import ClientSettings, read_settings
-from workflows import file, net
+from workflows import facts, file, net
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.health import serve_health
@@ -232,10 +232,12 @@ async def relay(settings: ClientSettings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     following: list[asyncio.Task[None]] = []
-    health = await serve_health(settings.metrics_port, lambda: len(following) > 1)
+    health = await serve_health(settings.metrics_port, lambda: len(following) > 2)
     backends = Backends.of(settings)
     # The net needs no Temporal: a deadline fires, late, while it is down.
     following.append(asyncio.create_task(net.keep(backends, settings.time_speed)))
+    # Nor does the read model of supervision.
+    following.append(asyncio.create_task(facts.keep(backends)))
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():

@@ -7,14 +7,22 @@ from collections.abc import Mapping
 from pb.escalation.v1 import (
     absences_pb2,
     absences_pb2_grpc,
+    assessments_pb2,
+    assessments_pb2_grpc,
     campaigns_pb2,
     campaigns_pb2_grpc,
     consultations_pb2,
     consultations_pb2_grpc,
+    digests_pb2,
+    digests_pb2_grpc,
     escalation_pb2,
     escalation_pb2_grpc,
+    facts_pb2,
+    facts_pb2_grpc,
     handovers_pb2,
     handovers_pb2_grpc,
+    indicators_pb2,
+    indicators_pb2_grpc,
     lead_pb2,
     lead_pb2_grpc,
     meetings_pb2,
@@ -25,27 +33,38 @@ from pb.escalation.v1 import (
     plans_pb2_grpc,
     recommendations_pb2,
     recommendations_pb2_grpc,
+    registers_pb2,
+    registers_pb2_grpc,
     reviews_pb2,
     reviews_pb2_grpc,
     schedules_pb2,
     schedules_pb2_grpc,
+    statistics_pb2,
+    statistics_pb2_grpc,
     task_force_pb2,
     task_force_pb2_grpc,
     warnings_pb2,
     warnings_pb2_grpc,
+    worklists_pb2,
+    worklists_pb2_grpc,
 )
 
 from services.escalation import store
 from services.escalation.absences import standing_in
 from services.escalation.absences.service import AbsenceServicer
+from services.escalation.assessments.service import AssessmentServicer
 from services.escalation.campaigns import rounds
 from services.escalation.campaigns.service import CampaignServicer
+from services.escalation.digests.service import DigestServicer
+from services.escalation.facts.service import FactsServicer
 from services.escalation.handovers import taking_over
 from services.escalation.handovers.service import HandoverServicer
+from services.escalation.indicators.service import IndicatorServicer
 from services.escalation.levels import timing
 from services.escalation.meetings.service import MeetingServicer
 from services.escalation.recommendations.cluster_service import ClusterServicer
 from services.escalation.recommendations.service import RecommendationServicer
+from services.escalation.registers.service import RegisterServicer
 from services.escalation.reviews import course as reviews
 from services.escalation.reviews.service import ReviewServicer
 from services.escalation.schedules.service import ScheduleServicer
@@ -59,7 +78,9 @@ from services.escalation.special.leads.service import LeadServicer
 from services.escalation.special.monitorings import service as monitorings
 from services.escalation.special.monitorings.service import MonitoringServicer
 from services.escalation.special.plans.service import PlanServicer
+from services.escalation.statistics.service import StatisticsServicer
 from services.escalation.warnings.service import WarningServicer
+from services.escalation.worklists.service import WorklistServicer
 from services.kit.clock_service import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 
@@ -73,6 +94,7 @@ def build(parts: Parts) -> list[Registration]:
         *_special(parts),
         *_meetings(parts),
         *_warnings(parts),
+        *_facts(parts),
         clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, consequences()),
     ]
 
@@ -128,6 +150,19 @@ def _warnings(parts: Parts) -> list[Registration]:
         served("ClusterService", *recommendations, ClusterServicer(parts)),
         served("RecommendationService", *recommendations, RecommendationServicer(parts)),
         served("CampaignService", campaigns_pb2, campaigns_pb2_grpc, CampaignServicer(parts)),
+    ]
+
+
+def _facts(parts: Parts) -> list[Registration]:
+    """Return what is counted: the read model, worklists, digests, indicators, assessments, statistics, registers."""
+    return [
+        served("FactsService", facts_pb2, facts_pb2_grpc, FactsServicer(parts)),
+        served("WorklistService", worklists_pb2, worklists_pb2_grpc, WorklistServicer(parts)),
+        served("DigestService", digests_pb2, digests_pb2_grpc, DigestServicer(parts)),
+        served("IndicatorService", indicators_pb2, indicators_pb2_grpc, IndicatorServicer(parts)),
+        served("AssessmentService", assessments_pb2, assessments_pb2_grpc, AssessmentServicer(parts)),
+        served("StatisticsService", statistics_pb2, statistics_pb2_grpc, StatisticsServicer(parts)),
+        served("RegisterService", registers_pb2, registers_pb2_grpc, RegisterServicer(parts)),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
 from casework.cluster import ClusterRule
+from casework.indicator import Indicator
 from casework.ladder import LadderBook
 from casework.period import Rhythm
 from casework.plan import PlanBook
@@ -21,6 +22,7 @@ from services.kit.rules.categories import read_categories
 from services.kit.rules.clusters import read_clusters
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
+from services.kit.rules.indicators import read_indicators
 from services.kit.rules.ladders import read_ladders
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
@@ -44,6 +46,7 @@ class Rules:
     documents: DocumentBook
     clusters: ClusterRule
     rhythms: Mapping[str, Rhythm]
+    indicators: tuple[Indicator, ...]
     version: str
 
 
@@ -62,6 +65,7 @@ def load_rules(folder: Path) -> Rules:
     clusters = read_clusters(source)
     rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
+    indicators = read_indicators(source, clocks)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
     if templates and units:
@@ -86,5 +90,6 @@ def load_rules(folder: Path) -> Rules:
     tree = categories.build_categories(kinds, templates.book)
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
-        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, version=source.version(),
+        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, indicators=indicators,
+        version=source.version(),
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Assessments of units: drawn up, published for objection, final."""

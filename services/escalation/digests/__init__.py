@@ -1,0 +1,1 @@
+"""Daily digests: new, due today, overdue, waiting for whom."""

@@ -1,0 +1,1 @@
+"""The read model of supervision: facts the other services own, taken over."""

@@ -1,0 +1,1 @@
+"""Indicators counted over the facts."""

@@ -1,0 +1,1 @@
+"""Four lists and four ledgers, views over what is recorded anyway; fixes of rules."""

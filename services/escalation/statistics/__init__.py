@@ -1,0 +1,1 @@
+"""Statistics over a subtree, on the screen and as a file."""

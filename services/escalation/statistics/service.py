@@ -1,0 +1,50 @@
+"""Answers statistics; the screen and the file go through one scope and one count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.escalation.v1 import statistics_pb2 as pb
+from pb.escalation.v1 import statistics_pb2_grpc
+
+from casework import names
+from casework.reporting_period import reporting_period
+from casework.suppression import published, published_total
+from services.escalation import scope
+from services.escalation.servicer import Servicer
+from services.escalation.statistics import counting, files
+from services.escalation.statistics.counting import By
+
+
+class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer):
+    """Serves statistics."""
+
+    async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Any) -> pb.Statistics:
+        """Answer counts of matters received in a period."""
+        return await self._counted(request)
+
+    async def ExportStatistics(self, request: pb.ExportStatisticsRequest, context: Any) -> pb.StatisticsFile:
+        """Answer the same counts as a file."""
+        counted = await self._counted(request)
+        name = f"{names.last(counted.unit)}-{counted.period}-{By(counted.by).name.lower()}"
+        rows: list[list[str | int]] = [[By(counted.by).name.lower(), "count"]]
+        rows += [[cell.key, "<5" if cell.suppressed else cell.count] for cell in counted.cells]
+        rows.append(["total", "<5" if counted.total_suppressed else counted.total])
+        if request.form == pb.STATISTICS_FORM_XLSX:
+            content, kind, suffix = files.as_xlsx(rows, counted.period), files.XLSX_TYPE, "xlsx"
+        else:
+            content, kind, suffix = files.as_csv(rows), files.CSV_TYPE, "csv"
+        return pb.StatisticsFile(file_name=f"{name}.{suffix}", media_type=kind, content=content)
+
+    async def _counted(self, request: Any) -> pb.Statistics:
+        unit, period, by = scope.asked(request.unit), reporting_period(request.period), By(request.by)
+        async with self.database.begin() as connection:
+            counts = await counting.count(connection, scope.subtree(unit), period.starts_at, period.ends_at, by)
+        total = sum(counts.values())
+        shown = published(counts) if request.published else dict(counts)
+        whole = published_total(total) if request.published else total
+        answer = pb.Statistics(unit=names.unit_name(unit), period=period.name, by=request.by)
+        for key, count in shown.items():
+            answer.cells.add(key=key, count=count or 0, suppressed=count is None)
+        answer.total, answer.total_suppressed = whole or 0, whole is None
+        return answer

@@ -1,0 +1,1 @@
+"""Worklists: what is to be done, by whom, until when."""

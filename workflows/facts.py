@@ -1,0 +1,203 @@
+"""The projector: takes what supervision counts over from intake and mediation, behind their feeds.
+
+It is a durable consumer of its own and in nobody's way: of a feed it hears only which cases something happened to,
+waits a moment so that a case with ten events is read once, reads at most 500 cases with three calls, and rests longer
+than it worked. A province's import makes it lag, and it catches up. What it hands on are codes and times; no person and
+no text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import structlog
+from pb.clock.v1 import clock_pb2
+from pb.escalation.v1 import facts_pb2
+from pb.escalation.v1.facts_pb2_grpc import FactsServiceStub
+from pb.feed.v1 import feed_pb2
+from pb.intake.v1 import facts_pb2 as intake_facts
+from pb.intake.v1.facts_pb2_grpc import ReportFactsServiceStub
+from pb.mediation.v1 import facts_pb2 as mediation_facts
+from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
+from prometheus_client import Gauge
+
+from workflows.backends import Backends
+from workflows.messages import Source
+
+log = structlog.get_logger()
+
+CONSUMER = "supervision"
+SOURCES = (Source.INTAKE, Source.MEDIATION)
+AT_ONCE = 500
+"""Cases read at a time; the contracts allow no more."""
+_GATHER = 0.5
+"""Seconds to let a case's events come together."""
+_REST = 3.0
+"""Times as long as it worked it rests: a quarter of one core at most, however much there is to take over."""
+_AHEAD = 4 * AT_ONCE
+"""Cases held in memory before the feed is read on."""
+_PAGE = 1000
+_TIMEOUT = 30.0
+_RETRY = 1.0
+
+POSITION = Gauge("accord_facts_position", "Feed position up to which supervision has taken facts over.", ["source"])
+
+
+@dataclass(frozen=True)
+class FactsBackends:
+    """Stubs of what facts are read from and written to."""
+
+    reports: ReportFactsServiceStub
+    cases: CaseFactsServiceStub
+    facts: FactsServiceStub
+    backends: Backends
+
+    @classmethod
+    def of(cls, backends: Backends) -> FactsBackends:
+        """Return stubs on the channels that are there."""
+        intake, mediation, escalation = backends.channels
+        return cls(
+            ReportFactsServiceStub(intake), CaseFactsServiceStub(mediation), FactsServiceStub(escalation), backends
+        )
+
+
+@dataclass
+class _Gathered:
+    """Cases something happened to, with the position up to which they are all there."""
+
+    cases: dict[str, None] = field(default_factory=dict)
+    position: int = 0
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.room.set()
+
+    def add(self, batch: feed_pb2.WatchEventsResponse) -> None:
+        """Take in a batch of the feed."""
+        self.cases.update(dict.fromkeys(event.case for event in batch.events if event.case.startswith("cases/")))
+        self.position = batch.position
+        self.more.set()
+        if len(self.cases) >= _AHEAD:
+            self.room.clear()
+
+    def take(self) -> tuple[list[str], int]:
+        """Return what was gathered and the position it goes up to, and begin anew."""
+        taken = list(self.cases), self.position
+        self.cases = {}
+        self.more.clear()
+        self.room.set()
+        return taken
+
+
+async def keep(backends: Backends) -> None:
+    """Take facts over for ever; a break is taken up again where it was acknowledged."""
+    facts = FactsBackends.of(backends)
+    await asyncio.gather(*(_keep(source, facts) for source in SOURCES))
+
+
+async def _keep(source: Source, facts: FactsBackends) -> None:
+    while True:
+        try:
+            await project(source, facts)
+        except grpc.aio.AioRpcError as error:
+            log.info("facts not taken over", source=source, code=error.code().name)
+        except Exception:
+            log.exception("facts not taken over", source=source)
+        await asyncio.sleep(_RETRY)
+
+
+async def project(source: Source, facts: FactsBackends) -> None:
+    """Take over what a service's feed tells, from where it was acknowledged, until the feed breaks off."""
+    request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE, names_only=True)
+    gathered = _Gathered()
+    reading = asyncio.create_task(_read(facts.backends.feeds[source].WatchEvents(request), gathered))
+    try:
+        while not reading.done():
+            await gathered.more.wait()
+            await asyncio.sleep(_GATHER)
+            started = time.monotonic()
+            cases, position = gathered.take()
+            for first in range(0, len(cases), AT_ONCE):
+                await take_over(source, facts, cases[first : first + AT_ONCE])
+            if position:
+                await _acknowledge(source, facts, position)
+            await asyncio.sleep(_REST * (time.monotonic() - started))
+        await reading
+    finally:
+        reading.cancel()
+
+
+async def _read(stream: Any, gathered: _Gathered) -> None:
+    """Gather what the feed tells; where there is much, wait until it was taken over."""
+    try:
+        async for batch in stream:
+            gathered.add(batch)
+            await gathered.room.wait()
+    finally:
+        gathered.more.set()
+
+
+async def rebuild(source: Source, facts: FactsBackends) -> int:
+    """Take over everything a service's feed has ever told, and return of how many cases. Safe to repeat."""
+    seen: set[str] = set()
+    request = feed_pb2.WatchEventsRequest(service=source, batch_size=AT_ONCE, names_only=True, until_caught_up=True)
+    async for batch in facts.backends.feeds[source].WatchEvents(request):
+        new = [event.case for event in batch.events if event.case.startswith("cases/") and event.case not in seen]
+        await take_over(source, facts, new)
+        seen.update(new)
+    return len(seen)
+
+
+async def _acknowledge(source: Source, facts: FactsBackends, position: int) -> None:
+    await facts.backends.feeds[source].AcknowledgeEvents(
+        feed_pb2.AcknowledgeEventsRequest(service=source, consumer=CONSUMER, position=position), timeout=_TIMEOUT
+    )
+    POSITION.labels(source).set(position)
+
+
+async def take_over(source: Source, facts: FactsBackends, cases: Sequence[str]) -> None:
+    """Read the facts of cases, then their clocks, and record both.
+
+    In this order: clocks that are newer than the event up to which the facts go do no harm, older ones would.
+    """
+    if not cases:
+        return
+    record = facts_pb2.RecordFactsRequest(request_id=f"facts-{uuid.uuid4().hex}")
+    if source is Source.INTAKE:
+        names = [case.replace("cases/", "reports/", 1) for case in cases]
+        asked = intake_facts.BatchGetReportFactsRequest(names=names)
+        record.reports.extend((await facts.reports.BatchGetReportFacts(asked, timeout=_TIMEOUT)).facts)
+    else:
+        wanted = mediation_facts.BatchGetCaseFactsRequest(names=cases)
+        record.cases.extend((await facts.cases.BatchGetCaseFacts(wanted, timeout=_TIMEOUT)).facts)
+    record.clocks.extend(map(_clock, await _clocks(source, facts, cases)))
+    if record.reports or record.cases:
+        await facts.facts.RecordFacts(record, timeout=_TIMEOUT)
+
+
+async def _clocks(source: Source, facts: FactsBackends, cases: Iterable[str]) -> list[clock_pb2.Clock]:
+    found: list[clock_pb2.Clock] = []
+    request = clock_pb2.ListClocksRequest(service=source, cases=cases, page_size=_PAGE)
+    while True:
+        page = await facts.backends.clocks[source].ListClocks(request, timeout=_TIMEOUT)
+        found += page.clocks
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            return found
+
+
+def _clock(clock: clock_pb2.Clock) -> facts_pb2.ClockFacts:
+    told = facts_pb2.ClockFacts(
+        clock=clock.name, rule=clock.rule, unit=clock.unit, subject=clock.subject, state=clock.state
+    )
+    for time_ in ("start_time", "due_time", "next_time", "stop_time"):
+        if clock.HasField(time_):
+            getattr(told, time_).CopyFrom(getattr(clock, time_))
+    return told
