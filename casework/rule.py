@@ -85,6 +85,11 @@ class Trigger(StrEnum):
     part_agreed = "part_agreed"
     agreement_performed = "agreement_performed"
     docking_signed = "docking_signed"
+    matter_registered = "matter_registered"
+    matter_assigned = "matter_assigned"
+    matter_progressed = "matter_progressed"
+    strike_off_requested = "strike_off_requested"
+    matter_struck_off = "matter_struck_off"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -115,6 +120,12 @@ CONSUMED = {
     "follow_up_30": Trigger.agreement_performed,
     "follow_up_90": Trigger.agreement_performed,
     "police_docking": Trigger.docking_signed,
+    "matter_plan": Trigger.matter_registered,
+    "matter_unit": Trigger.matter_assigned,
+    "matter_progress": Trigger.matter_progressed,
+    "matter_check": Trigger.strike_off_requested,
+    "matter_look_back_30": Trigger.matter_struck_off,
+    "matter_look_back_90": Trigger.matter_struck_off,
 }
 ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""

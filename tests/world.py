@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_agreement, world_documents, world_people, world_sessions
+from tests import world_agreement, world_documents, world_ledger, world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -32,6 +32,8 @@ class World:
     """A case whose people nothing else is done to: its sessions, evidence and compartment are asked about."""
     mediated: str
     """A case whose mediation has ended, with an agreement and a docking."""
+    ledger: world_ledger.Ledger
+    """Matters of the ledger, one in each state that an RPC asks for."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -47,13 +49,16 @@ async def new_world(clients: Clients) -> World:
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
+    ledger = await world_ledger.new_ledger(clients)
     number = case.name.removeprefix("cases/")
     clocks = {
         "intake": f"clocks/intake/{report.name.removeprefix('reports/')}.accept",
         "mediation": f"clocks/mediation/{number}.close",
         "escalation": f"clocks/escalation/{number}.resolve-1",
     }
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated)
+    return World(
+        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, ledger
+    )
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -197,4 +202,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_sessions.REQUESTS,
     **world_agreement.requests(_filled),
     **world_documents.REQUESTS,
+    **world_ledger.requests(_filled),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from casework.calendar import CalendarBook
 from casework.category import CategoryTree
+from casework.matter_grade import GradeTable
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
@@ -17,6 +18,7 @@ from services.kit.rules.categories import read_categories
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
+from services.kit.rules.matters import read_matter_grades
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.triage import read_triage
@@ -34,6 +36,7 @@ class Rules:
     clocks: RuleBook
     calendars: CalendarBook
     documents: DocumentBook
+    matters: GradeTable
     version: str
 
 
@@ -49,6 +52,7 @@ def load_rules(folder: Path) -> Rules:
     templates = read_plans(source)
     documents = read_documents(source)
     triage = read_triage(source, kinds.entries if kinds else None)
+    matters = read_matter_grades(source)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
     if templates and units:
@@ -60,7 +64,9 @@ def load_rules(folder: Path) -> Rules:
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and clocks and calendars and kinds and templates and triage and documents):
+    if source.problems or not (
+        units and clocks and calendars and kinds and templates and triage and documents and matters
+    ):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, matters, source.version())
