@@ -190,7 +190,7 @@ def verified(verdict: Verdict, reason: str) -> MatterState:
 def moved(tree: UnitTree, keeper: str, level: MatterLevel, to: str) -> str:
     """Return the unit that keeps a matter after a move: the one above where it is raised, `to` where handed down."""
     if tree.get(keeper).level is level.area:
-        raise field_error("level", Reason.INVALID_FIELD, "it is there already")
+        raise CaseError(Reason.WRONG_STATE, f"{level.area}: it is there already", state=str(level.area))
     above = [unit for unit in tree.path(keeper) if tree.get(unit).level is level.area]
     if above:
         if to not in ("", above[0]):

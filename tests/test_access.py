@@ -33,6 +33,7 @@ RIGHT_UNIT = {
         ("AcknowledgeEvents", "GetConsumer", "FireDueClocks", "ApplyMoves", "SettleEscalations"), "cn"
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
+    "MoveLevel": "6201",  # a matter of the city's ledger is handed down
 }
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 import pytest
@@ -11,8 +11,15 @@ from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from pb.escalation.v1 import ledger_pb2 as pb
 
 from accord.stack import Stack
+from casework.calendar import LOCAL
 from casework.names import number_of
+from services.escalation import files
+from services.escalation.ledger import course, store
+from services.kit.access import Call
+from services.kit.command import Work
 from services.kit.database import text
+from services.kit.events import EventLog
+from services.kit.tokens import Caller
 from tests.matters import COUNTY, HOUSING, LABOUR, MINOR, Ledger, as_date
 from tests.still import Still, standing_still
 
@@ -39,6 +46,7 @@ async def raised(still: Still, name: str) -> list[tuple[str, str, str]]:
     return [
         (each.from_unit.removeprefix("units/"), each.to_unit.removeprefix("units/"), each.subject.removeprefix(name))
         for each in reversed(found.escalations)
+        if "/escalations/" not in each.subject  # those have clocks of their own, and climb further
     ]
 
 
@@ -94,7 +102,7 @@ async def test_progress_is_due_every_ten_working_days_and_reporting_it_moves_no_
     # 24, 27 to 30 April; Labour Day 1 to 5 May; 6 to 8 May, Saturday 9 May is worked, then 11 May.
     await still.fire(number_of(matter.name))
     running = await clocks(still, matter.name)
-    assert running["progress-1"].due_at.astimezone().date() == date(2026, 5, 11)
+    assert running["progress-1"].due_at.astimezone(LOCAL).date() == date(2026, 5, 11)
     still.to("2026-05-11T23:59:59")
     await ledger.progressed(matter.name)
     running = await clocks(still, matter.name)
@@ -136,7 +144,7 @@ async def test_a_deadline_is_moved_once_before_it_has_passed(still: Still, ledge
     assert longer.due_date.day == 5
     running = await clocks(still, matter.name)
     assert "unit-1" not in running
-    assert running["unit-1-2"].due_at.astimezone().date() == date(2026, 3, 5)
+    assert running["unit-1-2"].due_at.astimezone(LOCAL).date() == date(2026, 3, 5)
     await crosses(still, matter.name, "2026-03-05T23:59:59", "2026-03-06T00:00")
 
 
@@ -148,7 +156,7 @@ async def test_a_request_is_checked_within_five_working_days_over_national_day(s
     await ledger.requested(matter.name)
     assert set(await clocks(still, matter.name)) == {"plan", "check-1"}
     # 30 September; National Day 1 to 7 October; 8 and 9, Saturday 10 October is worked, then 12 October.
-    assert (await clocks(still, matter.name))["check-1"].due_at.astimezone().date() == date(2026, 10, 12)
+    assert (await clocks(still, matter.name))["check-1"].due_at.astimezone(LOCAL).date() == date(2026, 10, 12)
     still.to("2026-10-12T00:00")
     await still.fire(number_of(matter.name))  # the plan was due
     await crosses(still, matter.name, "2026-10-12T23:59:59", "2026-10-13T00:00")
@@ -215,13 +223,19 @@ async def test_striking_off_settles_what_was_raised(still: Still, ledger: Ledger
     assert set(await clocks(still, matter.name)) == {"lookback-1-30", "lookback-1-90"}
 
 
-async def test_an_approved_plan_stops_its_clock(still: Still, ledger: Ledger) -> None:
-    from services.escalation import files
-    from services.escalation.ledger import course, store
-
+async def test_an_approved_plan_stops_its_clock_and_the_matter_is_being_handled(still: Still, ledger: Ledger) -> None:
     still.to("2026-03-02T09:00")
     matter = await ledger.assigned(date(2026, 4, 20))
+    number = number_of(matter.name)
+    # As the command that approves a plan does, in its own transaction.
+    caller = Caller("official-1", frozenset({"supervisor"}), COUNTY)
+    call = Call(caller, "plans.approve", "zh", access=None)  # type: ignore[arg-type]
     async with still.database.begin() as connection:
-        await files.lock(connection, number_of(matter.name))
-        row = await store.lock(connection, number_of(matter.name))
-        assert course.plan_key(row.entry) in await clocks(still, matter.name)
+        await files.lock(connection, number)
+        work = Work(connection, still.time.now(), call, EventLog("files"))
+        await course.plan_approved(work, await store.lock(connection, number))
+    assert "plan" not in await clocks(still, matter.name)
+    after = await ledger.do("GetMatter", "auditor", COUNTY, name=matter.name)
+    assert (after.state, after.plan_time.ToDatetime(UTC)) == (pb.MATTER_STATE_HANDLING, still.time.now())
+    history = await ledger.do("ListMatterHistory", "auditor", COUNTY, parent=matter.name)
+    assert (history.versions[-1].event, history.versions[-1].account) == ("PlanApproved", "official-1")

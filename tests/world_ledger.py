@@ -27,6 +27,8 @@ class Ledger:
     ready: str
     checking: str
     struck_off: str
+    city: str
+    """One on the city's ledger."""
 
 
 def _day(days: int) -> date:
@@ -48,7 +50,8 @@ async def new_ledger(clients: Clients) -> Ledger:
     for each in (checking, struck_off):
         await ledger.requested(each.name)
     await ledger.verified(struck_off.name)
-    return Ledger(graded.name, worked.name, ready.name, checking.name, struck_off.name)
+    city = await ledger.register(level=2)
+    return Ledger(graded.name, worked.name, ready.name, checking.name, struck_off.name, city.name)
 
 
 def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
@@ -56,6 +59,9 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
 
     def of(state: str, path: str = "") -> Callable[[Any], str]:
         return lambda world: f"{getattr(world.ledger, state)}{path}"
+
+    def one(_: Any) -> int:
+        return 1
 
     def reason(_: Any) -> str:
         return "new-facts"
@@ -93,7 +99,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
                                   text=text),
         "RecordLookBack": filled(pb.RecordLookBackRequest, name=of("struck_off", "/lookBacks/30"), text=text,
                                  result=lambda w: 1),
-        "MoveLevel": filled(pb.MoveLevelRequest, name=of("graded"), level=lambda w: 2, reason=reason, text=text),
+        "MoveLevel": filled(pb.MoveLevelRequest, name=of("city"), level=one, reason=reason, text=text,
+                            keeper=lambda w: f"units/{COUNTY}"),
         "GetMatter": filled(pb.GetMatterRequest, name=of("worked")),
         "ReadMatter": filled(pb.ReadMatterRequest, name=of("worked", "/text")),
         "ListMatters": filled(pb.ListMattersRequest, unit=lambda w: f"units/{COUNTY}"),

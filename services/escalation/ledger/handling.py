@@ -72,7 +72,7 @@ class Handling(LedgerBase):
         row = await rows.insert(
             work.connection, "matter_evidence", number=matter.number,
             evidence=await store.next_of(work.connection, "matter_evidence", "evidence", matter.number),
-            reference=told.reference, sha256=told.sha256, unit=work.call.caller.unit, added_at=work.now,
+            reference=told.reference, file_hash=told.sha256, unit=work.call.caller.unit, added_at=work.now,
             sealed=await self.note(work, matter.number, told.description), added_by=work.actor,
         )  # fmt: skip
         await work.append(course.happened(matter, "MatterEvidenceAdded", evidence=row.evidence))

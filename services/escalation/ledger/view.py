@@ -107,7 +107,7 @@ def evidence(row: Any) -> pb.MatterEvidence:
     return pb.MatterEvidence(
         name=evidence_name(row),
         reference=row.reference,
-        sha256=row.sha256,
+        sha256=row.file_hash,
         unit=names.unit_name(row.unit),
         add_time=stamp(row.added_at),
     )

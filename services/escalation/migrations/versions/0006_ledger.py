@@ -91,7 +91,7 @@ CREATE TABLE matter_evidence (
     number    text COLLATE "C" NOT NULL REFERENCES matters,
     evidence  integer NOT NULL,
     reference text NOT NULL,
-    sha256    text NOT NULL,
+    file_hash text NOT NULL,
     sealed    bytea,
     unit      text COLLATE "C" NOT NULL,
     added_at  timestamptz NOT NULL,
