@@ -109,7 +109,8 @@ def test_what_may_be_done_depends_on_the_state() -> None:
     may(MatterState.GRADED, Step.ASSIGN)
     for state, step in (
         (MatterState.REGISTERED, Step.ASSIGN), (MatterState.ASSIGNED, Step.REQUEST),
-        (MatterState.RETURNED, Step.REQUEST), (MatterState.HANDLING, Step.VERIFY), (MatterState.CHECKING, Step.WORK), (MatterState.CHECKING, Step.GRADE),
+        (MatterState.RETURNED, Step.REQUEST), (MatterState.HANDLING, Step.VERIFY),
+        (MatterState.CHECKING, Step.WORK), (MatterState.CHECKING, Step.GRADE),
         (MatterState.STRUCK_OFF, Step.MOVE), (MatterState.RETURNED, Step.LOOK_BACK),
     ):  # fmt: skip
         assert refusal(may, state, step)[0] is Reason.WRONG_STATE
