@@ -128,6 +128,11 @@ class Trigger(StrEnum):
     objection_made = "objection_made"
     assessment_published = "assessment_published"
     assessment_objected = "assessment_objected"
+    matter_registered = "matter_registered"
+    matter_assigned = "matter_assigned"
+    matter_progressed = "matter_progressed"
+    strike_off_requested = "strike_off_requested"
+    matter_struck_off = "matter_struck_off"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -216,6 +221,12 @@ CONSUMED = {
     "objection_decision": Trigger.objection_made,
     "assessment_objection": Trigger.assessment_published,
     "assessment_decision": Trigger.assessment_objected,
+    "matter_plan": Trigger.matter_registered,
+    "matter_unit": Trigger.matter_assigned,
+    "matter_progress": Trigger.matter_progressed,
+    "matter_check": Trigger.strike_off_requested,
+    "matter_look_back_30": Trigger.matter_struck_off,
+    "matter_look_back_90": Trigger.matter_struck_off,
 }
 ALSO_BY_HAND = frozenset(
     {

@@ -24,6 +24,7 @@ from pb.escalation.v1.facts_pb2_grpc import FactsServiceStub
 from pb.escalation.v1.handovers_pb2_grpc import HandoverServiceStub
 from pb.escalation.v1.indicators_pb2_grpc import IndicatorServiceStub
 from pb.escalation.v1.lead_pb2_grpc import LeadServiceStub
+from pb.escalation.v1.ledger_pb2_grpc import LedgerServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
 from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
@@ -113,6 +114,7 @@ class Clients:
         self.assessments = AssessmentServiceStub(self.channels["escalation"])
         self.statistics = StatisticsServiceStub(self.channels["escalation"])
         self.registers = RegisterServiceStub(self.channels["escalation"])
+        self.ledger = LedgerServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

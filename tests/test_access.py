@@ -37,6 +37,7 @@ RIGHT_UNIT = {
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
     **world_meetings.RIGHT_UNIT,
     **RIGHT_UNIT_OF_FACTS,
+    "MoveLevel": "6201",  # a matter of the city's ledger is handed down
 }
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}

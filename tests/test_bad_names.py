@@ -39,7 +39,8 @@ MARKS: list[list[Any]] = [
 ]  # fmt: skip
 KINDS = (
     "reports", "cases", "tasks", "clocks", "events", "escalations", "absences", "holdings", "handovers", "objections",
-    "work", "digests", "indicators", "assessments", "register-1",
+    "work", "digests", "indicators", "assessments", "register-1", "matters", "matter-evidence", "matter-versions",
+    "matter-readings",
 )  # fmt: skip
 TOKENS = [
     "nonsense", "====", "空", "A" * 200, "W10", "WyJyZXBvcnRzIl0",

@@ -17,6 +17,7 @@ from tests import (
     world_agreement,
     world_documents,
     world_facts,
+    world_ledger,
     world_levels,
     world_meetings,
     world_people,
@@ -52,6 +53,8 @@ class World:
     """An assessment of the county that its city published."""
     fix: str
     """A fix of a rule that the county proposed."""
+    ledger: world_ledger.Ledger
+    """Matters of the ledger, one in each state that an RPC asks for."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -89,6 +92,7 @@ async def new_world(clients: Clients) -> World:
         special=await world_special.special_matters(clients),
         assessment=assessment,
         fix=fix,
+        ledger=await world_ledger.new_ledger(clients),
     )
 
 
@@ -238,4 +242,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_warnings.requests(_filled),
     **world_special.requests(_filled),
     **world_levels.requests(_filled),
+    **world_ledger.requests(_filled),
 }  # fmt: skip

@@ -25,6 +25,8 @@ from pb.escalation.v1 import (
     indicators_pb2_grpc,
     lead_pb2,
     lead_pb2_grpc,
+    ledger_pb2,
+    ledger_pb2_grpc,
     meetings_pb2,
     meetings_pb2_grpc,
     monitoring_pb2,
@@ -60,6 +62,8 @@ from services.escalation.facts.service import FactsServicer
 from services.escalation.handovers import taking_over
 from services.escalation.handovers.service import HandoverServicer
 from services.escalation.indicators.service import IndicatorServicer
+from services.escalation.ledger import course as ledger
+from services.escalation.ledger.service import LedgerServicer
 from services.escalation.levels import timing
 from services.escalation.meetings.service import MeetingServicer
 from services.escalation.recommendations.cluster_service import ClusterServicer
@@ -91,6 +95,7 @@ def build(parts: Parts) -> list[Registration]:
     return [
         served("EscalationService", escalation_pb2, escalation_pb2_grpc, servicer),
         *_levels(parts),
+        served("LedgerService", ledger_pb2, ledger_pb2_grpc, LedgerServicer(parts)),
         *_special(parts),
         *_meetings(parts),
         *_warnings(parts),
@@ -105,6 +110,7 @@ def consequences() -> Mapping[str, Consequence]:
         **timing.CONSEQUENCES,
         **standing_in.CONSEQUENCES,
         **taking_over.CONSEQUENCES,
+        "matter_plan": ledger.plan_missing,
         **leads.consequences(),
         **consultations.consequences(),
         **monitorings.consequences(),

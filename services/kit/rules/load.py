@@ -11,6 +11,7 @@ from casework.category import CategoryTree
 from casework.cluster import ClusterRule
 from casework.indicator import Indicator
 from casework.ladder import LadderBook
+from casework.matter_grade import GradeTable
 from casework.period import Rhythm
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
@@ -25,6 +26,7 @@ from services.kit.rules.folder import RulesFolder
 from services.kit.rules.indicators import read_indicators
 from services.kit.rules.ladders import read_ladders
 from services.kit.rules.limits import read_limits
+from services.kit.rules.matters import read_matter_grades
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.rhythms import read_rhythms
@@ -46,6 +48,7 @@ class Rules:
     documents: DocumentBook
     clusters: ClusterRule
     rhythms: Mapping[str, Rhythm]
+    matters: GradeTable
     indicators: tuple[Indicator, ...]
     version: str
 
@@ -65,6 +68,7 @@ def load_rules(folder: Path) -> Rules:
     clusters = read_clusters(source)
     rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
+    matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -83,13 +87,13 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_categories(levels, kinds.entries, source)
     if levels and units:
         ladders.check_departments(levels, units, source)
-    if source.problems or not (rhythms and clusters):
+    if source.problems or not (rhythms and clusters and matters):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
-        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, indicators=indicators,
+        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, matters=matters, indicators=indicators,
         version=source.version(),
     )  # fmt: skip

@@ -72,7 +72,7 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
             raise WrongCondition("must be true or false")
         return Is(value)
     if fact in ("people_affected", "amount_fen"):
-        return _between(value)
+        return between(value)
     words = value if isinstance(value, list) else [value]
     if not words or not all(isinstance(word, str) for word in words):
         raise WrongCondition("must be a word or a list of words")
@@ -88,7 +88,8 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
     return OneOf(frozenset(words))
 
 
-def _between(value: Any) -> Between:
+def between(value: Any) -> Between:
+    """Return a condition on a whole number as it stands in a file; WrongCondition where it cannot be read."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Between(value, value)
     if isinstance(value, str) and (match := _COMPARISON.fullmatch(value)):

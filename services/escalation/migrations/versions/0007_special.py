@@ -3,7 +3,7 @@
 from services.kit.migration import run_script
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 PLANS = """
 CREATE TABLE matter_plans (

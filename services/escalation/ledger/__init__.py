@@ -1,0 +1,1 @@
+"""The ledger of matters (清单台账)."""

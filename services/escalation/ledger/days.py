@@ -1,0 +1,33 @@
+"""Days of the ledger between Python and proto."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from google.type import date_pb2
+
+from casework.calendar import LOCAL
+from casework.errors import Reason, field_error
+
+
+def local(at: datetime) -> date:
+    """Return the local day of an instant."""
+    return at.astimezone(LOCAL).date()
+
+
+def shown(day: date | None) -> date_pb2.Date | None:
+    """Return the proto date of a day; None stays None, which leaves a field unset."""
+    return None if day is None else date_pb2.Date(year=day.year, month=day.month, day=day.day)
+
+
+def read(message: date_pb2.Date, field: str) -> date:
+    """Return the day of a proto date; INVALID_FIELD where there is no such day."""
+    try:
+        return date(message.year, message.month, message.day)
+    except ValueError:
+        raise field_error(field, Reason.INVALID_FIELD, "date") from None
+
+
+def last_second(day: date) -> datetime:
+    """Return the last second of a day: what is due on it is in time until then."""
+    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=LOCAL)
