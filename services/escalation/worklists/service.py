@@ -23,7 +23,7 @@ from services.kit.clock_view import clock_name
 from services.kit.clocks import ClockState
 from services.kit.instants import stamp
 
-_BEGINNING = (datetime(1, 1, 2, tzinfo=UTC), "", "")
+_BEGINNING = (datetime(1, 1, 2, tzinfo=UTC), "")
 
 
 class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
@@ -33,7 +33,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
         """Answer a page of what is to be done, and the counts of the whole list."""
         unit, now, size = scope.asked(request.unit), self.time.now(), request.page_size or 50
         whose, keeps = Scope(request.scope or Scope.SUBTREE), Filter(request.filter)
-        behind = paging.read(request.page_token, "work", paging.instant, paging.key, paging.key) or _BEGINNING
+        behind = paging.read(request.page_token, "work", paging.instant, paging.key) or _BEGINNING
         units = scope.only(unit) if whose is Scope.UNIT else scope.subtree(unit)
         start, end = local_day(now.astimezone(LOCAL).date())
         times, official = {"now": now, "start": start, "end": end}, current_call().caller.subject
@@ -50,7 +50,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
         )
         if len(rows) > size:
             last = rows[size - 1]
-            answer.next_page_token = paging.token("work", last.sorts_by.isoformat(), last.service, last.clock)
+            answer.next_page_token = paging.token("work", last.sorts_by.isoformat(), f"{last.service}/{last.clock}")
         return answer
 
     def _item(self, row: Any, now: datetime) -> pb.WorkItem:

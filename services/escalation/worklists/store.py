@@ -65,7 +65,7 @@ _WAITING = f"""(SELECT count(*) FROM matter_units m JOIN work_clocks w ON w.numb
 
 async def page(
     connection: Connection, scope: Scope, keeps: Filter, units: Range, times: dict[str, datetime], official: str,
-    behind: tuple[datetime, str, str], limit: int,
+    behind: tuple[datetime, str], limit: int,
 ) -> Sequence[Any]:  # fmt: skip
     """Return steps, overdue first, then by due time; `times` has now and where the day starts and ends."""
     waiting = keeps is Filter.WAITING
@@ -74,7 +74,8 @@ async def page(
         whose=_WAITS if waiting else _HELD if scope is Scope.MINE else _OURS,
         keeps=_KEEPS[keeps],
     )
-    due, service, clock = behind
+    due, key = behind
+    service, _, clock = key.partition("/")
     parameters = {**units, **times, "official": official, "due": due, "service": service, "clock": clock}
     return (await connection.execute(text(query), {**parameters, "limit": limit})).all()
 
