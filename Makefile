@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STATE ?= .accord
 ARGS ?=
 
-.PHONY: help setup demo up down test bench chaos documents lint format types contracts proto check lock histories clean
+.PHONY: help setup demo up down test bench chaos rights fuzz real-input documents lint format types contracts proto check lock histories clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,15 @@ bench: setup  ## measure; writes bench/README.md
 
 chaos: setup  ## kill whatever runs for ten minutes while cases live; CHAOS_SECONDS and CHAOS_SEED set length and luck
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/pytest -s -m chaos tests/test_chaos.py $(ARGS)
+
+rights: setup  ## try for ten minutes what must be impossible; RIGHTS_SECONDS and RIGHTS_SEED set length and luck
+	@RIGHTS_SECONDS=$${RIGHTS_SECONDS:-600} $(BIN)/pytest -s tests/test_rights.py $(ARGS)
+
+fuzz: setup  ## two thousand odd messages to each RPC; FUZZ_ROUNDS sets how many
+	@FUZZ_ROUNDS=$${FUZZ_ROUNDS:-2000} $(BIN)/pytest -s tests/test_fuzz.py $(ARGS)
+
+real-input: setup  ## every row of the real records through the running stack; make test takes every sixth
+	@REAL_INPUT_EVERY=1 $(BIN)/pytest -s tests/test_real_input.py $(ARGS)
 
 documents: setup  ## write the Word templates of rules/documents anew
 	@$(BIN)/python -m accord.documents_templates

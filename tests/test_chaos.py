@@ -34,7 +34,7 @@ from workflows.backends import Backends
 KILLED = ("intake", "mediation", "escalation", "worker", "relay", "gateway", "temporal", "postgres")
 SPEED = 20_000.0
 """A day in 4.3 seconds: limits of days pass while one waits, and what is killed is back within hours."""
-SHORT = 25.0
+SHORT = 16.0
 
 
 async def break_things(stack: Stack, chance: random.Random, seconds: float) -> Counter[str]:

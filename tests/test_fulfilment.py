@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -16,22 +15,19 @@ from pb.mediation.v1 import agreement_pb2, case_pb2, mediation_pb2
 from pb.mediation.v1 import follow_up_pb2 as follow
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
-from accord.roster import processes
-from accord.stack import Stack
 from casework import closing, confirmation, fulfilment
 from casework.agreement import AgreementState, Clause, ClauseKind, Due, Form, Question
 from casework.closing import Gate, Retention
 from casework.confirmation import Caution
 from casework.errors import CaseError
 from casework.fulfilment import Instalment, InstalmentState, Performance, Remedy
-from tests.conftest import COUNTY, Clients, request_id
+from tests.conftest import COUNTY, DAY_IS_A_SECOND, Clients, request_id
 from tests.dossiers import text_of
 from tests.mediated import CONFIRMATION, SECRET, Mediated, as_date, day, mediated, refused
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LATER = NOW + timedelta(days=9)
 SECOND = timedelta(seconds=1)
-DAY_IS_A_SECOND = {"ACCORD_TIME_SPEED": "86400", "ACCORD_TIME_EPOCH": datetime.now(UTC).isoformat()}
 
 
 def part(**fields: object) -> Instalment:
@@ -204,24 +200,6 @@ async def test_nothing_is_performed_of_what_does_not_bind(case: Mediated) -> Non
     drafted = await case.answered()
     assert await case.parts() == []
     await refused(case.do("GetInstalment", f"{drafted.name}/clauses/1/instalments/1"), "NOT_FOUND")
-
-
-@pytest.fixture(scope="module")
-async def fast(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clients]:
-    """Return clients of mediation alone, in which a day is a second."""
-
-    def only_mediation(around: object) -> list[object]:
-        return [spec for spec in processes(around) if spec.name == "mediation"]  # type: ignore[arg-type]
-
-    with Stack(
-        state=tmp_path_factory.mktemp("fast"),
-        port_base=0,
-        settings=DAY_IS_A_SECOND,
-        roster=only_mediation,  # type: ignore[arg-type]
-    ) as stack:
-        found = Clients.of(stack)
-        yield found
-        await found.close()
 
 
 async def test_a_day_that_passes_is_a_default_told_once(fast: Clients) -> None:

@@ -1,6 +1,7 @@
 """What rights.md protects holds whatever people try: random lives of cases against the running services.
 
-`RIGHTS_SECONDS` sets how long (40 s in `make test`), `RIGHTS_SEED` repeats a run; a failure prints the whole life.
+`make rights` runs it for ten minutes (`RIGHTS_SECONDS`), `make test` in its short form. `RIGHTS_SEED` repeats a run; a
+failure prints the whole life.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tests.rpcs import BY_NAME, Answer, all_rpcs, call, check
 from tests.scratch import Scratch
 from tests.world_people import mediator
 
-SECONDS = float(os.environ.get("RIGHTS_SECONDS", "40"))
+SECONDS = float(os.environ.get("RIGHTS_SECONDS") or 20)
 COUNTIES = ("620111", "620121", "620122", "620123")
 """Each life at a time has a county of its own: whoever is asked to mediate is asked for this case."""
 STEPS = 90
