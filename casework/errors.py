@@ -94,6 +94,12 @@ class Reason(StrEnum):
     FORM_NOT_MADE_SO = "FORM_NOT_MADE_SO"
     UNKNOWN_LANGUAGE = "UNKNOWN_LANGUAGE"
     UNKNOWN_FILE_TYPE = "UNKNOWN_FILE_TYPE"
+    PERSONAL_DATA = "PERSONAL_DATA"
+    DRAFT_NOT_TAKEN_UP = "DRAFT_NOT_TAKEN_UP"
+    HEARING_MISSING = "HEARING_MISSING"
+    NOTICE_TOO_SHORT = "NOTICE_TOO_SHORT"
+    OBJECTION_OPEN = "OBJECTION_OPEN"
+    OBJECTION_LATE = "OBJECTION_LATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +294,32 @@ TEXTS: dict[Reason, _Text] = {
     Reason.UNKNOWN_LANGUAGE: _Text(Kind.INVALID, "没有这种语言的文书。", "Documents are not made in this language."),
     Reason.UNKNOWN_FILE_TYPE: _Text(
         Kind.INVALID, "只接受 PDF、PNG、JPEG 文件。", "Only PDF, PNG and JPEG files are taken."
+    ),
+    Reason.PERSONAL_DATA: _Text(
+        Kind.INVALID,
+        "疑似含有电话号码、身份证号或者银行卡号，函件不得载明当事人的个人信息。",
+        "This looks like a phone, identity or bank card number: no personal data of parties stands in a letter.",
+    ),
+    Reason.DRAFT_NOT_TAKEN_UP: _Text(
+        Kind.PRECONDITION,
+        "草稿由规则生成，尚无拟稿人：须先有人审阅修改，再由他人签发。",
+        "A rule drafted it and nobody has taken it up yet: one person edits it, another one signs.",
+    ),
+    Reason.HEARING_MISSING: _Text(
+        Kind.PRECONDITION,
+        "通报前须听取该单位的陈述并记录。",
+        "The unit must be heard, and its statement recorded, before a circular is signed.",
+    ),
+    Reason.NOTICE_TOO_SHORT: _Text(
+        Kind.PRECONDITION,
+        "约谈须至少提前三个工作日通知；提前进行须经被约谈单位书面同意。",
+        "An interview takes three working days of notice; an earlier one the unit's agreement in writing.",
+    ),
+    Reason.OBJECTION_OPEN: _Text(
+        Kind.PRECONDITION, "异议尚未作出决定。", "An objection to the letter waits for its decision."
+    ),
+    Reason.OBJECTION_LATE: _Text(
+        Kind.PRECONDITION, "提出异议的五个工作日已过。", "The five working days to object are over."
     ),
 }
 

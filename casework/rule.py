@@ -85,6 +85,14 @@ class Trigger(StrEnum):
     part_agreed = "part_agreed"
     agreement_performed = "agreement_performed"
     docking_signed = "docking_signed"
+    letter_drafted = "letter_drafted"
+    letter_approved = "letter_approved"
+    letter_served = "letter_served"
+    letter_replied = "letter_replied"
+    letter_objected = "letter_objected"
+    letter_failed = "letter_failed"
+    interview_announced = "interview_announced"
+    interview_held = "interview_held"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -115,6 +123,20 @@ CONSUMED = {
     "follow_up_30": Trigger.agreement_performed,
     "follow_up_90": Trigger.agreement_performed,
     "police_docking": Trigger.docking_signed,
+    "letter_draft": Trigger.letter_drafted,
+    "letter_service": Trigger.letter_approved,
+    "letter_receipt": Trigger.letter_served,
+    "letter_notice_reply": Trigger.letter_received,
+    "letter_warning_reply": Trigger.letter_received,
+    "letter_circular_rectification": Trigger.letter_received,
+    "letter_inspection_report": Trigger.letter_received,
+    "letter_interview_minutes": Trigger.interview_announced,
+    "letter_interview_plan": Trigger.interview_held,
+    "letter_verification": Trigger.letter_replied,
+    "letter_objection": Trigger.letter_received,
+    "letter_objection_decision": Trigger.letter_objected,
+    "letter_next": Trigger.letter_failed,
+    "letter_watch": Trigger.escalation_raised,
 }
 ALSO_BY_HAND = frozenset({"judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary"})
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.letters_pb2_grpc import LetterServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
@@ -69,6 +70,7 @@ class Clients:
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])
         self.documents = DocumentServiceStub(self.channels["mediation"])
         self.escalation = EscalationServiceStub(self.channels["escalation"])
+        self.letters = LetterServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

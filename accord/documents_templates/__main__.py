@@ -1,5 +1,6 @@
 """Writes the templates."""
 
-from accord.documents_templates import write
+from accord.documents_templates import supervision, write
 
 write()
+supervision.write()

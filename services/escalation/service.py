@@ -11,7 +11,7 @@ from casework import escalation as rules_of
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.escalation import EscalationState
-from services.escalation import store
+from services.escalation import occasions, store
 from services.kit import paging
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
@@ -37,7 +37,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         self.pulse = pulse
         self.log = EventLog("files")
         self._rules = rules
-        self._clockwork = clockwork
+        self.clockwork = clockwork
 
     @command(pb.Escalation)
     async def CreateEscalation(self, request: pb.CreateEscalationRequest, work: Work) -> pb.Escalation:
@@ -66,11 +66,12 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         for step in (ACKNOWLEDGE, RESOLVE):
             key, subject = f"{step}-{row.escalation}", f"{request.parent}/escalations/{row.escalation}"
             rule = f"{step}_escalation"
-            await work.start(self._clockwork.new(number, key, rule, subject=subject, unit=above, at=work.now))
+            await work.start(self.clockwork.new(number, key, rule, subject=subject, unit=above, at=work.now))
         # A transfer changes who is accountable: the workflow carries it to the case.
         wakes = asked.mode == pb.MODE_TRANSFER
         # The history is of the unit it was raised from: that unit reads it, and so does every level above.
         await work.append(NewEvent(number, "EscalationRaised", unit, payload, wakes=wakes))
+        await occasions.overdue(work, row)
         return _view(row)
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, context: Any) -> pb.Escalation:
@@ -117,6 +118,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         await work.stop(number, f"{ACKNOWLEDGE}-{escalation}")
         if to is EscalationState.RESOLVED:
             await work.stop(number, f"{RESOLVE}-{escalation}")
+            await work.stop(number, f"{occasions.WATCH}-{escalation}", met=False)
         kind = "EscalationAcknowledged" if to is EscalationState.ACKNOWLEDGED else "EscalationResolved"
         await work.append(NewEvent(number, kind, row.from_unit, {"escalation": escalation, "state": state.name}))
         return _view(changed)

@@ -29,6 +29,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.DockingService": ("mediation",),
     "accord.mediation.v1.DocumentService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
+    "accord.escalation.v1.LetterService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

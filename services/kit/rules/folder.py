@@ -9,7 +9,7 @@ from services.kit.rules.document import Document, read_document
 from services.kit.rules.problem import Problem
 
 # The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
-PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents")
+PARTS = ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "letters")
 
 
 class RulesFolder:

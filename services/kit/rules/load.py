@@ -11,11 +11,12 @@ from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
 from casework.units import UnitTree
-from services.kit.rules import categories, plans
+from services.kit.rules import categories, letters, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
+from services.kit.rules.letters import LetterRules, read_letters
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
@@ -34,6 +35,7 @@ class Rules:
     clocks: RuleBook
     calendars: CalendarBook
     documents: DocumentBook
+    letters: LetterRules
     version: str
 
 
@@ -48,6 +50,7 @@ def load_rules(folder: Path) -> Rules:
     kinds = read_categories(source)
     templates = read_plans(source)
     documents = read_documents(source)
+    supervision = read_letters(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     source.refuse_unread()
     # Each part is held against another only where both could be read: one mistake is reported once.
@@ -60,7 +63,11 @@ def load_rules(folder: Path) -> Rules:
         categories.check_templates(kinds, templates.book, source)
     if kinds and units:
         categories.check_departments(kinds, units, source)
-    if source.problems or not (units and clocks and calendars and kinds and templates and triage and documents):
+    if supervision and units:
+        letters.check_places(supervision, units, source)
+    if source.problems or not (
+        units and clocks and calendars and kinds and templates and triage and documents and supervision
+    ):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
-    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, source.version())
+    return Rules(units, tree, triage, templates.book, clocks, calendars, documents, supervision, source.version())

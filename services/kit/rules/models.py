@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from casework.occasion import Happening
 from casework.rule import (
     AtCap,
     Confidence,
@@ -33,6 +34,8 @@ Loose = Field(strict=False)
 """Words of a closed list stand in a file as text."""
 Days = Annotated[int, Field(ge=1, le=3650)]
 GradeName = Literal["low", "medium", "high"]
+LetterName = Literal["notice", "warning", "circular", "interview", "inspection"]
+LetterText = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
 AreaLevel = Literal["province", "city", "county", "township", "village"]
 
 
@@ -215,6 +218,45 @@ class LimitsFile(Entry):
     backdate_days: Annotated[int, Field(ge=0, le=3650)] = 0
     causes: dict[LimitName, CauseEntry] = Field(default_factory=dict)
     limits: Annotated[list[LimitEntry], Field(min_length=1)]
+
+
+class WordsEntry(Entry):
+    """A part of a letter in each language; `{subject}`, `{times}` and `{days}` are put in."""
+
+    zh: LetterText
+    en: LetterText
+
+
+class WhenEntry(Entry):
+    """What happened, and how much of it there must be at least."""
+
+    happening: Annotated[Happening, Loose]
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+    overdue_days: Annotated[int, Field(ge=0, le=365)] = 0
+    grades: list[GradeName] = Field(default_factory=list)
+
+
+class LetterEntry(Entry):
+    """A trigger of a supervision letter."""
+
+    name: Slug
+    kind: LetterName
+    when: WhenEntry
+    basis: WordsEntry
+    facts: WordsEntry
+    demand: WordsEntry
+    next: LetterName | None = None
+    confidence: Annotated[Confidence, Loose]
+    jurisdiction: AreaCode = "cn"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class LettersFile(Entry):
+    """A file of rules/letters/."""
+
+    version: Text
+    letters: Annotated[list[LetterEntry], Field(min_length=1)]
 
 
 class PackageEntry(Entry):

@@ -7,7 +7,7 @@ from pb.mediation.v1 import agreement_pb2 as pb
 from casework import names
 from casework.agreement import Clause, ClauseKind, Due
 from casework.errors import Reason, field_error
-from services.mediation import dates
+from services.kit import dates
 
 _NOBODY = -1
 

@@ -8,10 +8,10 @@ from typing import Any
 from casework import names
 from casework.agreement import AgreementState, Extent, Form, effective_at
 from casework.mediation import Ground
-from services.kit import rows
+from services.kit import dates, rows
 from services.kit.command import Work
 from services.kit.events import NewEvent
-from services.mediation import dates, standing
+from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import course

@@ -15,10 +15,11 @@ from casework.case import Stage
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import CompanionRole, Ground
 from casework.termination import ended_as, may_end
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
 from services.kit.rows import not_found
-from services.mediation import dates, keys, standing
+from services.mediation import keys, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.effect import take_effect
 from services.mediation.agreement.store import Loaded

@@ -10,8 +10,8 @@ from pb.mediation.v1 import agreement_pb2 as pb
 from casework import names
 from casework.agreement import ClauseKind
 from casework.termination import routes
+from services.kit import dates
 from services.kit.instants import stamp
-from services.mediation import dates
 from services.mediation.agreement.store import Loaded
 
 

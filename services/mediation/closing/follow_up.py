@@ -7,9 +7,9 @@ from typing import Any
 
 from casework import names
 from casework.fulfilment import follow_ups
+from services.kit import dates
 from services.kit.command import Work
 from services.kit.database import text
-from services.mediation import dates
 
 _PLAN = text("""
     INSERT INTO visits (number, days, due_on, due_at) VALUES (:number, :days, :on, :at)

@@ -11,11 +11,12 @@ from casework import names
 from casework.case import Stage
 from casework.closing import ReopenReason, View, gates, may_reopen
 from casework.errors import CaseError, FieldFault, Reason
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
 from services.kit.instants import stamp
-from services.mediation import dates, keys, standing
+from services.mediation import keys, standing
 from services.mediation import store as cases
 from services.mediation import view as case_view
 from services.mediation.agreement import drafting

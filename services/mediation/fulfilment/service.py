@@ -12,10 +12,10 @@ from casework import fulfilment as rules_of
 from casework import names
 from casework.errors import Reason, field_error
 from casework.fulfilment import InstalmentState, Remedy
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
-from services.mediation import dates
 from services.mediation.agreement.effect import performance_key
 from services.mediation.closing import follow_up
 from services.mediation.fulfilment import store, view

@@ -11,8 +11,8 @@ from pb.mediation.v1 import fulfilment_pb2 as pb
 from casework import names
 from casework.agreement import ClauseKind
 from casework.fulfilment import InstalmentState, remedies
+from services.kit import dates
 from services.kit.instants import stamp
-from services.mediation import dates
 from services.mediation.fulfilment.store import facts, key_of
 
 
