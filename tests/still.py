@@ -77,7 +77,7 @@ class Still:
         services = {name: Signing(getattr(main, name), main) for name in ("intake", "mediation")}
         escalation = importlib.import_module("pb.escalation.v1.escalation_pb2_grpc").EscalationServiceStub(self.channel)
         backends = Backends(
-            **services, escalation=Signing(escalation, main),
+            **services, escalation=Signing(escalation, main), letters=None,
             clocks={Source(name): Signing(stub, main) for name, stub in clocks.items()}, feeds={}, channels=(),
         )  # type: ignore[arg-type]  # fmt: skip
         try:

@@ -61,7 +61,7 @@ class Activities:
         except grpc.aio.AioRpcError as error:
             # A first try may have opened it and its answer been lost; graded anew since, the request is not the same.
             if error.code() not in (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION):
-                raise _failure(error) from None
+                raise failure(error) from None
             # Opened by another hand: its clocks say when to ask.
             return await self._fire(step.number, Source.MEDIATION, 0)
 
@@ -78,7 +78,7 @@ class Activities:
             )
             refused = [not await self._escalate(name, firing) for firing in fired.overdue]
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from None
+            raise failure(error) from None
         next_at = instant(fired.next_time) if fired.HasField("next_time") else None
         if any(refused):
             # One that is refused must not keep the case from its other clocks: all is asked again later.
@@ -93,7 +93,7 @@ class Activities:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:  # escalated before it was opened, or without ever being here
                 return False
-            raise _failure(error) from None
+            raise failure(error) from None
         return bool(case.stage == case_pb2.STAGE_CLOSED)
 
     async def _escalate(self, name: str, firing: clock_pb2.Firing) -> bool:
@@ -134,7 +134,7 @@ class Activities:
         except grpc.aio.AioRpcError as error:
             # The unit changed since it was raised, or has no level above it.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-                raise _failure(error) from None
+                raise failure(error) from None
 
     @activity.defn(name="settle_escalations")
     async def settle_escalations(self, step: CaseStep) -> None:
@@ -148,7 +148,7 @@ class Activities:
             )
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:  # never escalated
-                raise _failure(error) from None
+                raise failure(error) from None
 
     @activity.defn(name="transfer_case")
     async def transfer_case(self, step: CaseStep) -> bool:
@@ -175,7 +175,7 @@ class Activities:
                 return False
             # Closed in the meantime: there is nothing left to be accountable for.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-                raise _failure(error) from None
+                raise failure(error) from None
         return True
 
 
@@ -183,7 +183,7 @@ def _tier(grade: report_pb2.Grade) -> str:
     return report_pb2.Grade.Name(grade).removeprefix("GRADE_").lower()
 
 
-def _failure(error: grpc.aio.AioRpcError) -> ApplicationError:
+def failure(error: grpc.aio.AioRpcError) -> ApplicationError:
     """Return a failure that says code and method only: details of a refusal could quote what was sent."""
     code = error.code()
     return ApplicationError(f"service answered {code.name}", type="Refused" if code in _REFUSED else "Unavailable")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import grpc
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.letters_pb2_grpc import LetterServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
@@ -24,6 +25,7 @@ class Backends:
     intake: IntakeServiceStub
     mediation: MediationServiceStub
     escalation: EscalationServiceStub
+    letters: LetterServiceStub
     clocks: dict[Source, ClockServiceStub]
     feeds: dict[Source, FeedServiceStub]
     channels: tuple[grpc.aio.Channel, ...]
@@ -43,6 +45,7 @@ class Backends:
             IntakeServiceStub(channels[Source.INTAKE]),
             MediationServiceStub(channels[Source.MEDIATION]),
             EscalationServiceStub(channels[Source.ESCALATION]),
+            LetterServiceStub(channels[Source.ESCALATION]),
             {source: ClockServiceStub(each) for source, each in channels.items()},
             {source: FeedServiceStub(each) for source, each in channels.items()},
             tuple(channels.values()),

@@ -20,6 +20,8 @@ from workflows.backends import Backends
 from workflows.case import CaseWorkflow
 from workflows.file import FileWorkflow
 from workflows.health import serve_health
+from workflows.letter import LetterWorkflow
+from workflows.letter_steps import LetterSteps
 from workflows.messages import TASK_QUEUE
 from workflows.runtime import connect
 
@@ -50,16 +52,19 @@ async def work(settings: ClientSettings) -> None:
         return
     backends = Backends.of(settings)
     steps = Activities(backends, BusinessTime.of(settings))
+    letter_steps = LetterSteps(backends)
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
-        workflows=[CaseWorkflow, FileWorkflow],
+        workflows=[CaseWorkflow, FileWorkflow, LetterWorkflow],
         activities=[
             steps.open_case,
             steps.fire_clocks,
             steps.transfer_case,
             steps.settle_escalations,
             steps.raise_default,
+            letter_steps.letter_stage,
+            letter_steps.draft_next_letter,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,

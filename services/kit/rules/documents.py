@@ -107,8 +107,13 @@ def _check(folder: RulesFolder, path: str, rule: FormRule, content: bytes) -> No
         folder.problem(path, line, message)
 
 
+def template_faults(sheet: type, content: bytes) -> tuple[tuple[int, str], ...]:
+    """Return what is wrong with a template that is filled from a data class: the paragraph and the fault."""
+    return _faults(cast(Hashable, sheet), content)
+
+
 @lru_cache(maxsize=512)
-def template_faults(sheet: Hashable, content: bytes) -> tuple[tuple[int, str], ...]:
+def _faults(sheet: Hashable, content: bytes) -> tuple[tuple[int, str], ...]:
     """Return what is wrong with a template; remembered, since a process may load the same rules again and again."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:

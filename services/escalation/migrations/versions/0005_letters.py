@@ -81,7 +81,7 @@ CREATE TABLE letter_rule_drafts (
     at      timestamptz NOT NULL,
     PRIMARY KEY (unit, subject, kind)
 );
-COMMENT ON TABLE letter_rule_drafts IS 'What a rule has drafted: once for a unit, matter and kind, whatever came of it.';
+COMMENT ON TABLE letter_rule_drafts IS 'What a rule has drafted: once a unit, matter and kind, whatever came of it.';
 """
 
 
