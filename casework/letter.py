@@ -7,6 +7,7 @@ defaults, with 信访工作条例 art. 39-40 as the nearest practice: whoever is
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection
 from datetime import date
 from enum import IntEnum
@@ -243,5 +244,6 @@ _PERSONAL = (
 
 def must_hold_no_personal_data(field: str, text: str) -> None:
     """Raise PERSONAL_DATA where a text holds what looks like a phone, identity or bank card number of a party."""
-    if any(pattern.search(text) for pattern in _PERSONAL):
+    plain = unicodedata.normalize("NFKC", text)  # digits of full width are digits
+    if any(pattern.search(plain) for pattern in _PERSONAL):
         raise field_error(field, Reason.PERSONAL_DATA)

@@ -21,6 +21,7 @@ from pb.mediation.v1 import mediation_pb2
 from accord.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
+from tests import world_letters
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world
@@ -33,6 +34,7 @@ RIGHT_UNIT = {
         ("AcknowledgeEvents", "GetConsumer", "FireDueClocks", "ApplyMoves", "SettleEscalations"), "cn"
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
+    **world_letters.RIGHT_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}

@@ -31,7 +31,7 @@ def shipped() -> Rules:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped rules with the units of one district only, quick to copy and load."""
     folder = tmp_path_factory.mktemp("small") / "rules"
-    for part in ("units", "categories", "triage", "plans", "limits", "calendars", "documents"):
+    for part in ("units", "categories", "triage", "plans", "limits", "calendars", "documents", "letters"):
         shutil.copytree(SHIPPED / part, folder / part)
     for file in (folder / "units").glob("*.csv"):
         rows = file.read_text(encoding="utf-8").splitlines()

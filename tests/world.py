@@ -13,7 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from tests import world_agreement, world_documents, world_people, world_sessions
+from tests import world_agreement, world_documents, world_letters, world_people, world_sessions
 from tests.conftest import COUNTY, Clients, request_id
 
 
@@ -32,6 +32,8 @@ class World:
     """A case whose people nothing else is done to: its sessions, evidence and compartment are asked about."""
     mediated: str
     """A case whose mediation has ended, with an agreement and a docking."""
+    letters: dict[str, str]
+    """Supervision letters of the county, by the RPC that each waits for."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -53,7 +55,10 @@ async def new_world(clients: Clients) -> World:
         "mediation": f"clocks/mediation/{number}.close",
         "escalation": f"clocks/escalation/{number}.resolve-1",
     }
-    return World(report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated)
+    letters = await world_letters.letters(clients)
+    return World(
+        report, other, case.name, f"{case.name}/tasks/1", escalation.name, clocks, sitting.name, mediated, letters
+    )
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -197,4 +202,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_sessions.REQUESTS,
     **world_agreement.requests(_filled),
     **world_documents.REQUESTS,
+    **world_letters.requests(_filled),
 }  # fmt: skip
