@@ -48,7 +48,7 @@ def may_object(state: AssessmentState, due_at: datetime | None, now: datetime) -
     """Raise unless an assessed unit may object now: published, and the time to object not over."""
     must_be(state, AssessmentState.PUBLISHED)
     if due_at is not None and now > due_at:
-        raise CaseError(Reason.OBJECTION_TIME_OVER, due_at.isoformat())
+        raise CaseError(Reason.OBJECTION_LATE, due_at.isoformat())
 
 
 def may_finalise(state: AssessmentState, due_at: datetime | None, open_objections: int, now: datetime) -> None:
@@ -57,4 +57,4 @@ def may_finalise(state: AssessmentState, due_at: datetime | None, open_objection
     if due_at is not None and now <= due_at:
         raise CaseError(Reason.OBJECTIONS_POSSIBLE, due_at.isoformat())
     if open_objections:
-        raise CaseError(Reason.OBJECTIONS_OPEN, str(open_objections), open=str(open_objections))
+        raise CaseError(Reason.OBJECTION_OPEN, str(open_objections), open=str(open_objections))

@@ -108,9 +108,11 @@ class Reason(StrEnum):
     HELD_BY_ANOTHER = "HELD_BY_ANOTHER"
     OBJECTION_LATE = "OBJECTION_LATE"
     OBJECTED_BEFORE = "OBJECTED_BEFORE"
-    OBJECTION_TIME_OVER = "OBJECTION_TIME_OVER"
     OBJECTIONS_POSSIBLE = "OBJECTIONS_POSSIBLE"
-    OBJECTIONS_OPEN = "OBJECTIONS_OPEN"
+    DRAFT_NOT_TAKEN_UP = "DRAFT_NOT_TAKEN_UP"
+    HEARING_MISSING = "HEARING_MISSING"
+    NOTICE_TOO_SHORT = "NOTICE_TOO_SHORT"
+    OBJECTION_OPEN = "OBJECTION_OPEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +338,8 @@ TEXTS: dict[Reason, _Text] = {
     ),
     Reason.PERSONAL_DATA: _Text(
         Kind.INVALID,
-        "这里不能写电话、证件号码等个人信息。",
-        "Telephone, identity and similar numbers of a person do not belong here.",
+        "这里不能写电话、证件号码、银行卡号等个人信息。",
+        "Telephone, identity, bank card and similar numbers of a person do not belong here.",
     ),
     Reason.NOT_THE_SUCCESSOR: _Text(
         Kind.PRECONDITION, "只有接收人本人可以确认交接。", "Only the successor can acknowledge what is handed over."
@@ -350,17 +352,29 @@ TEXTS: dict[Reason, _Text] = {
     Reason.HELD_BY_ANOTHER: _Text(
         Kind.INVALID, "这件事项由他人负责。", "Somebody else holds it: it is not this official's to hand over."
     ),
-    Reason.OBJECTION_LATE: _Text(
-        Kind.PRECONDITION, "提出异议的期限已过。", "The time to object to this dispatch is over."
-    ),
+    Reason.OBJECTION_LATE: _Text(Kind.PRECONDITION, "提出异议的期限已过。", "The time to object is over."),
     Reason.OBJECTED_BEFORE: _Text(
         Kind.PRECONDITION, "对这次派单已经提出过异议。", "This dispatch was objected to before."
     ),
-    Reason.OBJECTION_TIME_OVER: _Text(Kind.PRECONDITION, "申辩期限已过。", "The time to object is over."),
     Reason.OBJECTIONS_POSSIBLE: _Text(
         Kind.PRECONDITION, "申辩期限尚未届满，不能定稿。", "It cannot be made final while units may still object."
     ),
-    Reason.OBJECTIONS_OPEN: _Text(Kind.PRECONDITION, "还有申辩没有作出决定。", "An objection is still to be decided."),
+    Reason.DRAFT_NOT_TAKEN_UP: _Text(
+        Kind.PRECONDITION,
+        "草稿由规则生成，尚无拟稿人：须先有人审阅修改，再由他人签发。",
+        "A rule drafted it and nobody has taken it up yet: one person edits it, another one signs.",
+    ),
+    Reason.HEARING_MISSING: _Text(
+        Kind.PRECONDITION,
+        "通报前须听取该单位的陈述并记录。",
+        "The unit must be heard, and its statement recorded, before a circular is signed.",
+    ),
+    Reason.NOTICE_TOO_SHORT: _Text(
+        Kind.PRECONDITION,
+        "约谈须至少提前三个工作日通知；提前进行须经被约谈单位书面同意。",
+        "An interview takes three working days of notice; an earlier one the unit's agreement in writing.",
+    ),
+    Reason.OBJECTION_OPEN: _Text(Kind.PRECONDITION, "异议尚未作出决定。", "An objection waits for its decision."),
 }
 
 

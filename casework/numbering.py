@@ -14,6 +14,11 @@ class Series(StrEnum):
     AGREEMENT = "人调字"
     CLOSING = "人调结字"
     LETTER = "人调函字"
+    NOTICE = "提字"
+    WARNING = "警字"
+    CIRCULAR = "通字"
+    INTERVIEW = "约字"
+    INSPECTION = "督字"
 
 
 def year_of(now: datetime) -> int:

@@ -133,6 +133,14 @@ class Trigger(StrEnum):
     matter_progressed = "matter_progressed"
     strike_off_requested = "strike_off_requested"
     matter_struck_off = "matter_struck_off"
+    letter_drafted = "letter_drafted"
+    letter_approved = "letter_approved"
+    letter_served = "letter_served"
+    letter_replied = "letter_replied"
+    letter_objected = "letter_objected"
+    letter_failed = "letter_failed"
+    interview_announced = "interview_announced"
+    interview_held = "interview_held"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -227,6 +235,20 @@ CONSUMED = {
     "matter_check": Trigger.strike_off_requested,
     "matter_look_back_30": Trigger.matter_struck_off,
     "matter_look_back_90": Trigger.matter_struck_off,
+    "letter_draft": Trigger.letter_drafted,
+    "letter_service": Trigger.letter_approved,
+    "letter_receipt": Trigger.letter_served,
+    "letter_notice_reply": Trigger.letter_received,
+    "letter_warning_reply": Trigger.letter_received,
+    "letter_circular_rectification": Trigger.letter_received,
+    "letter_inspection_report": Trigger.letter_received,
+    "letter_interview_minutes": Trigger.interview_announced,
+    "letter_interview_plan": Trigger.interview_held,
+    "letter_verification": Trigger.letter_replied,
+    "letter_objection": Trigger.letter_received,
+    "letter_objection_decision": Trigger.letter_objected,
+    "letter_next": Trigger.letter_failed,
+    "letter_watch": Trigger.escalation_raised,
 }
 ALSO_BY_HAND = frozenset(
     {

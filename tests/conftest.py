@@ -26,6 +26,7 @@ from pb.escalation.v1.handovers_pb2_grpc import HandoverServiceStub
 from pb.escalation.v1.indicators_pb2_grpc import IndicatorServiceStub
 from pb.escalation.v1.lead_pb2_grpc import LeadServiceStub
 from pb.escalation.v1.ledger_pb2_grpc import LedgerServiceStub
+from pb.escalation.v1.letters_pb2_grpc import LetterServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
 from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
@@ -118,6 +119,7 @@ class Clients:
         self.statistics = StatisticsServiceStub(self.channels["escalation"])
         self.registers = RegisterServiceStub(self.channels["escalation"])
         self.ledger = LedgerServiceStub(self.channels["escalation"])
+        self.letters = LetterServiceStub(self.channels["escalation"])
         self.feeds = {name: FeedServiceStub(channel) for name, channel in self.channels.items()}
         self.clocks = {name: ClockServiceStub(channel) for name, channel in self.channels.items()}
 

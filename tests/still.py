@@ -81,6 +81,7 @@ class Still:
         escalation = importlib.import_module("pb.escalation.v1.escalation_pb2_grpc").EscalationServiceStub(channel)
         backends = Backends(
             **services, escalation=Signing(escalation, main), meetings=main.meetings, schedules=main.schedules,
+            letters=None,
             clocks={Source(name): Signing(stub, main) for name, stub in clocks.items()}, feeds={}, channels=(),
         )  # type: ignore[arg-type]  # fmt: skip
         try:

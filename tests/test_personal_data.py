@@ -38,6 +38,7 @@ from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import mediated
 from tests.rpcs import Answer, Rpc, all_rpcs, call, check, granted
 from tests.scratch import Scratch
+from tests.test_access import right_unit
 from tests.world import REQUESTS, World, new_world
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -122,7 +123,7 @@ async def tell(told: Told, rpc: Rpc) -> None:
     """Send canaries in every role that may, and in ways that are refused."""
     request, filled = told.request(rpc)
     for role in sorted(granted()[rpc.permission] - {"service"}):
-        answer = await told.send(rpc, request, role)
+        answer = await told.send(rpc, request, role, right_unit(rpc))
         check(answer)
         if taken(rpc, answer):
             told.taken |= set(filled)

@@ -18,6 +18,7 @@ from tests import (
     world_documents,
     world_facts,
     world_ledger,
+    world_letters,
     world_levels,
     world_meetings,
     world_people,
@@ -55,6 +56,8 @@ class World:
     """A fix of a rule that the county proposed."""
     ledger: world_ledger.Ledger
     """Matters of the ledger, one in each state that an RPC asks for."""
+    letters: dict[str, str]
+    """Supervision letters of the county, by the RPC that each waits for."""
 
 
 async def new_world(clients: Clients) -> World:
@@ -93,6 +96,7 @@ async def new_world(clients: Clients) -> World:
         assessment=assessment,
         fix=fix,
         ledger=await world_ledger.new_ledger(clients),
+        letters=await world_letters.letters(clients),
     )
 
 
@@ -243,4 +247,5 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_special.requests(_filled),
     **world_levels.requests(_filled),
     **world_ledger.requests(_filled),
+    **world_letters.requests(_filled),
 }  # fmt: skip

@@ -8,6 +8,7 @@ import grpc
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
+from pb.escalation.v1.letters_pb2_grpc import LetterServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
@@ -29,6 +30,7 @@ class Backends:
     escalation: EscalationServiceStub
     meetings: MeetingServiceStub
     schedules: ScheduleServiceStub
+    letters: LetterServiceStub
     clocks: dict[Source, ClockServiceStub]
     feeds: dict[Source, FeedServiceStub]
     channels: tuple[grpc.aio.Channel, ...]
@@ -51,6 +53,7 @@ class Backends:
             EscalationServiceStub(channels[Source.ESCALATION]),
             MeetingServiceStub(channels[Source.ESCALATION]),
             ScheduleServiceStub(channels[Source.ESCALATION]),
+            LetterServiceStub(channels[Source.ESCALATION]),
             {source: ClockServiceStub(each) for source, each in channels.items()},
             {source: FeedServiceStub(each) for source, each in channels.items()},
             tuple(channels.values()),

@@ -14,6 +14,9 @@ HEAR = "hear"
 FILE_WORKFLOW = "FileWorkflow"
 SCHEDULED_WORKFLOW = "ScheduledWorkflow"
 RUN_SCHEDULE = "run_schedule"
+LETTER_WORKFLOW = "LetterWorkflow"
+_OF_FILES = {"letters": LETTER_WORKFLOW}
+"""The workflow of a file by its collection, where it is more than keeping its clocks."""
 
 
 def workflow_id(number: str) -> str:
@@ -24,6 +27,11 @@ def workflow_id(number: str) -> str:
 def is_case(number: str) -> bool:
     """Return whether a number is that of a case; those of files of supervision begin with what they are."""
     return number[:1].isdigit()
+
+
+def file_workflow(number: str) -> str:
+    """Return the workflow that keeps a file of supervision: `letters-…` a letter's, any other the plain one."""
+    return _OF_FILES.get(number.partition("-")[0], FILE_WORKFLOW)
 
 
 class Stage(StrEnum):
@@ -115,6 +123,47 @@ class FileEnd:
     """How a file's workflow ended: no clock of it has a rung to come."""
 
     number: str
+
+
+class LetterStage(StrEnum):
+    """Where a letter's workflow is."""
+
+    DRAFTED = "drafted"
+    APPROVED = "approved"
+    SERVED = "served"
+    RECEIVED = "received"
+    REPLIED = "replied"
+    CLOSED = "closed"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    ANNULLED = "annulled"
+    DISCARDED = "discarded"
+
+
+LETTER_OVER = frozenset({
+    LetterStage.CLOSED, LetterStage.FAILED, LetterStage.WITHDRAWN, LetterStage.ANNULLED, LetterStage.DISCARDED,
+})  # fmt: skip
+LETTER_TURNS = {
+    "LetterDrafted": LetterStage.DRAFTED,
+    "LetterApproved": LetterStage.APPROVED,
+    "LetterServed": LetterStage.SERVED,
+    "LetterReceived": LetterStage.RECEIVED,
+    "LetterReplied": LetterStage.REPLIED,
+    "LetterClosed": LetterStage.CLOSED,
+    "LetterFailed": LetterStage.FAILED,
+    "LetterWithdrawn": LetterStage.WITHDRAWN,
+    "LetterAnnulled": LetterStage.ANNULLED,
+    "LetterDiscarded": LetterStage.DISCARDED,
+}
+"""Where a letter has come to by the event that tells of it."""
+
+
+@dataclass(frozen=True)
+class LetterEnd:
+    """How a letter's workflow ended."""
+
+    number: str
+    stage: LetterStage
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.messages import (
     CASE_WORKFLOW,
-    FILE_WORKFLOW,
     TASK_QUEUE,
     CaseStart,
     FileStart,
     Source,
     Stage,
+    file_workflow,
     is_case,
     workflow_id,
 )
@@ -162,7 +162,7 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
         async with slots:
             try:
                 await client.start_workflow(
-                    FILE_WORKFLOW,
+                    file_workflow(number),
                     start,
                     id=workflow_id(number),
                     task_queue=TASK_QUEUE,

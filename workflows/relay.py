@@ -38,7 +38,6 @@ from workflows.health import serve_health
 from workflows.messages import (
     CASE_WORKFLOW,
     DEFAULT_PURSUED,
-    FILE_WORKFLOW,
     HEAR,
     REOPENED,
     TASK_QUEUE,
@@ -47,6 +46,7 @@ from workflows.messages import (
     Heard,
     Source,
     Stage,
+    file_workflow,
     is_case,
     workflow_id,
 )
@@ -144,7 +144,7 @@ class Teller:
         """Tell the workflow of a file, or start one: it asks every clock at once, so that nothing need be known."""
         now = self._time.now()
         await self._client.start_workflow(
-            FILE_WORKFLOW,
+            file_workflow(number),
             FileStart(number, unit, {str(Source.ESCALATION): now}, speed=self._time.speed, epoch=self._time.epoch),
             id=workflow_id(number),
             task_queue=TASK_QUEUE,

@@ -22,6 +22,8 @@ from workflows.case import CaseWorkflow
 from workflows.file import FileWorkflow
 from workflows.findings import Findings
 from workflows.health import serve_health
+from workflows.letter import LetterWorkflow
+from workflows.letter_steps import LetterSteps
 from workflows.messages import TASK_QUEUE
 from workflows.rhythms import Rhythms
 from workflows.runtime import connect
@@ -54,12 +56,11 @@ async def work(settings: ClientSettings) -> None:
         return
     backends = Backends.of(settings)
     time = BusinessTime.of(settings)
-    steps = Activities(backends, time)
-    steps, findings = Activities(backends, BusinessTime.of(settings)), Findings(backends)
+    steps, findings, letters = Activities(backends, time), Findings(backends), LetterSteps(backends)
     async with Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
-        workflows=[CaseWorkflow, FileWorkflow, ScheduledWorkflow],
+        workflows=[CaseWorkflow, FileWorkflow, LetterWorkflow, ScheduledWorkflow],
         activities=[
             steps.open_case,
             steps.fire_clocks,
@@ -68,6 +69,8 @@ async def work(settings: ClientSettings) -> None:
             steps.raise_default,
             findings.hand_over_findings,
             Rhythms(backends).run_schedule,
+            letters.letter_stage,
+            letters.draft_next_letter,
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,

@@ -1,6 +1,7 @@
 """Writes the templates."""
 
-from accord.documents_templates import recommendation, write
+from accord.documents_templates import recommendation, supervision, write
 
 write()
 recommendation.write()
+supervision.write()

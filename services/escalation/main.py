@@ -27,6 +27,8 @@ from pb.escalation.v1 import (
     lead_pb2_grpc,
     ledger_pb2,
     ledger_pb2_grpc,
+    letters_pb2,
+    letters_pb2_grpc,
     meetings_pb2,
     meetings_pb2_grpc,
     monitoring_pb2,
@@ -51,7 +53,7 @@ from pb.escalation.v1 import (
     worklists_pb2_grpc,
 )
 
-from services.escalation import store
+from services.escalation import occasions, store
 from services.escalation.absences import standing_in
 from services.escalation.absences.service import AbsenceServicer
 from services.escalation.assessments.service import AssessmentServicer
@@ -64,6 +66,8 @@ from services.escalation.handovers.service import HandoverServicer
 from services.escalation.indicators.service import IndicatorServicer
 from services.escalation.ledger import course as ledger
 from services.escalation.ledger.service import LedgerServicer
+from services.escalation.letters import course as letters
+from services.escalation.letters.service import LetterServicer
 from services.escalation.levels import timing
 from services.escalation.meetings.service import MeetingServicer
 from services.escalation.recommendations.cluster_service import ClusterServicer
@@ -96,6 +100,7 @@ def build(parts: Parts) -> list[Registration]:
         served("EscalationService", escalation_pb2, escalation_pb2_grpc, servicer),
         *_levels(parts),
         served("LedgerService", ledger_pb2, ledger_pb2_grpc, LedgerServicer(parts)),
+        served("LetterService", letters_pb2, letters_pb2_grpc, LetterServicer(parts)),
         *_special(parts),
         *_meetings(parts),
         *_warnings(parts),
@@ -110,6 +115,8 @@ def consequences() -> Mapping[str, Consequence]:
         **timing.CONSEQUENCES,
         **standing_in.CONSEQUENCES,
         **taking_over.CONSEQUENCES,
+        **letters.CONSEQUENCES,
+        **occasions.CONSEQUENCES,
         "matter_plan": ledger.plan_missing,
         **leads.consequences(),
         **consultations.consequences(),

@@ -2,9 +2,63 @@
 
 from __future__ import annotations
 
-from casework.occasion import Occasion
+from typing import Any
+
+from casework import names
+from casework.calendar import LOCAL
+from casework.escalation import EscalationState
+from casework.occasion import Happening, Occasion
+from casework.units import ROOT, parent_code
+from services.escalation import store
+from services.escalation.letters import drafting
+from services.escalation.levels import timing
+from services.kit.clocks import Firing
 from services.kit.command import Work
+from services.kit.events import NewEvent
+
+WATCH_RULE = "letter_watch"
+OVERDUE = "overdue"
+_WATCHED = frozenset({"cases", "matters"})
+"""Files whose overdue work calls for letters; that of a letter itself goes its own way."""
+_DAYS = 6
+"""Working days a matter is overdue when five have passed and nothing was done."""
 
 
 async def consider(work: Work, occasion: Occasion) -> None:
-    """Draft the letter that the rules give for an occasion, in the transaction in which it happened."""
+    """Draft the letter that the rules give for an occasion, in the transaction in which it happened.
+
+    Call it behind the event of what happened. A draft only: nobody outside the issuing unit is shown it, and it goes
+    nowhere until one person has taken it up and another one has signed it.
+    """
+    issuer = parent_code(occasion.unit)
+    if issuer is None or issuer == ROOT or work.clockwork is None or not work.call.access.knows(occasion.unit):
+        return
+    trigger = work.clockwork.letters.gravest(occasion, work.now.astimezone(LOCAL).date())
+    if trigger is not None:
+        await drafting.by_rule(work, trigger, occasion, issuer)
+
+
+async def overdue(work: Work, raised: Any) -> None:
+    """Hear that a matter was escalated because it is overdue, and watch whether it is still so five days later."""
+    # As long as it is between the offices of the unit itself, nothing is written to it from above.
+    if raised.reason != OVERDUE or raised.office or names.collection_of(raised.number) not in _WATCHED:
+        return
+    subject = names.file_name(raised.number)
+    await work.start_clock(
+        raised.number, timing.key(timing.OVERDUE, raised), WATCH_RULE, subject=subject, unit=raised.to_unit, at=work.now
+    )
+    payload = {"escalation": raised.escalation}
+    await work.append(NewEvent(raised.number, "OverdueWatched", raised.from_unit, payload))
+    await consider(work, Occasion(Happening.overdue, raised.from_unit, subject, overdue_days=1))
+
+
+async def _still_overdue(work: Work, firing: Firing) -> None:
+    number, _, key = firing.clock.partition(".")
+    raised = await store.get(work.connection, number, int(key.rpartition("-")[2]))
+    if EscalationState(raised.state) is not EscalationState.RESOLVED:
+        occasion = Occasion(Happening.overdue, raised.from_unit, names.file_name(number), overdue_days=_DAYS)
+        await consider(work, occasion)
+
+
+CONSEQUENCES = {WATCH_RULE: _still_overdue}
+"""What follows from a matter that stays overdue."""

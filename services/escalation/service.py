@@ -10,7 +10,7 @@ from pb.escalation.v1 import escalation_pb2_grpc
 from casework import escalation as rules_of
 from casework import names
 from casework.escalation import EscalationState
-from services.escalation import files, holders, store, view
+from services.escalation import files, holders, occasions, store, view
 from services.escalation.levels import raising, timing
 from services.escalation.servicer import Servicer
 from services.kit import paging
@@ -39,6 +39,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         row = await raising.raise_to(
             work, number, asked, place, ladder=ladder, climbs=climbs, matter=matter, units=units, sealed=sealed
         )
+        await occasions.overdue(work, row)
         return view.escalation(row)
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, context: Any) -> pb.Escalation:

@@ -55,6 +55,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.StatisticsService": ("escalation",),
     "accord.escalation.v1.RegisterService": ("escalation",),
     "accord.escalation.v1.LedgerService": ("escalation",),
+    "accord.escalation.v1.LetterService": ("escalation",),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

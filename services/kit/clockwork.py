@@ -62,10 +62,14 @@ class NewClock:
 
 
 class Clockwork:
-    """The rules and calendars of a service. Calendars change while it runs, by layers over those of the files."""
+    """The rules and calendars of a service. Calendars change while it runs, by layers over those of the files.
+
+    `letters` are the triggers of supervision letters: a missed deadline is what calls for most of them.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules.clocks
+        self.letters = rules.letters.book
         self._files = rules.calendars
         self.calendars = rules.calendars
         self._drawn: dict[tuple[str, date, str], tuple[Projection, str]] = {}

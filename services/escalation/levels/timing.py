@@ -13,8 +13,8 @@ from services.kit.clocks import Firing
 from services.kit.command import Work
 from services.kit.events import NewEvent
 
-ACKNOWLEDGE, RESOLVE, WATCH, TOP = "acknowledge", "resolve", "watch", "top"
-_ALL = (ACKNOWLEDGE, RESOLVE, WATCH, TOP)
+ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE = "acknowledge", "resolve", "watch", "top", "overdue"
+_ALL = (ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE)
 
 
 def key(step: str, row: Any, times: int = 1) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from string import Formatter
+from typing import cast
 from xml.etree import ElementTree
 
 from pydantic import RootModel
@@ -102,19 +103,24 @@ def _check_places(document: Document, folder: RulesFolder, key: str, language: s
 
 def _check(folder: RulesFolder, path: str, rule: FormRule, content: bytes) -> None:
     """Add what is wrong with a template; the line of a problem is its paragraph."""
-    for line, message in _faults(rule.form, content):
+    for line, message in template_faults(SHEETS[rule.form], content):
         folder.problem(path, line, message)
 
 
+def template_faults(sheet: type, content: bytes) -> tuple[tuple[int, str], ...]:
+    """Return what is wrong with a template that is filled from a data class: the paragraph and the fault."""
+    return _faults(cast(Hashable, sheet), content)
+
+
 @lru_cache(maxsize=512)
-def _faults(form: Form, content: bytes) -> tuple[tuple[int, str], ...]:
+def _faults(sheet: Hashable, content: bytes) -> tuple[tuple[int, str], ...]:
     """Return what is wrong with a template; remembered, since a process may load the same rules again and again."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             found = [(1, message) for message in _unwanted(package)]
             for name in package.namelist():
                 if name.startswith(("word/document", "word/header", "word/footer")) and name.endswith(".xml"):
-                    found += faults(_text(_part(package, name)), SHEETS[form])
+                    found += faults(_text(_part(package, name)), cast(type, sheet))
             return tuple(found)
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, OverflowError) as error:
         return ((1, f"is not a Word document: {error}"),)

@@ -17,7 +17,7 @@ from casework.plan import PlanBook
 from casework.rule_book import RuleBook
 from casework.triage import DecisionTable
 from casework.units import UnitTree
-from services.kit.rules import categories, ladders, plans
+from services.kit.rules import categories, ladders, letters, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.clusters import read_clusters
@@ -25,6 +25,7 @@ from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.indicators import read_indicators
 from services.kit.rules.ladders import read_ladders
+from services.kit.rules.letters import LetterRules, read_letters
 from services.kit.rules.limits import read_limits
 from services.kit.rules.matters import read_matter_grades
 from services.kit.rules.plans import read_plans
@@ -48,6 +49,7 @@ class Rules:
     documents: DocumentBook
     clusters: ClusterRule
     rhythms: Mapping[str, Rhythm]
+    letters: LetterRules
     matters: GradeTable
     indicators: tuple[Indicator, ...]
     version: str
@@ -68,6 +70,7 @@ def load_rules(folder: Path) -> Rules:
     clusters = read_clusters(source)
     rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
+    written = read_letters(source)
     matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
     source.refuse_unread()
@@ -87,13 +90,15 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_categories(levels, kinds.entries, source)
     if levels and units:
         ladders.check_departments(levels, units, source)
-    if source.problems or not (rhythms and clusters and matters):
+    if written and units:
+        letters.check_places(written, units, source)
+    if source.problems or not (rhythms and clusters and matters and written):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
     tree = categories.build_categories(kinds, templates.book)
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
-        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, matters=matters, indicators=indicators,
-        version=source.version(),
+        calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
+        matters=matters, indicators=indicators, version=source.version(),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The form of each rule file of supervision: ladders, what comes round again, clusters."""
+"""The form of each rule file of supervision: ladders, letters, what comes round again, clusters."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from casework.ladder import Mode
+from casework.occasion import Happening
 from casework.period import Every, RhythmCall
 from casework.rule import Confidence
 from services.kit.rules.models import AreaCode, Days, Entry, GradeName, LimitName, Loose, PlanCategory, Slug, Text
 
+LetterName = Literal["notice", "warning", "circular", "interview", "inspection"]
+LetterText = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
 LineLevel = Literal["province", "city", "county", "township", "village", "department"]
 Told = Annotated[str, StringConstraints(pattern=r"^(province|city|county|township|department:[a-z][a-z0-9-]{0,40})$")]
 
@@ -112,3 +115,42 @@ class ClustersFile(Entry):
     min_peers: Annotated[int, Field(ge=5, le=10_000)]
     dismissed_days: Days
     effect: EffectEntry
+
+
+class WordsEntry(Entry):
+    """A part of a letter in each language; `{subject}`, `{times}` and `{days}` are put in."""
+
+    zh: LetterText
+    en: LetterText
+
+
+class WhenEntry(Entry):
+    """What happened, and how much of it there must be at least."""
+
+    happening: Annotated[Happening, Loose]
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+    overdue_days: Annotated[int, Field(ge=0, le=365)] = 0
+    grades: list[GradeName] = Field(default_factory=list)
+
+
+class LetterEntry(Entry):
+    """A trigger of a supervision letter."""
+
+    name: Slug
+    kind: LetterName
+    when: WhenEntry
+    basis: WordsEntry
+    facts: WordsEntry
+    demand: WordsEntry
+    next: LetterName | None = None
+    confidence: Annotated[Confidence, Loose]
+    jurisdiction: AreaCode = "cn"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class LettersFile(Entry):
+    """A file of rules/letters/."""
+
+    version: Text
+    letters: Annotated[list[LetterEntry], Field(min_length=1)]

@@ -4,7 +4,7 @@ from services.kit.ledger_tables import REFUSE
 from services.kit.migration import run_script
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 APPENDED = ("matter_gradings", "matter_progress", "matter_evidence", "matter_versions", "matter_readings")
 """Tables nothing may change or delete from."""

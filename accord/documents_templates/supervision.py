@@ -1,0 +1,58 @@
+"""The supervision letter: one template for all five, in Chinese and as an English companion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from accord.documents_templates.layout import Page
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "rules" / "letters"
+
+
+def _letter(page: Page) -> None:
+    page.title("{{ title }}", "{{ title }}")
+    page.control("{%p if number %}")
+    page.number()
+    page.control("{%p else %}")
+    page.text("【{{ draft }}】", "[{{ draft }}]", indent=False)
+    page.control("{%p endif %}")
+    page.addressee("unit")
+    page.fields(("事项", "Matter", "subject"))
+    for zh, en, name in (("一、依据", "1. Basis", "basis"), ("二、事实", "2. Facts", "facts"),
+                         ("三、要求", "3. What is demanded", "demand")):  # fmt: skip
+        page.label(zh, en)
+        page.text(f"{{{{ {name} }}}}", f"{{{{ {name} }}}}")
+    page.control("{%p if due %}")
+    page.text("完成时间：{{ due }}前。", "To be done by {{ due }}.")
+    page.control("{%p endif %}")
+    page.control("{%p if interview %}")
+    page.text("约谈日期：{{ interview }}。", "Day of the interview: {{ interview }}.")
+    page.control("{%p endif %}")
+    page.label("四、回复", "4. Answer")
+    page.text("{{ reply }}。", "{{ reply }}.")
+    page.label("五、异议", "5. Objection")
+    page.text(
+        "对本函有异议的，可以自签收之日起五个工作日内书面提出，由拟稿人、签发人以外的人决定；异议期间，回复期限停止计算。",
+        "You may object in writing within five working days of receipt; somebody who neither drafted nor signed this "
+        "letter decides. While an objection is open, the time to answer does not run.",
+    )
+    page.control("{%p if copies %}")
+    page.fields(("抄送", "Copies", "copies"))
+    page.control("{%p endif %}")
+    page.fields(("签发人", "Signed by", "signer"), ("职务", "As", "office"))
+    page.text("{{ issuer }}（印章）", "{{ issuer }} (seal)", indent=False)
+    page.text("{{ signed }}", "{{ signed }}", indent=False)
+
+
+def template(language: str) -> bytes:
+    """Return the template of a letter in a language."""
+    page = Page(language, "supervision-letter")
+    _letter(page)
+    return page.save()
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write the template into the folder, a folder a language."""
+    for language in ("zh", "en"):
+        (folder / language).mkdir(parents=True, exist_ok=True)
+        (folder / language / "letter.docx").write_bytes(template(language))

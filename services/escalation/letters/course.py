@@ -1,0 +1,95 @@
+"""Turns in a letter's life that a person and a missed deadline take alike: received, failed, over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from casework.letter import Failure, LetterKind, LetterState, Objection, move, next_kind
+from services.escalation import holders
+from services.escalation.letters import drafting, store, timing
+from services.kit.clocks import Firing
+from services.kit.command import Work
+from services.kit.events import NewEvent
+
+DRAFTER, ANSWERER = "letter_drafter", "letter_answerer"
+"""Roles in which officials hold a letter: for the unit that issues it, for the unit it is to."""
+
+
+async def told(work: Work, row: Any, kind: str, **payload: object) -> Any:
+    """Append what happened to a letter and return its row; its workflow hears of every turn."""
+    facts = {"kind": LetterKind(row.kind).name, "state": LetterState(row.state).name, **payload}
+    await work.append(NewEvent(row.number, kind, row.issuer, facts, wakes=True))
+    return row
+
+
+async def receive(work: Work, row: Any, *, deemed: bool) -> Any:
+    """Take a letter for received: the unit's time to answer begins, and its time to object."""
+    state = move(LetterState(row.state), LetterState.RECEIVED)
+    row = await store.change(work.connection, row, state=int(state), received_at=work.now, deemed=deemed)
+    due_at = await timing.await_step(work, row)
+    until = (await timing.start(work, row, timing.OBJECTION)).due_at
+    row = await store.change(work.connection, row, reply_due_at=due_at, object_due_at=until)
+    return await told(work, row, "LetterReceived", deemed=deemed)
+
+
+async def fail(work: Work, row: Any, failure: Failure) -> Any:
+    """Let a letter fail: the next one is to be drafted, once; after an inspection people decide alone."""
+    state = move(LetterState(row.state), LetterState.FAILED)
+    await timing.cancel(work, row, timing.REPLY, timing.MINUTES, timing.VERIFICATION)
+    row = await store.change(work.connection, row, state=int(state), failure=int(failure), ended_at=work.now)
+    if next_kind(LetterKind(row.kind)) and not row.next:
+        await timing.start(work, row, timing.NEXT)
+    return await told(work, row, "LetterFailed", failure=failure.name)
+
+
+async def end(work: Work, row: Any, state: LetterState, kind: str, **columns: Any) -> Any:
+    """End a letter for good: every clock of it is cancelled, nobody holds it any more."""
+    to = move(LetterState(row.state), state)
+    await timing.cancel(work, row)
+    row = await store.change(work.connection, row, state=int(to), ended_at=work.now, reply_due_at=None, **columns)
+    await release(work, row)
+    return await told(work, row, kind)
+
+
+async def release(work: Work, row: Any) -> None:
+    """Let nobody hold a letter any more: nothing is waited for."""
+    for role in (DRAFTER, ANSWERER):
+        await holders.release(work.connection, row.number, names.file_name(row.number), role, work.now)
+
+
+async def _unsigned_for(work: Work, firing: Firing) -> None:
+    """A letter nobody signs for in time counts as received: a unit cannot stay out of its reach by silence."""
+    row = await store.get(work.connection, _number(firing))
+    if LetterState(row.state) is LetterState.SERVED:
+        await receive(work, row, deemed=True)
+
+
+async def _unanswered(work: Work, firing: Firing) -> None:
+    """A letter nobody answers in time has failed, unless an objection to it waits."""
+    row = await store.get(work.connection, _number(firing))
+    if LetterState(row.state) is LetterState.RECEIVED and Objection(row.objection) is not Objection.RAISED:
+        await fail(work, row, Failure.NO_REPLY)
+
+
+async def _not_followed(work: Work, firing: Firing) -> None:
+    """A next letter that no workflow had drafted in time is drafted here."""
+    row = await store.get(work.connection, _number(firing))
+    if LetterState(row.state) is LetterState.FAILED and not row.next:
+        await drafting.next_letter(work, row)
+
+
+def _number(firing: Firing) -> str:
+    return firing.clock.partition(".")[0]
+
+
+CONSEQUENCES = {
+    "letter_receipt": _unsigned_for,
+    "letter_notice_reply": _unanswered,
+    "letter_warning_reply": _unanswered,
+    "letter_circular_rectification": _unanswered,
+    "letter_interview_plan": _unanswered,
+    "letter_inspection_report": _unanswered,
+    "letter_next": _not_followed,
+}
+"""What follows from a missed deadline of a letter, by its rule."""

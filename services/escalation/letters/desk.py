@@ -1,0 +1,94 @@
+"""What RPCs of letters have in common: a letter found and the right to it asked for, words checked and sealed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pb.escalation.v1 import letters_pb2 as pb
+
+from casework import names
+from casework.errors import CaseError, FieldFault, Reason
+from casework.letter import LetterState, Part, must_be, must_hold_no_personal_data
+from services.escalation.letters import store, view
+from services.escalation.servicer import Servicer
+from services.kit import dates
+from services.kit.access import current_call
+from services.kit.command import Work, check_etag
+from services.kit.database import Connection
+
+
+class LetterDesk(Servicer):
+    """A servicer that works on letters."""
+
+    async def issued(self, request: Any, work: Work, *states: LetterState) -> Any:
+        """Return a letter, locked, for somebody who acts for its issuer; in one of these states where any is named."""
+        await self.locked(request.name, work)
+        row = await store.get(work.connection, names.number_of(request.name))
+        work.call.require(row.issuer)
+        check_etag(row.version, getattr(request, "etag", ""))
+        if states:
+            must_be(LetterState(row.state), *states)
+        return row
+
+    async def addressed(self, request: Any, work: Work) -> Any:
+        """Return a letter, locked, for somebody who acts for the unit it is to; for them there are no drafts."""
+        await self.locked(request.name, work)
+        row = await store.get(work.connection, names.number_of(request.name))
+        work.call.require(row.unit)
+        if row.served_at is None:
+            raise CaseError(Reason.NOT_FOUND, request.name)
+        check_etag(row.version, request.etag)
+        return row
+
+    async def seen(self, connection: Connection, name: str) -> tuple[Any, bool]:
+        """Return a letter, and whether the caller acts for its issuer; others see it once it was served on them."""
+        row = await store.get(connection, names.number_of(name))
+        call = current_call()
+        call.require_any(await store.readers(connection, row.number))
+        return row, call.access.allows(call.caller, call.permission, row.issuer)
+
+    async def write(self, work: Work, row: Any, part: Part, field: str, text: str) -> None:
+        """Seal a part of a letter; PERSONAL_DATA where it holds a number of a person."""
+        must_hold_no_personal_data(field, text)
+        await self.keep(work, row, part, text.encode())
+
+    async def keep(self, work: Work, row: Any, part: Part, content: bytes) -> None:
+        """Seal a part of a letter that was checked before."""
+        file = await self.locked(names.file_name(row.number), work)
+        sealed = (await self.seal(work, file)).seal(content)
+        await store.write(work.connection, row.number, part, sealed, work.now, work.actor)
+
+    async def open(self, connection: Connection, row: Any) -> tuple[pb.LetterWording, dict[Part, str]]:
+        """Return what a letter says, and every other part of it; words of a rule are those the rule proposed."""
+        stored = await store.parts(connection, row.number)
+        opened = {}
+        if stored:
+            sealer = await self.opener(connection, row.number)
+            opened = {part: sealer.open(sealed) for part, sealed in stored.items()}
+        words = pb.LetterWording.FromString(opened.pop(Part.WORDS, bytes(row.proposed or b"")))
+        return words, {part: content.decode() for part, content in opened.items()}
+
+    def read_wording(self, wording: pb.LetterWording, today: date) -> date:
+        """Return by when a demand must be met, having checked the words; the field at fault where they will not do."""
+        for field in ("words", "english"):
+            if wording.HasField(field):
+                said = view.words(getattr(wording, field))
+                for part in ("basis", "facts", "demand"):
+                    must_hold_no_personal_data(f"wording.{field}.{part}", getattr(said, part))
+        return _to_come("wording.due_date", dates.read(wording.due_date, "wording.due_date"), today)
+
+    def read_interview(self, request: Any, field: str, kind: pb.LetterKind, today: date) -> date | None:
+        """Return the day of an interview that a letter of this kind announces; the field at fault where it cannot."""
+        given = request.HasField("interview_date")
+        if given is not (kind == pb.LETTER_KIND_INTERVIEW):
+            fault = FieldFault(field, "约谈函须写明约谈日期，其他函件不写。", "is for an invitation to an interview")
+            raise CaseError(Reason.INVALID_FIELD, field, (fault,), field=field)
+        return _to_come(field, dates.read(request.interview_date, field), today) if given else None
+
+
+def _to_come(field: str, day: date, today: date) -> date:
+    if day <= today:
+        fault = FieldFault(field, "应当在今天之后。", "must lie behind today")
+        raise CaseError(Reason.INVALID_FIELD, field, (fault,), field=field)
+    return day

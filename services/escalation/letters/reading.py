@@ -1,0 +1,116 @@
+"""RPCs that look at letters: one, many, the drafts that wait; what is written in them, on record."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+from pb.escalation.v1 import letters_pb2 as pb
+
+from casework import names
+from casework.letter import OURS, REPLY_RULES, LetterKind
+from casework.letter_sheet import LetterFacts, LetterSheet, sheet
+from casework.scan import WORD
+from services.escalation.letters import store, view
+from services.escalation.letters.desk import LetterDesk
+from services.escalation.letters.word import written
+from services.kit import dates, paging
+from services.kit.access import current_call
+from services.kit.database import Connection
+from services.kit.events import NewEvent
+
+
+class LetterReading(LetterDesk):
+    """Answers questions about letters."""
+
+    async def GetLetter(self, request: pb.GetLetterRequest, context: Any) -> pb.Letter:
+        """Answer a letter to those it is shown to."""
+        async with self.database.begin() as connection:
+            row, inside = await self.seen(connection, request.name)
+        return view.letter(row, inside=inside)
+
+    async def ListLetters(self, request: pb.ListLettersRequest, context: Any) -> pb.ListLettersResponse:
+        """Answer letters that are shown to the caller's units, oldest first."""
+        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
+        behind = paging.read(request.page_token, "letters", paging.instant, paging.key)
+        async with self.database.begin() as connection:
+            rows = await store.listed(connection, paging.subtree(scope), request.states, request.kind, behind, size + 1)
+        reply = pb.ListLettersResponse(letters=[view.letter(row, inside=_inside(row)) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = _token("letters", rows[size - 1])
+        return reply
+
+    async def ListLetterDrafts(self, request: pb.ListLetterDraftsRequest, context: Any) -> pb.ListLetterDraftsResponse:
+        """Answer the drafts of the caller's units, oldest first: what waits to be taken up, signed or discarded."""
+        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
+        behind = paging.read(request.page_token, "letter-drafts", paging.instant, paging.key)
+        async with self.database.begin() as connection:
+            rows = await store.drafts(connection, paging.subtree(scope), behind, size + 1)
+        reply = pb.ListLetterDraftsResponse(letters=[view.letter(row, inside=True) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = _token("letter-drafts", rows[size - 1])
+        return reply
+
+    async def ReadLetterText(self, request: pb.ReadLetterTextRequest, context: Any) -> pb.LetterText:
+        """Answer what is written in and around a letter, as far as the caller may see it; the reading is on record."""
+        async with self.database.begin() as connection:
+            row, inside = await self.seen(connection, request.name)
+            wording, parts = await self.open(connection, row)
+            shown = {part: text for part, text in parts.items() if inside or part not in OURS}
+            await self._on_record(connection, row, "LetterTextRead", parts=sorted(part.name for part in shown))
+        self.pulse.beat()
+        said = {view.FIELDS[part]: text for part, text in shown.items()}
+        return pb.LetterText(name=request.name, wording=wording, **said)
+
+    async def RenderLetter(self, request: pb.RenderLetterRequest, context: Any) -> pb.LetterDocument:
+        """Answer a letter as a Word file; the reading is on record."""
+        async with self.database.begin() as connection:
+            row, _ = await self.seen(connection, request.name)
+            wording, _ = await self.open(connection, row)
+            await self._on_record(connection, row, "LetterRendered")
+        self.pulse.beat()
+        languages = ("zh", "en") if request.companion else ("zh",)
+        sheets = [(language, self._sheet(row, wording, language)) for language in languages]
+        content = await asyncio.to_thread(written, self.rules.letters, sheets)
+        return pb.LetterDocument(
+            name=request.name,
+            content=content,
+            media_type=WORD,
+            sha256=hashlib.sha256(content).hexdigest(),
+            file_name=f"{row.document_number or row.number}.docx",
+        )
+
+    def _sheet(self, row: Any, wording: pb.LetterWording, language: str) -> LetterSheet:
+        kind, units = LetterKind(row.kind), self.rules.units
+        started = dates.today(row.received_at or self.time.now())
+        facts = LetterFacts(
+            kind=kind,
+            number=row.document_number,
+            unit=units.get(row.unit).name,
+            issuer=units.get(row.issuer).name,
+            copies=tuple(units.get(each).name for each in row.copies),
+            subject=row.subject,
+            due_on=row.due_on,
+            reply_days=self.rules.clocks.get(REPLY_RULES[kind], row.unit, started).n,
+            interview_on=row.interview_on,
+            signer=row.approver,
+            office=row.office,
+            signed_on=dates.today(row.approved_at) if row.approved_at else None,
+        )
+        english = language == "en" and wording.HasField("english")
+        return sheet(facts, view.words(wording.english if english else wording.words), language)
+
+    async def _on_record(self, connection: Connection, row: Any, kind: str, **payload: object) -> None:
+        """Write into the letter's history that it was read, and by whom."""
+        call, told = current_call(), [NewEvent(row.number, kind, row.issuer, payload)]
+        await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
+
+
+def _inside(row: Any) -> bool:
+    call = current_call()
+    return call.access.allows(call.caller, call.permission, row.issuer)
+
+
+def _token(kind: str, row: Any) -> str:
+    return paging.token(kind, row.drafted_at.isoformat(), row.number)

@@ -1,0 +1,71 @@
+"""The clocks of a letter: one for each thing that somebody is waited for, and what follows where nobody does it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Any
+
+from casework import names
+from casework.calendar import LOCAL
+from casework.letter import REPLY_RULES, LetterKind, LetterState
+from services.escalation.letters import store
+from services.kit.clockwork import NewClock
+from services.kit.command import Work
+
+DRAFT, SERVICE, RECEIPT, REPLY, MINUTES, VERIFICATION, OBJECTION, DECISION, NEXT = (
+    "draft", "service", "receipt", "reply", "minutes", "verification", "objection", "decision", "next",
+)  # fmt: skip
+_RULES = {
+    DRAFT: "letter_draft",
+    SERVICE: "letter_service",
+    RECEIPT: "letter_receipt",
+    MINUTES: "letter_interview_minutes",
+    VERIFICATION: "letter_verification",
+    OBJECTION: "letter_objection",
+    DECISION: "letter_objection_decision",
+    NEXT: "letter_next",
+}
+_THEIRS = frozenset({RECEIPT, REPLY, OBJECTION})
+"""What the unit addressed is waited for; the rest is the issuer's to do."""
+
+
+async def start(work: Work, row: Any, what: str, at: datetime | None = None) -> NewClock:
+    """Start a clock of a letter under the next key of its kind: `reply-1`; the event that follows tells of it."""
+    key = f"{what}-{await store.nth(work.connection, row.number, what)}"
+    rule = _RULES.get(what) or REPLY_RULES[LetterKind(row.kind)]
+    unit = row.unit if what in _THEIRS else row.issuer
+    return await work.start_clock(
+        row.number, key, rule, subject=names.file_name(row.number), unit=unit, at=at or work.now
+    )
+
+
+async def meet(work: Work, row: Any, what: str) -> None:
+    """Meet the clock of what was waited for."""
+    await work.stop(row.number, f"{what}-%")
+
+
+async def cancel(work: Work, row: Any, *whats: str) -> None:
+    """Cancel clocks of a letter; without saying which, all of them."""
+    for what in whats:
+        await work.stop(row.number, f"{what}-%", met=False)
+    if not whats:
+        await work.stop(row.number, "%", met=False)
+
+
+async def await_step(work: Work, row: Any) -> datetime | None:
+    """Start the clock of the next step of a letter that was received or answered; return until when an answer is due.
+
+    Minutes are waited for from the day an interview was announced for.
+    """
+    if LetterState(row.state) is LetterState.REPLIED:
+        await start(work, row, VERIFICATION)
+        return None
+    if row.kind == LetterKind.INTERVIEW and row.held_on is None:
+        assert row.interview_on is not None, "an invitation is not signed without a day"
+        await start(work, row, MINUTES, max(work.now, _morning(row.interview_on)))
+        return None
+    return (await start(work, row, REPLY)).due_at
+
+
+def _morning(day: date) -> datetime:
+    return datetime.combine(day, time(), LOCAL)

@@ -1,0 +1,78 @@
+"""What supervision letters look like in the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.escalation.v1 import letters_pb2 as pb
+
+from casework import names
+from casework.letter import Part
+from casework.letter_trigger import Words
+from services.kit import dates
+from services.kit.instants import stamp
+
+
+def letter(row: Any, *, inside: bool) -> pb.Letter:
+    """Return a letter; `inside` says that the caller acts for its issuer, who alone sees who drafted and what follows.
+
+    Whom a letter is to learns who signed it, not who drafted it or that a graver one is being drafted.
+    """
+    return pb.Letter(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        kind=row.kind,
+        issuer=names.unit_name(row.issuer),
+        unit=names.unit_name(row.unit),
+        subject=row.subject,
+        copies=map(names.unit_name, row.copies),
+        interview_date=dates.shown(row.interview_on),
+        document_number=row.document_number,
+        rule=row.rule if inside else "",
+        drafter=row.drafters[0] if inside and row.drafters else "",
+        approver=row.approver,
+        office=row.office,
+        heard=row.heard,
+        deemed_received=row.deemed,
+        objection=row.objection,
+        failure=row.failure,
+        previous=names.file_name(row.previous) if row.previous else "",
+        next=names.file_name(row.next) if inside and row.next else "",
+        transferred=inside and bool(row.transferred_to),
+        draft_time=stamp(row.drafted_at) if inside else None,
+        approve_time=stamp(row.approved_at),
+        serve_time=stamp(row.served_at),
+        receive_time=stamp(row.received_at),
+        reply_due_time=stamp(row.reply_due_at),
+        object_due_time=stamp(row.object_due_at),
+        reply_time=stamp(row.replied_at),
+        end_time=stamp(row.ended_at),
+    )
+
+
+FIELDS = {
+    Part.HEARING: "hearing",
+    Part.MINUTES: "minutes",
+    Part.REPLY: "measures",
+    Part.VERIFICATION: "verification",
+    Part.OBJECTION: "objection",
+    Part.DECISION: "decision",
+    Part.WITHDRAWAL: "withdrawal",
+    Part.DISCARD: "discard",
+    Part.TRANSFER: "transfer",
+}
+"""Where each part stands in a letter's text; the words themselves are a message of their own."""
+
+
+def words(given: pb.LetterWords) -> Words:
+    """Return words as the field knows them."""
+    return Words(given.basis, given.facts, given.demand)
+
+
+def wording(zh: Words, en: Words) -> pb.LetterWording:
+    """Return words of a rule in the contract's form."""
+    return pb.LetterWording(
+        words=pb.LetterWords(basis=zh.basis, facts=zh.facts, demand=zh.demand),
+        english=pb.LetterWords(basis=en.basis, facts=en.facts, demand=en.demand),
+    )

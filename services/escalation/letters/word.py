@@ -1,0 +1,18 @@
+"""A supervision letter as a Word file, Chinese first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from casework.letter_sheet import LetterSheet
+from services.kit import word
+from services.kit.rules.letters import LetterRules
+
+
+def written(rules: LetterRules, sheets: Iterable[tuple[str, LetterSheet]]) -> bytes:
+    """Return a letter written in each language, one behind the other."""
+    whole: Any = None
+    for language, sheet in sheets:
+        whole = word.joined(whole, word.filled(rules.templates[language], sheet))
+    return word.saved(whole)

@@ -1,0 +1,136 @@
+"""The life of a supervision letter: drafted → signed → served → received → answered → verified; or the next one.
+
+Every turn is taken by a person, and some by a clock that ran out, and is a fact that the service holds. The workflow
+keeps the letter's clocks, follows it through its turns, and does the one thing that nobody does by hand: where the
+letter failed, it has the next rung drafted. A draft; nothing is signed or sent from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.attributes import NEXT_DUE, OVERDUE, UNIT
+    from workflows.keeping import PATIENCE, TIMEOUT, Keeping
+    from workflows.messages import (
+        LETTER_OVER,
+        LETTER_TURNS,
+        CaseStep,
+        FileStart,
+        Heard,
+        LetterEnd,
+        LetterStage,
+    )
+
+_ORDER = {
+    LetterStage.DRAFTED: 0, LetterStage.APPROVED: 1, LetterStage.SERVED: 2, LetterStage.RECEIVED: 3,
+    LetterStage.REPLIED: 4, **dict.fromkeys(LETTER_OVER, 5),
+}  # fmt: skip
+
+
+@workflow.defn(name="LetterWorkflow")
+class LetterWorkflow(Keeping):
+    """One letter, from its draft to its end."""
+
+    @workflow.init
+    def __init__(self, start: FileStart) -> None:
+        self.number = start.number
+        self.unit = start.unit
+        self.stage = LetterStage.DRAFTED
+        self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
+
+    @workflow.run
+    async def run(self, start: FileStart) -> LetterEnd:
+        """Carry the letter through its life."""
+        await self.find_stage()
+        # Somebody takes the draft up, and somebody else signs it; or it is discarded.
+        await self.until(lambda: self.has_come_to(LetterStage.APPROVED))
+        await self.until(lambda: self.has_come_to(LetterStage.SERVED))
+        # The unit signs for it; one that does not in time has received it all the same.
+        await self.until(lambda: self.has_come_to(LetterStage.RECEIVED))
+        # The unit says what it did; an interview is held before.
+        await self.until(lambda: self.has_come_to(LetterStage.REPLIED))
+        while True:
+            # Verified by somebody who did not answer; or failed, withdrawn, annulled.
+            await self.until(lambda: self.stage in LETTER_OVER)
+            if self.stage is LetterStage.FAILED:
+                await self.draft_next()
+            # What runs on is kept as well: the time to object, an objection, an answer that comes late.
+            await self.until(lambda: not self.next_at or self.stage not in LETTER_OVER)
+            if self.stage in LETTER_OVER:
+                return LetterEnd(self.number, self.stage)
+
+    @workflow.signal(name="hear")
+    def hear(self, events: list[Heard]) -> None:
+        """Hear of events; those heard before are dropped."""
+        self.inbox += events
+
+    @workflow.query(name="standing")
+    def standing(self) -> dict[str, str]:
+        """Return stage and the next rung by service, for an operator."""
+        return {"stage": self.stage, **{source: at.isoformat() for source, at in self.next_at.items()}}
+
+    def has_come_to(self, stage: LetterStage) -> bool:
+        """Return whether the letter has come to a stage, or past it."""
+        return _ORDER[self.stage] >= _ORDER[stage]
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for a turn in the letter's life, keeping its clocks meanwhile."""
+        while True:
+            self.take_in()
+            if reached():
+                return
+            self.roll_if_long()
+            if await self.wake():
+                await self.ask()
+                self.show()
+
+    def take_in(self) -> None:
+        """Take in what was heard."""
+        for event in self.fresh():
+            self.stage = LETTER_TURNS.get(event.kind, self.stage)
+            if event.next_at:
+                self.learn(event.source, event.next_at)
+                # What changed since is not known here: the next question is asked whatever the generation.
+                self.generations.pop(event.source, None)
+
+    async def find_stage(self) -> None:
+        """Ask where the letter stands: a workflow that was lost is started again in the middle of a life."""
+        self.stage = await workflow.execute_activity(
+            "letter_stage",
+            CaseStep(self.number),
+            result_type=LetterStage,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
+            summary="find where the letter stands",
+        )
+
+    async def draft_next(self) -> None:
+        """Have the next rung drafted; however often it is asked for, it is drafted once."""
+        await workflow.execute_activity(
+            "draft_next_letter",
+            CaseStep(self.number),
+            result_type=str,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
+            summary="draft the next letter",
+        )
+
+    def roll_if_long(self) -> None:
+        """Go on in a new run before the history grows long; nothing is awaited between the test and the roll."""
+        if self.is_long():
+            workflow.continue_as_new(
+                FileStart(self.number, self.unit, self.next_at, self.seen, self.inbox, self.speed, self.epoch)
+            )
+
+    def show(self) -> None:
+        """Write what operators see."""
+        workflow.upsert_search_attributes(
+            [
+                UNIT.value_set(self.unit),
+                OVERDUE.value_set(any(self.breaches.values())),
+                NEXT_DUE.value_set(min(self.next_at.values())) if self.next_at else NEXT_DUE.value_unset(),
+            ]
+        )
