@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 
 from accord.stack import Stack
 from services.kit.access import Access
 from services.kit.businesstime import BusinessTime
+from services.kit.client import channel
 from services.kit.clock_keeping import automatic_rules
 from services.kit.clock_ledger import Pins
 from services.kit.clockwork import Clockwork
@@ -32,8 +32,7 @@ from services.kit.rules import Rules, load_rules
 from services.kit.sealing import Sealer
 from services.kit.server import Pipeline
 from services.kit.settings import ServiceSettings
-from services.kit.tokens import TokenChecker
-from tests.conftest import Clients
+from services.kit.tokens import TokenChecker, TokenMint
 from tests.scratch import dropped, migrated
 from workflows.activities import Activities
 from workflows.backends import Backends
@@ -60,6 +59,7 @@ class Still:
     stack: Stack
     service: str
     time: SetTime
+    port: int
     channel: grpc.aio.Channel
     database: Database
 
@@ -74,32 +74,13 @@ class Still:
 
     async def fire(self, number: str) -> Told:
         """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
-        main = Clients.of(self.stack)
-        clocks = {**main.clocks, self.service: ClockServiceStub(self.channel)}
-        services = {name: Signing(getattr(main, name), main) for name in ("intake", "mediation")}
-        channel = self.channel if self.service == "escalation" else main.channels["escalation"]
-        escalation = importlib.import_module("pb.escalation.v1.escalation_pb2_grpc").EscalationServiceStub(channel)
-        backends = Backends(
-            **services, escalation=Signing(escalation, main), meetings=main.meetings, schedules=main.schedules,
-            letters=None,
-            clocks={Source(name): Signing(stub, main) for name, stub in clocks.items()}, feeds={}, channels=(),
-        )  # type: ignore[arg-type]  # fmt: skip
+        mint = TokenMint("worker", self.stack.keys.client("worker"))
+        ports = {**{name: self.stack.ports[name] for name in Source}, self.service: self.port}
+        backends = Backends.over({source: channel(f"127.0.0.1:{ports[source]}", mint) for source in Source})
         try:
             return await Activities(backends, self.time).fire_clocks(CaseStep(number, Source(self.service)))
         finally:
-            await main.close()
-
-
-class Signing:
-    """A stub whose calls are signed as the worker's."""
-
-    def __init__(self, stub: Any, clients: Clients) -> None:
-        self._stub = stub
-        self._clients = clients
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._stub, name)
-        return lambda request, **arguments: method(request, **{**self._clients.as_service("worker"), **arguments})
+            await backends.close()
 
 
 @cache
@@ -129,11 +110,11 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
         register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+    to_it = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
     try:
-        yield Still(stack, service, time, channel, database)
+        yield Still(stack, service, time, port, to_it, database)
     finally:
-        await channel.close()
+        await to_it.close()
         await server.stop(None)
         await database.close()
         await dropped(scratch)

@@ -123,8 +123,8 @@ async def decided(
     still: Still, name: str, upheld: bool, role: str = "supervisor", unit: str = COUNTY, sub: str | None = None
 ) -> pb.Objection:
     """Decide as somebody of the county."""
-    request = pb.DecideObjectionRequest(name=name, upheld=upheld, decision="经核实。", request_id=request_id())
-    found: pb.Objection = await ObjectionServiceStub(still.channel).DecideObjection(
+    request = pb.DecideDispatchObjectionRequest(name=name, upheld=upheld, decision="经核实。", request_id=request_id())
+    found: pb.Objection = await ObjectionServiceStub(still.channel).DecideDispatchObjection(
         request, **still.as_(role, unit, sub)
     )
     return found

@@ -109,8 +109,10 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "CreateObjection": filled(o.CreateObjectionRequest, parent=_of("case"), objection=_task_objection),
         "GetObjection": filled(o.GetObjectionRequest, name=_of("objection")),
         "ListObjections": filled(o.ListObjectionsRequest, parent=_of("case"), unit=county),
-        "DecideObjection": filled(o.DecideObjectionRequest, name=_of("objection"), upheld=lambda w: False,
-                                  decision=lambda w: "房屋在本街道辖区内。"),
+        "DecideDispatchObjection": filled(
+            o.DecideDispatchObjectionRequest, name=_of("objection"), upheld=lambda w: False,
+            decision=lambda w: "房屋在本街道辖区内。",
+        ),
         "WithdrawObjection": filled(o.WithdrawObjectionRequest, name=_of("objection")),
         "ReadObjectionText": filled(o.ReadObjectionTextRequest, name=_of("objection", "/text")),
     }  # fmt: skip

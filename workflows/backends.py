@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import grpc
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
+from pb.escalation.v1.digests_pb2_grpc import DigestServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
 from pb.escalation.v1.letters_pb2_grpc import LetterServiceStub
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
@@ -31,10 +33,11 @@ class Backends:
     meetings: MeetingServiceStub
     schedules: ScheduleServiceStub
     letters: LetterServiceStub
+    campaigns: CampaignServiceStub
+    digests: DigestServiceStub
     clocks: dict[Source, ClockServiceStub]
     feeds: dict[Source, FeedServiceStub]
     channels: tuple[grpc.aio.Channel, ...]
-    campaigns: CampaignServiceStub | None = None
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Backends:
@@ -42,22 +45,30 @@ class Backends:
         if settings.client_key_file is None or not settings.client_name:
             raise SystemExit("ACCORD_CLIENT_NAME and ACCORD_CLIENT_KEY_FILE must be set")
         mint = TokenMint(settings.client_name, settings.client_key_file)
-        channels = {
-            Source.INTAKE: channel(settings.intake_address, mint),
-            Source.MEDIATION: channel(settings.mediation_address, mint),
-            Source.ESCALATION: channel(settings.escalation_address, mint),
-        }
+        return cls.over(
+            {
+                Source.INTAKE: channel(settings.intake_address, mint),
+                Source.MEDIATION: channel(settings.mediation_address, mint),
+                Source.ESCALATION: channel(settings.escalation_address, mint),
+            }
+        )
+
+    @classmethod
+    def over(cls, channels: Mapping[Source, grpc.aio.Channel]) -> Backends:
+        """Return stubs over a channel to each service."""
+        escalation = channels[Source.ESCALATION]
         return cls(
-            IntakeServiceStub(channels[Source.INTAKE]),
-            MediationServiceStub(channels[Source.MEDIATION]),
-            EscalationServiceStub(channels[Source.ESCALATION]),
-            MeetingServiceStub(channels[Source.ESCALATION]),
-            ScheduleServiceStub(channels[Source.ESCALATION]),
-            LetterServiceStub(channels[Source.ESCALATION]),
-            {source: ClockServiceStub(each) for source, each in channels.items()},
-            {source: FeedServiceStub(each) for source, each in channels.items()},
-            tuple(channels.values()),
-            CampaignServiceStub(channels[Source.ESCALATION]),
+            intake=IntakeServiceStub(channels[Source.INTAKE]),
+            mediation=MediationServiceStub(channels[Source.MEDIATION]),
+            escalation=EscalationServiceStub(escalation),
+            meetings=MeetingServiceStub(escalation),
+            schedules=ScheduleServiceStub(escalation),
+            letters=LetterServiceStub(escalation),
+            campaigns=CampaignServiceStub(escalation),
+            digests=DigestServiceStub(escalation),
+            clocks={source: ClockServiceStub(each) for source, each in channels.items()},
+            feeds={source: FeedServiceStub(each) for source, each in channels.items()},
+            channels=tuple(channels.values()),
         )
 
     async def close(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import date
 
 import grpc
 import structlog
-from pb.escalation.v1 import meetings_pb2, schedules_pb2
+from google.type import date_pb2
+from pb.escalation.v1 import digests_pb2, meetings_pb2, schedules_pb2
 from temporalio import activity
 
 from workflows.activities import failure
@@ -31,10 +33,14 @@ async def prepare_meeting(backends: Backends, schedule: schedules_pb2.Schedule, 
 
 
 async def compile_digests(backends: Backends, schedule: schedules_pb2.Schedule, period: str) -> None:
-    """Compile the digests of all units for a day, and keep that it was done.
-
-    Compiling is for whoever keeps the facts: idempotent per day, called before the day is recorded as done.
-    """
+    """Compile the digests of all units for a day, and keep that it was done: the first digests of a day stay."""
+    day = date.fromisoformat(period)
+    await backends.digests.CompileDigests(
+        digests_pb2.CompileDigestsRequest(
+            date=date_pb2.Date(year=day.year, month=day.month, day=day.day), request_id=f"{schedule.name}/{period}"
+        ),
+        timeout=60,
+    )
     await backends.schedules.RecordRun(
         schedules_pb2.RecordRunRequest(name=schedule.name, period=period, request_id=f"{schedule.name}/{period}")
     )

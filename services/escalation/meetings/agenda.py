@@ -17,7 +17,7 @@ from services.kit.database import Connection, text
 _NAME = "regexp_replace(number, '-', '/')"
 _MATTER = f"SELECT {_NAME} AS subject, coalesce(nullif(unit, ''), keeper) AS unit, {{reason}} AS reason, due_on"
 _FROM = "FROM matters WHERE keeper = :unit AND struck_off_at IS NULL"
-_LAST_PROGRESS = "registered_at"
+_LAST_PROGRESS = "coalesce(progress_at, registered_at)"
 _SOURCES = {
     AgendaReason.OVERDUE: f"{_MATTER} {_FROM} AND due_on < :today",
     AgendaReason.HIGH_GRADE: f"{_MATTER} {_FROM} AND grade = 3",

@@ -81,7 +81,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return reply
 
     @command(pb.Objection)
-    async def DecideObjection(self, request: pb.DecideObjectionRequest, work: Work) -> pb.Objection:
+    async def DecideDispatchObjection(self, request: pb.DecideDispatchObjectionRequest, work: Work) -> pb.Objection:
         """Decide as a person of the unit above both; upheld, the case or task goes over in this transaction."""
         case, row = await self._locked_row(request, work)
         work.call.require(row.umpire)
