@@ -129,7 +129,8 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
         settled = await store.settle(work.connection, number, work.now)
         for row in settled:
             work.call.require(row.to_unit)
-            await work.stop(number, f"%-{row.escalation}", met=False)
+            for step in (ACKNOWLEDGE, RESOLVE):
+                await work.stop(number, f"{step}-{row.escalation}", met=False)
             payload = {"escalation": row.escalation, "state": EscalationState.RESOLVED.name, "reason": "case-over"}
             await work.append(NewEvent(number, "EscalationSettled", row.from_unit, payload))
         if not settled:
