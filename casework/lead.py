@@ -28,6 +28,7 @@ class HandOverState(IntEnum):
     OFFERED = 1
     ACCEPTED = 2
     DECLINED = 3
+    WITHDRAWN = 4
 
 
 class Barred(StrEnum):

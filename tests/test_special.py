@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -10,9 +11,12 @@ from typing import Any
 import grpc
 import pytest
 from pb.escalation.v1 import consultations_pb2 as c
+from pb.escalation.v1 import escalation_pb2
 from pb.escalation.v1 import lead_pb2 as le
 from pb.escalation.v1 import monitoring_pb2 as mo
 from pb.escalation.v1 import plans_pb2 as p
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from casework import names
 from services.escalation import files
@@ -195,6 +199,42 @@ async def test_what_is_open_is_told_to_the_ledger_and_at_the_end_no_clock_of_a_l
     assert {"force_task-1", "consultation-1.limit", "review-1-1"} <= keys
     shown = await clients.leads.GetLead(le.GetLeadRequest(name=f"{world.worked}/lead"), **clients.as_("auditor"))
     assert (shown.official, shown.HasField("end_time"), list(shown.due)) == ("", True, [])
+
+
+async def test_settling_what_was_escalated_about_a_matter_ends_no_clock_of_its_own(
+    clients: Clients, database: Database
+) -> None:
+    matter = await listed_matter(database)
+    assign = le.AssignLeadRequest(name=f"{matter}/lead", unit=f"units/{COUNTY}", official="vice", office="vice-head")
+    await do(clients.leads.AssignLead, assign, clients.as_("unit_head"))
+    raised = escalation_pb2.Escalation(mode=1, from_unit=f"units/{COUNTY}", reason="stuck")
+    raising = escalation_pb2.CreateEscalationRequest(parent=matter, escalation=raised)
+    await do(clients.escalation.CreateEscalation, raising, clients.as_("handler"))
+    settle = escalation_pb2.SettleEscalationsRequest(parent=matter)
+    await do(clients.escalation.SettleEscalations, settle, clients.as_("operator", "cn"))
+    shown = await clients.leads.GetLead(le.GetLeadRequest(name=f"{matter}/lead"), **clients.as_("auditor"))
+    assert [each.clock.rpartition(".")[2] for each in shown.due] == ["first_look-1", "contact-1", "note-1"]
+
+
+async def test_the_workflow_of_a_matter_sleeps_until_the_first_deadline_of_its_lead(
+    clients: Clients, database: Database
+) -> None:
+    matter = await listed_matter(database)
+    assign = le.AssignLeadRequest(name=f"{matter}/lead", unit=f"units/{COUNTY}", official="vice", office="vice-head")
+    await do(clients.leads.AssignLead, assign, clients.as_("unit_head"))
+    async with database.begin() as connection:
+        query = "SELECT min(next_at) FROM clocks WHERE number = $1 AND state = 1"
+        first = await connection.raw.fetchval(query, names.number_of(matter))
+    handle = (await Client.connect(f"127.0.0.1:{clients.stack.ports['temporal']}")).get_workflow_handle(matter)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                standing = await handle.query("standing")
+            except RPCError:  # the relay has not started it yet
+                standing = {}
+            if standing == {"escalation": first.isoformat()}:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_nothing_new_is_begun_about_a_matter_that_was_struck_off(clients: Clients, database: Database) -> None:

@@ -24,6 +24,10 @@ from pb.escalation.v1 import task_force_pb2_grpc as t_grpc
 
 from accord.stack import Stack
 from casework import names
+from services.kit import clocks
+from services.kit.clockwork import Clockwork
+from services.kit.rules import load_rules
+from services.kit.settings import ServiceSettings
 from tests.conftest import COUNTY, request_id
 from tests.special import BUREAU, a_measure, a_plan, listed_matter, on
 from tests.still import Still, standing_still
@@ -121,6 +125,15 @@ async def planned(matter: Matter, *due: str, plan: int = 1) -> str:
     return str(drafted.name)
 
 
+async def listed(matter: Matter) -> None:
+    """Start the clock by which the first plan is due, as the ledger does, by a rule of the same length."""
+    clockwork = Clockwork(load_rules(ServiceSettings.model_fields["rules"].default))
+    now = matter.still.time.now()
+    clock = clockwork.new(matter.number, "plan", "plan_revision_county", subject=matter.name, unit=BUREAU, at=now)
+    async with matter.still.database.begin() as connection:
+        await clocks.start(connection, now, "ledger", clock)
+
+
 async def legal(matter: Matter, plan: str) -> None:
     request = p.CountersignPlanRequest(name=plan, unit=UNIT, role=p.COUNTERSIGN_ROLE_LEGAL_ADVISER, agrees=True)
     await matter.do(matter.plans.CountersignPlan, request, sub="lawyer")
@@ -150,8 +163,10 @@ async def test_countersigning_and_approving_have_three_working_days_each_over_qi
 async def test_each_measure_is_due_on_its_own_day_and_an_assessment_ten_working_days_after_the_last_one(
     still: Still, matter: Matter
 ) -> None:
-    # The plan clock of the ledger is met by the approval.
+    await listed(matter)
+    assert await matter.running() == {"plan"}
     plan = await planned(matter, "2026-04-05", "2026-04-20")
+    assert await matter.running() == {"measure-1-1", "measure-1-2"}
     await matter.falls_due("measure-1-1", "2026-04-05", "2026-04-06")
     assert await matter.raised() == ["plans/1/measures/1"]
     for index in (1, 2):
@@ -330,6 +345,23 @@ async def test_a_hand_over_moves_no_date_and_is_answered_in_three_working_days(s
     after = await matter.clocks()
     assert {key: after[key].due_time for key in before} == before
     assert {after[key].unit for key in before} == {"units/6201"}
+
+
+async def test_an_offer_that_is_not_answered_falls_with_the_next_one(still: Still, matter: Matter) -> None:
+    lead = await led(matter)
+    for successor in ("silent", "willing"):
+        offer = le.HandOverLeadRequest(name=lead, unit=UNIT, official=successor, office="head", reason="retirement",
+                                       text="请继续。")  # fmt: skip
+        await matter.do(matter.leads.HandOverLead, offer)
+    assert "hand_over-1" not in await matter.running()
+    answer = le.AnswerLeadHandOverRequest(name=lead, accepted=True)
+    _, info, _ = await refused(matter.do(matter.leads.AnswerLeadHandOver, answer, sub="silent"))
+    assert info.reason == "NOT_THE_LEAD"
+    await matter.do(matter.leads.AnswerLeadHandOver, answer, sub="willing")
+    found = await matter.leads.ListLeadHandOvers(le.ListLeadHandOversRequest(parent=lead),
+                                                 **still.as_("auditor", COUNTY))  # fmt: skip
+    assert [each.state for each in found.hand_overs] == [
+        le.LEAD_HAND_OVER_STATE_WITHDRAWN, le.LEAD_HAND_OVER_STATE_ACCEPTED]  # fmt: skip
 
 
 async def expert(matter: Matter, field: str, unit: str, user: str) -> str:

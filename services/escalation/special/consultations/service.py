@@ -12,7 +12,7 @@ from casework import consultation as rules_of
 from casework import deidentification, names
 from casework.consultation import Adoption, ConsultationState
 from casework.errors import CaseError, Reason, field_error
-from services.escalation import files
+from services.escalation import files, holders
 from services.escalation.special import matters
 from services.escalation.special.consultations import course, store, waiting
 from services.escalation.special.consultations.answering import Answering
@@ -115,7 +115,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         return await files.lock(work.connection, number)
 
     async def _fitting(self, work: Work, row: Any) -> list[str]:
-        """Return who is drawn among: nobody of a unit concerned, with a conflict, who asks, or who was asked before."""
+        """Return who is drawn among: nobody concerned, with a conflict, who asks, leads, or was asked before."""
         concerned = {row.unit, *row.party_units}
         if names.collection_of(row.number) == "matters":
             concerned |= set(matters.concerned(await matters.get(work.connection, row.number)))
@@ -123,4 +123,5 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         before = {each.expert for each in await store.asks(work.connection, row)}
         conflicts = {experts.expert_name(number) for number in against | before}
         pool = await experts.pool(work.connection, rules_of.pool_of(row.unit), row.field)
-        return rules_of.fitting(pool, concerned, conflicts, {row.asked_by})
+        lead = await holders.holder(work.connection, row.number, names.file_name(row.number), "lead")
+        return rules_of.fitting(pool, concerned, conflicts, {row.asked_by, lead})

@@ -88,14 +88,13 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     @command(pb.Lead)
     async def HandOverLead(self, request: pb.HandOverLeadRequest, work: Work) -> pb.Lead:
-        """Offer the lead to a successor, with a list of all that is open; nothing changes hands before the answer."""
+        """Offer the lead to a successor, with all that is open; an offer before it that was not answered falls."""
         file, row = await self._lead(request.name, work)
         check_etag(row.version, request.etag)
         matter = await matters.get(work.connection, file.number)
-        if await store.offered(work.connection, file.number) is not None:
-            raise CaseError(Reason.WRONG_STATE, "OFFERED", state="OFFERED")
         if request.official == await self._official(work.connection, row):
             raise field_error("official", Reason.INVALID_FIELD, "holds it now")
+        await self._withdraw(work, file)
         running = [each for each in await matters.running(work.connection, file.number) if each.due_at]
         offered = await store.offer(
             work.connection, file.number, from_unit=row.unit, to_unit=self._above(request.unit, matter),
@@ -166,6 +165,13 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         row = await store.get(connection, names.number_of(name))
         await self.seen(connection, name, [row.unit])
         return row
+
+    @staticmethod
+    async def _withdraw(work: Work, file: Any) -> None:
+        """Let an offer fall that was not answered: whoever does not answer keeps nobody from handing over."""
+        if (before := await store.offered(work.connection, file.number)) is not None:
+            await store.answer(work.connection, before, state=int(HandOverState.WITHDRAWN), answered_at=work.now)
+            await work.stop(file.number, f"{course.HAND_OVER}-{before.hand_over}", met=False)
 
     def _above(self, name: str, matter: Any) -> str:
         unit = self.known(name, "unit")
