@@ -292,6 +292,6 @@ async def test_the_digest_of_a_day_is_due_until_it_was_recorded_and_once(still: 
         done = schedules_pb2.RecordRunRequest(name=name, period="2026-09-30", request_id=request_id())
         await stub.RecordRun(done, **operator)
     assert await due() == ["2026-09-29", "2026-10-08", "2026-10-09"]
-    early = schedules_pb2.RecordRunRequest(name=name, period="2026-10-12", request_id=request_id())
+    early = schedules_pb2.RecordRunRequest(name=name, period="2026-10-10", request_id=request_id())
     with refused("WRONG_STATE"):
         await stub.RecordRun(early, **operator)
