@@ -47,6 +47,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
     languages = ", ".join(sorted(rules.documents.wordings))
     table.add_row("documents", f"{len(rules.documents.templates)} templates in {languages}")
+    table.add_row("clusters", f"{rules.clusters.version}, {rules.clusters.window_days} days")
     console.print(table)
 
 
