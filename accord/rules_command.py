@@ -49,6 +49,7 @@ def check(folder: Folder = None) -> None:
     languages = ", ".join(sorted(rules.documents.wordings))
     table.add_row("documents", f"{len(rules.documents.templates)} templates in {languages}")
     table.add_row("meetings", ", ".join(f"{each.name} (every {each.every})" for each in rules.rhythms.values()))
+    table.add_row("clusters", f"{rules.clusters.version}, {rules.clusters.window_days} days")
     console.print(table)
 
 

@@ -340,6 +340,9 @@ WRONG = {
         UNITS, "file: cities.csv", "file: ../cities.csv", "../cities",
         "files[1].file: '../cities.csv' does not have the form",
     ),
+    "a cluster of fewer than five": (
+        "clusters/clusters.yaml", "min_cases: 8", "min_cases: 4", "min_cases: 4", "min_cases",
+    ),
     "departments that begin alike": (
         UNITS, "slug: agri", "slug: lan", "slug: lan,",
         "departments.each[8].slug: 'lan' and 'land' begin alike",

@@ -198,6 +198,14 @@ async def test_urgent_warnings_come_first_and_pages_go_on_where_they_ended(clien
     assert all(not each.HasField("close_time") for each in found)
 
 
+async def test_a_report_that_is_sent_again_is_the_same_report(course: Course) -> None:
+    request = hazard()
+    first = await course.do("warnings", "ReportHazard", request, "clerk")
+    assert await course.do("warnings", "ReportHazard", request, "clerk") == first
+    request.description = "另一处。"
+    await refused(course.do("warnings", "ReportHazard", request, "clerk"), "IDEMPOTENCY_KEY_REUSED")
+
+
 # --- recommendations ----------------------------------------------------------------------------------------------
 
 
@@ -298,6 +306,31 @@ async def test_a_unit_goes_only_to_its_own_places_and_answers_the_whole_checklis
         "campaigns", "GetCampaignProgress", c.GetCampaignProgressRequest(name=f"{name}/progress")
     )
     assert (progress.places_checked, progress.places_total, progress.places[0].checks) == (1, 1, 1)
+
+
+async def test_a_unit_that_only_goes_out_sees_its_own_places_and_no_other(clients: Clients, course: Course) -> None:
+    other = "units/620102001002"
+    made = await course.do("campaigns", "CreateCampaign", campaign(places=[PLACE, other]))
+    name = made.name
+    assigned = [c.PlaceAssignment(place=each, unit=each) for each in (PLACE, other)]
+    await course.do("campaigns", "AssignPlaces",
+                    c.AssignPlacesRequest(name=name, places=assigned, request_id=request_id()))  # fmt: skip
+    await course.do("campaigns", "StartCampaign", c.StartCampaignRequest(name=name, request_id=request_id()),
+                    "unit_head")  # fmt: skip
+    for place in (PLACE, other):
+        check = c.RecordCheckRequest(name=name, place=place, answers=[1], request_id=request_id())
+        await course.do("campaigns", "RecordCheck", check, "grid_worker")
+    access = clients.as_("handler", VILLAGE)
+    listed = await clients.campaigns.ListCampaigns(c.ListCampaignsRequest(), **access)
+    (shown,) = [each for each in listed.campaigns if each.name == name]
+    assert [each.place for each in shown.places] == [PLACE]
+    checks = await clients.campaigns.ListChecks(c.ListChecksRequest(parent=name), **access)
+    assert {each.place for each in checks.checks} == {PLACE}
+    none = await clients.campaigns.ListChecks(c.ListChecksRequest(parent=name, place=other), **access)
+    assert not none.checks
+    ask = c.GetCampaignProgressRequest(name=f"{name}/progress")
+    assert (await clients.campaigns.GetCampaignProgress(ask, **access)).places_total == 1
+    assert (await course.do("campaigns", "GetCampaignProgress", ask)).places_total == 2
 
 
 async def test_nothing_is_checked_before_a_campaign_is_started_or_after_it_has_ended(course: Course) -> None:

@@ -52,17 +52,19 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: Any) -> pb.Campaign:
         """Answer a campaign to the leading unit, and to a unit that goes to its places."""
         async with self.database.begin() as connection:
-            return await self._campaign(connection, await self._seen(connection, request.name))
+            row, places = await self._seen(connection, request.name)
+            return view.campaign(row, places)
 
     async def ListCampaigns(self, request: pb.ListCampaignsRequest, context: Any) -> pb.ListCampaignsResponse:
-        """Answer campaigns led by the caller's units, newest first."""
+        """Answer campaigns that the caller's units lead or go out for, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "campaigns", paging.instant, paging.key)
         async with self.database.begin() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
             places = await store.places(connection, [row.number for row in found[:size]])
-        reply = pb.ListCampaignsResponse(campaigns=[view.campaign(row, places[row.number]) for row in found[:size]])
+        shown = [view.campaign(row, _visible(row, places[row.number])) for row in found[:size]]
+        reply = pb.ListCampaignsResponse(campaigns=shown)
         if len(found) > size:
             end = found[size - 1]
             reply.next_page_token = paging.token("campaigns", end.created_at.isoformat(), end.number)
@@ -71,7 +73,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def GetCampaignText(self, request: pb.GetCampaignTextRequest, context: Any) -> pb.CampaignText:
         """Answer title, checklist and report."""
         async with self.database.begin() as connection:
-            row = await self._seen(connection, request.name)
+            row, _ = await self._seen(connection, request.name)
             opener, found = await self.opener(connection, row.number), pb.CampaignText()
             for data in (row.sealed, row.sealed_report):
                 if data is not None:
@@ -129,9 +131,10 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         """Answer the checks of a campaign, oldest first: by place, never by who made them."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "checks") or 0
         async with self.database.begin() as connection:
-            row = await self._seen(connection, request.parent)
-            place = names.last(request.place) if request.place else ""
-            found = await store.checks(connection, row.number, place, behind, size + 1)
+            row, places = await self._seen(connection, request.parent)
+            asked = {names.last(request.place)} if request.place else {each.place for each in places}
+            wanted = sorted(asked & {each.place for each in places})
+            found = await store.checks(connection, row.number, wanted, behind, size + 1)
         reply = pb.ListChecksResponse(checks=[view.check(each) for each in found[:size]])
         if len(found) > size:
             reply.next_page_token = paging.token("checks", found[size - 1].check_no)
@@ -164,8 +167,9 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         """Answer the findings of a campaign, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "findings") or 0
         async with self.database.begin() as connection:
-            row = await self._seen(connection, request.parent)
-            found = await store.findings(connection, row.number, request.pending, behind, size + 1)
+            row, places = await self._seen(connection, request.parent)
+            wanted = [each.place for each in places]
+            found = await store.findings(connection, row.number, wanted, request.pending, behind, size + 1)
         reply = pb.ListFindingsResponse(findings=[view.finding(each) for each in found[:size]])
         if len(found) > size:
             reply.next_page_token = paging.token("findings", found[size - 1].finding)
@@ -174,8 +178,9 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def GetFindingContent(self, request: pb.GetFindingContentRequest, context: Any) -> pb.FindingContent:
         """Answer what a finding says."""
         async with self.database.begin() as connection:
-            row = await self._seen(connection, request.name)
+            row = await store.get(connection, names.number_of(request.name))
             found = await store.get_finding(connection, row.number, names.ids_of(request.name)[0])
+            current_call().require_any((row.unit, found.unit))
             told = (await self.opener(connection, row.number)).open(bytes(found.sealed)).decode()
             await readings.record(
                 connection, self.log, self.time.now(), row.number, row.unit, "FindingRead", finding=found.finding
@@ -202,8 +207,9 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def GetCampaignProgress(self, request: pb.GetCampaignProgressRequest, context: Any) -> pb.CampaignProgress:
         """Answer how far the present round is, by place."""
         async with self.database.begin() as connection:
-            row = await self._seen(connection, request.name)
-            return view.progress(row, await store.progress(connection, row.number, row.round))
+            row, places = await self._seen(connection, request.name)
+            wanted = [each.place for each in places]
+            return view.progress(row, await store.progress(connection, row.number, row.round, wanted))
 
     @command(pb.Campaign)
     async def EndCampaign(self, request: pb.EndCampaignRequest, work: Work) -> pb.Campaign:
@@ -240,11 +246,12 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         rules_of.must_be(CampaignState(row.state), CampaignState.RUNNING, CampaignState.REPORTING)
         return row, unit
 
-    async def _seen(self, connection: Connection, name: str) -> Any:
+    async def _seen(self, connection: Connection, name: str) -> tuple[Any, list[Any]]:
+        """Return a campaign and the places of it that the caller may look at."""
         row = await store.get(connection, names.number_of(name))
         places = (await store.places(connection, [row.number]))[row.number]
         current_call().require_any({row.unit, *(each.unit for each in places)})
-        return row
+        return row, _visible(row, places)
 
     async def _seal(self, work: Work, file: Any, **parts: Any) -> bytes:
         return (await self.seal(work, file)).seal(pb.CampaignText(**parts).SerializeToString())
@@ -255,3 +262,11 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def _told(self, work: Work, row: Any, kind: str, **payload: object) -> pb.Campaign:
         await work.append(NewEvent(row.number, kind, row.unit, {"state": CampaignState(row.state).name, **payload}))
         return await self._campaign(work.connection, row)
+
+
+def _visible(row: Any, places: list[Any]) -> list[Any]:
+    """Return the places a caller may look at: all for the leading unit, its own for one that only goes out."""
+    call = current_call()
+    if call.access.allows(call.caller, call.permission, row.unit):
+        return places
+    return [each for each in places if call.access.allows(call.caller, call.permission, each.unit)]

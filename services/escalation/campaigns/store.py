@@ -26,7 +26,13 @@ _PROGRESS = text("""
                GROUP BY place) c ON c.place = p.place
     LEFT JOIN (SELECT place, count(*) AS findings, count(*) FILTER (WHERE state = 2) AS handed_over FROM findings
                WHERE number = :number AND round = :round GROUP BY place) f ON f.place = p.place
-    WHERE p.number = :number ORDER BY p.place
+    WHERE p.number = :number AND p.place = ANY(:places) ORDER BY p.place
+""")
+
+
+_CHECKS = text("""
+    SELECT * FROM campaign_checks WHERE number = :number AND place = ANY(:places) AND check_no > :behind
+    ORDER BY check_no LIMIT :limit
 """)
 
 
@@ -108,33 +114,36 @@ async def pending(connection: Connection, number: str) -> int:
     return int(await connection.scalar(_PENDING, {"number": number}))
 
 
-async def progress(connection: Connection, number: str, nth: int) -> Sequence[Any]:
-    """Return the places of a campaign with the counts of a round, in order of code."""
-    return (await connection.execute(_PROGRESS, {"number": number, "round": nth})).all()
+async def progress(connection: Connection, number: str, nth: int, places: Sequence[str]) -> Sequence[Any]:
+    """Return places of a campaign with the counts of a round, in order of code."""
+    return (await connection.execute(_PROGRESS, {"number": number, "round": nth, "places": list(places)})).all()
 
 
-async def checks(connection: Connection, number: str, place: str, behind: int, limit: int) -> Sequence[Any]:
-    """Return checks of a campaign, oldest first, of one place if it is given."""
-    where = "AND place = :place" if place else ""
-    query = f"""SELECT * FROM campaign_checks WHERE number = :number AND check_no > :behind {where}
-        ORDER BY check_no LIMIT :limit"""
-    parameters = {"number": number, "behind": behind, "limit": limit, **({"place": place} if place else {})}
-    return (await connection.execute(text(query), parameters)).all()
+async def checks(connection: Connection, number: str, places: Sequence[str], behind: int, limit: int) -> Sequence[Any]:
+    """Return checks of these places of a campaign, oldest first."""
+    parameters = {"number": number, "places": list(places), "behind": behind, "limit": limit}
+    return (await connection.execute(_CHECKS, parameters)).all()
 
 
-async def findings(connection: Connection, number: str, only_pending: bool, behind: int, limit: int) -> Sequence[Any]:
-    """Return findings of a campaign, oldest first."""
+async def findings(
+    connection: Connection, number: str, places: Sequence[str], only_pending: bool, behind: int, limit: int
+) -> Sequence[Any]:
+    """Return findings of these places of a campaign, oldest first."""
     where = "AND state = 1" if only_pending else ""
-    query = f"""SELECT * FROM findings WHERE number = :number AND finding > :behind {where}
+    query = f"""SELECT * FROM findings WHERE number = :number AND place = ANY(:places) AND finding > :behind {where}
         ORDER BY finding LIMIT :limit"""
-    return (await connection.execute(text(query), {"number": number, "behind": behind, "limit": limit})).all()
+    parameters = {"number": number, "places": list(places), "behind": behind, "limit": limit}
+    return (await connection.execute(text(query), parameters)).all()
 
 
 async def listed(
     connection: Connection, unit: str, only_open: bool, behind: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Any]:
-    """Return campaigns led by units of the pattern, newest first."""
-    where = ["unit LIKE :unit"]
+    """Return campaigns that units of the pattern lead or go out for, newest first."""
+    where = [
+        """(unit LIKE :unit OR EXISTS (
+        SELECT FROM campaign_places p WHERE p.number = campaigns.number AND p.unit LIKE :unit))"""
+    ]
     parameters: dict[str, Any] = {"unit": unit, "limit": limit}
     if only_open:
         where.append("ended_at IS NULL")
