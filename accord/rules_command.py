@@ -40,6 +40,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("units", f"{counts}; {len(rules.units.departments)} departments by rule")
     table.add_row("categories", f"{len(rules.categories)} in {len(rules.categories.children())} branches")
     table.add_row("triage", f"{rules.triage.name} {rules.triage.version}, {len(rules.triage.rows)} rows")
+    table.add_row("ledger", f"{rules.matters.name} {rules.matters.version}, {len(rules.matters.rows)} rows")
     table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
     confirm = sum(rule.to_be_confirmed for rule in rules.clocks)
     table.add_row("limits", f"{len(rules.clocks)} rules of time, {confirm} of them to be confirmed")

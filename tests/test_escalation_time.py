@@ -73,8 +73,8 @@ async def running(still: Still, case: str) -> list[str]:
 async def kinds(still: Still, case: str) -> list[str]:
     """Return what happened to a case, clocks and what they watch for letters aside."""
     async with still.database.begin() as connection:
-        query = text("""SELECT kind FROM events WHERE number = :number AND kind NOT LIKE 'Clock%' AND kind <> 'OverdueWatched'
-            ORDER BY seq""")
+        query = text("""SELECT kind FROM events
+            WHERE number = :number AND kind NOT LIKE 'Clock%' AND kind <> 'OverdueWatched' ORDER BY seq""")
         return [row.kind for row in await connection.execute(query, {"number": case})]
 
 

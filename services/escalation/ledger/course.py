@@ -214,7 +214,6 @@ def column_of(level: MatterLevel) -> str:
 
 
 async def units_of(connection: Connection, matter: Any) -> tuple[str, ...]:
-    """Return the units concerned with a matter: whoever keeps it, answers for it, leads, or has a part in it."""
-    parts = await store.assignments(connection, matter)
-    found = (matter.keeper, matter.unit, matter.lead, *(row.unit for row in parts))
+    """Return the units concerned with a matter: whoever keeps it, answers for it, leads, or ever had a part."""
+    found = (matter.keeper, matter.unit, matter.lead, *await store.part_units(connection, matter.number))
     return tuple(dict.fromkeys(unit for unit in found if unit))

@@ -97,6 +97,12 @@ async def assignments(connection: Connection, matter: Any) -> Sequence[Any]:
     return (await connection.execute(_ASSIGNMENTS, {"number": matter.number, "entry": matter.entry})).all()
 
 
+async def part_units(connection: Connection, number: str) -> list[str]:
+    """Return the units that have a part in a matter, or had one in an earlier entry, in order of code."""
+    query = text("SELECT DISTINCT unit FROM matter_assignments WHERE number = :number ORDER BY unit")
+    return [row.unit for row in await connection.execute(query, {"number": number})]
+
+
 async def assignment(connection: Connection, number: str, assignment: int) -> Any:
     """Return a unit's part; NOT_FOUND where there is none."""
     key = {"number": number, "assignment": assignment}

@@ -22,14 +22,15 @@ ALTER TABLE matters
     ADD COLUMN progress_at  timestamptz,
     ADD COLUMN sealed       bytea,
     ADD COLUMN urgent_on    date NOT NULL GENERATED ALWAYS AS (
-        CASE WHEN struck_off_at IS NULL THEN coalesce(due_on, DATE '9999-12-30') ELSE DATE '9999-12-31' END
+        CASE WHEN struck_off_at IS NULL THEN coalesce(due_on, DATE '9999-12-29') ELSE DATE '9999-12-30' END
     ) STORED;
 COMMENT ON COLUMN matters.source IS 'Number of the case or warning it comes from; empty where it stands for itself.';
 COMMENT ON COLUMN matters.entry IS 'How often it has been on the ledger: 2 after a relapse.';
 COMMENT ON COLUMN matters.turns IS 'Clocks of progress started so far.';
 COMMENT ON COLUMN matters.checks IS 'Requests to strike it off made so far.';
 COMMENT ON COLUMN matters.due_on IS 'Last day of the unit that answers for it; until it is assigned, of its plan.';
-COMMENT ON COLUMN matters.urgent_on IS 'Where it stands in a list: what is struck off behind all others.';
+COMMENT ON COLUMN matters.urgent_on IS
+    'Where it stands in a list: what is struck off behind all others. Not the last day there is: that means infinity.';
 CREATE UNIQUE INDEX matters_source ON matters (source) WHERE source <> '';
 CREATE INDEX matters_urgent ON matters (urgent_on, number);
 CREATE INDEX matters_keeper ON matters (keeper, urgent_on, number);
