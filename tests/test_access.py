@@ -21,9 +21,8 @@ from pb.mediation.v1 import mediation_pb2
 from accord.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
-from tests import world_letters
 from tests.conftest import COUNTY, Clients, request_id
-from tests.rpcs import Answer, Rpc, all_rpcs, call, granted
+from tests.rpcs import OWN_UNIT, Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world
 
 RPCS = all_rpcs()
@@ -34,7 +33,7 @@ RIGHT_UNIT = {
         ("AcknowledgeEvents", "GetConsumer", "FireDueClocks", "ApplyMoves", "SettleEscalations"), "cn"
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
-    **world_letters.RIGHT_UNIT,
+    **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}

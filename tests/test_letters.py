@@ -14,7 +14,7 @@ from pb.escalation.v1 import letters_pb2 as pb
 from tests.conftest import COUNTY, Clients, request_id
 from tests.lettering import DRAFTER, HEAD, OTHER_HEAD, TOWN, Letters, today
 from tests.scratch import Scratch
-from tests.test_idempotency import refused
+from tests.test_idempotency import Told, refused
 from tests.world_letters import letters_of
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -193,6 +193,23 @@ async def test_a_list_shows_the_own_subtree_oldest_first_page_by_page(at: Letter
     assert len({each.name for each in found}) == len(found) >= 3
     foreign = await at.stub.ListLetters(pb.ListLettersRequest(), **at.as_("supervisor", "620103"))
     assert not foreign.letters
+
+
+async def test_a_repeat_gets_the_first_answer_and_changes_nothing(at: Letters) -> None:
+    told, supervisor = Told(), at.as_("supervisor", COUNTY, DRAFTER)
+    head, theirs = at.as_("unit_head", COUNTY, HEAD), at.as_("unit_head", TOWN, "l-unit")
+    letter = pb.Letter(kind=1, issuer=f"units/{COUNTY}", unit=f"units/{TOWN}", subject=f"cases/{COUNTY}-2026-000001")
+    drafted = pb.DraftLetterRequest(letter=letter, wording=at.wording())
+    name = (await told.say(at.stub.DraftLetter, drafted, supervisor)).name
+    await told.say(at.stub.EditDraft, pb.EditDraftRequest(name=name, wording=at.wording()), supervisor)
+    await told.say(at.stub.ApproveLetter, pb.ApproveLetterRequest(name=name, office=1), head)
+    await told.say(at.stub.ServeLetter, pb.ServeLetterRequest(name=name, manner=1), supervisor)
+    await told.say(at.stub.ConfirmReceipt, pb.ConfirmReceiptRequest(name=name), theirs)
+    await told.say(at.stub.ReplyLetter, pb.ReplyLetterRequest(name=name, measures="已办。"), theirs)
+    await told.say(at.stub.VerifyLetter, pb.VerifyLetterRequest(name=name, finding="未办。"), supervisor)
+    before = await at.get(name)
+    assert await told.repeat_all() == 7
+    assert await at.get(name) == before
 
 
 async def test_a_failed_inspection_is_handed_on_by_a_person_with_reasons_and_by_nothing_else(at: Letters) -> None:
