@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -60,6 +61,13 @@ class Letters:
         if "request_id" in kind.DESCRIPTOR.fields_by_name:
             fields = {"request_id": request_id(), **fields}
         return await getattr(self.stub, method)(kind(name=name, **fields), **self.as_(role, unit, sub))
+
+    async def next_by_workflow(self, name: str, seconds: float = 60.0) -> str:
+        """Return the letter that follows one that failed, once its workflow has had it drafted."""
+        async with asyncio.timeout(seconds):
+            while not (found := (await self.get(name)).next):
+                await asyncio.sleep(0.1)
+        return str(found)
 
     async def draft(self, kind: str = "NOTICE", subject: str = f"cases/{COUNTY}-2026-000001", **fields: Any) -> str:
         """Draft a letter and return its name."""

@@ -23,7 +23,7 @@ from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
 from tests import world_letters, world_meetings
 from tests.conftest import COUNTY, Clients, request_id
-from tests.rpcs import Answer, Rpc, all_rpcs, call, granted
+from tests.rpcs import OWN_UNIT, Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world
 from tests.world_facts import RIGHT_UNIT as RIGHT_UNIT_OF_FACTS
 
@@ -39,6 +39,7 @@ RIGHT_UNIT = {
     **RIGHT_UNIT_OF_FACTS,
     "MoveLevel": "6201",  # a matter of the city's ledger is handed down
     **world_letters.RIGHT_UNIT,
+    **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
 ASKED_BESIDE = {"clocks.approve"}

@@ -114,6 +114,9 @@ async def check(stack: Stack) -> dict[str, int]:
                 counts["clocks"] += each
         finally:
             await database.close()
+    twice = "SELECT unit, subject, kind FROM escalation.letters GROUP BY 1, 2, 3 HAVING count(*) > 1"
+    assert not await rows(stack, twice), "a rule drafted a letter twice"
+    counts["letters"] = (await rows(stack, "SELECT count(*) FROM escalation.letters"))[0][0]
     client = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
     backends = Backends.of(client_settings(stack.folder))
     try:
@@ -164,5 +167,8 @@ async def test_whatever_is_killed_every_clock_fires_once_and_no_case_is_stuck(tm
     async with running(tmp_path, settings) as (stack, _):
         await quiet(stack)
         counts = await check(stack)
-    print(f"{came} matters, {counts['clocks']} clocks, {counts['rungs']} rungs; killed: {dict(killed)}")
+    print(
+        f"{came} matters, {counts['clocks']} clocks, {counts['rungs']} rungs, {counts['letters']} letters; killed: {dict(killed)}"
+    )
     assert counts["rungs"] > 0
+    assert counts["letters"] > 0

@@ -84,7 +84,9 @@ def _altered(request: Message) -> Message:
         if field in request.DESCRIPTOR.fields_by_name:
             setattr(other, field, not getattr(request, field))
             return other
-    if "report" in request.DESCRIPTOR.fields_by_name:
+    if "letter" in request.DESCRIPTOR.fields_by_name:
+        other.letter.kind = 2  # type: ignore[attr-defined]
+    elif "report" in request.DESCRIPTOR.fields_by_name:
         other.report.text = "另一件事。"  # type: ignore[attr-defined]
     elif "link" in request.DESCRIPTOR.fields_by_name:
         other.link.reason = "another"  # type: ignore[attr-defined]

@@ -13,8 +13,6 @@ from tests.conftest import COUNTY, Clients
 from tests.lettering import TOWN, Letters, proto_date, today, wording
 
 Maker = Callable[[Any, str], Message]
-RIGHT_UNIT = dict.fromkeys(("ConfirmReceipt", "ReplyLetter", "ObjectLetter"), TOWN)
-"""The unit that answers for it, where it is not the county: nobody above answers in its name."""
 
 
 def letters_of(clients: Clients) -> Letters:

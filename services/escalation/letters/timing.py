@@ -12,7 +12,7 @@ from services.escalation.letters import store
 from services.kit.clockwork import NewClock
 from services.kit.command import Work
 
-DRAFT, SERVICE, RECEIPT, REPLY, MINUTES, VERIFICATION, OBJECTION, DECISION, NEXT = (
+_ALL = DRAFT, SERVICE, RECEIPT, REPLY, MINUTES, VERIFICATION, OBJECTION, DECISION, NEXT = (
     "draft", "service", "receipt", "reply", "minutes", "verification", "objection", "decision", "next",
 )  # fmt: skip
 _RULES = {
@@ -45,11 +45,9 @@ async def meet(work: Work, row: Any, what: str) -> None:
 
 
 async def cancel(work: Work, row: Any, *whats: str) -> None:
-    """Cancel clocks of a letter; without saying which, all of them."""
-    for what in whats:
+    """Cancel clocks of a letter; without saying which, all of its own: an escalation's are settled with that."""
+    for what in whats or _ALL:
         await work.stop(row.number, f"{what}-%", met=False)
-    if not whats:
-        await work.stop(row.number, "%", met=False)
 
 
 async def await_step(work: Work, row: Any) -> datetime | None:
