@@ -125,7 +125,7 @@ async def project(source: Source, facts: FactsBackends) -> None:
             started = time.monotonic()
             cases, position = gathered.take()
             for first in range(0, len(cases), AT_ONCE):
-                await take_over(source, facts, cases[first : first + AT_ONCE])
+                await _try_each(source, facts, cases[first : first + AT_ONCE])
             if position:
                 await _acknowledge(source, facts, position)
             await asyncio.sleep(_REST * (time.monotonic() - started))
@@ -150,7 +150,7 @@ async def rebuild(source: Source, facts: FactsBackends) -> int:
     request = feed_pb2.WatchEventsRequest(service=source, batch_size=AT_ONCE, names_only=True, until_caught_up=True)
     async for batch in facts.backends.feeds[source].WatchEvents(request):
         new = [event.case for event in batch.events if event.case.startswith("cases/") and event.case not in seen]
-        await take_over(source, facts, new)
+        await _try_each(source, facts, new)
         seen.update(new)
     return len(seen)
 
@@ -160,6 +160,21 @@ async def _acknowledge(source: Source, facts: FactsBackends, position: int) -> N
         feed_pb2.AcknowledgeEventsRequest(service=source, consumer=CONSUMER, position=position), timeout=_TIMEOUT
     )
     POSITION.labels(source).set(position)
+
+
+async def _try_each(source: Source, facts: FactsBackends, cases: Sequence[str]) -> None:
+    """Take cases over together; where the facts of one are refused, that one alone is left out, and told of."""
+    try:
+        await take_over(source, facts, cases)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+            raise
+        if len(cases) == 1:
+            log.error("facts refused", source=source, case=cases[0], why=error.details())
+            return
+        half = len(cases) // 2
+        await _try_each(source, facts, cases[:half])
+        await _try_each(source, facts, cases[half:])
 
 
 async def take_over(source: Source, facts: FactsBackends, cases: Sequence[str]) -> None:
