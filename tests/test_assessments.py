@@ -121,9 +121,9 @@ async def test_five_working_days_to_object_go_over_the_national_day_and_a_worked
     assert early.reason == "OBJECTIONS_POSSIBLE"
     still.to("2026-10-13T00:00")
     late = await ask(still, "ObjectToAssessment", objection(name, indicator="recurrence"), "unit_head", COUNTY, "head")
-    assert late.reason == "OBJECTION_TIME_OVER"
+    assert late.reason == "OBJECTION_LATE"
     open_ = await ask(still, "FinaliseAssessment", pb.FinaliseAssessmentRequest(name=name), "supervisor", CITY, "third")
-    assert open_.reason == "OBJECTIONS_OPEN"
+    assert open_.reason == "OBJECTION_OPEN"
 
 
 async def test_an_objection_is_to_be_decided_within_five_working_days(still: Still) -> None:
