@@ -38,7 +38,6 @@ RIGHT_UNIT = {
     **world_meetings.RIGHT_UNIT,
     **RIGHT_UNIT_OF_FACTS,
     "MoveLevel": "6201",  # a matter of the city's ledger is handed down
-    **world_letters.RIGHT_UNIT,
     **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
