@@ -167,8 +167,7 @@ async def test_whatever_is_killed_every_clock_fires_once_and_no_case_is_stuck(tm
     async with running(tmp_path, settings) as (stack, _):
         await quiet(stack)
         counts = await check(stack)
-    print(
-        f"{came} matters, {counts['clocks']} clocks, {counts['rungs']} rungs, {counts['letters']} letters; killed: {dict(killed)}"
-    )
+    told = ", ".join(f"{counts[what]} {what}" for what in ("clocks", "rungs", "letters"))
+    print(f"{came} matters, {told}; killed: {dict(killed)}")
     assert counts["rungs"] > 0
     assert counts["letters"] > 0
