@@ -119,15 +119,13 @@ async def ended(stack: Stack, numbers: list[str], seconds: float = 90.0) -> None
     """Wait until the workflow of each case has completed, in its one and only run."""
     temporal = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
     await asyncio.gather(*(end_of(temporal, f"cases/{number}", seconds) for number in numbers))
-    runs: Counter[str] = Counter()
+    listed: list[Any] = []
     async with asyncio.timeout(30):
-        while sum(runs.values()) < len(numbers):  # the list lags behind
-            runs = Counter()
-            async for run in temporal.list_workflows():
-                if not run.id.startswith("cases/"):
-                    continue  # letters drafted about what was overdue have lives of their own
-                assert run.status is WorkflowExecutionStatus.COMPLETED, run.id
-                runs[run.id] += 1
+        # The list lags behind, with what it has and with how that ended.
+        while len(listed) < len(numbers) or any(run.status is not WorkflowExecutionStatus.COMPLETED for run in listed):
+            # Letters drafted about what was overdue have lives of their own.
+            listed = [run async for run in temporal.list_workflows() if run.id.startswith("cases/")]
+    runs = Counter(run.id for run in listed)
     assert runs == Counter(f"cases/{number}" for number in numbers)
 
 
