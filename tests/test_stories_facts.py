@@ -119,7 +119,7 @@ async def test_a_morning_the_digest_the_worklist_an_indicator_and_an_objection(o
         text="十一件是系统停机，不应计入。",
     )  # fmt: skip
     text = await office.get(f"{objection['name']}/text", "supervisor", CITY, "sun")
-    assert text["text"].startswith("十件")
+    assert text["text"].startswith("十一件")
     with refused("SAME_PERSON"):
         await office.post(f"{objection['name']}:decide", "supervisor", CITY, "zhao", reason="figures-hold")
     await office.post(f"{objection['name']}:decide", "supervisor", CITY, "sun", upheld=True, reason="outage",
