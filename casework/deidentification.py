@@ -10,9 +10,9 @@ from casework.errors import Reason, field_error
 _GAP = r"[\s\-–—·.]*"
 _ID = re.compile(rf"(?<!\d)\d(?:{_GAP}\d){{16}}{_GAP}[\dXx](?![\dA-Za-z])")
 _PATTERNS = {
-    "mobile number": re.compile(rf"(?<!\d)1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)"),
+    "mobile number": re.compile(rf"(?<!\d)(?:86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)"),
     "telephone number": re.compile(rf"(?<!\d)0\d{{2,3}}{_GAP}\d(?:{_GAP}\d){{6,7}}(?!\d)"),
-    "bank card number": re.compile(r"(?<![\d-])\d(?:\s*\d){15,18}(?![\d-])"),
+    "bank card or old identity number": re.compile(r"(?<![\d-])\d(?:\s*\d){14,18}(?![\d-])"),
     "passport number": re.compile(r"(?<![A-Za-z0-9])[EeGg][A-Za-z0-9]?\d{7,8}(?!\d)"),
     "e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"),
 }

@@ -6,8 +6,6 @@ defaults, with 信访工作条例 art. 39-40 as the nearest practice: whoever is
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Collection
 from datetime import date
 from enum import IntEnum
@@ -233,17 +231,3 @@ def superior_of(units: UnitTree, issuer: str, unit: str) -> str:
 def _not_under(field: str, code: str) -> CaseError:
     fault = FieldFault(field, "不在发函单位之下。", "is not under the unit that issues the letter")
     return CaseError(Reason.INVALID_FIELD, code, (fault,), field=field)
-
-
-# Mobile numbers with or without separators; runs of 15 to 19 digits: identity cards of both lengths, bank cards.
-_PERSONAL = (
-    re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)"),
-    re.compile(r"(?<!\d)\d(?: ?\d){14,18}(?: ?[Xx])?(?!\d)"),
-)
-
-
-def must_hold_no_personal_data(field: str, text: str) -> None:
-    """Raise PERSONAL_DATA where a text holds what looks like a phone, identity or bank card number of a party."""
-    plain = unicodedata.normalize("NFKC", text)  # digits of full width are digits
-    if any(pattern.search(plain) for pattern in _PERSONAL):
-        raise field_error(field, Reason.PERSONAL_DATA)

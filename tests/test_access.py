@@ -21,7 +21,7 @@ from pb.mediation.v1 import mediation_pb2
 from accord.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
-from tests import world_letters, world_meetings
+from tests import world_meetings
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import OWN_UNIT, Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world

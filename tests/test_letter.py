@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from casework import letter as rules_of
+from casework.deidentification import must_be_deidentified
 from casework.errors import CaseError, Reason
 from casework.letter import Failure, LetterKind, LetterState, Objection
 from casework.letter_sheet import LetterFacts, sheet
@@ -133,7 +134,7 @@ def test_an_inspection_is_copied_to_the_superior_and_only_circulars_beside_it_ar
 )  # fmt: skip
 def test_what_looks_like_a_number_of_a_person_is_refused_naming_the_field(text: str) -> None:
     with pytest.raises(CaseError) as caught:
-        rules_of.must_hold_no_personal_data("wording.words.facts", text)
+        must_be_deidentified("wording.words.facts", text)
     assert (caught.value.reason, caught.value.fields[0].field) == (Reason.PERSONAL_DATA, "wording.words.facts")
 
 
@@ -142,7 +143,7 @@ def test_what_looks_like_a_number_of_a_person_is_refused_naming_the_field(text: 
     ["事项 cases/620102-2026-000117 逾期", "(2026)城关区提字第3号", "12345热线", "涉及金额1350000元", "2026年11月24日"],
 )
 def test_numbers_of_matters_letters_and_sums_are_no_numbers_of_persons(text: str) -> None:
-    rules_of.must_hold_no_personal_data("facts", text)
+    must_be_deidentified("facts", text)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def consequences() -> Mapping[str, Consequence]:
         **letters.CONSEQUENCES,
         **occasions.CONSEQUENCES,
         "matter_plan": ledger.plan_missing,
+        "warning/matter_unit": ledger.due_soon,
         **leads.consequences(),
         **consultations.consequences(),
         **monitorings.consequences(),

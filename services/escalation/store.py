@@ -24,7 +24,7 @@ _LOCK = text("""
 """)
 _NEXT = text("UPDATE files SET last = last + 1 WHERE number = :number RETURNING last")
 _GET = "SELECT * FROM escalations WHERE number = :number AND escalation = :escalation"
-_FACTS = text("SELECT category, grade FROM case_facts WHERE number = :number")
+_FACTS = text("SELECT category, grade, about FROM case_facts WHERE number = :number")
 
 
 async def lock(connection: Connection, number: str) -> Any:
@@ -57,7 +57,7 @@ async def change(connection: Connection, number: str, escalation: int, **columns
 
 
 async def facts(connection: Connection, number: str) -> Any:
-    """Return category and grade of a case as supervision knows them; None where it does not."""
+    """Return category, grade and the unit complained of as supervision knows them; None where it does not."""
     return (await connection.execute(_FACTS, {"number": number})).first()
 
 

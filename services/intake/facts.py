@@ -14,7 +14,7 @@ from services.kit.database import text
 from services.kit.instants import stamp
 
 _FACTS = text("""
-    SELECT number, seq, state, unit, area, channel, category, grade, received_at, decided_at, closed_at
+    SELECT number, seq, state, unit, area, channel, category, grade, received_at, decided_at, closed_at, about
     FROM reports WHERE number = ANY(CAST(:numbers AS text[])) ORDER BY number
 """)
 
@@ -49,4 +49,5 @@ def _view(row: Any) -> pb.ReportFacts:
         receive_time=stamp(row.received_at),
         decide_time=stamp(row.decided_at),
         close_time=stamp(row.closed_at),
+        about_unit=names.unit_name(row.about) if row.about else "",
     )

@@ -54,10 +54,11 @@ Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
 
 
 async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
-    """Do what follows from deadlines that were missed, by their rules."""
+    """Do what follows from deadlines that were missed, by their rules; `warning/{rule}` is what follows before them."""
     for firing in firings:
-        if firing.kind == "overdue" and firing.rule in consequences:
-            await consequences[firing.rule](work, firing)
+        key = firing.rule if firing.kind == "overdue" else f"{firing.kind}/{firing.rule}"
+        if key in consequences:
+            await consequences[key](work, firing)
 
 
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):

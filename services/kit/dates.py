@@ -31,6 +31,24 @@ def read(message: date_pb2.Date, field: str) -> date:
     return found
 
 
+def coming(message: date_pb2.Date, field: str, now: datetime) -> date:
+    """Return the day of a proto date; INVALID_FIELD where it is none, has gone by, or is ten years off."""
+    found = read(message, field)
+    if not 0 <= (found - today(now)).days <= 3660:
+        raise field_error(field, Reason.INVALID_FIELD, "date")
+    return found
+
+
+def term(request: object, field: str, now: datetime) -> datetime | None:
+    """Return the last second of the day a request sets as a term; None where it sets none. The day must be to come."""
+    if not request.HasField(field):  # type: ignore[attr-defined]
+        return None
+    day = read(getattr(request, field), field)
+    if day <= today(now):
+        raise field_error(field, Reason.INVALID_FIELD, str(today(now)))
+    return last_second(day)
+
+
 def last_second(day: date) -> datetime:
     """Return the last second of a day: what is due on it is in time until then."""
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=LOCAL)

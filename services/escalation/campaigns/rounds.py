@@ -8,8 +8,8 @@ from typing import Any
 
 from casework import names
 from casework.campaign import CampaignState, round_end
-from services.escalation import days
 from services.escalation.campaigns import store
+from services.kit import dates
 from services.kit.clock_service import Consequence
 from services.kit.clocks import Firing
 from services.kit.command import Work
@@ -22,7 +22,7 @@ async def begin(work: Work, row: Any, first: date) -> Any:
     rule = "campaign_round" if row.round_days else "campaign_end"
     clock = await work.start_clock(
         row.number, f"round-{nth}", rule, subject=names.file_name(row.number), unit=row.unit, at=work.now,
-        until=days.last_second(last),
+        until=dates.last_second(last),
     )  # fmt: skip
     return await store.change(work.connection, row, round=nth, round_end_on=last, due_at=clock.due_at)
 
@@ -37,7 +37,7 @@ async def over(work: Work, firing: Firing) -> None:
     if CampaignState(row.state) is not CampaignState.RUNNING or firing.clock != f"{number}.round-{row.round}":
         return
     await work.stop(number, f"round-{row.round}")
-    first = max(row.round_end_on + timedelta(days=1), days.today(work.now))
+    first = max(row.round_end_on + timedelta(days=1), dates.today(work.now))
     if first <= row.end_on:
         row = await begin(work, row, first)
         await work.append(NewEvent(number, "CampaignRoundBegan", row.unit, {"round": row.round}))

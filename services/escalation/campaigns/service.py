@@ -11,10 +11,10 @@ from casework import campaign as rules_of
 from casework import names
 from casework.campaign import CampaignKind, CampaignState, CheckAnswer, FindingState
 from casework.errors import CaseError, Reason, field_error
-from services.escalation import days, readings
+from services.escalation import readings
 from services.escalation.campaigns import rounds, store, view
 from services.escalation.servicer import Servicer
-from services.kit import paging
+from services.kit import dates, paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
@@ -38,8 +38,8 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         for index, category in enumerate(categories):
             if category not in self.rules.categories:
                 raise field_error(f"categories[{index}]", Reason.UNKNOWN_CATEGORY, category)
-        start, end = days.read(request.start_date, "start_date"), days.read(request.end_date, "end_date")
-        rules_of.check_period(CampaignKind(request.kind), start, end, request.round_days, days.today(work.now))
+        start, end = dates.read(request.start_date, "start_date"), dates.read(request.end_date, "end_date")
+        rules_of.check_period(CampaignKind(request.kind), start, end, request.round_days, dates.today(work.now))
         file = await self.opened(work, "campaigns", unit)
         row = await store.add(
             work.connection, file.number, places, state=int(CampaignState.DRAFT), kind=request.kind, unit=unit,
@@ -106,10 +106,10 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         """Start a campaign: the first round of a rolling one begins, or the period."""
         row, _ = await self._own(request, work)
         rules_of.must_be(CampaignState(row.state), CampaignState.DRAFT)
-        if row.end_on < days.today(work.now):
+        if row.end_on < dates.today(work.now):
             raise CaseError(Reason.WRONG_STATE, CampaignState.DRAFT.name, state=CampaignState.DRAFT.name)
         row = await store.change(work.connection, row, state=int(CampaignState.RUNNING), started_at=work.now)
-        row = await rounds.begin(work, row, max(row.start_on, days.today(work.now)))
+        row = await rounds.begin(work, row, max(row.start_on, dates.today(work.now)))
         return await self._told(work, row, "CampaignStarted", round=row.round)
 
     @command(pb.CampaignCheck)

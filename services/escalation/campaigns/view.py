@@ -8,7 +8,7 @@ from typing import Any
 from pb.escalation.v1 import campaigns_pb2 as pb
 
 from casework import names
-from services.escalation import days
+from services.kit import dates
 from services.kit.instants import stamp
 
 
@@ -24,8 +24,8 @@ def campaign(row: Any, places: Sequence[Any]) -> pb.Campaign:
         places=[
             pb.PlaceAssignment(place=names.unit_name(each.place), unit=names.unit_name(each.unit)) for each in places
         ],
-        start_date=days.shown(row.start_on),
-        end_date=days.shown(row.end_on),
+        start_date=dates.shown(row.start_on),
+        end_date=dates.shown(row.end_on),
         round_days=row.round_days,
         round=row.round,
         items=row.item_count,

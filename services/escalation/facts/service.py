@@ -57,6 +57,7 @@ def _report(told: intake.ReportFacts) -> dict[str, Any]:
         "state": _word(report_pb2.ReportState, state, "REPORT_STATE_"),
         "unit": names.last(told.unit),
         "place": told.area,
+        "about": names.last(told.about_unit),
         "door": _word(report_pb2.Channel, told.channel, "CHANNEL_").lower(),
         "category": told.category.removeprefix("categories/"),
         "grade": told.grade,

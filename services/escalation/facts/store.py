@@ -12,13 +12,16 @@ from services.kit.database import Connection, text
 # Of a matter that has a case, the case says whose it is and whether it is over.
 _REPORTS = text("""
     INSERT INTO case_facts (number, unit, place, door, category, grade, state, received_at, accepted_at, declined_at,
-                            closed_at, report_seq)
-    SELECT number, unit, place, door, category, grade, state, received_at, accepted_at, declined_at, closed_at, seq
+                            closed_at, about, report_seq)
+    SELECT number, unit, place, door, category, grade, state, received_at, accepted_at, declined_at, closed_at, about,
+           seq
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
         number text, unit text, place text, door text, category text, grade smallint, state text,
-        received_at timestamptz, accepted_at timestamptz, declined_at timestamptz, closed_at timestamptz, seq bigint)
+        received_at timestamptz, accepted_at timestamptz, declined_at timestamptz, closed_at timestamptz,
+        about text, seq bigint)
     ON CONFLICT (number) DO UPDATE SET
-        place = excluded.place, door = excluded.door, state = excluded.state, received_at = excluded.received_at,
+        about = excluded.about, place = excluded.place, door = excluded.door, state = excluded.state,
+        received_at = excluded.received_at,
         accepted_at = excluded.accepted_at, declined_at = excluded.declined_at, report_seq = excluded.report_seq,
         unit = CASE case_facts.case_seq WHEN 0 THEN excluded.unit ELSE case_facts.unit END,
         category = CASE case_facts.case_seq WHEN 0 THEN excluded.category ELSE case_facts.category END,

@@ -8,15 +8,17 @@ from pb.escalation.v1 import ledger_pb2 as pb
 
 from casework import matter as rules_of
 from casework import names
+from casework.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
 from casework.matter import AssignmentState, Given, Impact, MatterLevel, MatterState, Part, Step
 from casework.matter_grade import MatterFacts
 from casework.triage import Grade, Scope
 from services.escalation import holders
-from services.escalation.ledger import course, days, store
+from services.escalation.ledger import course, store
 from services.escalation.ledger.course import said
 from services.escalation.ledger.servicer import LedgerBase
-from services.kit import rows
+from services.escalation.store import facts
+from services.kit import dates, rows
 from services.kit.command import Work, command
 
 _SCOPES, _GRADES = tuple(Scope), tuple(Grade)
@@ -89,10 +91,13 @@ class Assigning(LedgerBase):
         matter = await self.kept(request, work)
         rules_of.may(MatterState(matter.state), Step.ASSIGN)
         given = [
-            Given(Part(each.part), names.last(each.unit), days.read(each.due_date, f"assignments[{n}].due_date"))
+            Given(Part(each.part), names.last(each.unit), dates.read(each.due_date, f"assignments[{n}].due_date"))
             for n, each in enumerate(request.assignments)
         ]
-        rules_of.check_assignments(self.rules.units, matter.keeper, given, days.local(work.now))
+        rules_of.check_assignments(self.rules.units, matter.keeper, given, dates.today(work.now))
+        known = await facts(work.connection, matter.case_number)
+        for each in given:
+            must_not_judge_itself(known.about if known else "", each.unit)
         first = await store.next_of(work.connection, "matter_assignments", "assignment", matter.number)
         for number, (each, told) in enumerate(zip(given, request.assignments, strict=True), start=first):
             await self._give(work, matter, number, each, told)
@@ -106,6 +111,7 @@ class Assigning(LedgerBase):
             also=[said(f"assignments/{n}", "", f"{each.part.name} {each.unit} {each.due_on}")
                   for n, each in enumerate(given, start=first)],
         )  # fmt: skip
+        await course.consider_like_matters(work, row)
         return await self.shown(work, row)
 
     async def _give(self, work: Work, matter: Any, number: int, given: Given, told: pb.Assignment) -> None:
@@ -149,8 +155,8 @@ class Assigning(LedgerBase):
         """Give a unit a later day: its clock ends, and another one runs to that day."""
         matter = await self.kept(request, work)
         part = await self.part(work, matter, request.name)
-        due_on = days.read(request.due_date, "due_date")
-        rules_of.may_extend(part.extended, part.due_on, due_on, days.local(work.now))
+        due_on = dates.read(request.due_date, "due_date")
+        rules_of.may_extend(part.extended, part.due_on, due_on, dates.today(work.now))
         key = f"unit-{part.assignment}-2"
         await work.stop(matter.number, part.clock, met=False)
         await course.start_unit(work, matter.number, part.assignment, part.unit, due_on, key)

@@ -7,21 +7,22 @@ from datetime import date, timedelta
 from typing import Any
 
 from casework import names
-from casework.escalation import EscalationState
 from casework.ledger import Reopened
 from casework.matter import LOOK_BACKS, MatterLevel, MatterState
 from casework.occasion import Happening, Occasion
 from casework.triage import Grade
 from services.escalation import holders
-from services.escalation import store as escalations
-from services.escalation.ledger import days, store
+from services.escalation.ledger import store
+from services.escalation.levels import raising
 from services.escalation.occasions import consider
-from services.kit import clock_ledger, clocks, rows
+from services.kit import clock_ledger, clocks, dates, rows
 from services.kit.clocks import Firing
 from services.kit.command import Work
 from services.kit.database import Connection
 from services.kit.events import NewEvent
 
+LATELY = timedelta(days=90)
+"""How far back like matters of a unit are counted."""
 HOLDER = "responsible"
 """The role in which an official holds a unit's part."""
 TRACKED = (
@@ -111,7 +112,7 @@ async def start_plan(work: Work, number: str, entry: int, keeper: str) -> date:
     """Start the clock of the plan and return its last day."""
     name = names.file_name(number)
     clock = await work.start_clock(number, plan_key(entry), "matter_plan", subject=name, unit=keeper, at=work.now)
-    return days.local(clock.due_at)
+    return dates.today(clock.due_at)
 
 
 async def plan_approved(work: Work, matter: Any) -> Any:
@@ -127,10 +128,21 @@ async def plan_approved(work: Work, matter: Any) -> Any:
 
 
 async def plan_missing(work: Work, firing: Firing) -> None:
-    """Consider a letter where a matter of high grade has no plan in time; the rung itself carries it one level up."""
+    """Consider a letter where a matter has no plan in time; the rung itself carries it one level up."""
     matter = await store.get(work.connection, names.number_of(firing.subject))
-    if grade_name(matter) == Grade.high:
-        await consider(work, Occasion(Happening.no_plan, firing.unit, firing.subject, grade=grade_name(matter)))
+    await consider(work, Occasion(Happening.no_plan, answerable(matter), firing.subject, grade=grade_name(matter)))
+
+
+async def consider_like_matters(work: Work, matter: Any) -> None:
+    """Consider a notice to the unit that is given one more of the matters it was lately given several of."""
+    times = await store.like_matters(work.connection, matter, work.now - LATELY)
+    name = names.file_name(matter.number)
+    await consider(work, Occasion(Happening.similar_matters, matter.unit, name, times=times))
+
+
+async def due_soon(work: Work, firing: Firing) -> None:
+    """Consider a notice to a unit whose part of a matter is about to end."""
+    await consider(work, Occasion(Happening.due_soon, firing.unit, names.file_name(names.number_of(firing.subject))))
 
 
 def assignment_name(row: Any) -> str:
@@ -141,7 +153,7 @@ def assignment_name(row: Any) -> str:
 async def start_unit(work: Work, number: str, assignment: int, unit: str, due_on: date, key: str) -> None:
     """Start the clock of a unit's part, towards the end of the day it was given."""
     subject = f"{names.file_name(number)}/assignments/{assignment}"
-    until = days.last_second(due_on)
+    until = dates.last_second(due_on)
     await work.start_clock(number, key, "matter_unit", subject=subject, unit=unit, at=work.now, until=until)
 
 
@@ -184,9 +196,7 @@ async def end_everything(work: Work, matter: Any) -> None:
         await holders.release(work.connection, matter.number, assignment_name(row), HOLDER, work.now)
     await store.end_assignments(work.connection, matter.number, work.now)
     await work.stop(matter.number, "%", met=False)
-    for row in await escalations.settle(work.connection, matter.number, work.now):
-        payload = {"escalation": row.escalation, "state": EscalationState.RESOLVED.name, "reason": "struck-off"}
-        await work.append(NewEvent(matter.number, "EscalationSettled", row.from_unit, payload))
+    await raising.settle(work, matter.number, "struck-off")
 
 
 async def start_look_backs(work: Work, matter: Any) -> None:
@@ -197,7 +207,7 @@ async def start_look_backs(work: Work, matter: Any) -> None:
             matter.number, look_back_key(matter.entry, count), f"matter_look_back_{count}",
             subject=f"{name}/lookBacks/{count}", unit=matter.keeper, at=work.now,
         )  # fmt: skip
-        due_on = days.local(work.now) + timedelta(days=count)
+        due_on = dates.today(work.now) + timedelta(days=count)
         await rows.insert(
             work.connection, "matter_look_backs", number=matter.number, entry=matter.entry, days=count, due_on=due_on
         )

@@ -13,9 +13,10 @@ from casework.errors import CaseError
 from casework.matter import MatterState, Part
 from casework.matter_words import ERASED, GRADES, OVERDUE, STATES
 from services.escalation import files
-from services.escalation.ledger import days, view
+from services.escalation.ledger import view
 from services.escalation.ledger.listing import Sealed
 from services.escalation.ledger.sheet import Row
+from services.kit import dates
 from services.kit.rules import Rules
 from services.kit.sealing import CaseSealer, Sealer
 
@@ -57,7 +58,7 @@ def _line(number: int, row: Any, sealed: Sealed, rules: Rules, opener: CaseSeale
         row.due_on.isoformat() if row.due_on else "",
         opener.open(sealed.progress[row.number]).decode() if opener and row.number in sealed.progress else "",
         state,
-        days.local(row.struck_off_at).isoformat() if row.struck_off_at else "",
+        dates.today(row.struck_off_at).isoformat() if row.struck_off_at else "",
     )
 
 

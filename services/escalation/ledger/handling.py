@@ -9,12 +9,15 @@ from pb.escalation.v1 import ledger_pb2 as pb
 from casework import matter as rules_of
 from casework import names
 from casework.errors import CaseError, Reason, field_error
+from casework.lead import Barred, must_not_be_the_lead
 from casework.matter import AssignmentState, Found, MatterState, Part, Step, Verdict
 from casework.occasion import Happening
 from services.escalation import holders
 from services.escalation.ledger import course, store, view
 from services.escalation.ledger.course import said
 from services.escalation.ledger.servicer import LedgerBase
+from services.escalation.special import ending
+from services.escalation.special.leads import course as leads
 from services.kit import rows
 from services.kit.command import Work, check_etag, command
 
@@ -89,6 +92,8 @@ class Handling(LedgerBase):
         responsible = next(part for part in parts if part.part == Part.RESPONSIBLE)
         if waits := [each.unit for each in parts if each.state == AssignmentState.OPEN and each is not responsible]:
             raise CaseError(Reason.TASKS_OPEN, ",".join(waits), units=",".join(waits))
+        if items := await ending.open_items(work.connection, matter.number):
+            raise CaseError(Reason.TASKS_OPEN, ",".join(items), items=",".join(items))
         await self._must_have(work, matter, list(request.evidence))
         await work.stop(matter.number, responsible.clock)
         await work.stop(matter.number, "progress-%", met=False)
@@ -117,11 +122,14 @@ class Handling(LedgerBase):
         matter = await self.kept(request, work)
         rules_of.may(MatterState(matter.state), Step.VERIFY)
         await self._may_check(work, matter)
+        lead = await holders.holder(work.connection, matter.number, names.file_name(matter.number), leads.ROLE)
+        must_not_be_the_lead(work.actor, lead, Barred.strike_off)
         verdict = Verdict(request.verdict)
         state = rules_of.verified(verdict, request.reason)
         sealed = await self.note(work, matter.number, request.text)
         await work.stop(matter.number, "check-%")
         if state is MatterState.STRUCK_OFF:
+            await ending.struck_off(work, matter.number)
             await course.end_everything(work, matter)
             await course.start_look_backs(work, matter)
             row = await course.change(

@@ -14,10 +14,10 @@ from casework import names
 from casework.errors import Reason, field_error
 from casework.matter import MatterLevel
 from services.escalation import files
-from services.escalation.ledger import course, days, export, listing, sheet, store, view
+from services.escalation.ledger import course, export, listing, sheet, store, view
 from services.escalation.ledger.listing import Wanted
 from services.escalation.ledger.servicer import LedgerBase
-from services.kit import paging
+from services.kit import dates, paging
 from services.kit.access import current_call
 from services.kit.database import Connection
 from services.kit.instants import stamp
@@ -191,7 +191,7 @@ class Reading(LedgerBase):
         return Wanted(unit, self._today(), level, request.state, request.grade, request.overdue)
 
     def _today(self) -> date:
-        return days.local(self.time.now())
+        return dates.today(self.time.now())
 
 
 def _day(value: Any) -> date:

@@ -11,8 +11,9 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.matter import AssignmentState, MatterState, Step
 from services.escalation import files
-from services.escalation.ledger import days, store, view
+from services.escalation.ledger import store, view
 from services.escalation.servicer import Servicer
+from services.kit import dates
 from services.kit.command import Work, check_etag
 
 
@@ -70,6 +71,6 @@ class LedgerBase(Servicer):
     async def shown(self, work: Work, row: Any) -> pb.Matter:
         """Return a matter as GetMatter answers it."""
         return view.whole(
-            row, days.local(work.now), work.call.language, await store.grading(work.connection, row.number),
+            row, dates.today(work.now), work.call.language, await store.grading(work.connection, row.number),
             await store.assignments(work.connection, row), await store.look_backs(work.connection, row),
         )  # fmt: skip

@@ -170,3 +170,16 @@ async def note_reading(connection: Connection, numbers: Sequence[str], at: datet
     """Write down that the caller sees what is told of these matters."""
     entry = {"at": at, "actor": call.caller.subject, "unit": call.caller.unit, "action": call.permission}
     await connection.execute(_READ, {**entry, "numbers": list(numbers)})
+
+
+_LIKE = text("""
+    SELECT count(*) FROM matters
+    WHERE unit = :unit AND split_part(category, '/', 1) = split_part(CAST(:category AS text), '/', 1)
+      AND registered_at > :since
+""")
+
+
+async def like_matters(connection: Connection, matter: Any, since: datetime) -> int:
+    """Return how many matters of the same kind a unit was given since an instant, this one among them."""
+    parameters = {"unit": matter.unit, "category": matter.category, "since": since}
+    return int(await connection.scalar(_LIKE, parameters))

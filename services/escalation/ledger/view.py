@@ -11,8 +11,8 @@ from pb.escalation.v1 import ledger_pb2 as pb
 
 from casework import names
 from casework.matter import MatterLevel, MatterState
-from services.escalation.ledger import days
 from services.escalation.ledger.course import assignment_name
+from services.kit import dates
 from services.kit.instants import stamp
 
 _RESTS = (MatterState.CHECKING, MatterState.STRUCK_OFF)
@@ -40,7 +40,7 @@ def matter(row: Any, today: date) -> pb.Matter:
         grade=row.grade,
         entry=row.entry,
         returned=row.returned,
-        due_date=days.shown(row.due_on),
+        due_date=dates.shown(row.due_on),
         overdue=overdue(row, today),
         register_time=stamp(row.registered_at),
         progress_time=stamp(row.progress_at),
@@ -84,7 +84,7 @@ def assignment(row: Any) -> pb.Assignment:
         state=row.state,
         part=row.part,
         unit=names.unit_name(row.unit),
-        due_date=days.shown(row.due_on),
+        due_date=dates.shown(row.due_on),
         assign_time=stamp(row.assigned_at),
         finish_time=stamp(row.finished_at),
         progress_time=stamp(row.progress_at),
@@ -96,7 +96,7 @@ def look_back(row: Any) -> pb.LookBackTask:
     """Return a look back."""
     return pb.LookBackTask(
         name=f"{names.file_name(row.number)}/lookBacks/{row.days}",
-        due_date=days.shown(row.due_on),
+        due_date=dates.shown(row.due_on),
         result=row.result,
         record_time=stamp(row.recorded_at),
     )

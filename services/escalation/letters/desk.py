@@ -8,8 +8,9 @@ from typing import Any
 from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
+from casework.deidentification import must_be_deidentified
 from casework.errors import CaseError, FieldFault, Reason
-from casework.letter import LetterState, Part, must_be, must_hold_no_personal_data
+from casework.letter import LetterState, Part, must_be
 from services.escalation.letters import store, view
 from services.escalation.servicer import Servicer
 from services.kit import dates
@@ -50,7 +51,7 @@ class LetterDesk(Servicer):
 
     async def write(self, work: Work, row: Any, part: Part, field: str, text: str) -> None:
         """Seal a part of a letter; PERSONAL_DATA where it holds a number of a person."""
-        must_hold_no_personal_data(field, text)
+        must_be_deidentified(field, text)
         await self.keep(work, row, part, text.encode())
 
     async def keep(self, work: Work, row: Any, part: Part, content: bytes) -> None:
@@ -75,7 +76,7 @@ class LetterDesk(Servicer):
             if wording.HasField(field):
                 said = view.words(getattr(wording, field))
                 for part in ("basis", "facts", "demand"):
-                    must_hold_no_personal_data(f"wording.{field}.{part}", getattr(said, part))
+                    must_be_deidentified(f"wording.{field}.{part}", getattr(said, part))
         return _to_come("wording.due_date", dates.read(wording.due_date, "wording.due_date"), today)
 
     def read_interview(self, request: Any, field: str, kind: pb.LetterKind, today: date) -> date | None:

@@ -63,8 +63,8 @@ async def matter_of(work: Work, number: str, asked: pb.Escalation, climbs: Any) 
     grade, about = int(asked.grade), names.last(asked.about_unit)
     if climbs is not None:
         return Matter(category or climbs.category, grade or climbs.grade, about or climbs.about)
-    if not (category and grade) and (known := await store.facts(work.connection, number)) is not None:
-        category, grade = category or known.category, grade or known.grade
+    if (known := await store.facts(work.connection, number)) is not None:
+        category, grade, about = category or known.category, grade or known.grade, about or known.about
     return Matter(category, grade, about)
 
 

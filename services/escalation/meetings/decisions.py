@@ -12,7 +12,7 @@ from casework import names
 from casework.errors import Reason, field_error
 from casework.ledger import Reopened
 from casework.meeting import TASK, VERIFICATION, DecisionState, MeetingState
-from services.escalation import holders, reading
+from services.escalation import holders, readings
 from services.escalation.meetings import store, view
 from services.escalation.servicer import Servicer
 from services.kit import clock_ledger, paging
@@ -90,7 +90,15 @@ class Decisions(Servicer):
             row = await self._decision(connection, request.name)
             opener = await self.opener(connection, row.number)
             text = pb.DecisionText.FromString(opener.open(bytes(row.sealed)))
-            await reading.note(self, connection, row.number, row.meeting_unit, "DecisionRead", decision=row.decision)
+            await readings.record(
+                connection,
+                self.log,
+                self.time.now(),
+                row.number,
+                row.meeting_unit,
+                "DecisionRead",
+                decision=row.decision,
+            )
         self.pulse.beat()
         return text
 

@@ -13,7 +13,7 @@ from casework import names, period
 from casework.errors import CaseError, Reason, field_error
 from casework.meeting import MINUTES, MeetingState
 from casework.period import Rhythm, RhythmCall
-from services.escalation import reading
+from services.escalation import readings
 from services.escalation.meetings import agenda, store, view
 from services.escalation.meetings.decisions import Decisions
 from services.kit import paging, rows
@@ -176,7 +176,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
                 raise CaseError(Reason.NOT_FOUND, request.name)
             opener = await self.opener(connection, row.number)
             text = pb.MinutesText.FromString(opener.open(bytes(row.minutes_sealed)))
-            await reading.note(self, connection, row.number, row.unit, "MinutesRead")
+            await readings.record(connection, self.log, self.time.now(), row.number, row.unit, "MinutesRead")
         self.pulse.beat()
         return text
 

@@ -14,10 +14,10 @@ from casework import recommendation as rules_of
 from casework.errors import CaseError, FieldFault, Reason, field_error
 from casework.numbering import year_of
 from casework.recommendation import Adoption, CarryingOut, ObjectionState, RecommendationKind, RecommendationState
-from services.escalation import days, readings
+from services.escalation import readings
 from services.escalation.recommendations import clusters, effect, letter, store, view, word
 from services.escalation.servicer import Servicer
-from services.kit import numbering, paging
+from services.kit import dates, numbering, paging
 from services.kit.access import current_call
 from services.kit.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
@@ -132,7 +132,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         """Record that the department received it; its term to reply begins (two months where none was set)."""
         row, _ = await self._own(request, work)
         state = rules_of.move(State(row.state), State.SERVED)
-        until = days.term(request, "reply_date", work.now)
+        until = dates.term(request, "reply_date", work.now)
         await work.stop(row.number, "serve-1")
         rule = rules_of.REPLY_RULES[RecommendationKind(row.kind)]
         clock = await self._clock(work, row, "reply-1", rule, unit=row.addressee, until=until)

@@ -15,7 +15,7 @@ from casework import review as rules_of
 from casework.errors import CaseError, Reason, field_error
 from casework.ledger import Entry, Paused, Resumed
 from casework.review import ReplyKind, Result, ReviewState
-from services.escalation import files, holders, reading
+from services.escalation import files, holders, readings
 from services.escalation.reviews import course as what_follows
 from services.escalation.reviews import notice, store, view
 from services.escalation.reviews.receipts import Receipts
@@ -208,7 +208,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
             text = await self._text(connection, row, reply)
-            await reading.note(self, connection, row.number, row.unit, "ReplyRead", reply=reply.reply)
+            await readings.record(
+                connection, self.log, self.time.now(), row.number, row.unit, "ReplyRead", reply=reply.reply
+            )
         self.pulse.beat()
         return text
 
@@ -220,7 +222,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             current_call().require(appeal.unit or what_follows.above(self.rules.units, row.unit) or row.unit)
             opener = await self.opener(connection, row.number)
             text = pb.AppealText.FromString(opener.open(bytes(appeal.sealed)))
-            await reading.note(self, connection, row.number, row.unit, "AppealRead", appeal=appeal.appeal)
+            await readings.record(
+                connection, self.log, self.time.now(), row.number, row.unit, "AppealRead", appeal=appeal.appeal
+            )
         self.pulse.beat()
         return text
 
@@ -229,7 +233,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
             text = await self._text(connection, row, reply)
-            await reading.note(self, connection, row.number, row.unit, "ReplyRead", reply=reply.reply)
+            await readings.record(
+                connection, self.log, self.time.now(), row.number, row.unit, "ReplyRead", reply=reply.reply
+            )
         self.pulse.beat()
         content = await asyncio.to_thread(notice.written, self._notice(row, reply, text))
         file_name = f"{row.number}-{reply.reply}.docx"

@@ -14,10 +14,10 @@ from casework import warning as rules_of
 from casework.errors import CaseError, Reason, field_error
 from casework.triage import CaseFacts, Scope, Triage, Urgency
 from casework.warning import HazardKind, WarningState
-from services.escalation import days, readings
+from services.escalation import readings
 from services.escalation.servicer import Servicer
 from services.escalation.warnings import store, view
-from services.kit import paging
+from services.kit import dates, paging
 from services.kit.access import Call, current_call
 from services.kit.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
@@ -162,7 +162,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             raise field_error("addressee", Reason.UNKNOWN_UNIT, addressee)
         if addressee == row.unit:
             raise field_error("addressee", Reason.INVALID_FIELD, addressee)
-        until = days.term(request, "due_date", work.now)
+        until = dates.term(request, "due_date", work.now)
         await work.stop(row.number, f"warn-{row.round}")
         clock = await self._clock(work, row, f"approve-{row.round}", "approve_warning")
         row = await store.change(

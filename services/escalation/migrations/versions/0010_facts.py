@@ -8,6 +8,7 @@ down_revision = "0009"
 
 FACTS = """
 ALTER TABLE case_facts
+    ADD COLUMN about              text COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN state              text NOT NULL DEFAULT '',
     ADD COLUMN stage              text NOT NULL DEFAULT '',
     ADD COLUMN accepted_at        timestamptz,
@@ -27,6 +28,7 @@ ALTER TABLE case_facts
     ADD COLUMN reopenings         integer NOT NULL DEFAULT 0,
     ADD COLUMN report_seq         bigint NOT NULL DEFAULT 0,
     ADD COLUMN case_seq           bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN case_facts.about IS 'The unit complained of; empty for none.';
 COMMENT ON COLUMN case_facts.closed_at IS 'When it was over: closed, declined or merged; unset while it is open.';
 COMMENT ON COLUMN case_facts.last_closed_at IS 'When its case was closed the last time, whatever came after.';
 COMMENT ON COLUMN case_facts.report_seq IS 'Event of intake up to which the facts go: older ones change nothing.';

@@ -11,10 +11,9 @@ from casework import task_force as rules_of
 from casework.errors import CaseError, Reason
 from casework.ledger import Reopened
 from casework.task_force import ForceState, TaskState
-from services.escalation.special import days
 from services.escalation.special.forces import store, view
 from services.escalation.special.servicer import SpecialServicer, required
-from services.kit import clock_ledger
+from services.kit import clock_ledger, dates
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
@@ -167,12 +166,12 @@ class ForceTasks(SpecialServicer):
         rules_of.must_be_member(unit, await store.members(work.connection, force), f"{at}.unit")
         row = await store.add_task(
             work.connection, force, meeting=meeting, unit=unit, kind=task.kind, created_at=work.now,
-            due_on=days.read(task.due_date, f"{at}.due_date", work.now),
+            due_on=dates.coming(task.due_date, f"{at}.due_date", work.now),
             sealed=await self.sealed(work, file, required(task, "content", f"{at}.content")),
         )  # fmt: skip
         await work.start_clock(
             row.number, f"force_task-{row.task}", "force_task", subject=view.task_name(row), unit=row.unit, at=work.now,
-            until=days.last_second(row.due_on),
+            until=dates.last_second(row.due_on),
         )  # fmt: skip
         return row
 

@@ -8,7 +8,7 @@ from typing import Any
 from pb.escalation.v1 import task_force_pb2 as pb
 
 from casework import names
-from services.escalation.special import days
+from services.kit import dates
 from services.kit.instants import stamp
 
 
@@ -56,7 +56,7 @@ def task(row: Any) -> pb.ForceTask:
         etag=str(row.version),
         state=row.state,
         unit=names.unit_name(row.unit),
-        due_date=days.shown(row.due_on),
+        due_date=dates.shown(row.due_on),
         kind=row.kind,
         meeting=meeting_name(row.number, row.meeting) if row.meeting else "",
         evidence=row.evidence,

@@ -8,9 +8,9 @@ from typing import Any
 from casework import names
 from casework.lead import CONTACT, FIRST_LOOK, NOTE, RULES, note_due
 from services.escalation import files, holders
-from services.escalation.special import days, matters
+from services.escalation.special import matters
 from services.escalation.special.leads import store, view
-from services.kit import clocks
+from services.kit import clocks, dates
 from services.kit.clock_service import Consequence
 from services.kit.clocks import Firing
 from services.kit.command import Work
@@ -36,11 +36,11 @@ async def month(work: Work, row: Any, index: int) -> None:
 
     A month that was missed while nothing ran is told late, once, as every other rung is.
     """
-    assigned = days.today(row.assigned_at)
-    at: datetime = row.assigned_at if index == 1 else days.last_second(note_due(assigned, index - 1))
+    assigned = dates.today(row.assigned_at)
+    at: datetime = row.assigned_at if index == 1 else dates.last_second(note_due(assigned, index - 1))
     await work.start_clock(
         row.number, f"{NOTE}-{index}", RULES[NOTE], subject=view.lead_name(row.number), unit=row.unit,
-        at=min(at, work.now), until=days.last_second(note_due(assigned, index)),
+        at=min(at, work.now), until=dates.last_second(note_due(assigned, index)),
     )  # fmt: skip
 
 
@@ -53,8 +53,8 @@ async def noted(work: Work, row: Any) -> Any:
     late = [each.id for each in running if each.due_at < work.now]
     for clock in late or [running[-1].id]:
         await work.stop(row.number, clock.partition(".")[2])
-    index, assigned = row.month, days.today(row.assigned_at)
-    while not late or days.last_second(note_due(assigned, index)) < work.now:
+    index, assigned = row.month, dates.today(row.assigned_at)
+    while not late or dates.last_second(note_due(assigned, index)) < work.now:
         index += 1
         await month(work, row, index)
         late = late or [""]

@@ -6,8 +6,10 @@ from typing import Any
 
 from casework import names
 from casework.matter_plan import MeasureState, PlanState, revision_rule
-from services.escalation.special import days, matters
+from services.escalation.ledger import course as ledger
+from services.escalation.special import matters
 from services.escalation.special.plans import store, view
+from services.kit import dates
 from services.kit.command import Work
 
 DUE = "plan"
@@ -17,7 +19,7 @@ REVISION = "revise"
 
 async def approved(work: Work, matter: Any, row: Any) -> None:
     """Let a version hold: the plan's clocks are met, the version before it ends, its measures get their clocks."""
-    await work.stop(matter.number, DUE)
+    await ledger.plan_approved(work, matter)
     await work.stop(matter.number, f"{REVISION}-%")
     for before in await store.supersede(work.connection, matter.number, row.plan):
         await store.set_measures(work.connection, before, MeasureState.RUNNING, MeasureState.DROPPED)
@@ -26,7 +28,7 @@ async def approved(work: Work, matter: Any, row: Any) -> None:
     for measure in await store.set_measures(work.connection, row, MeasureState.PLANNED, MeasureState.RUNNING):
         await work.start_clock(
             matter.number, measure_key(measure), "plan_measure", subject=view.measure_name(measure), unit=measure.unit,
-            at=work.now, until=days.last_second(measure.due_on),
+            at=work.now, until=dates.last_second(measure.due_on),
         )  # fmt: skip
 
 

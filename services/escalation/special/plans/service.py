@@ -13,11 +13,12 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.matter_plan import Assessment, MeasureState, PlanState, RightsCheck, Role
 from services.escalation import holders
-from services.escalation.special import days, matters
+from services.escalation.special import matters
 from services.escalation.special.plans import course, store, view
 from services.escalation.special.plans.reading import PlanReadings
 from services.escalation.special.plans.store import Loaded
 from services.escalation.special.servicer import required
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
 
@@ -181,7 +182,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
                 {
                     "unit": self.known(each.unit, f"{at}.unit"),
                     "kind": each.kind,
-                    "due_on": days.read(each.due_date, f"{at}.due_date", work.now),
+                    "due_on": dates.coming(each.due_date, f"{at}.due_date", work.now),
                     "sealed": await self.sealed(work, file, required(each, "content", f"{at}.content")),
                 }
             )

@@ -8,8 +8,8 @@ from typing import Any
 from pb.escalation.v1 import plans_pb2 as pb
 
 from casework import names
-from services.escalation.special import days
 from services.escalation.special.plans.store import Loaded
+from services.kit import dates
 from services.kit.instants import stamp
 
 
@@ -64,7 +64,7 @@ def measure(row: Any) -> pb.PlanMeasure:
         etag=str(row.version),
         state=row.state,
         unit=names.unit_name(row.unit),
-        due_date=days.shown(row.due_on),
+        due_date=dates.shown(row.due_on),
         kind=row.kind,
         evidence=row.evidence,
         report_time=stamp(row.reported_at),
