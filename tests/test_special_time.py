@@ -43,6 +43,10 @@ async def still(stack: Stack) -> AsyncIterator[Still]:
         yield found
 
 
+OF_ESCALATIONS = ("acknowledge", "resolve", "watch", "top", "overdue")
+"""The clocks that an escalation brings with it, by the beginning of their keys."""
+
+
 class Matter:
     """A matter of the county, and what is done about it at instants that the test sets."""
 
@@ -73,7 +77,7 @@ class Matter:
         """Return the keys of the clocks that run, those of escalations aside."""
         found = await self.clocks()
         return {key for key, clock in found.items() if clock.state == clock_pb2.CLOCK_STATE_RUNNING
-                and not key.startswith(("acknowledge", "resolve"))}  # fmt: skip
+                and not key.startswith(OF_ESCALATIONS)}  # fmt: skip
 
     async def raised(self) -> list[str]:
         """Return what was raised one level up, oldest first, by the last part of what it is about."""
@@ -88,7 +92,7 @@ class Matter:
             WHERE number = $1 AND kind = 'overdue' AND rung = 'overdue' ORDER BY due_at, clock"""
         async with self.still.database.begin() as connection:
             rows = await connection.raw.fetch(query, self.number)
-        return [row["key"] for row in rows if not row["key"].startswith(("acknowledge", "resolve"))]
+        return [row["key"] for row in rows if not row["key"].startswith(OF_ESCALATIONS)]
 
     async def at(self, local: str) -> None:
         """Set the time and do what the workflow does: ask until nothing is due any more."""
