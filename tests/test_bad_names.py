@@ -37,7 +37,7 @@ MARKS: list[list[Any]] = [
     [NOON, "a", 2**31], [NOON, "a", -1], [NOON, "空"], [NOON, "a\0", 1], ["2026-01-01T00:00:00", "a", 1],
     ["0001-01-01T00:00:00+14:00", "a", 1], ["9999-12-31T23:59:59-14:00", "a"], [NOON, "a", 1, 1],
 ]  # fmt: skip
-KINDS = ("reports", "cases", "tasks", "clocks", "events", "escalations")
+KINDS = ("reports", "cases", "tasks", "clocks", "events", "escalations", "letters", "letter-drafts")
 TOKENS = [
     "nonsense", "====", "空", "A" * 200, "W10", "WyJyZXBvcnRzIl0",
     *(paging.token(kind, *mark) for kind in KINDS for mark in MARKS),

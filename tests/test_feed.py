@@ -20,7 +20,7 @@ from services.kit.migration import SERVICES
 from tests.conftest import Clients
 from tests.scratch import Scratch, dropped, execute, migrated
 
-LOG = EventLog("matters")
+LOG = EventLog("files")
 
 
 class RolledBackError(Exception):
@@ -46,7 +46,7 @@ async def database(scratch: Scratch) -> AsyncIterator[Database]:
 async def append(connection: Connection, case: int, kind: str = "Noted") -> None:
     """Append an event to a case, as a service does."""
     number = f"620102-2026-{case:06d}"
-    await connection.execute(text("INSERT INTO matters (number) VALUES (:n) ON CONFLICT DO NOTHING"), {"n": number})
+    await connection.execute(text("INSERT INTO files (number) VALUES (:n) ON CONFLICT DO NOTHING"), {"n": number})
     await LOG.append(connection, [NewEvent(number, kind, "620102")], at=datetime.now(UTC), actor="test", trace="")
 
 
