@@ -47,6 +47,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
     languages = ", ".join(sorted(rules.documents.wordings))
     table.add_row("documents", f"{len(rules.documents.templates)} templates in {languages}")
+    table.add_row("letters", f"{len(rules.letters.book)} triggers of supervision letters")
     console.print(table)
 
 

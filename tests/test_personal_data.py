@@ -250,6 +250,7 @@ async def test_no_canary_is_in_a_dump_of_the_database(stack: Stack, told: Told) 
             "caucus_offers", "agreements", "fact_sheets", "closing_views", "visits", "documents")  # fmt: skip
     for table in full:
         assert len(tables[f"mediation.{table} as text"]) > 50, table
+    assert len(tables["escalation.letter_texts as text"]) > 50
 
 
 async def test_no_canary_is_in_any_metric(stack: Stack, told: Told) -> None:
