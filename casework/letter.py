@@ -73,8 +73,10 @@ class Part(IntEnum):
     TRANSFER = 10
 
 
-OURS = frozenset({Part.HEARING, Part.DISCARD, Part.TRANSFER})
+_OURS = frozenset({Part.HEARING, Part.DISCARD, Part.TRANSFER})
 """Parts that the unit addressed is not shown: the issuer's own record."""
+_COPIED_PARTS = frozenset({Part.WORDS, Part.WITHDRAWAL})
+"""All that a peer is shown that gets a copy: what the letter says, and that it was taken back."""
 
 OVER = frozenset({
     LetterState.CLOSED, LetterState.FAILED, LetterState.WITHDRAWN, LetterState.ANNULLED, LetterState.DISCARDED,
@@ -231,3 +233,10 @@ def superior_of(units: UnitTree, issuer: str, unit: str) -> str:
 def _not_under(field: str, code: str) -> CaseError:
     fault = FieldFault(field, "不在发函单位之下。", "is not under the unit that issues the letter")
     return CaseError(Reason.INVALID_FIELD, code, (fault,), field=field)
+
+
+def shown_parts(*, inside: bool, addressed: bool) -> frozenset[Part]:
+    """Return what is shown of a letter: to its issuer all, to the unit and its superiors less, to peers the words."""
+    if inside:
+        return frozenset(Part)
+    return frozenset(Part) - _OURS if addressed else _COPIED_PARTS

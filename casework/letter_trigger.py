@@ -79,7 +79,12 @@ class LetterBook:
         return len(self._triggers)
 
     def gravest(self, occasion: Occasion, day: date) -> LetterTrigger | None:
-        """Return the trigger of the gravest letter that an occasion calls for; None where it calls for none."""
+        """Return the trigger of the gravest letter that an occasion calls for; None where it calls for none.
+
+        What follows a letter that failed is the next rung, not the gravest: ask `rung`.
+        """
+        if occasion.happening is Happening.letter_failed:
+            return None
         found = [each for each in self._triggers if each.holds(occasion.unit, day) and each.fits(occasion)]
         return max(found, key=_rank, default=None)
 

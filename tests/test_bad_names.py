@@ -40,7 +40,7 @@ MARKS: list[list[Any]] = [
 KINDS = (
     "reports", "cases", "tasks", "clocks", "events", "escalations", "absences", "holdings", "handovers", "objections",
     "work", "digests", "indicators", "assessments", "register-1", "matters", "matter-evidence", "matter-versions",
-    "matter-readings",
+    "matter-readings", "letters", "letter-drafts",
 )  # fmt: skip
 TOKENS = [
     "nonsense", "====", "空", "A" * 200, "W10", "WyJyZXBvcnRzIl0",

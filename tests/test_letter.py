@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from accord.documents_templates import supervision
 from casework import letter as rules_of
 from casework.deidentification import must_be_deidentified
 from casework.errors import CaseError, Reason
@@ -168,6 +169,11 @@ def test_an_occasion_gives_the_gravest_letter_whose_thresholds_it_reaches(
 ) -> None:
     found = book.gravest(occasion, MONDAY)
     assert (found.kind if found else None) == kind
+
+
+def test_the_template_is_the_one_that_the_script_writes(rules: Rules) -> None:
+    for language in ("zh", "en"):
+        assert supervision.template(language) == rules.letters.templates[language]
 
 
 def test_the_ladder_is_worded_to_its_end_and_ends_with_people(book: LetterBook) -> None:

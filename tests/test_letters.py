@@ -95,6 +95,10 @@ async def test_a_circular_is_signed_once_the_unit_was_heard_and_shown_to_the_pee
     await at.serve(name)
     peer = at.as_("handler", "620102002")
     assert (await at.stub.GetLetter(pb.GetLetterRequest(name=name), **peer)).copies == ["units/620102002"]
+    await at.at_unit("ConfirmReceipt", name)
+    await at.at_unit("ReplyLetter", name, measures="已整改。")
+    read = await at.stub.ReadLetterText(pb.ReadLetterTextRequest(name=f"{name}/text"), **peer)
+    assert (read.wording.words.demand, read.measures, read.hearing) == ("请限期办理。", "", "")
     other = at.as_("handler", "620102003")
     assert await reason(at.stub.GetLetter(pb.GetLetterRequest(name=name), **other)) == "PERMISSION_DENIED"
 
@@ -207,6 +211,7 @@ async def test_a_repeat_gets_the_first_answer_and_changes_nothing(at: Letters) -
     await told.say(at.stub.ConfirmReceipt, pb.ConfirmReceiptRequest(name=name), theirs)
     await told.say(at.stub.ReplyLetter, pb.ReplyLetterRequest(name=name, measures="已办。"), theirs)
     await told.say(at.stub.VerifyLetter, pb.VerifyLetterRequest(name=name, finding="未办。"), supervisor)
+    await at.next_by_workflow(name)
     before = await at.get(name)
     assert await told.repeat_all() == 7
     assert await at.get(name) == before

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -416,6 +416,7 @@ def test_a_file_of_anything_else_is_a_problem_not_a_crash(folder: Path, content:
     assert any(problem.startswith(f"rules/{WAGES}:1: ") for problem in problems(folder))
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=200))
 def test_no_bytes_crash_the_loader(small: Path, tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.getbasetemp() / "noise" / "rules"
@@ -446,6 +447,37 @@ def test_the_version_changes_with_any_content(folder: Path, small: Path) -> None
     assert before == load_rules(small).version
     replace(folder / WAGES, "due_days: 10", "due_days: 11")
     assert load_rules(folder).version != before
+
+
+# --- letters ----------------------------------------------------------------------------------------------------------
+
+LETTERS = "letters/triggers.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{subject} 的办理", "{party} 的办理", "letters[0].facts.zh: {party} is not filled in a letter"),
+        ("kind: notice", "kind: reprimand", "letters[0].kind: must be one of"),
+        ("happening: due_soon", "happening: petitioned_before", "letters[0].when.happening: must be one of"),
+        ("name: similar-matters", "name: due-soon", "'due-soon' is the name of two triggers of one place and time"),
+        ("next: warning", "next: notice", "'due-soon' leads on to a letter that is not graver"),
+        ("    next: warning\n", "", "'due-soon' does not say what follows"),
+    ],
+)
+def test_a_trigger_of_a_letter_that_cannot_be_is_named_with_its_place(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    replace(folder / LETTERS, old, new)
+    assert any(problem.startswith(f"rules/{LETTERS}:") and message in problem for problem in problems(folder))
+
+
+def test_every_rung_is_worded_and_the_letters_template_names_only_what_is_filled(folder: Path) -> None:
+    text = (folder / LETTERS).read_text("utf-8")
+    (folder / LETTERS).write_text(text.replace("kind: interview", "kind: inspection"), "utf-8")
+    assert any("no trigger words the interview" in problem for problem in problems(folder))
+    shutil.copy(folder / "documents" / "zh" / "agreement.docx", folder / "letters" / "zh" / "letter.docx")
+    assert any("rules/letters/zh/letter.docx" in problem for problem in problems(folder))
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
-from casework.letter import OURS, REPLY_RULES, LetterKind
+from casework.letter import REPLY_RULES, LetterKind, shown_parts
 from casework.letter_sheet import LetterFacts, LetterSheet, sheet
 from casework.scan import WORD
 from services.escalation.letters import store, view
@@ -57,7 +57,9 @@ class LetterReading(LetterDesk):
         async with self.database.begin() as connection:
             row, inside = await self.seen(connection, request.name)
             wording, parts = await self.open(connection, row)
-            shown = {part: text for part, text in parts.items() if inside or part not in OURS}
+            call = current_call()
+            may = shown_parts(inside=inside, addressed=call.access.allows(call.caller, call.permission, row.unit))
+            shown = {part: text for part, text in parts.items() if part in may}
             await self._on_record(connection, row, "LetterTextRead", parts=sorted(part.name for part in shown))
         self.pulse.beat()
         said = {view.FIELDS[part]: text for part, text in shown.items()}
