@@ -36,8 +36,8 @@ up: setup  ## start the whole stack (Ctrl-C stops it)
 down: setup  ## stop a stack that runs in the background
 	@$(BIN)/accord down --state $(STATE)
 
-test: setup  ## run the tests
-	@$(BIN)/pytest $(ARGS)
+test: setup  ## run the tests, two files at a time, each process with a stack of its own
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup  ## measure; writes bench/README.md
 	@$(BIN)/python -m bench $(ARGS)

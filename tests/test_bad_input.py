@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
+from buf.validate import validate_pb2
+from google.api import field_behavior_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.latlng_pb2 import LatLng
 from google.type.money_pb2 import Money
@@ -13,7 +16,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 
 from casework.errors import Reason
 from tests.conftest import Clients, request_id
-from tests.rpcs import check, send
+from tests.rpcs import all_rpcs, check, send
 from tests.world import new_report
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -142,3 +145,26 @@ async def test_a_number_of_another_system_is_taken_once(clients: Clients) -> Non
     check(again)
     assert (again.code, again.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ALREADY_EXISTS")
     assert again.fields == ["report.source_id"]
+
+
+def _instants(message: Any, seen: set[str]) -> Iterator[Any]:
+    """Yield the instants that go in with a message, at any depth."""
+    if message.full_name in seen:
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        if field.message_type is None or 3 in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]:
+            continue
+        if field.message_type.full_name == "google.protobuf.Timestamp":
+            yield field
+        elif field.message_type.full_name.startswith("accord."):
+            yield from _instants(field.message_type, seen)
+
+
+def test_every_instant_that_goes_in_has_bounds() -> None:
+    seen: set[str] = set()
+    fields = [field for rpc in all_rpcs() for field in _instants(rpc.method.input_type, seen)]
+    assert len(fields) > 10
+    rules = {each.full_name: each.GetOptions().Extensions[validate_pb2.field] for each in fields}
+    unbounded = [name for name, rule in rules.items() if not rule.HasField("timestamp")]
+    assert not unbounded, "a year 292,277,026,596 is a timestamp too"

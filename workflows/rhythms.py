@@ -37,7 +37,8 @@ async def compile_digests(backends: Backends, schedule: schedules_pb2.Schedule, 
     day = date.fromisoformat(period)
     await backends.digests.CompileDigests(
         digests_pb2.CompileDigestsRequest(
-            date=date_pb2.Date(year=day.year, month=day.month, day=day.day), request_id=f"{schedule.name}/{period}"
+            date=date_pb2.Date(year=day.year, month=day.month, day=day.day),
+            request_id=f"{schedule.name}/{period}/digests",
         ),
         timeout=60,
     )
