@@ -34,6 +34,8 @@ DEFAULTS: Mapping[str, int] = {
 # Below the kernel's range for outgoing connections (32768 and up): a picked port must still be free when its process
 # is restarted, and must not have become somebody's outgoing connection meanwhile.
 _PICK_FROM = range(20000, 32000)
+_RANGE = "ACCORD_PORT_RANGE"
+"""Names another range to pick from, `20000-23999`: stacks that start at the same time each get their own."""
 
 Ports = dict[str, int]
 
@@ -95,10 +97,21 @@ def _check_range(ports: Ports) -> None:
 def _pick(remembered: int | None, taken: set[int]) -> int:
     if remembered and remembered not in taken and is_free(remembered):
         return remembered
-    for port in random.sample(_PICK_FROM, 500):
+    among = _range()
+    for port in random.sample(among, min(500, len(among))):
         if port not in taken and is_free(port):
             return port
-    raise StackError(f"no free port between {_PICK_FROM.start} and {_PICK_FROM.stop}")
+    raise StackError(f"no free port between {among.start} and {among.stop - 1}")
+
+
+def _range() -> range:
+    text = os.environ.get(_RANGE)
+    if not text:
+        return _PICK_FROM
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and 0 < int(first) < int(last) < 65536):
+        raise StackError(f"{_RANGE} must be two port numbers such as 20000-23999, not {text!r}")
+    return range(int(first), int(last) + 1)
 
 
 def is_free(port: int) -> bool:

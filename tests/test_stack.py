@@ -498,3 +498,11 @@ def test_killed_engines_come_back_with_their_data(tmp_path: Path) -> None:
         assert {each.state for each in stack.standings()} == {State.READY}
     assert rebuilt == [stack.folder]
     assert not stack.folder.rebuild_due.exists()
+
+
+def test_ports_are_picked_from_the_range_that_is_named(folder: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCORD_PORT_RANGE", "31063-31000")
+    with pytest.raises(StackError, match="ACCORD_PORT_RANGE must be two port numbers"):
+        ports.choose(folder, 0)
+    monkeypatch.setenv("ACCORD_PORT_RANGE", "31000-31063")
+    assert set(ports.choose(folder, 0).values()) <= set(range(31000, 31064))
