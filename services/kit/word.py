@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,8 +22,13 @@ _ENVIRONMENT = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
 
 def filled(content: bytes, sheet: Any) -> Any:
     """Return a template filled from the fields of a dataclass, as a document."""
+    return filled_with(content, {each.name: getattr(sheet, each.name) for each in fields(sheet)})
+
+
+def filled_with(content: bytes, told: Mapping[str, Any]) -> Any:
+    """Return a template filled with what is told by name, as a document."""
     template = DocxTemplate(io.BytesIO(content))
-    template.render({each.name: getattr(sheet, each.name) for each in fields(sheet)}, _ENVIRONMENT, autoescape=True)
+    template.render(dict(told), _ENVIRONMENT, autoescape=True)
     return template.docx
 
 

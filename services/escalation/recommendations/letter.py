@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pb.escalation.v1 import recommendations_pb2 as pb
@@ -11,6 +12,8 @@ from casework.chinese import date_zh
 from casework.recommendation import RecommendationKind
 from casework.units import UnitTree
 
+TEMPLATE = Path("recommendations", "letter.docx")
+"""Below the rules folder; a plain Word file that a centre may change in Word."""
 _TITLES = {
     RecommendationKind.PROMPT: "工作提示函",
     RecommendationKind.JUDICIAL: "司法建议书",

@@ -14,10 +14,11 @@ from casework import recommendation as rules_of
 from casework.errors import CaseError, FieldFault, Reason, field_error
 from casework.numbering import year_of
 from casework.recommendation import Adoption, CarryingOut, ObjectionState, RecommendationKind, RecommendationState
+from casework.scan import WORD
 from services.escalation import readings
-from services.escalation.recommendations import clusters, effect, letter, store, view, word
+from services.escalation.recommendations import clusters, effect, letter, store, view
 from services.escalation.servicer import Servicer
-from services.kit import dates, numbering, paging
+from services.kit import dates, numbering, paging, word
 from services.kit.access import current_call
 from services.kit.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
@@ -33,7 +34,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._template = (parts.settings.rules / word.TEMPLATE).read_bytes()
+        self._template = (parts.settings.rules / letter.TEMPLATE).read_bytes()
 
     @command(pb.Recommendation)
     async def DraftRecommendation(self, request: pb.DraftRecommendationRequest, work: Work) -> pb.Recommendation:
@@ -244,8 +245,8 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             told = await self._text(connection, row)
             await self._read(connection, row, "RecommendationPrinted")
         self.pulse.beat()
-        content = word.rendered(self._template, letter.fields(row, told, self.rules.units))
-        return pb.RecommendationDocument(name=request.name, media_type=word.MEDIA_TYPE, content=content)
+        content = word.saved(word.filled_with(self._template, letter.fields(row, told, self.rules.units)))
+        return pb.RecommendationDocument(name=request.name, media_type=WORD, content=content)
 
     # --- what they have in common -------------------------------------------------------------------------------------
 
