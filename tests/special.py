@@ -28,7 +28,16 @@ async def listed_matter(
     async with database.begin() as connection:
         number = await files.open_file(connection, "matters", keeper, at)
         await rows.insert(
-            connection, "matters", number=number, state=1, level=level, keeper=keeper, unit=unit, registered_at=at
+            connection,
+            "matters",
+            number=number,
+            state=1,
+            level=level,
+            keeper=keeper,
+            unit=unit,
+            registered_at=at,
+            place=keeper,
+            category="neighbour",
         )
     return names.file_name(number)
 

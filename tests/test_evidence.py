@@ -262,7 +262,8 @@ async def test_who_may_see_that_a_file_is_there_may_not_read_it(clients: Clients
 async def test_a_file_that_was_touched_is_not_handed_out(clients: Clients, stubs: Stubs, case: str) -> None:
     made = await create(stubs, case, pdf())
     (path,) = [path for path in stored(clients) if path.name == made.stored_hash]
-    path.write_bytes(b"x" + path.read_bytes()[1:])
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     await refused(download(stubs, made.name), "FILE_DAMAGED")
 
 

@@ -40,6 +40,10 @@ class Access:
         """Return whether the unit is in the tree."""
         return unit in self._tree
 
+    def lies_under(self, unit: str, above: str) -> bool:
+        """Return whether a unit of the tree is another one or lies under it."""
+        return above in self._tree.path(unit)
+
     def allows(self, caller: Caller, permission: str, unit: str) -> bool:
         """Return whether the caller may do it for a matter of this unit."""
         return self._decide(caller.roles, caller.unit, permission, unit)
@@ -115,6 +119,9 @@ class Call:
         if not self.access.knows(unit):
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         self.require(unit)
+        # A right that reaches up the own line, to file or to be told, shows nobody what lies beside it there.
+        if not self.access.lies_under(unit, self.caller.unit):
+            raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
         return unit
 
     def repeat(self) -> None:
