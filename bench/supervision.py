@@ -14,6 +14,8 @@ from pb.escalation.v1 import (
     digests_pb2_grpc,
     indicators_pb2,
     indicators_pb2_grpc,
+    ledger_pb2,
+    ledger_pb2_grpc,
     registers_pb2,
     registers_pb2_grpc,
     statistics_pb2,
@@ -39,7 +41,14 @@ def questions(channel: grpc.aio.Channel, period: str) -> dict[str, Question]:
     indicators = indicators_pb2_grpc.IndicatorServiceStub(channel).GetIndicators
     counts = statistics_pb2_grpc.StatisticsServiceStub(channel).GetStatistics
     lists = registers_pb2_grpc.RegisterServiceStub(channel).ListRegisterEntries
+    ledger = ledger_pb2_grpc.LedgerServiceStub(channel)
     return {
+        "ledger, a page of 50, overdue first": lambda unit, metadata: ledger.ListMatters(
+            ledger_pb2.ListMattersRequest(unit=unit), metadata=metadata
+        ),
+        "ledger, counts by state, grade and level": lambda unit, metadata: ledger.CountMatters(
+            ledger_pb2.CountMattersRequest(unit=unit), metadata=metadata
+        ),
         "worklist, a page of 50 and the counts": lambda unit, metadata: work(
             worklists_pb2.GetWorklistRequest(unit=unit), metadata=metadata
         ),
@@ -61,6 +70,18 @@ def questions(channel: grpc.aio.Channel, period: str) -> dict[str, Question]:
     }
 
 
+_LEDGER = """
+    WITH numbered AS (
+        SELECT 'matters-' || unit || '-2026-' || lpad(n::text, 6, '0') AS number, unit, n
+        FROM unnest($1::text[]) AS unit, generate_series(1, 100) AS n
+    ), opened AS (INSERT INTO files (number, unit, opened_at) SELECT number, unit, now() FROM numbered)
+    INSERT INTO matters (number, state, level, keeper, unit, place, grade, category, registered_at, due_on)
+    SELECT number, 4, 'county', unit, unit || '-labour', unit, 1 + n % 3, 'neighbour', now(), current_date + n - 40
+    FROM numbered
+"""
+"""A hundred matters on the ledger of each county."""
+
+
 async def milliseconds(question: Question, units: list[str], metadata: Any) -> list[float]:
     """Return how long each of so many questions took, one after the other, units in turn."""
     took = []
@@ -78,6 +99,7 @@ async def run(state: str) -> Figures:
     with Stack(state=state, port_base=0, roster=only("escalation")) as stack:
         connection = await asyncpg.connect(stack.database_url, server_settings={"search_path": "escalation"})
         await insert(connection, supervised(units, now))
+        await connection.execute(_LEDGER, units)
         await connection.execute("ANALYZE")
         await connection.close()
         metadata = (("authorization", f"Bearer {stack.token('supervisor', '62')}"),)
