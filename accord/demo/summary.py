@@ -198,9 +198,15 @@ class Summary:
             if told.outcome == "overdue" and number in played.names
         }  # fmt: skip
         overdue = self._record.of("ClockOverdue")
-        rest = [event for event in overdue if event.case not in meant]
+        rest = [event for event in overdue if event.case not in meant and event.case.startswith("cases/")]
+        drafts = {event.case for event in overdue if event.case.startswith("letters/")}
         cases = len({event.case for event in overdue} & meant)
-        self.say(f"  deadlines that passed   {len(overdue) - len(rest)}, in cases that were left to lie: {cases}")
+        passed = sum(event.case in meant for event in overdue)
+        self.say(f"  deadlines that passed   {passed}, in cases that were left to lie: {cases}")
+        if drafts:
+            self.say(
+                f"                          letters drafted, and left for people to sign or discard: {len(drafts)}"
+            )
         if rest:
             self.say(
                 f"                          {len(rest)} elsewhere: people or machine were too slow for them", "yellow"

@@ -101,6 +101,7 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "EscalationRaised": _raised,
     "EscalationAcknowledged": lambda n, p: f"escalation {int(p['escalation'])} acknowledged",
     "EscalationResolved": lambda n, p: f"escalation {int(p['escalation'])} resolved: the unit is made to act",
+    "OverdueWatched": lambda n, p: "a warning is drafted, for people to sign or not; watched for five working days",
     "ClosingRequested": lambda n, p: f"closing requested, outcome {str(p['outcome']).lower()}",
     "ClosingSentBack": lambda n, p: "close request sent back",
     "CaseClosed": lambda n, p: f"closed, outcome {str(p['outcome']).lower()}",
