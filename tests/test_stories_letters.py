@@ -7,13 +7,19 @@ import base64
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from docx import Document
 
+from accord.folder import StateFolder
+from accord.pace import pace_settings
 from accord.stack import Stack
+from casework.calendar import LOCAL
+from services.kit.businesstime import BusinessTime
 from tests.conftest import COUNTY
 from tests.scenario import Desk, day, refused
 
@@ -145,6 +151,47 @@ async def test_a_unit_ignores_a_case_and_receives_all_five_letters_each_signed_b
     listed = await supervision.city.get("letters", "supervisor", unit=f"units/{COUNTY}", page_size=1000)
     about = [each["kind"] for each in listed["letters"] if each["subject"] == case.name]
     assert about == [f"LETTER_KIND_{kind}" for kind in TITLES]  # each once
+
+
+async def test_a_unit_that_stays_silent_receives_all_five_letters_as_the_time_of_each_runs_out(
+    tmp_path: Path,
+) -> None:
+    pace = pace_settings(StateFolder.at(tmp_path), 400_000.0)  # a day in about a fifth of a second
+    time = BusinessTime(float(pace["ACCORD_TIME_SPEED"]), datetime.fromisoformat(pace["ACCORD_TIME_EPOCH"]))
+
+    def to_come(days: int) -> dict[str, int]:
+        found = (time.now() + timedelta(days=days)).astimezone(LOCAL).date()
+        return {"year": found.year, "month": found.month, "day": found.day}
+
+    with Stack(state=tmp_path, port_base=0, settings=pace) as stack:
+        async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+            office = Supervision(UnitDesk(rest, stack, CITY), UnitDesk(rest, stack))
+            case = await office.county.open("labour", "工地拖欠工资，久拖未办。", people_affected=8)
+            wording = {**_wording(), "due_date": to_come(300)}
+            letter = {"kind": "LETTER_KIND_NOTICE", "issuer": f"units/{CITY}", "unit": f"units/{COUNTY}"}
+            letter["subject"] = case.name
+            name = (await office.city.post("letters", "supervisor", None, letter=letter, wording=wording))["name"]
+            for kind in TITLES:
+                if kind != "NOTICE":
+                    announced = {"interview_date": to_come(14)} if kind == "INTERVIEW" else {}
+                    await office.city.post(f"{name}:edit", "supervisor", None, wording=wording, **announced)
+                if kind == "CIRCULAR":
+                    await office.city.post(f"{name}:recordHearing", "supervisor", None, statement="该单位未到场。")
+                await office.city.post(f"{name}:approve", "unit_head", None, office="LETTER_OFFICE_HEAD")
+                await office.city.post(f"{name}:serve", "clerk", None, manner="SERVICE_MANNER_ELECTRONIC")
+                if kind == "INTERVIEW":
+                    await asyncio.sleep(15 * 86_400 / time.speed)
+                    await office.city.post(
+                        f"{name}:holdInterview", "supervisor", None, hold_date=to_come(0), minutes="负责人说明情况。"
+                    )
+                # Nobody signs for it, nobody answers: it counts as received, its time to be answered runs out.
+                async with asyncio.timeout(60):
+                    while (found := await office.city.get(name, "supervisor"))["state"] != "LETTER_STATE_FAILED":
+                        await asyncio.sleep(0.1)
+                assert (found["kind"], found["failure"]) == (f"LETTER_KIND_{kind}", "LETTER_FAILURE_NO_REPLY")
+                assert (await office.clock(name, "reply-1"))["rule"] == REPLY_RULES[kind]
+                if kind != "INSPECTION":
+                    name = await office.next_of(name)
 
 
 async def test_an_objection_that_is_upheld_annuls_the_letter_and_stops_every_clock(supervision: Supervision) -> None:
