@@ -1,6 +1,6 @@
 """What documents are written from: everything about a case that may stand on paper, as one read-only tree.
 
-`DossierSource` is the interface between the slices of mediation and the documents: whoever knows a part gives it here.
+`DossierSource` is the interface between the rooms of mediation and the documents: whoever knows a part gives it here.
 Private talks with one side, and what was offered in them, have no place in it: a document can hold only what is in
 this tree. ID numbers are masked before they come here (个保法 art. 6: a check result, not an image).
 """

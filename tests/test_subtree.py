@@ -1,7 +1,7 @@
 """A county sees its own subtree and no other: in lists, counts, statistics and exports alike.
 
 A table: each line asks one RPC of supervision for everything the caller may see, and says which units the answer shows.
-An RPC of a new slice is one more line; a test says so where one is missing.
+A new question is one more line; a test says so where one is missing. Lists without figures: test_siblings.py.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def table(file: Any) -> list[tuple[str, str]]:
     return [(str(key), str(count)) for key, count in sheet.iter_rows(values_only=True)]
 
 
-def test_every_question_of_this_slice_is_in_the_table() -> None:
+def test_every_question_that_has_figures_is_in_the_table() -> None:
     asked = {line.rpc.split("/")[1] for line in LINES.values()} | set(NOT_OF_UNITS)
     for service in SERVED_BY:
         if service.rsplit(".", 1)[1].removesuffix("Service") in (
