@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -32,3 +33,8 @@ class Occasion:
     times: int = 1
     overdue_days: int = 0
     grade: str = ""
+
+
+def ends_soon(started_at: datetime, due_at: datetime, now: datetime) -> bool:
+    """Return whether four fifths of a term are over, or it ends within a day (house default: due in 20 % of term)."""
+    return now - started_at >= (due_at - started_at) * 4 / 5 or due_at - now <= timedelta(days=1)

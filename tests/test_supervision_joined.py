@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from pb.intake.v1 import facts_pb2 as intake
 
 from accord.stack import Stack
 from casework.names import number_of
+from casework.occasion import ends_soon
 from services.kit.database import text
 from tests.conftest import request_id
 from tests.matters import COUNTY, HOUSING, MINOR, Ledger
@@ -134,14 +135,26 @@ async def test_rules_draft_letters_for_what_the_ledger_tells_and_nobody_but_peop
         assert not await connection.scalar(sent)
 
 
-async def test_an_end_that_nears_calls_for_a_notice(still: Still, ledger: Ledger) -> None:
-    matter = (await ledger.assigned(date(2026, 3, 6), facts=MINOR, category="categories/traffic")).name
-    still.to("2026-03-02T23:59:59")
-    await still.fire(number_of(matter))
-    assert not await drafts(still, matter)
-    still.to("2026-03-04T09:00")
-    await still.fire(number_of(matter))
-    assert await drafts(still, matter) == [("NOTICE", "rule due-soon 2026-11")]
+async def test_when_four_fifths_of_a_term_are_over_a_notice_is_called_for_and_not_before(
+    still: Still, ledger: Ledger
+) -> None:
+    matter = (await ledger.assigned(date(2026, 3, 27), facts=MINOR, category="categories/traffic")).name
+    stop = text("UPDATE clocks SET state = 2, stopped_at = started_at WHERE number = :number AND rule <> 'matter_unit'")
+    async with still.database.begin() as connection:
+        await connection.execute(stop, {"number": number_of(matter)})  # what else would call for letters meanwhile
+    # The end is on 27 March, its first reminder seven days before, when three quarters of the term are over.
+    for local, found in (("2026-03-21T09:00", []), ("2026-03-25T09:00", [("NOTICE", "rule due-soon 2026-11")])):
+        still.to(local)
+        await still.fire(number_of(matter))
+        assert await drafts(still, matter) == found, local
+
+
+def test_a_short_term_ends_soon_on_its_last_day() -> None:
+    start = datetime(2026, 3, 2, 9)
+    assert not ends_soon(start, start + timedelta(days=3), start + timedelta(days=1, hours=23))
+    assert ends_soon(start, start + timedelta(days=3), start + timedelta(days=2))
+    assert not ends_soon(start, start + timedelta(days=30), start + timedelta(days=23, hours=23))
+    assert ends_soon(start, start + timedelta(days=30), start + timedelta(days=24))
 
 
 async def test_the_third_like_matter_in_a_quarter_asks_the_unit_for_the_cause(still: Still, ledger: Ledger) -> None:

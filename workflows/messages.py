@@ -9,8 +9,6 @@ from enum import StrEnum
 TASK_QUEUE = "accord"
 CASE_WORKFLOW = "CaseWorkflow"
 HEAR = "hear"
-
-
 FILE_WORKFLOW = "FileWorkflow"
 SCHEDULED_WORKFLOW = "ScheduledWorkflow"
 RUN_SCHEDULE = "run_schedule"

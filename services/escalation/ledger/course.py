@@ -9,7 +9,7 @@ from typing import Any
 from casework import names
 from casework.ledger import Reopened
 from casework.matter import LOOK_BACKS, MatterLevel, MatterState
-from casework.occasion import Happening, Occasion
+from casework.occasion import Happening, Occasion, ends_soon
 from casework.triage import Grade
 from services.escalation import holders
 from services.escalation.ledger import store
@@ -141,7 +141,10 @@ async def consider_like_matters(work: Work, matter: Any) -> None:
 
 
 async def due_soon(work: Work, firing: Firing) -> None:
-    """Consider a notice to a unit whose part of a matter is about to end."""
+    """Consider a notice to a unit whose part of a matter is about to end; each reminder looks anew."""
+    clock = await clock_ledger.get(work.connection, firing.clock)
+    if not ends_soon(clock.started_at, clock.due_at, work.now):
+        return
     await consider(work, Occasion(Happening.due_soon, firing.unit, names.file_name(names.number_of(firing.subject))))
 
 
