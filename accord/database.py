@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 
 from accord.folder import StackError
+from services.kit.verification import HEADS
 
 DATABASE = "accord"
 _OLDEST = 150000
@@ -51,6 +52,25 @@ async def _ensure(url: str) -> None:
         connection = await asyncpg.connect(url, timeout=20)
     try:
         await _check(connection, name)
+    finally:
+        await connection.close()
+
+
+def is_sealed(url: str) -> bool:
+    """Tell whether a service has ever sealed anything in this database, and so was held to a master key."""
+    return asyncio.run(_is_sealed(url))
+
+
+async def _is_sealed(url: str) -> bool:
+    connection = await asyncpg.connect(url, timeout=20)
+    try:
+        for service, head in HEADS.items():
+            # The head's table holds keys of databases that are older than the fingerprint.
+            for table, kept in ((f"{service}.master_key", "true"), (f"{service}.{head}", "sealed_key IS NOT NULL")):
+                there = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table)
+                if there and await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table} WHERE {kept})"):
+                    return True
+        return False
     finally:
         await connection.close()
 

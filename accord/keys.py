@@ -64,16 +64,26 @@ class Keys:
 
 
 def ensure_keys(folder: Path) -> Keys:
-    """The folder's keys; those that are missing are made, the trust file is written anew."""
+    """The folder's keys but the master key; those that are missing are made, the trust file is written anew."""
     keys = Keys(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (keys.issuer, *(keys.client(name) for name in CLIENT_ROLES)):
         if not path.exists():
             write_private(path, _new_key())
-    if not keys.master.exists():
-        write_private(keys.master, base64.b64encode(os.urandom(32)).decode() + "\n")
     write_json(keys.trust, _trust(keys))
     return keys
+
+
+def ensure_master(keys: Keys, sealed: bool) -> None:
+    """Make the master key where there is none yet; StackError where the database is `sealed` under one already."""
+    if keys.master.exists():
+        return
+    if sealed:
+        raise StackError(
+            f"{keys.master} is missing, and the database was sealed with it: put it back from where it is kept; "
+            "a new key would open nothing of what is there"
+        )
+    write_private(keys.master, base64.b64encode(os.urandom(32)).decode() + "\n")
 
 
 def _new_key() -> str:

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Protocol, TypeVar
 
 from accord import ports as port_choice
-from accord.database import admin_url, ensure_database
+from accord.database import admin_url, ensure_database, is_sealed
 from accord.folder import StackError, StateFolder, write_json
-from accord.keys import ROOT_UNIT, Keys, demo_token, ensure_keys
+from accord.keys import ROOT_UNIT, Keys, demo_token, ensure_keys, ensure_master
 from accord.lock import StateLock
 from accord.postgres import EmbeddedPostgres
 from accord.process import ProcessSpec, State, born
@@ -244,6 +244,7 @@ class Stack:
         self._around = Surroundings(self.folder, self.ports, keys, url, roles, address, self._settings)
         if self._engines:
             self._in_thread(lambda: ensure_database(url))
+            ensure_master(keys, self._in_thread(lambda: is_sealed(url)))
             self._do("the migrations", lambda: self._migrate(url, roles))
             self._await_engines(temporal)
         self._start_roster(self._around)

@@ -26,7 +26,7 @@ from accord import ports
 from accord.cli import app
 from accord.database import admin_url, role_url
 from accord.folder import StackError, StateFolder, read_json, write_json
-from accord.keys import EMBEDDED_ISSUER, Keys, client_token, demo_token, ensure_keys, mint
+from accord.keys import EMBEDDED_ISSUER, Keys, client_token, demo_token, ensure_keys, ensure_master, mint
 from accord.lock import StateLock, holder
 from accord.process import ProcessSpec, State, born, is_same
 from accord.roster import Surroundings, processes
@@ -169,8 +169,10 @@ def test_a_port_in_use_names_component_holder_and_option(tmp_path: Path) -> None
 
 def test_keys_are_private_and_survive_a_second_start(folder: StateFolder) -> None:
     keys = ensure_keys(folder.keys)
+    ensure_master(keys, sealed=False)
     before = {path.name: path.read_bytes() for path in folder.keys.iterdir()}
     ensure_keys(folder.keys)
+    ensure_master(keys, sealed=True)
     assert {path.name: path.read_bytes() for path in folder.keys.iterdir()} == before
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.keys.iterdir())
     assert len(base64.b64decode(keys.master.read_text())) == 32

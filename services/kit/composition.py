@@ -25,6 +25,7 @@ from services.kit.clockwork import Clockwork
 from services.kit.database import Database
 from services.kit.events import EventLog
 from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
+from services.kit.key_check import await_right_key
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.server import serve
@@ -87,6 +88,7 @@ async def _serve(
 ) -> None:
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
+    await await_right_key(database, name, sealer)
     clockwork, pins = Clockwork(rules), Pins(database)
     services = build(Parts(settings, database, time, pulse, rules, sealer, clockwork, pins))
     feed = FeedServicer(name, database, pulse)

@@ -101,3 +101,13 @@ CREATE TRIGGER {table}_never_changes BEFORE UPDATE OR DELETE OR TRUNCATE ON {tab
 def first_layer() -> str:
     """Return the DDL of the first layer, to run with the service's schema in front of the search path."""
     return FIRST + "".join(REFUSE.format(table=table) for table in SEALED_TABLES)
+
+
+MASTER_KEY = """
+CREATE TABLE master_key (
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    fingerprint text NOT NULL,
+    kept_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE master_key IS 'By what the key that wraps all data keys is known again; a service with another stops.';
+"""

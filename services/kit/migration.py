@@ -92,6 +92,7 @@ def _grants(service: str) -> Iterable[str]:
     yield f"GRANT DELETE ON {service}.requests TO {role}"
     for table in (*SEALED_TABLES, *CLOCK_TABLES):
         yield f"REVOKE UPDATE, DELETE, TRUNCATE ON {service}.{table} FROM {role}"
+    yield f"REVOKE UPDATE ON {service}.master_key FROM {role}"
     yield f"REVOKE INSERT, UPDATE, DELETE ON {service}.alembic_version FROM {role}"
 
 

@@ -144,3 +144,7 @@ class Sealer:
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose, such as a blind index."""
         return self._master.derive(purpose)
+
+    def fingerprint(self) -> str:
+        """Return by what the master key is known again; nothing about the key follows from it."""
+        return self._master.derive("fingerprint")[:16].hex()

@@ -1,0 +1,12 @@
+"""The fingerprint of the master key stands in the database."""
+
+from services.kit.ledger_tables import MASTER_KEY
+from services.kit.migration import run_script
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Create the table."""
+    run_script(MASTER_KEY)
