@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from accord.keys import EMBEDDED_ISSUER, ROLES, client_token, mint, public_jwk
+from accord.stack import Stack
 from casework.errors import CaseError
-from services.kit.tokens import TokenChecker
+from services.kit.tokens import LEEWAY, LONGEST, TokenChecker
 from tests.conftest import COUNTY, Clients
 from tests.rpcs import BY_NAME, Answer, Rpc, call
 from tests.world import REQUESTS, World, new_world
@@ -84,7 +88,7 @@ def nested_a_thousand_deep(clients: Clients) -> str:
 
 FORGERIES: dict[str, Callable[[Clients], str]] = {
     "wrong key": with_another_key,
-    "expired": lambda clients: forged(clients, exp=int(time.time()) - 1),
+    "expired": lambda clients: forged(clients, exp=int(time.time()) - LEEWAY - 1),
     "wrong audience": lambda clients: forged(clients, aud="somebody-else"),
     "no signature": without_signature,
 }
@@ -147,3 +151,71 @@ async def test_a_machine_client_has_the_roles_of_the_trust_file_whatever_it_clai
     caller = TokenChecker(keys.trust).check(f"Bearer {token}")
     assert (caller.subject, caller.roles, caller.unit) == ("accord-relay", frozenset({"service"}), "cn")
     assert "service" not in TokenChecker(keys.trust).check(f"Bearer {client_token(keys, 'cli')}").roles
+
+
+ODD_CLAIMS: list[dict[str, Any]] = [
+    *({"exp": value} for value in ("99999999999", "soon", 4e9, 4e9 + 0.5, -1, 10**30, 10**400, True, [1], {}, None)),
+    *({name: value} for name in ("iat", "nbf") for value in ("1", 1.5, -1, "x", False, [], {"a": 1}, 10**400)),
+    *({"sub": value} for value in ("", "a\0b", "\ud800", "a\nb", "x" * 201, 7, ["x"], {"a": "b"}, True)),
+    *({"unit": value} for value in ("", "\0", 62, ["62"], "6" * 300)),
+    *({"roles": value} for value in ("supervisor", [["supervisor"]], [1], ["\0"], ["\ud800"], ["x"] * 101, {"a": 1})),
+    *({"filler": "x" * size} for size in (6_000, 7_125, 8_000, 9_000, 12_000, 20_000)),
+    {"filler": [[[[[{"a": [[{}]]}] * 50]]]] * 50},
+    {"aud": 5}, {"aud": [["accord"]]},
+]  # fmt: skip
+
+
+@pytest.mark.fault("D3")
+@pytest.mark.parametrize("number", range(len(ODD_CLAIMS)))
+async def test_what_is_signed_but_malformed_is_refused_the_same_each_time(
+    number: int, clients: Clients, world: World, rest: httpx.AsyncClient
+) -> None:
+    token = forged(clients, **ODD_CLAIMS[number])
+    for _ in range(3):
+        answer = await bear(token, BY_NAME["intake.GetReport"], clients, world)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+        told = await rest.get(f"/v1/{world.report.name}", headers={"Authorization": f"Bearer {token}"})
+        assert (told.status_code, told.json()["code"]) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.fault("D3")
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+async def test_a_clock_a_few_seconds_ahead_is_no_reason_to_refuse(
+    claim: str, clients: Clients, world: World, rest: httpx.AsyncClient
+) -> None:
+    token = forged(clients, **{claim: int(time.time()) + LEEWAY // 2})
+    assert (await bear(token, BY_NAME["intake.GetReport"], clients, world)).code is grpc.StatusCode.OK
+    assert (await rest.get(f"/v1/{world.report.name}", headers={"Authorization": f"Bearer {token}"})).status_code == 200
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.just("a\0"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
+CLAIMS = ("iss", "sub", "aud", "exp", "iat", "nbf", "roles", "unit", "more")
+
+
+@pytest.mark.fault("D3")
+@settings(max_examples=300, deadline=None)
+@given(changed=st.dictionaries(st.sampled_from(CLAIMS), JSON, min_size=1, max_size=3), size=st.integers(0, 16_000))
+def test_a_drawn_token_is_taken_whole_or_refused(changed: dict[str, Any], size: int, stack: Stack) -> None:
+    claims = {"iss": EMBEDDED_ISSUER, "sub": "drawn", "aud": "accord", "exp": int(time.time()) + 600,
+              "roles": ["clerk"], "unit": COUNTY, "filler": "x" * size, **changed}  # fmt: skip
+    head = {"kid": public_jwk(stack.keys.issuer)["kid"]}
+    token = jwt.api_jws.encode(json.dumps(claims).encode(), stack.keys.issuer.read_bytes(), "ES256", head)
+    checker = TokenChecker(stack.keys.trust)
+    found = []
+    for _ in range(2):
+        try:
+            caller = checker.check(f"Bearer {token}")
+        except CaseError as error:
+            found.append(str(error.reason))
+        else:
+            assert (caller.subject, caller.unit) == (claims["sub"], claims["unit"])
+            assert type(claims["exp"]) is int
+            assert claims["sub"].isprintable()
+            assert len(token) <= LONGEST
+            found.append("taken")
+    assert found[0] == found[1]
+    assert found[0] in {"taken", "UNAUTHENTICATED"}

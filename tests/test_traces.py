@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
-from pb.intake.v1 import report_pb2
+import pytest
+from pb.intake.v1 import intake_pb2, report_pb2
 
+from accord.keys import ROLES
 from tests.conftest import COUNTY, Clients, request_id
+from tests.rpcs import granted
 
 
 def spans(clients: Clients, trace: str) -> list[dict[str, Any]]:
@@ -63,3 +68,41 @@ async def test_every_process_says_what_it_does_on_its_metrics_page(clients: Clie
         for port, line in expected.items():
             page = (await client.get(f"http://127.0.0.1:{ports[port]}/metrics")).text
             assert line in page, port
+
+
+@pytest.mark.fault("D4")
+async def test_a_refusal_counts_by_its_own_code(clients: Clients) -> None:
+    async def counted(method: str, code: str) -> float:
+        async with httpx.AsyncClient() as client:
+            page = (await client.get(f"http://127.0.0.1:{clients.stack.ports['intake_metrics']}/metrics")).text
+        found = re.search(rf'accord_requests_total{{code="{code}",method="[^"]*{method}"}} ([0-9.]+)', page)
+        return float(found[1]) if found else 0.0
+
+    async def becomes(method: str, code: str, number: float) -> None:
+        async with asyncio.timeout(20):  # the answer is out a moment before it is counted
+            while await counted(method, code) != number:
+                await asyncio.sleep(0.05)
+
+    async def refused(stub: Any, request: Any, caller: dict[str, Any]) -> None:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub(request, **caller)
+
+    absent, odd = intake_pb2.GetReportRequest(name="reports/620102-1999-999999"), intake_pb2.GetReportRequest(name="x")
+    stranger = {"metadata": (("authorization", "Bearer x"),), "timeout": 20}
+    cases = [
+        (absent, clients.as_("clerk"), "NOT_FOUND"),
+        (odd, clients.as_("clerk"), "INVALID_ARGUMENT"),
+        (absent, stranger, "UNAUTHENTICATED"),
+        (absent, clients.as_(min(set(ROLES) - granted()["reports.get"])), "PERMISSION_DENIED"),
+    ]
+    fine = await counted("GetReport", "OK")
+    for request, caller, code in cases:
+        before = await counted("GetReport", code)
+        await refused(clients.intake.GetReport, request, caller)
+        await becomes("GetReport", code, before + 1)
+    assert await counted("GetReport", "OK") == fine
+
+    before = await counted("other", "UNIMPLEMENTED")
+    nothing = clients.channels["intake"].unary_unary("/accord.intake.v1.IntakeService/Nothing")
+    await refused(nothing, b"", clients.as_("clerk"))
+    await becomes("other", "UNIMPLEMENTED", before + 1)

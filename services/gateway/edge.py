@@ -113,7 +113,7 @@ class Edge:
         if not (authorization.isascii() and authorization.isprintable()):
             raise refuse("UNAUTHENTICATED")
         try:
-            self._checker.check(authorization)
+            exchange.until = self._checker.check(authorization).until
         except CaseError as error:
             raise Problem(401, str(error.reason), error.message("zh"), error.message("en")) from None
         exchange.authorization = authorization

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import grpc
-import jwt
 import orjson
 
 from services.gateway.backend import EOF
@@ -28,13 +27,6 @@ def stream_headers(kind: str) -> list[Header]:
         (b"cache-control", b"no-store"),
         (b"x-accel-buffering", b"no"),
     ]
-
-
-def lifetime(exchange: Exchange) -> float:
-    """Return the seconds for which the caller's token is still good: no stream outlives it."""
-    token = exchange.authorization.partition(" ")[2]
-    claims = jwt.decode(token, options={"verify_signature": False})
-    return max(0.0, float(claims.get("exp", 0)) - time.time())
 
 
 class EventWriter:
@@ -86,7 +78,7 @@ class Watch:
         self._writer = writer
         self._heartbeat = heartbeat
         self._ends = [asyncio.create_task(exchange.gone()), asyncio.create_task(stopping.wait())]
-        self._until = time.monotonic() + lifetime(exchange)
+        self._until = time.monotonic() + exchange.lifetime()
 
     async def next(self, waited: asyncio.Future[Any]) -> bool:
         """Return whether it came; False where the stream must end instead."""
@@ -137,7 +129,7 @@ class ServerStreamEndpoint:
         kind = exchange.accepts(EVENTS, LINES)
         message, renamed = await self._binding.read(exchange, parts)
         self._resume(exchange, message)
-        call = self._binding.call_of(message)(message, timeout=lifetime(exchange), metadata=exchange.metadata())
+        call = self._binding.call_of(message)(message, timeout=exchange.lifetime(), metadata=exchange.metadata())
         first = asyncio.create_task(call.read())
         writer = EventWriter(exchange, kind)
         watch = Watch(exchange, writer, self._heartbeat, self._stopping)

@@ -23,7 +23,7 @@ class Exchange:
 
     __slots__ = (
         "_security", "_send", "authorization", "finished", "headers", "language", "query", "receive", "route", "scope",
-        "started", "status", "trace_id", "trace_parent",
+        "started", "status", "trace_id", "trace_parent", "until",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, security: list[Header]) -> None:
@@ -33,6 +33,7 @@ class Exchange:
         self.language = language_of(self.headers.get(b"accept-language", b"").decode("latin-1"))
         self.authorization = ""
         self.trace_parent = self.trace_id = self.route = ""
+        self.until = 0.0
         self.status = 0
         self.finished = False
         self.started = time.perf_counter()
@@ -68,6 +69,10 @@ class Exchange:
                 "Request-Timeout", "应为秒数，至少为 1。", "Must be a whole number of seconds, at least 1."
             )
         return min(float(text), longest)
+
+    def lifetime(self) -> float:
+        """Return the seconds for which the caller's token is still good: no stream outlives it."""
+        return max(0.0, self.until - time.time())
 
     def accepts(self, *offered: str) -> str:
         """Return the first offered media type the client takes; raise a 406 Problem where it takes none."""

@@ -16,7 +16,7 @@ from pb.feed.v1 import feed_pb2
 from services.gateway.backend import EOF, Backend
 from services.gateway.contract import Contract, Rpc
 from services.gateway.encoder import encoder_of
-from services.gateway.events import EVENTS, EventWriter, Watch, lifetime
+from services.gateway.events import EVENTS, EventWriter, Watch
 from services.gateway.exchange import Exchange
 from services.gateway.problem import Fault, Problem, of_rpc, refuse
 from services.gateway.template import decode_segment
@@ -159,7 +159,7 @@ class TimelineEndpoint:
         position, failures = feed.position, 0
         while True:
             request = feed_pb2.WatchEventsRequest(service=feed.name, case=case, after_position=position)
-            call = self._watch[feed.name](request, timeout=lifetime(exchange), metadata=exchange.metadata())
+            call = self._watch[feed.name](request, timeout=exchange.lifetime(), metadata=exchange.metadata())
             try:
                 while (batch := await call.read()) is not EOF:
                     failures = 0

@@ -15,6 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
+from google.rpc.code_pb2 import Code as StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 tracer = trace.get_tracer("accord")
 
 MAX_MESSAGE = 4 * 1024 * 1024
+MAX_METADATA = 64 * 1024
 _GRACE = 5.0
 _MOMENT = 0.5
 _OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
@@ -87,6 +89,9 @@ class Pipeline(grpc.aio.ServerInterceptor):
         if wrapped is not None:
             return wrapped
         handler = await continuation(handler_call_details)
+        if handler is None:
+            # Whatever was asked for, it has no name that metrics may hold.
+            telemetry.REQUESTS.labels("other", "UNIMPLEMENTED").inc()
         if handler is None or name.startswith(_OPEN_PREFIXES):
             return handler
         method = self._methods[name]
@@ -131,7 +136,12 @@ class Pipeline(grpc.aio.ServerInterceptor):
                     return reply
                 except Exception as error:
                     await _drain(sent)
-                    code = await _refuse(context, error, metadata, method.name)
+                    status = _status_of(error, metadata, method.name)
+                    code = StatusCode.Name(status.code)
+                    await _abort(context, status)
+                except asyncio.CancelledError:
+                    code = "CANCELLED"
+                    raise
                 finally:
                     _record(method.name, code, started)
 
@@ -157,7 +167,12 @@ class Pipeline(grpc.aio.ServerInterceptor):
                         yield reply
                 except Exception as error:
                     await _drain(sent)
-                    code = await _refuse(context, error, metadata, method.name)
+                    status = _status_of(error, metadata, method.name)
+                    code = StatusCode.Name(status.code)
+                    await _abort(context, status)
+                except asyncio.CancelledError:
+                    code = "CANCELLED"
+                    raise
                 finally:
                     _record(method.name, code, started)
 
@@ -208,17 +223,14 @@ def _record(method: str, code: str, started: float) -> None:
     log.debug("call", method=method, code=code, ms=round(seconds * 1000, 2))
 
 
-async def _refuse(context: Any, error: Exception, metadata: dict[str, Any], method: str) -> str:
+def _status_of(error: Exception, metadata: dict[str, Any], method: str) -> status_pb2.Status:
     language = language_of(metadata.get("accept-language", ""))
     if isinstance(error, TimeoutError):
-        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "took longer than the server allows")
+        return status_pb2.Status(code=StatusCode.DEADLINE_EXCEEDED, message="took longer than the server allows")
     if isinstance(error, CaseError):
-        status = status_of(error, language, telemetry.trace_id())
-    else:
-        status = unknown_status(telemetry.trace_id())
-        log.exception("unforeseen fault", method=method, trace=telemetry.trace_id())
-    await _abort(context, status)
-    return str(status.code)
+        return status_of(error, language, telemetry.trace_id())
+    log.exception("unforeseen fault", method=method, trace=telemetry.trace_id())
+    return unknown_status(telemetry.trace_id())
 
 
 async def _abort(context: Any, status: status_pb2.Status) -> None:
@@ -241,6 +253,9 @@ async def serve(
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_send_message_length", MAX_MESSAGE),
+            # Between these two the library refuses at random; a token that is too long is to be told so each time.
+            ("grpc.max_metadata_size", MAX_METADATA),
+            ("grpc.absolute_max_metadata_size", MAX_METADATA),
             ("grpc.so_reuseport", 0),
             # Feeds may be silent for long: their consumers' keepalive is no abuse.
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ log = structlog.get_logger()
 
 _CACHE = 10_000
 _ALGORITHMS = ["ES256"]
+LONGEST = 8_000
+"""Characters of a token at most; what is longer is nobody's, whatever it says."""
+LEEWAY = 10
+"""Seconds by which the clocks of an issuer and of this machine may differ."""
+_LAST = 253_402_300_799
+"""The last second of the year 9999."""
+_LONGEST_NAME = 200
+_MOST_ROLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,10 @@ class Caller:
     subject: str
     roles: frozenset[str]
     unit: str
+    until: float = field(default=0.0, compare=False)
+    """When the token is no longer good, in seconds of Unix time."""
+    machine: bool = field(default=False, compare=False)
+    """Whether it is a machine client of the trust file."""
 
 
 class TokenChecker:
@@ -38,7 +50,7 @@ class TokenChecker:
         self._modified = 0.0
         self._issuers: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, dict[str, jwt.PyJWK]] = {}
-        self._cache: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._cache: OrderedDict[str, Caller] = OrderedDict()
         self._refresh()
 
     def check(self, authorization: str) -> Caller:
@@ -49,15 +61,16 @@ class TokenChecker:
         # Before the cache is asked: who is no longer trusted loses what was remembered, too.
         self._refresh()
         known = self._cache.get(token)
-        if known and known[0] > time.time():
-            return known[1]
-        expires, caller = self._decode(token)
-        self._cache[token] = (expires, caller)
+        if known and known.until > time.time():
+            return known
+        caller = self._cache[token] = self._decode(token)
         if len(self._cache) > _CACHE:
             self._cache.popitem(last=False)
         return caller
 
-    def _decode(self, token: str) -> tuple[float, Caller]:
+    def _decode(self, token: str) -> Caller:
+        if len(token) > LONGEST:
+            raise CaseError(Reason.UNAUTHENTICATED)
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
@@ -68,23 +81,30 @@ class TokenChecker:
                 algorithms=_ALGORITHMS,
                 audience=trusted["audience"],
                 issuer=issuer,
+                leeway=LEEWAY,
                 options={"require": ["exp", "sub", "aud", "iss"]},
             )
-        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
             # Not only a bad signature: an issuer that is a list, a payload nested a thousand deep.
             raise CaseError(Reason.UNAUTHENTICATED) from None
+        if not _is_whole(claims):
+            raise CaseError(Reason.UNAUTHENTICATED)
+        until = float(claims["exp"] + LEEWAY)
         if trusted.get("clients"):
             # A machine client is who its key says it is; roles and unit come from the trust file, not from the token.
-            return claims["exp"], Caller(issuer, frozenset(trusted["roles"]), trusted["unit"])
-        roles, unit = claims.get("roles"), claims.get("unit")
-        if not (isinstance(roles, list) and all(isinstance(role, str) for role in roles) and isinstance(unit, str)):
-            raise CaseError(Reason.UNAUTHENTICATED)
-        subject = str(claims["sub"])
-        if self._issuers.get(subject, {}).get("clients"):
-            # Nobody may pass for a machine client: histories and request ids go by the subject.
+            return Caller(issuer, frozenset(trusted["roles"]), trusted["unit"], until, machine=True)
+        return self._person(claims, until)
+
+    def _person(self, claims: dict[str, Any], until: float) -> Caller:
+        subject: str = claims["sub"]
+        roles: Any = claims.get("roles")
+        unit: Any = claims.get("unit")
+        named = isinstance(roles, list) and len(roles) <= _MOST_ROLES and all(map(_is_name, roles))
+        # Nobody may pass for a machine client: histories and request ids go by the subject.
+        if not (named and _is_name(unit)) or self._issuers.get(subject, {}).get("clients"):
             raise CaseError(Reason.UNAUTHENTICATED)
         # Only a machine client may act as `service`; no issuer of people can hand that role out.
-        return claims["exp"], Caller(subject, frozenset(roles) - {"service"}, unit)
+        return Caller(subject, frozenset(roles) - {"service"}, unit, until)
 
     def _key(self, issuer: str, kid: str) -> jwt.PyJWK:
         # A machine client has one key and names none.
@@ -114,6 +134,20 @@ class TokenChecker:
             return
         self._issuers, self._keys, self._modified = issuers, keys, modified
         self._cache.clear()
+
+
+def _is_name(value: object) -> bool:
+    """Return whether a claim is a short text without control characters or halves of characters."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable()
+
+
+def _is_whole(claims: dict[str, Any]) -> bool:
+    """Return whether the claims everybody must carry have the types RFC 7519 gives them, dates in whole seconds.
+
+    The library makes a number of whatever says one, such as the text "1e9"; what was signed so is refused.
+    """
+    dates = [claims[name] for name in ("exp", "iat", "nbf") if name in claims]
+    return all(type(each) is int and 0 <= each <= _LAST for each in dates) and _is_name(claims["sub"])
 
 
 class TokenMint:
