@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,33 @@ from casework.units import UnitTree
 from services.kit.tokens import Caller
 
 _DECISIONS = 100_000
+_POLICY = re.compile(r"\b(permit|forbid)\s*\(.*?;", re.S)
+_ACTION = re.compile(r'Action::"([\w.]+)"')
+
+
+class Part(StrEnum):
+    """What a matter says that somebody is to it: a policy may ask for it beside the role, as `Part::"mediator"`."""
+
+    accountable = "accountable"
+    """Of the very unit that answers for it, not of one above or below."""
+    co_unit = "co_unit"
+    """Of a unit that has an open task of it."""
+    mediator = "mediator"
+    """The mediator of record."""
+    mediator_unit = "mediator_unit"
+    """Of the unit of the mediator of record."""
+    party = "party"
+    """Signs in for a party."""
+    maker = "maker"
+    """Made the very thing that is asked for."""
+
+
+PARTS = frozenset(Part)
+NO_PARTS: frozenset[Part] = frozenset()
+OFFICIALS = frozenset({
+    "clerk", "duty_officer", "handler", "mediator", "reviewer", "unit_head", "supervisor", "auditor",
+})  # fmt: skip
+"""Roles of people in an office: together `Group::"officials"` in the policies."""
 
 
 class PolicyError(Exception):
@@ -35,6 +64,9 @@ class Access:
             raise PolicyError(f"{folder}: {error}") from None
         self._tree = tree
         self._decide = lru_cache(maxsize=_DECISIONS)(self._ask)
+        asking = [found for text in texts for found in _POLICY.finditer(text) if 'Part::"' in found[0]]
+        self._widened = {action for found in asking if found[1] == "permit" for action in _ACTION.findall(found[0])}
+        self._narrowed = {action for found in asking if found[1] == "forbid" for action in _ACTION.findall(found[0])}
 
     def knows(self, unit: str) -> bool:
         """Return whether the unit is in the tree."""
@@ -44,15 +76,23 @@ class Access:
         """Return whether a unit of the tree is another one or lies under it."""
         return above in self._tree.path(unit)
 
-    def allows(self, caller: Caller, permission: str, unit: str) -> bool:
-        """Return whether the caller may do it for a matter of this unit."""
-        return self._decide(caller.roles, caller.unit, permission, unit)
+    def allows(self, caller: Caller, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS) -> bool:
+        """Return whether the caller may do it for a matter of this unit in which they have these parts."""
+        return self._decide(caller.roles, caller.unit, permission, unit, parts)
 
     def holds(self, caller: Caller, permission: str) -> bool:
-        """Return whether the caller may do it for any unit at all, beginning with the own one."""
-        return caller.unit in self._tree and self.allows(caller, permission, caller.unit)
+        """Return whether the caller may do it for any matter at all, beginning with one of the own unit."""
+        return caller.unit in self._tree and self.allows(caller, permission, caller.unit, PARTS)
 
-    def _ask(self, roles: frozenset[str], own: str, permission: str, unit: str) -> bool:
+    def depends_on_parts(self, caller: Caller, permission: str, unit: str) -> bool:
+        """Return whether what the matter says of the caller can change the decision: only then is it looked up."""
+        if permission in self._narrowed:
+            return True
+        return permission in self._widened and not self.allows(caller, permission, unit)
+
+    def _ask(
+        self, roles: frozenset[str], own: str, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS
+    ) -> bool:
         if own not in self._tree or unit not in self._tree:
             return False
         units = {code: self._tree.parent(code) for start in (own, unit) for code in self._tree.path(start)}
@@ -68,7 +108,11 @@ class Access:
             {
                 "uid": {"type": "User", "id": "caller"},
                 "attrs": {"unit": {"__entity": {"type": "Unit", "id": own}}},
-                "parents": [{"type": "Role", "id": role} for role in sorted(roles)],
+                "parents": [
+                    *({"type": "Role", "id": role} for role in sorted(roles)),
+                    *({"type": "Part", "id": str(part)} for part in sorted(parts)),
+                    *([{"type": "Group", "id": "officials"}] if roles & OFFICIALS else []),
+                ],
             }
         )
         request = {
@@ -92,14 +136,18 @@ class Call:
     decided: bool = field(default=False)
     _granted: set[str] = field(default_factory=set)
 
-    def require(self, unit: str) -> None:
-        """Let the call go on for a matter of this unit, or raise PERMISSION_DENIED."""
+    def require(self, unit: str, parts: frozenset[Part] = NO_PARTS) -> None:
+        """Let the call go on for a matter of this unit in which the caller has these parts, or raise PERMISSION_DENIED.
+
+        A handler of a case does not call this: `services.mediation.record.admit` looks the parts up.
+        """
         self.decided = True
-        if unit in self._granted:
+        if unit in self._granted and not parts:
             return
-        if not self.access.allows(self.caller, self.permission, unit):
+        if not self.access.allows(self.caller, self.permission, unit, parts):
             raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
-        self._granted.add(unit)
+        if not parts:
+            self._granted.add(unit)
 
     def require_any(self, units: Iterable[str]) -> None:
         """Let the call go on if one of the units gives the right: the accountable one or the one with the task."""

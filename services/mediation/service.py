@@ -23,7 +23,7 @@ from services.kit.database import Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.rules import Rules
-from services.mediation import dispatch, store, view
+from services.mediation import dispatch, record, store, view
 from services.mediation.closing import closure
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
@@ -68,8 +68,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
     async def GetCase(self, request: pb.GetCaseRequest, context: Any) -> case_pb2.Case:
         """Answer a case."""
         async with self.database.begin() as connection:
-            row = await store.get(connection, names.number_of(request.name))
-        current_call().require(row.unit)
+            row = await record.seen(connection, request.name)
         return view.case(row, self.time.now())
 
     async def ListCases(self, request: pb.ListCasesRequest, context: Any) -> pb.ListCasesResponse:
@@ -91,8 +90,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Answer the one plan of a case with its tasks."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
-            row = await store.get(connection, number)
-            call.require(row.unit)
+            row = await record.seen(connection, request.name)
             tasks = await store.tasks_of(connection, number)
         return view.plan(row, tasks, call.language, self.time.now())
 
@@ -104,7 +102,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         async with self.database.begin() as connection:
             unit = paging.subtree(call.scope(names.last(request.unit))) if request.unit else ""
             if number:
-                call.require((await store.get(connection, number)).unit)
+                await record.seen(connection, request.parent)
             elif not unit:
                 unit = paging.subtree(call.scope())
             rows = await store.listed_tasks(
@@ -122,7 +120,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         async with self.database.begin() as connection:
             case = await store.get(connection, number)
             row = await store.get_task(connection, number, int(names.last(request.name)))
-        call.require_any((row.unit, case.unit))
+            await record.admit(connection, call, case, beside=(row.unit,))
         return view.task(row, call.language, self.time.now())
 
     @command(case_pb2.Task)
@@ -149,9 +147,8 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
     @command(case_pb2.Task)
     async def DispatchTask(self, request: pb.DispatchTaskRequest, work: Work) -> case_pb2.Task:
         """Dispatch a returned task again. Its deadline does not move; it must be signed for anew."""
-        case = await store.lock(work.connection, names.number_of(request.name))
+        case = await record.locked(work, request.name)
         row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
-        work.call.require(case.unit)
         check_etag(row.version, request.etag)
         unit = names.last(request.unit) if request.unit else row.unit
         if unit not in self._rules.units:
@@ -265,8 +262,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         return view.case(changed, work.now)
 
     async def _case(self, request: Any, work: Work) -> Any:
-        row = await store.lock(work.connection, names.number_of(request.name))
-        work.call.require(row.unit)
+        row = await record.locked(work, request.name)
         check_etag(row.version, request.etag)
         return row
 
@@ -274,7 +270,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Return case and task, the case locked, if the caller may act for the unit that has the task."""
         case = await store.lock(work.connection, names.number_of(request.name))
         row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
-        work.call.require_any((row.unit, case.unit))
+        await record.admit(work.connection, work.call, case, beside=(row.unit,))
         check_etag(row.version, request.etag)
         if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
             raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from casework import names
 from casework.case import Stage
 from casework.errors import CaseError, Reason
 from services.kit.access import current_call
@@ -12,7 +11,7 @@ from services.kit.command import Work
 from services.kit.composition import Parts
 from services.kit.database import Connection
 from services.kit.events import EventLog, NewEvent
-from services.mediation import store
+from services.mediation import record
 from services.mediation.people import access_log
 
 
@@ -31,17 +30,14 @@ class Servicer:
 
     async def locked(self, name: str, work: Work, *, closed: bool = False) -> Any:
         """Return the case a name lies in, locked, if the caller may do it; closed ones only where `closed` says so."""
-        case = await store.lock(work.connection, names.number_of(name))
-        work.call.require(case.unit)
+        case = await record.locked(work, name)
         if not closed and Stage(case.stage) is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         return case
 
     async def seen(self, connection: Connection, name: str) -> Any:
         """Return the case a name lies in, if the caller may look at it."""
-        case = await store.get(connection, names.number_of(name))
-        current_call().require(case.unit)
-        return case
+        return await record.seen(connection, name)
 
     async def log_reading(self, connection: Connection, case: Any, name: str, kind: str, **payload: object) -> None:
         """Write into the case's history and its access log that sealed contents were read, and by whom."""

@@ -141,7 +141,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             people = await standing.standing(connection, number)
             row = await store.sheet(connection, number, int(names.last(request.name)))
             if not _is_inside(call, people):
-                standing.admit(call, case, people)
+                await standing.admit(connection, call, case, people)
                 must_be_released(row.released_at is not None)
             if row.released_at is not None:
                 read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})

@@ -20,7 +20,7 @@ from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
 from services.kit.instants import instant
-from services.mediation import store as cases
+from services.mediation import record
 from services.mediation.consents import course, store, view
 from services.mediation.people import access_log
 from services.mediation.people import store as people
@@ -42,7 +42,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         """Answer where a mediation stands."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
-            current_call().require((await cases.get(connection, number)).unit)
+            await record.seen(connection, request.name)
             row = await store.get(connection, number)
             return view.mediation(row, await people.standing(connection, number))
 
@@ -77,7 +77,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         size, behind = request.page_size or 50, paging.read(request.page_token, "consents", paging.number) or 0
         call, number = current_call(), names.number_of(request.parent)
         async with self.database.begin() as connection:
-            call.require((await cases.get(connection, number)).unit)
+            await record.seen(connection, request.parent)
             rows = await store.listed(connection, number, behind, size + 1)
             await access_log.record(connection, call, self.time.now(), number)
         reply = pb.ListConsentsResponse(consents=[view.consent(row) for row in rows[:size]])
@@ -96,8 +96,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     @command(pb.Mediation)
     async def ProposeMediation(self, request: pb.ProposeMediationRequest, work: Work) -> pb.Mediation:
         """Propose mediation anew after it ended without agreement: what was said before counts no more."""
-        case = await cases.lock(work.connection, names.number_of(request.name))
-        work.call.require(case.unit)
+        case = await record.locked(work, request.name)
         row = await store.get(work.connection, case.number)
         check_etag(row.version, request.etag)
         rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
@@ -114,8 +113,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     @staticmethod
     async def _party(name: str, work: Work) -> tuple[Any, Any]:
         """Return case, locked, and party, if the caller may act in it."""
-        case = await cases.lock(work.connection, names.number_of(name))
-        work.call.require(case.unit)
+        case = await record.locked(work, name)
         return case, await people.get_party(work.connection, case.number, names.index_of(name))
 
     @staticmethod

@@ -25,7 +25,7 @@ from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.rules import Rules
 from services.kit.sealing import Sealer, SealError
-from services.mediation import keys
+from services.mediation import keys, record
 from services.mediation import store as cases
 from services.mediation.documents import dossier, numbers, store, view
 from services.mediation.documents.render import rendered
@@ -120,8 +120,9 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await cases.get(connection, number)
-            await _require(connection, call, case)
-            row = await store.get(connection, number, int(names.last(request.name)))
+            document = int(names.last(request.name))
+            await _require(connection, call, case, await store.maker(connection, number, document, request.version))
+            row = await store.get(connection, number, document)
             found = await store.version(connection, number, row.document, request.version or row.version)
             content = self._open(case, found)
             name = names.document_name(number, row.document)
@@ -188,10 +189,10 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         return pb.DocumentContent.FromString(keys.reading(self._sealer, case).open(sealed))
 
 
-async def _require(connection: Connection, call: Call, case: Any) -> None:
-    """Let the call go on for the accountable unit or for that of the mediator of record."""
+async def _require(connection: Connection, call: Call, case: Any, made_by: str = "") -> None:
+    """Let the call go on for the accountable unit, for that of the mediator of record, and for who made it."""
     other = await connection.scalar(_MEDIATOR_UNIT, {"number": case.number})
-    call.require_any((case.unit, other) if other else (case.unit,))
+    await record.admit(connection, call, case, made_by=made_by, beside=(other or "",))
 
 
 def _subject(request: pb.GenerateDocumentRequest, rule: FormRule) -> int:

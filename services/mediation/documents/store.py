@@ -36,6 +36,10 @@ _GET = text("SELECT * FROM documents WHERE number = :number AND document = :docu
 _VERSION = text("""
     SELECT * FROM document_versions WHERE number = :number AND document = :document AND version = :version
 """)
+_MAKER = text("""
+    SELECT made_by FROM document_versions WHERE number = :number AND document = :document AND :version IN (0, version)
+    ORDER BY version DESC LIMIT 1
+""")
 _NEWEST = text("""
     SELECT documents.*, sealed, stored_hash FROM documents JOIN document_versions USING (number, document, version)
     WHERE number = :number ORDER BY document
@@ -84,6 +88,12 @@ async def get(connection: Connection, number: str, document: int) -> Any:
     if row is None:
         raise CaseError(Reason.NOT_FOUND, names.document_name(number, document))
     return row
+
+
+async def maker(connection: Connection, number: str, document: int, version: int) -> str:
+    """Return who made a version of a document, the newest for 0; empty where there is none."""
+    parameters = {"number": number, "document": document, "version": version}
+    return await connection.scalar(_MAKER, parameters) or ""
 
 
 async def version(connection: Connection, number: str, document: int, version: int) -> Any:

@@ -63,7 +63,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        mine = standing.admit(work.call, case, people)
+        mine = await standing.admit(work.connection, work.call, case, people)
         given, content = request.evidence, request.content
         party = party_of(given.party, number) if given.party else 0
         if mine is not None and party not in mine:
@@ -103,7 +103,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         header, number = first.header, names.number_of(first.header.parent)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
-            standing.admit(current_call(), case, await standing.standing(connection, number))
+            await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
         async with self._uploads:
             content = bytearray(first.chunk)
             async for part in request_iterator:
@@ -133,7 +133,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         behind = paging.read(request.page_token, "evidence", paging.number) or 0
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
-            mine = standing.admit(current_call(), case, await standing.standing(connection, number))
+            mine = await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             parties = None if mine is None else sorted(mine)
             rows = await store.listed(connection, number, parties, behind, size + 1)
         reply = pb.ListEvidenceResponse(evidence=[view.evidence(row) for row in rows[:size]])
@@ -163,7 +163,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         """Record what was found out, sealed."""
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
-        standing.admit(work.call, case, await standing.standing(work.connection, number))
+        await standing.admit(work.connection, work.call, case, await standing.standing(work.connection, number))
         under = await keys.writing(work.connection, self._sealer, case)
         when = instant(request.investigate_time) if request.HasField("investigate_time") else work.now
         if when > work.now:
@@ -186,7 +186,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
-            standing.admit(current_call(), case, await standing.standing(connection, number))
+            await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             row = await store.get_note(connection, number, int(names.last(request.name)))
             await self._read(connection, case, request.name)
         self.pulse.beat()
@@ -202,7 +202,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         behind = paging.read(request.page_token, "investigations", paging.number) or 0
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
-            standing.admit(current_call(), case, await standing.standing(connection, number))
+            await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             rows = await store.listed_notes(connection, number, behind, size + 1)
         reply = pb.ListInvestigationsResponse(investigations=[view.investigation(row) for row in rows[:size]])
         if len(rows) > size:
@@ -235,7 +235,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         """Return case and file, if the caller may see it: staff, or the party that gave it."""
         number = names.number_of(name)
         case = await get_case(connection, number)
-        mine = standing.admit(current_call(), case, await standing.standing(connection, number))
+        mine = await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
         row = await store.get(connection, number, int(names.last(name)))
         if mine is not None and row.party not in mine:
             raise CaseError(Reason.NOT_FOUND, name)

@@ -17,7 +17,7 @@ from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.events import EventLog
-from services.mediation import store as cases
+from services.mediation import record
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations
 from services.mediation.consents import view as mediation_view
@@ -94,8 +94,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
     async def ListCandidates(self, request: pb.ListCandidatesRequest, context: Any) -> pb.ListCandidatesResponse:
         """Answer who could mediate a case, best fit first, with what stands against each."""
         async with self.database.begin() as connection:
-            case = await cases.get(connection, names.number_of(request.parent))
-            current_call().require(case.unit)
+            case = await record.seen(connection, request.parent)
             row = await mediations.get(connection, case.number)
             found = await store.candidates(connection, case.unit, request.language)
             against = await store.against(connection, self._sealer, case, row.round)
@@ -205,8 +204,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
 
     async def _mediation(self, name: str, work: Work) -> tuple[Any, Any]:
         """Return case, locked, and mediation, if the caller may act in it."""
-        case = await cases.lock(work.connection, names.number_of(name))
-        work.call.require(case.unit)
+        case = await record.locked(work, name)
         return case, await mediations.get(work.connection, case.number)
 
     async def _free(self, work: Work, case: Any, row: Any, name: str) -> Any:

@@ -21,8 +21,7 @@ from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
 from services.kit.sealing import CaseSealer
-from services.mediation import keys
-from services.mediation import store as cases
+from services.mediation import keys, record
 from services.mediation.consents import course
 from services.mediation.people import access_log, store, view
 from services.mediation.safeguards import store as safeguards
@@ -253,12 +252,8 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         """Return the case of a name, locked, if the caller may act in it."""
         if field and not name:
             raise field_error(field, Reason.INVALID_FIELD)
-        case = await cases.lock(work.connection, names.number_of(name))
-        work.call.require(case.unit)
-        return case
+        return await record.locked(work, name)
 
     @staticmethod
     async def _read(connection: Any, name: str) -> Any:
-        case = await cases.get(connection, names.number_of(name))
-        current_call().require(case.unit)
-        return case
+        return await record.seen(connection, name)

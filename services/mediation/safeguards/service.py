@@ -15,8 +15,7 @@ from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
 from services.kit.instants import stamp
-from services.mediation import keys
-from services.mediation import store as cases
+from services.mediation import keys, record
 from services.mediation.consents import store as mediations
 from services.mediation.people import access_log
 from services.mediation.people import store as people
@@ -151,9 +150,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @staticmethod
     async def _case(name: str, work: Work) -> Any:
-        case = await cases.lock(work.connection, names.number_of(name))
-        work.call.require(case.unit)
-        return case
+        return await record.locked(work, name)
 
     async def _alert(self, request: Any, work: Work) -> tuple[Any, Any]:
         case = await self._case(request.name, work)
@@ -163,6 +160,4 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @staticmethod
     async def _read(connection: Any, number: str) -> Any:
-        case = await cases.get(connection, number)
-        current_call().require(case.unit)
-        return case
+        return await record.seen(connection, names.case_name(number))

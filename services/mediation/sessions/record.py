@@ -55,7 +55,7 @@ class RecordRpcs:
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            standing.admit(call, case, people)
+            await standing.admit(connection, call, case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             if sitting.record is None:
                 raise CaseError(Reason.NOT_FOUND, request.name)
@@ -115,7 +115,7 @@ class RecordRpcs:
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        standing.admit(work.call, case, people)
+        await standing.admit(work.connection, work.call, case, people)
         return case, await sitting_of(work.connection, number, names.index_of(request.name, "sessions")), people
 
     @staticmethod

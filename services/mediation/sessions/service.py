@@ -50,7 +50,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         number, asked = names.number_of(request.parent), request.session
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        standing.admit(work.call, case, people)
+        await standing.admit(work.connection, work.call, case, people)
         kind, venue = SessionKind(asked.kind), Venue(asked.venue)
         start, end = instant(asked.start_time), instant(asked.end_time)
         rules_of.check_time(start, end, work.now)
@@ -85,7 +85,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            mine = standing.admit(current_call(), case, people)
+            mine = await standing.admit(connection, current_call(), case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
         self._must_see(sitting, mine, people, request.name)
         return view.session(sitting)
@@ -96,7 +96,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            mine = standing.admit(current_call(), case, people)
+            mine = await standing.admit(connection, current_call(), case, people)
             rows = await store.of_case(connection, number)
             attendances = await store.attendances(connection, number)
             records = await store.records(connection, number)
@@ -112,7 +112,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            mine = standing.admit(call, case, people)
+            mine = await standing.admit(connection, call, case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             self._must_see(sitting, mine, people, request.name)
             await access_log.record(connection, call, self.time.now(), number, request.name)
@@ -177,7 +177,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        standing.admit(work.call, case, people)
+        await standing.admit(work.connection, work.call, case, people)
         party = int(names.last(request.name))
         if party not in people.sides:
             raise CaseError(Reason.NOT_FOUND, request.name)
@@ -195,7 +195,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        standing.admit(work.call, case, people)
+        await standing.admit(work.connection, work.call, case, people)
         row = await store.get(work.connection, number, names.index_of(request.name, "sessions"))
         check_etag(row.version, request.etag)
         return case, row, people

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from casework.mediation import MediationState, Step
 from casework.session import Meeting
 from services.kit.access import Call
 from services.kit.database import Connection, text
+from services.mediation import record
 from services.mediation.people import store as people
 
 CITIZEN = "citizen"
@@ -78,15 +78,15 @@ async def standing(connection: Connection, number: str) -> Standing:
     return Standing(parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation)
 
 
-def admit(call: Call, case: Any, people: Standing) -> frozenset[int] | None:
+async def admit(connection: Connection, call: Call, case: Any, people: Standing) -> frozenset[int] | None:
     """Let the call go on for staff of the case's or the mediator's unit, or for who signs in for a party.
 
     Returns the parties a citizen signs in for; None for staff, who see all the permission lets them see.
     """
     roles = call.caller.roles - {CITIZEN}
     staff = replace(call.caller, roles=roles)
-    units: Iterable[str] = (case.unit, people.mediation.mediator_unit if people.mediation else "")
-    if roles and any(call.access.allows(staff, call.permission, unit) for unit in units if unit):
+    beside = (people.mediation.mediator_unit if people.mediation else "",)
+    if roles and await record.allows(connection, replace(call, caller=staff), case, beside=beside):
         call.require_person(True)
         return None
     mine = people.parties_of(call.caller.subject) if CITIZEN in call.caller.roles else {}

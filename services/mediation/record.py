@@ -1,0 +1,79 @@
+"""Of record: who may act on a case is decided by what the case says, beside the role. The one place that decides it.
+
+A policy in `rules/access/` may ask for a `Part` beside a role; which parts the caller has in a case is looked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from casework import names
+from casework.case import DONE
+from services.kit.access import Call, Part, current_call
+from services.kit.command import Work
+from services.kit.database import Connection, text
+from services.mediation import store
+
+_SAYS = text("""
+    SELECT m.mediator, m.mediator_unit, tasks.units,
+        EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject AND subject <> '') AS is_party
+    FROM (SELECT array_agg(DISTINCT unit) AS units FROM tasks WHERE number = :number AND state <> ALL(:done)) AS tasks
+    LEFT JOIN mediations m ON m.number = :number
+""")
+_DONE = [int(state) for state in DONE]
+
+
+async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part]:
+    """Return what a case says that the caller is to it."""
+    caller, under = call.caller, call.access.lies_under
+    says = (await connection.execute(_SAYS, {"number": case.number, "subject": caller.subject, "done": _DONE})).one()
+    # A unit that was taken off the list lies under nothing any more, and is nobody's.
+    co_units = [unit for unit in says.units or () if unit != case.unit and call.access.knows(unit)]
+    found = {
+        Part.accountable: caller.unit == case.unit,
+        Part.co_unit: any(under(unit, caller.unit) for unit in co_units),
+        Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
+        Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
+        Part.party: says.is_party,
+    }
+    return frozenset(part for part, is_so in found.items() if is_so)
+
+
+async def allows(
+    connection: Connection, call: Call, case: Any, *, made_by: str = "", beside: Iterable[str] = ()
+) -> bool:
+    """Return whether role and case together allow the call.
+
+    `made_by` is who made the very thing that is asked for; `beside` are units that have the right beside the
+    accountable one: that of the task or of the mediator that the call is about.
+    """
+    units = (case.unit, *(unit for unit in beside if unit))
+    access, caller = call.access, call.caller
+    if not any(access.depends_on_parts(caller, call.permission, unit) for unit in units):
+        return any(access.allows(caller, call.permission, unit) for unit in units)
+    found = await parts(connection, call, case)
+    if made_by and made_by == caller.subject:
+        found |= {Part.maker}
+    return any(access.allows(caller, call.permission, unit, found) for unit in units)
+
+
+async def admit(
+    connection: Connection, call: Call, case: Any, *, made_by: str = "", beside: Iterable[str] = ()
+) -> None:
+    """Let the call go on for what role and case together allow, or raise PERMISSION_DENIED; see `allows`."""
+    call.require_person(await allows(connection, call, case, made_by=made_by, beside=beside))
+
+
+async def locked(work: Work, name: str) -> Any:
+    """Return the case that a name lies in, locked, if the caller may act on it."""
+    case = await store.lock(work.connection, names.number_of(name))
+    await admit(work.connection, work.call, case)
+    return case
+
+
+async def seen(connection: Connection, name: str) -> Any:
+    """Return the case that a name lies in, if the caller may look at it."""
+    case = await store.get(connection, names.number_of(name))
+    await admit(connection, current_call(), case)
+    return case
