@@ -57,7 +57,7 @@ def import_(
     try:
         found = load_mapping(mapping)
         layout = found.mapping.file
-        source = Source(file, layout.encoding, layout.delimiter, layout.sheet)
+        source = Source(file, layout.encoding, layout.delimiter, layout.sheet, layout.hidden == "read")
         order = Order(
             source, found, StateFolder.at(state), server, unit, limit, batch, report, restart, as_json, console
         )

@@ -23,14 +23,3 @@ STATES = {
 }
 OVERDUE = "（已逾期）"
 ERASED = "（已销毁）"
-
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def cell(text: str) -> str:
-    """Return a text as it may stand in a cell: no program reads it as a formula, and no control character is in it.
-
-    A leading apostrophe makes it plain text also where the list is saved as CSV and opened again.
-    """
-    kept = "".join(each for each in text if each in "\n\t" or (each >= " " and not "\x7f" <= each <= "\x9f"))
-    return f"'{kept}" if kept.lstrip(" \u3000\ufeff").startswith(_ACTIVE) else kept

@@ -113,4 +113,8 @@ def test_rejected_rows_are_written_in_the_order_of_the_file(tmp_path: Path) -> N
     path = tmp_path / "rejected.csv"
     rejections = [Rejection(9, "b", "R", "f", "m, n"), Rejection(2, "a", "R", "f", "m")]
     assert write_rejections(path, rejections) == 2
-    assert path.read_text("utf-8").splitlines() == ["row,source_id,reason,field,message", "2,a,R,f,m", '9,b,R,f,"m, n"']
+    assert path.read_text("utf-8-sig").splitlines() == [
+        "row,source_id,reason,field,message",
+        "2,a,R,f,m",
+        '9,b,R,f,"m, n"',
+    ]

@@ -148,7 +148,7 @@ def test_boston_preview_tells_what_is_odd(boston: list[MappedRow | Rejection], t
     assert [(count, first) for _, count, first in found.overdue.by_reason()] == [(157, 433), (1, 5195)]
     assert found.overdue.unexplained == []
     write_differences(tmp_path / "differences.csv", found.overdue.differences)
-    lines = (tmp_path / "differences.csv").read_text("utf-8").splitlines()
+    lines = (tmp_path / "differences.csv").read_text("utf-8-sig").splitlines()
     assert len(lines) == 1 + 158
     assert lines[1].startswith("433,101000296134,,True,True,the source says nothing")
 

@@ -29,12 +29,13 @@ from casework.matter import (
     verified,
 )
 from casework.matter_grade import FACTS, MatterFacts
-from casework.matter_words import COLUMNS, cell
+from casework.matter_words import COLUMNS
 from casework.triage import Grade, Scope
 from services.escalation.ledger.sheet import workbook
 from services.kit.rules import Rules, load_rules
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.matters import read_matter_grades
+from services.kit.spreadsheets import harmless
 
 COUNTY, HOUSING, LABOUR = "620102", "620102-housing", "620102-labour"
 TODAY = date(2026, 3, 2)
@@ -192,7 +193,7 @@ def test_what_would_be_a_formula_stands_in_the_list_as_text(told: str) -> None:
     found = list(book.active[3])[1:]
     assert {each.data_type for each in found} == {"s"}
     assert all(str(each.value).startswith("'") for each in found)
-    assert cell("已付 = 3000 元，-1 元待付") == "已付 = 3000 元，-1 元待付"
+    assert harmless("已付 = 3000 元，-1 元待付") == "已付 = 3000 元，-1 元待付"
 
 
 def test_the_list_has_the_columns_offices_expect() -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from services.kit.rules.models import Entry
+from services.kit.spreadsheets.delimited import encoding_named
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
@@ -65,10 +66,15 @@ class Value(Entry):
 
 
 class Quantity(Entry):
-    """A number from a column. Thousands separators and currency signs go; `factor` 10000 reads 万元 as yuan."""
+    """A number from a column. Currency signs go; `factor` 10000 reads 万元 as yuan.
+
+    decimal: the sign before the fraction; the other one then groups thousands. Not named, a number that could be read
+    both ways (1,234 or 1.234) is refused.
+    """
 
     column: Name
     factor: Annotated[float, Field(gt=0)] = 1
+    decimal: Literal[".", ","] | None = None
     required: bool = False
 
 
@@ -105,10 +111,16 @@ class Times(Entry):
     fold: Literal["first", "second"] = "first"
 
 
-class Layout(Entry):
-    """How the file is written."""
+def _known_encoding(name: str) -> str:
+    return encoding_named(name)
 
-    encoding: str = "utf-8"
+
+class Layout(Entry):
+    """How the file is written. decimal: see Quantity; hidden: read what is hidden in a sheet, or refuse it."""
+
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    decimal: Literal[".", ","] | None = None
+    hidden: Literal["refuse", "read"] = "refuse"
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     sheet: str = ""
 

@@ -6,7 +6,6 @@ time it is never overdue.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pb.intake.v1 import report_pb2
 
 from accord.importing.moment import AMBIGUOUS
 from accord.importing.row import MappedRow
+from services.kit.spreadsheets.writing import write
 
 
 class Timed(Protocol):
@@ -89,13 +89,13 @@ class Comparison:
 
 
 def write_differences(path: Path, differences: Iterable[Difference]) -> None:
-    """Write the differences to a CSV file, a line each; `file` is empty where the source says nothing."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("row", "source_id", "file", "accord", "explained", "why"))
-        for each in differences:
-            stated = "" if each.stated is None else each.stated
-            writer.writerow((each.row, each.source_id, stated, each.computed, each.explained, each.why))
+    """Write the differences to a file, CSV or .xlsx, a line each; `file` is empty where the source says nothing."""
+    heading = ("row", "source_id", "file", "accord", "explained", "why")
+    rows = (
+        (each.row, each.source_id, "" if each.stated is None else each.stated, each.computed, each.explained, each.why)
+        for each in differences
+    )
+    write(path, [heading, *rows])
 
 
 def explain(row: MappedRow, computed: bool) -> tuple[bool, str]:

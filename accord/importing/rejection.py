@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+
+from services.kit.spreadsheets.writing import write
 
 
 class RowReason(StrEnum):
@@ -16,10 +17,12 @@ class RowReason(StrEnum):
     """
 
     UNREADABLE_ROW = "UNREADABLE_ROW"
+    UNREADABLE_CELL = "UNREADABLE_CELL"
     MISSING_VALUE = "MISSING_VALUE"
     UNMAPPED_VALUE = "UNMAPPED_VALUE"
     INVALID_TIME = "INVALID_TIME"
     INVALID_NUMBER = "INVALID_NUMBER"
+    AMBIGUOUS_NUMBER = "AMBIGUOUS_NUMBER"
     INVALID_FIELD = "INVALID_FIELD"
     REPEATED_ID = "REPEATED_ID"
 
@@ -45,10 +48,7 @@ class RowRefused(Exception):
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> int:
-    """Write the rejections to a CSV file in the order of the source's rows; return how many."""
+    """Write the rejections in the order of the source's rows, to CSV or by its ending to .xlsx; return how many."""
     ordered = sorted(rejections, key=lambda rejection: rejection.row)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Rejection))
-        writer.writerows(astuple(rejection) for rejection in ordered)
+    write(path, [[field.name for field in fields(Rejection)], *map(astuple, ordered)])
     return len(ordered)

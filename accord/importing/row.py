@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from accord.importing.value import Cells, Columns, Note, Notes, Reader, fen, num
 
 DUE_BEFORE_RECEIPT = "DUE_BEFORE_RECEIPT"
 DUE_FAR_AWAY = "DUE_FAR_AWAY"
+ROUNDED = "ROUNDED"
 
 _KEY = re.compile(r"[A-Za-z0-9._:/-]{8,80}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +64,7 @@ class RowMapper:
         file.missing_columns(columns)
         self._mapping = mapping = file.mapping
         self._columns = Columns(positions(columns), frozenset(mapping.blank))
-        self._id = self._columns.text(mapping.id)
+        self._id = self._columns.key(mapping.id)
         self._validator = protovalidate.Validator()
         self._seen: dict[str, int] = {}
         self._steps: list[tuple[str, Step]] = []
@@ -76,18 +78,24 @@ class RowMapper:
         number, cells, fault = source
         if fault:
             return Rejection(number, "", RowReason.UNREADABLE_ROW, "", fault)
-        source_id = (self._id(cells) or "").strip()
+        try:
+            source_id = (self._id(cells) or "").strip()
+        except RowRefused as error:
+            return Rejection(number, "", error.reason, "source_id", error.message)
         if refused := self._refuse_id(number, source_id):
             return refused
         report, notes = Report(source=self._mapping.source, source_id=source_id), Notes()
         if self._mapping.is_history:
             # Present even where nothing is known of it: no acceptance clock of our own starts for a matter of the past.
             report.history.SetInParent()
-        for path, step in self._steps:
-            try:
+        path = ""
+        try:
+            for path, step in self._steps:  # noqa: B007 (the field that refused is told below)
                 step(report, cells, notes)
-            except RowRefused as error:
-                return Rejection(number, source_id, error.reason, path, error.message)
+            path = "check.overdue"
+            stated = self.stated_overdue(cells)
+        except RowRefused as error:
+            return Rejection(number, source_id, error.reason, path, error.message)
         if violations := self._validator.collect_violations(report):
             first = violations[0]
             return Rejection(number, source_id, RowReason.INVALID_FIELD, _field_path(first), first.proto.message)
@@ -95,12 +103,15 @@ class RowMapper:
             return Rejection(number, source_id, RowReason.INVALID_FIELD, "history.close_time", "before receive_time")
         _look_at_due(report, notes)
         key = request_id(self._mapping.source, source_id)
-        return MappedRow(number, source_id, key, report, self.stated_overdue(cells), notes)
+        return MappedRow(number, source_id, key, report, stated, notes)
 
     def skip(self, source: SourceRow) -> None:
         """Take note of a row that need not be mapped again: its id counts when a later row has the same."""
-        if not source.fault and (source_id := (self._id(source.cells) or "").strip()):
-            self._seen.setdefault(source_id, source.number)
+        if source.fault:
+            return
+        with suppress(RowRefused):
+            if source_id := (self._id(source.cells) or "").strip():
+                self._seen.setdefault(source_id, source.number)
 
     def stated_overdue(self, cells: Cells) -> bool | None:
         """Return whether the source says that the row was overdue; None where it says nothing."""
@@ -124,7 +135,7 @@ class RowMapper:
                 required = rule.required or path in _ALWAYS_REQUIRED
                 return _value_step(path, value_reader(rule, self._columns, path), required, rule.columns())
             case Quantity():
-                return _quantity_step(path, number_reader(rule, self._columns), rule)
+                return _quantity_step(path, number_reader(rule, self._columns, self._mapping.file.decimal), rule)
             case Moment():
                 return _moment_step(path, self._columns, Clock(self._mapping.time, rule.formats), rule)
             case Point():
@@ -183,9 +194,14 @@ def _quantity_step(path: str, read: Callable[[Cells], Decimal | None], rule: Qua
             if rule.required:
                 raise _missing([rule.column])
         elif path == "amount":
-            yuan, rest = divmod(fen(value), 100)
+            whole = fen(value)
+            if whole != value * 100:
+                notes.append(Note(ROUNDED, path, str(value)))
+            yuan, rest = divmod(whole, 100)
             report.amount.currency_code, report.amount.units, report.amount.nanos = "CNY", yuan, rest * 10_000_000
         else:
+            if value != value.to_integral_value():
+                raise RowRefused(RowReason.INVALID_NUMBER, f"{value} ({rule.column}) is no whole number")
             _set_count(report, path, int(value))
 
     return step

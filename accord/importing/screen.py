@@ -19,7 +19,7 @@ from accord.importing.moment import AMBIGUOUS, SKIPPED
 from accord.importing.overdue import Comparison
 from accord.importing.preview import Preview, Tally
 from accord.importing.rejection import Rejection
-from accord.importing.row import DUE_BEFORE_RECEIPT, DUE_FAR_AWAY
+from accord.importing.row import DUE_BEFORE_RECEIPT, DUE_FAR_AWAY, ROUNDED
 from accord.importing.value import DEFAULTED, NOT_LOCATED
 
 _NOTES = {
@@ -27,6 +27,7 @@ _NOTES = {
     SKIPPED: "local time that the clocks skip; moved as `fold` says",
     DUE_BEFORE_RECEIPT: "due before it was received; kept as the source says",
     DUE_FAR_AWAY: "due more than ten years later; kept as the source says",
+    ROUNDED: "more than two decimals; rounded to whole fen",
     DEFAULTED: "value not in the map; the default was taken",
     NOT_LOCATED: "stand-in for an unknown place; dropped",
 }

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from datetime import datetime, time
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from accord.importing.mapping import PLACEHOLDER, Point, Quantity, Value
 from accord.importing.rejection import RowReason, RowRefused
-from accord.importing.source import Cell
+from services.kit.spreadsheets import Cell, Number, Unreadable
 
 DEFAULTED = "DEFAULTED"
 NOT_LOCATED = "NOT_LOCATED"
 
 _SPACES = re.compile(r"\s+")
-_DECORATION = re.compile(r"[\s,_,¥¥$€£元]")
+_DECORATION = re.compile(r"[\s_¥¥$€£元'’]|CNY|RMB", re.IGNORECASE)
+_PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_ROUNDED = re.compile(r"\s*[+-]?[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}\s*")
+"""How spreadsheets write a number that is too long for its cell: most of its digits are gone."""
 _TRANSFORMS: Mapping[str, Callable[[str], str]] = {
     "strip": str.strip,
     "squeeze": lambda text: _SPACES.sub(" ", text).strip(),
@@ -49,20 +54,41 @@ class Columns(NamedTuple):
         def read(cells: Cells) -> str | None:
             cell = cells[place]
             if isinstance(cell, str):
+                if _ROUNDED.fullmatch(cell) and not isinstance(cell, Number):
+                    raise _unreadable(column, f"{cell} was rounded by a spreadsheet; write the number in full")
                 return None if cell in blank else cell
-            return cell.isoformat(sep=" ")
+            if isinstance(cell, Unreadable):
+                raise _unreadable(column, cell.why)
+            return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
 
         return read
 
-    def cell(self, column: str) -> Callable[[Cells], Cell | None]:
+    def key(self, column: str) -> Callable[[Cells], str | None]:
+        """Return a function that gives the cell's text as what names a row, so that a date is none."""
+        place, read = self.at[column], self.text(column)
+
+        def key(cells: Cells) -> str | None:
+            if isinstance(cells[place], datetime):
+                raise _unreadable(column, "is a date by its type; write it as text")
+            return read(cells)
+
+        return key
+
+    def cell(self, column: str) -> Callable[[Cells], str | datetime | None]:
         """Return a function that gives the cell as it is, or None where it is blank."""
         place, blank = self.at[column], self.blank
 
-        def read(cells: Cells) -> Cell | None:
+        def read(cells: Cells) -> str | datetime | None:
             cell = cells[place]
+            if isinstance(cell, Unreadable):
+                raise _unreadable(column, cell.why)
             return None if isinstance(cell, str) and cell in blank else cell
 
         return read
+
+
+def _unreadable(column: str, why: str) -> RowRefused:
+    return RowRefused(RowReason.UNREADABLE_CELL, f"column {column}: {why}")
 
 
 class Unmapped(RowRefused):
@@ -153,16 +179,19 @@ def _composer(template: list[str], separator: str, columns: Columns) -> Callable
     return compose
 
 
-def number_reader(rule: Quantity, columns: Columns) -> Callable[[Cells], Decimal | None]:
-    """Return a function that gives the number of a row, times the factor; None where it is blank."""
+def number_reader(rule: Quantity, columns: Columns, decimal: str | None) -> Callable[[Cells], Decimal | None]:
+    """Return a function that gives the number of a row, times the factor; None where it is blank.
+
+    `decimal`: the sign before the fraction where neither the rule nor the cell itself says which it is.
+    """
     read = columns.text(rule.column)
-    factor = Decimal(str(rule.factor))
+    factor, point = Decimal(str(rule.factor)), rule.decimal or decimal
 
     def number(cells: Cells) -> Decimal | None:
         text = read(cells)
         if text is None:
             return None
-        value = _decimal(text, rule.column)
+        value = _decimal(text, rule.column, point)
         if value < 0:
             raise RowRefused(RowReason.INVALID_NUMBER, f"{text!r} ({rule.column}) is below zero")
         return value * factor
@@ -170,15 +199,47 @@ def number_reader(rule: Quantity, columns: Columns) -> Callable[[Cells], Decimal
     return number
 
 
-def _decimal(text: str, column: str) -> Decimal:
-    try:
-        value = Decimal(_DECORATION.sub("", text))
-    except InvalidOperation:
-        value = Decimal("NaN")
+def _decimal(text: str, column: str, point: str | None) -> Decimal:
     # A number of thousands of digits is an attack or an accident, and slow to multiply.
-    if not value.is_finite() or len(text) > 40 or value.adjusted() > 15:
+    value = Decimal("NaN")
+    if isinstance(text, Number):
+        # A percentage is a number of something else than what the field counts.
+        value = Decimal("NaN") if "%" in text else text.value
+    elif len(text) <= 40:
+        plain = _without_groups(_DECORATION.sub("", unicodedata.normalize("NFKC", text)), point)
+        if plain is None:
+            why = f"{text!r} ({column}) can be read in two ways or in none: name the decimal sign, as in decimal: '.'"
+            raise RowRefused(RowReason.AMBIGUOUS_NUMBER, why)
+        if _PLAIN.fullmatch(plain):
+            value = Decimal(plain)
+    if not value.is_finite() or value.adjusted() > 15:
         raise RowRefused(RowReason.INVALID_NUMBER, f"{text[:40]!r} ({column}) is not a number that can be meant")
     return value
+
+
+def _without_groups(text: str, point: str | None) -> str | None:
+    """Return a number with a point before its fraction and no groups; None where the signs leave a doubt.
+
+    Where nobody named the decimal sign, the number itself has to: by both signs, by groups that repeat, by a part that
+    is no group of three. One sign before just three digits (1,234) says nothing.
+    """
+    if not re.search("[.,]", text):
+        return text
+    sign = "" if text[:1] not in "+-" else text[0]
+    body = text.removeprefix(sign)
+    readings = {plain for each in ([point] if point else [".", ","]) if (plain := _read_with(body, each)) is not None}
+    return sign + readings.pop() if len(readings) == 1 else None
+
+
+def _read_with(text: str, point: str) -> str | None:
+    whole, sign, fraction = text.partition(point)
+    group = "." if point == "," else ","
+    if not (fraction.isdigit() if sign else True):
+        return None
+    if group in whole and not re.fullmatch(rf"[1-9][0-9]{{0,2}}({re.escape(group)}[0-9]{{3}})+", whole):
+        return None
+    digits = whole.replace(group, "")
+    return f"{digits or '0'}{'.' + fraction if sign else ''}" if digits.isdigit() or (not digits and sign) else None
 
 
 def fen(amount: Decimal) -> int:

@@ -12,8 +12,9 @@ from casework.reporting_period import reporting_period
 from casework.suppression import published, published_total
 from services.escalation import scope
 from services.escalation.servicer import Servicer
-from services.escalation.statistics import counting, files
+from services.escalation.statistics import counting
 from services.escalation.statistics.counting import By
+from services.kit.spreadsheets import writing
 
 
 class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer):
@@ -31,9 +32,9 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         rows += [[cell.key, "<5" if cell.suppressed else cell.count] for cell in counted.cells]
         rows.append(["total", "<5" if counted.total_suppressed else counted.total])
         if request.form == pb.STATISTICS_FORM_XLSX:
-            content, kind, suffix = files.as_xlsx(rows, counted.period), files.XLSX_TYPE, "xlsx"
+            content, kind, suffix = writing.as_xlsx(rows, counted.period), writing.XLSX_TYPE, "xlsx"
         else:
-            content, kind, suffix = files.as_csv(rows), files.CSV_TYPE, "csv"
+            content, kind, suffix = writing.as_csv(rows), writing.CSV_TYPE, "csv"
         return pb.StatisticsFile(file_name=f"{name}.{suffix}", media_type=kind, content=content)
 
     async def _counted(self, request: Any) -> pb.Statistics:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
 
 from casework.units import DIGITS, ROOT, Department, Level, Unit, UnitTree, level_of, parent_code
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import DepartmentRule, UnitsFile
+from services.kit.spreadsheets import TableError
+from services.kit.spreadsheets.delimited import csv_rows
 
 INDEX = "units/units.yaml"
 
@@ -71,24 +72,24 @@ class _Sheets:
         content = self.folder.content(path)
         if content is None:
             return False
+        rows = csv_rows(io.BytesIO(content))
         try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            self.folder.problem(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8")
-            return False
-        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        try:
-            if next(rows, None) != ["code", "name"]:
+            heading = next(rows, None)
+            if heading is None or heading.cells != ["code", "name"]:
                 self.folder.problem(path, 1, "the first line must be code,name")
                 return False
-            for row in rows:
+            for line, cells, fault in rows:
+                row = [str(cell) for cell in cells]
+                if fault:
+                    wrong = "is not UTF-8" if fault.startswith("is not utf-8") else f"is not CSV: {fault}"
+                    self.folder.problem(path, line, wrong)
+                    return False
                 if len(row) == 2:
-                    self._take(path, rows.line_num, level, row[0], row[1])
+                    self._take(path, line, level, row[0], row[1])
                 elif row:
-                    message = f"has {len(row)} cells instead of two, code and name"
-                    self._refuse(path, rows.line_num, row[0], message)
-        except csv.Error as error:
-            self.folder.problem(path, rows.line_num, f"is not CSV: {error}")
+                    self._refuse(path, line, row[0], f"has {len(row)} cells instead of two, code and name")
+        except TableError as error:
+            self.folder.problem(path, 1, str(error))
             return False
         return True
 
