@@ -113,7 +113,8 @@ def _check_extension(
     given = sum(each.how == entry.how for each in extensions(ledger))
     if allowed.times is not None and given >= allowed.times:
         raise field_error("how", Reason.EXTENSION_USED_UP, str(allowed.times))
-    if entry.how is ExtensionKind.head_approval and not entry.approver.strip():
+    approved = entry.how in (ExtensionKind.head_approval, ExtensionKind.superior_approval)
+    if approved and not entry.approver.strip():
         raise field_error("approver", Reason.APPROVER_REQUIRED)
     if entry.how is not ExtensionKind.consent_of_all and not entry.reason.strip():
         raise field_error("reason", Reason.REASON_REQUIRED)

@@ -60,6 +60,7 @@ class Trigger(StrEnum):
     mediator_signed_file = "mediator_signed_file"
     agreement_effective = "agreement_effective"
     performance_due = "performance_due"
+    """The last day for it is over; of instalments the last one's (民事诉讼法 art. 250)."""
     petition_received = "petition_received"
     petition_accepted = "petition_accepted"
     petition_transferred = "petition_transferred"
@@ -72,12 +73,28 @@ class Trigger(StrEnum):
     document_received = "document_received"
     act_known = "act_known"
     right_violated = "right_violated"
+    employment_ended = "employment_ended"
+    award_received = "award_received"
+    decision_received = "decision_received"
+    judgment_received = "judgment_received"
+    ruling_received = "ruling_received"
+    order_received = "order_received"
+    order_effective = "order_effective"
+    notice_received = "notice_received"
+    decision_known = "decision_known"
+    document_effective = "document_effective"
+    accident_happened = "accident_happened"
+    death_occurred = "death_occurred"
+    cooling_off_over = "cooling_off_over"
+    mediation_failed = "mediation_failed"
     decision_made = "decision_made"
     suggestion_received = "suggestion_received"
     letter_received = "letter_received"
     hazard_accepted = "hazard_accepted"
     matter_listed = "matter_listed"
     consents_given = "consents_given"
+    mediation_begun = "mediation_begun"
+    """Every party said yes: the mediation is accepted."""
     appointment_due = "appointment_due"
     mediator_asked = "mediator_asked"
     alert_requested = "alert_requested"
@@ -263,6 +280,19 @@ CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | 
 )
 
 
+class Holder(StrEnum):
+    """To whom a time belongs: what closing a matter may end, and what it may not."""
+
+    handling = "handling"
+    """The unit's own handling of the matter: ends with it."""
+    agreement = "agreement"
+    """What was agreed: performance and the visits after it run on."""
+    party = "party"
+    """A right that somebody may lose: no unit ends it."""
+    authority = "authority"
+    """The term of a court, an arbitration body, another office: not ours to end."""
+
+
 class AtCap(StrEnum):
     """What happens when a pause reaches its cap: time runs on by itself, or somebody is alarmed."""
 
@@ -275,6 +305,8 @@ class ExtensionKind(StrEnum):
 
     head_approval = "head_approval"
     """The head of the unit approves, and the reason is told to those concerned."""
+    superior_approval = "superior_approval"
+    """The organ one level up approves: the head of the unit above enters it."""
     once = "once"
     """The handler, with notice to those concerned."""
     consent_of_all = "consent_of_all"
@@ -375,6 +407,9 @@ class Rule:
     jurisdiction: str = "cn"
     valid_from: date | None = None
     valid_to: date | None = None
+    successor: str = ""
+    """The rule that holds once this one is over."""
+    belongs_to: Holder = Holder.handling
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -438,6 +473,10 @@ def faults(rule: Rule) -> list[tuple[str, str]]:
     for field, rungs in (("warnings", rule.warnings), ("overdue", rule.overdue)):
         if any(each.unit == Unit.month for each in rungs):
             found.append((field, "are given in hours, calendar days or working days"))
+    if rule.valid_to and not rule.successor:
+        found.append(("successor", "a rule that is over names the one that holds since"))
+    if rule.successor and (not rule.valid_to or rule.successor == rule.name):
+        found.append(("successor", "is for a rule with a last day, and names another"))
     if any(each.amount < 1 for each in rule.warnings):
         found.append(("warnings", "must lie before the end"))
     if not rule.overdue or rule.overdue[0].amount != 0:

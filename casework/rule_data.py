@@ -13,6 +13,7 @@ from casework.rule import (
     Consequence,
     ExtensionKind,
     ExtensionRule,
+    Holder,
     HourStart,
     PauseRule,
     RemindOn,
@@ -47,6 +48,8 @@ def to_data(rule: Rule) -> dict[str, Any]:
         "jurisdiction": rule.jurisdiction,
         "valid_from": rule.valid_from.isoformat() if rule.valid_from else None,
         "valid_to": rule.valid_to.isoformat() if rule.valid_to else None,
+        "successor": rule.successor,
+        "belongs_to": str(rule.belongs_to),
         "backdate_days": rule.backdate_days,
         "pauses": [
             {"cause": each.cause, "zh": each.zh, "en": each.en, "cap": each.cap}
@@ -70,6 +73,9 @@ def digest(rule: Rule) -> str:
 
 def from_data(data: dict[str, Any]) -> Rule:
     """Return the rule that `to_data` gave; ValueError or KeyError where it is not one."""
+    whom = Whom(data["for_whom"])
+    # What was stored before rules said to whom a time belongs.
+    holder = data.get("belongs_to", Holder.party if whom is Whom.right else Holder.handling)
     return Rule(
         name=data["name"],
         version=data["version"],
@@ -82,7 +88,7 @@ def from_data(data: dict[str, Any]) -> Rule:
         cutoff=data["cutoff"],
         hour_start=HourStart(data["hour_start"]),
         trigger=Trigger(data["trigger"]),
-        for_whom=Whom(data["for_whom"]),
+        for_whom=whom,
         remind_on=RemindOn(data["remind_on"]),
         basis=data["basis"],
         confidence=Confidence(data["confidence"]),
@@ -90,6 +96,8 @@ def from_data(data: dict[str, Any]) -> Rule:
         jurisdiction=data["jurisdiction"],
         valid_from=_date(data["valid_from"]),
         valid_to=_date(data["valid_to"]),
+        successor=data.get("successor", ""),
+        belongs_to=Holder(holder),
         backdate_days=data["backdate_days"],
         pauses=tuple(
             PauseRule(each["cause"], each["zh"], each["en"], each["cap"], AtCap(each["at_cap"]), each["basis"])

@@ -138,6 +138,15 @@ class UnitTree:
         """Return the code of the unit one step up, None for the root; UnknownUnit if the unit is not in the tree."""
         return self.get(code).parent
 
+    def superior(self, code: str) -> str | None:
+        """Return the organ one level up: a department's own in the area above where there is one, else the area above.
+
+        None for the root and its departments; UnknownUnit if the unit is not in the tree.
+        """
+        area, _, slug = self.get(code).code.partition("-")
+        above = parent_code(area)
+        return f"{above}-{slug}" if slug and above and f"{above}-{slug}" in self else above
+
     def path(self, code: str) -> tuple[str, ...]:
         """Return the codes from the root down to the unit, both included."""
         steps = [code]

@@ -27,8 +27,6 @@ def book(rules: Rules) -> RuleBook:
 # Name, number and unit of what domain facts §1.2 and §1.3 give, by the number of the row.
 ROWS = {
     "1": ("mediation_term", 1, "month"),
-    "2": ("mediation_term_ningbo", 1, "month"),
-    "3": ("mediation_term_shenzhen", 30, "calendar"),
     "6": ("judicial_confirmation", 30, "calendar"),
     "7": ("confirmation_decision", 30, "calendar"),
     "8 accept": ("confirmation_acceptance_2011", 3, "calendar"),
@@ -52,11 +50,11 @@ ROWS = {
     "24 complaint": ("hotline_bureau_complaint", 13, "working"),
     "25": ("hotline_general", 5, "working"),
     "26": ("public_security_case", 30, "calendar"),
-    "29 ask": ("traffic_mediation_request", 10, "calendar"),
-    "29 conclude": ("traffic_mediation", 10, "calendar"),
-    "30": ("traffic_after_mediation", 3, "calendar"),
+    "29 ask": ("traffic_mediation_request", 10, "working"),
+    "29 conclude": ("traffic_mediation", 10, "working"),
+    "30": ("traffic_after_mediation", 3, "working"),
     "31": ("labour_mediation", 15, "calendar"),
-    "32 accept": ("labour_arbitration_acceptance", 5, "calendar"),
+    "32 accept": ("labour_arbitration_acceptance", 5, "working"),
     "32 award": ("labour_arbitration_award", 45, "calendar"),
     "32 limitation": ("labour_arbitration_limitation", 12, "month"),
     "34": ("labour_inspection", 60, "working"),
@@ -64,7 +62,7 @@ ROWS = {
     "37 accept": ("medical_administrative_acceptance", 5, "working"),
     "37 mediate": ("medical_administrative_mediation", 30, "working"),
     "38": ("consumer_reply", 7, "working"),
-    "39 term": ("consumer_mediation", 45, "working"),
+    "39 term": ("consumer_mediation", 60, "calendar"),
     "39 notice": ("consumer_mediation_notice", 7, "working"),
     "40 accept": ("administrative_mediation_acceptance", 5, "working"),
     "40 complex": ("administrative_mediation_complex", 10, "working"),
@@ -91,6 +89,13 @@ def test_a_row_of_the_domain_facts_is_a_rule(book: RuleBook, row: str) -> None:
     name, n, unit = ROWS[row]
     rule = book.get(name)
     assert (rule.n, rule.unit) == (n, Unit(unit))
+
+
+def test_a_place_with_a_term_of_its_own_has_it(book: RuleBook) -> None:
+    ningbo, shenzhen = book.get("mediation_term", "330203"), book.get("mediation_term", "440304")
+    assert (ningbo.n, ningbo.unit, ningbo.jurisdiction) == (1, Unit.month, "3302")
+    assert (shenzhen.n, shenzhen.unit, shenzhen.jurisdiction) == (30, Unit.calendar, "4403")
+    assert book.get("mediation_term", "620102").jurisdiction == "cn"
 
 
 def test_every_rule_says_what_it_rests_on_in_both_languages_and_has_a_consumer(book: RuleBook) -> None:

@@ -76,6 +76,10 @@ class Access:
         """Return whether a unit of the tree is another one or lies under it."""
         return above in self._tree.path(unit)
 
+    def superior(self, unit: str) -> str | None:
+        """Return the organ one level up from a unit of the tree; None where there is none."""
+        return self._tree.superior(unit)
+
     def allows(self, caller: Caller, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS) -> bool:
         """Return whether the caller may do it for a matter of this unit in which they have these parts."""
         return self._decide(caller.roles, caller.unit, permission, unit, parts)

@@ -38,7 +38,8 @@ _LIST = f"""
     ORDER BY {_DUE}, id LIMIT :limit
 """
 _FIRED = text("SELECT rung, fired_at FROM clock_rungs WHERE clock = :clock")
-_KINDS = {1: ExtensionKind.head_approval, 2: ExtensionKind.once, 3: ExtensionKind.consent_of_all}
+_KINDS = {1: ExtensionKind.head_approval, 2: ExtensionKind.once, 3: ExtensionKind.consent_of_all,
+          4: ExtensionKind.superior_approval}  # fmt: skip
 _APPLIED = 200
 """Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
 
@@ -277,11 +278,15 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def ExtendClock(self, request: pb.ExtendClockRequest, work: Work) -> pb.Clock:
         """Extend a clock as its rule allows; the head of the unit is the one who approves."""
         how, approver = _KINDS[request.kind], ""
-        claimed, parties = tuple(request.consents), tuple[str, ...]()
-        if how is ExtensionKind.head_approval:
+        claimed, parties, also = tuple(request.consents), tuple[str, ...](), tuple[str, ...]()
+        if how in (ExtensionKind.head_approval, ExtensionKind.superior_approval):
             row = await clock_ledger.get(work.connection, self._id(request.name))
-            if not work.call.access.allows(work.call.caller, "clocks.approve", row.unit):
+            above = how is ExtensionKind.superior_approval
+            unit = work.call.access.superior(row.unit) if above else row.unit
+            if not unit or not work.call.access.allows(work.call.caller, "clocks.approve", unit):
                 raise field_error("kind", Reason.APPROVER_REQUIRED)
+            # The organ above need not have the clock's own unit under it: a city's bureau and a county's do not.
+            also = (unit,) if above else ()
             approver = work.actor
         if how is ExtensionKind.consent_of_all and self._consents:
             claimed, parties = await self._agreed(self._consents, request, work)
@@ -291,7 +296,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
                 **entry, amount=request.amount, how=how, reason=request.reason, approver=approver,
                 consents=claimed,
             ),
-            parties,
+            parties, also,
         )  # fmt: skip
 
     async def _agreed(self, consents: Consents, request: Any, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -312,19 +317,20 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         of = request.extension or (given[-1] if given else 0)
         return await self._enter(request, work, lambda **entry: ExtensionRevoked(**entry, of=of))
 
-    async def _locked(self, request: Any, work: Work) -> Any:
-        """Return the clock's row if the caller may act on it, its case locked before it."""
+    async def _locked(self, request: Any, work: Work, also: Sequence[str] = ()) -> Any:
+        """Return the clock's row if the caller may act on it or for one of the units `also`; its case locked before."""
         seen = await clock_ledger.get(work.connection, self._id(request.name))
-        work.call.require(seen.unit)
+        work.call.require_any((seen.unit, *also))
         await self.log.lock(work.connection, seen.number)
         row = await clock_ledger.get(work.connection, seen.id, lock=True)
         check_etag(row.generation, request.etag)
         return row
 
     async def _enter(
-        self, request: Any, work: Work, entry: Callable[..., Kind], parties: Sequence[str] = ()
-    ) -> pb.Clock:
-        row = await self._locked(request, work)
+        self, request: Any, work: Work, entry: Callable[..., Kind], parties: Sequence[str] = (),
+        also: Sequence[str] = (),
+    ) -> pb.Clock:  # fmt: skip
+        row = await self._locked(request, work, also)
         given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
         at = instant(request.effective_time) if given else work.now
         made = entry(seq=row.entries + 1, at=at, recorded_at=work.now, actor=work.actor)

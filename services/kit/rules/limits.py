@@ -17,6 +17,7 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
     """Return the rules of all files, or None with problems."""
     before = len(folder.problems)
     rules: list[Rule] = []
+    places: list[tuple[Document, int]] = []
     documents = folder.documents("limits")
     for document in documents:
         content = document.validate(LimitsFile, folder.problems)
@@ -28,6 +29,11 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
                 message = f"{entry.name!r} is the name of two limits of one place and time"
                 folder.problems.append(document.problem(("limits", number, "name"), message))
             rules.append(rule)
+            places.append((document, number))
+    for rule, (document, number) in zip(rules, places, strict=True):
+        if rule.successor and rule.successor not in {each.name for each in rules}:
+            message = f"no limit has the name {rule.successor!r}"
+            folder.problems.append(document.problem(("limits", number, "successor"), message))
     if len(folder.problems) == before:
         house = next((each for each in documents if each.file.endswith("/house.yaml")), documents[0])
         for name in (CONSUMED.keys() | ALSO_BY_HAND) - {rule.name for rule in rules}:
@@ -84,6 +90,8 @@ def _build(entry: LimitEntry, content: LimitsFile, pauses: tuple[PauseRule, ...]
         jurisdiction=entry.jurisdiction,
         valid_from=entry.valid_from,
         valid_to=entry.valid_to,
+        successor=entry.successor or "",
+        belongs_to=entry.belongs_to or content.belongs_to,
         note=entry.note,
     )
 

@@ -12,6 +12,7 @@ from casework.rule import (
     Confidence,
     Consequence,
     ExtensionKind,
+    Holder,
     HourStart,
     RemindOn,
     Roll,
@@ -195,6 +196,8 @@ class LimitEntry(Entry):
     jurisdiction: AreaCode = "cn"
     valid_from: date | None = None
     valid_to: date | None = None
+    successor: LimitName | None = None
+    belongs_to: Annotated[Holder, Loose] | None = None
     for_whom: Annotated[Whom, Loose] = Whom.duty
     remind_on: Annotated[RemindOn, Loose] = RemindOn.due
     backdate_days: Annotated[int, Field(ge=0, le=3650)] | None = None
@@ -209,9 +212,10 @@ class LimitEntry(Entry):
 
 
 class LimitsFile(Entry):
-    """A file of rules/limits/; its `backdate_days` hold for every rule that says nothing else."""
+    """A file of rules/limits/; its `backdate_days` and `belongs_to` hold for every rule that says nothing else."""
 
     version: Text
+    belongs_to: Annotated[Holder, Loose]
     backdate_days: Annotated[int, Field(ge=0, le=3650)] = 0
     causes: dict[LimitName, CauseEntry] = Field(default_factory=dict)
     limits: Annotated[list[LimitEntry], Field(min_length=1)]
