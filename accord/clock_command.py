@@ -118,8 +118,13 @@ def choose(book: RuleBook, name: str, region: str | None, day: date) -> tuple[Ru
         warnings.append(f"{name} holds in {rule.jurisdiction}, not in {region}")
     if not rule.valid_on(day):
         early = rule.valid_from is not None and day < rule.valid_from
-        bound = f"not yet in force: valid from {rule.valid_from}" if early else f"valid to {rule.valid_to} only"
-        warnings.append(f"{name} does not hold on {day}: {bound}")
+        bound = (
+            f"not yet in force: valid from {rule.valid_from}"
+            if early
+            else f"valid to {rule.valid_to} only, starts no clock"
+        )
+        since = f"; since then it is {rule.successor}" if rule.is_over(day) and rule.successor else ""
+        warnings.append(f"{name} does not hold on {day}: {bound}{since}")
     if rule.to_be_confirmed:
         warnings.append(f"{name} is to be confirmed: {rule.note or rule.basis}")
     return rule, warnings

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     REASON_REQUIRED = "REASON_REQUIRED"
     UNKNOWN_RULE = "UNKNOWN_RULE"
     CLOCK_NOT_BY_HAND = "CLOCK_NOT_BY_HAND"
+    RULE_NOT_IN_FORCE = "RULE_NOT_IN_FORCE"
     PREVIEW_STALE = "PREVIEW_STALE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
     SUPPORT_NEEDED = "SUPPORT_NEEDED"
@@ -214,6 +215,11 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "这个时限由系统办理，不能人工停止。",
         "This clock is stopped by the service, not by hand.",
+    ),
+    Reason.RULE_NOT_IN_FORCE: _Text(
+        Kind.INVALID,
+        "这条时限规则在起算日不适用（已经废止或者尚未施行）。",
+        "This rule of time does not hold on the day it would start: it is over, or not yet in force.",
     ),
     Reason.PREVIEW_STALE: _Text(
         Kind.PRECONDITION,

@@ -429,6 +429,10 @@ class Rule:
         """Tell whether the rule was law on the day; both bounds are included."""
         return (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
 
+    def is_over(self, day: date) -> bool:
+        """Tell whether the rule was no law any more on the day."""
+        return self.valid_to is not None and day > self.valid_to
+
     def lies_over(self, code: str) -> bool:
         """Tell whether the unit or area lies in the rule's jurisdiction; the nation lies in that of the nation only."""
         return self.jurisdiction == "cn" or code.startswith(self.jurisdiction)
@@ -473,8 +477,6 @@ def faults(rule: Rule) -> list[tuple[str, str]]:
     for field, rungs in (("warnings", rule.warnings), ("overdue", rule.overdue)):
         if any(each.unit == Unit.month for each in rungs):
             found.append((field, "are given in hours, calendar days or working days"))
-    if rule.valid_to and not rule.successor:
-        found.append(("successor", "a rule that is over names the one that holds since"))
     if rule.successor and (not rule.valid_to or rule.successor == rule.name):
         found.append(("successor", "is for a rule with a last day, and names another"))
     if any(each.amount < 1 for each in rule.warnings):

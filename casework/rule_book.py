@@ -68,6 +68,14 @@ class RuleBook:
 
         return max(found, key=rank)
 
+    def in_force(self, name: str, unit_code: str | None, on_date: date) -> Rule:
+        """Return the rule that holds on the day: where the one of the name is over, the one that succeeded it."""
+        rule, seen = self.get(name, unit_code, on_date), {name}
+        while rule.is_over(on_date) and rule.successor not in seen:
+            seen.add(rule.successor)
+            rule = self.get(rule.successor, unit_code, on_date) if rule.successor else rule
+        return rule
+
     def close(self, grade: str) -> Rule:
         """Return the rule for closing a case of this grade: `low`, `medium` or `high`."""
         return self.get(f"close_{grade}")

@@ -78,7 +78,7 @@ def test_the_list_of_rules_is_an_array_of_whole_rules() -> None:
     assert all(wanted <= rule.keys() for rule in rules)
     assert {rule["unit"] for rule in rules} == {"hour", "calendar", "working", "month"}
     assert {rule["roll"] for rule in rules} == {"none", "next_workday"}
-    assert len({rule["name"] for rule in rules}) == len(rules)
+    assert len({(rule["name"], rule["jurisdiction"]) for rule in rules}) == len(rules)
 
 
 def test_a_pause_and_an_extension_are_in_the_explanation() -> None:
@@ -111,7 +111,10 @@ def test_a_pause_without_an_end_leaves_no_date() -> None:
 @pytest.mark.parametrize(
     ("words", "warning"),
     [
-        (["court_delegated", "2026-11-02"], "valid to 2024-12-31 only"),
+        (
+            ["court_delegated", "2026-11-02"],
+            "valid to 2024-12-31 only, no clock starts by it; since then it is court_entrusted",
+        ),
         (["public_security_case", "2025-11-02"], "not yet in force: valid from 2026-01-01"),
         (["hazard_report", "2026-09-02"], "to be confirmed"),
         (["hotline_jinan", "2026-11-02", "--region", "620102"], "holds in 3701, not in 620102"),

@@ -18,81 +18,81 @@ def book() -> RuleBook:
 
 
 CORRECTED = """
-traffic_mediation_request        10 working  document_received                              道路交通事故处理程序规定 86 112
-traffic_mediation                10 working  mediation_started                              道路交通事故处理程序规定 87 112
-traffic_after_mediation           3 working  mediation_failed                               道路交通事故处理程序规定 85 112
-consumer_mediation               60 calendar mediation_begun  test                        ? 总局令第121号 23
-consumer_mediation_repealed      45 working  mediation_accepted test                        暂行办法 21
-labour_arbitration_limitation    12 month    right_violated   force_majeure                 劳动争议调解仲裁法 27
-labour_wage_limitation           12 month    employment_ended force_majeure                 劳动争议调解仲裁法 27(4)
-labour_mediation                 15 calendar mediation_begun                              ? 劳动争议调解仲裁法 14
-medical_mediation                30 working  mediation_begun  appraisal                     医疗纠纷条例 38
-public_security_case             30 calendar case_filed       expert,hearing                治安管理处罚法 118 185
-labour_arbitration_acceptance     5 working  application_received                         ? 劳动争议调解仲裁法 29 80
-labour_arbitration_award         45 calendar case_accepted_by_authority suspension,public_service ? 劳动争议调解仲裁法 43 46
-administrative_review            60 calendar case_accepted_by_authority suspension,mediation 行政复议法 62
-administrative_review_application 60 calendar act_known       force_majeure                 行政复议法 20
-administrative_review_untold     12 month    act_known                                      行政复议法 20(3)
-enforcement                      24 month    performance_due  limitation_obstacle           民事诉讼法 250
-enforcement_no_period            24 month    document_effective limitation_obstacle         民事诉讼法 250
-protection_order                 72 hour     case_accepted_by_authority                     反家庭暴力法 28
-protection_order_urgent          24 hour     case_accepted_by_authority                     反家庭暴力法 28
-protection_order_validity         6 month    order_effective                                反家庭暴力法 30
-court_filing                      7 calendar complaint_received completion                  民事诉讼法 126 208
-court_delegated                  30 calendar mediator_signed_file                         ? 特邀调解规定 27
-hotline_weifang                   5 working  dispatched_by_hotline                          潍坊条例 20
-court_return                      1 working  mediation_ended                                特邀调解规定 21 26
-police_docking                    7 calendar docking_signed                                 办理行政案件程序规定 183
-police_second_mediation           7 working  mediation_failed                               办理行政案件程序规定 183
-mediation_term                    1 month    mediation_begun                                人民调解工作若干规定 33
-court_entrusted                  15 calendar mediator_signed_file                         ? 关于严格依法规范民事案件立案与调解工作的意见 3
-court_entrusted_summary           7 calendar mediator_signed_file                         ? 关于严格依法规范民事案件立案与调解工作的意见 3
+traffic_mediation_request 10 working document_received 道路交通事故处理程序规定 86 112
+traffic_mediation 10 working mediation_started 道路交通事故处理程序规定 87 112
+traffic_after_mediation 3 working mediation_failed 道路交通事故处理程序规定 85 112
+consumer_mediation 60 calendar mediation_begun test ? 总局令第121号 23
+consumer_mediation_repealed 45 working mediation_accepted test 暂行办法 21
+labour_arbitration_limitation 12 month right_violated force_majeure 劳动争议调解仲裁法 27
+labour_wage_limitation 12 month employment_ended force_majeure 劳动争议调解仲裁法 27(4)
+labour_mediation 15 calendar mediation_begun ? 劳动争议调解仲裁法 14
+medical_mediation 30 working mediation_begun appraisal 医疗纠纷条例 38
+public_security_case 30 calendar case_filed expert,hearing 治安管理处罚法 118 185
+labour_arbitration_acceptance 5 working application_received ? 劳动争议调解仲裁法 29 80
+labour_arbitration_award 45 calendar case_accepted_by_authority suspension,public_service ? 劳动争议调解仲裁法 43 46
+administrative_review 60 calendar case_accepted_by_authority suspension,mediation 行政复议法 62
+administrative_review_application 60 calendar act_known force_majeure 行政复议法 20
+administrative_review_untold 12 month act_known 行政复议法 20(3)
+enforcement 24 month performance_due limitation_obstacle 民事诉讼法 250
+enforcement_no_period 24 month document_effective limitation_obstacle 民事诉讼法 250
+protection_order 72 hour case_accepted_by_authority 反家庭暴力法 28
+protection_order_urgent 24 hour case_accepted_by_authority 反家庭暴力法 28
+protection_order_validity 6 month order_effective 反家庭暴力法 30
+court_filing 7 calendar complaint_received completion 民事诉讼法 126 208
+court_delegated 30 calendar mediator_signed_file ? 特邀调解规定 27
+hotline_weifang 5 working dispatched_by_hotline 潍坊条例 20
+court_return 1 working mediation_ended 特邀调解规定 21 26
+police_docking 7 calendar docking_signed 办理行政案件程序规定 183
+police_second_mediation 7 working mediation_failed 办理行政案件程序规定 183
+mediation_term 1 month mediation_begun 人民调解工作若干规定 33
+court_entrusted 15 calendar mediator_signed_file ? 关于严格依法规范民事案件立案与调解工作的意见 3
+court_entrusted_summary 7 calendar mediator_signed_file ? 关于严格依法规范民事案件立案与调解工作的意见 3
 """
 MISSING = """
-labour_award_suit                15 calendar award_received                                 劳动争议调解仲裁法 48 50
-labour_award_annulment           30 calendar award_received                                 劳动争议调解仲裁法 49
-labour_agreement_review          15 calendar agreement_effective                          ? 劳动人事争议仲裁办案规则 74
-payment_order_notice              5 calendar application_received                           民事诉讼法 226
-payment_order_issue              15 calendar case_accepted_by_authority                     民事诉讼法 227
-payment_order_objection          15 calendar order_received                                 民事诉讼法 227
-confirmation_objection           15 calendar ruling_received                                民诉解释 372
-confirmation_objection_others     6 month    right_violated                                 民诉解释 372
-administrative_suit               6 month    act_known        force_majeure                 行政诉讼法 46
-administrative_suit_after_review 15 calendar decision_received force_majeure                行政诉讼法 45
-administrative_inaction           2 month    application_received                           行政诉讼法 47
-administrative_review_acceptance  5 working  application_received                           行政复议法 30 88
-administrative_review_completion 10 working  notice_received                                行政复议法 31 88
-administrative_review_simple     30 calendar case_accepted_by_authority suspension,mediation 行政复议法 62(2)
-land_arbitration_suit            30 calendar award_received                                 农村土地承包经营纠纷调解仲裁法 48
-land_arbitration_limitation      24 month    right_violated                                 农村土地承包经营纠纷调解仲裁法 18
-land_arbitration_acceptance       5 working  application_received                           农村土地承包经营纠纷调解仲裁法 23
-land_title_suit                  30 calendar decision_received                              土地管理法 14
-forest_title_suit                30 calendar decision_received                              森林法 22
-collective_decision_annulment    12 month    decision_known                                 农村集体经济组织法 57
-collective_decision_annulment_end 60 month   decision_made                                  农村集体经济组织法 57
-owners_decision_annulment        12 month    decision_known                                 建筑物区分所有权解释 12
-work_injury_application_employer 30 calendar accident_happened                              工伤保险条例 17
-work_injury_application_worker   12 month    accident_happened                              工伤保险条例 17
-work_injury_decision             60 calendar case_accepted_by_authority other_authority     工伤保险条例 20
-work_injury_decision_simple      15 calendar case_accepted_by_authority other_authority     工伤保险条例 20
-work_capacity_appraisal          60 calendar application_received                           工伤保险条例 25
-work_capacity_second_appraisal   15 calendar decision_received                              工伤保险条例 26
-commercial_arbitration_acceptance 5 calendar application_received                           仲裁法 35
-commercial_award_annulment        3 month    award_received                                 仲裁法 72
-commercial_award_correction      30 calendar award_received                                 仲裁法 69
-traffic_finding_review            3 working  document_received                              道路交通事故处理程序规定 71 112
-open_information_reply           20 working  application_received third_party               政府信息公开条例 33
-legal_aid_review                  7 calendar application_received                           法律援助法 43
-legal_aid_assignment              3 calendar decision_made                                  法律援助法 43
-autopsy                          48 hour     death_occurred                                 医疗纠纷预防和处理条例 26
-autopsy_frozen                    7 calendar death_occurred                                 医疗纠纷预防和处理条例 26
-protection_order_review           5 calendar order_effective                                反家庭暴力法 31
-civil_limitation                 36 month    right_violated   limitation_obstacle           民法典 188 194 195
-divorce_cooling_off              30 calendar application_received                           民法典 1077
-divorce_certificate              30 calendar cooling_off_over                               民法典 1077
-appeal_judgment                  15 calendar judgment_received                              民事诉讼法 171
-appeal_ruling                    10 calendar ruling_received                                民事诉讼法 171
-administrative_licence           20 working  case_accepted_by_authority appraisal           行政许可法 42 82
+labour_award_suit 15 calendar award_received 劳动争议调解仲裁法 48 50
+labour_award_annulment 30 calendar award_received 劳动争议调解仲裁法 49
+labour_agreement_review 15 calendar agreement_effective ? 劳动人事争议仲裁办案规则 74
+payment_order_notice 5 calendar application_received 民事诉讼法 226
+payment_order_issue 15 calendar case_accepted_by_authority 民事诉讼法 227
+payment_order_objection 15 calendar order_received 民事诉讼法 227
+confirmation_objection 15 calendar ruling_received 民诉解释 372
+confirmation_objection_others 6 month right_violated 民诉解释 372
+administrative_suit 6 month act_known force_majeure 行政诉讼法 46
+administrative_suit_after_review 15 calendar decision_received force_majeure 行政诉讼法 45
+administrative_inaction 2 month application_received 行政诉讼法 47
+administrative_review_acceptance 5 working application_received 行政复议法 30 88
+administrative_review_completion 10 working notice_received 行政复议法 31 88
+administrative_review_simple 30 calendar case_accepted_by_authority suspension,mediation 行政复议法 62(2)
+land_arbitration_suit 30 calendar award_received 农村土地承包经营纠纷调解仲裁法 48
+land_arbitration_limitation 24 month right_violated 农村土地承包经营纠纷调解仲裁法 18
+land_arbitration_acceptance 5 working application_received 农村土地承包经营纠纷调解仲裁法 23
+land_title_suit 30 calendar decision_received 土地管理法 14
+forest_title_suit 30 calendar decision_received 森林法 22
+collective_decision_annulment 12 month decision_known 农村集体经济组织法 57
+collective_decision_annulment_end 60 month decision_made 农村集体经济组织法 57
+owners_decision_annulment 12 month decision_known 建筑物区分所有权解释 12
+work_injury_application_employer 30 calendar accident_happened 工伤保险条例 17
+work_injury_application_worker 12 month accident_happened 工伤保险条例 17
+work_injury_decision 60 calendar case_accepted_by_authority other_authority 工伤保险条例 20
+work_injury_decision_simple 15 calendar case_accepted_by_authority other_authority 工伤保险条例 20
+work_capacity_appraisal 60 calendar application_received 工伤保险条例 25
+work_capacity_second_appraisal 15 calendar decision_received 工伤保险条例 26
+commercial_arbitration_acceptance 5 calendar application_received 仲裁法 35
+commercial_award_annulment 3 month award_received 仲裁法 72
+commercial_award_correction 30 calendar award_received 仲裁法 69
+traffic_finding_review 3 working document_received 道路交通事故处理程序规定 71 112
+open_information_reply 20 working application_received third_party 政府信息公开条例 33
+legal_aid_review 7 calendar application_received 法律援助法 43
+legal_aid_assignment 3 calendar decision_made 法律援助法 43
+autopsy 48 hour death_occurred 医疗纠纷预防和处理条例 26
+autopsy_frozen 7 calendar death_occurred 医疗纠纷预防和处理条例 26
+protection_order_review 5 calendar order_effective 反家庭暴力法 31
+civil_limitation 36 month right_violated limitation_obstacle 民法典 188 194 195
+divorce_cooling_off 30 calendar application_received 民法典 1077
+divorce_certificate 30 calendar cooling_off_over 民法典 1077
+appeal_judgment 15 calendar judgment_received 民事诉讼法 171
+appeal_ruling 10 calendar ruling_received 民事诉讼法 171
+administrative_licence 20 working case_accepted_by_authority appraisal 行政许可法 42 82
 """
 ROWS = [line.split() for line in (CORRECTED + MISSING).splitlines() if line]
 MORE = {

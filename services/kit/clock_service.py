@@ -9,12 +9,12 @@ from typing import Any, NoReturn, TypeVar
 from pb.clock.v1 import clock_pb2 as pb
 from pb.clock.v1 import clock_pb2_grpc
 
-from casework.calendar import Layer
+from casework.calendar import LOCAL, Layer
 from casework.errors import CaseError, Reason, field_error
 from casework.explanation import explain
 from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Resumed
 from casework.names import ROOT_UNIT, file_name, last, number_of
-from casework.rule import Consumer, ExtensionKind
+from casework.rule import Consumer, ExtensionKind, Rule
 from casework.rule_book import UnknownRule
 from services.kit import clock_ledger, clock_moves, clock_view, clocks, paging
 from services.kit.access import current_call
@@ -233,11 +233,13 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self, connection: Connection, number: str, name: str, unit: str, at: datetime, now: datetime
     ) -> Any:
         try:
-            rule = self._clockwork.rules.get(name, unit, at.date())
+            rule = self._clockwork.rules.get(name, unit, day := at.astimezone(LOCAL).date())
         except UnknownRule:
             raise field_error("rule", Reason.UNKNOWN_RULE, name) from None
         if rule.trigger.consumer is not Consumer.by_hand:
             raise field_error("rule", Reason.UNKNOWN_RULE, f"{name} is started by the service itself")
+        if not rule.valid_on(day):
+            _refuse_rule(rule, day)
         if at > now:
             raise field_error("effective_time", Reason.IN_THE_FUTURE)
         if (now - at).days > max(rule.backdate_days, 1):
@@ -394,6 +396,15 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             return Candidate.of(self._clockwork, applied, layer, request.rule)
         except UnknownRule:
             raise field_error("rule", Reason.UNKNOWN_RULE, request.rule) from None
+
+
+def _refuse_rule(rule: Rule, day: date) -> NoReturn:
+    """Raise RULE_NOT_IN_FORCE: a rule that is over starts no clock any more and names the one that holds since."""
+    fault = field_error("rule", Reason.RULE_NOT_IN_FORCE)
+    bound = f"valid to {rule.valid_to}" if rule.is_over(day) else f"valid from {rule.valid_from}"
+    named = {"successor": rule.successor} if rule.is_over(day) and rule.successor else {}
+    detail = f"{rule.name}: {bound}" + (f"; {rule.successor}" if named else "")
+    raise CaseError(Reason.RULE_NOT_IN_FORCE, detail, fault.fields, field="rule", **named)
 
 
 def _prefix(scope: str) -> str:

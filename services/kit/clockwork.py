@@ -94,7 +94,7 @@ class Clockwork:
 
         UnknownRule where no rule of the name holds for the unit.
         """
-        found = self.rules.get(rule, unit, at.astimezone(LOCAL).date()) if isinstance(rule, str) else rule
+        found = self.rules.in_force(rule, unit, at.astimezone(LOCAL).date()) if isinstance(rule, str) else rule
         calendar = self.calendars.of(unit)
         projection, rungs = self._project(found, calendar, at, until)
         return NewClock(number, key, subject, unit, found, calendar.version, at, until, projection, rungs)

@@ -31,8 +31,7 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
             rules.append(rule)
             places.append((document, number))
     for rule, (document, number) in zip(rules, places, strict=True):
-        if rule.successor and rule.successor not in {each.name for each in rules}:
-            message = f"no limit has the name {rule.successor!r}"
+        if message := _without_successor(rule, rules):
             folder.problems.append(document.problem(("limits", number, "successor"), message))
     if len(folder.problems) == before:
         house = next((each for each in documents if each.file.endswith("/house.yaml")), documents[0])
@@ -123,6 +122,16 @@ def _check_warnings(entry: LimitEntry, place: tuple[str, int], document: Documen
             if sum(amount is not None for amount in (each.hours, each.days, each.working_days)) > 1:
                 message = "give hours, days or working_days, not several"
                 folder.problems.append(document.problem((*place, field, index), message))
+
+
+def _without_successor(rule: Rule, rules: list[Rule]) -> str | None:
+    """Return what is wrong where a rule ends: another one, or a later one of its name, must hold from then on."""
+    later = any(each.name == rule.name and each is not rule for each in rules)
+    if rule.valid_to and not rule.successor and not later:
+        return "a rule that is over names the one that holds since"
+    if rule.successor and rule.successor not in {each.name for each in rules}:
+        return f"no limit has the name {rule.successor!r}"
+    return None
 
 
 def _same_place_and_time(rule: Rule, other: Rule) -> bool:
