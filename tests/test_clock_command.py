@@ -111,10 +111,7 @@ def test_a_pause_without_an_end_leaves_no_date() -> None:
 @pytest.mark.parametrize(
     ("words", "warning"),
     [
-        (
-            ["court_delegated", "2026-11-02"],
-            "valid to 2024-12-31 only, no clock starts by it; since then it is court_entrusted",
-        ),
+        (["court_delegated", "2026-11-02"], "only, starts no clock; since then it is court_entrusted"),
         (["public_security_case", "2025-11-02"], "not yet in force: valid from 2026-01-01"),
         (["hazard_report", "2026-09-02"], "to be confirmed"),
         (["hotline_jinan", "2026-11-02", "--region", "620102"], "holds in 3701, not in 620102"),

@@ -31,8 +31,8 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
             rules.append(rule)
             places.append((document, number))
     for rule, (document, number) in zip(rules, places, strict=True):
-        if message := _without_successor(rule, rules):
-            folder.problems.append(document.problem(("limits", number, "successor"), message))
+        if fault := _without_successor(rule, rules):
+            folder.problems.append(document.problem(("limits", number, "successor"), fault))
     if len(folder.problems) == before:
         house = next((each for each in documents if each.file.endswith("/house.yaml")), documents[0])
         for name in (CONSUMED.keys() | ALSO_BY_HAND) - {rule.name for rule in rules}:
