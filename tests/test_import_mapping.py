@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from accord.importing.catalogue import MappingError, MappingFile, categories, load_mapping
+from accord.importing.comparison import Held, compare
 from accord.importing.overdue import Comparison, expected_overdue, overdue, write_differences
 from accord.importing.preview import Preview, preview
 from accord.importing.rejection import Rejection
@@ -344,6 +345,26 @@ def test_an_open_row_is_overdue_once_its_time_is_past(tmp_path: Path) -> None:
     assert not overdue(row.report.history, datetime(2026, 9, 1, tzinfo=UTC))
     assert not overdue(good(tmp_path).report.history, NOW)
     assert [expected_overdue(good(tmp_path, late=word)) for word in ("yes", "no", "")] == [True, False, None]
+
+
+@pytest.mark.fault("B7")
+@pytest.mark.parametrize(
+    ("as_of", "overdue_then"),
+    [("2026-08-31", False), ("2026-09-01", True), ('"2026-09-01 11:59"', False), ('"2026-09-01T16:01:00Z"', True)],
+)
+def test_a_file_is_held_against_the_time_it_was_exported(tmp_path: Path, as_of: str, overdue_then: bool) -> None:
+    text = MAPPING.replace('"no": false}}', f'"no": false}}, as_of: {as_of}}}')
+    row = good(tmp_path, text, due="2026-09-01 12:00:00", late="no")
+    file = mapping(tmp_path, text).mapping
+    found = preview(Source(tmp_path / "rows.jsonl"), file, RowMapper(mapping(tmp_path, text), COLUMNS), NOW, None)
+    assert found.overdue is not None
+    assert found.overdue.equal[False] == (not overdue_then)
+    due = (row.report.history.due_time.seconds, 0)
+    held = {"A-1": Held("reports/1", True, (row.report.receive_time.seconds, 0), due, None)}
+    there = compare([row], held, [], True, file.as_of(NOW)).overdue
+    assert there is not None
+    assert there.equal[False] == (not overdue_then)
+    assert mapping(tmp_path).mapping.as_of(NOW) == NOW
 
 
 # Identity

@@ -6,20 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
+import pytest
 from pb.intake.v1 import intake_pb2
 
 from tests.conftest import Clients, request_id
 from tests.test_idempotency import a_report
 
 
-async def imported(clients: Clients, *batches: list[intake_pb2.ImportRow]) -> list[intake_pb2.ImportResult]:
-    """Return the results of one stream of batches."""
+async def imported(
+    clients: Clients, *batches: list[intake_pb2.ImportRow], sub: str | None = None
+) -> list[intake_pb2.ImportResult]:
+    """Return the results of one stream of batches; `sub`: who sends it."""
 
     async def stream() -> AsyncIterator[intake_pb2.ImportReportsRequest]:
         for rows in batches:
             yield intake_pb2.ImportReportsRequest(rows=rows)
 
-    answers = clients.intake.ImportReports(stream(), **clients.as_("clerk", "62"))
+    answers = clients.intake.ImportReports(stream(), **clients.as_("clerk", "62", sub))
     return [result async for answer in answers for result in answer.results]
 
 
@@ -53,6 +56,23 @@ async def test_the_same_key_twice_in_one_import_is_one_report_and_with_another_b
         assert by_row[place] == (4, by_row[0][1], "")
     for place in (4, 6):
         assert by_row[place] == (5, "", "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.fault("B4")
+async def test_a_colleague_who_sends_the_rows_again_is_told_that_they_are_there(clients: Clients) -> None:
+    mark = request_id()
+    rows = rows_of(6, mark)
+    for row in rows:
+        row.report.source, row.report.source_id = "colleague", f"{mark}-{row.row}"
+    first = await imported(clients, rows[:4])
+    # Some rows are there, some are new, one says something else, one comes under another key.
+    rows[1].report.text += "再补充一句。"
+    rows[2].request_id += "-other"
+    again = await imported(clients, rows, sub=f"colleague-{mark}")
+    assert [each.reason for each in again] == ["", "IDEMPOTENCY_KEY_REUSED", "ALREADY_EXISTS", "", "", ""]
+    assert [each.repeated for each in again] == [True, False, False, True, False, False]
+    assert (again[0].report, again[3].report) == (first[0].report, first[3].report)
+    assert not again[0].receipt_code, "the receipt is for who brought the report"
 
 
 async def test_two_imports_at_once_share_their_rows_without_doubling_any(clients: Clients) -> None:

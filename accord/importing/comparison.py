@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -28,6 +29,13 @@ class Held:
     received: Stamp | None
     due: Stamp | None
     closed: Stamp | None
+
+    def overdue_at(self, instant: datetime) -> bool:
+        """Return whether it was overdue at an instant: not closed by its due time, which was past."""
+        seconds = instant.timestamp()
+        if self.due is None or self.due >= (int(seconds), 0):
+            return False
+        return self.closed is None or self.closed > self.due
 
 
 @dataclass(slots=True)
@@ -72,8 +80,17 @@ async def held_reports(
             return held, doubled
 
 
-def compare(rows: Iterable[MappedRow | Rejection], held: dict[str, Held], doubled: list[str], stated: bool) -> Findings:
-    """Return how the file's rows and the reports held differ; `stated`: whether the source has a flag of its own."""
+def compare(
+    rows: Iterable[MappedRow | Rejection],
+    held: dict[str, Held],
+    doubled: list[str],
+    stated: bool,
+    as_of: datetime | None = None,
+) -> Findings:
+    """Return how the file's rows and the reports held differ; `stated`: whether the source has a flag of its own.
+
+    `as_of`: when the source said so; the times held are then asked what was overdue at that instant, not the service.
+    """
     findings = Findings(Comparison() if stated else None, doubled=doubled)
     for row in rows:
         findings.rows += 1
@@ -88,7 +105,7 @@ def compare(rows: Iterable[MappedRow | Rejection], held: dict[str, Held], double
         if not _same_times(row.report, report):
             findings.other_times.append(row.row)
         if findings.overdue:
-            findings.overdue.add(row, report.overdue)
+            findings.overdue.add(row, report.overdue if as_of is None else report.overdue_at(as_of))
     findings.beyond = len(held) - findings.found
     return findings
 

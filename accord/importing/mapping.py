@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from services.kit.rules.models import Entry
 from services.kit.spreadsheets.delimited import encoding_named
@@ -151,11 +152,21 @@ class Fields(Entry):
                 yield info.alias or name, rule
 
 
+def _moment_or_day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+
+
 class StatedOverdue(Entry):
-    """A column in which the source says itself whether a row was overdue; blank says nothing."""
+    """A column in which the source says itself whether a row was overdue; blank says nothing.
+
+    as_of: when the source said so, as a local time or a date (its end); without it the file is held against now.
+    """
 
     column: Name
     map: dict[str, bool]
+    as_of: Annotated[datetime | date | None, BeforeValidator(_moment_or_day)] = None
 
 
 class Checks(Entry):
@@ -175,6 +186,15 @@ class ImportMapping(Entry):
     history: bool | None = None
     fields: Fields
     check: Checks = Checks()
+
+    def as_of(self, now: datetime) -> datetime:
+        """Return the instant for which the source says what is overdue: its own, else `now`."""
+        said = self.check.overdue.as_of if self.check.overdue else None
+        if said is None:
+            return now
+        if not isinstance(said, datetime):
+            said = datetime.combine(said + timedelta(days=1), time())
+        return (said if said.tzinfo else said.replace(tzinfo=ZoneInfo(self.time.zone))).astimezone(UTC)
 
     @property
     def is_history(self) -> bool:

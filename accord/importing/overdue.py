@@ -36,9 +36,9 @@ def overdue(times: Timed | report_pb2.History | report_pb2.Report, now: datetime
     if not times.HasField("due_time"):
         return False
     due = times.due_time.seconds, times.due_time.nanos
-    if times.HasField("close_time"):
-        return (times.close_time.seconds, times.close_time.nanos) > due
-    return now.timestamp() > due[0] + due[1] / 1e9
+    if now.timestamp() <= due[0] + due[1] / 1e9:
+        return False
+    return not times.HasField("close_time") or (times.close_time.seconds, times.close_time.nanos) > due
 
 
 def expected_overdue(row: MappedRow) -> bool | None:

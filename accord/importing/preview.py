@@ -58,13 +58,15 @@ class Preview:
 
 
 def preview(source: Source, mapping: ImportMapping, mapper: RowMapper, now: datetime, limit: int | None) -> Preview:
-    """Return the preview of the file's rows, or of the first `limit`; `now` decides which open ones are overdue."""
+    """Return the preview of the file's rows, or of the first `limit`; `now` decides which open ones are overdue,
+    unless the mapping says as of when the source told."""
     used = mapping.columns()
     result = Preview(used, [column for column in source.columns if column not in used])
     if mapping.check.overdue:
         result.overdue = Comparison()
+    as_of = mapping.as_of(now)
     for row in islice(source.rows(), limit):
-        result.add(mapper.map(row), now)
+        result.add(mapper.map(row), as_of)
     return result
 
 

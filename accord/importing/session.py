@@ -128,7 +128,9 @@ def run_comparison(order: Order) -> bool:
 
     reports, doubled = asyncio.run(held())
     rows = (mapper.map(row) for row in islice(order.source.rows(), order.limit))
-    findings = compare(rows, reports, doubled, mapping.check.overdue is not None)
+    check = mapping.check.overdue
+    as_of = mapping.as_of(datetime.now(UTC)) if check and check.as_of else None
+    findings = compare(rows, reports, doubled, check is not None, as_of)
     if order.report and findings.overdue:
         write_differences(order.report, findings.overdue.differences)
     if not order.as_json:

@@ -143,7 +143,7 @@ class BulkReception:
         now: datetime,
         call: Call,
     ) -> None:
-        drafts = await self._without_known_sources(batch, drafts, results, call)
+        drafts = await self._without_known_sources(batch, bodies, drafts, results, call)
         numbers = await self._numbers.take([draft.series for _, draft in drafts])
         received: list[Received] = []
         for (_, draft), number in zip(drafts, numbers, strict=True):
@@ -168,35 +168,43 @@ class BulkReception:
     async def _without_known_sources(
         self,
         batch: pb.ImportReportsRequest,
+        bodies: list[bytes],
         drafts: list[tuple[int, Draft]],
         results: list[pb.ImportResult | None],
         call: Call,
     ) -> list[tuple[int, Draft]]:
-        """Refuse rows whose source already has this id: the same record under another key."""
-        by_source: dict[str, list[str]] = {}
-        for _, draft in drafts:
+        """Answer rows whose source already has this id: a repeat, also a colleague's, or the same record otherwise."""
+        by_source: dict[str, dict[str, str]] = {}
+        for index, draft in drafts:
             if draft.report.source:
-                by_source.setdefault(draft.report.source, []).append(draft.report.source_id)
-        taken: set[tuple[str, str]] = set()
+                by_source.setdefault(draft.report.source, {})[draft.report.source_id] = batch.rows[index].request_id
+        there: dict[tuple[str, str], tuple[str, bytes | None]] = {}
         if by_source:
             async with self._database.begin() as connection:
-                for source, ids in by_source.items():
-                    taken |= {(source, each) for each in await store.sourced(connection, source, ids)}
+                for source, keys in by_source.items():
+                    found = await store.sourced(connection, source, keys)
+                    there |= {(source, source_id): each for source_id, each in found.items()}
         kept: list[tuple[int, Draft]] = []
+        taken: set[tuple[str, str]] = set()
         for index, draft in drafts:
-            key = (draft.report.source, draft.report.source_id)
-            if key in taken:
-                error = CaseError(
-                    Reason.ALREADY_EXISTS,
-                    f"{key[0]}/{key[1]}",
-                    (FieldFault("report.source_id", "已经存在。", "exists already"),),
-                )
-                results[index] = refused(batch.rows[index].row, error, call.language)
-                continue
-            if key[0]:
-                taken.add(key)
-            kept.append((index, draft))
+            key, row = (draft.report.source, draft.report.source_id), batch.rows[index].row
+            number, body = there.get(key, ("", None))
+            if body == bodies[index]:
+                results[index] = pb.ImportResult(row=row, report=names.report_name(number), repeated=True)
+            elif body is not None:
+                results[index] = refused(row, requests.reused(), call.language)
+            elif number or key in taken:
+                results[index] = refused(row, _known(*key), call.language)
+            else:
+                if key[0]:
+                    taken.add(key)
+                kept.append((index, draft))
         return kept
+
+
+def _known(source: str, source_id: str) -> CaseError:
+    fault = FieldFault("report.source_id", "已经存在。", "exists already")
+    return CaseError(Reason.ALREADY_EXISTS, f"{source}/{source_id}", (fault,))
 
 
 def refused(row: int, error: CaseError, language: str) -> pb.ImportResult:

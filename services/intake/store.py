@@ -108,8 +108,13 @@ _EARLIER = text("""
     SELECT request_id, body_hash, answer FROM requests
     WHERE caller = :caller AND request_id = ANY(CAST(:ids AS text[]))
 """)
+# Who received a report is who sent its row: the actor of its first event.
 _SOURCED = text("""
-    SELECT source_id, number FROM reports WHERE source = :source AND source_id = ANY(CAST(:ids AS text[]))
+    SELECT reports.source_id, reports.number, requests.body_hash
+    FROM unnest(CAST(:ids AS text[]), CAST(:keys AS text[])) AS sent (source_id, request_id)
+    JOIN reports ON reports.source = :source AND reports.source_id = sent.source_id
+    LEFT JOIN events ON events.number = reports.number AND events.seq = 1
+    LEFT JOIN requests ON requests.caller = events.actor AND requests.request_id = sent.request_id
 """)
 
 
@@ -119,10 +124,15 @@ async def earlier(connection: Connection, caller: str, ids: list[str]) -> dict[s
     return {row.request_id: (bytes(row.body_hash), bytes(row.answer)) for row in rows}
 
 
-async def sourced(connection: Connection, source: str, ids: list[str]) -> dict[str, str]:
-    """Return the numbers of the reports that came from this source under these ids."""
-    rows = (await connection.execute(_SOURCED, {"source": source, "ids": ids})).all()
-    return {row.source_id: row.number for row in rows}
+async def sourced(connection: Connection, source: str, keys: dict[str, str]) -> dict[str, tuple[str, bytes | None]]:
+    """Return number and body hash of the reports that came from this source, by the ids they have there.
+
+    `keys`: request ids by those ids; the body hash is that of the row sent with this key, whoever sent it, None where
+    the report came under another key.
+    """
+    parameters = {"source": source, "ids": list(keys), "keys": list(keys.values())}
+    rows = (await connection.execute(_SOURCED, parameters)).all()
+    return {row.source_id: (row.number, bytes(row.body_hash) if row.body_hash else None) for row in rows}
 
 
 _GET = "SELECT * FROM reports WHERE number = :number"
