@@ -53,6 +53,7 @@ from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 from accord.keys import client_token
 from accord.roster import processes
 from accord.stack import Stack
+from tests.patience import CALL, PATIENCE
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 COUNTY = "620102"
@@ -126,11 +127,11 @@ class Clients:
     def as_(self, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "en") -> dict[str, Any]:
         """Return the keyword arguments of a call in this role: `stub.GetReport(request, **clients.as_("clerk"))`."""
         token = self.stack.token(role, unit, sub)
-        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": 20}
+        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": CALL}
 
     def as_service(self, name: str = "relay") -> dict[str, Any]:
         """Return the keyword arguments of a call as a machine client."""
-        return {"metadata": (("authorization", f"Bearer {client_token(self.stack.keys, name)}"),), "timeout": 20}
+        return {"metadata": (("authorization", f"Bearer {client_token(self.stack.keys, name)}"),), "timeout": CALL}
 
     async def file_report(self, text: str = "楼上漏水，天花板泡坏了，对方不赔。", **fields: Any) -> report_pb2.Report:
         """Return a new report, filed at the county's counter."""
@@ -153,7 +154,7 @@ class Clients:
         await self.intake.AcceptReport(request, **self.as_("duty_officer", "62"))
         return await self.case(report.case)
 
-    async def case(self, name: str, seconds: float = 20.0) -> case_pb2.Case:
+    async def case(self, name: str, seconds: float = PATIENCE) -> case_pb2.Case:
         """Return a case, waiting for it to be opened."""
         async with asyncio.timeout(seconds):
             while True:
@@ -233,7 +234,7 @@ async def fast(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client
 async def rest(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """Return a REST client of the session's gateway, as a clerk of the county; its headers may be overridden."""
     headers = {"Authorization": f"Bearer {stack.token('clerk', COUNTY)}", "Accept-Language": "en"}
-    async with httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=CALL) as client:
         yield client
 
 

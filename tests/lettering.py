@@ -13,6 +13,7 @@ from pb.escalation.v1 import letters_pb2 as pb
 
 from casework.calendar import LOCAL
 from tests.conftest import COUNTY, request_id
+from tests.patience import PATIENCE
 
 TOWN = "620102001"
 """The unit that letters of the county are to."""
@@ -62,7 +63,7 @@ class Letters:
             fields = {"request_id": request_id(), **fields}
         return await getattr(self.stub, method)(kind(name=name, **fields), **self.as_(role, unit, sub))
 
-    async def next_by_workflow(self, name: str, seconds: float = 60.0) -> str:
+    async def next_by_workflow(self, name: str, seconds: float = PATIENCE) -> str:
         """Return the letter that follows one that failed, once its workflow has had it drafted."""
         async with asyncio.timeout(seconds):
             while not (found := (await self.get(name)).next):

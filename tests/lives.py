@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from accord.stack import Stack
+from tests.patience import PATIENCE
 from tests.people import UNIT, People
 
 STORED = Path(__file__).parent / "histories"
@@ -72,7 +73,7 @@ async def transferred(people: People) -> str:
     await people.escalate(report.case)
     await asyncio.sleep(0.5)
     name = await people.accept(report)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (await people.opened(name)).unit == UNIT:
             await asyncio.sleep(0.05)
     await people.close(name, case_pb2.OUTCOME_WITHDRAWN)
@@ -82,7 +83,7 @@ async def transferred(people: People) -> str:
 async def overdue(people: People) -> str:
     """Left lying until every deadline passed and was escalated; closed late all the same."""
     name = await people.accept(await filed(people))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not (await people.opened(name)).overdue:
             await asyncio.sleep(0.2)
     for task in await people.tasks(name):
@@ -96,7 +97,7 @@ LIVES: dict[str, Callable[[People], Awaitable[str]]] = {
 }
 
 
-async def end_of(temporal: Client, name: str, seconds: float = 90.0) -> WorkflowHandle[Any, Any]:
+async def end_of(temporal: Client, name: str, seconds: float = PATIENCE) -> WorkflowHandle[Any, Any]:
     """Wait until the workflow of a case is there and has ended, and return its handle."""
     handle = temporal.get_workflow_handle(name)
     async with asyncio.timeout(seconds):

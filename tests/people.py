@@ -16,12 +16,11 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 
 Rpc = Callable[..., Awaitable[Any]]
 AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 UNIT = f"units/{COUNTY}"
-PATIENCE = 240.0
-"""Seconds people wait: what a killed worker had in hand is tried again after a timeout, and killed again perhaps."""
 
 
 class People:

@@ -16,6 +16,7 @@ import pytest
 from accord.stack import Stack
 from casework.calendar import LOCAL
 from tests.conftest import COUNTY, request_id
+from tests.patience import PATIENCE
 from tests.scenario_dossier import DossierFile
 
 UNIT = f"units/{COUNTY}"
@@ -96,7 +97,7 @@ class Desk:
         report = {"channel": "CHANNEL_COUNTER", "unit": UNIT, "category": f"categories/{category}", "text": text}
         filed = await self.post("reports", **{**report, **fields})
         await self.post(f"{filed['name']}:accept", "duty_officer")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     await self.get(filed["case"], "handler")
@@ -341,7 +342,7 @@ class Matter:
 
     async def escalated(self, subject: str) -> dict[str, Any]:
         """Return the escalation about something in the case, once the workflow has raised it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 raised = (await self.ask("escalations")).get("escalations", [])
                 if found := next((each for each in raised if each["subject"] == subject), None):

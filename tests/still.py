@@ -33,6 +33,7 @@ from services.kit.sealing import Sealer
 from services.kit.server import Pipeline
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import TokenChecker, TokenMint
+from tests.patience import CALL
 from tests.scratch import dropped, migrated
 from workflows.activities import Activities
 from workflows.backends import Backends
@@ -70,7 +71,7 @@ class Still:
     def as_(self, role: str, unit: str, sub: str | None = None, language: str = "en") -> dict[str, Any]:
         """Return the keyword arguments of a call in this role."""
         token = self.stack.token(role, unit, sub)
-        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": 20}
+        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": CALL}
 
     async def fire(self, number: str) -> Told:
         """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""

@@ -23,6 +23,7 @@ from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
 from tests import world_meetings
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 from tests.rpcs import OWN_UNIT, Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world
 from tests.world_facts import RIGHT_UNIT as RIGHT_UNIT_OF_FACTS
@@ -105,7 +106,7 @@ def test_every_permission_is_granted_to_somebody_and_every_grant_is_some_permiss
 
 @every_rpc
 async def test_an_anonymous_caller_is_refused(rpc: Rpc, clients: Clients, world: World) -> None:
-    answer = await send(clients, rpc, world, timeout=20)
+    answer = await send(clients, rpc, world, timeout=PATIENCE)
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
@@ -244,7 +245,11 @@ def test_a_production_gateway_refuses_the_embedded_issuer(clients: Clients) -> N
         "ACCORD_ISSUER_KEY_FILE": str(clients.stack.keys.issuer), "ACCORD_LISTEN": "127.0.0.1:1",
     }  # fmt: skip
     ended = subprocess.run(
-        [sys.executable, "-m", "services.gateway.main"], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "services.gateway.main"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert ended.returncode != 0
     assert "must not be set in the production profile" in ended.stderr

@@ -16,6 +16,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 
 from services.kit import paging
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 from tests.rpcs import BY_NAME, Rpc, access, call, check, send
 from tests.world import REQUESTS, World, new_world
 
@@ -151,7 +152,7 @@ def grpcurl(clients: Clients, server: str, method: str, body: str) -> subprocess
     return subprocess.run(
         [GRPCURL, "-plaintext", "-H", f"authorization: Bearer {token}", "-H", "accept-language: en", "-d", body,
          f"127.0.0.1:{clients.stack.ports[server]}", method],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
 
 
@@ -187,6 +188,6 @@ async def test_odd_metadata_changes_nothing(key: str, value: str, clients: Clien
     rpc, request = BY_NAME["intake.GetReport"], REQUESTS["GetReport"](world, "intake")
     metadata = (caller["metadata"][0], (key, value))
     answer = await call(
-        clients.channels["intake"], rpc.path, request.SerializeToString(), metadata=metadata, timeout=20
+        clients.channels["intake"], rpc.path, request.SerializeToString(), metadata=metadata, timeout=PATIENCE
     )
     assert answer.code is grpc.StatusCode.OK, answer

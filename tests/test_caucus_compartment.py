@@ -24,6 +24,7 @@ from accord.stack import Stack
 from casework.caucus import Side, is_released, may_read
 from services.gateway.settings import SERVED_BY
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import CALL
 from tests.people_of_case import MEDIATOR, Stubs, execute, give_people
 from tests.rpcs import Answer, Rpc, all_rpcs, call
 from tests.test_privacy import SAMPLED, TRACE, found_in
@@ -153,7 +154,7 @@ def callers(clients: Clients) -> dict[str, dict[str, Any]]:
             found[f"{role}, who is the mediator of record"] = clients.as_(role, COUNTY, sub=MEDIATOR)
     for name in CLIENT_ROLES:
         token = client_token(clients.stack.keys, name)
-        found[f"machine {name}"] = {"metadata": (("authorization", f"Bearer {token}"),), "timeout": 20}
+        found[f"machine {name}"] = {"metadata": (("authorization", f"Bearer {token}"),), "timeout": CALL}
     return found
 
 
@@ -320,7 +321,7 @@ async def test_no_file_log_trace_or_metric_holds_a_word_of_it(stack: Stack, kept
     assert TRACE in spans
     assert "CaucusService/WriteCaucusNote" in spans
     pages = [port for name, port in stack.ports.items() if name.endswith("_metrics")] + [stack.ports["gateway"]]
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=CALL) as client:
         for port in pages:
             assert not found_in((await client.get(f"http://127.0.0.1:{port}/metrics")).content, CANARIES)
 

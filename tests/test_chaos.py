@@ -25,6 +25,7 @@ from services.kit.clockwork import Clockwork
 from services.kit.database import Database
 from services.kit.migration import SERVICES
 from services.kit.rules import load_rules
+from tests.patience import PATIENCE
 from tests.people import People
 from tests.scratch import Scratch
 from tests.test_faults import rows, running, sound
@@ -72,7 +73,7 @@ async def live(people: People, chance: random.Random) -> None:
     await people.close(name, case_pb2.OUTCOME_WITHDRAWN)
 
 
-async def quiet(stack: Stack, seconds: float = 120.0) -> None:
+async def quiet(stack: Stack, seconds: float = PATIENCE) -> None:
     """Wait until no rung of any clock is due and unfired, and every breach has been escalated as far as it goes."""
     settings = client_settings(stack.folder)
     backends = Backends.of(settings)
@@ -120,7 +121,7 @@ async def check(stack: Stack) -> dict[str, int]:
     client = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
     backends = Backends.of(client_settings(stack.folder))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while orphans := await net.orphans(client, backends):
                 print(f"{len(orphans)} orphans, healing")
                 await asyncio.to_thread(_rebuild, stack)

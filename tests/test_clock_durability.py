@@ -30,6 +30,7 @@ from accord.stack import Stack
 from casework.calendar import LOCAL
 from services.kit.instants import instant
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import CALL, PATIENCE
 from tests.people import People
 from tests.scratch import Scratch
 from tests.world import new_report
@@ -101,7 +102,7 @@ async def received(clients: Clients, count: int, at: Callable[[int], datetime]) 
                 batch.append(intake_pb2.ImportRow(row=index, report=report, request_id=f"row-{index:06d}"))
             yield intake_pb2.ImportReportsRequest(rows=batch)
 
-    access = clients.as_service("cli") | {"timeout": 120}
+    access = clients.as_service("cli") | {"timeout": CALL}
     created = 0
     async for answer in clients.intake.ImportReports(stream(), **access):
         created += sum(bool(result.report) for result in answer.results)
@@ -200,7 +201,7 @@ async def test_a_pause_of_a_year_polls_nothing_and_its_clock_fires_when_time_run
     client = await Client.connect(f"127.0.0.1:{years.stack.ports['temporal']}")
     handle = client.get_workflow_handle(opened)
     before = 0
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         # Everything else of the case fires and climbs as far as it can; then more than a year adds nothing.
         while (length := (await handle.describe()).history_length) != before:
             # What stands at the top is called to mind for ever, until somebody has dealt with it.
@@ -212,7 +213,7 @@ async def test_a_pause_of_a_year_polls_nothing_and_its_clock_fires_when_time_run
     paused = await stub.GetClock(clock_pb2.GetClockRequest(name=clock), **handler)
     assert paused.state == clock_pb2.CLOCK_STATE_PAUSED
     await stub.ResumeClock(clock_pb2.ResumeClockRequest(name=clock, request_id=request_id()), **handler)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not any(rung.HasField("fire_time") and rung.name == "overdue" for rung in paused.rungs):
             await asyncio.sleep(0.1)
             paused = await stub.GetClock(clock_pb2.GetClockRequest(name=clock), **handler)
@@ -230,7 +231,7 @@ async def test_after_ten_days_without_workers_every_clock_fires_late_once_and_in
             JOIN (SELECT payload->>'clock' AS clock, payload->>'rung' AS rung, seq,
                   (payload->>'late_by_seconds')::int AS late FROM intake.events WHERE kind LIKE 'Clock%') e
             USING (clock, rung) WHERE r.kind = 'overdue' OR r.kind = 'warning' ORDER BY r.clock, e.seq"""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await rows(stack, query)
                 if sum(row["rung"] == "overdue" for row in found) >= 12:
@@ -251,7 +252,7 @@ async def test_what_nobody_deals_with_climbs_level_by_level_to_the_top_and_no_fu
     report = await years.file_report(unit="units/620102001001")
     number = report.name.removeprefix("reports/")
     query = "SELECT from_unit, to_unit, subject FROM escalation.escalations WHERE number = $1 ORDER BY escalation"
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while len(found := await rows(years.stack, query, number)) < 4:
             await asyncio.sleep(0.2)
     ladder = ["620102001001", "620102001", "620102", "6201", "62"]
@@ -376,6 +377,6 @@ async def test_a_matter_without_a_workflow_is_an_orphan_and_gets_one(unattended:
     assert said.exit_code == 1
     healed = await run_cli("clocks", "orphans", "--heal", "--state", state)
     assert healed.exit_code == 0, healed.output
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while (await run_cli("clocks", "orphans", "--state", state)).exit_code:
             await asyncio.sleep(0.3)

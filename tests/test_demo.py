@@ -26,6 +26,7 @@ from accord.generator import reports
 from accord.lock import StateLock
 from accord.running import stop_running
 from services.kit.verification import Verdict
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -34,8 +35,13 @@ def accord(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a person without a terminal does."""
     return subprocess.run(
         [sys.executable, "-m", "accord.cli", *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=150, check=False,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 @pytest.fixture

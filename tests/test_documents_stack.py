@@ -22,6 +22,7 @@ from pb.mediation.v1 import people_pb2, safeguards_pb2
 from tests import world_people
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
+from tests.patience import CALL
 from tests.world_documents import PDF
 
 NAMES = ("欧阳文书一", "司徒文书二")
@@ -181,7 +182,7 @@ async def test_the_dossier_is_one_download_over_rest_and_its_hashes_hold(clients
     await generate(clients, case, pb.DOCUMENT_FORM_RIGHTS_NOTICE)
     await generate(clients, case, pb.DOCUMENT_FORM_REGISTER)
     headers = {"Authorization": f"Bearer {clients.stack.token('mediator', COUNTY)}"}
-    async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=20) as rest:
+    async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=CALL) as rest:
         answer = (await rest.get(f"/v1/{case}/dossier")).json()
         assert [entry["form"] for entry in answer["entries"]] == [
             "DOCUMENT_FORM_REGISTER", "DOCUMENT_FORM_RIGHTS_NOTICE"]  # fmt: skip

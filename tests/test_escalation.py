@@ -12,6 +12,7 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import case_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 from tests.rpcs import send
 from workflows.activities import move_of
 from workflows.messages import Source
@@ -65,7 +66,7 @@ async def test_whoever_is_informed_does_not_get_the_case(clients: Clients, case:
     informed = await raise_(clients, case.name)
     transferred = await raise_(clients, case.name, mode=pb.MODE_TRANSFER)
     assert [informed.name, transferred.name] == [f"{case.name}/escalations/{number}" for number in (1, 2)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (moved := await clients.case(case.name)).unit != f"units/{ABOVE}":
             assert moved.unit == f"units/{COUNTY}"
             await asyncio.sleep(0.05)

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from accord.cli import app
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import mediated
+from tests.patience import PATIENCE
 from tests.scratch import Scratch
 
 NUMBER = "620102-2026-777001"
@@ -42,7 +43,7 @@ async def rows(clients: Clients) -> AsyncIterator[Any]:
 
 async def until(rows: Any, number: str, **wanted: Any) -> dict[str, Any]:
     """Return a case's facts once they are as wanted."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             for row in await rows("case_facts", number):
                 if all(row[name] == value for name, value in wanted.items()):
@@ -173,7 +174,7 @@ async def test_a_feed_watched_for_names_tells_of_each_case_once_and_nothing_of_w
         )
     found: list[Any] = []
     request = feed_pb2.WatchEventsRequest(service="intake", names_only=True, until_caught_up=True, batch_size=1000)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not any(event.case == filed.case and event.sequence == 4 for event in found):
             found = [
                 event

@@ -26,7 +26,8 @@ from services.kit.verification import HEADS, verify
 from tests.conftest import Clients
 from tests.lettering import Letters, today
 from tests.lives import end_of
-from tests.people import AGAIN, PATIENCE, People
+from tests.patience import CALL, PATIENCE
+from tests.people import AGAIN, People
 from tests.scratch import Scratch
 from workflows import net
 from workflows.backends import Backends
@@ -70,7 +71,7 @@ async def live(people: People, kind: str, pause: float) -> tuple[str, str]:
         name = await people.accept(report)
         if kind == "transferred":
             await people.escalate(name)
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(PATIENCE):
                 while (await people.opened(name)).unit != "units/6201":
                     await asyncio.sleep(0.1)
         if kind == "withdrawn":
@@ -115,12 +116,12 @@ async def histories(stack: Stack, service: str) -> dict[str, list[str]]:
     return by_number
 
 
-async def ended(stack: Stack, numbers: list[str], seconds: float = 90.0) -> None:
+async def ended(stack: Stack, numbers: list[str], seconds: float = PATIENCE) -> None:
     """Wait until the workflow of each case has completed, in its one and only run."""
     temporal = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
     await asyncio.gather(*(end_of(temporal, f"cases/{number}", seconds) for number in numbers))
     listed: list[Any] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         # The list lags behind, with what it has and with how that ended.
         while len(listed) < len(numbers) or any(run.status is not WorkflowExecutionStatus.COMPLETED for run in listed):
             # Letters drafted about what was overdue have lives of their own.
@@ -140,7 +141,10 @@ async def test_nothing_is_lost_or_done_twice_whatever_is_killed_while_cases_run(
     seed = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
     print(f"FAULT_SEED={seed}")
     chance = random.Random(seed)
-    async with running(tmp_path) as (stack, clients), httpx.AsyncClient(base_url=stack.urls["api"], timeout=20) as rest:
+    async with (
+        running(tmp_path) as (stack, clients),
+        httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest,
+    ):
         by_counter, by_phone = People(clients, seed=seed), People(clients, rest, seed=seed + 1)
         breaking = asyncio.create_task(break_things(stack, chance))
         living = []
@@ -217,7 +221,7 @@ async def test_each_letter_is_numbered_and_followed_once_whatever_is_killed_whil
         backends = Backends.of(client_settings(stack.folder))
         try:
             temporal = await Client.connect(f"127.0.0.1:{stack.ports['temporal']}")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while await net.orphans(temporal, backends):
                     await asyncio.sleep(1)
         finally:
@@ -257,7 +261,7 @@ BREACHES = """(SELECT *, 'intake' AS owner FROM intake.clock_rungs UNION ALL
     SELECT *, 'mediation' FROM mediation.clock_rungs) AS rungs WHERE consequence = 'escalate'"""
 
 
-async def all_overdue_fired(stack: Stack, wanted: int, seconds: float = 60.0) -> None:
+async def all_overdue_fired(stack: Stack, wanted: int, seconds: float = PATIENCE) -> None:
     """Wait until this many clocks have run out and were fired, and every one of them was escalated."""
     query = f"""SELECT (SELECT count(*) FROM {BREACHES}) AS overdue,
         (SELECT count(*) FROM escalation.escalations WHERE subject NOT LIKE '%escalations%') AS raised"""

@@ -18,6 +18,7 @@ from services.kit.database import Connection, Database, text
 from services.kit.events import EventLog, FeedSealer, NewEvent
 from services.kit.migration import SERVICES
 from tests.conftest import Clients
+from tests.patience import PATIENCE
 from tests.scratch import Scratch, dropped, execute, migrated
 
 LOG = EventLog("files")
@@ -180,7 +181,7 @@ async def test_a_durable_consumer_goes_on_where_it_acknowledged_and_never_backwa
         request = feed_pb2.AcknowledgeEventsRequest(service="intake", consumer="feed-test", position=position)
         return int((await feed.AcknowledgeEvents(request, **service)).position)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(everything := await read()) < 3:
             await asyncio.sleep(0.05)
     assert everything == list(range(1, len(everything) + 1))

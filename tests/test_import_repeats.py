@@ -10,6 +10,7 @@ import pytest
 from pb.intake.v1 import intake_pb2
 
 from tests.conftest import Clients, request_id
+from tests.patience import PATIENCE
 from tests.test_idempotency import a_report
 
 
@@ -95,7 +96,7 @@ async def test_an_import_goes_on_after_the_database_was_killed_in_the_middle(cli
         for batch in batches[first:]:
             yield intake_pb2.ImportReportsRequest(rows=batch)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(answered) < len(rows):
             try:
                 sending = stream(len(answered) // 50)

@@ -17,6 +17,7 @@ from tests.conftest import COUNTY, Clients
 from tests.letter_lives import LETTER_LIVES, STORED_LETTERS, letters_of
 from tests.lettering import Letters
 from tests.lives import told_of_people
+from tests.patience import PATIENCE
 from tests.scratch import Scratch
 from workflows.backends import Backends
 from workflows.letter import LetterWorkflow
@@ -53,7 +54,7 @@ def test_histories_of_every_end_of_a_letter_are_stored_and_tell_nothing_of_peopl
 
 async def until_standing(temporal: Client, name: str, stage: LetterStage) -> None:
     """Wait until a letter's workflow is there and stands so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 found: dict[str, str] = await temporal.get_workflow_handle(name).query("standing")

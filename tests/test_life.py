@@ -9,6 +9,7 @@ from pb.mediation.v1 import case_pb2
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.conftest import Clients
+from tests.patience import PATIENCE
 
 
 async def test_a_report_becomes_one_case_with_one_plan_and_is_closed(clients: Clients) -> None:
@@ -27,7 +28,7 @@ async def test_a_report_becomes_one_case_with_one_plan_and_is_closed(clients: Cl
 
     temporal = await Client.connect(f"127.0.0.1:{clients.stack.ports['temporal']}")
     handle = temporal.get_workflow_handle(case.name)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await handle.result() == {"stage": "closed"}
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
 

@@ -36,6 +36,7 @@ from tests.canaries import (
 )
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import mediated
+from tests.patience import CALL
 from tests.rpcs import Answer, Rpc, all_rpcs, call, check, granted
 from tests.scratch import Scratch
 from tests.test_access import right_unit
@@ -109,7 +110,7 @@ async def told(clients: Clients) -> Told:
     """Tell canaries through every field there is: taken, refused, and over REST; then look at everything."""
     found = Told(clients, await new_world(clients), (await mediated(clients, "labour")).name)
     headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
-    async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=20) as rest:
+    async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=CALL) as rest:
         for rpc in all_rpcs():
             if told_fields(rpc):
                 await tell(found, rpc)
@@ -225,7 +226,7 @@ async def pages(stack: Stack) -> dict[str, bytes]:
     """Return the metrics of every process."""
     ports = {name: port for name, port in stack.ports.items() if name.endswith("_metrics")}
     ports["gateway"] = stack.ports["gateway"]
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=CALL) as client:
         return {name: (await client.get(f"http://127.0.0.1:{port}/metrics")).content for name, port in ports.items()}
 
 

@@ -20,6 +20,7 @@ from pb.mediation.v1 import documents_pb2, mediation_pb2
 from accord.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
+from tests.patience import CALL
 from tests.world import new_report
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -141,7 +142,7 @@ async def over_rest(clients: Clients, report: report_pb2.Report) -> None:
         "Authorization": f"Bearer {clients.stack.token('clerk', COUNTY)}",
         "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
     }
-    async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=20) as rest:
+    async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=CALL) as rest:
         body = {"channel": "CHANNEL_APP", "unit": report.unit, "category": report.category, "text": SECRETS["text"],
                 "reporter": {"displayName": SECRETS["reporter"], "phone": SECRETS["phone"]}}  # fmt: skip
         key = {"Idempotency-Key": request_id()}
@@ -212,7 +213,7 @@ async def test_nothing_told_is_in_any_table(stack: Stack, lived: dict[str, str])
 
 async def test_nothing_told_is_in_any_metric(stack: Stack, lived: dict[str, str]) -> None:
     pages = [port for name, port in stack.ports.items() if name.endswith("_metrics")] + [stack.ports["gateway"]]
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=CALL) as client:
         for port in pages:
             page = await client.get(f"http://127.0.0.1:{port}/metrics")
             assert page.status_code == 200

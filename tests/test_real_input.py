@@ -22,6 +22,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 
 from accord.stack import Stack
 from tests.conftest import COUNTY, Clients, data
+from tests.patience import PATIENCE
 
 EVERY = int(os.environ.get("REAL_INPUT_EVERY") or 6)
 FIRST_ROW = 2
@@ -82,7 +83,7 @@ async def test_every_row_is_one_report_and_its_flag_is_the_files_own(tmp_path: P
 async def the_promise_becomes_the_cases_due_time(clients: Clients) -> None:
     """Look at the first open rows: their case has the file's target as its due time, and is overdue by it."""
     clocks = clock_pb2.ListClocksRequest(service="mediation", running=True, overdue=True, page_size=200)
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await clients.clocks["mediation"].ListClocks(clocks, **clients.as_("clerk", COUNTY))
             promised = [clock for clock in found.clocks if clock.rule == "promised"]

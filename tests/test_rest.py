@@ -16,6 +16,7 @@ import pytest
 from accord.stack import Stack
 from services.kit import paging
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 
 SCHEMATHESIS = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "st"
 
@@ -176,7 +177,7 @@ async def test_a_timeline_tells_the_past_and_goes_on_live(rest: httpx.AsyncClien
     case = await clients.accept(report)
     types: list[str] = []
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(PATIENCE),
         rest.stream("GET", f"/v1/{case.name}/timeline", headers={"Accept": "text/event-stream"}) as answer,
     ):
         assert answer.status_code == 200
@@ -197,7 +198,7 @@ async def test_a_timeline_tells_the_past_and_goes_on_live(rest: httpx.AsyncClien
     # A reader that comes back with the last id gets what is new, and nothing twice.
     await rest.get(f"/v1/{report.name}/content")
     headers = {"Accept": "text/event-stream", "Last-Event-ID": last}
-    async with asyncio.timeout(30), rest.stream("GET", f"/v1/{case.name}/timeline", headers=headers) as answer:
+    async with asyncio.timeout(PATIENCE), rest.stream("GET", f"/v1/{case.name}/timeline", headers=headers) as answer:
         async for _, event in events_of(answer):
             assert event["type"] == "ContentRead"
             break
@@ -255,7 +256,7 @@ def test_whatever_the_description_allows_is_answered_as_it_says(stack: Stack, tm
          "response_schema_conformance,unsupported_method,use_after_free,ensure_resource_availability",
          "--phases", "fuzzing", "--max-examples", "20", "--max-time", "25", "--seed", "1", "--no-color",
          "--request-timeout", "10", "--exclude-path-regex", "watch|timeline|import|upload|/issuer|/readyz"],
-        capture_output=True, text=True, timeout=170, cwd=tmp_path,
+        capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path,
     )  # fmt: skip
     print(ended.stdout[-1500:])
     # What went wrong stands in front of many lines of advice.

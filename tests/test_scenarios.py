@@ -10,6 +10,7 @@ import pytest
 
 from accord.stack import Stack
 from tests.conftest import COUNTY
+from tests.patience import CALL
 from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused
 from tests.scenario_dossier import check_hand_over
 from tests.test_privacy import found_in
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
 @pytest.fixture
 async def desk(stack: Stack) -> AsyncIterator[Desk]:
     """Return the desks of the county's centre."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Desk(rest, stack)
 
 

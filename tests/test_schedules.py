@@ -21,6 +21,7 @@ from accord.stack import Stack
 from casework.calendar import LOCAL
 from tests.conftest import Clients, request_id
 from tests.lives import STORED
+from tests.patience import PATIENCE
 from tests.scratch import Scratch
 from workflows import schedules
 from workflows.scheduled import ScheduledWorkflow
@@ -30,7 +31,7 @@ from workflows.worker import sandbox
 DIGEST = "schedules/daily-digest"
 
 
-async def until(question: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
+async def until(question: Callable[[], Awaitable[Any]], seconds: float = PATIENCE) -> Any:
     """Wait until a question has an answer, and return it."""
     async with asyncio.timeout(seconds):
         while not (found := await question()):

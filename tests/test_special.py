@@ -26,6 +26,7 @@ from services.kit.command import Work
 from services.kit.database import Database
 from services.kit.events import EventLog
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 from tests.rpcs import BY_NAME, call, granted
 from tests.scratch import Scratch
 from tests.special import BUREAU, a_measure, a_plan, listed_matter
@@ -226,7 +227,7 @@ async def test_the_workflow_of_a_matter_sleeps_until_the_first_deadline_of_its_l
         query = "SELECT min(next_at) FROM clocks WHERE number = $1 AND state = 1"
         first = await connection.raw.fetchval(query, names.number_of(matter))
     handle = (await Client.connect(f"127.0.0.1:{clients.stack.ports['temporal']}")).get_workflow_handle(matter)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 standing = await handle.query("standing")

@@ -34,6 +34,7 @@ from accord.running import RunningStack, stop_running
 from accord.secret import database_passwords
 from accord.stack import Interrupted, Stack
 from accord.supervisor import Standing, Supervisor
+from tests.patience import PATIENCE
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(300)")
 STUBBORN = (
@@ -42,7 +43,7 @@ STUBBORN = (
 )  # fmt: skip
 
 
-def until(question: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(question: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until the answer is yes; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while not question():
@@ -460,7 +461,7 @@ def test_a_detached_start_that_fails_tells_why(tmp_path: Path) -> None:
         port = str(server.getsockname()[1])
         words = ["up", "--state", str(tmp_path), "--port-base", "0", "--temporal-port", port, "--detach"]
         result = subprocess.run(
-            (sys.executable, "-m", "accord.cli", *words), capture_output=True, text=True, timeout=60, check=False
+            (sys.executable, "-m", "accord.cli", *words), capture_output=True, text=True, timeout=PATIENCE, check=False
         )
     assert result.returncode == 2
     assert f"port {port} for temporal is in use" in result.stderr
@@ -478,7 +479,7 @@ def test_killed_engines_come_back_with_their_data(tmp_path: Path) -> None:
 
     def ask(stack: Stack, question: str) -> object:
         async def answer() -> object:
-            connection = await asyncpg.connect(read_json(stack.folder.stack)["database_url"], timeout=10)
+            connection = await asyncpg.connect(read_json(stack.folder.stack)["database_url"], timeout=PATIENCE)
             try:
                 return await connection.fetchval(question)
             finally:

@@ -13,6 +13,7 @@ import pytest
 
 from accord.stack import Stack
 from tests.conftest import request_id
+from tests.patience import CALL, PATIENCE
 from tests.scenario import RefusedError, refused
 
 CITY, COUNTY = "6207", "620702"
@@ -49,7 +50,7 @@ class Office:
 @pytest.fixture
 async def office(stack: Stack) -> AsyncIterator[Office]:
     """Return the desks of a county and its city."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=20) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Office(rest, stack)
 
 
@@ -78,7 +79,7 @@ async def test_a_morning_the_digest_the_worklist_an_indicator_and_an_objection(o
     # A neighbour comes to the counter; before noon it stands on the worklist and in the digest.
     filed = await office.post("reports", "clerk", channel="CHANNEL_COUNTER", unit=f"units/{COUNTY}",
                               category="categories/neighbour", text="院墙占了通道。")  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         work: dict[str, Any] = {"items": []}
         while filed["case"] not in {item["case"] for item in work["items"]}:
             await asyncio.sleep(0.2)

@@ -16,6 +16,7 @@ from openpyxl import load_workbook
 
 from accord.stack import Stack
 from tests.conftest import COUNTY, request_id
+from tests.patience import CALL, PATIENCE
 from tests.scenario import UNIT, Desk, RefusedError, camel, day, refused
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -68,7 +69,7 @@ class Office(Desk):
 @pytest.fixture
 async def office(stack: Stack) -> AsyncIterator[Office]:
     """Return the desks of the county and its bureaus."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Office(rest, stack)
 
 
@@ -157,7 +158,7 @@ async def _everything_is_on_record(office: Office, matter: str) -> None:
     assert [each["action"] for each in looks] == ["matters.read"]
     running = await office.get("clocks/escalation", "auditor", case=matter, page_size=200, running=True)
     assert [clock["name"].split(".")[1] for clock in running["clocks"]] == ["plan-2"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not (events := (await office.get(f"{matter}/timeline", "auditor"))["events"]):
             await asyncio.sleep(0.1)
     assert events[0]["type"] == "MatterRegistered"

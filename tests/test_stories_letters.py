@@ -21,6 +21,7 @@ from accord.stack import Stack
 from casework.calendar import LOCAL
 from services.kit.businesstime import BusinessTime
 from tests.conftest import COUNTY
+from tests.patience import CALL, PATIENCE
 from tests.scenario import Desk, day, refused
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -100,7 +101,7 @@ class Supervision:
 
     async def next_of(self, name: str) -> str:
         """Return the letter that the workflow has had drafted."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not (found := (await self.city.get(name, "supervisor")).get("next", "")):
                 await asyncio.sleep(0.1)
         return str(found)
@@ -114,7 +115,7 @@ def _wording() -> dict[str, Any]:
 @pytest.fixture
 async def supervision(stack: Stack) -> AsyncIterator[Supervision]:
     """Return the city's supervision office and the county."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Supervision(UnitDesk(rest, stack, CITY), UnitDesk(rest, stack))
 
 
@@ -164,7 +165,7 @@ async def test_a_unit_that_stays_silent_receives_all_five_letters_as_the_time_of
         return {"year": found.year, "month": found.month, "day": found.day}
 
     with Stack(state=tmp_path, port_base=0, settings=pace) as stack:
-        async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+        async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
             office = Supervision(UnitDesk(rest, stack, CITY), UnitDesk(rest, stack))
             case = await office.county.open("labour", "工地拖欠工资，久拖未办。", people_affected=8)
             wording = {**_wording(), "due_date": to_come(300)}
@@ -185,7 +186,7 @@ async def test_a_unit_that_stays_silent_receives_all_five_letters_as_the_time_of
                         f"{name}:holdInterview", "supervisor", None, hold_date=to_come(0), minutes="负责人说明情况。"
                     )
                 # Nobody signs for it, nobody answers: it counts as received, its time to be answered runs out.
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE):
                     while (found := await office.city.get(name, "supervisor"))["state"] != "LETTER_STATE_FAILED":
                         await asyncio.sleep(0.1)
                 assert (found["kind"], found["failure"]) == (f"LETTER_KIND_{kind}", "LETTER_FAILURE_NO_REPLY")

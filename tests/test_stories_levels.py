@@ -13,6 +13,7 @@ import pytest
 
 from accord.stack import Stack
 from tests.conftest import COUNTY, request_id
+from tests.patience import CALL, PATIENCE
 from tests.scenario import Desk, Matter, day, refused
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -42,7 +43,7 @@ class Desks:
 
     async def accountable(self, case: str, unit: str) -> dict[str, Any]:
         """Wait until a case is a unit's, and return it; its workflow carries it there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found: dict[str, Any] = await self(PROVINCE).get(case, "handler")
                 if found["unit"] == f"units/{unit}":
@@ -53,7 +54,7 @@ class Desks:
 @pytest.fixture
 async def desks(stack: Stack) -> AsyncIterator[Desks]:
     """Return the desks of every unit."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Desks(rest, stack)
 
 
@@ -106,7 +107,7 @@ async def test_a_case_climbs_from_the_village_to_the_province_and_comes_back_set
 
 async def shows_its_whole_way(desks: Desks, case: str) -> None:
     """A settled case shows every level it came to, to the province as to the village it began in."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = (await desks(PROVINCE).get(f"{case}/escalations", "supervisor"))["escalations"]
             if {each["state"] for each in found} == {"ESCALATION_STATE_RESOLVED"}:

@@ -15,6 +15,7 @@ from docx import Document
 
 from accord.stack import Stack
 from tests.conftest import COUNTY
+from tests.patience import CALL
 from tests.reviewing import CITY, PROVINCE, a_case
 from tests.scenario import Desk, day, refused
 from tests.scratch import Scratch
@@ -47,7 +48,7 @@ class UnitDesk(Desk):
 @pytest.fixture
 async def desk(stack: Stack) -> AsyncIterator[UnitDesk]:
     """Return the desks of the county's centre."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield UnitDesk(rest, stack)
 
 

@@ -16,6 +16,7 @@ import pytest
 from accord.stack import Stack
 from services.kit.database import Database
 from tests.conftest import COUNTY, request_id
+from tests.patience import CALL
 from tests.scenario import Desk, day, refused
 from tests.scratch import Scratch
 from tests.special import BUREAU, listed_matter
@@ -36,7 +37,7 @@ def told(text: str) -> str:
 @pytest.fixture
 async def desk(stack: Stack) -> AsyncIterator[Desk]:
     """Return the desks of the county."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Desk(rest, stack)
 
 

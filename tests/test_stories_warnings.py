@@ -16,6 +16,7 @@ import pytest
 from docx import Document
 
 from accord.stack import Stack
+from tests.patience import CALL, PATIENCE
 from tests.scenario import Desk, RefusedError, day, refused
 from tests.scratch import Scratch
 from tests.test_privacy import found_in
@@ -57,7 +58,7 @@ def _words(value: Any) -> set[str]:
 @pytest.fixture
 async def desk(stack: Stack) -> AsyncIterator[Desks]:
     """Return the desks of the county."""
-    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=30) as rest:
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
         yield Desks(rest, stack)
 
 
@@ -274,7 +275,7 @@ async def test_a_screening_campaign_feeds_intake_once_and_is_counted_by_place(de
 
 async def _arrived(desk: Desks, name: str, count: int) -> list[dict[str, Any]]:
     """Wait until so many findings have arrived in intake, and return them all."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = (await desk.get(f"{name}/findings", "duty_officer"))["findings"]
             if sum(each["state"] == "FINDING_STATE_HANDED_OVER" for each in found) == count:

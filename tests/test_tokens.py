@@ -24,6 +24,7 @@ from accord.stack import Stack
 from casework.errors import CaseError
 from services.kit.tokens import LEEWAY, LONGEST, TokenChecker
 from tests.conftest import COUNTY, Clients
+from tests.patience import PATIENCE
 from tests.rpcs import BY_NAME, Answer, Rpc, call
 from tests.world import REQUESTS, World, new_world
 
@@ -40,7 +41,7 @@ async def bear(token: str, rpc: Rpc, clients: Clients, world: World) -> Answer:
     """Call an RPC with a good request and this token."""
     request = REQUESTS[rpc.method.name](world, rpc.server).SerializeToString()
     metadata = (("authorization", f"Bearer {token}"),)
-    return await call(clients.channels[rpc.server], rpc.path, request, metadata=metadata, timeout=20)
+    return await call(clients.channels[rpc.server], rpc.path, request, metadata=metadata, timeout=PATIENCE)
 
 
 def forged(clients: Clients, **changed: Any) -> str:

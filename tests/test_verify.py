@@ -18,6 +18,7 @@ from accord.stack import Stack
 from casework.chain import GENESIS, chain_hash, content_hash
 from services.kit.verification import HEADS, verify
 from tests.conftest import Clients, request_id
+from tests.patience import PATIENCE
 from tests.scratch import Scratch, dropped, fill, migrated
 
 
@@ -66,7 +67,7 @@ async def _sealed(main: Scratch) -> None:
     connection = await main.connect()
     query = "SELECT (SELECT count(*) FROM intake.events) = (SELECT position FROM intake.feed_head)"
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not await connection.fetchval(query):
                 await asyncio.sleep(0.05)
     finally:
@@ -76,7 +77,7 @@ async def _sealed(main: Scratch) -> None:
 def accord_verify(**environment: str) -> tuple[int, str]:
     """Return exit code and output of `accord verify --json` as an operator calls it."""
     command = [sys.executable, "-m", "accord.cli", "verify", "--json"]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout
 
 

@@ -21,6 +21,7 @@ from accord.pace import pace_settings
 from accord.stack import Stack
 from tests.conftest import Clients
 from tests.lives import STORED, end_of, filed, history, told_of_people, transferred
+from tests.patience import PATIENCE
 from tests.people import UNIT, People
 from tests.scratch import Scratch
 from workflows.case import CaseWorkflow
@@ -62,7 +63,7 @@ async def standing(handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
 
 async def until_standing(handle: WorkflowHandle[Any, Any], **wanted: str) -> dict[str, str]:
     """Wait until a workflow is there and stands so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 found = await standing(handle)
@@ -105,7 +106,7 @@ async def test_a_unit_that_does_not_have_the_case_cannot_hand_it_up(
     request = escalation_pb2.CreateEscalationRequest(parent=name, escalation=escalation)
     await people.press(clients.escalation.CreateEscalation, request, "duty_officer")
     await people.escalate(name)  # by the unit that has it: comes after the other, and is carried out
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (await people.opened(name)).unit == UNIT:
             await asyncio.sleep(0.05)
     kinds = [event["kind"] for event in await events_of(clients.stack, "mediation", name)]
@@ -139,7 +140,7 @@ async def test_a_history_that_grows_long_is_rolled_and_nothing_is_forgotten(
     noise = [Heard(Source.INTAKE, 1, "ReportReceived", Stage.RECEIVED)]
     for _ in range(25):
         await asyncio.gather(*(handle.signal(HEAR, noise) for _ in range(50)))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while (rolled := await handle.describe()).run_id == first:
             await asyncio.sleep(0.05)
 
@@ -163,7 +164,7 @@ async def test_a_workflow_that_was_lost_is_started_by_the_next_event_and_finds_i
     await temporal.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(namespace="default", workflow_execution=WorkflowExecution(workflow_id=name))
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await _exists(temporal, name):
             await asyncio.sleep(0.05)
 
@@ -172,7 +173,7 @@ async def test_a_workflow_that_was_lost_is_started_by_the_next_event_and_finds_i
     await people.press(mediation.SignTask, mediation_pb2.SignTaskRequest(name=task), "handler")
     await people.press(mediation.ReportTask, mediation_pb2.ReportTaskRequest(name=task, evidence="doc"), "handler")
     await people.press(mediation.VerifyTask, mediation_pb2.VerifyTaskRequest(name=task, sufficient=False), "reviewer")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while "mediation" not in await _standing_if_there(temporal, name):
             await asyncio.sleep(0.05)
     await people.close(name, outcome=3)
@@ -216,7 +217,7 @@ async def test_a_reminder_comes_before_the_deadline_and_one_escalation_after_it(
         answer = await people.press(hasty.escalation.ListEscalations, request, "unit_head")
         return list(answer.escalations)
 
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while not await raised():
             await asyncio.sleep(0.1)
     reminded, overdue = (await events_of(stack, "intake", name))[1:]
@@ -230,7 +231,7 @@ async def test_a_reminder_comes_before_the_deadline_and_one_escalation_after_it(
 
     # Accepted late all the same, and left lying again: every clock of the case in turn, each of them once.
     await people.accept(report)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(await raised()) < 4:  # accept, sign, task, close
             await asyncio.sleep(0.1)
     told = [each["clock"] for each in await events_of(stack, "mediation", name) if each["kind"] == "ClockOverdue"]

@@ -1,0 +1,6 @@
+"""How long tests wait for what must come: bounds that end a test that hangs, never a measure of how fast we are."""
+
+PATIENCE = 300.0
+"""Seconds to wait for something to happen: what a killed worker had in hand may be tried again more than once."""
+CALL = 90.0
+"""Seconds to wait for the answer to one call; less than `PATIENCE`, so that a call nobody answers is made again."""
