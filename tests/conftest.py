@@ -7,7 +7,6 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +50,11 @@ from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
 from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 
 from accord.keys import client_token
-from accord.roster import processes
 from accord.stack import Stack
 from tests.patience import CALL, PATIENCE
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 COUNTY = "620102"
-DAY_IS_A_SECOND = {"ACCORD_TIME_SPEED": "86400", "ACCORD_TIME_EPOCH": datetime.now(UTC).isoformat()}
 
 
 def data(path: str) -> Path:
@@ -213,21 +210,6 @@ async def clients(stack: Stack) -> AsyncIterator[Clients]:
     found = Clients.of(stack)
     yield found
     await found.close()
-
-
-@pytest.fixture(scope="session")
-async def fast(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clients]:
-    """Return clients of mediation alone, in which a day is a second and no worker asks a clock to fire."""
-    state = tmp_path_factory.mktemp("fast")
-    with Stack(
-        state=state,
-        port_base=0,
-        settings=DAY_IS_A_SECOND,
-        roster=lambda around: [spec for spec in processes(around) if spec.name == "mediation"],
-    ) as running:
-        found = Clients.of(running)
-        yield found
-        await found.close()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from services.kit.client import channel
 from services.kit.clock_keeping import automatic_rules
 from services.kit.clock_ledger import Pins
 from services.kit.clockwork import Clockwork
-from services.kit.composition import Parts
+from services.kit.composition import Parts, feed_service
 from services.kit.database import Database
 from services.kit.feed import FeedPulse
 from services.kit.rules import Rules, load_rules
@@ -33,6 +33,7 @@ from services.kit.sealing import Sealer
 from services.kit.server import Pipeline
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import TokenChecker, TokenMint
+from tests.conftest import Clients
 from tests.patience import CALL
 from tests.scratch import dropped, migrated
 from workflows.activities import Activities
@@ -73,6 +74,10 @@ class Still:
         token = self.stack.token(role, unit, sub)
         return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", language)), "timeout": CALL}
 
+    def clients(self, around: Clients) -> Clients:
+        """Return clients of the stack, with this service in the place of the one it has."""
+        return Clients(self.stack, {**around.channels, self.service: self.channel})
+
     async def fire(self, number: str) -> Told:
         """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
         mint = TokenMint("worker", self.stack.keys.client("worker"))
@@ -103,7 +108,7 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     clockwork, pins = Clockwork(rules), Pins(database)
     await pins.keep(automatic_rules(rules))
     parts = Parts(settings, database, time, FeedPulse(), rules, Sealer.from_file(stack.keys.master), clockwork, pins)
-    services = importlib.import_module(f"services.{service}.main").build(parts)
+    services = [*importlib.import_module(f"services.{service}.main").build(parts), feed_service(service, parts)]
     access = Access(settings.rules / "access", rules.units)
     pipeline = Pipeline([each for each, _ in services], TokenChecker(stack.keys.trust), access, 20.0)
     server = grpc.aio.server(interceptors=[pipeline])

@@ -28,6 +28,7 @@ from tests.patience import CALL
 from tests.people_of_case import MEDIATOR, Stubs, execute, give_people
 from tests.rpcs import Answer, Rpc, all_rpcs, call
 from tests.test_privacy import SAMPLED, TRACE, found_in
+from tests.traced import written
 from tests.world import REQUESTS, World, new_world
 from tests.world_sessions import furnish
 
@@ -307,8 +308,8 @@ async def test_an_offer_cannot_be_guessed_from_what_is_remembered_of_the_request
     assert row["body_hash"] != hashlib.sha256(body).digest()
 
 
-async def test_no_file_log_trace_or_metric_holds_a_word_of_it(stack: Stack, kept: Kept) -> None:
-    await asyncio.sleep(2)  # spans are written every half second
+async def test_no_file_log_trace_or_metric_holds_a_word_of_it(stack: Stack, clients: Clients, kept: Kept) -> None:
+    await written(clients)
     for path in stack.folder.root.rglob("*"):
         if not path.is_file() or path.is_relative_to(stack.folder.keys):
             continue

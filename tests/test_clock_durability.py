@@ -33,6 +33,7 @@ from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import CALL, PATIENCE
 from tests.people import People
 from tests.scratch import Scratch
+from tests.still import standing_still
 from tests.world import new_report
 
 DAY = timedelta(days=1)
@@ -76,13 +77,6 @@ async def rows(stack: Stack, query: str, *arguments: Any) -> list[Any]:
         return list(await connection.fetch(query, *arguments))
     finally:
         await connection.close()
-
-
-def business_now(stack: Stack) -> datetime:
-    """Return the business time of a stack that runs faster."""
-    pace = json.loads((stack.folder.root / "pace.json").read_text("utf-8"))
-    epoch = datetime.fromisoformat(pace["epoch"])
-    return epoch + (datetime.now(UTC) - epoch) * float(pace["speed"])
 
 
 async def run_cli(*words: str) -> Any:
@@ -143,32 +137,30 @@ async def test_of_ten_thousand_open_clocks_every_overdue_one_fires_oldest_first(
         await clients.close()
 
 
-async def test_a_pause_on_the_very_end_moves_the_breach_and_does_not_lose_it(tmp_path: Path) -> None:
-    with services(tmp_path, "mediation", speed=172_800.0) as stack:  # two days a second
-        clients = Clients.of(stack)
+async def test_a_pause_on_the_very_end_moves_the_breach_and_does_not_lose_it(stack: Stack, clients: Clients) -> None:
+    async with standing_still(stack, "mediation") as still:
+        clients = still.clients(clients)
+        still.to("2026-03-02T09:00")
         handler, worker, stub = clients.as_("handler"), clients.as_service("worker"), clients.clocks["mediation"]
         case = await open_case(clients, "620102-2026-000901", grade=2)
         name = f"clocks/mediation/{case.removeprefix('cases/')}.close"
         due = instant((await stub.GetClock(clock_pb2.GetClockRequest(name=name), **handler)).due_time)
-        while business_now(stack) <= due:
-            await asyncio.sleep(0.1)
+        still.time.set(due + timedelta(hours=2))
         pause = clock_pb2.PauseClockRequest(name=name, cause="illness", request_id=request_id())
         pause.effective_time.FromDatetime(due)
         await stub.PauseClock(pause, **handler)
-        await asyncio.sleep(1.1)
+        still.time.set(due + 2 * DAY)
         fire = clock_pb2.FireClocksRequest(service="mediation", case=case)
         while_paused = await stub.FireClocks(fire, **worker)
         assert not [each for each in while_paused.firings if each.clock == name and each.kind == "overdue"]
         resumed = await stub.ResumeClock(clock_pb2.ResumeClockRequest(name=name, request_id=request_id()), **handler)
         moved = instant(resumed.due_time)
         assert moved >= due + 2 * DAY
-        while business_now(stack) <= moved + timedelta(seconds=1):
-            await asyncio.sleep(0.1)
+        still.time.set(moved + timedelta(seconds=1))
         fired = await stub.FireClocks(fire, **worker)
         (breach,) = [each for each in fired.firings if each.clock == name and each.rung == "overdue"]
         assert instant(breach.due_time) == moved + timedelta(seconds=1)
         assert not (await stub.FireClocks(fire, **worker)).firings
-        await clients.close()
 
 
 async def open_case(clients: Clients, number: str, grade: int) -> str:
@@ -182,7 +174,8 @@ async def open_case(clients: Clients, number: str, grade: int) -> str:
 
 async def paused_in_time(years: Clients) -> tuple[str, str]:
     """Return a case and its clock, paused before it was due: a quarter of a second, on a machine that may be busy."""
-    for _ in range(20):
+    until = asyncio.get_running_loop().time() + PATIENCE
+    while asyncio.get_running_loop().time() < until:
         case = await People(years).accept(await People(years).file(category="categories/labour", people_affected=8))
         clock = f"clocks/mediation/{case.removeprefix('cases/')}.close"
         request = clock_pb2.PauseClockRequest(name=clock, cause="related_case", request_id=request_id())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
@@ -15,15 +14,17 @@ from pb.mediation.v1 import agreement_pb2, case_pb2, mediation_pb2
 from pb.mediation.v1 import follow_up_pb2 as follow
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
+from accord.stack import Stack
 from casework import closing, confirmation, fulfilment
 from casework.agreement import AgreementState, Clause, ClauseKind, Due, Form, Question
 from casework.closing import Gate, Retention
 from casework.confirmation import Caution
 from casework.errors import CaseError
 from casework.fulfilment import Instalment, InstalmentState, Performance, Remedy
-from tests.conftest import COUNTY, DAY_IS_A_SECOND, Clients, request_id
+from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.mediated import CONFIRMATION, SECRET, Mediated, as_date, day, mediated, refused
+from tests.still import standing_still
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LATER = NOW + timedelta(days=9)
@@ -202,29 +203,31 @@ async def test_nothing_is_performed_of_what_does_not_bind(case: Mediated) -> Non
     await refused(case.do("GetInstalment", f"{drafted.name}/clauses/1/instalments/1"), "NOT_FOUND")
 
 
-async def test_a_day_that_passes_is_a_default_told_once(fast: Clients) -> None:
+async def test_a_day_that_passes_is_a_default_told_once(stack: Stack, clients: Clients) -> None:
     name = f"cases/{COUNTY}-2026-000901"
     opened = case_pb2.Case(name=name, unit=f"units/{COUNTY}", category="categories/neighbour", grade=1)
-    await fast.mediation.CreateCase(
-        mediation_pb2.CreateCaseRequest(case=opened, request_id=request_id()), **fast.as_("duty_officer")
-    )
-    case = Mediated(fast, name)
-    await case.join((1, 2))
-    ahead = int((datetime.now(UTC) - datetime.fromisoformat(DAY_IS_A_SECOND["ACCORD_TIME_EPOCH"])).total_seconds())
-    await case.agreed(case.clause(days=ahead + 4), case.clause(days=ahead + 60))
-    await asyncio.sleep(6)
-    first, second = await case.parts()
-    assert (first.state, second.state) == (pb.INSTALMENT_STATE_DEFAULTED, pb.INSTALMENT_STATE_PENDING)
-    assert not first.HasField("default_time")
-    for _ in range(2):
-        await fast.clocks["mediation"].FireClocks(
-            clock_pb2.FireClocksRequest(service="mediation", case=name), **fast.as_service("worker")
+    async with standing_still(stack, "mediation") as still:
+        now = still.time.set(datetime.now(UTC))
+        around = still.clients(clients)
+        await around.mediation.CreateCase(
+            mediation_pb2.CreateCaseRequest(case=opened, request_id=request_id()), **around.as_service("worker")
         )
-    told = [event for event in await case.history() if event.type == "ClockOverdue"]
-    assert [event.payload["subject"] for event in told if event.payload["rule"] == "performance"] == [first.name]
-    told_of = await case.do("PursueDefault", first.name, remedy=pb.REMEDY_ENFORCEMENT)
-    assert told_of.state == pb.INSTALMENT_STATE_DEFAULTED
-    assert (await case.perform(first, 300_00)).state == pb.INSTALMENT_STATE_PERFORMED
+        case = Mediated(around, name)
+        await case.join((1, 2))
+        await case.agreed(case.clause(days=4), case.clause(days=60))
+        still.time.set(now + timedelta(days=6))
+        first, second = await case.parts()
+        assert (first.state, second.state) == (pb.INSTALMENT_STATE_DEFAULTED, pb.INSTALMENT_STATE_PENDING)
+        assert not first.HasField("default_time")
+        for _ in range(2):
+            await around.clocks["mediation"].FireClocks(
+                clock_pb2.FireClocksRequest(service="mediation", case=name), **around.as_service("worker")
+            )
+        told = [event for event in await case.history() if event.type == "ClockOverdue"]
+        assert [event.payload["subject"] for event in told if event.payload["rule"] == "performance"] == [first.name]
+        told_of = await case.do("PursueDefault", first.name, remedy=pb.REMEDY_ENFORCEMENT)
+        assert told_of.state == pb.INSTALMENT_STATE_DEFAULTED
+        assert (await case.perform(first, 300_00)).state == pb.INSTALMENT_STATE_PERFORMED
 
 
 # --- judicial confirmation ----------------------------------------------------------------------------------------

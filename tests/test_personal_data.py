@@ -5,7 +5,6 @@ After good calls, refused ones and the same over REST, with documents written fr
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 from collections.abc import Iterator
@@ -40,6 +39,7 @@ from tests.patience import CALL
 from tests.rpcs import Answer, Rpc, all_rpcs, call, check, granted
 from tests.scratch import Scratch
 from tests.test_access import right_unit
+from tests.traced import written
 from tests.world import REQUESTS, World, new_world
 
 pytestmark = pytest.mark.usefixtures("no_unforeseen_fault")
@@ -116,7 +116,7 @@ async def told(clients: Clients) -> Told:
                 await tell(found, rpc)
                 await tell_over_rest(found, rpc, rest)
     await look(found)
-    await asyncio.sleep(2)  # spans are written every half second
+    await written(clients)
     return found
 
 

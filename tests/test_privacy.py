@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from accord.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.patience import CALL
+from tests.traced import written
 from tests.world import new_report
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -111,7 +111,7 @@ async def lived(clients: Clients) -> dict[str, str]:
     case = (await clients.accept(report)).name
     await document(clients, case, as_("mediator"))
     await clients.finish(case)
-    await asyncio.sleep(2)  # spans are written every half second
+    await written(clients)
     code = report.receipt_code
     return {
         **SECRETS,

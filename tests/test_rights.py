@@ -24,6 +24,7 @@ from pb.mediation.v1 import mediators_pb2, people_pb2
 
 from accord.stack import Stack
 from tests.conftest import Clients, request_id
+from tests.patience import PATIENCE
 from tests.rights_facts import Facts, Reader
 from tests.rights_invariants import INVARIANTS, STANDING, Happened, broken
 from tests.rights_moves import forward, tried
@@ -129,17 +130,17 @@ class Life:
         self.seen["closed"] += scene.facts.case["stage"] == 4
 
 
-async def lives(clients: Clients, url: str, unit: str, seed: str, until: float) -> Counter[str]:
-    """Live one case after the other in a county until the time is up."""
-    connection, seen, at = await asyncpg.connect(url), Counter[str](), 0
+async def lives(clients: Clients, url: str, unit: str, seed: str, until: float, seen: Counter[str]) -> None:
+    """Live one case after the other in a county until the time is up and everything was reached that must be tried."""
+    connection, at, now = await asyncpg.connect(url), 0, asyncio.get_running_loop().time
     try:
         reader = await Reader.of(connection)
-        while asyncio.get_running_loop().time() < until:
+        while now() < until or not (seen.keys() >= REACHED or now() > until + PATIENCE):
             life = Life(clients, reader, unit, f"{seed}/{unit}/{at}")
-            await life.live(STEPS, until)
-            seen, at = seen + life.seen, at + 1
-        seen["lives"] = at
-        return seen
+            await life.live(STEPS, until if now() < until else until + PATIENCE)
+            seen.update(life.seen)
+            at += 1
+        seen["lives"] += at
     finally:
         await connection.close()
 
@@ -150,11 +151,13 @@ async def test_what_must_be_impossible_stays_so_whatever_is_tried(clients: Clien
     print(f"\nRIGHTS_SEED={seed}")
     until = asyncio.get_running_loop().time() + SECONDS
     url = Scratch.main(stack).url
-    found = await asyncio.gather(*(lives(clients, url, unit, seed, until) for unit in COUNTIES), return_exceptions=True)
+    seen: Counter[str] = Counter()
+    found = await asyncio.gather(
+        *(lives(clients, url, unit, seed, until, seen) for unit in COUNTIES), return_exceptions=True
+    )
     failed = [each for each in found if isinstance(each, BaseException)]
     told = ["".join(traceback.format_exception(each))[-20000:] for each in failed]
     assert not failed, f"RIGHTS_SEED={seed}\n" + "\n\n".join(told)
-    seen = sum((each for each in found if isinstance(each, Counter)), Counter[str]())
     print(f"{seen['lives']} lives; " + ", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
     assert seen.keys() >= REACHED, seen
     assert len(INVARIANTS) >= 15

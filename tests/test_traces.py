@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,14 +14,9 @@ from pb.intake.v1 import intake_pb2, report_pb2
 
 from accord.keys import ROLES
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import CALL, PATIENCE
 from tests.rpcs import granted
-
-
-def spans(clients: Clients, trace: str) -> list[dict[str, Any]]:
-    """Return the spans of a trace that the processes of the stack have written so far."""
-    lines = (Path(clients.stack.folder.root) / "spans.jsonl").read_text("utf-8").splitlines()
-    found = [json.loads(line) for line in lines if trace in line]
-    return [span for span in found if span["context"]["trace_id"] == f"0x{trace}"]
+from tests.traced import of_processes
 
 
 async def test_one_trace_leads_from_the_door_to_the_activity(clients: Clients, rest: httpx.AsyncClient) -> None:
@@ -42,13 +35,7 @@ async def test_one_trace_leads_from_the_door_to_the_activity(clients: Clients, r
     assert answer.status_code == 200, answer.text
     await clients.accept(report_pb2.Report(name=answer.json()["name"], case=answer.json()["case"]))
 
-    wanted = {"accord-gateway", "accord-intake", "accord-relay", "accord-worker", "accord-mediation"}
-    async with asyncio.timeout(20):
-        while True:
-            found = spans(clients, trace)
-            if wanted <= {span["resource"]["attributes"]["service.name"] for span in found}:
-                break
-            await asyncio.sleep(0.3)
+    found = await of_processes(clients, trace, "gateway", "intake", "relay", "worker", "mediation")
     names = {span["name"] for span in found}
     assert "/accord.intake.v1.IntakeService/CreateReport" in names
     assert "/accord.mediation.v1.MediationService/CreateCase" in names
@@ -79,7 +66,7 @@ async def test_a_refusal_counts_by_its_own_code(clients: Clients) -> None:
         return float(found[1]) if found else 0.0
 
     async def becomes(method: str, code: str, number: float) -> None:
-        async with asyncio.timeout(20):  # the answer is out a moment before it is counted
+        async with asyncio.timeout(PATIENCE):  # the answer is out a moment before it is counted
             while await counted(method, code) != number:
                 await asyncio.sleep(0.05)
 
@@ -88,7 +75,7 @@ async def test_a_refusal_counts_by_its_own_code(clients: Clients) -> None:
             await stub(request, **caller)
 
     absent, odd = intake_pb2.GetReportRequest(name="reports/620102-1999-999999"), intake_pb2.GetReportRequest(name="x")
-    stranger = {"metadata": (("authorization", "Bearer x"),), "timeout": 20}
+    stranger = {"metadata": (("authorization", "Bearer x"),), "timeout": CALL}
     cases = [
         (absent, clients.as_("clerk"), "NOT_FOUND"),
         (odd, clients.as_("clerk"), "INVALID_ARGUMENT"),

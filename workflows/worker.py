@@ -35,11 +35,24 @@ CACHED_WORKFLOWS = 500
 """Open cases sleep for days: a small cache keeps the worker's memory bounded, a wake-up replays a short history."""
 
 
+WORKFLOW_TASKS = 8
+"""Workflow tasks at a time. They share one interpreter: more of them only make each take longer."""
+STUCK_AFTER = 20.0
+"""Seconds after which a workflow's code counts as stuck. The SDK's own 2 are fewer than a replay of a long history can
+need on a machine that is busy; the task would then fail, and be replayed, for as long as it stays busy."""
+
+
 def sandbox() -> SandboxedWorkflowRunner:
     """Return the sandbox that runs workflows; modules that are pure pass through it."""
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows.messages", "opentelemetry")
     )
+
+
+def be_patient(worker: Worker) -> None:
+    """Let workflow code take `STUCK_AFTER` seconds; the SDK has no setting for it but one that drops the sandbox."""
+    assert worker._workflow_worker is not None
+    worker._workflow_worker._deadlock_timeout_seconds = STUCK_AFTER  # type: ignore[assignment]
 
 
 async def work(settings: ClientSettings) -> None:
@@ -57,7 +70,7 @@ async def work(settings: ClientSettings) -> None:
     backends = Backends.of(settings)
     time = BusinessTime.of(settings)
     steps, findings, letters = Activities(backends, time), Findings(backends), LetterSteps(backends)
-    async with Worker(
+    worker = Worker(
         connecting.result(),
         task_queue=TASK_QUEUE,
         workflows=[CaseWorkflow, FileWorkflow, LetterWorkflow, ScheduledWorkflow],
@@ -75,9 +88,11 @@ async def work(settings: ClientSettings) -> None:
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=50,
-        max_concurrent_workflow_tasks=50,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         graceful_shutdown_timeout=timedelta(seconds=5),
-    ):
+    )
+    be_patient(worker)
+    async with worker:
         running = True
         log.info("working", queue=TASK_QUEUE)
         keeping = asyncio.create_task(schedules.keep(connecting.result(), backends, time))

@@ -90,14 +90,8 @@ async def _serve(
     time, pulse = BusinessTime.of(settings), FeedPulse()
     await await_right_key(database, name, sealer)
     clockwork, pins = Clockwork(rules), Pins(database)
-    services = build(Parts(settings, database, time, pulse, rules, sealer, clockwork, pins))
-    feed = FeedServicer(name, database, pulse)
-    services.append(
-        (
-            feed_pb2.DESCRIPTOR.services_by_name["FeedService"],
-            lambda server: feed_pb2_grpc.add_FeedServiceServicer_to_server(feed, server),
-        )
-    )
+    parts = Parts(settings, database, time, pulse, rules, sealer, clockwork, pins)
+    services = [*build(parts), feed_service(name, parts)]
     telemetry.serve_metrics(settings.metrics_port)
     try:
         background = [
@@ -113,6 +107,11 @@ def served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) ->
     """Return a service of a contract and how its servicer is added to a server."""
     add = getattr(stubs, f"add_{name}Servicer_to_server")
     return contract.DESCRIPTOR.services_by_name[name], lambda server: add(servicer, server)
+
+
+def feed_service(name: str, parts: Parts) -> Registration:
+    """Return the feed of a service."""
+    return served("FeedService", feed_pb2, feed_pb2_grpc, FeedServicer(name, parts.database, parts.pulse))
 
 
 def clock_service(
