@@ -168,6 +168,8 @@ class Trigger(StrEnum):
 # The names a service asks for and what starts them. A rule file with another name under these triggers does not load.
 CONSUMED = {
     "accept": Trigger.report_received,
+    "accept_urgent": Trigger.report_received,
+    "accept_danger": Trigger.report_received,
     "sign": Trigger.task_dispatched,
     "task": Trigger.task_dispatched,
     "verify_task": Trigger.task_reported,

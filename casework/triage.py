@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from casework.category import within
 
@@ -110,6 +110,24 @@ class Row:
     en: str
 
 
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One row of the table of acceptance: conditions, the limit of time by its name, the reason in both languages."""
+
+    when: Mapping[str, Condition]
+    limit: str
+    zh: str
+    en: str
+
+
+class Conditional(Protocol):
+    """A row of any decision table."""
+
+    @property
+    def when(self) -> Mapping[str, Condition]:
+        """The conditions by fact, which all must hold."""
+
+
 class Triage(NamedTuple):
     """A grade, and all that is needed to check it with a pencil: table, version, row (from 1), facts, reason."""
 
@@ -118,6 +136,15 @@ class Triage(NamedTuple):
     version: str
     row: int
     inputs: dict[str, str | int | bool]
+    reason_zh: str
+    reason_en: str
+
+
+class Acceptance(NamedTuple):
+    """By which limit a matter is accepted or declined, and the row of the table (from 1) that says so."""
+
+    limit: str
+    row: int
     reason_zh: str
     reason_en: str
 
@@ -163,7 +190,25 @@ class DecisionTable:
         return Triage(hit.grade, self.name, self.version, number, inputs, hit.zh, hit.en)
 
 
-def table_faults(rows: Sequence[Row]) -> list[TableError]:
+class AcceptanceTable:
+    """Which limit of time holds for accepting a matter, by its declared facts. TableError as for a triage table."""
+
+    def __init__(self, name: str, version: str, rows: Sequence[LimitRow]) -> None:
+        self.name = name
+        self.version = version
+        self.rows = tuple(rows)
+        if faults := table_faults(self.rows):
+            raise faults[0]
+        self._compiled = tuple((_test(row.when), n, row) for n, row in enumerate(self.rows[:-1], start=1))
+
+    def evaluate(self, facts: CaseFacts) -> Acceptance:
+        """Return the limit by the first row that holds."""
+        last = (len(self.rows), self.rows[-1])
+        number, hit = next(((n, row) for test, n, row in self._compiled if test(facts)), last)
+        return Acceptance(hit.limit, number, hit.zh, hit.en)
+
+
+def table_faults(rows: Sequence[Conditional]) -> list[TableError]:
     """Return what is wrong with the rows as a whole, in their order.
 
     A row is called unreachable when a single row above it holds whenever it does.

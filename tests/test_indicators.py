@@ -106,7 +106,7 @@ def test_a_rule_that_counts_what_must_not_be_rewarded_does_not_load_and_says_why
 
 @pytest.mark.parametrize("step", sorted(CLOSING_STEPS))
 def test_a_rule_about_the_time_of_a_closing_does_not_load(step: str, folder: Path) -> None:
-    (told,) = problems(folder, "steps: [accept]", f"steps: [{step}]")
+    (told,) = problems(folder, "steps: [accept, accept_urgent, accept_danger]", f"steps: [{step}]")
     assert told.endswith(f"{step} rewards faster closing alone")
 
 

@@ -12,6 +12,8 @@ from casework.units import UnitTree
 
 _CLOCK_WORDS = {
     "accept": "accepting or declining it",
+    "accept_urgent": "accepting or declining it, urgently",
+    "accept_danger": "accepting or declining it while somebody is in danger",
     "sign": "signing for {task}",
     "task": "doing {task}",
     "verify_task": "verifying {task}",

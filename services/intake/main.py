@@ -14,7 +14,7 @@ from services.kit.composition import Parts, Registration, clock_service, run, se
 def build(parts: Parts) -> list[Registration]:
     """Return what intake serves."""
     reception = Reception(parts.rules, parts.sealer, parts.clockwork)
-    servicer = IntakeServicer(parts.database, parts.time, parts.pulse, parts.rules, reception)
+    servicer = IntakeServicer(parts.database, parts.time, parts.pulse, parts.rules, reception, parts.clockwork)
     return [
         (
             intake_pb2.DESCRIPTOR.services_by_name["IntakeService"],

@@ -20,7 +20,7 @@ from casework.complaint import receiving_unit
 from casework.errors import CaseError, Reason, field_error
 from casework.likeness import KeyedPairs
 from casework.report import ReportState
-from casework.triage import CaseFacts, Triage
+from casework.triage import Acceptance, CaseFacts, Triage
 from services.kit.clockwork import Clockwork, NewClock
 from services.kit.events import NewEvent
 from services.kit.instants import instant
@@ -31,6 +31,7 @@ SCOPES = ("household", "household", "village", "township", "county", "wider")
 URGENCIES = ("routine", "routine", "soon", "urgent")
 GRADES = {"low": 1, "medium": 2, "high": 3}
 ACCEPT = "accept"
+"""Key of the clock of acceptance; a limit that later facts called for has a number behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ class Reception:
             receipt_code=code,
         )
         sealed = self._sealer.seal(number, content.SerializeToString())
-        state, clock = self._begin(draft, number)
+        acceptance = self._rules.acceptance.evaluate(draft.facts)
+        state, clock = self._begin(draft, number, acceptance)
         due_at = draft.due_at if draft.imported else (clock.due_at if clock else None)
         event = self._event(draft, number, triage, state, clock, due_at)
         located = report.place.HasField("location")
@@ -125,7 +127,7 @@ class Reception:
             "urgency": report.urgency or 1,
             "danger": report.danger,
             "grade": GRADES[triage.grade],
-            "triage": triage_json(triage, now),
+            "triage": triage_json(triage, acceptance, now),
             "likeness": self._pairs.form(report.text),
             "sealed_key": sealed.key,
             "sealed": sealed.data,
@@ -139,14 +141,16 @@ class Reception:
         }
         return Received(row, clock, event, code)
 
-    def _begin(self, draft: Draft, number: names.CaseNumber) -> tuple[ReportState, NewClock | None]:
+    def _begin(
+        self, draft: Draft, number: names.CaseNumber, acceptance: Acceptance
+    ) -> tuple[ReportState, NewClock | None]:
         if draft.closed_at:
             return ReportState.CLOSED, None
         if draft.imported:
             # It was accepted where it comes from: the case is opened here with the promise made there.
             return ReportState.ACCEPTED, None
         clock = self._clockwork.new(
-            number, ACCEPT, ACCEPT, subject=names.report_name(number), unit=draft.unit, at=draft.received_at
+            number, ACCEPT, acceptance.limit, subject=names.report_name(number), unit=draft.unit, at=draft.received_at
         )
         return ReportState.RECEIVED, clock
 
@@ -262,7 +266,7 @@ def is_on_earth(point: LatLng) -> bool:
     return -90 <= point.latitude <= 90 and -180 <= point.longitude <= 180
 
 
-def triage_json(triage: Triage, at: datetime) -> str:
+def triage_json(triage: Triage, acceptance: Acceptance, at: datetime) -> str:
     """Return a triage as stored; its inputs are columns of their own, which change together with it."""
     return orjson.dumps(
         {
@@ -272,6 +276,12 @@ def triage_json(triage: Triage, at: datetime) -> str:
             "zh": triage.reason_zh,
             "en": triage.reason_en,
             "at": _written(at),
+            "acceptance": {
+                "limit": acceptance.limit,
+                "row": acceptance.row,
+                "zh": acceptance.reason_zh,
+                "en": acceptance.reason_en,
+            },
         }
     ).decode()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from asyncpg import UniqueViolationError
@@ -15,7 +15,7 @@ from casework import report as rules_of
 from casework.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
 from casework.report import ReportState
-from casework.triage import CaseFacts
+from casework.triage import Acceptance, CaseFacts
 from services.intake import reception as reception_
 from services.intake import store, view
 from services.intake.bulk import BulkReception
@@ -23,8 +23,9 @@ from services.intake.reception import ACCEPT, GRADES, Reception
 from services.kit import paging, requests
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
+from services.kit.clockwork import Clockwork, NewClock
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Connection, Database
+from services.kit.database import Connection, Database, text
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
@@ -32,18 +33,21 @@ from services.kit.rules import Rules
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
+_ACCEPTING = text("SELECT rule FROM clocks WHERE number = :number AND id LIKE :keys AND state IN (1, 4)")
 
 
 class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
     """Serves the doors."""
 
     def __init__(
-        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, reception: Reception
-    ) -> None:
+        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, reception: Reception,
+        clockwork: Clockwork,
+    ) -> None:  # fmt: skip
         self.database = database
         self.time = time
         self.pulse = pulse
         self.log = EventLog("reports")
+        self.clockwork = clockwork
         self._rules = rules
         self._reception = reception
         self._numbers = store.Numbers(database)
@@ -198,7 +202,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             work.connection, row.number, work.now, state=int(state), merged_into=target, decided_at=work.now
         )
         await store.redirect_merged(work.connection, row.number, target, work.now)
-        await work.stop(row.number, ACCEPT, met=False)
+        await work.stop(row.number, f"{ACCEPT}%", met=False)
         await store.link(
             work.connection, row.number, target, report_pb2.LINK_KIND_DUPLICATE, request.reason, work.actor, work.now
         )
@@ -208,18 +212,20 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def TriageReport(self, request: pb.TriageReportRequest, work: Work) -> report_pb2.Report:
-        """Correct the declared facts and grade again. No clock moves."""
+        """Correct the declared facts and grade again; another limit of acceptance they call for is started."""
         row = await self._locked(request.name, request.etag, work)
         rules_of.may_change_facts(ReportState(row.state))
         facts = CaseFacts(
             request.people_affected, request.amount_fen, reception_.SCOPES[request.scope],
             reception_.URGENCIES[request.urgency], request.danger, row.category,
         )  # fmt: skip
-        triage = self._rules.triage.evaluate(facts)
+        triage, acceptance = self._rules.triage.evaluate(facts), self._rules.acceptance.evaluate(facts)
+        clock = await self._limit_anew(row, acceptance, work)
+        moved = {"due_at": clock.due_at} if clock else {}
         changed = await store.change(
             work.connection, row.number, work.now, people=facts.people_affected, amount_fen=facts.amount_fen,
             scope=request.scope or 1, urgency=request.urgency or 1, danger=facts.danger,
-            grade=GRADES[triage.grade], triage=reception_.triage_json(triage, work.now),
+            grade=GRADES[triage.grade], triage=reception_.triage_json(triage, acceptance, work.now), **moved,
         )  # fmt: skip
         payload = {
             "grade": str(triage.grade),
@@ -227,7 +233,10 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             "version": triage.version,
             "row": triage.row,
             "inputs": {name: str(value) for name, value in triage.inputs.items()},
+            "acceptance": acceptance.limit,
         }
+        if clock:
+            payload["due_at"] = clock.due_at.isoformat()
         await work.append(NewEvent(row.number, "ReportTriaged", row.unit, payload))
         return view.report(changed, work.call.language, work.now)
 
@@ -242,7 +251,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), unit=unit, decided_at=work.now
         )
-        await work.stop(row.number, ACCEPT)
+        await work.stop(row.number, f"{ACCEPT}%")
         payload = {"state": state.name, "unit": unit, "category": row.category, "grade": row.grade}
         await work.append(NewEvent(row.number, "ReportAccepted", unit, payload, wakes=True))
         return view.report(changed, work.call.language, work.now)
@@ -255,7 +264,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), route=request.route, decided_at=work.now
         )
-        await work.stop(row.number, ACCEPT)
+        await work.stop(row.number, f"{ACCEPT}%")
         route = report_pb2.Route.Name(request.route).removeprefix("ROUTE_")
         payload = {"state": state.name, "reason": request.reason, "route": route}
         await work.append(NewEvent(row.number, "ReportDeclined", row.unit, payload, wakes=True))
@@ -269,6 +278,31 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             row = await store.by_receipt(connection, index)
         call.require(row.unit)
         return view.receipt(row, code, call.language, self._rules)
+
+    async def _limit_anew(self, row: Any, acceptance: Acceptance, work: Work) -> NewClock | None:
+        """Start the limit that the facts call for now, and return it; None where the one that runs stays.
+
+        A longer one runs from the receipt. A shorter one runs from now, when it is known, and never ends later than
+        what was promised before.
+        """
+        running = await work.connection.scalar(_ACCEPTING, {"number": row.number, "keys": f"{row.number}.{ACCEPT}%"})
+        if running is None or running == acceptance.limit:
+            return None
+
+        def limit(at: datetime, until: datetime | None = None) -> NewClock:
+            return self.clockwork.new(
+                row.number, f"{ACCEPT}-{row.version + 1}", acceptance.limit, subject=names.report_name(row.number),
+                unit=row.unit, at=at, until=until,
+            )  # fmt: skip
+
+        clock = limit(row.received_at)
+        if clock.due_at < row.due_at:
+            clock = limit(work.now)
+            if clock.due_at > row.due_at:
+                clock = limit(work.now, row.due_at)
+        await work.stop(row.number, f"{ACCEPT}%", met=False)
+        await work.start(clock)
+        return clock
 
     async def _locked(self, name: str, etag: str, work: Work) -> Any:
         """Return the row to change, locked, if the caller may; the version is looked at after the right."""

@@ -64,6 +64,7 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
             inputs=_inputs(row),
             reason=triage[language],
             grade_time=stamp(datetime.fromisoformat(triage["at"])),
+            **_acceptance(triage.get("acceptance"), language),
         ),
     )
     if is_imported(row):
@@ -72,6 +73,16 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
     return message
+
+
+def _acceptance(stored: Any, language: str) -> dict[str, Any]:
+    if stored is None:
+        return {}
+    return {
+        "acceptance_limit": stored["limit"],
+        "acceptance_row": stored["row"],
+        "acceptance_reason": stored[language],
+    }
 
 
 def _inputs(row: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ from casework.matter_grade import GradeTable
 from casework.period import Rhythm
 from casework.plan import PlanBook
 from casework.rule_book import RuleBook
-from casework.triage import DecisionTable
+from casework.triage import AcceptanceTable, DecisionTable
 from casework.units import UnitTree
 from services.kit.rules import categories, ladders, letters, plans
 from services.kit.rules.calendars import read_calendars
@@ -31,7 +31,7 @@ from services.kit.rules.matters import read_matter_grades
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.rhythms import read_rhythms
-from services.kit.rules.triage import read_triage
+from services.kit.rules.triage import read_acceptance, read_triage
 from services.kit.rules.units import read_units
 
 
@@ -42,6 +42,7 @@ class Rules:
     units: UnitTree
     categories: CategoryTree
     triage: DecisionTable
+    acceptance: AcceptanceTable
     plans: PlanBook
     clocks: RuleBook
     ladders: LadderBook
@@ -70,6 +71,7 @@ def load_rules(folder: Path) -> Rules:
     clusters = read_clusters(source)
     rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
+    acceptance = read_acceptance(source, kinds.entries if kinds else None)
     written = read_letters(source)
     matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
@@ -92,7 +94,7 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_departments(levels, units, source)
     if written and units:
         letters.check_places(written, units, source)
-    if source.problems or not (rhythms and clusters and matters and written):
+    if source.problems or not (rhythms and clusters and matters and written and acceptance):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -100,5 +102,5 @@ def load_rules(folder: Path) -> Rules:
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
-        matters=matters, indicators=indicators, version=source.version(),
+        matters=matters, acceptance=acceptance, indicators=indicators, version=source.version(),
     )  # fmt: skip

@@ -101,6 +101,23 @@ class RowEntry(Entry):
     en: Text
 
 
+class LimitRowEntry(Entry):
+    """A row of the table of acceptance."""
+
+    when: dict[str, Any]
+    limit: LimitName
+    zh: Text
+    en: Text
+
+
+class AcceptanceFile(Entry):
+    """rules/triage/acceptance.yaml."""
+
+    name: Slug
+    version: Text
+    rows: Annotated[list[LimitRowEntry], Field(min_length=1)]
+
+
 class TriageFile(Entry):
     """rules/triage/grade.yaml."""
 

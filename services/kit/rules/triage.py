@@ -6,13 +6,16 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from casework.rule import CONSUMED, Trigger
 from casework.triage import (
     FACTS,
+    AcceptanceTable,
     Between,
     Condition,
     DecisionTable,
     Grade,
     Is,
+    LimitRow,
     OneOf,
     Row,
     Scope,
@@ -22,9 +25,10 @@ from casework.triage import (
 )
 from services.kit.rules.document import Document, Location
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import RowEntry, TriageFile
+from services.kit.rules.models import AcceptanceFile, LimitRowEntry, RowEntry, TriageFile
 
 FILE = "triage/grade.yaml"
+ACCEPTANCE = "triage/acceptance.yaml"
 _COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*([0-9]+)\s*")
 _RANGE = re.compile(r"\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*")
 _WORDS = {"scope": tuple(map(str, Scope)), "urgency": tuple(map(str, Urgency))}
@@ -48,9 +52,35 @@ def read_triage(folder: RulesFolder, categories: Collection[str] | None) -> Deci
     return DecisionTable(content.name, content.version, rows) if len(folder.problems) == before else None
 
 
+def read_acceptance(folder: RulesFolder, categories: Collection[str] | None) -> AcceptanceTable | None:
+    """Return the table that says by which limit a matter is accepted, or None with problems."""
+    document = folder.document(ACCEPTANCE)
+    content = document.validate(AcceptanceFile, folder.problems) if document else None
+    if document is None or content is None:
+        return None
+    before = len(folder.problems)
+    rows = []
+    for number, entry in enumerate(content.rows):
+        rows.append(LimitRow(_when(entry, number, document, folder, categories), entry.limit, entry.zh, entry.en))
+        if CONSUMED.get(entry.limit) is not Trigger.report_received:
+            message = f"no limit {entry.limit!r} starts when a report is received"
+            folder.problems.append(document.problem(("rows", number, "limit"), message))
+    if len(folder.problems) == before:
+        for fault in table_faults(rows):
+            folder.problems.append(document.problem(("rows", fault.row - 1), str(fault)))
+    return AcceptanceTable(content.name, content.version, rows) if len(folder.problems) == before else None
+
+
 def _row(
     entry: RowEntry, number: int, document: Document, folder: RulesFolder, categories: Collection[str] | None
 ) -> Row:
+    return Row(_when(entry, number, document, folder, categories), Grade(entry.grade), entry.zh, entry.en)
+
+
+def _when(
+    entry: RowEntry | LimitRowEntry, number: int, document: Document, folder: RulesFolder,
+    categories: Collection[str] | None,
+) -> dict[str, Condition]:  # fmt: skip
     when: dict[str, Condition] = {}
     for fact, value in entry.when.items():
         place: Location = ("rows", number, "when", fact)
@@ -58,7 +88,7 @@ def _row(
             when[fact] = _condition(fact, value, categories)
         except WrongCondition as error:
             folder.problems.append(document.problem(place, str(error)))
-    return Row(when, Grade(entry.grade), entry.zh, entry.en)
+    return when
 
 
 def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Condition:
