@@ -222,6 +222,63 @@ def test_ical_is_read_with_spans_folded_lines_and_make_up_days() -> None:
     assert layer.open == {date(2026, 12, 26): ("元旦", "New Year's Day")}
 
 
+def one_event(*lines: str) -> Layer:
+    event = "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR", ""])
+    layer, problems = read(event, ".ics", "6230")
+    assert layer is not None, problems
+    return layer
+
+
+@pytest.mark.fault("A12")
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("DTSTART:20261201T160000Z", "DTEND:20261202T160000Z"),
+        ("DTSTART;TZID=Asia/Shanghai:20261202T000000", "DTEND;TZID=Asia/Shanghai:20261203T000000"),
+        ("DTSTART;TZID=Asia/Tokyo:20261202T010000", "DURATION:P1D"),
+        ("DTSTART;VALUE=DATE:20261202", "DURATION:P1D"),
+        ("dtstart;value=date:20261202",),
+        ("DTSTART:20261202T000000",),
+    ],
+)
+def test_a_time_of_any_zone_is_the_local_day_it_begins(times: tuple[str, ...]) -> None:
+    assert list(one_event("UID:1", *times, "SUMMARY:Local Festival").closed) == [date(2026, 12, 2)]
+
+
+@pytest.mark.fault("A12")
+@pytest.mark.parametrize(
+    ("summary", "off"),
+    [
+        ("International Workers Day eve\\, day off", True),
+        ("International Workers' Day", True),
+        ("Labour Day", True),
+        ("国际劳动节（休）", True),
+        ("古尔邦节", True),
+        ("全体不上班", True),
+        ("Non-working day", True),
+        ("国庆节（班）", False),
+        ("春节补班", False),
+        ("调休上班", False),
+        ("Make-up workday", False),
+        ("Spring Festival holiday: working day", False),
+    ],
+)
+def test_a_day_is_worked_only_where_the_text_says_so(summary: str, off: bool) -> None:
+    layer = one_event("DTSTART;VALUE=DATE:20270430", f"SUMMARY:{summary}")
+    assert (list(layer.closed), list(layer.open)) == (([date(2027, 4, 30)], []) if off else ([], [date(2027, 4, 30)]))
+
+
+@pytest.mark.fault("A12")
+def test_a_folded_and_escaped_summary_is_read_and_what_is_called_off_is_no_day() -> None:
+    layer = one_event("DTSTART;VALUE=DATE:20270430", "SUMMARY;LANGUAGE=en:Festival\\, with a", "  long name")
+    assert layer.closed[date(2027, 4, 30)][0] == "Festival, with a long name"
+    _, problems = read(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSTATUS:CANCELLED\nDTSTART;VALUE=DATE:20270430\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR",
+        ".ics",
+    )
+    assert [each.message for each in problems] == ["holds no day"]
+
+
 def test_a_regional_list_publishes_no_year() -> None:
     layer, _ = read(JSON, ".json", "6230")
     assert layer is not None
@@ -243,7 +300,12 @@ def test_a_regional_list_publishes_no_year() -> None:
         (JSON.replace("2026-12-26", "2020-12-26"), ".json", 5, "lies far from the year 2027"),
         ('{"year": 2027, "days": []}', ".json", 1, "days: must not be empty"),
         ("{", ".json", 1, "is not YAML"),
-        (ICS.replace("20270501", "2027-5-1"), ".ics", 8, "'2027-5-1' is not a date"),
+        (ICS.replace("20270501", "2027-5-1"), ".ics", 8, "2027-5-1"),
+        (ICS.replace("元旦补班", "元旦调休"), ".ics", 18, "does not say whether the day is off or worked"),
+        (ICS.replace("元旦补班", "补班，放假"), ".ics", 18, "says both"),
+        (ICS.replace("DTSTART:20271001T000000", "DTSTART:20271001T000000Z"), ".ics", 13, "08:00 in Asia/Shanghai"),
+        (ICS.replace("SUMMARY:国庆节假期", "RRULE:FREQ=YEARLY\nSUMMARY:国庆节"), ".ics", 14, "repeats"),
+        (ICS.replace("DTEND;VALUE=DATE:20270104", "DTEND:20270104T000000"), ".ics", 4, "not of one kind"),
         (ICS.replace("SUMMARY:元旦（休）\n", ""), ".ics", 2, "the event has no SUMMARY"),
         (ICS.replace("20270104", "20281231"), ".ics", 4, "the event goes from"),
         ("hello", ".ics", 1, "is not iCal"),

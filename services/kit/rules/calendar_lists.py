@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 
 from casework.calendar import Layer, Names
+from services.kit.rules import ical
 from services.kit.rules.document import Document, read_document
 from services.kit.rules.models import CalendarFile, HolidayCnFile
 from services.kit.rules.problem import Problem
@@ -21,9 +22,7 @@ _NAMES = {
     "中秋": "Mid-autumn Festival",
     "国庆": "National Day",
 }
-_WORK = re.compile(r"班|work", re.IGNORECASE)
 _DRESS = re.compile(r"\s*(?:（[休班]）|\([休班]\)|假期|补班|调休|放假|上班|休息日)\s*")
-_MOST_DAYS = 62
 
 Found = list[tuple[int, date, Names, bool]]
 """Days with their line, and whether they are off."""
@@ -98,73 +97,13 @@ def _holiday_cn(file: str, content: bytes, problems: list[Problem]) -> tuple[Fou
 
 
 def _ical(file: str, content: bytes, problems: list[Problem]) -> tuple[Found, list[int], str] | None:
-    try:
-        lines = _unfolded(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        problems.append(Problem(file, content.count(b"\n", 0, error.start) + 1, "is not UTF-8"))
-        return None
-    if not lines or lines[0][1].strip().upper() != "BEGIN:VCALENDAR":
-        problems.append(Problem(file, 1, "is not iCal: it does not begin with BEGIN:VCALENDAR"))
+    entries = ical.entries(file, content, problems)
+    if entries is None:
         return None
     days: Found = []
-    event: dict[str, tuple[int, str]] | None = None
-    for number, line in lines:
-        key, _, value = line.partition(":")
-        field = key.split(";")[0].upper()
-        if line.upper() == "BEGIN:VEVENT":
-            event = {"BEGIN": (number, "")}
-        elif line.upper() == "END:VEVENT" and event is not None:
-            days += _event(file, event, problems)
-            event = None
-        elif event is not None:
-            event.setdefault(field, (number, value.strip()))
-    if event is not None:
-        problems.append(Problem(file, event["BEGIN"][0], "the event has no END:VEVENT"))
-    if not days:
-        problems.append(Problem(file, 1, "holds no day"))
+    for each in entries:
+        zh = _DRESS.sub("", each.summary) or each.summary
+        days += [(each.line, day, (zh, english(zh)), each.off) for day in each.days]
     closed = {day for _, day, _, off in days if off}
     years = [year for year in sorted({day.year for day in closed}) if closed.issuperset(_statutory(year))]
     return days, years, file
-
-
-def _event(file: str, event: dict[str, tuple[int, str]], problems: list[Problem]) -> Found:
-    start_line = event["BEGIN"][0]
-    for needed in ("DTSTART", "SUMMARY"):
-        if needed not in event:
-            problems.append(Problem(file, start_line, f"the event has no {needed}"))
-            return []
-    line, text = event["DTSTART"]
-    first = _date(text)
-    last_line, last_text = event.get("DTEND", (line, ""))
-    end = _date(last_text) if last_text else (first + timedelta(days=1) if first else None)
-    if first is None or end is None:
-        fault, what = (line, text) if first is None else (last_line, last_text)
-        problems.append(Problem(file, fault, f"{what!r} is not a date, YYYYMMDD"))
-        return []
-    if not 0 < (end - first).days <= _MOST_DAYS:
-        problems.append(Problem(file, last_line, f"the event goes from {first} to before {end}"))
-        return []
-    summary = event["SUMMARY"][1]
-    zh = _DRESS.sub("", summary) or summary
-    off = not _WORK.search(summary)
-    return [(line, first + timedelta(days=n), (zh, english(zh)), off) for n in range((end - first).days)]
-
-
-def _unfolded(text: str) -> list[tuple[int, str]]:
-    """Return the content lines with their numbers; a line that begins with a space goes on from the one before."""
-    lines: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line[:1] in (" ", "\t") and lines:
-            lines[-1] = (lines[-1][0], lines[-1][1] + line[1:])
-        elif line.strip():
-            lines.append((number, line.strip()))
-    return lines
-
-
-def _date(text: str) -> date | None:
-    if not re.fullmatch(r"\d{8}(T\d{6}Z?)?", text):
-        return None
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
-    except ValueError:
-        return None
