@@ -15,6 +15,7 @@ from accord.supervisor import Standing
 _COLOURS = {
     State.READY: "green",
     State.STARTING: "yellow",
+    State.UNREADY: "red",
     State.RESTARTING: "red",
     State.STOPPING: "yellow",
 }

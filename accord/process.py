@@ -25,6 +25,8 @@ class State(StrEnum):
     WAITING = "waiting"
     STARTING = "starting"
     READY = "ready"
+    UNREADY = "not ready"
+    """It runs, was ready and says that something it needs, or one of its loops, is not well."""
     RESTARTING = "restarting"
     STOPPING = "stopping"
     STOPPED = "stopped"

@@ -103,7 +103,7 @@ def _client(name: str, around: Surroundings) -> ProcessSpec:
         environment=_caller(name, around) | {"ACCORD_CLIENT_KEY_FILE": str(around.keys.client(name))},
         port=port,
         stage=2,
-        ready=partial(answers_http, port, "/healthz"),
+        ready=partial(answers_http, port, "/readyz"),
     )
 
 

@@ -19,6 +19,9 @@ from accord.process import ProcessSpec, State, born, launched
 
 _TICK_SECONDS = 0.05
 _PROBE_SECONDS = 0.15
+_LOOK_SECONDS = 2.0
+_MISSES = 2
+"""Looks in a row that find it not ready: one may be the machine's fault."""
 _FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 5.0
 _HEALTHY_SECONDS = 30.0
@@ -45,6 +48,7 @@ class Child:
     start_at: float = 0.0
     started_at: float = 0.0
     last_end: str = ""
+    misses: int = 0
 
     @property
     def pid(self) -> int | None:
@@ -215,7 +219,7 @@ class Supervisor:
         self._remember()
 
     def _schedule(self, child: Child, lived: float) -> None:
-        child.failures = 0 if child.state is State.READY else child.failures + 1
+        child.failures = 0 if child.state in (State.READY, State.UNREADY) else child.failures + 1
         if lived >= _HEALTHY_SECONDS:
             child.backoff_seconds = _FIRST_BACKOFF_SECONDS
         pause = child.backoff_seconds
@@ -226,22 +230,34 @@ class Supervisor:
         self._set(child, State.RESTARTING)
 
     def _probe(self) -> None:
+        looked = time.monotonic()
         while not self._closed:
+            # Whoever starts is asked all the time, whoever is ready now and then: it may be so no longer.
+            asked = [State.STARTING, State.UNREADY]
+            if time.monotonic() - looked >= _LOOK_SECONDS:
+                looked = time.monotonic()
+                asked.append(State.READY)
             with self._turn:
-                starting = [
-                    (child, child.process) for child in self._children.values() if child.state is State.STARTING
-                ]
-            for child, process in starting:
-                ready = child.spec.ready
-                if ready is None or not _answer(ready):
-                    continue
-                with self._turn:
-                    # The probe may have met its predecessor's last breath, or it may be gone again by now.
-                    if child.process is process and child.state is State.STARTING:
-                        self._set(child, State.READY)
-                        if child.restarts:
-                            self.note(f"{child.spec.name} is ready again (pid {child.pid})")
+                children = [(child, child.process) for child in self._children.values() if child.state in asked]
+            for child, process in children:
+                if child.spec.ready is not None:
+                    self._judge(child, process, _answer(child.spec.ready))
             time.sleep(_PROBE_SECONDS)
+
+    def _judge(self, child: Child, process: subprocess.Popen[bytes] | None, ready: bool) -> None:
+        with self._turn:
+            # The probe may have met its predecessor's last breath, or it may be gone again by now.
+            if child.process is not process or child.state not in (State.STARTING, State.READY, State.UNREADY):
+                return
+            child.misses = 0 if ready else child.misses + 1
+            if ready and child.state is not State.READY:
+                again = child.restarts or child.state is State.UNREADY
+                self._set(child, State.READY)
+                if again:
+                    self.note(f"{child.spec.name} is ready again (pid {child.pid})")
+            elif child.misses >= _MISSES and child.state is State.READY:
+                self._set(child, State.UNREADY)
+                self.note(f"{child.spec.name} is not ready any more (pid {child.pid})")
 
     def _set(self, child: Child, state: State) -> None:
         child.state = state

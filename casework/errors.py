@@ -21,6 +21,7 @@ class Kind(Enum):
     CONFLICT = "conflict"
     PRECONDITION = "precondition"
     UNAVAILABLE = "unavailable"
+    OUT_OF_RANGE = "out_of_range"
 
 
 class Reason(StrEnum):
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     RULE_NOT_IN_FORCE = "RULE_NOT_IN_FORCE"
     PREVIEW_STALE = "PREVIEW_STALE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    BEYOND_THE_FEED = "BEYOND_THE_FEED"
     SUPPORT_NEEDED = "SUPPORT_NEEDED"
     OWN_CONSENT_NEEDED = "OWN_CONSENT_NEEDED"
     TOO_MANY_REPRESENTATIVES = "TOO_MANY_REPRESENTATIVES"
@@ -225,6 +227,11 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "预览后内容已变，请重新预览。",
         "It changed since it was previewed: preview again.",
+    ),
+    Reason.BEYOND_THE_FEED: _Text(
+        Kind.OUT_OF_RANGE,
+        "事件流到不了这个位置，或者这个位置上已是另一事件；请从较早的位置重新开始。",
+        "The feed ends before this position, or has another event there: start again at an earlier one.",
     ),
     Reason.SERVICE_UNAVAILABLE: _Text(
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."

@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 import asyncpg
 import grpc
 import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 from pb.feed.v1 import feed_pb2
 
 from accord.stack import Stack
 from services.kit.database import Connection, Database, text
 from services.kit.events import EventLog, FeedSealer, NewEvent
+from services.kit.feed import FeedPulse
 from services.kit.migration import SERVICES
 from tests.conftest import Clients
 from tests.patience import PATIENCE
@@ -250,3 +253,62 @@ async def test_a_service_has_no_right_on_anothers_tables_and_none_to_change_its_
     finally:
         await role.close()
         await owner.close()
+
+
+@pytest.mark.fault("D5")
+async def test_a_place_the_feed_does_not_have_is_refused_and_the_way_back_delivers_what_came(clients: Clients) -> None:
+    feed, caller = clients.feeds["intake"], clients.as_service()
+    await clients.file_report()
+    head = await feed.GetConsumer(feed_pb2.GetConsumerRequest(service="intake", consumer="relay"), **caller)
+    ahead = head.head_position + 1000
+    for request in (
+        feed_pb2.WatchEventsRequest(service="intake", after_position=ahead),
+        feed_pb2.WatchEventsRequest(service="intake", after_position=ahead, until_caught_up=True),
+        feed_pb2.WatchEventsRequest(service="intake", after_position=ahead, names_only=True),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await feed.WatchEvents(request, **caller).read()
+        assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await feed.AcknowledgeEvents(
+            feed_pb2.AcknowledgeEventsRequest(service="intake", consumer="restored", position=ahead), **caller
+        )
+    assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
+    # The way back: behind the end that the refusal names.
+    status = rpc_status.from_call(refused.value)
+    info = error_details_pb2.ErrorInfo.FromString(status.details[0].value)
+    assert info.reason == "BEYOND_THE_FEED"
+    named = int(info.metadata["head_position"])
+    assert head.head_position <= named < ahead
+    report = await clients.file_report()
+    request = feed_pb2.WatchEventsRequest(service="intake", after_position=named)
+    async for batch in feed.WatchEvents(request, **caller):
+        if any(event.case == report.case for event in batch.events):
+            break
+
+
+@pytest.mark.fault("D5")
+async def test_a_consumer_that_knows_another_event_at_its_place_is_told_so(clients: Clients) -> None:
+    feed, caller = clients.feeds["intake"], clients.as_service()
+    await clients.file_report()
+    request = feed_pb2.WatchEventsRequest(service="intake", until_caught_up=True)
+    last = [event async for batch in feed.WatchEvents(request, **caller) for event in batch.events][-1]
+    again = feed_pb2.WatchEventsRequest(
+        service="intake", after_position=last.position, after_hash=last.hash, until_caught_up=True
+    )
+    assert await feed.WatchEvents(again, **caller).read() is grpc.aio.EOF
+    again.after_hash = "ab" * 32
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await feed.WatchEvents(again, **caller).read()
+    assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
+
+
+@pytest.mark.fault("D5")
+async def test_who_watches_while_the_feed_is_restored_to_an_earlier_end_is_told_so() -> None:
+    pulse = FeedPulse()
+    await pulse.grow(9)
+    waiting = asyncio.create_task(pulse.beyond(9))
+    await asyncio.sleep(0)
+    await pulse.grow(4)
+    await asyncio.wait_for(waiting, 10)
+    assert pulse.position == 4

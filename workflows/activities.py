@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import grpc
 import structlog
+from google.protobuf.json_format import MessageToDict
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
+from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from prometheus_client import Counter
@@ -17,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
 from workflows.backends import Backends
-from workflows.messages import CaseStep, Source, Told, workflow_id
+from workflows.messages import DEFAULT_PURSUED, CaseStep, Source, Stage, Told, part_of, workflow_id
 
 log = structlog.get_logger()
 
@@ -37,13 +39,18 @@ class Activities:
 
     @activity.defn(name="open_case")
     async def open_case(self, step: CaseStep) -> Told:
-        """Open the case of an accepted report: the sealed part goes from intake to mediation inside this call."""
+        """Open the case of an accepted report: the sealed part goes from intake to mediation inside this call.
+
+        Of a report that nobody accepted there is nothing to open, whatever the workflow was told.
+        """
         name = f"cases/{step.number}"
         try:
             content = await self._backends.intake.GetReportContent(
                 intake_pb2.GetReportContentRequest(name=f"reports/{step.number}/content")
             )
             report = content.report
+            if report.state != report_pb2.REPORT_STATE_ACCEPTED:
+                return Told(stage=Stage.RECEIVED)
             case = case_pb2.Case(
                 name=name,
                 unit=report.unit,
@@ -148,6 +155,8 @@ class Activities:
         """Raise a promise that was not kept one level above the unit of its case, once."""
         name = f"cases/{step.number}"
         try:
+            if not await self._pursued(name, step.subject):
+                return
             case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
             raised = escalation_pb2.Escalation(
                 mode=escalation_pb2.MODE_INFORM, from_unit=case.unit, reason="default", subject=step.subject
@@ -161,6 +170,19 @@ class Activities:
             # The unit changed since it was raised, or has no level above it.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise failure(error) from None
+
+    async def _pursued(self, name: str, subject: str) -> bool:
+        """Return whether somebody pursued the default of this part, and wanted it raised."""
+        request = feed_pb2.ListEventsRequest(service=Source.MEDIATION, case=name, page_size=1000)
+        while True:
+            page = await self._backends.feeds[Source.MEDIATION].ListEvents(request)
+            for event in page.events:
+                wanted = event.type == DEFAULT_PURSUED and event.wakes
+                if wanted and part_of(name, MessageToDict(event.payload)) == subject:
+                    return True
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                return False
 
     @activity.defn(name="settle_escalations")
     async def settle_escalations(self, step: CaseStep) -> None:
@@ -181,12 +203,14 @@ class Activities:
         """Make the unit accountable that an escalation took the case to, or handed it back to.
 
         Return False where there is no case yet. Only from the unit that has it by that escalation does it move: an
-        escalation by another one moves nothing.
+        escalation by another one moves nothing, nor does one that only informs, is settled, or was never raised.
         """
         name = f"cases/{step.number}"
         wanted = f"{name}/escalations/{step.escalation}"
         try:
-            raised = await self._backends.escalation.GetEscalation(escalation_pb2.GetEscalationRequest(name=wanted))
+            raised = await self._raised(wanted)
+            if raised is None:
+                return True
             case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
             had_by, unit, request_id = move_of(raised)
             if case.unit in had_by and case.unit != unit:
@@ -200,6 +224,19 @@ class Activities:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise failure(error) from None
         return True
+
+    async def _raised(self, name: str) -> escalation_pb2.Escalation | None:
+        """Return an escalation that takes its case along; None where there is none of this name or it does not."""
+        try:
+            raised: escalation_pb2.Escalation = await self._backends.escalation.GetEscalation(
+                escalation_pb2.GetEscalationRequest(name=name)
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                return None
+            raise
+        settled = raised.state == escalation_pb2.ESCALATION_STATE_RESOLVED
+        return None if settled or raised.mode != escalation_pb2.MODE_TRANSFER else raised
 
 
 def move_of(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:

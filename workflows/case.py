@@ -15,18 +15,22 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, TIER, UNIT
-    from workflows.keeping import PATIENCE, TIMEOUT, Keeping
+    from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
         ENDED,
         LEFT,
+        RECHECK,
         REOPENED,
+        Asked,
         CaseEnd,
         CaseStart,
         CaseStep,
         Heard,
+        Read,
         Source,
         Stage,
         Told,
+        number_of_workflow,
     )
 
 _ORDER = {
@@ -44,7 +48,7 @@ class CaseWorkflow(Keeping):
 
     @workflow.init
     def __init__(self, start: CaseStart) -> None:
-        self.number = start.number
+        self.number = number_of_workflow(workflow.info().workflow_id)
         self.stage = start.stage
         self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
         self.transfers = list(start.transfers)
@@ -52,6 +56,8 @@ class CaseWorkflow(Keeping):
         self.escalated = start.escalated
         self.unit = start.unit
         self.tier = ""
+        # A start can be forged like a signal: before a case is taken for over, the facts have said so.
+        self.proven = False
 
     @workflow.run
     async def run(self, start: CaseStart) -> CaseEnd:
@@ -66,6 +72,10 @@ class CaseWorkflow(Keeping):
             await self.until(lambda: self.has_come_to(Stage.FULFILLING))
             # Closed by somebody who did not handle it, whether it was mediated, agreed or neither.
             await self.until(lambda: self.stage in ENDED)
+            if not self.proven and workflow.patched(FACTS_FIRST):
+                self.inbox.append(Heard(Source.MEDIATION, 0, RECHECK))
+                await self.take_in()
+                continue
             while self.is_due():
                 # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
                 await self.fire_due()
@@ -92,7 +102,7 @@ class CaseWorkflow(Keeping):
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait for a turn in the case's life, keeping its clocks meanwhile."""
         while True:
-            self.take_in()
+            await self.take_in()
             while self.transfers and await self.transfer(self.transfers[0]):
                 self.transfers.pop(0)
             while self.defaults:
@@ -100,13 +110,42 @@ class CaseWorkflow(Keeping):
                 self.defaults.pop(0)
             if reached():
                 return
+            if self.stage is Stage.ACCEPTED:
+                # Accepted only after it was taken to be further on.
+                await self.open_case()
+                continue
             self.roll_if_long()
             if await self.wake():
                 await self.fire_due()
 
-    def take_in(self) -> None:
-        """Take in what was heard."""
-        for event in self.fresh():
+    async def find_out(self) -> list[Heard]:
+        """Return what happened, by the facts, in the services that something was heard of."""
+        heard, self.inbox = self.inbox, []
+        sources = {event.source for event in heard}
+        seen = {str(source): self.seen.get(source, 0) for source in Source if source in sources}
+        if any(event.kind == RECHECK for event in heard):
+            seen = {str(source): 0 for source in Source}
+        read: Read = await workflow.execute_activity(
+            "read_chains",
+            Asked(self.number, seen),
+            result_type=Read,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
+            summary="read what happened",
+        )
+        if read.anew or not any(seen.values()):
+            # From the beginning: what is known here may never have been true.
+            self.stage, self.proven, self.escalated = Stage.RECEIVED, True, True
+            self.seen = {}
+        self.seen.update(read.seen)
+        return read.events
+
+    async def take_in(self) -> None:
+        """Take in what happened."""
+        facts_first = bool(self.inbox) and workflow.patched(FACTS_FIRST)
+        before = self.stage
+        for event in await self.find_out() if facts_first else list(self.fresh()):
+            self.proven = self.proven or facts_first
             if event.stage:
                 self.come_to(event.stage, event)
             if event.kind == REOPENED:
@@ -123,6 +162,8 @@ class CaseWorkflow(Keeping):
             if event.unit and event.unit != self.unit:
                 self.unit = event.unit
                 self.show()
+        if facts_first and self.stage is not before and self.stage is not Stage.ACCEPTED:
+            self.show()
 
     def come_to(self, stage: Stage, event: Heard) -> None:
         """Come to a stage: onwards, or back where the mediation was left."""
@@ -145,7 +186,13 @@ class CaseWorkflow(Keeping):
             retry_policy=PATIENCE,
             summary="open the case with its plan",
         )
+        if told.stage:
+            # Nobody accepted it: all that happened is read, and believed instead of what was heard.
+            self.stage = told.stage
+            self.inbox.append(Heard(Source.INTAKE, 0, RECHECK))
+            return
         if self.stage is Stage.ACCEPTED:
+            self.proven = self.proven or told.ended
             self.stage = Stage.CLOSED if told.ended else Stage.HANDLING
         self.tier = told.tier or self.tier
         self.hear_answer(Source.MEDIATION, told)
@@ -156,7 +203,7 @@ class CaseWorkflow(Keeping):
         told = await self.ask()
         if told.ended and self.stage not in ENDED:
             # The facts say it is over and the signal has not come (yet): believe the facts.
-            self.stage = Stage.CLOSED
+            self.stage, self.proven = Stage.CLOSED, True
         changed, self.overdue = told.overdue != self.overdue, told.overdue
         if workflow.patched("shows-next-due") or changed:
             self.show()

@@ -27,6 +27,7 @@ from pb.mediation.v1 import facts_pb2 as mediation_facts
 from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
 from prometheus_client import Gauge
 
+from services.kit.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
 
@@ -42,9 +43,10 @@ _REST = 3.0
 """Times as long as it worked it rests: a quarter of one core at most, however much there is to take over."""
 _AHEAD = 4 * AT_ONCE
 """Cases held in memory before the feed is read on."""
+WITHIN = 600.0
+"""Seconds a pass over so many may take."""
 _PAGE = 1000
 _TIMEOUT = 30.0
-_RETRY = 1.0
 
 POSITION = Gauge("accord_facts_position", "Feed position up to which supervision has taken facts over.", ["source"])
 
@@ -96,31 +98,19 @@ class _Gathered:
         return taken
 
 
-async def keep(backends: Backends) -> None:
-    """Take facts over for ever; a break is taken up again where it was acknowledged."""
-    facts = FactsBackends.of(backends)
-    await asyncio.gather(*(_keep(source, facts) for source in SOURCES))
-
-
-async def _keep(source: Source, facts: FactsBackends) -> None:
-    while True:
-        try:
-            await project(source, facts)
-        except grpc.aio.AioRpcError as error:
-            log.info("facts not taken over", source=source, code=error.code().name)
-        except Exception:
-            log.exception("facts not taken over", source=source)
-        await asyncio.sleep(_RETRY)
-
-
-async def project(source: Source, facts: FactsBackends) -> None:
+async def project(loop: Loop, source: Source, facts: FactsBackends) -> None:
     """Take over what a service's feed tells, from where it was acknowledged, until the feed breaks off."""
     request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE, names_only=True)
     gathered = _Gathered()
-    reading = asyncio.create_task(_read(facts.backends.feeds[source].WatchEvents(request), gathered))
+    stream = facts.backends.feeds[source].WatchEvents(request)
+    await stream.initial_metadata()
+    reading = asyncio.create_task(_read(stream, gathered))
     try:
         while not reading.done():
+            if not stream.done():
+                loop.turned()
             await gathered.more.wait()
+            loop.begin()
             await asyncio.sleep(_GATHER)
             started = time.monotonic()
             cases, position = gathered.take()
@@ -128,6 +118,7 @@ async def project(source: Source, facts: FactsBackends) -> None:
                 await _try_each(source, facts, cases[first : first + AT_ONCE])
             if position:
                 await _acknowledge(source, facts, position)
+            loop.turned()
             await asyncio.sleep(_REST * (time.monotonic() - started))
         await reading
     finally:

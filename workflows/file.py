@@ -14,8 +14,8 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, UNIT
-    from workflows.keeping import PATIENCE, TIMEOUT, Keeping
-    from workflows.messages import FINDING_RECORDED, FileEnd, FileStart, Heard
+    from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
+    from workflows.messages import FINDING_RECORDED, FileEnd, FileStart, Heard, Source, number_of_workflow
 
 
 @workflow.defn(name="FileWorkflow")
@@ -24,7 +24,7 @@ class FileWorkflow(Keeping):
 
     @workflow.init
     def __init__(self, start: FileStart) -> None:
-        self.number = start.number
+        self.number = number_of_workflow(workflow.info().workflow_id)
         self.unit = start.unit
         self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
         # One that is started anew, after a rebuild too, looks whether something is still on its way.
@@ -35,12 +35,7 @@ class FileWorkflow(Keeping):
     async def run(self, start: FileStart) -> FileEnd:
         """Keep the file's clocks."""
         while True:
-            for event in self.fresh():
-                self.findings = self.findings or event.kind == FINDING_RECORDED
-                if event.next_at:
-                    self.learn(event.source, event.next_at)
-                    # What changed since is not known here: the next question is asked whatever the generation.
-                    self.generations.pop(event.source, None)
+            self.take_in()
             self.carry()
             if not self.next_at:
                 if self.carrying:
@@ -58,6 +53,18 @@ class FileWorkflow(Keeping):
             if await self.wake():
                 await self.ask()
                 self.show()
+
+    def take_in(self) -> None:
+        """Look after what was heard of: whether a finding is on its way, and when the clocks want to be asked."""
+        if self.inbox and workflow.patched(FACTS_FIRST):
+            self.findings = self.findings or any(event.kind == FINDING_RECORDED for event in self.inbox)
+            self.look_now(Source.ESCALATION)
+        for event in self.fresh():
+            self.findings = self.findings or event.kind == FINDING_RECORDED
+            if event.next_at:
+                self.learn(event.source, event.next_at)
+                # What changed since is not known here: the next question is asked whatever the generation.
+                self.generations.pop(event.source, None)
 
     def carry(self) -> None:
         """Carry findings into intake beside keeping the clocks: a door that is shut delays no deadline."""

@@ -16,6 +16,8 @@ from temporalio.common import RetryPolicy
 with workflow.unsafe.imports_passed_through():
     from workflows.messages import CaseStep, Heard, Source, Told
 
+FACTS_FIRST = "facts-first"
+"""The patch since which a signal only wakes: what it says is read from the facts before anything is done."""
 TIMEOUT = timedelta(seconds=20)
 PATIENCE = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
@@ -49,8 +51,15 @@ class Keeping:
         self.alarm_at: datetime | None = None
         self.rung = False
 
+    def look_now(self, source: Source) -> None:
+        """Ask a service at once: something was heard of it, and what it says counts, not what was heard."""
+        self.inbox = []
+        self.next_at[source] = self.business_now()
+        # What changed since is not known here: the question is asked whatever the generation.
+        self.generations.pop(source, None)
+
     def fresh(self) -> Iterator[Heard]:
-        """Yield what was heard and not yet seen, in order."""
+        """Yield what was heard and not yet seen, in order: as it was done while what was heard counted."""
         heard, self.inbox = self.inbox, []
         for event in sorted(heard, key=lambda event: (event.source, event.sequence)):
             if event.sequence <= self.seen.get(event.source, 0):

@@ -13,7 +13,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attributes import NEXT_DUE, OVERDUE, UNIT
-    from workflows.keeping import PATIENCE, TIMEOUT, Keeping
+    from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
         LETTER_OVER,
         LETTER_TURNS,
@@ -22,6 +22,8 @@ with workflow.unsafe.imports_passed_through():
         Heard,
         LetterEnd,
         LetterStage,
+        Source,
+        number_of_workflow,
     )
 
 _ORDER = {
@@ -36,7 +38,7 @@ class LetterWorkflow(Keeping):
 
     @workflow.init
     def __init__(self, start: FileStart) -> None:
-        self.number = start.number
+        self.number = number_of_workflow(workflow.info().workflow_id)
         self.unit = start.unit
         self.stage = LetterStage.DRAFTED
         self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
@@ -79,7 +81,7 @@ class LetterWorkflow(Keeping):
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait for a turn in the letter's life, keeping its clocks meanwhile."""
         while True:
-            self.take_in()
+            await self.take_in()
             if reached():
                 return
             self.roll_if_long()
@@ -87,8 +89,11 @@ class LetterWorkflow(Keeping):
                 await self.ask()
                 self.show()
 
-    def take_in(self) -> None:
-        """Take in what was heard."""
+    async def take_in(self) -> None:
+        """Look after what was heard of: where the letter stands now, and when its clocks want to be asked."""
+        if self.inbox and workflow.patched(FACTS_FIRST):
+            self.look_now(Source.ESCALATION)
+            await self.find_stage()
         for event in self.fresh():
             self.stage = LETTER_TURNS.get(event.kind, self.stage)
             if event.next_at:

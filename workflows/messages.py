@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 TASK_QUEUE = "accord"
 CASE_WORKFLOW = "CaseWorkflow"
@@ -20,6 +22,17 @@ _OF_FILES = {"letters": LETTER_WORKFLOW}
 def workflow_id(number: str) -> str:
     """Return the id of a workflow, the name of its case or file: `cases/620102-2026-000117`, `letters/…`."""
     return f"cases/{number}" if is_case(number) else number.replace("-", "/", 1)
+
+
+def part_of(case: str, payload: Mapping[str, Any]) -> str:
+    """Return the name of the part of an agreement that an event is about."""
+    agreement, clause, instalment = (int(payload[name]) for name in ("agreement", "clause", "instalment"))
+    return f"{case}/agreements/{agreement}/clauses/{clause}/instalments/{instalment}"
+
+
+def number_of_workflow(id_: str) -> str:
+    """Return the number of the case or file whose workflow has this id."""
+    return id_.removeprefix("cases/") if id_.startswith("cases/") else id_.replace("/", "-", 1)
 
 
 def is_case(number: str) -> bool:
@@ -44,6 +57,9 @@ class Stage(StrEnum):
     DECLINED = "declined"
     MERGED = "merged"
 
+
+RECHECK = "Recheck"
+"""No event: whoever doubts that a workflow stands where the facts say asks it to read them all anew."""
 
 REOPENED = "CaseReopened"
 """The one event that takes a case back from its end."""
@@ -80,6 +96,26 @@ class Heard:
     escalation: int = 0
     unit: str = ""
     subject: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Of which services a workflow wants to know what happened to its case since the event it saw last."""
+
+    number: str
+    seen: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What happened that the workflow must know of, in the order it was recorded, and how far it has been read.
+
+    `anew` says that a history ends before what had been seen of it: a restored one, or it was never so long.
+    """
+
+    events: list[Heard]
+    seen: dict[str, int]
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +215,8 @@ class CaseStep:
 class Told:
     """What an activity on a case answers: when to ask its service again, and how many deadlines have passed.
 
-    `generation` is that of the case's clocks there, `clock` the one whose rung comes next, `tier` the case's grade.
+    `generation` is that of the case's clocks there, `clock` the one whose rung comes next, `tier` the case's grade,
+    `stage` where the case stands if it is not where the workflow took it to be.
     """
 
     next_at: datetime | None = None
@@ -188,6 +225,7 @@ class Told:
     generation: int = 0
     clock: str = ""
     tier: str = ""
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True)

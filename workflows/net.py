@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import grpc
 import structlog
 from pb.clock.v1 import clock_pb2
 from temporalio.client import Client
 
-from casework.names import number_of
-from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
+from services.kit.loops import Loop
 from services.kit.settings import ClientSettings
+from workflows import orphans as orphaned
 from workflows.backends import Backends
 from workflows.messages import Source
-from workflows.rebuild import all_matters, rebuild
+from workflows.rebuild import rebuild
 
 log = structlog.get_logger()
 
@@ -26,6 +25,8 @@ GRACE = 60
 _EVERY = 20.0
 _HELD_EVERY = 1800.0
 _PAGE = 1000
+WITHIN = 600.0
+"""Seconds a pass over all clocks or all matters may take."""
 
 
 async def fire_late(backends: Backends, grace: int = GRACE) -> list[str]:
@@ -64,36 +65,28 @@ async def late(backends: Backends, settings: ClientSettings, grace: int = GRACE)
 
 
 async def orphans(client: Client, backends: Backends) -> list[str]:
-    """Return the numbers of matters that need a workflow and have no live one."""
-    wanted = {number async for number, _, _ in all_matters(backends)}
-    async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
-        wanted.discard(number_of(execution.id))
-    telemetry.CLOCK_ORPHANS.set(len(wanted))
-    return sorted(wanted)
+    """Return the numbers of matters that need a workflow and have no live one of their own."""
+    return list(await orphaned.orphans(client, backends))
 
 
-async def keep_held(client: Client, backends: Backends, time: BusinessTime) -> None:
+async def keep_held(loop: Loop, client: Client, backends: Backends, time: BusinessTime) -> None:
     """Start, for ever, what needs a workflow and has none: an operator's slip must not cost anybody a deadline."""
     while True:
+        loop.turned()
         await asyncio.sleep(_HELD_EVERY)
-        try:
-            if await orphans(client, backends):
-                _, started = await rebuild(client, backends, time)
-                log.warning("started what no workflow held", workflows=started)
-        except Exception:
-            log.exception("orphans not looked for")
+        loop.begin()
+        if await orphaned.orphans(client, backends):
+            _, started = await rebuild(client, backends, time)
+            log.warning("started what no workflow held", workflows=started)
 
 
-async def keep(backends: Backends, speed: float) -> None:
-    """Fire what is late, for ever, whether or not Temporal is there; a service that is down is asked again."""
+async def keep(loop: Loop, backends: Backends, speed: float) -> None:
+    """Fire what is late, for ever, whether or not Temporal is there."""
     # Where business time runs faster, the grace that a workflow gets in real time is longer in business time.
     grace = int(min(GRACE * speed, 86_400))
     while True:
-        try:
-            if fired := await fire_late(backends, grace):
-                log.warning("fired what was late", rungs=len(fired))
-        except grpc.aio.AioRpcError as error:
-            log.info("clocks not looked after", code=error.code().name)
-        except Exception:
-            log.exception("clocks not looked after")
+        loop.begin()
+        if fired := await fire_late(backends, grace):
+            log.warning("fired what was late", rungs=len(fired))
+        loop.turned()
         await asyncio.sleep(_EVERY)

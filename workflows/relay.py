@@ -11,13 +11,11 @@ import contextlib
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 from typing import Any
 
-import grpc
 import structlog
 import uvloop
-from google.protobuf.json_format import MessageToDict
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from pb.feed.v1 import feed_pb2
@@ -30,10 +28,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from casework.names import area_of_number, collection_of, number_of
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
+from services.kit.loops import Loop, Loops
 from services.kit.settings import ClientSettings, read_settings
 from workflows import facts, file, net
 from workflows.backends import Backends
 from workflows.case import first_attributes
+from workflows.chains import heard
 from workflows.health import serve_health
 from workflows.messages import (
     CASE_WORKFLOW,
@@ -50,7 +50,7 @@ from workflows.messages import (
     is_case,
     workflow_id,
 )
-from workflows.runtime import connect
+from workflows.runtime import connect, watch_engine
 
 log = structlog.get_logger()
 
@@ -58,49 +58,9 @@ CONSUMER = "relay"
 _AT_ONCE = 32
 """Workflows told at a time: enough to keep the engine busy, few enough not to drown its first tasks."""
 _BATCH = 200
-_RETRY = 1.0
 
 TOLD = Counter("accord_relay_told_total", "Events workflows were told of.", ["source"])
 POSITION = Gauge("accord_relay_position", "Feed position the relay has acknowledged.", ["source"])
-
-_STAGES = {
-    "ReportReceived": Stage.RECEIVED,
-    "ReportImported": Stage.ACCEPTED,
-    "ReportAccepted": Stage.ACCEPTED,
-    "ReportDeclined": Stage.DECLINED,
-    "ReportMerged": Stage.MERGED,
-    "CaseClosed": Stage.CLOSED,
-}
-
-
-_MEDIATION = {
-    "MEDIATING": Stage.MEDIATING, "AGREED": Stage.FULFILLING, "NOT_AGREED": Stage.HANDLING, "WITHDRAWN": Stage.HANDLING,
-}  # fmt: skip
-"""Where a case stands by the state of its mediation."""
-_TRANSFERS = frozenset({"EscalationRaised", "EscalationReturned", "EscalationTakenUpAgain"})
-"""Events after which another unit has the case, where its escalation takes it along."""
-
-
-def heard(source: Source, event: feed_pb2.Event) -> Heard:
-    """Return what a workflow hears of an event."""
-    payload: dict[str, Any] = MessageToDict(event.payload)
-    next_at = payload.get("next_at")
-    transfers = event.type in _TRANSFERS and payload.get("mode") == "TRANSFER"
-    return Heard(
-        source,
-        event.sequence,
-        event.type,
-        _STAGES.get(event.type) or _MEDIATION.get(payload.get("mediation", "")),
-        datetime.fromisoformat(next_at) if next_at else None,
-        int(payload["escalation"]) if transfers else 0,
-        payload["to"] if event.type == "CaseTransferred" else "",
-        _part(event.case, payload) if event.type == DEFAULT_PURSUED else "",
-    )
-
-
-def _part(case: str, payload: dict[str, Any]) -> str:
-    agreement, clause, instalment = (int(payload[name]) for name in ("agreement", "clause", "instalment"))
-    return f"{case}/agreements/{agreement}/clauses/{clause}/instalments/{instalment}"
 
 
 class Teller:
@@ -190,29 +150,22 @@ class Teller:
         )
 
 
-async def follow(source: Source, backends: Backends, teller: Teller) -> None:
-    """Follow one service's feed for ever; a break is taken up again where it was acknowledged."""
-    while True:
-        try:
-            await _follow(source, backends, teller)
-        except grpc.aio.AioRpcError as error:
-            log.warning("feed broke off", source=source, code=error.code().name)
-        except RPCError as error:
-            log.warning("temporal refused", source=source, status=RPCStatusCode(error.status).name)
-        except Exception:
-            log.exception("relay stumbled", source=source)
-        await asyncio.sleep(_RETRY)
-
-
-async def _follow(source: Source, backends: Backends, teller: Teller) -> None:
+async def follow(loop: Loop, source: Source, backends: Backends, teller: Teller) -> None:
+    """Follow one service's feed until it breaks off; it is taken up again where it was acknowledged."""
     request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, only_waking=True, batch_size=_BATCH)
-    async for batch in backends.feeds[source].WatchEvents(request):
+    stream = backends.feeds[source].WatchEvents(request)
+    await stream.initial_metadata()
+    if not stream.done():
+        loop.turned()
+    async for batch in stream:
+        loop.begin()
         await asyncio.gather(*(teller.tell(*case) for case in _by_case(source, batch.events)))
         TOLD.labels(source).inc(len(batch.events))
         await backends.feeds[source].AcknowledgeEvents(
             feed_pb2.AcknowledgeEventsRequest(service=source, consumer=CONSUMER, position=batch.position)
         )
         POSITION.labels(source).set(batch.position)
+        loop.turned()
 
 
 def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str, str, str, list[Heard], str]]:
@@ -231,25 +184,29 @@ async def relay(settings: ClientSettings) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    following: list[asyncio.Task[None]] = []
-    health = await serve_health(settings.metrics_port, lambda: len(following) > 2)
-    backends = Backends.of(settings)
+    loops, backends = Loops(), Backends.of(settings)
+    standing = {"temporal": "not connected yet"}
+    health = await serve_health(settings.metrics_port, lambda: standing | loops.standing())
     # The net needs no Temporal: a deadline fires, late, while it is down.
-    following.append(asyncio.create_task(net.keep(backends, settings.time_speed)))
+    loops.start("net", lambda loop: net.keep(loop, backends, settings.time_speed), net.WITHIN)
     # Nor does the read model of supervision.
-    following.append(asyncio.create_task(facts.keep(backends)))
+    for source in facts.SOURCES:
+        project = partial(facts.project, source=source, facts=facts.FactsBackends.of(backends))
+        loops.start(f"facts-{source}", project, facts.WITHIN)
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():
-        teller = Teller(connecting.result(), settings)
-        following += [asyncio.create_task(follow(source, backends, teller)) for source in Source]
-        following.append(asyncio.create_task(net.keep_held(connecting.result(), backends, BusinessTime.of(settings))))
+        client = connecting.result()
+        loops.start("temporal", lambda loop: watch_engine(loop, client))
+        teller = Teller(client, settings)
+        for source in Source:
+            loops.start(f"feed-{source}", partial(follow, source=source, backends=backends, teller=teller))
+        loops.start("held", partial(net.keep_held, client=client, backends=backends, time=BusinessTime.of(settings)),
+                    net.WITHIN)  # fmt: skip
         log.info("relaying")
         await stop.wait()
     connecting.cancel()
-    for task in following:
-        task.cancel()
-    await asyncio.gather(*following, return_exceptions=True)
+    await loops.stop()
     await backends.close()
     if health:
         health.close()

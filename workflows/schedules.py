@@ -30,6 +30,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from services.kit.businesstime import BusinessTime
+from services.kit.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import SCHEDULED_WORKFLOW, TASK_QUEUE
 
@@ -148,20 +149,19 @@ async def _delete(client: Client, name: str) -> None:
             raise
 
 
-async def keep(client: Client, backends: Backends, time: BusinessTime) -> None:
-    """Keep the engine's schedules those of the facts, for ever; whatever is down is asked again.
+async def keep(loop: Loop, client: Client, backends: Backends, time: BusinessTime) -> None:
+    """Keep the engine's schedules those of the facts, for ever.
 
     The facts are looked at often, the engine when they changed, and now and then: somebody may have tampered with it.
     """
     last: dict[str, str] = {}
     for count in itertools.count():
-        try:
-            facts = await wanted(backends)
-            now = {name: likeness(each, time.speed) for name, each in facts.items()}
-            if now != last or count % _ENGINE_EVERY == 0:
-                changed = await sync(client, facts, time.speed)
-                last = now
-                log.info("schedules follow the facts", changed=len(changed))
-        except Exception:
-            log.exception("schedules not looked after")
+        loop.begin()
+        facts = await wanted(backends)
+        now = {name: likeness(each, time.speed) for name, each in facts.items()}
+        if now != last or count % _ENGINE_EVERY == 0:
+            changed = await sync(client, facts, time.speed)
+            last = now
+            log.info("schedules follow the facts", changed=len(changed))
+        loop.turned()
         await asyncio.sleep(_EVERY)

@@ -14,11 +14,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
+from services.kit.loops import Loops
 from services.kit.settings import ClientSettings, read_settings
 from workflows import schedules
 from workflows.activities import Activities
 from workflows.backends import Backends
 from workflows.case import CaseWorkflow
+from workflows.chains import Chains
 from workflows.file import FileWorkflow
 from workflows.findings import Findings
 from workflows.health import serve_health
@@ -26,7 +28,7 @@ from workflows.letter import LetterWorkflow
 from workflows.letter_steps import LetterSteps
 from workflows.messages import TASK_QUEUE
 from workflows.rhythms import Rhythms
-from workflows.runtime import connect
+from workflows.runtime import connect, watch_engine
 from workflows.scheduled import ScheduledWorkflow
 
 log = structlog.get_logger()
@@ -60,8 +62,8 @@ async def work(settings: ClientSettings) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    running = False
-    health = await serve_health(settings.metrics_port, lambda: running)
+    loops, standing = Loops(), {"worker": "not started yet"}
+    health = await serve_health(settings.metrics_port, lambda: standing | loops.standing())
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not connecting.done():
@@ -70,11 +72,13 @@ async def work(settings: ClientSettings) -> None:
     backends = Backends.of(settings)
     time = BusinessTime.of(settings)
     steps, findings, letters = Activities(backends, time), Findings(backends), LetterSteps(backends)
+    client = connecting.result()
     worker = Worker(
-        connecting.result(),
+        client,
         task_queue=TASK_QUEUE,
         workflows=[CaseWorkflow, FileWorkflow, LetterWorkflow, ScheduledWorkflow],
         activities=[
+            Chains(backends).read_chains,
             steps.open_case,
             steps.fire_clocks,
             steps.transfer_case,
@@ -93,11 +97,12 @@ async def work(settings: ClientSettings) -> None:
     )
     be_patient(worker)
     async with worker:
-        running = True
+        standing["worker"] = "well"
         log.info("working", queue=TASK_QUEUE)
-        keeping = asyncio.create_task(schedules.keep(connecting.result(), backends, time))
+        loops.start("temporal", lambda loop: watch_engine(loop, client))
+        loops.start("schedules", lambda loop: schedules.keep(loop, client, backends, time))
         await stop.wait()
-        keeping.cancel()
+        await loops.stop()
     await backends.close()
     if health:
         health.close()

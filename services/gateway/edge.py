@@ -17,6 +17,7 @@ from services.gateway.exchange import ClientGone, Exchange, Header
 from services.gateway.problem import Problem, refuse
 from services.gateway.template import RouteTable
 from services.gateway.tracing import Trace
+from services.kit.database import is_exhausted
 from services.kit.tokens import Caller
 
 REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -78,7 +79,10 @@ class Edge:
             await self._refuse(exchange, problem)
         except ClientGone:
             exchange.status = exchange.status or 499
-        except Exception:
+        except Exception as error:
+            if is_exhausted(error) and not exchange.finished:
+                await self._refuse(exchange, refuse("SERVICE_UNAVAILABLE"))
+                return
             # The one place where an unforeseen fault is answered: an id, and the trace in the log.
             _LOG.exception("unforeseen fault", route=exchange.route, trace=trace.id)
             if not exchange.finished:

@@ -28,7 +28,7 @@ _PAGES = 20
 _POSITION = re.compile(r"([a-z]+):([0-9]{1,18})")
 # What will not get better by trying again.
 _FINAL = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT,
-          grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED}  # fmt: skip
+          grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.OUT_OF_RANGE}  # fmt: skip
 _PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0)
 
 

@@ -7,13 +7,13 @@ from datetime import datetime
 
 import structlog
 
-from casework.errors import CaseError
 from casework.rule import ALSO_BY_HAND, Consumer, Rule
 from services.kit import clock_moves, telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.clock_ledger import Pins
 from services.kit.clockwork import Clockwork
 from services.kit.database import Database, text
+from services.kit.loops import Loop
 from services.kit.rules import Rules
 
 _EVERY = 30.0
@@ -34,17 +34,14 @@ def automatic_rules(rules: Rules) -> list[Rule]:
 
 
 async def keep_clocks(
-    database: Database, clockwork: Clockwork, pins: Pins, time: BusinessTime, rules: list[Rule]
+    loop: Loop, database: Database, clockwork: Clockwork, pins: Pins, time: BusinessTime, rules: list[Rule]
 ) -> None:
-    """Pin the rules, then follow applied calendars and keep the gauges, for ever; a lost database is tried again."""
+    """Pin the rules, then follow applied calendars and keep the gauges, for ever."""
     while True:
-        try:
-            await pins.keep(rules)
-            await look(database, clockwork, time.now())
-        except CaseError as error:
-            log.warning("clocks not looked at", reason=str(error.reason))
-        except Exception:
-            log.exception("clocks not looked at")
+        loop.begin()
+        await pins.keep(rules)
+        await look(database, clockwork, time.now())
+        loop.turned()
         await asyncio.sleep(_EVERY)
 
 

@@ -26,6 +26,7 @@ from services.kit.database import Database
 from services.kit.events import EventLog
 from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
 from services.kit.key_check import await_right_key
+from services.kit.loops import Loops
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.server import serve
@@ -94,11 +95,10 @@ async def _serve(
     services = [*build(parts), feed_service(name, parts)]
     telemetry.serve_metrics(settings.metrics_port)
     try:
-        background = [
-            keep_sealing(database, pulse),
-            keep_clocks(database, clockwork, pins, time, automatic_rules(rules)),
-        ]
-        await serve(settings.listen, services, checker, access, settings.request_timeout, background)
+        loops = Loops()
+        loops.start("feed", lambda loop: keep_sealing(loop, database, pulse))
+        loops.start("clocks", lambda loop: keep_clocks(loop, database, clockwork, pins, time, automatic_rules(rules)))
+        await serve(settings.listen, services, checker, access, settings.request_timeout, loops)
     finally:
         await database.close()
 

@@ -18,6 +18,7 @@ _CODES = {
     Kind.CONFLICT: code_pb2.ABORTED,
     Kind.PRECONDITION: code_pb2.FAILED_PRECONDITION,
     Kind.UNAVAILABLE: code_pb2.UNAVAILABLE,
+    Kind.OUT_OF_RANGE: code_pb2.OUT_OF_RANGE,
 }
 _LOCALES = {"zh": "zh-CN", "en": "en-US"}
 

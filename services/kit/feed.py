@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-import structlog
 from google.protobuf.struct_pb2 import Struct
 from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 
@@ -19,13 +18,12 @@ from services.kit.access import current_call
 from services.kit.database import Database, text
 from services.kit.events import FeedSealer, head_position, row_payload
 from services.kit.instants import stamp
+from services.kit.loops import Loop
 
 _IDLE = 0.5
 """Seconds between looks for events that another process committed."""
 _GATHER = 0.02
 """Seconds to gather commits into one pass."""
-
-log = structlog.get_logger()
 
 
 class FeedPulse:
@@ -48,32 +46,27 @@ class FeedPulse:
         self._committed.clear()
 
     async def grow(self, position: int) -> None:
-        """Say that the feed now ends at this position."""
-        if position > self.position:
+        """Say that the feed now ends at this position: further on, or after a restore further back."""
+        if position != self.position:
             async with self._grown:
                 self.position = position
                 self._grown.notify_all()
 
     async def beyond(self, position: int) -> None:
-        """Wait until the feed ends beyond this position."""
+        """Wait until the feed no longer ends at this position."""
         async with self._grown:
-            await self._grown.wait_for(lambda: self.position > position)
+            await self._grown.wait_for(lambda: self.position != position)
 
 
-async def keep_sealing(database: Database, pulse: FeedPulse) -> None:
-    """Seal for ever; an unreachable database is tried again."""
+async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None:
+    """Seal for ever, at once when something was committed here, and now and then."""
     sealer = FeedSealer(database)
     while True:
+        loop.begin()
+        position = await sealer.seal()
+        await pulse.grow(await head_position(database) if position is None else position)
+        loop.turned()
         await pulse.committed()
-        try:
-            position = await sealer.seal()
-            await pulse.grow(await head_position(database) if position is None else position)
-        except CaseError as error:
-            log.warning("feed not sealed", reason=str(error.reason))
-            await asyncio.sleep(_IDLE)
-        except Exception:
-            log.exception("feed not sealed")
-            await asyncio.sleep(_IDLE)
 
 
 _COLUMNS = """events.number, events.seq, events.kind, events.occurred_at, events.recorded_at, events.actor,
@@ -104,6 +97,7 @@ _OF_UNIT = text(f"""
 CASE_UNIT = text("""
     SELECT unit FROM events WHERE number = :number ORDER BY kind LIKE 'Clock%', seq DESC LIMIT 1
 """)
+_HASH = text("SELECT hash FROM events JOIN feed ON feed.event_id = events.id WHERE feed.position = :position")
 _CONSUMER = text("SELECT position FROM consumers WHERE name = :name")
 _ACKNOWLEDGE = text("""
     INSERT INTO consumers (name, position) VALUES (:name, :position)
@@ -111,6 +105,11 @@ _ACKNOWLEDGE = text("""
     SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp()
     RETURNING position
 """)
+
+
+def beyond(head: int) -> CaseError:
+    """Return the refusal of a place that this feed does not have; it says where the feed ends."""
+    return CaseError(Reason.BEYOND_THE_FEED, head_position=str(head))
 
 
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
@@ -129,7 +128,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         """Answer past events, oldest first, of one case or of the caller's units."""
         self._check(request.service)
         call, size = current_call(), request.page_size or 100
-        after = int(paging.read(request.page_token, "events") or 0)
+        after = int(paging.read(request.page_token, "events") or request.after_sequence)
         async with self._database.begin() as connection:
             if request.case:
                 number = number_of(request.case)
@@ -142,6 +141,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 query, parameters = _OF_CASE, {"number": number, "after": after, "limit": size + 1}
             else:
                 query = _OF_UNIT
+                after = after if request.page_token else 0
                 parameters = {"unit": paging.subtree(call.scope()), "after": after, "limit": size + 1}
             rows = (await connection.execute(query, parameters)).all()
         events = [self._event(row) for row in rows[:size]]
@@ -162,8 +162,11 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         if request.consumer:
             position = await self._acknowledged(request.consumer)
         await self._head()
+        await self._check_place(position, request.after_hash)
         while True:
             head = self._pulse.position
+            if position > head:
+                await self._must_reach(position)
             while position < head:
                 # A case has few events: one look finds them all, however long the feed is.
                 to = head if number else min(position + (request.batch_size or 200), head)
@@ -228,7 +231,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         current_call().require(ROOT_UNIT)
         head = await self._head()
         if request.position > head:
-            raise field_error("position", Reason.INVALID_FIELD, f"the feed ends at {head}")
+            await self._must_reach(request.position)
         async with self._database.begin() as connection:
             parameters = {"name": request.consumer, "position": request.position}
             position = await connection.scalar(_ACKNOWLEDGE, parameters)
@@ -242,6 +245,23 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         current_call().require(ROOT_UNIT)
         await self._head()
         return self._consumer(request.consumer, await self._acknowledged(request.consumer))
+
+    async def _check_place(self, position: int, known: str) -> None:
+        """Refuse a place that the feed does not have, or at which it has another event than the caller knows."""
+        if position > self._pulse.position:
+            await self._must_reach(position)
+        if position and known:
+            async with self._database.begin() as connection:
+                there = await connection.scalar(_HASH, {"position": position})
+            if there is None or bytes(there).hex() != known:
+                raise beyond(self._pulse.position)
+
+    async def _must_reach(self, position: int) -> None:
+        """Refuse a position at which the feed has no event: asked of the database, another process may seal."""
+        head = await head_position(self._database)
+        if position > head:
+            raise beyond(head)
+        await self._pulse.grow(head)
 
     async def _head(self) -> int:
         """Return where the feed ends. A service that has just started has not sealed yet and must look it up."""

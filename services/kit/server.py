@@ -26,7 +26,9 @@ from pb.access.v1 import permission_pb2
 from casework.errors import CaseError, FieldFault, Reason
 from services.kit import telemetry, validation
 from services.kit.access import Access, Call, set_call
+from services.kit.database import is_exhausted
 from services.kit.errors import invalid, language_of, status_of, unknown_status
+from services.kit.loops import Loops
 from services.kit.tokens import TokenChecker
 from services.kit.wire import broken_field
 
@@ -37,6 +39,10 @@ MAX_MESSAGE = 4 * 1024 * 1024
 MAX_METADATA = 64 * 1024
 _GRACE = 5.0
 _MOMENT = 0.5
+_LOOK = 0.25
+"""Seconds between looks at how the loops are."""
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
 
 
@@ -227,6 +233,8 @@ def _status_of(error: Exception, metadata: dict[str, Any], method: str) -> statu
     language = language_of(metadata.get("accept-language", ""))
     if isinstance(error, TimeoutError):
         return status_pb2.Status(code=StatusCode.DEADLINE_EXCEEDED, message="took longer than the server allows")
+    if is_exhausted(error):
+        error = CaseError(Reason.SERVICE_UNAVAILABLE)
     if isinstance(error, CaseError):
         return status_of(error, language, telemetry.trace_id())
     log.exception("unforeseen fault", method=method, trace=telemetry.trace_id())
@@ -244,9 +252,12 @@ async def serve(
     checker: TokenChecker,
     access: Access,
     timeout: float,
-    background: Sequence[Awaitable[None]] = (),
+    loops: Loops | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what is under way, at most 5 seconds, and stop."""
+    """Serve until SIGTERM or SIGINT; then answer what is under way, at most 5 seconds, and stop.
+
+    Health says of each service whether it answers, and of the whole (the empty name) whether all loops are well.
+    """
     descriptors = [descriptor for descriptor, _ in services]
     server = grpc.aio.server(
         interceptors=[Pipeline(descriptors, checker, access, timeout)],
@@ -272,18 +283,18 @@ async def serve(
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME, "grpc.health.v1.Health"], server)
     if server.add_insecure_port(listen) == 0:
         raise SystemExit(f"ACCORD_LISTEN: cannot listen on {listen}")
-    tasks = [asyncio.ensure_future(work) for work in background]
+    loops = loops or Loops()
     await server.start()
-    for name in ("", *names):
-        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    for name in names:
+        await health.set(name, _SERVING)
     log.info("serving", listen=listen)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    await stop.wait()
+    while not stop.is_set():
+        await health.set("", _SERVING if loops.well else _NOT_SERVING)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK)
     await health.enter_graceful_shutdown()
     await server.stop(_GRACE)
-    for task in tasks:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await loops.stop()

@@ -6,7 +6,9 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO, cast
 from wsgiref.simple_server import WSGIServer
 
 import structlog
@@ -39,7 +41,26 @@ CLOCKS = Gauge("accord_clocks", "Clocks by what they are doing.", ["state"])
 OLDEST_UNFIRED = Gauge("accord_clock_oldest_unfired_seconds", "How long the oldest rung that is due has not fired.")
 CLOCKS_STALE = Gauge("accord_clocks_stale", "Running clocks whose dates come from a calendar that no longer holds.")
 CALENDAR_MISSING = Gauge("accord_calendar_missing_year", "The year whose holiday list is missing, 0 where none is.")
+LOST_LINES = Counter("accord_log_lines_lost_total", "Log lines that could not be written: the disk is full.")
 CLOCK_ORPHANS = Gauge("accord_clock_orphans", "Running clocks that nobody holds, as last counted.")
+
+
+class _Unshaken:
+    """Writes lines where it can and drops them where it cannot: what is told of a work must never end the work."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        try:
+            return self._file.write(line)
+        except (OSError, ValueError):
+            LOST_LINES.inc()
+            return len(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
 
 
 class _FileExporter(SpanExporter):
@@ -47,14 +68,17 @@ class _FileExporter(SpanExporter):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        # Unbuffered: what a full disk refused must not wait in a buffer, and grow there.
+        self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         lines = "".join(span.to_json(indent=None) + "\n" for span in spans)
         with self._lock:
-            self._file.write(lines)
-            self._file.flush()
+            try:
+                self._file.write(lines.encode())
+            except OSError:
+                return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
@@ -75,7 +99,7 @@ def set_up(settings: ProcessSettings, name: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Unshaken(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=name)

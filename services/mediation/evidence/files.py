@@ -45,7 +45,7 @@ class Files:
         """Return a stored file; FILE_DAMAGED where it is missing or not what was stored."""
         try:
             data = self._path(stored_hash).read_bytes()
-        except OSError:
+        except FileNotFoundError:
             raise CaseError(Reason.FILE_DAMAGED) from None
         if hashlib.sha256(data).digest() != stored_hash:
             raise CaseError(Reason.FILE_DAMAGED)

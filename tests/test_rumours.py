@@ -1,0 +1,229 @@
+"""A signal is a rumour: whatever somebody who reaches the engine's port says, only the facts change anything."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from pb.escalation.v1 import escalation_pb2
+from pb.mediation.v1 import mediation_pb2
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDReusePolicy
+
+from accord.rebuild import client_settings
+from services.kit.businesstime import BusinessTime
+from tests.conftest import Clients, request_id
+from tests.lettering import Letters, today
+from tests.lives import end_of
+from tests.people import UNIT, People
+from tests.test_loops import until
+from tests.test_workflow import events_of, until_standing
+from workflows import orphans
+from workflows.attributes import STAGE
+from workflows.backends import Backends
+from workflows.case import first_attributes
+from workflows.messages import (
+    CASE_WORKFLOW,
+    FILE_WORKFLOW,
+    HEAR,
+    LETTER_TURNS,
+    TASK_QUEUE,
+    CaseStart,
+    FileStart,
+    Heard,
+    Source,
+    Stage,
+)
+from workflows.rebuild import rebuild
+
+POISON = 10**9
+KINDS = (
+    "ReportAccepted", "ReportDeclined", "ReportMerged", "CaseOpened", "CaseClosed", "CaseReopened", "PartyWithdrew",
+    "MediationEnded", "DefaultPursued", "EscalationRaised", "FindingRecorded", "Recheck", "?",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def temporal(clients: Clients) -> Client:
+    """Return a client of the session's Temporal, as an intruder has one too."""
+    return await Client.connect(f"127.0.0.1:{clients.stack.ports['temporal']}")
+
+
+@pytest.fixture
+def people(clients: Clients) -> People:
+    """Return the people of the session's stack."""
+    return People(clients)
+
+
+def rumours(name: str) -> list[list[Heard]]:
+    """Return signals that say everything of every source, poisoned in every field."""
+    far, past = datetime(2999, 1, 1, tzinfo=UTC), datetime(2001, 1, 1, tzinfo=UTC)
+    subject = f"{name}/agreements/1/clauses/1/instalments/1"
+    told = [
+        [Heard(source, POISON, kind, stage, far, 7, "cn", subject), Heard(source, 1, kind, stage, past)]
+        for source in Source
+        for stage in (*Stage, None)
+        for kind in KINDS
+    ]
+    events = list(itertools.chain.from_iterable(told))
+    return [events[first : first + 24] for first in range(0, len(events), 24)]
+
+
+async def spread(temporal: Client, name: str) -> None:
+    """Signal all of it to a case's workflow."""
+    handle = temporal.get_workflow_handle(name)
+    for events in rumours(name):
+        await handle.signal(HEAR, events)
+
+
+async def kinds(clients: Clients, service: str, name: str) -> list[str]:
+    """Return what happened in a case, reading aside."""
+    return [event["kind"] for event in await events_of(clients.stack, service, name)]
+
+
+@pytest.mark.fault("C14")
+async def test_no_rumour_at_any_stage_opens_closes_ends_starves_or_moves_a_case(
+    people: People, clients: Clients, temporal: Client
+) -> None:
+    report = await people.file()
+    name = report.case
+    handle = temporal.get_workflow_handle(name)
+    # Received: nothing is opened, ended or settled.
+    await until(lambda: _runs(temporal, name))
+    await spread(temporal, name)
+    await until_standing(handle, stage="received")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await clients.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name), **clients.as_("handler", "62"))
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    # Not starved: what happens afterwards is carried out.
+    await people.accept(report)
+    await until_standing(handle, stage="handling")
+    # Handled: it stays open, where it is, and nothing was raised.
+    await spread(temporal, name)
+    await until_standing(handle, stage="handling")
+    assert (await people.opened(name)).unit == UNIT
+    listed = await clients.escalation.ListEscalations(
+        escalation_pb2.ListEscalationsRequest(parent=name), **clients.as_("unit_head", "62")
+    )
+    assert not listed.escalations
+    assert await kinds(clients, "mediation", name) == ["CaseOpened"]
+    # An escalation that only informs takes nothing along, whoever says so.
+    informing = escalation_pb2.Escalation(mode=escalation_pb2.MODE_INFORM, from_unit=UNIT, reason="look")
+    await clients.escalation.CreateEscalation(
+        escalation_pb2.CreateEscalationRequest(parent=name, escalation=informing, request_id=request_id()),
+        **clients.as_("duty_officer", "62"),
+    )
+    await handle.signal(HEAR, [Heard(Source.ESCALATION, POISON, "EscalationRaised", escalation=1)])
+    # A real transfer afterwards is carried out: no forged one blocks it.
+    await people.escalate(name)
+    await until(lambda: _has_moved(people, name))
+    await people.close(name, outcome=3)
+    await end_of(temporal, name)
+    assert await kinds(clients, "mediation", name) == [
+        "CaseOpened",
+        "CaseTransferred",
+        "ClosingRequested",
+        "CaseClosed",
+    ]
+
+
+async def _runs(temporal: Client, name: str) -> bool:
+    try:
+        return (await temporal.get_workflow_handle(name).describe()).status is WorkflowExecutionStatus.RUNNING
+    except Exception:
+        return False
+
+
+async def _has_moved(people: People, name: str) -> bool:
+    return (await people.opened(name)).unit != UNIT
+
+
+@pytest.mark.fault("C14")
+@pytest.mark.parametrize("stage", list(Stage))
+async def test_a_forged_start_is_no_fact_either(
+    people: People, clients: Clients, temporal: Client, stage: Stage
+) -> None:
+    report = await people.file()
+    name, number = report.case, report.case.removeprefix("cases/")
+    await until(lambda: _runs(temporal, name))
+    await temporal.get_workflow_handle(name).terminate("by an intruder")
+    await temporal.start_workflow(
+        CASE_WORKFLOW,
+        CaseStart(number, "cn", stage, {}, dict.fromkeys(map(str, Source), POISON), transfers=[9], escalated=True),
+        id=name,
+        task_queue=TASK_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+    await people.accept(report)
+    await until_standing(temporal.get_workflow_handle(name), stage="handling")
+    assert await kinds(clients, "mediation", name) == ["CaseOpened"]
+    await people.close(name, outcome=3)
+    await end_of(temporal, name)
+
+
+@pytest.mark.fault("C14")
+async def test_orphans_are_those_of_another_type_queue_or_stage_too_and_are_healed(
+    people: People, clients: Clients, temporal: Client
+) -> None:
+    async def opened() -> str:
+        name = await people.accept(await people.file())
+        await until_standing(temporal.get_workflow_handle(name), stage="handling")
+        return name.removeprefix("cases/")
+
+    typed, queued, staged, right = [await opened() for _ in range(4)]
+    for number in (typed, queued, staged):
+        await temporal.get_workflow_handle(f"cases/{number}").terminate("by an intruder")
+    allow: Any = {"id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE}
+    later = {str(Source.MEDIATION): datetime.now(UTC) + timedelta(days=900)}
+    await temporal.start_workflow(
+        FILE_WORKFLOW, FileStart(typed, next_at=later), id=f"cases/{typed}", task_queue=TASK_QUEUE, **allow
+    )
+    await temporal.start_workflow(
+        CASE_WORKFLOW, CaseStart(queued, stage=Stage.HANDLING), id=f"cases/{queued}", task_queue="elsewhere",
+        search_attributes=first_attributes(Stage.HANDLING, "620102", None), **allow,
+    )  # fmt: skip
+    await temporal.start_workflow(
+        CASE_WORKFLOW, CaseStart(staged, stage=Stage.RECEIVED, next_at=later), id=f"cases/{staged}",
+        task_queue=TASK_QUEUE, search_attributes=first_attributes(Stage.RECEIVED, "620102", None), **allow,
+    )  # fmt: skip
+    backends = Backends.of(client_settings(clients.stack.folder))
+    wrong = {typed: orphans.Why.TYPE, queued: orphans.Why.QUEUE, staged: orphans.Why.STAGE}
+    try:
+        found: dict[str, orphans.Why] = {}
+        async with asyncio.timeout(60):
+            while not wrong.items() <= found.items():
+                found = await orphans.orphans(temporal, backends)
+        assert right not in found
+        await rebuild(temporal, backends, BusinessTime())
+        async with asyncio.timeout(60):
+            while found.keys() & {typed, queued, staged}:
+                found = await orphans.orphans(temporal, backends)
+    finally:
+        await backends.close()
+    for number in (typed, queued, staged, right):
+        execution = await temporal.get_workflow_handle(f"cases/{number}").describe()
+        assert (execution.workflow_type, execution.task_queue) == (CASE_WORKFLOW, TASK_QUEUE)
+        assert execution.typed_search_attributes.get(STAGE) == "handling"
+        await people.close(f"cases/{number}", outcome=3)
+        await end_of(temporal, f"cases/{number}")
+
+
+@pytest.mark.fault("C14")
+async def test_no_rumour_turns_or_ends_a_letter(clients: Clients, temporal: Client) -> None:
+    at = Letters(clients.letters, clients.as_, today)
+    name = await at.draft(subject=f"cases/620102-2026-{int(datetime.now(UTC).timestamp()) % 900000 + 1:06}")
+    handle = temporal.get_workflow_handle(name)
+    await until(lambda: _runs(temporal, name))
+    far = datetime(2999, 1, 1, tzinfo=UTC)
+    for kind in (*LETTER_TURNS, "FindingRecorded", "?"):
+        await handle.signal(HEAR, [Heard(Source.ESCALATION, POISON, kind, Stage.CLOSED, far, 7, "cn", name)])
+    await until_standing(handle, stage="drafted")
+    # Not starved: it is followed through its real turns, and the next one is drafted.
+    await at.answer_badly(name)
+    await at.next_by_workflow(name, 60)
+    told = await kinds(clients, "escalation", f"files/{name.replace('/', '-', 1)}")
+    assert told.count("LetterNextDrafted") == 1

@@ -1,0 +1,103 @@
+"""What happened to a case, read from the services' own histories: what a signal says is a rumour."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from pb.feed.v1 import feed_pb2
+from temporalio import activity
+
+from workflows.activities import failure
+from workflows.backends import Backends
+from workflows.messages import DEFAULT_PURSUED, Asked, Heard, Read, Source, Stage, part_of, workflow_id
+
+_PAGE = 1000
+
+_STAGES = {
+    "ReportReceived": Stage.RECEIVED,
+    "ReportImported": Stage.ACCEPTED,
+    "ReportAccepted": Stage.ACCEPTED,
+    "ReportDeclined": Stage.DECLINED,
+    "ReportMerged": Stage.MERGED,
+    "CaseOpened": Stage.HANDLING,
+    "CaseClosed": Stage.CLOSED,
+}
+_MEDIATION = {
+    "MEDIATING": Stage.MEDIATING, "AGREED": Stage.FULFILLING, "NOT_AGREED": Stage.HANDLING, "WITHDRAWN": Stage.HANDLING,
+}  # fmt: skip
+"""Where a case stands by the state of its mediation."""
+_TRANSFERS = frozenset({"EscalationRaised", "EscalationReturned", "EscalationTakenUpAgain"})
+"""Events after which another unit has the case, where its escalation takes it along."""
+
+
+def heard(source: Source, event: feed_pb2.Event) -> Heard:
+    """Return what a workflow hears of an event."""
+    payload: dict[str, Any] = MessageToDict(event.payload)
+    next_at = payload.get("next_at")
+    transfers = event.type in _TRANSFERS and payload.get("mode") == "TRANSFER"
+    return Heard(
+        source,
+        event.sequence,
+        event.type,
+        _STAGES.get(event.type) or _MEDIATION.get(payload.get("mediation", "")),
+        datetime.fromisoformat(next_at) if next_at else None,
+        int(payload["escalation"]) if transfers else 0,
+        payload["to"] if event.type == "CaseTransferred" else "",
+        part_of(event.case, payload) if event.type == DEFAULT_PURSUED else "",
+    )
+
+
+class Chains:
+    """Reads histories for workflows."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    @activity.defn(name="read_chains")
+    async def read_chains(self, asked: Asked) -> Read:
+        """Return what happened since, of the services asked for.
+
+        A history that ends before what was seen of it is read from its beginning, and all others with it.
+        """
+        try:
+            found = await asyncio.gather(*(self._since(asked.number, name, seen) for name, seen in asked.seen.items()))
+            anew = any(chain is None for chain in found)
+            if anew:
+                found = await asyncio.gather(*(self._since(asked.number, source, 0) for source in Source))
+        except grpc.aio.AioRpcError as error:
+            raise failure(error) from None
+        sources = list(Source) if anew else [Source(name) for name in asked.seen]
+        events = [
+            (event.record_time.ToNanoseconds(), source, event)
+            for source, chain in zip(sources, found, strict=True)
+            for event in chain or ()
+        ]
+        told = [
+            heard(source, event) for _, source, event in sorted(events, key=lambda each: each[0]) if _matters(event)
+        ]
+        return Read(told, {str(source): chain[-1].sequence for source, chain in zip(sources, found, strict=True)
+                           if chain}, anew)  # fmt: skip
+
+    async def _since(self, number: str, source: str, seen: int) -> list[feed_pb2.Event] | None:
+        """Return the events of a case in one service after one of them; None where that one is not there."""
+        request = feed_pb2.ListEventsRequest(
+            service=source, case=workflow_id(number), page_size=_PAGE, after_sequence=max(seen - 1, 0)
+        )
+        events: list[feed_pb2.Event] = []
+        while True:
+            page = await self._backends.feeds[Source(source)].ListEvents(request)
+            events += page.events
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                break
+        if not seen:
+            return events
+        return events[1:] if events and events[0].sequence == seen else None
+
+
+def _matters(event: feed_pb2.Event) -> bool:
+    return event.wakes or event.type in _STAGES
