@@ -12,7 +12,7 @@ import pytest
 from pb.escalation.v1 import escalation_pb2
 from pb.mediation.v1 import mediation_pb2
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from accord.rebuild import client_settings
 from services.kit.businesstime import BusinessTime
@@ -74,10 +74,12 @@ def rumours(name: str) -> list[list[Heard]]:
 
 
 async def spread(temporal: Client, name: str) -> None:
-    """Signal all of it to a case's workflow."""
-    handle = temporal.get_workflow_handle(name)
+    """Signal all of it to a case's workflow; with a start, which wakes one that waits for its first rung."""
     for events in rumours(name):
-        await handle.signal(HEAR, events)
+        await temporal.start_workflow(
+            CASE_WORKFLOW, CaseStart(name.removeprefix("cases/"), stage=Stage.CLOSED), id=name, task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING, start_signal=HEAR, start_signal_args=[events],
+        )  # fmt: skip
 
 
 async def kinds(clients: Clients, service: str, name: str) -> list[str]:
