@@ -24,7 +24,8 @@ from pb.feed.v1 import feed_pb2
 from accord.stack import Stack
 from casework.errors import CaseError, Reason
 from services.kit import telemetry
-from services.kit.database import is_exhausted, is_transient
+from services.kit.database import is_transient
+from services.kit.errors import is_exhausted
 from services.kit.loops import Loop, Loops
 from tests.conftest import Clients
 from tests.scratch import Scratch

@@ -17,7 +17,7 @@ from services.gateway.exchange import ClientGone, Exchange, Header
 from services.gateway.problem import Problem, refuse
 from services.gateway.template import RouteTable
 from services.gateway.tracing import Trace
-from services.kit.database import is_exhausted
+from services.kit.errors import is_exhausted
 from services.kit.tokens import Caller
 
 REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])

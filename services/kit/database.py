@@ -7,7 +7,6 @@ than the statements do (figures in `docs/decisions/0005`). SQLAlchemy and Alembi
 from __future__ import annotations
 
 import asyncio
-import errno
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +22,6 @@ _TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25
 """Serialization, deadlock, shutdown, start-up, a session that idled, a standby that takes over: a retry helps."""
 _TRANSIENT_CLASSES = {"08", "53", "58"}
 """A lost connection; a full disk, memory or connections run out; the system under it failing: a retry helps."""
-_EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 _NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
@@ -165,11 +163,6 @@ def is_transient(error: BaseException) -> bool:
     # A dying server says so on its idle connections; the next use of one is an internal error to asyncpg.
     broken = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
     return isinstance(error, broken) and not isinstance(error, ValueError)
-
-
-def is_exhausted(error: BaseException) -> bool:
-    """Return whether this machine has run out of something: disk, files, memory. What was asked may be asked again."""
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)
 
 
 def is_unique_violation(error: BaseException) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from casework.errors import CaseError, FieldFault, Kind, Reason
 
 DOMAIN = "accord"
+_EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS}
 
 _CODES = {
     Kind.INVALID: code_pb2.INVALID_ARGUMENT,
@@ -63,3 +66,8 @@ def language_of(accept_language: str) -> str:
 def invalid(faults: list[FieldFault]) -> CaseError:
     """Return the error of a request whose fields are wrong."""
     return CaseError(Reason.INVALID_FIELD, ", ".join(fault.field for fault in faults), tuple(faults))
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Return whether this machine has run out of something: disk, files, memory. What was asked may be asked again."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)

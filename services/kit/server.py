@@ -26,8 +26,7 @@ from pb.access.v1 import permission_pb2
 from casework.errors import CaseError, FieldFault, Reason
 from services.kit import telemetry, validation
 from services.kit.access import Access, Call, set_call
-from services.kit.database import is_exhausted
-from services.kit.errors import invalid, language_of, status_of, unknown_status
+from services.kit.errors import invalid, is_exhausted, language_of, status_of, unknown_status
 from services.kit.loops import Loops
 from services.kit.tokens import TokenChecker
 from services.kit.wire import broken_field
