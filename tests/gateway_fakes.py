@@ -73,6 +73,8 @@ class FakeService:
                 response.name = getattr(request, "name", "") or "made/1"
             if "etag" in fields:
                 response.etag = "v1"
+            if "content" in fields and "file_name" in fields:
+                response.content, response.file_name = b"PK-all", "答复.docx"
             if rpc.name == "ListEvents":
                 for number in (1, 2):
                     event = response.events.add(position=number, sequence=number, type="Past", case=request.case)
@@ -104,6 +106,9 @@ class FakeService:
         await context.abort(code, status.message, (("grpc-status-details-bin", status.SerializeToString()),))
 
     def _watch(self, rpc: Any) -> Any:
+        if "chunk" in rpc.response.DESCRIPTOR.fields_by_name:
+            return self._hand_out(rpc)
+
         async def watch(request: Any, context: Any) -> AsyncIterator[Any]:
             self.seen.append((request, dict(context.invocation_metadata())))
             if request.consumer == "refused":
@@ -116,6 +121,19 @@ class FakeService:
                 await asyncio.sleep(60)
 
         return watch
+
+    @staticmethod
+    def _hand_out(rpc: Any) -> Any:
+        async def parts(request: Any, context: Any) -> AsyncIterator[Any]:
+            first = rpc.response(chunk=b"PK")
+            if "file_name" in rpc.response.DESCRIPTOR.fields_by_name:
+                first.file_name = "清单 6201.xlsx"
+            else:
+                first.evidence.type, first.evidence.file_name = 1, '合同"\n.pdf'
+            yield first
+            yield rpc.response(chunk=b"-rest")
+
+        return parts
 
     @staticmethod
     def _import(rpc: Any) -> Any:

@@ -21,6 +21,7 @@ from services.gateway.contract import Contract, ContractError, load
 from services.gateway.edge import Checker, Edge, Route
 from services.gateway.events import ServerStreamEndpoint
 from services.gateway.exchange import Exchange, Header
+from services.gateway.files import FileStreamEndpoint, file_shape
 from services.gateway.issuer import Issuer
 from services.gateway.lines import ClientStreamEndpoint
 from services.gateway.openapi import document
@@ -40,8 +41,8 @@ _SECURITY: list[Header] = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_ASKED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
-                  "Request-Timeout", "traceparent"]  # fmt: skip
+_ASKED_HEADERS = ["Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
+                  "Last-Event-ID", "Request-Timeout", "traceparent"]  # fmt: skip
 
 
 class Gateway:
@@ -87,7 +88,7 @@ class Gateway:
             allow_origins=list(self.settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=_ASKED_HEADERS,
-            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
+            expose_headers=["Content-Disposition", "ETag", "Retry-After", "WWW-Authenticate"],
         )
 
     @contextlib.asynccontextmanager
@@ -108,6 +109,9 @@ class Gateway:
             endpoint = ClientStreamEndpoint(binding, self.settings.body_limit)
         elif shape.rpc.server_streaming:
             endpoint = ServerStreamEndpoint(binding, self.settings.heartbeat, self.stopping)
+            file = file_shape(shape.rpc.answers, parts=True)
+            if file is not None:
+                endpoint = FileStreamEndpoint(binding, file, endpoint)
         else:
             endpoint = UnaryEndpoint(binding, self.settings.request_timeout)
         return Route(shape.path, shape.rpc.client_streaming or shape.rpc.server_streaming, endpoint)
@@ -123,6 +127,8 @@ class Gateway:
 async def _refuse(request: Request, error: Exception) -> Response:
     """Answer what FastAPI's own routes raise as a problem document."""
     problem = error if isinstance(error, Problem) else _problem_of(request, error)
+    if request.method == "OPTIONS" and problem.status == 405:
+        return Response(status_code=204, headers={"allow": problem.headers[0][1].decode()})
     exchange: Exchange = request.scope["accord.exchange"]
     status, headers, body = problem.answer(exchange.language, exchange.trace_id)
     response = Response(body, status)

@@ -21,6 +21,9 @@ INTRODUCTION = """REST for client apps. Every RPC of the contracts is here at th
   `If-None-Match` to read only what has changed (304). The field `etag` of a request is taken in its place.
 - **Lists** answer `nextPageToken`; give it back as `pageToken` until it is empty.
 - **Refusals** are problem documents (RFC 9457) with a stable `code`, in Chinese or English as `Accept-Language` asks.
+- **Files** come as files, with their name in `Content-Disposition`; as JSON to who asks for `application/json`, in
+  parts to who asks for `text/event-stream` or `application/x-ndjson`. Documents of a case are JSON first.
+- **Bodies** may be packed: `Content-Encoding: gzip`.
 - **Deadlines**: `Request-Timeout` in seconds shortens the gateway's own.
 """
 
@@ -52,6 +55,10 @@ COMPONENTS: dict[str, Any] = {
     "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
     "headers": {
         "ETag": {"description": "Version of the resource.", "schema": {"type": "string"}},
+        "ContentDisposition": {
+            "description": "Name of the file, where the file itself is answered (RFC 6266).",
+            "schema": {"type": "string"},
+        },
         "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "string"}},
     },
     "parameters": {

@@ -104,9 +104,12 @@ class Edge:
         route = methods.get("GET" if method == "HEAD" else method)
         exchange.route = next(iter(methods.values())).name if route is None else route.name
         if route is None:
+            allow = (b"allow", ", ".join(sorted({*methods, *(["HEAD"] * ("GET" in methods))})).encode())
+            if method == "OPTIONS":
+                await exchange.answer(204, [allow], b"")
+                return False
             problem = refuse("METHOD_NOT_ALLOWED", method=method)
-            allowed = {*methods, "HEAD"} if "GET" in methods else set(methods)
-            problem.headers.append((b"allow", ", ".join(sorted(allowed)).encode()))
+            problem.headers.append(allow)
             raise problem
         self._authenticate(exchange)
         await route.endpoint(exchange, parts)

@@ -136,7 +136,8 @@ class ServerStreamEndpoint:
         try:
             await opened(call, first)
             await writer.start()
-            await self._pump(call, first, writer, watch)
+            if not exchange.head:
+                await self._pump(call, first, writer, watch)
         except grpc.RpcError as error:
             problem = of_rpc(error, self._binding.shape.body, renamed)
             if not exchange.status:

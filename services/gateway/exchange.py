@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+import zlib
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.problem import Problem, refuse, wrong_field
-from services.kit.errors import language_of
+from services.kit.errors import language_of, weights_of
 
 Header = tuple[bytes, bytes]
 _READ_OFF = 16 * 1024 * 1024
+# A few bytes may say millions: what is unpacked comes in pieces of this size, and is counted as it comes.
+_PIECE = 64 * 1024
 
 
 class ClientGone(Exception):
@@ -22,8 +25,8 @@ class Exchange:
     """Everything an endpoint needs of one request. Made by the edge, which also answers what is raised."""
 
     __slots__ = (
-        "_security", "_send", "authorization", "finished", "headers", "language", "query", "receive", "route", "scope",
-        "started", "status", "trace_id", "trace_parent", "until",
+        "_more", "_packed", "_security", "_send", "_unpack", "authorization", "finished", "headers", "language",
+        "query", "receive", "route", "scope", "started", "status", "trace_id", "trace_parent", "until",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, security: list[Header]) -> None:
@@ -39,6 +42,13 @@ class Exchange:
         self.started = time.perf_counter()
         self.receive = receive
         self._send, self._security = send, security
+        self._unpack: Any = None
+        self._packed, self._more = b"", True
+
+    @property
+    def head(self) -> bool:
+        """Return whether only the headers of the answer are asked for."""
+        return bool(self.scope["method"] == "HEAD")
 
     def header(self, name: bytes) -> str:
         """Return a request header, empty where it was not sent; raise Problem where it is not printable ASCII."""
@@ -79,11 +89,16 @@ class Exchange:
         accept = self.headers.get(b"accept")
         if not accept or accept == b"*/*":
             return offered[0]
-        asked = _ranges(accept.decode("latin-1").lower())
+        asked = weights_of(accept.decode("latin-1"))
         best = max(offered, key=lambda kind: _quality(kind, asked))
         if _quality(best, asked) <= 0:
             raise refuse("NOT_ACCEPTABLE", offered=", ".join(offered))
         return best
+
+    def names(self, *kinds: str) -> bool:
+        """Return whether the client asks for one of these media types by name, not by a range."""
+        accept = self.headers.get(b"accept", b"").decode("latin-1")
+        return any(weight > 0 for kind, weight in weights_of(accept) if kind in kinds)
 
     def content_type(self) -> str:
         """Return the media type of the body in lower case, without parameters; raise a 415 for a foreign charset."""
@@ -116,17 +131,49 @@ class Exchange:
 
     async def _read_off(self) -> None:
         """Read what the client still sends, within reason: most look for an answer only when they have sent all."""
-        size, more = 0, True
-        while more and size < _READ_OFF:
-            chunk, more = await self.chunk()
-            size += len(chunk)
+        size = 0
+        while self._more and size < _READ_OFF:
+            size += len(await self._received())
 
     async def chunk(self) -> tuple[bytes, bool]:
-        """Return the next part of the body and whether more follows; raise ClientGone."""
+        """Return the next part of the body, unpacked, and whether more follows; raise ClientGone or a Problem."""
+        unpack = self._unpacker() if b"content-encoding" in self.headers else None
+        if unpack is None:
+            return await self._received(), self._more
+        if not self._packed:
+            self._packed = await self._received()
+        try:
+            piece = unpack.decompress(self._packed, _PIECE)
+            if not self._more and not unpack.eof and not unpack.unconsumed_tail:
+                piece += unpack.flush()
+        except zlib.error:
+            raise refuse("BROKEN_ENCODING") from None
+        self._packed = unpack.unconsumed_tail or unpack.unused_data
+        if unpack.eof and self._packed:
+            self._unpack = None  # one more file in the same body
+        if not (self._more or self._packed or unpack.eof):
+            raise refuse("BROKEN_ENCODING")
+        return piece, self._more or bool(self._packed)
+
+    def _unpacker(self) -> Any:
+        coding = self.header(b"content-encoding").strip().lower()
+        if coding in ("", "identity"):
+            return None
+        if coding not in ("gzip", "x-gzip"):
+            problem = refuse("UNSUPPORTED_MEDIA_TYPE", wanted="Content-Encoding: gzip, identity")
+            problem.headers.append((b"accept-encoding", b"gzip"))
+            raise problem
+        if self._unpack is None:
+            self._unpack = zlib.decompressobj(wbits=31)
+        return self._unpack
+
+    async def _received(self) -> bytes:
         message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        return message.get("body", b""), message.get("more_body", False)
+        self._more = message.get("more_body", False)
+        data: bytes = message.get("body", b"")
+        return data
 
     async def gone(self) -> None:
         """Wait until the client closes the connection. Only after the body has been read."""
@@ -143,7 +190,7 @@ class Exchange:
 
     async def answer(self, status: int, headers: list[Header], body: bytes) -> None:
         """Send a whole answer."""
-        if status != 304:
+        if status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))
         await self.start(status, headers)
         await self.write(body, more=False)
@@ -167,21 +214,6 @@ class Exchange:
         elif not message.get("more_body", False):
             self.finished = True
         await self._send(message)
-
-
-def _ranges(accept: str) -> list[tuple[str, float]]:
-    ranges = []
-    for part in accept.split(","):
-        kind, *parameters = [piece.strip() for piece in part.split(";")]
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    quality = float(parameter[2:])
-                except ValueError:
-                    quality = 0.0
-        ranges.append((kind, quality))
-    return ranges
 
 
 def _quality(kind: str, ranges: list[tuple[str, float]]) -> float:

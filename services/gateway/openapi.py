@@ -10,6 +10,7 @@ from services.gateway.binding import Shape
 from services.gateway.contract import Contract
 from services.gateway.described import COMPONENTS, EXTRA_TAGS, INTRODUCTION, extra_paths
 from services.gateway.events import EVENTS, LINES
+from services.gateway.files import ANY, TYPES, file_shape
 from services.gateway.query import field_path
 from services.gateway.schema import Schema, Schemas, refuses_absence, rules_of, split_pattern
 from services.gateway.template import Variable
@@ -60,6 +61,12 @@ def _elsewhere(shape: Shape) -> set[str]:
     if shape.takes_key:
         hidden.add("request_id")
     return hidden | ({"etag"} if shape.etag_path == ("etag",) else set())
+
+
+def _as_file(first: bool) -> dict[str, Any]:
+    when = "answered unless the client asks for something else" if first else "answered to who asks for its type"
+    schema = {"description": f"The file itself, {when}."}
+    return {kind: {"schema": schema} for kind in (*TYPES.values(), ANY)}
 
 
 class _Operation:
@@ -230,9 +237,13 @@ class _Operation:
         if shape.response_body:
             schema = self._schemas.value(rpc.answers.fields_by_name[shape.response_body], asked=False)
         if not rpc.server_streaming:
+            file = file_shape(rpc.answers, parts=False) if shape.method == "GET" else None
             answer: dict[str, Any] = {"description": description, "content": {"application/json": {"schema": schema}}}
+            if file is not None:
+                answer["content"] |= _as_file(file.whole)
+                answer["headers"] = {"Content-Disposition": {"$ref": "#/components/headers/ContentDisposition"}}
             if shape.answers_etag:
-                answer["headers"] = {"ETag": {"$ref": "#/components/headers/ETag"}}
+                answer["headers"] = answer.get("headers", {}) | {"ETag": {"$ref": "#/components/headers/ETag"}}
             return answer
         lines = f"One {name} as JSON on each line. A refusal midway is a last line with the member `error`, a Problem."
         events = (
@@ -242,5 +253,7 @@ class _Operation:
         content: dict[str, Any] = {}
         if not rpc.client_streaming:
             content[EVENTS] = {"schema": {"type": "string", "description": events}, "x-event-schema": schema}
+        if file_shape(rpc.answers, parts=True) is not None:
+            content |= _as_file(True)
         content[LINES] = {"schema": {"type": "string", "description": lines}, "x-line-schema": schema}
         return {"description": description, "content": content}

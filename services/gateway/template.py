@@ -11,6 +11,8 @@ from urllib.parse import unquote_to_bytes
 from services.gateway.contract import ContractError
 
 _PART = re.compile(r"\{(?P<field>[a-z0-9_.]+)(=(?P<inner>[^}]*))?\}|(?P<segment>[^/{}]+)")
+# What stands for itself whether it is percent-encoded or not (RFC 3986, 2.3), and the colon in front of a verb.
+_ENCODED = re.compile(r"%(2[dDeE]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
 _VERB = re.compile(r":([A-Za-z0-9_-]+)$")
 
 
@@ -62,6 +64,10 @@ class Template:
             yield variable.field, "/".join(map(decode_segment, bound))
 
 
+def _plain(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16))
+
+
 def decode_segment(text: str) -> str:
     """Return a path segment without its percent-encoding; an encoded slash stays encoded, it is no separator."""
     if "%" not in text and text.isascii():
@@ -96,7 +102,7 @@ class RouteTable(Generic[T]):
 
     def find(self, raw_path: str) -> tuple[dict[str, T], list[str]] | None:
         """Return what is served at a path, by HTTP method, and the path's segments without verb; None for nothing."""
-        parts = raw_path[1:].split("/")
+        parts = _ENCODED.sub(_plain, raw_path[1:]).split("/")
         head, colon, verb = parts[-1].rpartition(":")
         if colon:
             found = self._match([*parts[:-1], head], verb)

@@ -118,6 +118,9 @@ class TimelineEndpoint:
     async def _stream(self, exchange: Exchange, case: str, feeds: dict[str, Feed], found: dict[str, list[Any]]) -> None:
         writer = EventWriter(exchange, EVENTS)
         await writer.start()
+        if exchange.head:
+            await writer.end()
+            return
         # Merged, not sorted: each feed keeps its own order, so that Last-Event-ID never skips one. An event that is
         # not sealed into its feed yet comes live in a moment, with its position.
         unseen = [

@@ -10,6 +10,7 @@ import orjson
 from services.gateway.binding import Binding, unquote_etag
 from services.gateway.encoder import encoder_of
 from services.gateway.exchange import Exchange, Header
+from services.gateway.files import ANY, FileShape, file_shape
 from services.gateway.problem import of_rpc
 
 _JSON: Header = (b"content-type", b"application/json")
@@ -29,6 +30,7 @@ class UnaryEndpoint:
         self._reads = shape.method == "GET"
         self._part = shape.response_body
         descriptor = shape.rpc.answers
+        self._file = file_shape(descriptor, parts=False) if self._reads else None
         self._encode = encoder_of(descriptor)
         if self._part:
             # The whole is encoded and the part picked: no rule of ours does so, and it stays right for all types.
@@ -36,7 +38,8 @@ class UnaryEndpoint:
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
         """Answer one request; raise Problem."""
-        exchange.accepts("application/json")
+        if self._file is None:
+            exchange.accepts("application/json")
         message, renamed = await self._binding.read(exchange, parts)
         call = self._binding.call_of(message)
         try:
@@ -46,6 +49,8 @@ class UnaryEndpoint:
         await self._answer(exchange, response)
 
     async def _answer(self, exchange: Exchange, response: Any) -> None:
+        if self._file is not None and await self._sent_as_file(exchange, response, self._file):
+            return
         headers = [_JSON]
         if self._answers_etag and response.etag:
             etag = unquote_etag(response.etag)
@@ -63,6 +68,16 @@ class UnaryEndpoint:
         if self._part:
             value = value.get(self._part)
         await exchange.answer(200, headers, orjson.dumps(value))
+
+    @staticmethod
+    async def _sent_as_file(exchange: Exchange, response: Any, file: FileShape) -> bool:
+        """Send the file in an answer as the file, where that is what the client would rather have."""
+        own = file.media_type(response)
+        kind = exchange.accepts(*((own, "application/json", ANY) if file.whole else ("application/json", own, ANY)))
+        if kind == "application/json":
+            return False
+        await exchange.answer(200, file.headers(response, kind), getattr(response, file.field))
+        return True
 
     @staticmethod
     def _unchanged(exchange: Exchange, etag: str) -> bool:

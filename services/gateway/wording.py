@@ -45,6 +45,7 @@ REASONS: dict[str, Sentence] = {
         "The body is not valid JSON: line {row}, column {column}.",
     ),
     "INVALID_UTF8": Sentence(400, "请求内容不是有效的 UTF-8。", "The request is not valid UTF-8."),
+    "BROKEN_ENCODING": Sentence(400, "请求内容的压缩数据不完整或已损坏。", "The packed body is broken or cut short."),
     "UNKNOWN_FIELD": Sentence(400, "没有名为 {name} 的字段。", "There is no field {name}."),
     "UNKNOWN_PARAMETER": Sentence(400, "没有名为 {name} 的参数。", "There is no parameter {name}."),
     "DUPLICATE_PARAMETER": Sentence(400, "参数 {name} 重复。", "Parameter {name} is given more than once."),

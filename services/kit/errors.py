@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import re
+from functools import lru_cache
 
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -23,6 +25,8 @@ _CODES = {
     Kind.UNAVAILABLE: code_pb2.UNAVAILABLE,
     Kind.OUT_OF_RANGE: code_pb2.OUT_OF_RANGE,
 }
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+_LONGEST = 500
 _LOCALES = {"zh": "zh-CN", "en": "en-US"}
 
 
@@ -54,13 +58,28 @@ def unknown_status(trace_id: str) -> status_pb2.Status:
     return status_pb2.Status(code=code_pb2.INTERNAL, message=f"internal error {trace_id}")
 
 
+def weights_of(header: str) -> list[tuple[str, float]]:
+    """Return what an Accept header of any kind lists, in small letters, each with its weight (RFC 9110, 12.4.2)."""
+    found = []
+    for part in header.lower().split(","):
+        value, *parameters = [piece.strip() for piece in part.split(";")]
+        weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        found.append((value, float(weight) if _WEIGHT.fullmatch(weight) else 0.0))
+    return found
+
+
+@lru_cache(maxsize=1000)
 def language_of(accept_language: str) -> str:
-    """Return `en` or `zh` for an Accept-Language value; `zh` where neither is asked for."""
-    for part in accept_language.lower().split(","):
-        tag = part.split(";", 1)[0].strip()
-        if tag.startswith(("en", "zh")):
-            return tag[:2]
-    return "zh"
+    """Return `en` or `zh`, whichever an Accept-Language value would rather have; `zh` where it asks for neither."""
+    asked: dict[str, float] = {}
+    for tag, weight in weights_of(accept_language[:_LONGEST]):
+        language = tag.partition("-")[0]
+        asked[language] = max(weight, asked.get(language, 0.0))
+    rest = asked.get("*", 0.0)
+    order = {language: place for place, language in enumerate(asked)}
+    # What is refused by name comes after what is not named at all.
+    wanted = {each: asked.get(each, rest) or (-1.0 if each in asked else 0.0) for each in _LOCALES}
+    return max(_LOCALES, key=lambda each: (wanted[each], -order.get(each, len(order))))
 
 
 def invalid(faults: list[FieldFault]) -> CaseError:

@@ -1,0 +1,136 @@
+"""Files among the answers: sent as what they are, under their name, unless the client asks for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import grpc
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from services.gateway.backend import EOF
+from services.gateway.binding import Binding
+from services.gateway.events import EVENTS, LINES
+from services.gateway.exchange import Exchange, Header
+from services.gateway.problem import of_rpc
+
+ANY = "application/octet-stream"
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+TYPES = {
+    "pdf": "application/pdf",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "docx": f"{_OFFICE}wordprocessingml.document",
+    "xlsx": f"{_OFFICE}spreadsheetml.sheet",
+    "csv": "text/csv",
+    "txt": "text/plain",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "zip": "application/zip",
+}
+"""Media types of the files that are answered, by their extension."""
+_EXTENSIONS = {"jpeg": "jpg", "text": "txt"}
+_OF_A_FILE = {"name", "file_name", "media_type", "content", "sha256", "files"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileShape:
+    """How a message holds a file: in which field, and whether it says anything that is not about the file."""
+
+    field: str
+    whole: bool
+
+    def headers(self, message: Any, kind: str = "") -> list[Header]:
+        """Return the headers with which the file of this message, or of the first of its parts, is sent."""
+        name = self._name(message)
+        return [
+            (b"content-type", (kind or self.media_type(message)).encode("latin-1", "replace")),
+            (b"content-disposition", disposition(name).encode("ascii")),
+            (b"cache-control", b"no-store"),
+        ]
+
+    def media_type(self, message: Any) -> str:
+        """Return the media type of the file, by what the message says or by the file's extension."""
+        said: str = getattr(message, "media_type", "")
+        return said or TYPES.get(_extension(self._name(message)), ANY)
+
+    def _name(self, message: Any) -> str:
+        inner = getattr(message, "evidence", None)
+        said: str = getattr(message, "file_name", "") or getattr(inner, "file_name", "")
+        if _extension(said) in TYPES:
+            return said
+        if inner is not None:
+            kind = inner.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[inner.type].name
+            extension = kind.rpartition("_")[2].lower()
+            return f"{said or _stem(inner.name)}.{_EXTENSIONS.get(extension, extension)}"
+        extension = next(
+            (ending for ending, kind in TYPES.items() if kind == getattr(message, "media_type", "")), "bin"
+        )
+        return said or f"{_stem(message.name)}.{extension}"
+
+
+class Endpoint(Protocol):
+    """Serves a request."""
+
+    async def __call__(self, exchange: Exchange, parts: list[str]) -> None: ...
+
+
+class FileStreamEndpoint:
+    """Serves an RPC that answers a file in parts: as the file, or by its messages to who asks for those by name."""
+
+    def __init__(self, binding: Binding, shape: FileShape, messages: Endpoint) -> None:
+        self._binding = binding
+        self._shape = shape
+        self._messages = messages
+
+    async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
+        """Answer one request; raise Problem. A failure midway cuts the connection: half a file is none."""
+        if exchange.names(EVENTS, LINES):
+            await self._messages(exchange, parts)
+            return
+        message, renamed = await self._binding.read(exchange, parts)
+        call = self._binding.call_of(message)(message, timeout=exchange.lifetime(), metadata=exchange.metadata())
+        try:
+            part = await call.read()
+            kind = exchange.accepts(self._shape.media_type(part), ANY)
+            await exchange.start(200, self._shape.headers(part, kind))
+            while part is not EOF and not exchange.head:
+                await exchange.write(part.chunk)
+                part = await call.read()
+        except grpc.RpcError as error:
+            raise of_rpc(error, self._binding.shape.body, renamed) from None
+        finally:
+            call.cancel()
+        await exchange.write(b"", more=False)
+
+
+def file_shape(descriptor: Descriptor, parts: bool) -> FileShape | None:
+    """Return how messages of this type hold a file, as a whole or in parts; None where they hold none."""
+    fields = descriptor.fields_by_name
+    if "next_offset" in fields:
+        return None
+    if parts:
+        return FileShape("chunk", True) if _is_bytes(fields.get("chunk")) else None
+    if not _is_bytes(fields.get("content")) or not {"file_name", "media_type"} & set(fields):
+        return None
+    return FileShape("content", set(fields) <= _OF_A_FILE)
+
+
+def disposition(name: str) -> str:
+    """Return a Content-Disposition (RFC 6266) that saves under this name, whatever its script (RFC 8187)."""
+    plain = "".join(char for char in name if char.isprintable() and char not in '/\\"') or "file"
+    ascii_only = "".join(char if char.isascii() else "_" for char in plain)
+    return f"attachment; filename=\"{ascii_only}\"; filename*=UTF-8''{quote(plain, safe='')}"
+
+
+def _is_bytes(field: FieldDescriptor | None) -> bool:
+    return field is not None and field.type == FieldDescriptor.TYPE_BYTES
+
+
+def _extension(name: str) -> str:
+    return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def _stem(name: str) -> str:
+    return name.replace("/", "-") or "file"
