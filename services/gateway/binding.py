@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from google.api import http_pb2
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from services.gateway.backend import Backend
 from services.gateway.contract import ContractError, Rpc
-from services.gateway.decoder import Wrong, filler_of, parse
+from services.gateway.decoder import Fill, Wrong, filler_of, parse
 from services.gateway.exchange import Exchange
 from services.gateway.problem import Fault, refuse, wrong_field
 from services.gateway.query import Parameters, Setter, field_path, query_fields, setter_of
+from services.gateway.schema import is_output_only
 from services.gateway.template import Template
 
 # One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
 IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'
 _BODILESS = {"GET", "HEAD", "DELETE"}
+LARGE = 64 * 1024
+"""Bytes of JSON from which on decoding would hold everybody else up."""
+TEXT_LIMIT = 512 * 1024
+"""Bytes of a body that holds no file."""
 _JSON = ("application/json", "application/merge-patch+json")
 
 
@@ -90,7 +96,7 @@ class Binding:
         request = shape.rpc.takes
         self.shape = shape
         self._make = shape.rpc.request
-        self._limit = body_limit
+        self._limit = body_limit if holds_bytes(request) else min(body_limit, TEXT_LIMIT)
         self._path: list[tuple[Setter, tuple[FieldDescriptor, ...]]] = []
         for variable in shape.template.variables:
             path = field_path(request, variable.field)
@@ -136,21 +142,20 @@ class Binding:
             except (TypeError, ValueError):
                 raise wrong_field(path[-1].json_name, "值不正确。", "Not a valid value.") from None
 
-    async def _read_body(self, exchange: Exchange, message: Any, fill: Callable[[Any, Any], None]) -> None:
+    async def _read_body(self, exchange: Exchange, message: Any, fill: Fill) -> None:
         data = await exchange.body(self._limit)
         if not data:
             return
         if exchange.content_type() not in _JSON:
             raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted="application/json")
-        value = parse(data)
         target = message
         if self._body != "*":
             target = getattr(message, self._body)
             target.SetInParent()
-        try:
-            fill(target, value)
-        except Wrong as wrong:
-            raise wrong.problem() from None
+        if len(data) > LARGE:
+            await asyncio.to_thread(decode, target, data, fill)
+        else:
+            decode(target, data, fill)
 
     def _read_headers(self, exchange: Exchange, message: Any) -> dict[str, str]:
         renamed: dict[str, str] = {}
@@ -195,6 +200,27 @@ class Binding:
             names = ", ".join(self._calls)
             raise wrong_field(self._chosen_by, f"应为以下之一：{names}。", f"Must be one of {names}.")
         return call
+
+
+def decode(message: Any, data: bytes, fill: Fill) -> None:
+    """Fill a message from JSON; raise Problem. What is larger than `LARGE` is decoded in a thread of its own."""
+    try:
+        fill(message, parse(data))
+    except Wrong as wrong:
+        raise wrong.problem() from None
+
+
+def holds_bytes(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> bool:
+    """Return whether a message of this type may hold a file, and may therefore be large."""
+    if descriptor.full_name in seen:
+        return False
+    seen |= {descriptor.full_name}
+    return any(
+        field.type == FieldDescriptor.TYPE_BYTES
+        or (field.message_type is not None and holds_bytes(field.message_type, seen))
+        for field in descriptor.fields
+        if not is_output_only(field)
+    )
 
 
 def unquote_etag(text: str) -> str:

@@ -11,7 +11,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from typing import Any, NoReturn
@@ -21,6 +21,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from services.gateway.problem import Fault, Problem, refuse, wrong_field
+from services.kit.validation import most_items
 
 Read = Callable[[Any], Any]
 Fill = Callable[[Any, Any], None]
@@ -74,9 +75,11 @@ def parse(text: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Wrong("重复出现。", "Given more than once.").under(twice)
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise Wrong("重复出现。", "Given more than once.").under(name)
+            seen.add(name)
     return result
 
 
@@ -160,10 +163,12 @@ def _list_member(field: FieldDescriptor) -> Fill:
     name = field.name
     inner = filler_of(field.message_type) if field.message_type is not None else None
     read = reader_of(field) if inner is None else None
+    most = most_items(field)
 
     def fill(message: Any, value: Any) -> None:
         if type(value) is not list:
             raise Wrong("应为数组。", "Must be an array.")
+        _not_too_many(value, most)
         target = getattr(message, name)
         for index, item in enumerate(value):
             try:
@@ -177,6 +182,11 @@ def _list_member(field: FieldDescriptor) -> Fill:
     return fill
 
 
+def _not_too_many(value: Sized, most: int) -> None:
+    if len(value) > most:
+        raise Wrong(f"最多 {most} 项。", f"At most {most} items.")
+
+
 def _map_member(field: FieldDescriptor) -> Fill:
     name = field.name
     entry: Any = field.message_type
@@ -184,10 +194,12 @@ def _map_member(field: FieldDescriptor) -> Fill:
     value_field: FieldDescriptor = entry.fields_by_name["value"]
     inner = filler_of(value_field.message_type) if value_field.message_type is not None else None
     read = reader_of(value_field) if inner is None else None
+    most = most_items(field)
 
     def fill(message: Any, value: Any) -> None:
         if type(value) is not dict:
             raise Wrong("应为对象。", "Must be an object.")
+        _not_too_many(value, most)
         target = getattr(message, name)
         for key, item in value.items():
             try:

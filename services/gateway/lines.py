@@ -12,8 +12,8 @@ import grpc
 import orjson
 
 from services.gateway.backend import EOF
-from services.gateway.binding import Binding
-from services.gateway.decoder import Wrong, filler_of, parse
+from services.gateway.binding import LARGE, Binding, decode
+from services.gateway.decoder import filler_of
 from services.gateway.encoder import encoder_of
 from services.gateway.events import LINES, EventWriter
 from services.gateway.exchange import ClientGone, Exchange
@@ -72,25 +72,34 @@ class ClientStreamEndpoint:
                 continue
             message = self._make()
             try:
-                self._fill(message, parse(line))
+                if len(line) > LARGE:
+                    await asyncio.to_thread(decode, message, line, self._fill)
+                else:
+                    decode(message, line, self._fill)
                 self._binding.read_path(message, parts)
-            except (Wrong, Problem) as error:
-                problem = error.problem() if isinstance(error, Wrong) else error
+            except Problem as problem:
                 problem.line = number
-                raise problem from None
+                raise
             yield message
 
     async def _lines(self, exchange: Exchange) -> AsyncIterator[bytes]:
-        rest, more = b"", True
+        # The beginning of a line is put together once, however small the pieces are in which it comes.
+        rest, size, more = [], 0, True
         while more:
             chunk, more = await exchange.chunk()
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > self._limit:
+            first, *lines = chunk.split(b"\n")
+            rest.append(first)
+            size += len(first)
+            if size > self._limit:
                 raise refuse("BODY_TOO_LARGE")
-            for line in lines:
-                yield line
-        if rest:
-            yield rest
+            if lines:
+                *whole, last = lines
+                yield b"".join(rest)
+                for line in whole:
+                    yield line
+                rest, size = [last], len(last)
+        if size:
+            yield b"".join(rest)
 
     async def _send(self, call: Any, first: Any, lines: AsyncIterator[Any]) -> Problem | None:
         """Send every message; return what was wrong with a line, after which nothing more is sent."""

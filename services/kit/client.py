@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from opentelemetry import propagate
 
-from services.kit.server import MAX_MESSAGE
+from services.kit.server import MAX_MESSAGE, MAX_METADATA
 from services.kit.tokens import TokenMint
 
 DEFAULT_TIMEOUT = 10.0
@@ -51,6 +51,8 @@ def channel(address: str, mint: TokenMint) -> grpc.aio.Channel:
         interceptors=interceptors,
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
+            ("grpc.max_metadata_size", MAX_METADATA),
+            ("grpc.absolute_max_metadata_size", MAX_METADATA),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 2_000),

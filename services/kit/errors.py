@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from google.protobuf import any_pb2
@@ -25,6 +26,8 @@ _CODES = {
     Kind.UNAVAILABLE: code_pb2.UNAVAILABLE,
     Kind.OUT_OF_RANGE: code_pb2.OUT_OF_RANGE,
 }
+# A refusal travels in the trailers, and those have bounds: what is beyond them is lost with everything else in them.
+_MOST_FAULTS, _NAMED, _LONGEST_PATH = 20, 10, 120
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _LONGEST = 500
 _LOCALES = {"zh": "zh-CN", "en": "en-US"}
@@ -84,7 +87,8 @@ def language_of(accept_language: str) -> str:
 
 def invalid(faults: list[FieldFault]) -> CaseError:
     """Return the error of a request whose fields are wrong."""
-    return CaseError(Reason.INVALID_FIELD, ", ".join(fault.field for fault in faults), tuple(faults))
+    told = [replace(fault, field=fault.field[:_LONGEST_PATH]) for fault in faults[:_MOST_FAULTS]]
+    return CaseError(Reason.INVALID_FIELD, ", ".join(fault.field for fault in told[:_NAMED]), tuple(told))
 
 
 def is_exhausted(error: BaseException) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import protovalidate
 from buf.validate import validate_pb2
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from casework.errors import FieldFault
@@ -26,8 +28,16 @@ _ZH = {
 }
 
 
+_MOST = 1_000
+"""Items of a list that names no number of its own; lists that only answers hold are among them."""
+
+
 def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     """Return what is wrong with a message's fields; empty where nothing is. `prefix` goes in front of each path."""
+    # Counted before anything is looked at: each item is looked at in turn, and two bytes make one.
+    if crowded := next(_crowded(message), None):
+        path, most = crowded
+        return [FieldFault(prefix + path, _ZH["repeated.max_items"], f"must contain no more than {most} items")]
     faults = [
         FieldFault(
             prefix + _path(violation.proto.field),
@@ -42,6 +52,28 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
         paths = [prefix + path for path in _with_nul(message)]
         faults += [FieldFault(path, "含有空字符。", "holds a NUL character") for path in paths if path not in known]
     return faults
+
+
+@cache
+def most_items(field: FieldDescriptor) -> int:
+    """Return how many items a list or map of a request may have."""
+    rules = field.GetOptions().Extensions[_RULES]
+    return int(rules.repeated.max_items or rules.map.max_pairs or _MOST)
+
+
+def _crowded(message: Message) -> Iterator[tuple[str, int]]:
+    """Yield the path of each list that has more items than it may, and how many it may have."""
+    for field, value in message.ListFields():
+        if field.GetOptions().Extensions[_RULES].ignore == validate_pb2.IGNORE_ALWAYS:
+            continue
+        if field.is_repeated:
+            if len(value) > most_items(field):
+                yield field.name, most_items(field)
+            elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
+                for index, item in enumerate(value):
+                    yield from ((f"{field.name}[{index}].{path}", most) for path, most in _crowded(item))
+        elif field.message_type is not None:
+            yield from ((f"{field.name}.{path}", most) for path, most in _crowded(value))
 
 
 def check(message: Message) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_DEEP = 100
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 
 
 def broken_field(data: bytes, descriptor: Descriptor, path: str = "") -> str:
-    """Return the proto path of the first field of `data` that does not decode; nothing if none is found."""
+    """Return the proto path of the first field of `data` that does not decode; nothing if none is found.
+
+    Nothing can be nested deeper than the library decodes: what is deeper is broken there.
+    """
     at = 0
+    if path.count(".") > _DEEP:
+        return path or descriptor.name
     while at < len(data):
         tag, at = _varint(data, at)
         if tag is None:
