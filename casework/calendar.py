@@ -242,6 +242,10 @@ class CalendarBook:
         """Return the calendar of a unit or an area: the national layers, and those of every area it lies in."""
         return self._of(code)
 
+    def all(self) -> list[Calendar]:
+        """Return every calendar there is: the nation's, and that of each area with days of its own."""
+        return [self.of(), *(self.of(region) for region in sorted(self._regions))]
+
     def with_layer(self, layer: Layer) -> CalendarBook:
         """Return a book with one more layer, in place of one of the same name and region: for a preview."""
         kept = [each for each in self.layers if (each.name, each.region) != (layer.name, layer.region)]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from casework.calendar import LOCAL, Calendar
 from casework.count import DAY, SECOND, Count, count_days, count_hours, counts_as, end_of, last_day, midnight
-from casework.ledger import Entry, Extended, ExtensionRevoked, Ledger, Met, Started, ending, in_order
+from casework.ledger import Entry, Extended, ExtensionRevoked, Ledger, Met, Restarted, Started, ending, in_order
 from casework.rule import Consequence, RemindOn, Roll, Rule, Rung, Unit
 from casework.spell import Spell, spells
 
@@ -80,14 +80,19 @@ class Projection(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """A ledger read in the order that counts: the start, the time granted, the pauses and the end."""
+    """A ledger read in the order that counts: the start, the time granted, the pauses, the restarts and the end."""
 
     started: datetime
-    budget: int
-    turn: int
+    granted: tuple[Extended, ...]
     pauses: tuple[Spell, ...]
     ended: Entry | None
     until: datetime | None = None
+    restarts: tuple[Restarted, ...] = ()
+
+    @property
+    def more(self) -> int:
+        """The time granted beside the rule's number."""
+        return sum(entry.amount for entry in self.granted)
 
 
 _BY_TIME = itemgetter(1)
@@ -97,10 +102,13 @@ def project(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL
     """Return the dates of the clock; ValueError where the ledger has no start."""
     if len(ledger) == 1 and isinstance(ledger[0], Started) and rule.unit is not Unit.hour and not ledger[0].until:
         return _fresh(rule, ledger[0].at, calendar, zone)
-    tally = read(rule, ledger)
-    count = count_of(rule, tally, calendar, zone)
+    tally = read(ledger)
+    since = since_restart(rule, tally, calendar, zone)
+    count = count_of(rule, since, calendar, zone)
     at, ended, still = tally.started.astimezone(zone), tally.ended, count.open
-    rungs = [rung for rung in _rungs(rule, count, calendar, zone, tally.turn) if rung.at > at]
+    rungs = [
+        rung for rung in _rungs(rule, count, calendar, zone, len(tally.granted)) if _stands(rung, since.started)
+    ]  # fmt: skip
     if still is not None:
         rungs = [rung for rung in rungs if rung.at < still.spell.begin]
     rungs += _caps(count)
@@ -118,7 +126,7 @@ def project(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL
         due=None if still else count.due_at,
         provisional=still is None and is_provisional(rule, count, calendar),
         rungs=tuple(rungs),
-        budget=tally.budget,
+        budget=rule.n + since.more,
         paused_since=lasting.spell.begin.astimezone(zone) if lasting else None,
         pause_cause=lasting.spell.cause if lasting else "",
         resumes_at=lasting.end_at if lasting else None,
@@ -126,17 +134,36 @@ def project(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL
     )
 
 
-def read(rule: Rule, ledger: Ledger) -> Tally:
+def read(ledger: Ledger) -> Tally:
     """Return what the ledger says; ValueError where it has no start."""
     ordered = in_order(ledger)
     started = next((entry for entry in ordered if isinstance(entry, Started)), None)
     if started is None:
         raise ValueError("the ledger of a clock begins with its start")
     ended = ending(ledger)
-    granted = extensions(ledger)
-    pauses = [spell for spell in spells(ordered) if ended is None or spell.begin <= ended.at]
-    budget = rule.n + sum(entry.amount for entry in granted)
-    return Tally(started.at.replace(microsecond=0), budget, len(granted), tuple(pauses), ended, started.until)
+    pauses = tuple(spell for spell in spells(ordered) if ended is None or spell.begin <= ended.at)
+    again = tuple(
+        entry for entry in ordered if isinstance(entry, Restarted) and (ended is None or entry.at <= ended.at)
+    )
+    start = started.at.replace(microsecond=0)
+    return Tally(start, tuple(extensions(ledger)), pauses, ended, started.until, again)
+
+
+def since_restart(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) -> Tally:
+    """Return the tally from the restart on that holds: what begins anew does so at its day, with the whole number.
+
+    What lay before no longer counts. A restart after the time was up restarts nothing.
+    """
+    for again in tally.restarts:
+        before = tally._replace(
+            granted=tuple(each for each in tally.granted if each.at <= again.at),
+            pauses=tuple(spell for spell in tally.pauses if spell.begin <= again.at),
+        )
+        count = count_of(rule, before, calendar, zone)
+        if count.open is not None or again.at <= count.due_at:
+            granted = tuple(each for each in tally.granted if each.at > again.at)
+            tally = tally._replace(started=again.at.replace(microsecond=0), granted=granted)
+    return tally
 
 
 def extensions(ledger: Ledger) -> list[Extended]:
@@ -149,10 +176,10 @@ def count_of(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) -> Coun
     """Return the count of a ledger that was read."""
     at = tally.started.astimezone(zone)
     if tally.until is not None:
-        return promised(at, tally.until.astimezone(zone), tally.budget - rule.n)
+        return promised(at, tally.until.astimezone(zone), tally.more)
     if rule.unit is Unit.hour:
-        return count_hours(rule, at, tally.budget, tally.pauses, zone)
-    return count_days(rule, at, tally.budget, tally.pauses, calendar, zone)
+        return count_hours(rule, at, rule.n + tally.more, tally.pauses, zone)
+    return count_days(rule, at, rule.n + tally.more, tally.pauses, calendar, zone)
 
 
 def promised(at: datetime, until: datetime, more: int) -> Count:
@@ -195,10 +222,15 @@ def _fresh(rule: Rule, started: datetime, calendar: Calendar, zone: tzinfo) -> P
         provisional = calendar.provisional(day + DAY, due)
     else:
         provisional = is_provisional(rule, count, calendar)
-    rungs = [rung for rung in _plain_rungs(rule, count, calendar, zone, 0) if rung[1] > at]
+    rungs = [rung for rung in _plain_rungs(rule, count, calendar, zone, 0) if _stands(rung, at)]
     if len(rungs) > 1:
         rungs.sort(key=_BY_TIME)
     return Projection(ClockState.running, at, raw_at, due_at, provisional, tuple(rungs), rule.n)
+
+
+def _stands(rung: RungAt, start: datetime) -> bool:
+    """Tell whether a rung is reported: a warning only after the start, a breach also where the end was past by then."""
+    return rung.at > start or rung.kind is RungKind.overdue
 
 
 def _rungs(rule: Rule, count: Count, calendar: Calendar, zone: tzinfo, turn: int) -> Iterator[RungAt]:

@@ -49,6 +49,9 @@ class Reason(StrEnum):
     CLOCK_NOT_PAUSED = "CLOCK_NOT_PAUSED"
     PAUSE_CAUSE_NOT_ALLOWED = "PAUSE_CAUSE_NOT_ALLOWED"
     PAUSE_AFTER_DUE = "PAUSE_AFTER_DUE"
+    PAUSE_AMBIGUOUS = "PAUSE_AMBIGUOUS"
+    RESTART_CAUSE_NOT_ALLOWED = "RESTART_CAUSE_NOT_ALLOWED"
+    RESTART_AFTER_DUE = "RESTART_AFTER_DUE"
     BACKDATED_TOO_FAR = "BACKDATED_TOO_FAR"
     BEFORE_START = "BEFORE_START"
     IN_THE_FUTURE = "IN_THE_FUTURE"
@@ -60,6 +63,7 @@ class Reason(StrEnum):
     CONSENT_MISSING = "CONSENT_MISSING"
     APPROVER_REQUIRED = "APPROVER_REQUIRED"
     REASON_REQUIRED = "REASON_REQUIRED"
+    EVIDENCE_REQUIRED = "EVIDENCE_REQUIRED"
     UNKNOWN_RULE = "UNKNOWN_RULE"
     CLOCK_NOT_BY_HAND = "CLOCK_NOT_BY_HAND"
     RULE_NOT_IN_FORCE = "RULE_NOT_IN_FORCE"
@@ -180,6 +184,15 @@ TEXTS: dict[Reason, _Text] = {
     Reason.PAUSE_CAUSE_NOT_ALLOWED: _Text(
         Kind.INVALID, "这项时限不因该事由中止。", "This limit does not stand still for that cause."
     ),
+    Reason.PAUSE_AMBIGUOUS: _Text(
+        Kind.PRECONDITION, "同时有几项中止，请指明恢复的是哪一项。", "Several pauses last: say which one ends."
+    ),
+    Reason.RESTART_CAUSE_NOT_ALLOWED: _Text(
+        Kind.INVALID, "按规则，这一事由不中断时限。", "The rule does not let time begin anew for this cause."
+    ),
+    Reason.RESTART_AFTER_DUE: _Text(
+        Kind.PRECONDITION, "期限已经届满，不能中断。", "The time was up before: nothing is left to interrupt."
+    ),
     Reason.PAUSE_AFTER_DUE: _Text(
         Kind.PRECONDITION, "时限届满后不能再中止。", "The time was up: it cannot be paused after that."
     ),
@@ -210,6 +223,7 @@ TEXTS: dict[Reason, _Text] = {
         Kind.INVALID, "需要写明批准的单位负责人。", "The head of the unit who approves must be named."
     ),
     Reason.REASON_REQUIRED: _Text(Kind.INVALID, "需要写明告知当事人的理由。", "The reason that is told must be given."),
+    Reason.EVIDENCE_REQUIRED: _Text(Kind.INVALID, "须注明证据材料。", "It takes a document that proves it."),
     Reason.UNKNOWN_RULE: _Text(
         Kind.INVALID, "没有这条时限规则，或不能人工启动。", "There is no such rule of time to start by hand."
     ),

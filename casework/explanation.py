@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from casework.calendar import LOCAL, Calendar, Day, DayKind
-from casework.clock import Tally, count_of, read
+from casework.clock import Tally, count_of, read, since_restart
 from casework.count import DAY, Count, Stop, hours_from, last_day, midnight
 from casework.ledger import Ledger
 from casework.rule import HourStart, Roll, Rule, Unit
@@ -33,6 +33,8 @@ class Verdict(StrEnum):
     """A day off behind a last day that is one."""
     rolled_to = "rolled_to"
     """The day the last day moved to."""
+    interrupted = "interrupted"
+    """A day before the time began anew: it no longer counts."""
     promised = "promised"
     """A day up to an end that was promised elsewhere: nothing is counted."""
 
@@ -70,20 +72,36 @@ class ExplainedDay(NamedTuple):
 
 def explain(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL) -> tuple[ExplainedDay, ...]:
     """Return every local day from the start to the due day, or to the beginning of a pause without an end."""
-    tally = read(rule, ledger)
+    whole = read(ledger)
+    tally = since_restart(rule, whole, calendar, zone)
     count = count_of(rule, tally, calendar, zone)
     if tally.until is not None:
-        return tuple(_promised(tally, count, calendar))
+        return tuple(_promised(rule, tally, count, calendar))
+    before = _before_restart(rule, whole, count, calendar, zone)
     if rule.unit is Unit.hour:
-        return tuple(_hours(rule, tally, count, calendar, zone))
-    return tuple(_days(rule, tally, count, calendar))
+        return (*before, *_hours(rule, tally, count, calendar, zone))
+    return (*before, *_days(rule, tally, count, calendar))
+
+
+def _before_restart(rule: Rule, whole: Tally, count: Count, calendar: Calendar, zone: tzinfo) -> Iterator[ExplainedDay]:
+    """Yield the days up to the restart from which time counts now: none where there was no restart."""
+    day = whole.started.astimezone(zone).date()
+    again = next((each for each in whole.restarts if each.at.astimezone(zone).date() == count.start), None)
+    if again is None:
+        return
+    cause = rule.restart(again.cause)
+    zh, en = (cause.zh, cause.en) if cause else (again.cause, again.cause)
+    why = f"因{zh}中断，此前的期间不再计算", f"interrupted by {en}: what ran before no longer counts"
+    while day < count.start:
+        yield _day(calendar.day(day), Verdict.interrupted, None, rule.n, *why, cause=again.cause)
+        day += DAY
 
 
 def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterator[ExplainedDay]:
-    of, plain = tally.budget, rule.n
+    of, plain = rule.n + tally.more, rule.n
     if rule.unit is Unit.month:
         # What is counted in a month are its days, up to the corresponding day.
-        of = (last_day(rule, count.counts_as, count.first, tally.budget, calendar) - count.first + DAY).days
+        of = (last_day(rule, count.counts_as, count.first, rule.n + tally.more, calendar) - count.first + DAY).days
         plain = (last_day(rule, count.counts_as, count.first, rule.n, calendar) - count.first + DAY).days
     end = count.due if count.open is None else max(count.open.first, count.start)
     number, day = 0, count.start
@@ -113,11 +131,11 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
         day += DAY
 
 
-def _promised(tally: Tally, count: Count, calendar: Calendar) -> Iterator[ExplainedDay]:
+def _promised(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterator[ExplainedDay]:
     why = "按原承诺的期限，不另计算", "until the end that was promised: nothing is counted"
     day = count.start
     while day <= max(count.due, count.start):
-        yield _day(calendar.day(day), Verdict.promised, None, tally.budget, *why)
+        yield _day(calendar.day(day), Verdict.promised, None, rule.n + tally.more, *why)
         day += DAY
 
 
@@ -227,7 +245,7 @@ def _running(begin: datetime, end: datetime, stops: tuple[Stop, ...]) -> Iterato
 def _hour_day(
     rule: Rule, tally: Tally, count: Count, day: Day, parts: tuple[tuple[datetime, datetime], ...], total: timedelta
 ) -> ExplainedDay:
-    hours, of = total // timedelta(hours=1), tally.budget
+    hours, of = total // timedelta(hours=1), rule.n + tally.more
     if parts:
         clock = "、".join(f"{begin:%H:%M}–{_clock(begin, stop)}" for begin, stop in parts)
         verdict = Verdict.counted if total <= timedelta(hours=rule.n) else Verdict.extended

@@ -27,6 +27,7 @@ class EntryKind(StrEnum):
     met = "met"
     cancelled = "cancelled"
     reopened = "reopened"
+    restarted = "restarted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Started(Entry):
 
     kind: ClassVar[EntryKind] = EntryKind.started
     until: datetime | None = None
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class Paused(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed(Entry):
-    """Time runs on; `of` is the number of the pause that ended, None for every pause then open."""
+    """Time runs on; `of` is the number of the pause that ended. Old entries have None, for every pause then open."""
 
     kind: ClassVar[EntryKind] = EntryKind.resumed
     of: int | None = None
@@ -125,11 +127,23 @@ class Reopened(Entry):
     kind: ClassVar[EntryKind] = EntryKind.reopened
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarted(Entry):
+    """The whole time begins anew (中断, 民法典 195): what ran before is as if it had not run."""
+
+    kind: ClassVar[EntryKind] = EntryKind.restarted
+    cause: str
+    evidence: str = ""
+
+
 Ledger = Sequence[Entry]
 
 _KINDS: dict[str, type[Entry]] = {
-    each.kind: each for each in (Started, Paused, Resumed, Extended, ExtensionRevoked, Moved, Met, Cancelled, Reopened)
-}
+    each.kind: each
+    for each in (
+        Started, Paused, Resumed, Extended, ExtensionRevoked, Moved, Met, Cancelled, Reopened, Restarted,
+    )
+}  # fmt: skip
 
 
 def in_order(ledger: Ledger) -> list[Entry]:

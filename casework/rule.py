@@ -373,6 +373,16 @@ class ExtensionRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartRule:
+    """A cause for which the whole time begins anew (中断), for instance a demand, an action or an acknowledgment."""
+
+    cause: str
+    zh: str
+    en: str
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """A point before the end (a warning) or after it (overdue), and what happens there; overdue 0 is the breach."""
 
@@ -401,6 +411,7 @@ class Rule:
     pauses: tuple[PauseRule, ...] = ()
     backdate_days: int = 0
     extensions: tuple[ExtensionRule, ...] = ()
+    restarts: tuple[RestartRule, ...] = ()
     warnings: tuple[Rung, ...] = ()
     overdue: tuple[Rung, ...] = (Rung(0, Unit.hour, Consequence.remind),)
     for_whom: Whom = Whom.duty
@@ -422,6 +433,10 @@ class Rule:
     def pause(self, cause: str) -> PauseRule | None:
         """Return what the rule says of this cause, None where it is no cause to pause."""
         return next((each for each in self.pauses if each.cause == cause), None)
+
+    def restart(self, cause: str) -> RestartRule | None:
+        """Return what the rule says of this cause, None where it is none from which time begins anew."""
+        return next((each for each in self.restarts if each.cause == cause), None)
 
     def extension(self, kind: ExtensionKind) -> ExtensionRule | None:
         """Return what the rule says of this kind of extension, None where it allows none."""
@@ -471,6 +486,7 @@ def faults(rule: Rule) -> list[tuple[str, str]]:
     for field, keys in (
         ("pauses", [each.cause for each in rule.pauses]),
         ("extensions", [each.kind for each in rule.extensions]),
+        ("restarts", [each.cause for each in rule.restarts]),
         ("warnings", [(each.amount, each.unit) for each in rule.warnings]),
         ("overdue", [(each.amount, each.unit) if each.amount else 0 for each in rule.overdue]),
     ):

@@ -17,6 +17,7 @@ from casework.rule import (
     HourStart,
     PauseRule,
     RemindOn,
+    RestartRule,
     Roll,
     Rule,
     Rung,
@@ -62,7 +63,7 @@ def to_data(rule: Rule) -> dict[str, Any]:
         "warnings": [_rung_to_data(each) for each in rule.warnings],
         "overdue": [_rung_to_data(each) for each in rule.overdue],
         "note": rule.note,
-    }
+    } | _restarts_to_data(rule)
 
 
 def digest(rule: Rule) -> str:
@@ -107,10 +108,21 @@ def from_data(data: dict[str, Any]) -> Rule:
             ExtensionRule(ExtensionKind(each["kind"]), each["n"], each["times"], each["basis"])
             for each in data["extensions"]
         ),
+        restarts=tuple(
+            RestartRule(each["cause"], each["zh"], each["en"], each["basis"]) for each in data.get("restarts", ())
+        ),
         warnings=tuple(map(_rung_from_data, data["warnings"])),
         overdue=tuple(map(_rung_from_data, data["overdue"])),
         note=data["note"],
     )
+
+
+def _restarts_to_data(rule: Rule) -> dict[str, Any]:
+    """Return nothing for a rule that never begins anew: what was pinned before there were restarts stays the same."""
+    told = [
+        {"cause": each.cause, "zh": each.zh, "en": each.en, "basis": each.basis} for each in rule.restarts
+    ]  # fmt: skip
+    return {"restarts": told} if told else {}
 
 
 def _rung_to_data(rung: Rung) -> dict[str, Any]:

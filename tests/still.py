@@ -22,7 +22,7 @@ from accord.stack import Stack
 from services.kit.access import Access
 from services.kit.businesstime import BusinessTime
 from services.kit.client import channel
-from services.kit.clock_keeping import automatic_rules
+from services.kit.clock_keeping import automatic_rules, look
 from services.kit.clock_ledger import Pins
 from services.kit.clockwork import Clockwork
 from services.kit.composition import Parts, feed_service
@@ -64,6 +64,7 @@ class Still:
     port: int
     channel: grpc.aio.Channel
     database: Database
+    clockwork: Clockwork
 
     def to(self, local: str) -> datetime:
         """Set the time to an instant in local time, `2026-03-02T09:00`, and return it."""
@@ -107,6 +108,7 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     rules, database, time = shipped_rules(settings.rules), Database(url, 4), SetTime()
     clockwork, pins = Clockwork(rules), Pins(database)
     await pins.keep(automatic_rules(rules))
+    await look(database, clockwork, time.now())
     parts = Parts(settings, database, time, FeedPulse(), rules, Sealer.from_file(stack.keys.master), clockwork, pins)
     services = [*importlib.import_module(f"services.{service}.main").build(parts), feed_service(service, parts)]
     access = Access(settings.rules / "access", rules.units)
@@ -118,7 +120,7 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     await server.start()
     to_it = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
     try:
-        yield Still(stack, service, time, port, to_it, database)
+        yield Still(stack, service, time, port, to_it, database, clockwork)
     finally:
         await to_it.close()
         await server.stop(None)

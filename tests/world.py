@@ -146,7 +146,8 @@ def _filled(request: type[Message], **fields: Callable[[World], Any]) -> Callabl
 
 _ON_A_CLOCK = (
     clock_pb2.GetClockRequest, clock_pb2.ExplainClockRequest, clock_pb2.StopClockRequest, clock_pb2.PauseClockRequest,
-    clock_pb2.ResumeClockRequest, clock_pb2.ExtendClockRequest, clock_pb2.RevokeExtensionRequest,
+    clock_pb2.ResumeClockRequest, clock_pb2.RestartClockRequest, clock_pb2.ExtendClockRequest,
+    clock_pb2.RevokeExtensionRequest,
 )  # fmt: skip
 
 
@@ -231,6 +232,9 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "StopClock": _filled(clock_pb2.StopClockRequest),
     "PauseClock": _filled(clock_pb2.PauseClockRequest, cause=lambda w: "illness"),
     "ResumeClock": _filled(clock_pb2.ResumeClockRequest),
+    "RestartClock": _filled(
+        clock_pb2.RestartClockRequest, cause=lambda w: "demand", evidence=lambda w: "doc-1"
+    ),
     "ExtendClock": _filled(clock_pb2.ExtendClockRequest, amount=lambda w: 1, kind=lambda w: 3,
                            consents=lambda w: ["parties/1"]),
     "RevokeExtension": _filled(clock_pb2.RevokeExtensionRequest),

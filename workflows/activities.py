@@ -86,6 +86,8 @@ class Activities:
             )
             facts = await self._facts(name) if fired.overdue else escalation_pb2.Escalation()
             refused = [not await self._escalate(name, firing, facts) for firing in fired.overdue]
+            for firing in fired.withdrawn:
+                await self._withdraw(name, firing)
         except grpc.aio.AioRpcError as error:
             raise failure(error) from None
         next_at = instant(fired.next_time) if fired.HasField("next_time") else None
@@ -132,13 +134,13 @@ class Activities:
 
         However often this runs, and whatever became of the case since: the first answer stands.
         """
-        escalation = escalation_pb2.Escalation(from_unit=firing.unit, reason="overdue", subject=firing.subject)
+        escalation = escalation_pb2.Escalation(
+            from_unit=firing.unit, reason="overdue", subject=firing.subject, breach=f"{firing.clock}/{firing.rung}"
+        )
         escalation.MergeFrom(facts)
         try:
             await self._backends.escalation.CreateEscalation(
-                escalation_pb2.CreateEscalationRequest(
-                    parent=name, escalation=escalation, request_id=f"{firing.clock}/{firing.rung}"
-                )
+                escalation_pb2.CreateEscalationRequest(parent=name, escalation=escalation, request_id=_key(firing))
             )
         except grpc.aio.AioRpcError as error:
             if error.code() in _REFUSED:
@@ -149,6 +151,18 @@ class Activities:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
         return True
+
+    async def _withdraw(self, name: str, firing: clock_pb2.Firing) -> None:
+        """Withdraw what a breach raised that turned out to be none, once."""
+        try:
+            await self._backends.escalation.SettleEscalations(
+                escalation_pb2.SettleEscalationsRequest(
+                    parent=name, breach=f"{firing.clock}/{firing.rung}", request_id=f"{_key(firing)}/withdrawn"
+                )
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # it was taken back before it was raised
+                raise
 
     @activity.defn(name="raise_default")
     async def raise_default(self, step: CaseStep) -> None:
@@ -246,6 +260,11 @@ def move_of(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:
         return {raised.to_unit}, raised.return_unit, f"{key}/{raised.return_count}/back"
     again = f"{key}/{raised.return_count}" if raised.return_count else key
     return {raised.from_unit, raised.return_unit}, raised.to_unit, again
+
+
+def _key(firing: clock_pb2.Firing) -> str:
+    """Return the key of what follows from a rung: a claim's `+1` and `~4` are no signs of a request id."""
+    return f"{firing.clock}/{firing.rung}".replace("+", ".").replace("~", ":")
 
 
 def _tier(grade: report_pb2.Grade) -> str:

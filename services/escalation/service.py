@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pb.escalation.v1 import escalation_pb2 as pb
@@ -11,7 +12,7 @@ from casework import escalation as rules_of
 from casework import names
 from casework.escalation import EscalationState
 from services.escalation import files, holders, occasions, store, view
-from services.escalation.levels import raising, timing
+from services.escalation.levels import breaches, raising, timing
 from services.escalation.servicer import Servicer
 from services.kit import paging
 from services.kit.access import current_call
@@ -39,6 +40,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         row = await raising.raise_to(
             work, number, asked, place, ladder=ladder, climbs=climbs, matter=matter, units=units, sealed=sealed
         )
+        await breaches.keep(work, row, asked.breach)
         await occasions.overdue(work, row)
         return view.escalation(row)
 
@@ -147,7 +149,10 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         """Settle what is still open for a case that is over: there is nothing left to make a unit act on."""
         number = names.number_of(request.parent)
         await self.log.lock(work.connection, number)
-        settled = await raising.settle(work, number, "case-over")
+        if request.breach:
+            settled: Sequence[Any] = await breaches.withdraw(work, number, request.breach)
+        else:
+            settled = await raising.settle(work, number, "case-over")
         for row in settled:
             work.call.require(row.to_unit)
         if not settled:

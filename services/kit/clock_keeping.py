@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from casework.rule import ALSO_BY_HAND, Consumer, Rule
-from services.kit import clock_moves, telemetry
+from services.kit import clock_calendars, clock_moves, telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.clock_ledger import Pins
 from services.kit.clockwork import Clockwork
@@ -48,7 +48,9 @@ async def keep_clocks(
 async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
     """Let the calendars hold that were applied, here or by another process, and set the gauges."""
     async with database.begin() as connection:
+        before = clockwork.calendars
         clockwork.lay(await clock_moves.applied_layers(connection))
+        await clock_calendars.keep(connection, before, clockwork.calendars)
         rows = (await connection.execute(_COUNTS, {"now": now})).all()
     for state, name in ((1, "running"), (4, "paused")):
         telemetry.CLOCKS.labels(name).set(sum(row.clocks for row in rows if row.state == state))

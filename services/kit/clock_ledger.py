@@ -11,13 +11,15 @@ from typing import Any
 import orjson
 
 from casework import rule_data
-from casework.admission import check
+from casework.admission import check, last_day_to_enter
 from casework.calendar import LOCAL, Calendar
 from casework.clock import ClockState as Doing
-from casework.clock import Projection, project
+from casework.clock import Projection, RungKind, project
 from casework.errors import CaseError, Reason
-from casework.ledger import Entry, entry_from_data, entry_to_data
+from casework.ledger import Cancelled, Entry, Met, entry_from_data, entry_to_data
 from casework.rule import Rule
+from services.kit import clocks
+from services.kit.clock_calendars import calendar_of
 from services.kit.clocks import ClockState, read_rungs
 from services.kit.clockwork import Clockwork, NewClock, rule_hash, rungs_json
 from services.kit.database import Connection, Database, text
@@ -39,7 +41,17 @@ _PIN = text("""
     INSERT INTO clock_rules (hash, name, version, content)
     VALUES (:hash, :name, :version, CAST(:content AS jsonb)) ON CONFLICT (hash) DO NOTHING
 """)
-_CLAIMS = text("SELECT rung, due_at, fired_at FROM clock_rungs WHERE clock = :clock ORDER BY due_at, rung")
+_CLAIMS = text("""
+    SELECT r.*, c.rule, c.subject, w.clock IS NOT NULL AS withdrawn
+    FROM clock_rungs r JOIN clocks c ON c.id = r.clock LEFT JOIN clock_withdrawals w USING (clock, rung)
+    WHERE r.clock = :clock ORDER BY r.due_at, r.rung
+""")
+_WITHDRAW = text("""
+    INSERT INTO clock_withdrawals (clock, rung, seq, withdrawn_at) VALUES (:clock, :rung, :seq, :at)
+""")
+_RUNNING = text("""
+    SELECT * FROM clocks WHERE number = :number AND id LIKE :keys AND state IN (1, 4) ORDER BY id FOR UPDATE
+""")
 _ENTER = text("""
     INSERT INTO clock_entries (clock, seq, kind, at, recorded_at, actor, data)
     VALUES (:clock, :seq, :kind, :at, :recorded_at, :actor, CAST(:data AS jsonb))
@@ -54,11 +66,14 @@ _CHANGE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a clock: its row before and after, and the event that tells of it."""
+    """What became of a clock: its row before and after, and the events that tell of it.
+
+    The first tells of the entry; then come breaches that it took back and deadlines that were missed before.
+    """
 
     before: Any
     after: Any
-    event: NewEvent
+    events: list[NewEvent]
 
 
 class Pins:
@@ -133,34 +148,81 @@ async def record(
 ) -> Change:
     """Enter something in a locked clock's ledger and derive its dates anew; a CaseError where the rule forbids it.
 
-    `rule` replaces the pinned one (the clock moves to another version), `calendar` the one that holds.
+    `rule` and `calendar` replace the pinned ones: the clock moves to another version.
     """
     pinned = (await rules_of(connection, [row.rule_hash]))[row.rule_hash]
     ledger = (await ledgers_of(connection, [row.id]))[row.id]
-    calendar = calendar or clockwork.calendars.of(row.region)
+    calendar = calendar or await calendar_of(connection, clockwork, row)
     rule = rule or pinned
     if checked:
         check(rule, ledger, entry, now, calendar, parties)
     projection = project(rule, (*ledger, entry), calendar)
     claims = (await connection.execute(_CLAIMS, {"clock": row.id})).all()
-    fired = {each.rung for each in claims}
-    keys = keys_of(projection, row.rungs, fired, now, entry.seq)
-    after = await _store(connection, row, entry, rule, calendar, projection, keys, fired)
-    return Change(row, after, _told(row, after, entry, rule))
+    keys, lost = settle(projection, row.rungs, claims, now, entry.seq)
+    after = await _store(connection, row, entry, rule, calendar, projection, keys, {each.rung for each in claims})
+    events = [_told(row, after, entry, rule, now)]
+    for claim in lost:
+        await connection.execute(_WITHDRAW, {"clock": row.id, "rung": claim.rung, "seq": entry.seq, "at": now})
+        events.append(_withdrawn(row.number, claim, now))
+    if projection.ended_at is not None:
+        # What had come due before its end is reported now: nobody asks for a clock that has ended.
+        missed, _ = await clocks.claim(connection, after, now, projection.ended_at)
+        events += [clocks.waking(clocks.told(row.number, firing), now) for firing in missed]
+    return Change(row, after, events)
 
 
-def keys_of(projection: Projection, stored: Any, fired: Collection[str], now: datetime, seq: int) -> dict[str, str]:
-    """Return the keys rungs are claimed by: what fired and now lies ahead again is watched anew, under a new key.
+def plain(key: str) -> str:
+    """Return the key of a rung without what tells its claims apart: `overdue+1~4` is a claim of `overdue+1`."""
+    return key.split("~")[0]
 
-    The new key is the rung's with the number of the entry that moved it: `overdue~4`. A breach is then found again
-    after a pause that was recorded late took the first one back.
+
+def settle(
+    projection: Projection, stored: Any, claims: Sequence[Any], now: datetime, seq: int
+) -> tuple[dict[str, str], list[Any]]:
+    """Return the keys rungs are claimed by from now on, and the claims of breaches that turn out to be none.
+
+    A breach belongs to one instant. Where the end moved, the breach of the old end is taken back, and that of the new
+    one is reported when it comes, or at once where it has come. A warning that was given and lies ahead again is given
+    again. What is claimed anew has a new key, with the number of the entry that moved it: `overdue~4`.
     """
-    current = {key.split("~")[0]: key for key, _, _, _ in read_rungs(stored)}
+    current = {plain(key): key for key, _, _, _ in read_rungs(stored)}
+    claimed = {each.rung for each in claims}
+    standing = {
+        (_name(each.rung), each.due_at): each for each in claims if each.kind == "overdue" and not each.withdrawn
+    }
     keys: dict[str, str] = {}
     for rung in projection.rungs:
         key = current.get(rung.key, rung.key)
-        keys[rung.key] = f"{rung.key}~{seq}" if key in fired and rung.at > now else key
-    return keys
+        if rung.kind is RungKind.overdue:
+            held = standing.pop((rung.name, rung.at), None)
+            keys[rung.key] = held.rung if held else f"{rung.key}~{seq}" if key in claimed else key
+        else:
+            keys[rung.key] = f"{rung.key}~{seq}" if key in claimed and rung.at > now else key
+    return keys, list(standing.values())
+
+
+def _name(key: str) -> str:
+    return plain(key).split("+")[0]
+
+
+async def end(
+    connection: Connection, clockwork: Clockwork, number: str, keys: str, at: datetime, now: datetime, actor: str,
+    *, met: bool,
+) -> list[NewEvent]:  # fmt: skip
+    """Meet (or cancel) running clocks of a case by something done before it was recorded.
+
+    What was in time was in time: a breach reported meanwhile is taken back. Where the rule's bound for the delay of a
+    desk is over, the clock ends only now. Returns the events that tell of breaches, to append after the command's own.
+    """
+    events: list[NewEvent] = []
+    for row in await connection.execute(_RUNNING, {"number": number, "keys": f"{number}.{keys}"}):
+        rule = (await rules_of(connection, [row.rule_hash]))[row.rule_hash]
+        last = last_day_to_enter(rule, at, await calendar_of(connection, clockwork, row))
+        instant = max(at, row.started_at) if now.astimezone(LOCAL).date() <= last else now
+        entry = (Met if met else Cancelled)(seq=row.entries + 1, at=instant, recorded_at=now, actor=actor)
+        change = await record(connection, clockwork, row, entry, now, checked=False)
+        events += change.events[1:]
+    return events
 
 
 async def _store(
@@ -201,23 +263,36 @@ _EVENTS = {
     "extension_revoked": "ClockExtensionRevoked",
     "moved": "ClockMoved",
     "reopened": "ClockReopened",
+    "restarted": "ClockRestarted",
     "met": "ClockMet",
     "cancelled": "ClockCancelled",
 }
 
 
-def _told(before: Any, after: Any, entry: Entry, rule: Rule) -> NewEvent:
-    payload: dict[str, Any] = {"clock": after.id, "rule": rule.name, "unit": after.unit, "at": entry.at.isoformat()}
-    for name in ("cause", "evidence", "amount", "how", "reason", "approver", "from_version", "to_version"):
+def _told(before: Any, after: Any, entry: Entry, rule: Rule, now: datetime) -> NewEvent:
+    payload: dict[str, Any] = {
+        "clock": after.id, "rule": rule.name, "unit": after.unit, "entry": entry.seq, "at": entry.at.isoformat(),
+    }  # fmt: skip
+    for name in ("cause", "evidence", "amount", "how", "of", "reason", "approver", "from_version", "to_version"):
         if value := getattr(entry, name, None):
-            payload[name] = str(value) if name != "amount" else value
+            payload[name] = value if isinstance(value, int) else str(value)
     payload |= {"due_before": _iso(before.due_at), "due_at": _iso(after.due_at)}
-    # The workflow hears of it only where it would otherwise sleep too long.
-    closer = after.next_at is not None and (before.next_at is None or after.next_at < before.next_at)
-    resumed = before.state in (ClockState.PAUSED, ClockState.MET) and after.next_at is not None
-    if wakes := closer or resumed:
+    # The workflow hears of it wherever it sleeps until another instant, too long or not.
+    if wakes := after.state in (ClockState.RUNNING, ClockState.PAUSED) and after.next_at != before.next_at:
+        sooner = after.next_at is not None and (before.next_at is None or after.next_at < before.next_at)
+        payload["next_at"] = (after.next_at if sooner else now).isoformat()
+    elif wakes := before.state == ClockState.MET and after.next_at is not None:
         payload["next_at"] = after.next_at.isoformat()
     return NewEvent(after.number, _EVENTS[str(entry.kind)], after.unit, payload, wakes=wakes)
+
+
+def _withdrawn(number: str, claim: Any, now: datetime) -> NewEvent:
+    """Return the event of a breach that was taken back: the workflow hears of it, and what it raised is withdrawn."""
+    payload = {
+        "clock": claim.clock, "rule": claim.rule, "rung": claim.rung, "consequence": claim.consequence,
+        "subject": claim.subject, "unit": claim.unit, "due_at": _iso(claim.due_at), "fired_at": _iso(claim.fired_at),
+    }  # fmt: skip
+    return clocks.waking(NewEvent(number, "ClockBreachWithdrawn", claim.unit, payload), now)
 
 
 def _iso(instant: datetime | None) -> str:

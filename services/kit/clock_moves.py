@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,7 +15,8 @@ from casework.clock import Projection, project
 from casework.ledger import Moved
 from casework.rule import Rule
 from casework.rule_book import UnknownRule
-from services.kit import clock_ledger
+from services.kit import clock_calendars, clock_ledger
+from services.kit.clock_calendars import layer_from_data, layer_to_data
 from services.kit.clocks import read_rungs
 from services.kit.clockwork import Clockwork, rule_hash
 from services.kit.database import Connection, Database, text
@@ -75,29 +76,6 @@ class Move:
         same = (said.due, said.raw_due, said.provisional) == (row.due_at, row.raw_due_at, row.provisional)
         instants = [at for _, at, _, _ in read_rungs(row.rungs)] == [rung.at for rung in said.rungs]
         return not (same and instants and rule_hash(self.rule) == row.rule_hash)
-
-
-def layer_to_data(layer: Layer) -> dict[str, Any]:
-    """Return a layer as stored."""
-    return {
-        "name": layer.name,
-        "region": layer.region,
-        "years": sorted(layer.years),
-        "closed": {day.isoformat(): names for day, names in sorted(layer.closed.items())},
-        "open": {day.isoformat(): names for day, names in sorted(layer.open.items())},
-        "source": layer.source,
-    }
-
-
-def layer_from_data(data: dict[str, Any]) -> Layer:
-    """Return the layer that `layer_to_data` gave."""
-
-    def days(said: dict[str, list[str]]) -> dict[date, tuple[str, str]]:
-        return {date.fromisoformat(day): (names[0], names[1]) for day, names in said.items()}
-
-    return Layer(
-        data["name"], data["region"], frozenset(data["years"]), days(data["closed"]), days(data["open"]), data["source"]
-    )
 
 
 async def applied_layers(connection: Connection) -> list[Layer]:
@@ -161,6 +139,7 @@ async def apply(
     *, actor: str, reason: str, trace: str, now: datetime,
 ) -> int:  # fmt: skip
     """Move these clocks to the candidate, each with an entry in its ledger and an event; return how many moved."""
+    await clock_calendars.keep(connection, clockwork.calendars, candidate.calendars)
     kept = [move for move in batch if not move.moves]
     await _keep(connection, candidate, kept)
     moved = 0
@@ -179,7 +158,7 @@ async def apply(
         change = await clock_ledger.record(
             connection, clockwork, row, entry, now, rule=rule, calendar=calendar, checked=False
         )
-        await log.append(connection, [change.event], at=now, actor=actor, trace=trace)
+        await log.append(connection, change.events, at=now, actor=actor, trace=trace)
         moved += 1
     return moved
 

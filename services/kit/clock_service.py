@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 from pb.clock.v1 import clock_pb2 as pb
 from pb.clock.v1 import clock_pb2_grpc
 
+from casework.admission import last_day_to_enter, pause_ended
 from casework.calendar import LOCAL, Layer
 from casework.errors import CaseError, Reason, field_error
 from casework.explanation import explain
-from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Resumed
+from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Restarted, Resumed
 from casework.names import ROOT_UNIT, file_name, last, number_of
 from casework.rule import Consumer, ExtensionKind, Rule
 from casework.rule_book import UnknownRule
 from services.kit import clock_ledger, clock_moves, clock_view, clocks, paging
 from services.kit.access import current_call
 from services.kit.businesstime import BusinessTime
+from services.kit.clock_calendars import calendar_of
 from services.kit.clock_moves import Candidate
 from services.kit.clock_sweep import sweep
 from services.kit.clockwork import Clockwork
@@ -114,11 +117,13 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             await follow(self._consequences, work, firings)
             standing = await clocks.standing(connection, number)
             breaches = await clocks.breaches(connection, number)
+            withdrawn = await clocks.breaches(connection, number, withdrawn=True)
         if events:
             self.pulse.beat()
         return pb.FireClocksResponse(
             firings=[clock_view.firing(self._service, firing) for firing in firings],
             overdue=[clock_view.firing(self._service, firing) for firing in breaches],
+            withdrawn=[clock_view.firing(self._service, firing) for firing in withdrawn],
             next_time=stamp(standing.next_at),
             next_clock=standing.clock.partition(".")[2],
             generation=standing.generation,
@@ -151,7 +156,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if request.running:
             filters += " AND state IN (1, 4)"
         if request.overdue:
-            filters += " AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz))"
+            filters += f" AND {clocks.OVERDUE}"
         if request.case:
             filters += " AND number = :number"
         if request.cases:
@@ -189,7 +194,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             row = await clock_ledger.get(connection, self._id(request.name))
             rule = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
             ledger = (await clock_ledger.ledgers_of(connection, [row.id]))[row.id]
-        days = explain(rule, ledger, self._clockwork.calendars.of(row.region))
+            calendar = await calendar_of(connection, self._clockwork, row)
+        days = explain(rule, ledger, calendar)
         return clock_view.explanation(shown, rule, [clock_view.day(each, language) for each in days], language)
 
     async def _shown(self, connection: Connection, name: str) -> pb.Clock:
@@ -212,7 +218,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         answerable = last(request.unit) if request.unit else unit
         if not work.call.access.knows(answerable):
             raise field_error("unit", Reason.UNKNOWN_UNIT, answerable)
-        clock = await self._by_hand(work.connection, number, request.rule, answerable, at, work.now)
+        clock = await self._by_hand(work.connection, number, request, answerable, at, work.now)
         await self._pins.keep_of([clock])
         await clocks.start(work.connection, work.now, work.actor, clock)
         next_at = clock.next_at
@@ -230,8 +236,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         raise CaseError(Reason.WRONG_STATE, f"{file_name(number)} does not wait here")
 
     async def _by_hand(
-        self, connection: Connection, number: str, name: str, unit: str, at: datetime, now: datetime
+        self, connection: Connection, number: str, request: pb.StartClockRequest, unit: str, at: datetime, now: datetime
     ) -> Any:
+        name = request.rule
         try:
             rule = self._clockwork.rules.get(name, unit, day := at.astimezone(LOCAL).date())
         except UnknownRule:
@@ -242,27 +249,24 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             _refuse_rule(rule, day)
         if at > now:
             raise field_error("effective_time", Reason.IN_THE_FUTURE)
-        if (now - at).days > max(rule.backdate_days, 1):
-            raise field_error("effective_time", Reason.BACKDATED_TOO_FAR, str(rule.backdate_days))
+        late = now.astimezone(LOCAL).date() > last_day_to_enter(rule, at, self._clockwork.calendars.of(unit))
+        if late and not request.evidence:
+            # No desk decides when it happened, so no bound of a desk holds: but somebody must be able to check it.
+            raise field_error("evidence", Reason.EVIDENCE_REQUIRED, at.astimezone(LOCAL).date().isoformat())
         query = text("SELECT count(*) FROM clocks WHERE number = :number AND id LIKE :keys")
         taken = await connection.scalar(query, {"number": number, "keys": f"{number}.{name}-%"})
         key = f"{name}-{taken + 1}"
-        return self._clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
+        clock = self._clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
+        return replace(clock, evidence=request.evidence)
 
     @command(pb.Clock)
     async def StopClock(self, request: pb.StopClockRequest, work: Work) -> pb.Clock:
-        """Stop a clock that was started by hand; what had come due before fires first."""
+        """Stop a clock that was started by hand, as of when it was met; what had come due before fires first."""
         row = await self._locked(request, work)
         rule = (await clock_ledger.rules_of(work.connection, [row.rule_hash]))[row.rule_hash]
         if rule.trigger.consumer is not Consumer.by_hand:
             raise field_error("name", Reason.CLOCK_NOT_BY_HAND, row.rule)
-        if row.state not in (clocks.ClockState.RUNNING, clocks.ClockState.PAUSED):
-            raise CaseError(Reason.CLOCK_NOT_RUNNING)
-        await work.stop(row.number, row.id.partition(".")[2].replace("_", r"\_"), met=request.met)
-        kind = Met if request.met else Cancelled
-        payload = {"clock": row.id, "rule": row.rule, "unit": row.unit}
-        await work.append(NewEvent(row.number, f"Clock{kind.__name__}", row.unit, payload))
-        return clock_view.clock(self._service, await clock_ledger.get(work.connection, row.id), work.now)
+        return await self._enter(request, work, Met if request.met else Cancelled)
 
     @command(pb.Clock)
     async def PauseClock(self, request: pb.PauseClockRequest, work: Work) -> pb.Clock:
@@ -273,8 +277,14 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.Clock)
     async def ResumeClock(self, request: pb.ResumeClockRequest, work: Work) -> pb.Clock:
-        """Let a paused clock run on."""
-        return await self._enter(request, work, Resumed)
+        """Let a paused clock run on, from the pause that is named or is the only one."""
+        row = await self._locked(request, work)
+        ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
+        at = _effective(request, work)
+        of = pause_ended(ledger, at, request.pause, request.cause)
+        if of is None and (request.pause or request.cause):
+            raise field_error("pause" if request.pause else "cause", Reason.CLOCK_NOT_PAUSED)
+        return await self._enter(request, work, lambda **entry: Resumed(**entry, of=of))
 
     @command(pb.Clock)
     async def ExtendClock(self, request: pb.ExtendClockRequest, work: Work) -> pb.Clock:
@@ -311,6 +321,13 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return tuple(agreed), tuple(said)
 
     @command(pb.Clock)
+    async def RestartClock(self, request: pb.RestartClockRequest, work: Work) -> pb.Clock:
+        """Let the whole time begin anew from what interrupted it, where the rule knows the cause."""
+        return await self._enter(
+            request, work, lambda **entry: Restarted(**entry, cause=request.cause, evidence=request.evidence)
+        )
+
+    @command(pb.Clock)
     async def RevokeExtension(self, request: pb.RevokeExtensionRequest, work: Work) -> pb.Clock:
         """Take an extension back."""
         clock = self._id(request.name)
@@ -333,11 +350,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         also: Sequence[str] = (),
     ) -> pb.Clock:  # fmt: skip
         row = await self._locked(request, work, also)
-        given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
-        at = instant(request.effective_time) if given else work.now
-        made = entry(seq=row.entries + 1, at=at, recorded_at=work.now, actor=work.actor)
+        made = entry(seq=row.entries + 1, at=_effective(request, work), recorded_at=work.now, actor=work.actor)
         change = await clock_ledger.record(work.connection, self._clockwork, row, made, work.now, parties=parties)
-        await work.append(change.event)
+        await work.append(*change.events)
         return clock_view.clock(self._service, change.after, work.now)
 
     async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Any) -> pb.PreviewMovesResponse:
@@ -405,6 +420,12 @@ def _refuse_rule(rule: Rule, day: date) -> NoReturn:
     named = {"successor": rule.successor} if rule.is_over(day) and rule.successor else {}
     detail = f"{rule.name}: {bound}" + (f"; {rule.successor}" if named else "")
     raise CaseError(Reason.RULE_NOT_IN_FORCE, detail, fault.fields, field="rule", **named)
+
+
+def _effective(request: Any, work: Work) -> datetime:
+    """Return from when an entry counts: the instant that is said, or now."""
+    given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
+    return instant(request.effective_time) if given else work.now
 
 
 def _prefix(scope: str) -> str:

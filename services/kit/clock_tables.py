@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-CLOCK_TABLES = ("clock_entries", "clock_rungs", "clock_rules", "calendar_layers")
+_SECOND = ("clock_entries", "clock_rungs", "clock_rules", "calendar_layers")
+_THIRD = ("clock_withdrawals", "clock_calendars")
+CLOCK_TABLES = _SECOND + _THIRD
 """Tables nothing may change or delete from; triggers refuse it even to their owner."""
 
 _TABLES = """
@@ -112,4 +114,56 @@ CREATE TRIGGER {table}_never_changes BEFORE UPDATE OR DELETE OR TRUNCATE ON {tab
 
 def second_layer() -> str:
     """Return the DDL of the second layer, to run with the service's schema in front of the search path."""
-    return _TABLES + _CARRY_OVER + _AFTER + "".join(_REFUSE.format(table=table) for table in CLOCK_TABLES)
+    return _TABLES + _CARRY_OVER + _AFTER + "".join(_REFUSE.format(table=table) for table in _SECOND)
+
+
+_LAWS = """
+CREATE TABLE clock_withdrawals (
+    clock        text COLLATE "C" NOT NULL,
+    rung         text NOT NULL,
+    seq          integer NOT NULL,
+    withdrawn_at timestamptz NOT NULL,
+    PRIMARY KEY (clock, rung),
+    FOREIGN KEY (clock, rung) REFERENCES clock_rungs
+);
+COMMENT ON TABLE clock_withdrawals IS 'Breaches that were reported and turned out to be none, by which entry.';
+
+CREATE TABLE clock_calendars (
+    version   text PRIMARY KEY,
+    content   jsonb NOT NULL,
+    pinned_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE clock_calendars IS 'Whole calendars that clocks are pinned to: a list applied later moves nothing.';
+
+CREATE FUNCTION follow_clock() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- A column that holds a day takes the local one.
+    EXECUTE format(
+        CASE WHEN TG_ARGV[1] LIKE '%_on' THEN 'UPDATE %I SET %I = timezone(''Asia/Shanghai'', $1)::date'
+        ELSE 'UPDATE %I SET %I = $1' END || ' WHERE number = $2 AND %I = $3', TG_ARGV[0], TG_ARGV[1], TG_ARGV[2]
+    ) USING NEW.due_at, NEW.number, NEW.id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION follow_clock IS 'Carries a clock''s date to a row that shows it, in the statement that moves it.';
+"""
+
+
+def third_layer() -> str:
+    """Return the DDL of what one law of ledgers needs: withdrawals, pinned calendars, dates that follow their clock."""
+    return _LAWS + "".join(_REFUSE.format(table=table) for table in _THIRD)
+
+
+def shown(table: str, due: str = "due_at", clock: str | None = None, key: str = "") -> str:
+    """Return the DDL by which a column of a table shows the date of a clock of the same number, and no other date.
+
+    `clock` is the column with the clock's id; with `key`, SQL for the clock's key, the database derives it.
+    """
+    column = clock or due.removesuffix("_at") + "_clock"
+    derived = f"GENERATED ALWAYS AS (number || '.' || {key}) STORED" if key else "NOT NULL DEFAULT ''"
+    return f"""
+ALTER TABLE {table} ADD COLUMN {column} text COLLATE "C" {derived};
+ALTER TABLE {table} ALTER COLUMN {due} DROP NOT NULL;
+COMMENT ON COLUMN {table}.{due} IS 'The date of the clock {column}: none while that is paused without an end.';
+CREATE TRIGGER {table}_{due} AFTER UPDATE OF due_at ON clocks FOR EACH ROW
+    WHEN (OLD.due_at IS DISTINCT FROM NEW.due_at) EXECUTE FUNCTION follow_clock('{table}', '{due}', '{column}');
+"""

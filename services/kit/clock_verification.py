@@ -9,6 +9,7 @@ from typing import Any
 from casework.clock import project
 from casework.ledger import Started
 from services.kit import clock_ledger
+from services.kit.clock_calendars import calendar_of
 from services.kit.clock_moves import applied_layers
 from services.kit.clocks import read_rungs
 from services.kit.clockwork import Clockwork
@@ -32,7 +33,7 @@ class Difference:
 async def differences(database: Database, clockwork: Clockwork) -> AsyncIterator[Difference | int]:
     """Yield every difference of a service's clocks, and after each page how many clocks were looked at in it.
 
-    A clock that follows a calendar no longer in force differs by `calendar` alone: previewing says what it would move.
+    Each is derived by the calendar it is pinned to: one that was applied since makes no difference.
     """
     after = ""
     async with database.begin() as connection:
@@ -62,10 +63,7 @@ async def _of_page(connection: Connection, clockwork: Clockwork, rows: list[Any]
         if rule is None or not ledger or not isinstance(ledger[0], Started):
             found.append(Difference(row.id, "ledger", f"rule {row.rule_hash}", "no start or no rule"))
             continue
-        calendar = clockwork.calendars.of(row.region)
-        if row.calendar and row.calendar != calendar.version:
-            found.append(Difference(row.id, "calendar", row.calendar, calendar.version))
-            continue
+        calendar = await calendar_of(connection, clockwork, row)
         derived = project(rule, ledger, calendar)
         pairs: dict[str, tuple[object, object]] = {
             "state": (clock_ledger.STATES[derived.state].value, row.state),
@@ -79,7 +77,7 @@ async def _of_page(connection: Connection, clockwork: Clockwork, rows: list[Any]
             stored = read_rungs(row.rungs)
             pairs["rungs"] = (
                 [(rung.key, rung.at) for rung in derived.rungs],
-                [(key.split("~")[0], at) for key, at, _, _ in stored],
+                [(clock_ledger.plain(key), at) for key, at, _, _ in stored],
             )
             unfired = next((at for key, at, _, _ in stored if key not in fired.get(row.id, {})), None)
             pairs["next_at"] = (unfired, row.next_at)

@@ -11,6 +11,7 @@ from pb.clock.v1 import clock_pb2 as pb
 from casework.explanation import ExplainedDay
 from casework.names import file_name, unit_name
 from casework.rule import Rule
+from services.kit import clocks
 from services.kit.clock_moves import Move
 from services.kit.clocks import ClockState, Firing, read_rungs
 from services.kit.instants import stamp
@@ -25,7 +26,6 @@ def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] |
     """Return a clock; `fired` says when its rungs fired, where that was looked up."""
     rungs = read_rungs(row.rungs)
     warning = next((at for _, at, kind, _ in rungs if kind == "warning"), None)
-    overdue = row.state != ClockState.CANCELLED and row.due_at is not None and row.due_at < (row.stopped_at or now)
     return pb.Clock(
         name=clock_name(service, row.id),
         case=file_name(row.number),
@@ -40,7 +40,7 @@ def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] |
         due_time=stamp(row.due_at),
         provisional=row.provisional,
         stop_time=stamp(row.stopped_at),
-        overdue=overdue,
+        overdue=clocks.is_overdue(row, now),
         generation=row.generation,
         etag=str(row.generation),
         next_time=stamp(row.next_at) if row.state in (ClockState.RUNNING, ClockState.PAUSED) else None,

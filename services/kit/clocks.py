@@ -29,6 +29,15 @@ class ClockState(IntEnum):
     PAUSED = 4
 
 
+OVERDUE = f"(state <> {ClockState.CANCELLED} AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz)))"
+"""Which clocks are overdue, of a table of clocks and `:now`; `is_overdue` says the same of a row."""
+
+
+def is_overdue(row: Any, now: datetime) -> bool:
+    """Return whether a clock's deadline passed before it was met; one that fell away is never overdue."""
+    return row.state != ClockState.CANCELLED and row.due_at is not None and row.due_at < (row.stopped_at or now)
+
+
 ESCALATES = "escalate"
 """The consequence of a rung that carries the matter one level up."""
 
@@ -92,11 +101,13 @@ _CLAIM = text("""
                 CAST(:dues AS timestamptz[])) AS due (rung, kind, consequence, due_at)
 """)
 _AFTER = text("UPDATE clocks SET next_at = :next_at, state = :state WHERE id = :id")
-_BREACHES = text("""
+_BREACHES = """
     SELECT r.clock, r.rung, r.kind, r.consequence, r.unit, r.due_at, r.fired_at, c.rule, c.subject
     FROM clock_rungs r JOIN clocks c ON c.id = r.clock
-    WHERE r.number = :number AND r.consequence = 'escalate' ORDER BY r.due_at, r.clock, r.rung
-""")
+    WHERE r.number = :number AND r.consequence = 'escalate'
+      AND {withdrawn} (SELECT FROM clock_withdrawals w WHERE w.clock = r.clock AND w.rung = r.rung)
+    ORDER BY r.due_at, r.clock, r.rung
+"""
 _NEXT = text("SELECT min(next_at) AS next_at FROM clocks WHERE number = :number AND state IN (1, 4)")
 _STANDING = text("""
     SELECT (SELECT coalesce(sum(generation), 0) FROM clocks WHERE number = :number) AS generation, next_at, id AS clock
@@ -131,7 +142,8 @@ def start_entry(clock: NewClock, now: datetime, actor: str) -> tuple[Any, ...]:
 
 
 def _start_data(clock: NewClock) -> str:
-    return orjson.dumps({"until": clock.until.isoformat()}).decode() if clock.until else "{}"
+    data = {"until": clock.until.isoformat() if clock.until else "", "evidence": clock.evidence}
+    return orjson.dumps({name: value for name, value in data.items() if value}).decode()
 
 
 async def start(connection: Connection, now: datetime, actor: str, *clocks: NewClock) -> None:
@@ -146,7 +158,7 @@ async def stop(
 ) -> list[NewEvent]:
     """Meet (or cancel) the running clocks of a case whose key matches; `keys` is a LIKE pattern such as `task-2.%`.
 
-    Returns the events of rungs that had passed unfired, to append behind the command's own: what was overdue before it
+    Returns the events of rungs that had passed unfired, to append after the command's own: what was overdue before it
     was stopped was overdue, whether or not anybody had asked. They wake the case's workflow, which escalates them.
     """
     parameters = {
@@ -156,9 +168,9 @@ async def stop(
     late: list[Firing] = []
     for row in await connection.execute(_STOP, parameters):
         if row.next_at is not None and row.next_at <= at:
-            late += (await _claim(connection, row, at, at))[0]
+            late += (await claim(connection, row, at, at))[0]
     late.sort(key=lambda firing: (firing.due_at, firing.clock))
-    return [waking(_told(number, firing), at) for firing in late]
+    return [waking(told(number, firing), at) for firing in late]
 
 
 def waking(event: NewEvent, now: datetime) -> NewEvent:
@@ -203,17 +215,17 @@ async def fire(
     firings: list[Firing] = []
     until = until or now
     for row in await connection.execute(_DUE, {"number": number, "now": until}):
-        fired, next_at = await _claim(connection, row, now, until)
+        fired, next_at = await claim(connection, row, now, until)
         firings += fired
         # A pause that ends by its cap has ended once that rung is behind it.
         resumed = row.due_at is not None and any(firing.kind == "pause_cap" for firing in fired)
         state = ClockState.RUNNING if resumed else ClockState(row.state)
         await connection.execute(_AFTER, {"id": row.id, "next_at": next_at, "state": int(state)})
     firings.sort(key=lambda firing: (firing.due_at, firing.clock))
-    return firings, [_told(number, firing) for firing in firings]
+    return firings, [told(number, firing) for firing in firings]
 
 
-async def _claim(
+async def claim(
     connection: Connection, row: Any, now: datetime, until: datetime
 ) -> tuple[list[Firing], datetime | None]:
     """Claim the rungs of one locked clock that are due by `until`; return them, and when the next one is."""
@@ -249,7 +261,8 @@ def read_rungs(stored: Any) -> list[tuple[str, datetime, str, str]]:
 _KINDS = {"warning": "ClockReminded", "overdue": "ClockOverdue", "pause_cap": "ClockPauseCapped"}
 
 
-def _told(number: str, firing: Firing) -> NewEvent:
+def told(number: str, firing: Firing) -> NewEvent:
+    """Return the event that tells of a rung that fired."""
     payload: dict[str, str | int] = {
         "clock": firing.clock,
         "rule": firing.rule,
@@ -264,9 +277,10 @@ def _told(number: str, firing: Firing) -> NewEvent:
     return NewEvent(number, _KINDS[firing.kind], firing.unit, payload)
 
 
-async def breaches(connection: Connection, number: str) -> list[Firing]:
-    """Return every rung ever fired for a case that carries it one level up, oldest first."""
-    rows: Iterable[Any] = await connection.execute(_BREACHES, {"number": number})
+async def breaches(connection: Connection, number: str, *, withdrawn: bool = False) -> list[Firing]:
+    """Return the rungs that fired and carry a case one level up, oldest first: those that stand, or those withdrawn."""
+    query = text(_BREACHES.format(withdrawn="EXISTS" if withdrawn else "NOT EXISTS"))
+    rows: Iterable[Any] = await connection.execute(query, {"number": number})
     return [
         Firing(
             row.clock, row.rung, row.kind, row.consequence, row.rule, row.subject, row.unit, row.due_at, row.fired_at

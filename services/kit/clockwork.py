@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -18,6 +19,10 @@ from casework.rule import Rule, Unit
 from services.kit.rules import Rules
 
 _DRAWN = 20_000
+
+
+NOTHING_DUE: dict[str, Any] = {"due_at": None, "due_clock": ""}
+"""The columns of a row that shows no clock's date any more; `NewClock.shown` gives those of one that does."""
 
 
 @lru_cache(maxsize=4096)
@@ -41,6 +46,7 @@ class NewClock:
     until: datetime | None
     projection: Projection
     rungs: str
+    evidence: str = ""
 
     @property
     def id(self) -> str:
@@ -53,6 +59,10 @@ class NewClock:
         due = self.projection.due
         assert due is not None, "a clock that has only been started is not paused"
         return due
+
+    def shown(self, due: str = "due_at") -> dict[str, Any]:
+        """Return the columns of a row that shows this clock's date: from then on the date follows the clock."""
+        return {due: self.projection.due, due.removesuffix("_at") + "_clock": self.id}
 
     @property
     def next_at(self) -> datetime | None:
@@ -72,6 +82,7 @@ class Clockwork:
         self.letters = rules.letters.book
         self._files = rules.calendars
         self.calendars = rules.calendars
+        self.pinned: dict[str, Calendar] = {}
         self._drawn: dict[tuple[str, date, str], tuple[Projection, str]] = {}
 
     def lay(self, layers: Iterable[Layer]) -> None:

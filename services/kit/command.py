@@ -81,9 +81,18 @@ class Work:
         )  # fmt: skip
         return await clock_ledger.record(self.connection, self.clockwork, row, entry, self.now, parties=names)
 
-    async def stop(self, number: str, keys: str, *, met: bool = True) -> None:
-        """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`."""
-        self.late += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
+    async def stop(self, number: str, keys: str, *, met: bool = True, at: datetime | None = None) -> None:
+        """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`.
+
+        `at` is when it was done, where that was before it is recorded: what was in time is in time.
+        """
+        if at is None or at >= self.now:
+            self.late += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
+            return
+        assert self.clockwork is not None, "only a service that was handed its clockwork enters what is dated back"
+        self.late += await clock_ledger.end(
+            self.connection, self.clockwork, number, keys, at, self.now, self.actor, met=met
+        )
 
 
 def check_etag(version: int, etag: str) -> None:

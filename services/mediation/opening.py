@@ -75,7 +75,7 @@ class Opening:
             "grade": case.grade,
             "received_at": instant(case.receive_time) if case.HasField("receive_time") else now,
             "opened_at": now,
-            "due_at": close.due_at,
+            **close.shown(),
             "open_tasks": len(tasks),
             "plan": plan.name,
             "plan_version": plan.version,

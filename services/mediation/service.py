@@ -111,7 +111,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         reply = pb.ListTasksResponse(tasks=[view.task(row, call.language, now) for row in rows[:size]])
         if len(rows) > size:
             end = rows[size - 1]
-            reply.next_page_token = paging.token("tasks", end.due_at.isoformat(), end.number, end.task)
+            reply.next_page_token = paging.token("tasks", (end.due_at or store.NEVER).isoformat(), end.number, end.task)
         return reply
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Any) -> case_pb2.Task:
@@ -290,7 +290,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         if row.state != clocks.ClockState.MET:
             return []
         entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
-        return [(await clock_ledger.record(work.connection, self._clockwork, row, entry, work.now)).event]
+        return (await clock_ledger.record(work.connection, self._clockwork, row, entry, work.now)).events
 
     @staticmethod
     def _told(case: Any, task: Any, kind: str, **payload: object) -> NewEvent:

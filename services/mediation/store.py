@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from casework import names
@@ -15,10 +15,14 @@ from services.mediation.opening import Opened
 OPEN_MATTER = "SELECT unit FROM cases WHERE number = :number AND stage <> 4"
 """The unit of a matter on which clocks may be started here: a case that is not closed."""
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
+"""Where a task stands in a list while its clock is paused without an end: after all others."""
+
 _INSERT_CASE = text("""
-    INSERT INTO cases (number, stage, unit, about, channel, category, grade, received_at, opened_at, due_at,
+    INSERT INTO cases (number, stage, unit, about, channel, category, grade, received_at, opened_at, due_at, due_clock,
                        open_tasks, plan, plan_version, sealed_key, sealed, updated_at)
-    VALUES (:number, :stage, :unit, :about, :channel, :category, :grade, :received_at, :opened_at, :due_at,
+    VALUES (:number, :stage, :unit, :about, :channel, :category, :grade, :received_at, :opened_at, :due_at, :due_clock,
             :open_tasks, :plan, :plan_version, :sealed_key, :sealed, :updated_at)
     ON CONFLICT (number) DO NOTHING RETURNING true
 """)
@@ -129,12 +133,12 @@ async def listed_tasks(
         where.append("state = ANY(CAST(:states AS smallint[]))")
         parameters["states"] = list(states)
     if overdue_by:
-        where.append("due_at < coalesce(reported_at, CAST(:now AS timestamptz)) AND state <> ALL(:done)")
-        parameters.update(now=overdue_by, done=[int(state) for state in DONE])
+        where.append("due_at < coalesce(reported_at, CAST(:now AS timestamptz)) AND state <> :cancelled")
+        parameters.update(now=overdue_by, cancelled=int(TaskState.CANCELLED))
     if behind:
-        where.append("(due_at, number, task) > (CAST(:at AS timestamptz), :behind, :task)")
+        where.append(f"({_DUE}, number, task) > (CAST(:at AS timestamptz), :behind, :task)")
         parameters.update(at=behind[0], behind=behind[1], task=behind[2])
-    query = f"SELECT * FROM tasks WHERE {' AND '.join(where)} ORDER BY due_at, number, task LIMIT :limit"
+    query = f"SELECT * FROM tasks WHERE {' AND '.join(where)} ORDER BY {_DUE}, number, task LIMIT :limit"
     return (await connection.execute(text(query), parameters)).all()
 
 

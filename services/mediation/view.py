@@ -27,7 +27,7 @@ def case(row: Any, now: datetime) -> pb.Case:
         receive_time=stamp(row.received_at),
         open_time=stamp(row.opened_at),
         due_time=stamp(row.due_at),
-        overdue=row.due_at < (row.closed_at or now),
+        overdue=row.due_at is not None and row.due_at < (row.closed_at or now),
         close_time=stamp(row.closed_at),
         outcome=row.outcome,
         open_tasks=row.open_tasks,
@@ -45,12 +45,17 @@ def task(row: Any, language: str, now: datetime) -> pb.Task:
         measure=row_payload(row.measure)[language],
         evidence_required=row_payload(row.evidence_rule)[language],
         due_time=stamp(row.due_at),
-        overdue=row.state != TaskState.CANCELLED and row.due_at < (row.reported_at or now),
+        overdue=_is_overdue(row, now),
         return_reason=row.return_reason,
         evidence=row.evidence,
         template_key=row.key,
         update_time=stamp(row.updated_at),
     )
+
+
+def _is_overdue(row: Any, now: datetime) -> bool:
+    """Return whether a task's deadline passed before it was reported done; `store.listed_tasks` filters by the same."""
+    return row.state != TaskState.CANCELLED and row.due_at is not None and row.due_at < (row.reported_at or now)
 
 
 def plan(row: Any, tasks: Any, language: str, now: datetime) -> pb.Plan:

@@ -24,7 +24,7 @@ async def begin(work: Work, row: Any, first: date) -> Any:
         row.number, f"round-{nth}", rule, subject=names.file_name(row.number), unit=row.unit, at=work.now,
         until=dates.last_second(last),
     )  # fmt: skip
-    return await store.change(work.connection, row, round=nth, round_end_on=last, due_at=clock.due_at)
+    return await store.change(work.connection, row, round=nth, round_end_on=last, **clock.shown())
 
 
 async def over(work: Work, firing: Firing) -> None:
@@ -45,7 +45,7 @@ async def over(work: Work, firing: Firing) -> None:
     clock = await work.start_clock(
         number, "report-1", "campaign_report", subject=names.file_name(number), unit=row.unit, at=work.now
     )
-    row = await store.change(work.connection, row, state=int(CampaignState.REPORTING), due_at=clock.due_at)
+    row = await store.change(work.connection, row, state=int(CampaignState.REPORTING), **clock.shown())
     await work.append(NewEvent(number, "CampaignOver", row.unit, {"round": row.round}))
 
 

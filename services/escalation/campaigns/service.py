@@ -16,6 +16,7 @@ from services.escalation.campaigns import rounds, store, view
 from services.escalation.servicer import Servicer
 from services.kit import dates, paging
 from services.kit.access import current_call
+from services.kit.clockwork import NOTHING_DUE
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
@@ -220,7 +221,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             raise CaseError(Reason.FINDINGS_OPEN)
         await work.stop(row.number, "%")
         row = await store.change(
-            work.connection, row, state=int(CampaignState.ENDED), ended_at=work.now, due_at=None,
+            work.connection, row, state=int(CampaignState.ENDED), ended_at=work.now, **NOTHING_DUE,
             sealed_report=await self._seal(work, file, report=request.report),
         )  # fmt: skip
         return await self._told(work, row, "CampaignEnded", checks=row.checks, findings=row.findings)

@@ -176,7 +176,7 @@ async def reopen(work: Work, matter: Any, key: str) -> list[NewEvent]:
     if row.state != clocks.ClockState.MET:
         return []
     entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
-    return [(await clock_ledger.record(work.connection, work.clockwork, row, entry, work.now)).event]
+    return (await clock_ledger.record(work.connection, work.clockwork, row, entry, work.now)).events
 
 
 async def give(work: Work, matter: Any, keys: str, unit: str) -> None:

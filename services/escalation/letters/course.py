@@ -27,9 +27,9 @@ async def receive(work: Work, row: Any, *, deemed: bool) -> Any:
     """Take a letter for received: the unit's time to answer begins, and its time to object."""
     state = move(LetterState(row.state), LetterState.RECEIVED)
     row = await store.change(work.connection, row, state=int(state), received_at=work.now, deemed=deemed)
-    due_at = await timing.await_step(work, row)
-    until = (await timing.start(work, row, timing.OBJECTION)).due_at
-    row = await store.change(work.connection, row, reply_due_at=due_at, object_due_at=until)
+    due = await timing.await_step(work, row)
+    until = (await timing.start(work, row, timing.OBJECTION)).shown("object_due_at")
+    row = await store.change(work.connection, row, **due, **until)
     return await told(work, row, "LetterReceived", deemed=deemed)
 
 
@@ -47,7 +47,7 @@ async def end(work: Work, row: Any, state: LetterState, kind: str, **columns: An
     """End a letter for good: every clock of it is cancelled, nobody holds it any more."""
     to = move(LetterState(row.state), state)
     await timing.cancel(work, row)
-    row = await store.change(work.connection, row, state=int(to), ended_at=work.now, reply_due_at=None, **columns)
+    row = await store.change(work.connection, row, state=int(to), ended_at=work.now, **timing.NOTHING_DUE, **columns)
     await release(work, row)
     return await told(work, row, kind)
 

@@ -136,7 +136,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         await self.write(work, row, Part.MINUTES, "minutes", request.minutes)
         await timing.meet(work, row, timing.MINUTES)
         row = await store.change(work.connection, row, held_on=held_on)
-        row = await store.change(work.connection, row, reply_due_at=await timing.await_step(work, row))
+        row = await store.change(work.connection, row, **await timing.await_step(work, row))
         return _inside(
             await told(work, row, "LetterInterviewHeld", held_on=held_on.isoformat(), agreement=request.agreement)
         )
@@ -191,7 +191,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         await timing.meet(work, row, timing.OBJECTION)
         await timing.cancel(work, row, timing.REPLY, timing.MINUTES, timing.VERIFICATION)
         await timing.start(work, row, timing.DECISION)
-        row = await store.change(work.connection, row, objection=int(Objection.RAISED), reply_due_at=None)
+        row = await store.change(work.connection, row, objection=int(Objection.RAISED), **timing.NOTHING_DUE)
         return _outside(await told(work, row, "LetterObjected"))
 
     @command(pb.Letter)
@@ -208,7 +208,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
             return _inside(await self._without_next(work, row))
         row = await store.change(work.connection, row, objection=int(Objection.REJECTED))
         if LetterState(row.state) in (LetterState.RECEIVED, LetterState.REPLIED):
-            row = await store.change(work.connection, row, reply_due_at=await timing.await_step(work, row))
+            row = await store.change(work.connection, row, **await timing.await_step(work, row))
         return _inside(await told(work, row, "LetterObjectionRejected"))
 
     @command(pb.Letter)

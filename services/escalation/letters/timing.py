@@ -25,6 +25,7 @@ _RULES = {
     DECISION: "letter_objection_decision",
     NEXT: "letter_next",
 }
+NOTHING_DUE: dict[str, Any] = {"reply_due_at": None, "reply_due_clock": ""}
 _THEIRS = frozenset({RECEIPT, REPLY, OBJECTION})
 """What the unit addressed is waited for; the rest is the issuer's to do."""
 
@@ -50,19 +51,19 @@ async def cancel(work: Work, row: Any, *whats: str) -> None:
         await work.stop(row.number, f"{what}-%", met=False)
 
 
-async def await_step(work: Work, row: Any) -> datetime | None:
+async def await_step(work: Work, row: Any) -> dict[str, Any]:
     """Start the clock of the next step of a letter that was received or answered; return until when an answer is due.
 
     Minutes are waited for from the day an interview was announced for.
     """
     if LetterState(row.state) is LetterState.REPLIED:
         await start(work, row, VERIFICATION)
-        return None
+        return NOTHING_DUE
     if row.kind == LetterKind.INTERVIEW and row.held_on is None:
         assert row.interview_on is not None, "an invitation is not signed without a day"
         await start(work, row, MINUTES, max(work.now, _morning(row.interview_on)))
-        return None
-    return (await start(work, row, REPLY)).due_at
+        return NOTHING_DUE
+    return (await start(work, row, REPLY)).shown("reply_due_at")
 
 
 def _morning(day: date) -> datetime:

@@ -134,16 +134,16 @@ class Decisions(Servicer):
         if done:
             await holders.release(work.connection, row.number, _subject(row), _ROLE, work.now)
         else:
-            also = [await self._reopen(work, row)]
+            also = await self._reopen(work, row)
         payload = {"decision": row.decision, "state": state.name}
         await work.append(NewEvent(row.number, "DecisionVerified", row.meeting_unit, payload), *also)
         return await self._shown(work.connection, row)
 
-    async def _reopen(self, work: Work, row: Any) -> NewEvent:
+    async def _reopen(self, work: Work, row: Any) -> list[NewEvent]:
         """Let the time of a decision run on as if it had never been reported: towards the day it had."""
         clock = await clock_ledger.get(work.connection, f"{row.number}.decision-{row.decision}", lock=True)
         entry = Reopened(seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
-        return (await clock_ledger.record(work.connection, self.clockwork, clock, entry, work.now)).event
+        return (await clock_ledger.record(work.connection, self.clockwork, clock, entry, work.now)).events
 
     def _verifier(self, meeting_unit: str, unit: str) -> str:
         """Return the unit that verifies: that of the meeting, or the one above where that one itself has to do it."""

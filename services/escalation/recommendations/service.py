@@ -20,7 +20,7 @@ from services.escalation.recommendations import clusters, effect, letter, store,
 from services.escalation.servicer import Servicer
 from services.kit import dates, numbering, paging, word
 from services.kit.access import current_call
-from services.kit.clockwork import NewClock
+from services.kit.clockwork import NOTHING_DUE, NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.database import Connection
@@ -118,12 +118,12 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             raise CaseError(Reason.SAME_PERSON)
         await work.stop(row.number, "approve-%")
         if not request.approved:
-            row = await store.change(work.connection, row, due_at=None)
+            row = await store.change(work.connection, row, **NOTHING_DUE)
             return await self._told(work, row, "RecommendationSentBack")
         clock = await self._clock(work, row, "serve-1", "serve_recommendation")
         await store.fix_pairs(work.connection, row)
         row = await store.change(
-            work.connection, row, state=int(state), approved_by=work.actor, approved_at=work.now, due_at=clock.due_at,
+            work.connection, row, state=int(state), approved_by=work.actor, approved_at=work.now, **clock.shown(),
             letter_number=await self._number(work, row),
         )  # fmt: skip
         return await self._told(work, row, "RecommendationApproved")
@@ -138,7 +138,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         rule = rules_of.REPLY_RULES[RecommendationKind(row.kind)]
         clock = await self._clock(work, row, "reply-1", rule, unit=row.addressee, until=until)
         row = await store.change(
-            work.connection, row, state=int(state), receipt=request.receipt, served_at=work.now, due_at=clock.due_at
+            work.connection, row, state=int(state), receipt=request.receipt, served_at=work.now, **clock.shown()
         )
         return await self._told(work, row, "RecommendationServed", receipt=request.receipt)
 
@@ -173,7 +173,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             await work.stop(row.number, "%", met=False)
             row = await store.change(
                 work.connection, row, state=int(state), objection=int(ObjectionState.UPHELD), withdrawn_at=work.now,
-                due_at=None, sealed_decision=sealed,
+                **NOTHING_DUE, sealed_decision=sealed,
             )  # fmt: skip
         else:
             await work.stop(row.number, "objection-1")
@@ -198,7 +198,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             work.connection, row.number, "adoption", {each.pair: each.adoption for each in request.replies}
         )
         row = await store.change(
-            work.connection, row, state=int(state), replied_at=work.now, due_at=clock.due_at,
+            work.connection, row, state=int(state), replied_at=work.now, **clock.shown(),
             sealed_reply=await self._seal(work, file, replies=request.replies, measures=request.measures),
         )  # fmt: skip
         adopted = {each.name.lower(): sum(int(a.adoption) == each for a in request.replies) for each in Adoption}
@@ -219,7 +219,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         found = {each.pair: int(each.carried_out) for each in request.pairs}
         await store.answer(work.connection, row.number, "carried_out", found)
         row = await store.change(
-            work.connection, row, state=int(state), visited_at=work.now, due_at=None,
+            work.connection, row, state=int(state), visited_at=work.now, **NOTHING_DUE,
             sealed_visit=await self._seal(work, file, visit=request.note),
         )  # fmt: skip
         counts = {each.name.lower(): sum(one == each for one in found.values()) for each in CarryingOut}
@@ -315,7 +315,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     async def _to_be_approved(self, work: Work, row: Any) -> Any:
         clock = await self._clock(work, row, f"approve-{row.version}", "approve_recommendation")
-        return await store.change(work.connection, row, due_at=clock.due_at)
+        return await store.change(work.connection, row, **clock.shown())
 
     @staticmethod
     async def _clock(

@@ -10,8 +10,9 @@ from casework import review as rules_of
 from casework.review import RIGHTS, ReplyKind, Result, ReviewState
 from casework.units import UnitTree
 from services.escalation.reviews import store
-from services.kit import clock_ledger, clocks
+from services.kit import clock_ledger
 from services.kit.clocks import Firing
+from services.kit.clockwork import NOTHING_DUE
 from services.kit.command import Work
 from services.kit.database import Connection, text
 from services.kit.events import NewEvent
@@ -41,7 +42,7 @@ def above(units: UnitTree, unit: str) -> str:
 
 async def meet(work: Work, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
     """Meet (or cancel) clocks as of an instant that may lie before: what was done in time is told in time."""
-    work.late += await clocks.stop(work.connection, number, keys, at, work.actor, met=met)
+    await work.stop(number, keys, met=met, at=at)
 
 
 async def follow_service(work: Work, row: Any, reply: Any, at: datetime, units: UnitTree) -> Any:
@@ -50,12 +51,12 @@ async def follow_service(work: Work, row: Any, reply: Any, at: datetime, units: 
     await meet(work, row.number, _ENDS[kind], at)
     state = rules_of.after(kind, result, above=bool(above(units, reply.unit)))
     if state is ReviewState.ENDED:
-        return await store.change(work.connection, row, state=int(state), due_at=None, ended_at=at)
+        return await store.change(work.connection, row, state=int(state), **NOTHING_DUE, ended_at=at)
     rule, key, turn = _next(state, kind, row, reply)
     clock = await work.start_clock(
         row.number, f"{key}-{reply.reply}", rule, subject=reply_name(reply), unit=turn, at=at
     )
-    return await store.change(work.connection, row, state=int(state), turn=turn, due_at=clock.due_at)
+    return await store.change(work.connection, row, state=int(state), turn=turn, **clock.shown())
 
 
 def _next(state: ReviewState, kind: ReplyKind, row: Any, reply: Any) -> tuple[str, str, str]:
@@ -84,7 +85,7 @@ async def follow_appeal(work: Work, row: Any, appeal: Any, reply: Any, made_at: 
         row.number, f"review-{appeal}", right.decision, subject=subject, unit=unit, at=work.now
     )
     return await store.change(
-        work.connection, row, state=int(right.asked), turn=unit, due_at=clock.due_at, lapsed=False, ended_at=None
+        work.connection, row, state=int(right.asked), turn=unit, **clock.shown(), lapsed=False, ended_at=None
     )
 
 
@@ -100,7 +101,7 @@ async def lapse(work: Work, firing: Firing) -> None:
         at=work.now,
     )  # fmt: skip
     await store.change(
-        work.connection, row, state=int(ReviewState.FINAL_NOTICE_DUE), turn=row.unit, due_at=clock.due_at, lapsed=True
+        work.connection, row, state=int(ReviewState.FINAL_NOTICE_DUE), turn=row.unit, **clock.shown(), lapsed=True
     )
     await work.append(NewEvent(number, "ReviewRightLapsed", row.unit, {"reply": reply.reply}))
 

@@ -275,12 +275,11 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         """Enter in the clock, where its rule lets a hearing stop it, that a hearing began or ended, and tell of it."""
         clock = await what_follows.deciding_clock(work, row.number, appeal)
         also: list[NewEvent] = []
-        due_at = clock.due_at
         if await what_follows.stands_still(work, clock):
             made = entry(seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
             change = await clock_ledger.record(work.connection, self.clockwork, clock, made, work.now)
-            also, due_at = [change.event], change.after.due_at
-        row = await store.change(work.connection, row, due_at=due_at)
+            also = change.events
+        row = await store.change(work.connection, row, state=row.state)
         await work.append(NewEvent(row.number, kind, row.unit, {"appeal": appeal}), *also)
         return view.shown(row, await store.course(work.connection, row.number))
 

@@ -19,7 +19,7 @@ from services.escalation.servicer import Servicer
 from services.escalation.warnings import store, view
 from services.kit import dates, paging
 from services.kit.access import Call, current_call
-from services.kit.clockwork import NewClock
+from services.kit.clockwork import NOTHING_DUE, NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
 
@@ -46,7 +46,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             sealed_hazard=sealer.seal(request.description.encode()), sealed_reporter=sealer.seal(reporter.encode()),
         )  # fmt: skip
         clock = await self._begin(work, row)
-        row = await store.change(work.connection, row, due_at=clock.due_at)
+        row = await store.change(work.connection, row, **clock.shown())
         return await self._told(work, row, "HazardReported", hazard=HazardKind(row.kind).name, urgent=row.urgent)
 
     async def GetWarning(self, request: pb.GetWarningRequest, context: Any) -> pb.Warning:
@@ -122,12 +122,12 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         await work.stop(row.number, "respond-1", met=row.taken_up_at is None)
         await work.stop(row.number, "verify-1")
         if state is WarningState.DISMISSED:
-            row = await store.change(work.connection, row, state=int(state), closed_at=work.now, due_at=None)
+            row = await store.change(work.connection, row, state=int(state), closed_at=work.now, **NOTHING_DUE)
             await store.erase(work.connection, row)
             return await self._told(work, row, "HazardDismissed")
         clock = await self._clock(work, row, "assess-1", "assess_hazard")
         row = await store.change(
-            work.connection, row, state=int(state), verified_at=work.now, due_at=clock.due_at,
+            work.connection, row, state=int(state), verified_at=work.now, **clock.shown(),
             sealed_finding=await self._sealed(work, file, request.finding),
         )  # fmt: skip
         return await self._told(work, row, "HazardVerified")
@@ -167,7 +167,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         clock = await self._clock(work, row, f"approve-{row.round}", "approve_warning")
         row = await store.change(
             work.connection, row, state=int(state), addressee=addressee, drafted_by=work.actor, measures_until=until,
-            due_at=clock.due_at, sealed_demand=await self._sealed(work, file, request.demand),
+            **clock.shown(), sealed_demand=await self._sealed(work, file, request.demand),
         )  # fmt: skip
         return await self._told(work, row, "WarningDrafted", addressee=addressee)
 
@@ -195,7 +195,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         await work.stop(row.number, f"measures-{row.returned + 1}")
         clock = await self._clock(work, row, f"check-{row.returned + 1}", "check_measures")
         row = await store.change(
-            work.connection, row, state=int(state), measures_by=work.actor, measures_at=work.now, due_at=clock.due_at,
+            work.connection, row, state=int(state), measures_by=work.actor, measures_at=work.now, **clock.shown(),
             sealed_measures=await self._sealed(work, file, request.measures),
         )  # fmt: skip
         return await self._told(work, row, "WarningMeasuresReported", evidence=request.evidence)
@@ -213,7 +213,9 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             row = await self._warned(work, row, returned=row.returned + 1, measures_until=None)
             return await self._told(work, row, "WarningMeasuresReturned", returned=row.returned)
         await work.stop(row.number, "%")
-        row = await store.change(work.connection, row, state=int(WarningState.CLOSED), closed_at=work.now, due_at=None)
+        row = await store.change(
+            work.connection, row, state=int(WarningState.CLOSED), closed_at=work.now, **NOTHING_DUE
+        )
         return await self._told(work, row, "WarningClosed")
 
     @command(pb.Warning)
@@ -260,7 +262,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def _to_be_drafted(self, work: Work, row: Any) -> Any:
         rule = "warn_department_high" if row.level == rules_of.LEVELS["high"] else "warn_department"
         clock = await self._clock(work, row, f"warn-{row.round}", rule)
-        return await store.change(work.connection, row, due_at=clock.due_at)
+        return await store.change(work.connection, row, **clock.shown())
 
     async def _warned(self, work: Work, row: Any, **columns: Any) -> Any:
         state = rules_of.move(WarningState(row.state), WarningState.WARNED)
@@ -268,7 +270,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         clock = await self._clock(
             work, row, f"measures-{row.returned + 1}", "warning_measures", unit=row.addressee, until=row.measures_until
         )
-        return await store.change(work.connection, row, due_at=clock.due_at)
+        return await store.change(work.connection, row, **clock.shown())
 
     @staticmethod
     async def _clock(

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 
-from casework.rule import ALSO_BY_HAND, CONSUMED, Consumer, ExtensionRule, PauseRule, Rule, Rung, Trigger, Unit
+from casework.rule import (
+    ALSO_BY_HAND,
+    CONSUMED,
+    Consumer,
+    ExtensionRule,
+    PauseRule,
+    RestartRule,
+    Rule,
+    Rung,
+    Trigger,
+    Unit,
+)
 from casework.rule_book import RuleBook
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
@@ -45,25 +56,31 @@ def _rule(entry: LimitEntry, number: int, content: LimitsFile, document: Documen
     place = ("limits", number)
     _check_consumer(entry, place, document, folder)
     _check_warnings(entry, place, document, folder)
-    pauses = []
-    for index, pause in enumerate(entry.pauses):
-        named = content.causes.get(pause.cause)
-        if named is None:
-            message = f"the file's causes do not name {pause.cause!r}"
-            folder.problems.append(document.problem((*place, "pauses", index, "cause"), message))
-            continue
-        pauses.append(PauseRule(pause.cause, named.zh, named.en, pause.cap, pause.at_cap, pause.basis))
+    named = {"pauses": [each.cause for each in entry.pauses], "restarts": [each.cause for each in entry.restarts]}
+    for field, causes in named.items():
+        for index, cause in enumerate(causes):
+            if cause not in content.causes:
+                message = f"the file's causes do not name {cause!r}"
+                folder.problems.append(document.problem((*place, field, index, "cause"), message))
     if len(folder.problems) > before:
         return None
     try:
-        return _build(entry, content, tuple(pauses))
+        return _build(entry, content)
     except ValueError as error:
         field, _, message = str(error).partition(": ")
         folder.problems.append(document.problem((*place, field), message))
         return None
 
 
-def _build(entry: LimitEntry, content: LimitsFile, pauses: tuple[PauseRule, ...]) -> Rule:
+def _build(entry: LimitEntry, content: LimitsFile) -> Rule:
+    named = content.causes
+    pauses = (
+        PauseRule(each.cause, named[each.cause].zh, named[each.cause].en, each.cap, each.at_cap, each.basis)
+        for each in entry.pauses
+    )
+    restarts = (
+        RestartRule(each.cause, named[each.cause].zh, named[each.cause].en, each.basis) for each in entry.restarts
+    )
     return Rule(
         name=entry.name,
         version=content.version,
@@ -78,7 +95,8 @@ def _build(entry: LimitEntry, content: LimitsFile, pauses: tuple[PauseRule, ...]
         roll=entry.roll,
         cutoff=entry.cutoff,
         hour_start=entry.hour_start,
-        pauses=pauses,
+        pauses=tuple(pauses),
+        restarts=tuple(restarts),
         backdate_days=content.backdate_days if entry.backdate_days is None else entry.backdate_days,
         extensions=tuple(ExtensionRule(each.kind, each.n, each.times, each.basis) for each in entry.extensions),
         warnings=tuple(each.rung() for each in entry.warnings),

@@ -173,6 +173,13 @@ class PauseEntry(Entry):
     basis: str = ""
 
 
+class RestartEntry(Entry):
+    """A cause for which the whole time begins anew (中断); its names come from the file's `causes`."""
+
+    cause: LimitName
+    basis: str = ""
+
+
 class ExtensionEntry(Entry):
     """A way to lengthen; no `n` means as long as agreed, no `times` as often as agreed."""
 
@@ -220,6 +227,7 @@ class LimitEntry(Entry):
     backdate_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     pauses: list[PauseEntry] = Field(default_factory=list)
     extensions: list[ExtensionEntry] = Field(default_factory=list)
+    restarts: list[RestartEntry] = Field(default_factory=list)
     warnings: list[RungEntry] = Field(default_factory=list)
     overdue: Annotated[list[RungEntry], Field(min_length=1)]
     basis: Text

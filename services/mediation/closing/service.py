@@ -89,7 +89,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         )  # fmt: skip
         changed = await cases.change(
             work.connection, case.number, work.now, stage=int(Stage.HANDLING), outcome=0, requested_by="",
-            closed_at=None, due_at=clock.due_at,
+            closed_at=None, **clock.shown(),
         )  # fmt: skip
         payload = {"stage": Stage.HANDLING.name, "reason": reason.name, "evidence": request.evidence}
         await work.append(NewEvent(case.number, "CaseReopened", case.unit, payload, wakes=True))

@@ -101,9 +101,9 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             people.missing(Step.EXTENSION), work.now,
         )  # fmt: skip
         extended = await work.extend(case.number, _key(row), rules_of.EXTENSION_DAYS, sorted(people.present))
-        row = await store.change(work.connection, row, extended=True, due_at=extended.after.due_at)
+        row = await store.change(work.connection, row, extended=True)
         await store.write(work.connection, row, Letter.EXTENSION, request.evidence, work.now)
-        return await self._told(work, case, row, "DockingExtended", extended.event)
+        return await self._told(work, case, row, "DockingExtended", *extended.events)
 
     @command(pb.Docking)
     async def SettleDocking(self, request: pb.SettleDockingRequest, work: Work) -> pb.Docking:

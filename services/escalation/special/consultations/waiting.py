@@ -47,7 +47,7 @@ async def pause(work: Work, clockwork: Clockwork, row: Any) -> list[NewEvent]:
             change = await clock_ledger.record(work.connection, clockwork, clock, entry, work.now)
         except CaseError as error:
             raise field_error(field, error.reason, f"{clock.rule}: {CAUSE}") from None
-        told.append(change.event)
+        told += change.events
     return told
 
 
@@ -65,7 +65,7 @@ async def resume(work: Work, clockwork: Clockwork, row: Any) -> list[NewEvent]:
             seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor, of=waiting.seq, reason=CAUSE
         )
         change = await clock_ledger.record(work.connection, clockwork, clock, entry, work.now)
-        told.append(change.event)
+        told += change.events
     return told
 
 

@@ -179,7 +179,7 @@ class ForceTasks(SpecialServicer):
         """Let a met clock run on towards its date, and return the event that tells of it."""
         row = await clock_ledger.get(work.connection, clock, lock=True)
         entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
-        return [(await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).event]
+        return (await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).events
 
     async def _seen_force(self, connection: Connection, name: str) -> Any:
         """Return the matter, if the caller may look at its task force: every member may."""

@@ -1,0 +1,65 @@
+"""The missed deadlines an escalation was raised for; where they turn out to be none, it is withdrawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework.escalation import EscalationState
+from services.escalation import store
+from services.escalation.levels import raising, timing
+from services.kit.command import Work
+from services.kit.database import text
+from services.kit.events import NewEvent
+
+_KEEP = text("""
+    INSERT INTO escalation_breaches (number, breach, escalation, raised_at)
+    VALUES (:number, :breach, :escalation, :at) ON CONFLICT (number, breach) DO NOTHING
+""")
+_WITHDRAW = text("""
+    UPDATE escalation_breaches SET withdrawn_at = :at WHERE number = :number AND breach = :breach
+    AND withdrawn_at IS NULL RETURNING escalation
+""")
+_LEFT = text("""
+    SELECT count(*) FROM escalation_breaches
+    WHERE number = :number AND escalation = :escalation AND withdrawn_at IS NULL
+""")
+# What climbed from it stands on the same breach.
+_CLIMB = text("""
+    WITH RECURSIVE climb AS (
+        SELECT * FROM escalations WHERE number = :number AND escalation = :escalation
+        UNION ALL
+        SELECT e.* FROM escalations e JOIN climb c ON e.number = c.number AND e.climbed_from = c.escalation
+    )
+    SELECT escalation FROM climb WHERE state <> :resolved ORDER BY escalation
+""")
+
+
+async def keep(work: Work, row: Any, breach: str) -> None:
+    """Remember the missed deadline that an escalation was raised for."""
+    if breach:
+        parameters = {"number": row.number, "breach": breach, "escalation": row.escalation, "at": work.now}
+        await work.connection.execute(_KEEP, parameters)
+
+
+async def withdraw(work: Work, number: str, breach: str) -> list[Any]:
+    """Withdraw what a breach raised that was none, unless another one stands behind it; return those escalations.
+
+    The unit it was raised to and the one it was raised from are both notified.
+    """
+    escalation = await work.connection.scalar(_WITHDRAW, {"number": number, "breach": breach, "at": work.now})
+    if escalation is None or await work.connection.scalar(_LEFT, {"number": number, "escalation": escalation}):
+        return []
+    parameters = {"number": number, "escalation": escalation, "resolved": int(EscalationState.RESOLVED)}
+    withdrawn = []
+    for each in await work.connection.execute(_CLIMB, parameters):
+        row = await store.change(
+            work.connection, number, each.escalation, state=int(EscalationState.RESOLVED), resolved_at=work.now
+        )
+        await timing.stop(work, row, met=False)
+        await raising.release(work, row)
+        payload = {"escalation": row.escalation, "breach": breach, "state": EscalationState.RESOLVED.name}
+        # The history is of the unit in which the climb began: the last event says so.
+        units = dict.fromkeys((row.to_unit, *row.told, row.from_unit, row.origin))
+        await work.append(*(NewEvent(number, "EscalationWithdrawn", unit, {**payload, "to": unit}) for unit in units))
+        withdrawn.append(row)
+    return withdrawn
