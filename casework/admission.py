@@ -110,7 +110,7 @@ def _check_resumption(ledger: Ledger, entry: Resumed) -> None:
     lasting = _open_at(ledger, entry.at)
     if not lasting or (entry.of is not None and entry.of not in {each.seq for each in lasting}):
         raise field_error("of" if entry.of is not None else "at", Reason.CLOCK_NOT_PAUSED)
-    if entry.of is None:
+    if entry.of is None and len(lasting) > 1:
         raise _ambiguous(lasting)
 
 

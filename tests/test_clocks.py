@@ -14,6 +14,7 @@ from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import case_pb2, consent_pb2, mediation_pb2
 
+from services.kit.clock_tables import CLOCK_TABLES
 from services.kit.instants import instant
 from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
@@ -257,7 +258,7 @@ async def intake_rows(clients: Clients) -> AsyncIterator[Any]:
 
 async def test_the_database_refuses_to_change_a_ledger_or_a_claim(clients: Clients, intake_rows: Any) -> None:
     await clients.file_report()
-    for table in ("clock_entries", "clock_rungs", "clock_rules", "calendar_layers"):
+    for table in CLOCK_TABLES:
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
             with pytest.raises(Exception, match="refused"):
                 await intake_rows.execute(statement)

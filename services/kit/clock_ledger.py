@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 
 from casework import rule_data
-from casework.admission import check, last_day_to_enter
+from casework.admission import check, last_day_to_enter, pause_ended
 from casework.calendar import LOCAL, Calendar
 from casework.clock import ClockState as Doing
 from casework.clock import Projection, RungKind, project
 from casework.errors import CaseError, Reason
-from casework.ledger import Cancelled, Entry, Met, entry_from_data, entry_to_data
+from casework.ledger import Cancelled, Entry, Met, Resumed, entry_from_data, entry_to_data
 from casework.rule import Rule
 from services.kit import clocks
 from services.kit.clock_calendars import calendar_of
@@ -154,6 +154,9 @@ async def record(
     ledger = (await ledgers_of(connection, [row.id]))[row.id]
     calendar = calendar or await calendar_of(connection, clockwork, row)
     rule = rule or pinned
+    if isinstance(entry, Resumed) and entry.of is None:
+        # It ends the one pause that lasts, whatever is entered late of another one.
+        entry = replace(entry, of=pause_ended(ledger, entry.at))
     if checked:
         check(rule, ledger, entry, now, calendar, parties)
     projection = project(rule, (*ledger, entry), calendar)

@@ -123,8 +123,7 @@ CREATE TABLE clock_withdrawals (
     rung         text NOT NULL,
     seq          integer NOT NULL,
     withdrawn_at timestamptz NOT NULL,
-    PRIMARY KEY (clock, rung),
-    FOREIGN KEY (clock, rung) REFERENCES clock_rungs
+    PRIMARY KEY (clock, rung)
 );
 COMMENT ON TABLE clock_withdrawals IS 'Breaches that were reported and turned out to be none, by which entry.';
 
