@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
@@ -69,14 +70,21 @@ def masked(number: str) -> str:
 
 
 def legible(text: str) -> str:
-    """Return a text without what a page cannot show: control characters, halves of characters, line ends of others."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    return "".join(each for each in plain if each == "\n" or _shown(each))
+    """Return a text as a page can show it, with nothing run together: what cannot be shown leaves a space or a mark.
+
+    A tab or another control character between two figures keeps them apart: 12 and 3000 never become 123000.
+    """
+    plain = _LINE_ENDS.sub("\n", text)
+    return "".join(each if each == "\n" else _shown(each) for each in plain)
 
 
-def _shown(character: str) -> bool:
+_LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+
+
+def _shown(character: str) -> str:
     code = ord(character)
-    bidi = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
-    return (
-        code >= 0x20 and not (0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF)) and not bidi
-    )
+    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
+        return ""  # they turn the direction of what stands beside them, and have no width
+    if code < 0x20 or 0x7F <= code < 0xA0:
+        return " "
+    return "\ufffd" if 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF) else character

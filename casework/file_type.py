@@ -23,6 +23,27 @@ class FileType(IntEnum):
     TEXT = 6
     MP3 = 7
     MP4 = 8
+    M4A = 9
+
+
+_FILMS = frozenset(
+    {b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"MSNV", b"dash"}
+)
+_SOUNDS = frozenset({b"M4A ", b"M4B "})
+_OTHERS = {
+    b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC",
+    b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF", b"avis": "AVIF", b"qt  ": "QuickTime", b"M4P ": "M4P",
+    b"crx ": "CR3", b"jp2 ": "JPEG 2000",
+}  # fmt: skip
+"""Brands of ISO 14496-12: what the box at the beginning says the rest is. Photos and films share the box."""
+
+
+_BEGINNINGS = (
+    (b"GIF8", "GIF"), (b"MZ", "a Windows program"), (b"\x7fELF", "a program"), (b"PK", "ZIP"), (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7z"), (b"\xd0\xcf\x11\xe0", "Office 97-2003"), (b"BM", "BMP"), (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"), (b"OggS", "Ogg"), (b"#!AMR", "AMR"), (b"fLaC", "FLAC"), (b"\x1f\x8b", "gzip"),
+    (b"%PDF-", "PDF"), (b"{\\rtf", "RTF"), (b"<", "a web page"),
+)  # fmt: skip
 
 
 def check_file(declared: FileType, content: bytes) -> None:
@@ -31,8 +52,9 @@ def check_file(declared: FileType, content: bytes) -> None:
         raise field_error("content", Reason.INVALID_FIELD, "empty")
     if len(content) > LARGEST:
         raise field_error("content", Reason.INVALID_FIELD, "more than 20 MiB")
-    if type_of(content) is not declared:
-        raise field_error("evidence.type", Reason.FILE_REFUSED)
+    found = type_of(content)
+    if found is not declared:
+        raise field_error("evidence.type", Reason.FILE_REFUSED, found.name if found else other_type(content))
 
 
 def type_of(content: bytes) -> FileType | None:
@@ -46,10 +68,36 @@ def type_of(content: bytes) -> FileType | None:
     if content.startswith(b"PK\x03\x04"):
         return _office(content)
     if content[4:8] == b"ftyp":
-        return FileType.MP4
+        return _boxed(content)
     if content.startswith(b"ID3") or _is_mp3_frame(content):
         return FileType.MP3
     return FileType.TEXT if _is_text(content) else None
+
+
+def _boxed(content: bytes) -> FileType | None:
+    """Return what a file of boxes is by its brand; a general one is held against the others it names."""
+    brand = content[8:12]
+    if brand in _SOUNDS:
+        return FileType.M4A
+    return FileType.MP4 if brand in _FILMS and not _other_brand(content) else None
+
+
+def _other_brand(content: bytes) -> str:
+    length = int.from_bytes(content[:4], "big")
+    brands = [content[8:12], *(content[at : at + 4] for at in range(16, min(length, 256, len(content)), 4))]
+    return next((_OTHERS[brand] for brand in brands if brand in _OTHERS), "")
+
+
+def other_type(content: bytes) -> str:
+    """Return the name of what a file is that is not taken, as far as its beginning tells."""
+    if content[4:8] == b"ftyp" and (brand := _other_brand(content)):
+        return brand
+    for beginning, name in _BEGINNINGS:
+        if content.startswith(beginning):
+            return name
+    if content.startswith(b"RIFF"):
+        return content[8:12].decode("ascii", "replace").strip() or "RIFF"
+    return "unknown"
 
 
 def _office(content: bytes) -> FileType | None:

@@ -51,6 +51,7 @@ GOOD: list[tuple[bytes, FileType]] = [
     (b"ID3\x04\0\0", FileType.MP3),
     (b"\xff\xfb\x90\x64\0\0", FileType.MP3),
     (b"\0\0\0\x18ftypmp42", FileType.MP4),
+    (b"\0\0\0\x18ftypM4A \0\0\x02\0isomiso2", FileType.M4A),
 ]
 BAD = [
     b"MZ\x90\0\x03\0\0\0",
@@ -74,6 +75,28 @@ def test_a_file_is_what_its_content_says(content: bytes, kind: FileType) -> None
     for other in set(FileType) - {kind}:
         with pytest.raises(CaseError, match="FILE_REFUSED"):
             check_file(other, content)
+
+
+@pytest.mark.fault("D13")
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf", "HEIF"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0heicmp42", "HEIC"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "QuickTime"),
+        (b"\0\0\0\x18ftypM4A \0\0\x02\0isomiso2", "M4A"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "WEBP"),
+        (b"GIF89a\x01\0", "GIF"),
+        (PDF, "PDF"),
+    ],
+)
+def test_a_file_that_is_refused_is_named_for_what_it_is(content: bytes, name: str) -> None:
+    for declared in (FileType.JPEG, FileType.MP4):
+        with pytest.raises(CaseError, match=rf"FILE_REFUSED: {name}$") as caught:
+            check_file(declared, content)
+        assert caught.value.message("zh").endswith(f"({name})")
 
 
 @pytest.mark.parametrize("content", BAD)

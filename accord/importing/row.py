@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import protovalidate
 from pb.intake.v1 import report_pb2
 
 from accord.importing.catalogue import WORDS, MappingFile
@@ -19,6 +18,7 @@ from accord.importing.moment import Clock
 from accord.importing.rejection import Rejection, RowReason, RowRefused
 from accord.importing.source import SourceRow, positions
 from accord.importing.value import Cells, Columns, Note, Notes, Reader, fen, number_reader, point_reader, value_reader
+from services.kit import validation
 
 DUE_BEFORE_RECEIPT = "DUE_BEFORE_RECEIPT"
 DUE_FAR_AWAY = "DUE_FAR_AWAY"
@@ -65,7 +65,6 @@ class RowMapper:
         self._mapping = mapping = file.mapping
         self._columns = Columns(positions(columns), frozenset(mapping.blank))
         self._id = self._columns.key(mapping.id)
-        self._validator = protovalidate.Validator()
         self._seen: dict[str, int] = {}
         self._steps: list[tuple[str, Step]] = []
         for path, rule in mapping.fields.each():
@@ -96,9 +95,8 @@ class RowMapper:
             stated = self.stated_overdue(cells)
         except RowRefused as error:
             return Rejection(number, source_id, error.reason, path, error.message)
-        if violations := self._validator.collect_violations(report):
-            first = violations[0]
-            return Rejection(number, source_id, RowReason.INVALID_FIELD, _field_path(first), first.proto.message)
+        if faults := validation.faults_of(report):
+            return Rejection(number, source_id, RowReason.INVALID_FIELD, faults[0].field, faults[0].en)
         if _closed_before_receipt(report):
             return Rejection(number, source_id, RowReason.INVALID_FIELD, "history.close_time", "before receive_time")
         _look_at_due(report, notes)
@@ -141,11 +139,6 @@ class RowMapper:
             case Point():
                 read = point_reader(rule, self._columns)
                 return lambda report, cells, notes: _set_point(report, read(cells, notes))
-
-
-def _field_path(violation: protovalidate.Violation) -> str:
-    path = violation.proto.field
-    return ".".join(element.field_name for element in path.elements) if path else ""
 
 
 def _missing(columns: list[str]) -> RowRefused:

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from casework.errors import FieldFault
+from casework.saying import says_something
 from services.kit.errors import invalid
 
 _RULES: Any = validate_pb2.field
@@ -46,10 +47,13 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
         )
         for violation in protovalidate.collect_violations(message)
     ]
+    known = {fault.field for fault in faults}
+    paths = [prefix + path for path, text in _texts(message) if text and not says_something(text)]
+    faults += [FieldFault(path, "没有内容。", "says nothing") for path in paths if path not in known]
     # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
     if b"\0" in message.SerializePartialToString():
         known = {fault.field for fault in faults}
-        paths = [prefix + path for path in _with_nul(message)]
+        paths = [prefix + path for path, text in _texts(message) if "\0" in text]
         faults += [FieldFault(path, "含有空字符。", "holds a NUL character") for path in paths if path not in known]
     return faults
 
@@ -82,22 +86,25 @@ def check(message: Message) -> None:
         raise invalid(faults)
 
 
-def _with_nul(message: Message) -> Iterator[str]:
-    """Yield the path of every text with NUL in it, but for fields that the contract leaves to be checked apart."""
+def _texts(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield path and text of every text field that is filled, but for those the contract leaves to be checked apart."""
     for field, value in message.ListFields():
-        if field.GetOptions().Extensions[_RULES].ignore == validate_pb2.IGNORE_ALWAYS:
+        if field.message_type is None and field.type != field.TYPE_STRING:
+            continue
+        rules = field.GetOptions().Extensions[_RULES]
+        if rules.ignore == validate_pb2.IGNORE_ALWAYS:
             continue
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            items = [(f'{field.name}["{key}"]', part) for key, value_ in value.items() for part in (key, value_)]
+            items = [(f'{field.name}["{key}"]', part) for key, each in value.items() for part in (key, each)]
         elif field.is_repeated:
             items = [(f"{field.name}[{index}]", each) for index, each in enumerate(value)]
         else:
             items = [(field.name, value)]
         for path, item in items:
-            if isinstance(item, str) and "\0" in item:
-                yield path
-            elif isinstance(item, Message):
-                yield from (f"{path}.{inner}" for inner in _with_nul(item))
+            if isinstance(item, Message):
+                yield from ((f"{path}.{inner}", text) for inner, text in _texts(item))
+            elif isinstance(item, str):
+                yield path, item
 
 
 def _path(field: protovalidate.FieldPathPb | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from docx.enum.text import WD_BREAK
@@ -14,6 +14,7 @@ from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
+from casework.chinese import legible
 from casework.package import packed
 
 # A template may be edited in Word by whoever keeps the rules: it can show what it is given and do nothing else.
@@ -28,8 +29,21 @@ def filled(content: bytes, sheet: Any) -> Any:
 def filled_with(content: bytes, told: Mapping[str, Any]) -> Any:
     """Return a template filled with what is told by name, as a document."""
     template = DocxTemplate(io.BytesIO(content))
-    template.render(dict(told), _ENVIRONMENT, autoescape=True)
+    template.render({name: _legible(value) for name, value in told.items()}, _ENVIRONMENT, autoescape=True)
     return template.docx
+
+
+def _legible(value: Any) -> Any:
+    """Return what is told with every text in it legible, at any depth."""
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, list | tuple):
+        return type(value)(map(_legible, value))
+    if isinstance(value, dict):
+        return {key: _legible(each) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _legible(getattr(value, each.name)) for each in fields(value)})
+    return value
 
 
 def joined(whole: Any, more: Any) -> Any:

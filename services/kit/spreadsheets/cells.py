@@ -44,11 +44,11 @@ _ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def harmless(text: str) -> str:
-    """Return a text as it may stand in a cell: no program reads it as a formula, and no control character is in it.
+    """Return a text as it may stand in a cell: no program reads it as a formula, and a control character is a space.
 
     A leading apostrophe makes it plain text also where a workbook is saved as CSV and opened again.
     """
-    kept = "".join(each for each in text if _written(each))
+    kept = "".join(each if _written(each) else " " for each in text.replace("\r\n", "\n"))
     return f"'{kept}" if kept.lstrip(" \u00a0\u3000\ufeff\u200b").startswith(_ACTIVE) else kept
 
 
