@@ -21,6 +21,7 @@ class Kind(Enum):
     CONFLICT = "conflict"
     PRECONDITION = "precondition"
     UNAVAILABLE = "unavailable"
+    EXHAUSTED = "exhausted"
     OUT_OF_RANGE = "out_of_range"
 
 
@@ -69,6 +70,7 @@ class Reason(StrEnum):
     RULE_NOT_IN_FORCE = "RULE_NOT_IN_FORCE"
     PREVIEW_STALE = "PREVIEW_STALE"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     BEYOND_THE_FEED = "BEYOND_THE_FEED"
     SUPPORT_NEEDED = "SUPPORT_NEEDED"
     OWN_CONSENT_NEEDED = "OWN_CONSENT_NEEDED"
@@ -250,6 +252,7 @@ TEXTS: dict[Reason, _Text] = {
     Reason.SERVICE_UNAVAILABLE: _Text(
         Kind.UNAVAILABLE, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."
     ),
+    Reason.TOO_MANY_REQUESTS: _Text(Kind.EXHAUSTED, "请求过多，请稍后再试。", "Too many requests: retry later."),
     Reason.SUPPORT_NEEDED: _Text(
         Kind.PRECONDITION,
         "这位当事人需要监护人或者协助人在场，其同意才有效。",
@@ -416,6 +419,9 @@ class FieldFault:
 
 class CaseError(Exception):
     """A refusal that a caller can understand: a reason, what it is about, and the fields at fault."""
+
+    retry_after = 0
+    """Seconds after which it is worth trying again; 0 where nothing is known of that."""
 
     def __init__(self, reason: Reason, detail: str = "", fields: tuple[FieldFault, ...] = (), **metadata: str) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))

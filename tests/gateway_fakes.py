@@ -22,6 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from casework.errors import CaseError, Reason
 from services.gateway.app import Gateway
 from services.gateway.contract import Contract, load
+from services.gateway.guard import guarded
 from services.gateway.issuer import mint, public_jwk
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit import validation
@@ -194,7 +195,11 @@ async def running(tmp_path_factory: pytest.TempPathFactory, key_file: Path) -> A
         **{f"{name}_address": address for name, (_, address) in started.items()},
     )
     gateway = Gateway(made)
-    server = _Server(uvicorn.Config(gateway.app(), port=0, host="127.0.0.1", log_config=None, access_log=False))
+    server = _Server(
+        uvicorn.Config(
+            gateway.app(), port=0, host="127.0.0.1", log_config=None, access_log=False, http=guarded(made), ws="none"
+        )
+    )
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.02)

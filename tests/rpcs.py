@@ -25,7 +25,7 @@ load()  # imports the stubs of every contract: the descriptors are found by name
 POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access"
 DETAILS = {each.DESCRIPTOR.full_name: each for each in (
     error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.LocalizedMessage,
-    error_details_pb2.RequestInfo)}  # fmt: skip
+    error_details_pb2.RequestInfo, error_details_pb2.RetryInfo)}  # fmt: skip
 
 
 @dataclass(frozen=True)

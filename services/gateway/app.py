@@ -30,6 +30,7 @@ from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.gateway.template import RouteTable, Template
 from services.gateway.timeline import FEED, PATH, TimelineEndpoint
 from services.gateway.unary import UnaryEndpoint
+from services.kit.limits import Use
 from services.kit.settings import Profile
 from services.kit.tokens import TokenChecker
 
@@ -80,7 +81,7 @@ class Gateway:
         app.openapi = lambda: description  # type: ignore[method-assign]
         plain = frozenset(getattr(route, "path", "") for route in app.router.routes)
         security = [*_SECURITY, _HSTS] if self.settings.profile is Profile.PRODUCTION else _SECURITY
-        edge: ASGIApp = Edge(app, self._routes, self._checker, security, plain)
+        edge: ASGIApp = Edge(app, self._routes, self._checker, self.settings, security, plain)
         if not self.settings.cors_origins:
             return edge
         return CORSMiddleware(
@@ -103,7 +104,7 @@ class Gateway:
 
     def _route(self, shape: Shape) -> Route:
         served = {name: self.backends[name] for name in SERVED_BY[shape.rpc.service]}
-        binding = Binding(shape, served, self.settings.body_limit)
+        binding = Binding(shape, served, self.settings)
         endpoint: Any
         if shape.rpc.client_streaming:
             endpoint = ClientStreamEndpoint(binding, self.settings.body_limit)
@@ -114,14 +115,16 @@ class Gateway:
                 endpoint = FileStreamEndpoint(binding, file, endpoint)
         else:
             endpoint = UnaryEndpoint(binding, self.settings.request_timeout)
-        return Route(shape.path, shape.rpc.client_streaming or shape.rpc.server_streaming, endpoint)
+        watches = shape.rpc.server_streaming and "after_position" in shape.rpc.takes.fields_by_name
+        use = Use.UPLOAD if shape.rpc.client_streaming else Use.WATCH if watches else Use.CALL
+        return Route(shape.path, shape.rpc.client_streaming or shape.rpc.server_streaming, endpoint, use)
 
     def _timeline(self) -> Route:
         served = {name: self.backends[name] for name in SERVED_BY[FEED]}
         endpoint = TimelineEndpoint(
             self._contract, served, self.settings.request_timeout, self.settings.heartbeat, self.stopping
         )
-        return Route(PATH, True, endpoint)
+        return Route(PATH, True, endpoint, Use.WATCH)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

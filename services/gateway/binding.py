@@ -20,14 +20,11 @@ from services.gateway.problem import Fault, refuse, wrong_field
 from services.gateway.query import Parameters, Setter, field_path, query_fields, setter_of
 from services.gateway.schema import is_output_only
 from services.gateway.template import Template
+from services.kit.limits import LARGE, HttpLimitSettings
 
 # One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
 IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'
 _BODILESS = {"GET", "HEAD", "DELETE"}
-LARGE = 64 * 1024
-"""Bytes of JSON from which on decoding would hold everybody else up."""
-TEXT_LIMIT = 512 * 1024
-"""Bytes of a body that holds no file."""
 _JSON = ("application/json", "application/merge-patch+json")
 
 
@@ -92,11 +89,11 @@ def _shape(rpc: Rpc, rule: http_pb2.HttpRule, number: int) -> Shape:
 class Binding:
     """Serves a shape: reads the request into a message and knows which backend is called."""
 
-    def __init__(self, shape: Shape, backends: dict[str, Backend], body_limit: int) -> None:
+    def __init__(self, shape: Shape, backends: dict[str, Backend], limits: HttpLimitSettings) -> None:
         request = shape.rpc.takes
         self.shape = shape
         self._make = shape.rpc.request
-        self._limit = body_limit if holds_bytes(request) else min(body_limit, TEXT_LIMIT)
+        self._limit = limits.body_limit if holds_bytes(request) else min(limits.body_limit, limits.text_limit)
         self._path: list[tuple[Setter, tuple[FieldDescriptor, ...]]] = []
         for variable in shape.template.variables:
             path = field_path(request, variable.field)

@@ -29,7 +29,7 @@ INTRODUCTION = """REST for client apps. Every RPC of the contracts is here at th
 
 EXTRA_TAGS = [
     {"name": "Timeline", "description": "What happened to a case, over all services."},
-    {"name": "Operations", "description": "Health and metrics of the gateway."},
+    {"name": "Operations", "description": "Health of the gateway."},
     {"name": "EmbeddedIssuer", "description": "Tokens for demo users; never part of a production profile."},
 ]
 
@@ -45,7 +45,7 @@ def _problem_responses() -> dict[str, Any]:
         response: dict[str, Any] = {"description": f"{title.en} ({title.zh}).", "content": content}
         if status == 401:
             response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
-        if status == 503:
+        if status in (429, 503):
             response["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
         found[f"Problem{status}"] = response
     return {**found, "Problem": {"description": "Any other refusal.", "content": content}}
@@ -134,7 +134,7 @@ def _timeline(schemas: Schemas) -> dict[str, Any]:
     descriptor: Any = feed_pb2.Event.DESCRIPTOR
     event = schemas.reference(descriptor)
     pattern = r"^(intake|mediation|escalation):[0-9]{1,18}(,(intake|mediation|escalation):[0-9]{1,18}){0,2}$"
-    responses = _refusals(400, 401, 403, 404, 406, 500, 503, 504)
+    responses = _refusals(400, 401, 403, 404, 406, 429, 500, 503, 504)
     return {
         "operationId": "getTimeline",
         "tags": ["Timeline"],
@@ -222,9 +222,6 @@ _OPERATIONS: dict[str, Any] = {
     "/healthz": {"get": _simple("getLiveness", "Operations", "Tells that the process lives", {"type": "object"})},
     "/readyz": {
         "get": _simple("getReadiness", "Operations", "Tells whether every backend is ready", _READY),
-    },
-    "/metrics": {
-        "get": _simple("getMetrics", "Operations", "Gets the metrics", {"type": "string"}, "text/plain"),
     },
 }
 _OPERATIONS["/readyz"]["get"]["responses"]["503"] = {

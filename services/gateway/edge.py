@@ -14,10 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casework.errors import CaseError
 from services.gateway.exchange import ClientGone, Exchange, Header
-from services.gateway.problem import Problem, refuse
+from services.gateway.problem import Problem, of_case, refuse
 from services.gateway.template import RouteTable
 from services.gateway.tracing import Trace
 from services.kit.errors import is_exhausted
+from services.kit.limits import HttpLimitSettings, Quota, Use
 from services.kit.tokens import Caller
 
 REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -27,6 +28,7 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+_PROBED = {"/healthz", "/readyz"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = structlog.get_logger("gateway")
 
@@ -44,6 +46,7 @@ class Route:
     name: str
     streams: bool
     endpoint: Callable[[Exchange, list[str]], Awaitable[None]]
+    use: Use
 
 
 class Edge:
@@ -54,12 +57,15 @@ class Edge:
         app: ASGIApp,
         routes: RouteTable[Route],
         checker: Checker,
+        limits: HttpLimitSettings,
         security: list[Header],
         plain: frozenset[str] = frozenset(),
     ) -> None:
         self._app = app
         self._routes = routes
         self._checker = checker
+        self._limits = limits
+        self._quota = Quota(limits)
         self._security = security
         # Paths of the application that may be named in metrics; any other could be anything.
         self._plain = plain
@@ -69,7 +75,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, self._security)
+        exchange = Exchange(scope, receive, send, self._security, self._limits)
         trace = Trace(exchange.headers)
         exchange.trace_parent, exchange.trace_id = trace.parent, trace.id
         streams = False
@@ -77,6 +83,8 @@ class Edge:
             streams = await self._serve(exchange)
         except Problem as problem:
             await self._refuse(exchange, problem)
+        except CaseError as error:
+            await self._refuse(exchange, of_case(error))
         except ClientGone:
             exchange.status = exchange.status or 499
         except Exception as error:
@@ -97,6 +105,8 @@ class Edge:
         if found is None:
             exchange.route = scope["path"] if scope["path"] in self._plain else "other"
             scope["accord.exchange"] = exchange
+            if exchange.route not in _PROBED:
+                await self._quota.count(Caller(f"@{(scope.get('client') or ('',))[0]}", frozenset(), ""))
             await self._app(scope, exchange.receive, exchange.send)
             return False
         methods, parts = found
@@ -111,19 +121,19 @@ class Edge:
             problem = refuse("METHOD_NOT_ALLOWED", method=method)
             problem.headers.append(allow)
             raise problem
-        self._authenticate(exchange)
-        await route.endpoint(exchange, parts)
+        caller = self._authenticate(exchange)
+        await self._quota.count(caller)
+        async with self._quota.turn(caller, route.use):
+            await route.endpoint(exchange, parts)
         return route.streams
 
-    def _authenticate(self, exchange: Exchange) -> None:
+    def _authenticate(self, exchange: Exchange) -> Caller:
         authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")
         if not (authorization.isascii() and authorization.isprintable()):
             raise refuse("UNAUTHENTICATED")
-        try:
-            exchange.until = self._checker.check(authorization).until
-        except CaseError as error:
-            raise Problem(401, str(error.reason), error.message("zh"), error.message("en")) from None
-        exchange.authorization = authorization
+        caller = self._checker.check(authorization)
+        exchange.until, exchange.authorization = caller.until, authorization
+        return caller
 
     @staticmethod
     async def _refuse(exchange: Exchange, problem: Problem) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.problem import Problem, refuse, wrong_field
 from services.kit.errors import language_of, weights_of
+from services.kit.limits import HttpLimitSettings
 
 Header = tuple[bytes, bytes]
 _READ_OFF = 16 * 1024 * 1024
@@ -25,11 +27,13 @@ class Exchange:
     """Everything an endpoint needs of one request. Made by the edge, which also answers what is raised."""
 
     __slots__ = (
-        "_more", "_packed", "_security", "_send", "_unpack", "authorization", "finished", "headers", "language",
-        "query", "receive", "route", "scope", "started", "status", "trace_id", "trace_parent", "until",
+        "_limits", "_more", "_packed", "_security", "_send", "_unpack", "authorization", "finished", "headers",
+        "language", "query", "receive", "route", "scope", "started", "status", "trace_id", "trace_parent", "until",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, security: list[Header]) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, security: list[Header], limits: HttpLimitSettings
+    ) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.query: bytes = scope["query_string"]
@@ -41,7 +45,7 @@ class Exchange:
         self.finished = False
         self.started = time.perf_counter()
         self.receive = receive
-        self._send, self._security = send, security
+        self._send, self._security, self._limits = send, security, limits
         self._unpack: Any = None
         self._packed, self._more = b"", True
 
@@ -110,7 +114,14 @@ class Exchange:
         return kind.strip()
 
     async def body(self, limit: int) -> bytes:
-        """Return the whole body; raise a 413 Problem where it is longer than `limit` bytes."""
+        """Return the whole body; raise a 413 Problem where it is longer than `limit` bytes, a 408 where it is slow."""
+        try:
+            async with asyncio.timeout(self._limits.limit_body_seconds):
+                return await self._whole(limit)
+        except TimeoutError:
+            raise refuse("REQUEST_TOO_SLOW") from None
+
+    async def _whole(self, limit: int) -> bytes:
         length = self.headers.get(b"content-length")
         if length and length.isdigit() and int(length) > limit:
             await self._read_off()
@@ -168,7 +179,11 @@ class Exchange:
         return self._unpack
 
     async def _received(self) -> bytes:
-        message = await self.receive()
+        try:
+            async with asyncio.timeout(self._limits.limit_idle):
+                message = await self.receive()
+        except TimeoutError:
+            raise refuse("REQUEST_TOO_SLOW") from None
         if message["type"] == "http.disconnect":
             raise ClientGone
         self._more = message.get("more_body", False)
@@ -197,7 +212,7 @@ class Exchange:
 
     async def refuse(self, problem: Problem) -> None:
         """Send a problem document."""
-        if problem.status in (413, 415):
+        if problem.status in (408, 413, 415):
             # The rest of the body will not be read.
             problem.headers.append((b"connection", b"close"))
         await self.answer(*problem.answer(self.language, self.trace_id))

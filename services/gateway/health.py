@@ -1,20 +1,19 @@
-"""Whether the gateway lives, whether what it needs is ready, and its metrics."""
+"""Whether the gateway lives, and whether what it needs is ready. Its metrics are on a port of their own."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from services.gateway.backend import Backend, statuses
 
 
 def routes(backends: Callable[[], dict[str, Backend]], stopping: asyncio.Event) -> list[Route]:
-    """Return the routes `/healthz`, `/readyz` and `/metrics`."""
+    """Return the routes `/healthz` and `/readyz`."""
 
     async def alive(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -28,7 +27,4 @@ def routes(backends: Callable[[], dict[str, Backend]], stopping: asyncio.Event) 
         }
         return JSONResponse(body, status_code=200 if good else 503, headers={"cache-control": "no-store"})
 
-    async def metrics(request: Request) -> Response:
-        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST, "cache-control": "no-store"})
-
-    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+    return [Route("/healthz", alive), Route("/readyz", ready)]

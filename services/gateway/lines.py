@@ -12,12 +12,13 @@ import grpc
 import orjson
 
 from services.gateway.backend import EOF
-from services.gateway.binding import LARGE, Binding, decode
+from services.gateway.binding import Binding, decode
 from services.gateway.decoder import filler_of
 from services.gateway.encoder import encoder_of
 from services.gateway.events import LINES, EventWriter
 from services.gateway.exchange import ClientGone, Exchange
 from services.gateway.problem import Problem, of_rpc, refuse
+from services.kit.limits import LARGE
 
 _LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")
 # Answers kept for a client that sends everything before it reads anything; past this it must read to go on.

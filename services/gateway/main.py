@@ -12,6 +12,7 @@ import uvicorn
 
 from services.gateway.app import Gateway
 from services.gateway.contract import ContractError
+from services.gateway.guard import guarded
 from services.gateway.issuer import IssuerError
 from services.gateway.settings import GatewaySettings
 from services.kit.settings import read_settings
@@ -46,7 +47,8 @@ def main() -> None:
     config = uvicorn.Config(
         gateway.app(),
         loop="uvloop",
-        http="httptools",
+        http=guarded(settings),
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -10,6 +10,7 @@ import grpc
 import orjson
 from google.rpc import error_details_pb2, status_pb2
 
+from casework.errors import CaseError, Kind
 from services.gateway.wording import REASONS, TITLES
 
 MEDIA_TYPE = b"application/problem+json"
@@ -91,7 +92,7 @@ class Problem(Exception):
         ]
         if self.status == 401:
             headers.append((b"www-authenticate", b'Bearer realm="accord"'))
-        if self.status == 503 and not any(name == b"retry-after" for name, _ in self.headers):
+        if self.status in (429, 503) and not any(name == b"retry-after" for name, _ in self.headers):
             headers.append((b"retry-after", b"1"))
         return self.status, headers, orjson.dumps(self.document(language, trace_id))
 
@@ -106,6 +107,15 @@ def wrong_field(name: str, zh: str, en: str) -> Problem:
     """Return the 400 of one wrong field or parameter, named as the caller wrote it."""
     problem = refuse("INVALID_FIELD", Fault(name, zh, en))
     problem.zh, problem.en = f"{name}：{zh}", f"{name}: {en}"
+    return problem
+
+
+def of_case(error: CaseError) -> Problem:
+    """Return the problem of a refusal of the gateway's own that a service would have answered in the same words."""
+    status = 429 if error.kind is Kind.EXHAUSTED else 401
+    problem = Problem(status, str(error.reason), error.message("zh"), error.message("en"))
+    if error.retry_after:
+        problem.headers.append((b"retry-after", str(error.retry_after).encode()))
     return problem
 
 

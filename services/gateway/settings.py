@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from services.kit.limits import HttpLimitSettings
 from services.kit.settings import ClientSettings
 
 # Which backends serve which gRPC service. A service of several backends is told apart by the request field `service`,
@@ -61,15 +62,13 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
 }
 
 
-class GatewaySettings(ClientSettings):
+class GatewaySettings(ClientSettings, HttpLimitSettings):
     """What the gateway knows on top of every client of the services."""
 
     listen: str = Field("127.0.0.1:8410", pattern=r"^[^:]+:\d+$", description="address to serve HTTP on, host:port")
     issuer_key_file: Path | None = Field(None, description="private key of the embedded issuer; unset for none")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins allowed, separated by commas")
     request_timeout: float = Field(10.0, gt=0, le=600, description="seconds a call to a service may take at most")
-    # A file of 3 MiB in base64, and what is said about it.
-    body_limit: int = Field(4_500_000, ge=1024, description="bytes of a request body, or of one NDJSON line")
     heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream says it lives")
 
     @field_validator("cors_origins", mode="before")

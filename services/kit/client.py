@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from opentelemetry import propagate
 
-from services.kit.server import MAX_MESSAGE, MAX_METADATA
+from services.kit.limits import MAX_MESSAGE, MAX_METADATA
 from services.kit.tokens import TokenMint
 
 DEFAULT_TIMEOUT = 10.0

@@ -98,7 +98,7 @@ async def _serve(
         loops = Loops()
         loops.start("feed", lambda loop: keep_sealing(loop, database, pulse))
         loops.start("clocks", lambda loop: keep_clocks(loop, database, clockwork, pins, time, automatic_rules(rules)))
-        await serve(settings.listen, services, checker, access, settings.request_timeout, loops)
+        await serve(settings, services, checker, access, loops)
     finally:
         await database.close()
 

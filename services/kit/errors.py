@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from casework.errors import CaseError, FieldFault, Kind, Reason
@@ -24,6 +25,7 @@ _CODES = {
     Kind.CONFLICT: code_pb2.ABORTED,
     Kind.PRECONDITION: code_pb2.FAILED_PRECONDITION,
     Kind.UNAVAILABLE: code_pb2.UNAVAILABLE,
+    Kind.EXHAUSTED: code_pb2.RESOURCE_EXHAUSTED,
     Kind.OUT_OF_RANGE: code_pb2.OUT_OF_RANGE,
 }
 # A refusal travels in the trailers, and those have bounds: what is beyond them is lost with everything else in them.
@@ -36,8 +38,7 @@ _LOCALES = {"zh": "zh-CN", "en": "en-US"}
 def status_of(error: CaseError, language: str, trace_id: str = "") -> status_pb2.Status:
     """Return the status of a refusal: ErrorInfo with the stable reason, BadRequest with the fields, a sentence."""
     status = status_pb2.Status(code=_CODES[error.kind], message=str(error))
-    details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.LocalizedMessage]
-    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
     if error.fields:
         violations = [
             error_details_pb2.BadRequest.FieldViolation(
@@ -47,6 +48,10 @@ def status_of(error: CaseError, language: str, trace_id: str = "") -> status_pb2
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     details.append(error_details_pb2.LocalizedMessage(locale=_LOCALES[language], message=error.message(language)))
+    if error.retry_after:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.seconds = error.retry_after
+        details.append(retry)
     if trace_id:
         details.append(error_details_pb2.RequestInfo(request_id=trace_id))
     for detail in details:

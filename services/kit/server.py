@@ -27,18 +27,18 @@ from casework.errors import CaseError, FieldFault, Reason
 from services.kit import telemetry, validation
 from services.kit.access import Access, Call, set_call
 from services.kit.errors import invalid, is_exhausted, language_of, status_of, unknown_status
+from services.kit.limits import LARGE, MAX_MESSAGE, MAX_METADATA, Quota, Use
 from services.kit.loops import Loops
+from services.kit.settings import ServiceSettings
 from services.kit.tokens import TokenChecker
 from services.kit.wire import broken_field
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("accord")
 
-MAX_MESSAGE = 4 * 1024 * 1024
-MAX_METADATA = 64 * 1024
-_LARGE = 64 * 1024
 _GRACE = 5.0
 _MOMENT = 0.5
+_UPLOAD = 600.0
 _LOOK = 0.25
 """Seconds between looks at how the loops are."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -64,6 +64,9 @@ class _Method:
             raise ValueError(f"{self.name} names no permission: nobody could ever call it")
         self._input: Any = descriptor.input_type
         self._message: type[Message] = GetMessageClass(descriptor.input_type)
+        self.sends_many = descriptor.client_streaming
+        watches = descriptor.server_streaming and "after_position" in descriptor.input_type.fields_by_name
+        self.use = Use.UPLOAD if descriptor.client_streaming else Use.WATCH if watches else Use.CALL
 
     def decode(self, data: bytes) -> Message | _Malformed:
         """Return the request, or what is wrong with it."""
@@ -71,20 +74,24 @@ class _Method:
             return self._message.FromString(data)
         except DecodeError:
             # Looking closer at what is large would hold up every other call.
-            field = broken_field(data, self._input) if len(data) <= _LARGE else ""
+            field = broken_field(data, self._input) if len(data) <= LARGE else ""
             return _Malformed(field or self._input.name)
 
 
 class Pipeline(grpc.aio.ServerInterceptor):
-    """Trace, deadline, auth, log, error map, validate: around every RPC, in this order."""
+    """Trace, deadline, auth, quota, log, error map, validate: around every RPC, in this order."""
 
-    def __init__(self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, timeout: float):
+    def __init__(
+        self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, settings: ServiceSettings
+    ) -> None:
         methods = [_Method(method) for service in services for method in service.methods]
         self._methods = {method.name: method for method in methods}
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._checker = checker
         self._access = access
-        self._timeout = timeout
+        self._timeout = settings.request_timeout
+        self._idle = settings.limit_idle
+        self._quota = Quota(settings)
 
     async def intercept_service(
         self,
@@ -129,15 +136,12 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
-                    call = self._admit(method, metadata)
-                    if sent is None:
-                        _check(request)
-                    else:
-                        request = _checked(request)
-                    if context.time_remaining() is None:
-                        async with asyncio.timeout(self._timeout):
-                            reply = await handler(request, context)
-                    else:
+                    call = await self._admit(method, metadata)
+                    request = self._checked(request) if sent is not None else _check(request)
+                    async with (
+                        asyncio.timeout(self._seconds(method, context)),
+                        self._quota.turn(call.caller, method.use),
+                    ):
                         reply = await handler(request, context)
                     if not call.decided:
                         raise RuntimeError(f"{method.name} answered without an access decision")
@@ -162,17 +166,15 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
-                    call = self._admit(method, metadata)
-                    if sent is None:
-                        _check(request)
-                    else:
-                        request = _checked(request)
-                    # A stream may be silent for long: its caller is told at once that it has begun.
-                    await context.send_initial_metadata(())
-                    async for reply in handler(request, context):
-                        if not call.decided:
-                            raise RuntimeError(f"{method.name} answered without an access decision")
-                        yield reply
+                    call = await self._admit(method, metadata)
+                    request = self._checked(request) if sent is not None else _check(request)
+                    async with self._quota.turn(call.caller, method.use):
+                        # A stream may be silent for long: its caller is told at once that it has begun.
+                        await context.send_initial_metadata(())
+                        async for reply in handler(request, context):
+                            if not call.decided:
+                                raise RuntimeError(f"{method.name} answered without an access decision")
+                            yield reply
                 except Exception as error:
                     await _drain(sent)
                     status = _status_of(error, metadata, method.name)
@@ -186,8 +188,24 @@ class Pipeline(grpc.aio.ServerInterceptor):
 
         return answers
 
-    def _admit(self, method: _Method, metadata: dict[str, Any]) -> Call:
+    def _seconds(self, method: _Method, context: Any) -> float | None:
+        """Return how long a call may take whose caller sets no deadline; an upload is as slow as its line."""
+        if context.time_remaining() is not None:
+            return None
+        return max(self._timeout, _UPLOAD) if method.sends_many else self._timeout
+
+    async def _checked(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Pass on what a client streams; refuse the first message that is not good, and a client that falls silent."""
+        while True:
+            async with asyncio.timeout(self._idle):
+                request = await anext(requests, None)
+            if request is None:
+                return
+            yield _check(request)
+
+    async def _admit(self, method: _Method, metadata: dict[str, Any]) -> Call:
         caller = self._checker.check(metadata.get("authorization", ""))
+        await self._quota.count(caller)
         language = language_of(metadata.get("accept-language", ""))
         call = Call(caller, method.permission, language, self._access, telemetry.trace_parent())
         set_call(call)
@@ -197,10 +215,11 @@ class Pipeline(grpc.aio.ServerInterceptor):
         return call
 
 
-def _check(request: Any) -> None:
+def _check(request: Any) -> Any:
     if isinstance(request, _Malformed):
         raise undecodable(request.field)
     validation.check(request)
+    return request
 
 
 async def _drain(sent: AsyncIterator[Any] | None) -> None:
@@ -210,13 +229,6 @@ async def _drain(sent: AsyncIterator[Any] | None) -> None:
             async with asyncio.timeout(_MOMENT):
                 async for _ in sent:
                     pass
-
-
-async def _checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Pass on what a client streams, or refuse the first message that is not good."""
-    async for request in requests:
-        _check(request)
-        yield request
 
 
 def undecodable(field: str) -> CaseError:
@@ -249,11 +261,10 @@ async def _abort(context: Any, status: status_pb2.Status) -> None:
 
 
 async def serve(
-    listen: str,
+    settings: ServiceSettings,
     services: Sequence[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]],
     checker: TokenChecker,
     access: Access,
-    timeout: float,
     loops: Loops | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answer what is under way, at most 5 seconds, and stop.
@@ -262,7 +273,7 @@ async def serve(
     """
     descriptors = [descriptor for descriptor, _ in services]
     server = grpc.aio.server(
-        interceptors=[Pipeline(descriptors, checker, access, timeout)],
+        interceptors=[Pipeline(descriptors, checker, access, settings)],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -283,13 +294,13 @@ async def serve(
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = [descriptor.full_name for descriptor in descriptors]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME, "grpc.health.v1.Health"], server)
-    if server.add_insecure_port(listen) == 0:
-        raise SystemExit(f"ACCORD_LISTEN: cannot listen on {listen}")
+    if server.add_insecure_port(settings.listen) == 0:
+        raise SystemExit(f"ACCORD_LISTEN: cannot listen on {settings.listen}")
     loops = loops or Loops()
     await server.start()
     for name in names:
         await health.set(name, _SERVING)
-    log.info("serving", listen=listen)
+    log.info("serving", listen=settings.listen)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)

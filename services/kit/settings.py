@@ -10,6 +10,8 @@ from typing import Self, TypeVar
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kit.limits import LimitSettings
+
 _RULES = Path(__file__).resolve().parent.parent.parent / "rules"
 
 
@@ -46,7 +48,7 @@ class ProcessSettings(BaseSettings):
         return self
 
 
-class ServiceSettings(ProcessSettings):
+class ServiceSettings(ProcessSettings, LimitSettings):
     """What a gRPC service knows on top."""
 
     listen: str = Field(pattern=r"^[^:]+:\d+$", description="address to serve gRPC on, host:port")

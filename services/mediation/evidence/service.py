@@ -23,6 +23,7 @@ from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.instants import instant
+from services.kit.limits import too_many
 from services.kit.sealing import Sealer
 from services.mediation import keys
 from services.mediation.evidence import store, view
@@ -37,7 +38,9 @@ log = structlog.get_logger()
 
 _PART = 256 * 1024
 _AT_ONCE = 4
-"""Uploads held in memory at a time; more wait."""
+"""Uploads checked and sealed at a time; more wait."""
+_IN_MEMORY = 256 * 1024 * 1024
+"""Bytes of uploads that are on their way; what would be more is refused."""
 _CLEANED_EVERY = 3600.0
 
 
@@ -54,6 +57,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         self._sealer = sealer
         self._files = files
         self._uploads = asyncio.Semaphore(_AT_ONCE)
+        self._in_memory = 0
         self._cleaned_at = 0.0
         self._cleaning: asyncio.Task[None] | None = None
 
@@ -104,22 +108,34 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
-        async with self._uploads:
-            content = bytearray(first.chunk)
+        content = bytearray(first.chunk)
+        # Whoever is slow holds no place that another needs: only what has come is counted, and it is bounded.
+        held = self._held(0, len(content))
+        try:
             async for part in request_iterator:
                 if part.HasField("header"):
                     raise field_error("header", Reason.INVALID_FIELD, "in the first part alone")
+                held = self._held(held, held + len(part.chunk))
                 content += part.chunk
                 if len(content) > LARGEST:
                     raise field_error("chunk", Reason.INVALID_FIELD, "more than 20 MiB")
             if not content:
                 raise field_error("chunk", Reason.INVALID_FIELD, "empty")
-            whole = pb.CreateEvidenceRequest(
-                parent=header.parent, evidence=header.evidence, content=bytes(content), request_id=header.request_id
-            )
-            del content
-            stored: pb.Evidence = await self.CreateEvidence(whole, context)
-        return stored
+            async with self._uploads:
+                whole = pb.CreateEvidenceRequest(
+                    parent=header.parent, evidence=header.evidence, content=bytes(content), request_id=header.request_id
+                )
+                stored: pb.Evidence = await self.CreateEvidence(whole, context)
+            return stored
+        finally:
+            self._held(held, 0)
+
+    def _held(self, before: int, now: int) -> int:
+        """Count the bytes of an upload among those held in memory, and return how many they are now."""
+        if now > before and self._in_memory + now - before > _IN_MEMORY:
+            raise too_many(1)
+        self._in_memory += now - before
+        return now
 
     async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Any) -> pb.Evidence:
         """Answer what is known of a file, without its title."""
