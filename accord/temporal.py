@@ -59,6 +59,8 @@ class EmbeddedTemporal:
             "--metrics-port", str(self._metrics_port), "--ui-disable-news-fetch",
             "--namespace", NAMESPACE, "--log-level", "warn", "--log-format", "json",
             "--disable-config-file", "--disable-config-env",
+            # What a person waits for is worked on first: see workflows/relay.py.
+            "--dynamic-config-value", "matching.useNewMatcher=true",
         ]  # fmt: skip
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]

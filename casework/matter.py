@@ -107,7 +107,7 @@ def may(state: MatterState, step: Step) -> None:
 def keeper_of(tree: UnitTree, place: str, level: MatterLevel, field: str = "level") -> str:
     """Return the unit that keeps a matter of this place at a level; INVALID_FIELD where the place has none above it."""
     for unit in tree.path(place):
-        if tree.get(unit).level is level.area:
+        if tree.known(unit).level is level.area:
             return unit
     raise field_error(field, Reason.INVALID_FIELD, f"{place}: no {level.area} above it")
 
@@ -189,13 +189,13 @@ def verified(verdict: Verdict, reason: str) -> MatterState:
 
 def moved(tree: UnitTree, keeper: str, level: MatterLevel, to: str) -> str:
     """Return the unit that keeps a matter after a move: the one above where it is raised, `to` where handed down."""
-    if tree.get(keeper).level is level.area:
+    if tree.known(keeper).level is level.area:
         raise CaseError(Reason.WRONG_STATE, f"{level.area}: it is there already", state=str(level.area))
-    above = [unit for unit in tree.path(keeper) if tree.get(unit).level is level.area]
+    above = [unit for unit in tree.path(keeper) if tree.known(unit).level is level.area]
     if above:
         if to not in ("", above[0]):
             raise field_error("keeper", Reason.INVALID_FIELD, f"{above[0]} is above it")
         return above[0]
-    if to not in tree or tree.get(to).level is not level.area or not tree.contains(keeper, to):
+    if to not in tree or tree.known(to).level is not level.area or not tree.contains(keeper, to):
         raise field_error("keeper", Reason.INVALID_FIELD, f"a {level.area} under {keeper}")
     return to

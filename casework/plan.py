@@ -93,11 +93,11 @@ def resolve_unit(task: TaskTemplate, accountable: str, tree: UnitTree) -> str:
     county has); where no area has it, and where there is no unit above, the accountable unit itself.
     """
     if task.unit == ACCOUNTABLE:
-        return tree.get(accountable).code
+        return tree.known(accountable).code
     if task.unit == PARENT:
         return tree.parent(accountable) or accountable
     slug = task.unit.removeprefix(DEPARTMENT)
     for area in reversed(tree.path(accountable)):
-        if tree.get(area).level is not Level.department and f"{area}-{slug}" in tree:
+        if tree.known(area).level is not Level.department and f"{area}-{slug}" in tree:
             return f"{area}-{slug}"
     return accountable

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 ROOT = "cn"
@@ -56,6 +57,16 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Retired:
+    """A code that is given to no unit any more; `successor` is the unit that has its matters now, empty for none."""
+
+    code: str
+    name: str
+    successor: str = ""
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Department:
     """A department that every area of some levels has, with its name in Chinese and English."""
 
@@ -74,6 +85,11 @@ def prefix(code: str) -> str:
     if not _CODE.fullmatch(code):
         raise UnknownUnit(code)
     return "" if code == ROOT else code
+
+
+def is_code(code: str) -> bool:
+    """Tell whether it is a well-formed code, whether or not such a unit exists."""
+    return _CODE.fullmatch(code) is not None
 
 
 def level_of(code: str) -> Level:
@@ -100,9 +116,15 @@ class UnitTree:
 
     Built from units in any order; every unit's parent must be among them, except the root's. `departments` are those
     that every area of their levels has; single departments may also come as units.
+
+    A code that was dropped from the list is no unit: nothing new is given to it. What it had stays where it was, under
+    the nearest unit above that is left, and under the successor where its code was retired with one.
     """
 
-    def __init__(self, units: Iterable[Unit], departments: Iterable[Department] = ()) -> None:
+    def __init__(
+        self, units: Iterable[Unit], departments: Iterable[Department] = (), retired: Iterable[Retired] = ()
+    ) -> None:
+        self.retired = {each.code: each for each in retired}
         self._names: dict[str, str] = {}
         for unit in units:
             if unit.parent != parent_code(unit.code) or unit.level != level_of(unit.code):
@@ -134,26 +156,52 @@ class UnitTree:
             raise UnknownUnit(code)
         return Unit(code, name, level_of(code), parent_code(code))
 
+    def known(self, code: str) -> Unit:
+        """Return a unit that something was given to, whether or not it is still there.
+
+        One that was dropped has the name it was retired with, else its code.
+        """
+        if code in self:
+            return self.get(code)
+        found = self.retired.get(code)
+        return Unit(code, found.name if found else code, level_of(code), self.parent(code))
+
+    def successor(self, code: str) -> str | None:
+        """Return the unit that has the matters of a retired code now, None where none has."""
+        seen: set[str] = set()
+        while code in self.retired and code not in self and code not in seen:
+            seen.add(code)
+            code = self.retired[code].successor
+        return code if seen and code in self else None
+
     def parent(self, code: str) -> str | None:
-        """Return the code of the unit one step up, None for the root; UnknownUnit if the unit is not in the tree."""
-        return self.get(code).parent
+        """Return the code of the unit one step up, of a dropped one the nearest left; None for the root.
+
+        A malformed code raises UnknownUnit.
+        """
+        above = parent_code(code)
+        while above is not None and above not in self:
+            above = parent_code(above)
+        return above
 
     def superior(self, code: str) -> str | None:
         """Return the organ one level up: a department's own in the area above where there is one, else the area above.
 
-        None for the root and its departments; UnknownUnit if the unit is not in the tree.
+        None for the root and its departments; for a unit that was dropped the nearest one above that is left.
         """
-        area, _, slug = self.get(code).code.partition("-")
+        if code not in self:
+            return self.parent(code)
+        area, _, slug = code.partition("-")
         above = parent_code(area)
         return f"{above}-{slug}" if slug and above and f"{above}-{slug}" in self else above
 
     def path(self, code: str) -> tuple[str, ...]:
-        """Return the codes from the root down to the unit, both included."""
+        """Return the codes from the root down to the unit, both included; only units that are left stand above it."""
         steps = [code]
         above = self.parent(code)
         while above is not None:
             steps.append(above)
-            above = parent_code(above)
+            above = self.parent(above)
         return tuple(reversed(steps))
 
     def children(self, code: str) -> tuple[str, ...]:

@@ -1,14 +1,18 @@
 """Chaos: what runs is killed at random while cases live and clocks fire; afterwards nothing is lost, late or twice.
 
+The disk runs full as well, and halfway the clock of the machine is set on.
+
 `make chaos` runs it for ten minutes (`CHAOS_SECONDS`), `make test` in its short form. `CHAOS_SEED` repeats a run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ import pytest
 from pb.mediation.v1 import case_pb2
 from temporalio.client import Client
 
-from accord.folder import StateFolder
+from accord.folder import StackError, StateFolder, read_json, write_json
 from accord.pace import pace_settings
 from accord.rebuild import client_settings
 from accord.stack import Stack
@@ -25,6 +29,7 @@ from services.kit.clockwork import Clockwork
 from services.kit.database import Database
 from services.kit.migration import SERVICES
 from services.kit.rules import load_rules
+from tests.disks import a_disk, fill
 from tests.patience import PATIENCE
 from tests.people import People
 from tests.scratch import Scratch
@@ -36,18 +41,39 @@ KILLED = ("intake", "mediation", "escalation", "worker", "relay", "gateway", "te
 SPEED = 20_000.0
 """A day in 4.3 seconds: limits of days pass while one waits, and what is killed is back within hours."""
 SHORT = 16.0
+LEAP = timedelta(seconds=6)
+"""How far the clock is set on between two starts."""
 
 
-async def break_things(stack: Stack, chance: random.Random, seconds: float) -> Counter[str]:
-    """Kill something every second or two, sometimes two at once, until the time is up; return what was killed."""
+async def run_full(disk: Path, seconds: float) -> None:
+    """Let the disk be full to the last byte for a while."""
+    filler = await asyncio.to_thread(fill, disk)
+    await asyncio.sleep(seconds)
+    filler.unlink()
+
+
+async def break_things(stack: Stack, disk: Path, chance: random.Random, seconds: float) -> Counter[str]:
+    """Kill something every second or two, sometimes two at once, until the time is up; return what was killed.
+
+    Once in a while it is the disk that runs full instead; the first time early on, so that no run is without.
+    """
     loop = asyncio.get_running_loop()
     end, killed = loop.time() + seconds, Counter[str]()
+    await run_full(disk, chance.uniform(0.5, 3.0))
+    killed["disk"] += 1
     while loop.time() < end:
+        if chance.random() < 0.05:
+            await run_full(disk, chance.uniform(0.5, 5.0))
+            killed["disk"] += 1
+            continue
         names = chance.sample(KILLED, chance.choice((1, 1, 1, 2)))
-        pids = {name: await asyncio.to_thread(stack.kill, name) for name in names}
+        pids = {}
+        for name in names:
+            with contextlib.suppress(StackError):  # it is down already: the disk was full
+                pids[name] = await asyncio.to_thread(stack.kill, name)
         for name, pid in pids.items():
             killed[name] += 1
-            await asyncio.to_thread(stack.await_restart, name, pid)
+            await asyncio.to_thread(stack.await_restart, name, pid, PATIENCE)
         await asyncio.sleep(chance.uniform(0.2, 2.0))
     return killed
 
@@ -131,6 +157,14 @@ async def check(stack: Stack) -> dict[str, int]:
     return dict(counts)
 
 
+def set_on(folder: StateFolder) -> None:
+    """Do as if the machine's clock had been set on between two starts: business time leaps by more than a day."""
+    pace = read_json(folder.root / "pace.json")
+    assert pace
+    epoch = datetime.fromisoformat(pace["epoch"]) - LEAP
+    write_json(folder.root / "pace.json", pace | {"epoch": epoch.isoformat()})
+
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -156,18 +190,20 @@ async def test_whatever_is_killed_every_clock_fires_once_and_no_case_is_stuck(tm
     seconds = float(os.environ.get("CHAOS_SECONDS") or SHORT)
     print(f"CHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}")
     chance, killed, came = random.Random(seed), Counter[str](), 0
-    settings = pace_settings(StateFolder.at(tmp_path), SPEED)
-    for _ in range(2):
-        async with running(tmp_path, settings) as (stack, clients):
-            breaking = asyncio.create_task(break_things(stack, chance, seconds / 2))
-            came += await cases_come(People(clients, seed=seed), chance, breaking)
-            killed += breaking.result()
-        # Once in the middle and once at the end, everything the engine knew is lost.
-        for path in tmp_path.glob("temporal.db*"):
-            path.unlink()
-    async with running(tmp_path, settings) as (stack, _):
-        await quiet(stack)
-        counts = await check(stack)
+    with a_disk(tmp_path / "disk", "3g") as disk:
+        state = disk / "state"
+        for _ in range(2):
+            async with running(state, pace_settings(StateFolder.at(state), SPEED)) as (stack, clients):
+                breaking = asyncio.create_task(break_things(stack, disk, chance, seconds / 2))
+                came += await cases_come(People(clients, seed=seed), chance, breaking)
+                killed += breaking.result()
+            # Once in the middle and once at the end, everything the engine knew is lost.
+            for path in state.glob("temporal.db*"):
+                path.unlink()
+            set_on(StateFolder.at(state))
+        async with running(state, pace_settings(StateFolder.at(state), SPEED)) as (stack, _):
+            await quiet(stack)
+            counts = await check(stack)
     told = ", ".join(f"{counts[what]} {what}" for what in ("clocks", "rungs", "letters"))
     print(f"{came} matters, {told}; killed: {dict(killed)}")
     assert counts["rungs"] > 0

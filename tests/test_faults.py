@@ -261,10 +261,15 @@ BREACHES = """(SELECT *, 'intake' AS owner FROM intake.clock_rungs UNION ALL
     SELECT *, 'mediation' FROM mediation.clock_rungs) AS rungs WHERE consequence = 'escalate'"""
 
 
+RAISED = """SELECT from_unit, to_unit FROM escalation.escalations WHERE subject NOT LIKE '%escalations%'
+    UNION ALL SELECT from_unit, '6201' FROM escalation.escalation_reasons WHERE subject NOT LIKE '%escalations%'"""
+"""What was raised from a unit to the one above, and what was added to that."""
+
+
 async def all_overdue_fired(stack: Stack, wanted: int, seconds: float = PATIENCE) -> None:
     """Wait until this many clocks have run out and were fired, and every one of them was escalated."""
     query = f"""SELECT (SELECT count(*) FROM {BREACHES}) AS overdue,
-        (SELECT count(*) FROM escalation.escalations WHERE subject NOT LIKE '%escalations%') AS raised"""
+        (SELECT count(*) FROM ({RAISED}) AS raised) AS raised"""
     async with asyncio.timeout(seconds):
         while True:
             (row,) = await rows(stack, query)
@@ -286,8 +291,7 @@ async def overdue_once(stack: Stack) -> None:
     assert Counter((row["clock"], row["rung"]) for row in told) == Counter(
         (row["clock"], row["rung"]) for row in breaches
     )
-    query = "SELECT from_unit, to_unit FROM escalation.escalations WHERE subject NOT LIKE '%escalations%'"
-    raised = await rows(stack, query)
+    raised = await rows(stack, RAISED)
     assert len(raised) == len(breaches)
     assert {(row["from_unit"], row["to_unit"]) for row in raised} == {("620102", "6201")}
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import signal
-import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from services.kit.database import is_transient
 from services.kit.errors import is_exhausted
 from services.kit.loops import Loop, Loops
 from tests.conftest import Clients
+from tests.disks import a_disk, fill
 from tests.scratch import Scratch
 from tests.test_faults import running, sound
 
@@ -148,22 +148,8 @@ def test_what_ran_out_is_no_fault_of_the_request() -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 700 MB of its own, in memory."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700m,mode=755", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Fill a disk to the last byte and return what fills it."""
-    filler = disk / "filler"
-    with filler.open("ab", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
-            with contextlib.suppress(OSError):
-                while file.write(bytes(size)) == size:
-                    pass
-    return filler
+    with a_disk(tmp_path / "disk", "700m") as disk:
+        yield disk
 
 
 async def use_up(stack: Stack) -> None:

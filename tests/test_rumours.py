@@ -11,8 +11,10 @@ import grpc
 import pytest
 from pb.escalation.v1 import escalation_pb2
 from pb.mediation.v1 import mediation_pb2
+from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.worker import Worker
 
 from accord.rebuild import client_settings
 from services.kit.businesstime import BusinessTime
@@ -26,6 +28,7 @@ from workflows import orphans
 from workflows.attributes import STAGE
 from workflows.backends import Backends
 from workflows.case import first_attributes
+from workflows.file import FileWorkflow
 from workflows.messages import (
     CASE_WORKFLOW,
     FILE_WORKFLOW,
@@ -33,12 +36,15 @@ from workflows.messages import (
     LETTER_TURNS,
     TASK_QUEUE,
     CaseStart,
+    CaseStep,
     FileStart,
     Heard,
     Source,
     Stage,
+    Told,
 )
 from workflows.rebuild import rebuild
+from workflows.worker import sandbox
 
 POISON = 10**9
 KINDS = (
@@ -229,3 +235,29 @@ async def test_no_rumour_turns_or_ends_a_letter(clients: Clients, temporal: Clie
     await at.next_by_workflow(name, 60)
     told = await kinds(clients, "escalation", f"files/{name.replace('/', '-', 1)}")
     assert told.count("LetterNextDrafted") == 1
+
+
+async def test_a_workflow_whose_clock_is_ahead_asks_ever_more_rarely(temporal: Client) -> None:
+    """As after a machine's clock was set: the service says that nothing is due yet, the workflow's time that it is."""
+    asked: list[float] = []
+
+    @activity.defn(name="fire_clocks")
+    async def fire_clocks(step: CaseStep) -> Told:
+        asked.append(asyncio.get_running_loop().time())
+        return Told(datetime.now(UTC) + timedelta(hours=1))
+
+    queue, now = f"ahead-{request_id()}", datetime.now(UTC)
+    async with Worker(
+        temporal, task_queue=queue, workflows=[FileWorkflow], activities=[fire_clocks], workflow_runner=sandbox()
+    ):
+        handle = await temporal.start_workflow(
+            FILE_WORKFLOW,
+            # Twice as fast since three hours ago: three hours ahead.
+            FileStart("x-1", next_at={str(Source.ESCALATION): now}, speed=2.0, epoch=now - timedelta(hours=3)),
+            id=f"x/{request_id()}",
+            task_queue=queue,
+        )
+        await until(lambda: len(asked) > 6)
+        await handle.terminate()
+    pauses = [later - sooner for sooner, later in itertools.pairwise(asked)]
+    assert pauses[5] > 1.0

@@ -76,7 +76,7 @@ class CaseWorkflow(Keeping):
                 self.inbox.append(Heard(Source.MEDIATION, 0, RECHECK))
                 await self.take_in()
                 continue
-            while self.is_due():
+            while self.is_due() and not self.early:
                 # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
                 await self.fire_due()
             await self.settle_escalations()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from workflows.messages import CaseStep, Heard, Source, Told
@@ -23,7 +23,10 @@ PATIENCE = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
 )
 """Activities are tried for ever: a service that is down keeps a matter waiting, never loses it."""
+LATER = Priority(priority_key=5)
+"""Of what is late already, a second more hurts less than one that a person waits for."""
 _ROLL_EVENTS = 1000
+_MOMENT, _LONGEST = timedelta(milliseconds=25), timedelta(seconds=30)
 _ROUNDING = timedelta(milliseconds=20)
 """A timer that fires a moment early must not find its rung not yet due."""
 
@@ -50,6 +53,8 @@ class Keeping:
         self.alarm: asyncio.Task[None] | None = None
         self.alarm_at: datetime | None = None
         self.rung = False
+        # How often in a row a service had nothing due yet when it was asked: its clock is behind this one's.
+        self.early = 0
 
     def look_now(self, source: Source) -> None:
         """Ask a service at once: something was heard of it, and what it says counts, not what was heard."""
@@ -90,9 +95,12 @@ class Keeping:
             result_type=Told,
             start_to_close_timeout=TIMEOUT,
             retry_policy=PATIENCE,
+            priority=LATER,
             summary=f"fire what is due in {source}: {self.clocks.get(source) or 'any clock'}",
         )
         self.hear_answer(source, told)
+        ahead = told.next_at is not None and told.next_at <= self.business_now()
+        self.early = self.early + 1 if ahead else 0
         return told
 
     async def wake(self) -> bool:
@@ -118,7 +126,7 @@ class Keeping:
 
     async def wait_for(self, at: datetime) -> None:
         """Sleep until a business instant."""
-        await workflow.sleep(self.real_delay(at), summary=self.named(at))
+        await workflow.sleep(max(self.real_delay(at), self.patience()), summary=self.named(at))
         self.rung = True
 
     def named(self, at: datetime) -> str:
@@ -138,6 +146,10 @@ class Keeping:
     def real_delay(self, at: datetime) -> timedelta:
         """Return how long that is from now, in real time."""
         return max((at - self.business_now()) / self.speed, timedelta()) + _ROUNDING
+
+    def patience(self) -> timedelta:
+        """Return how long to wait for a clock that is behind: longer each time, or the two would never rest."""
+        return min(_MOMENT * 2**self.early, _LONGEST) if self.early else timedelta()
 
     def is_long(self) -> bool:
         """Return whether the history has grown long: then go on in a new run, with no await in between."""

@@ -1,7 +1,10 @@
-"""The relay: the first consumer of the feeds. It tells workflows what they must hear, at least once, in order.
+"""The relay: the first consumer of the feeds. It tells workflows that something happened, at least once.
 
-Durable: a batch is acknowledged when every workflow in it has been told; after a crash it is told again, and the
-workflows drop what they have seen.
+It follows each feed in two lanes: what a person did is told at once, however much an import or a storm of clocks has
+left to tell. Order between them does not matter: a workflow that is told reads what happened from the facts.
+
+Durable: what was told is acknowledged while the rest of a batch is still being told, so that a relay that is killed
+goes on where it was, however often.
 """
 
 from __future__ import annotations
@@ -9,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +24,7 @@ from opentelemetry import propagate
 from pb.feed.v1 import feed_pb2
 from prometheus_client import Counter, Gauge
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -54,22 +57,39 @@ from workflows.runtime import connect, watch_engine
 
 log = structlog.get_logger()
 
-CONSUMER = "relay"
-_AT_ONCE = 32
-"""Workflows told at a time: enough to keep the engine busy, few enough not to drown its first tasks."""
 _BATCH = 200
+_TIMEOUT = 20.0
+_ACKNOWLEDGE_EVERY = 0.5
+"""Seconds between acknowledgements: what a killed relay tells again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What is followed on its own: its name as a consumer, how many workflows are told at a time, how urgent they are.
+
+    Many at a time keep the engine busy; few do not keep others waiting.
+    """
+
+    consumer: str
+    lane: feed_pb2.Lane
+    at_once: int
+    priority: int
+
+
+LANES = (Lane("relay", feed_pb2.LANE_PERSON, 32, 2), Lane("relay-bulk", feed_pb2.LANE_BULK, 8, 4))
 
 TOLD = Counter("accord_relay_told_total", "Events workflows were told of.", ["source"])
-POSITION = Gauge("accord_relay_position", "Feed position the relay has acknowledged.", ["source"])
+POSITION = Gauge("accord_relay_position", "Feed position the relay has acknowledged.", ["source", "consumer"])
 
 
 class Teller:
     """Tells workflows, starting those that are not there."""
 
-    def __init__(self, client: Client, settings: ClientSettings) -> None:
+    def __init__(self, client: Client, settings: ClientSettings, lane: Lane) -> None:
         self._client = client
         self._time = BusinessTime.of(settings)
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(lane.at_once)
+        self._priority = Priority(priority_key=lane.priority)
 
     async def tell(self, number: str, unit: str, tier: str, events: list[Heard], trace: str = "") -> None:
         """Tell one case's workflow of its events; start it if it is not there; leave it be if it has ended."""
@@ -111,6 +131,7 @@ class Teller:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=file.first_attributes(collection_of(number), unit, now),
+            priority=self._priority,
             start_signal=HEAR,
             start_signal_args=[events],
         )
@@ -146,26 +167,61 @@ class Teller:
             id_reuse_policy=reuse,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=first_attributes(start.stage, unit, first.next_at, tier),
+            priority=self._priority,
             **more,
         )
 
 
-async def follow(loop: Loop, source: Source, backends: Backends, teller: Teller) -> None:
-    """Follow one service's feed until it breaks off; it is taken up again where it was acknowledged."""
-    request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, only_waking=True, batch_size=_BATCH)
+async def follow(loop: Loop, source: Source, lane: Lane, backends: Backends, teller: Teller) -> None:
+    """Follow one lane of a service's feed until it breaks off; it is taken up again where it was acknowledged."""
+    request = feed_pb2.WatchEventsRequest(
+        service=source, consumer=lane.consumer, only_waking=True, batch_size=_BATCH, lane=lane.lane
+    )
     stream = backends.feeds[source].WatchEvents(request)
     await stream.initial_metadata()
     if not stream.done():
         loop.turned()
     async for batch in stream:
         loop.begin()
-        await asyncio.gather(*(teller.tell(*case) for case in _by_case(source, batch.events)))
+        async for position in told(teller, source, batch):
+            await backends.feeds[source].AcknowledgeEvents(
+                feed_pb2.AcknowledgeEventsRequest(service=source, consumer=lane.consumer, position=position),
+                timeout=_TIMEOUT,
+            )
+            POSITION.labels(source, lane.consumer).set(position)
+            loop.begin()
         TOLD.labels(source).inc(len(batch.events))
-        await backends.feeds[source].AcknowledgeEvents(
-            feed_pb2.AcknowledgeEventsRequest(service=source, consumer=CONSUMER, position=batch.position)
-        )
-        POSITION.labels(source).set(batch.position)
         loop.turned()
+
+
+async def told(teller: Teller, source: Source, batch: feed_pb2.WatchEventsResponse) -> AsyncIterator[int]:
+    """Tell every workflow of a batch; yield, now and then, the position up to which all have been told."""
+    left: dict[str, int] = {}
+    for event in batch.events:
+        left.setdefault(number_of(event.case), event.position)
+    telling = {asyncio.create_task(teller.tell(*case)): case[0] for case in _by_case(source, batch.events)}
+    told_up_to, failed = 0, None
+    try:
+        while True:
+            if telling:
+                done, _ = await asyncio.wait(telling, timeout=_ACKNOWLEDGE_EVERY)
+                for task in done:
+                    number = telling.pop(task)
+                    if error := task.exception():
+                        failed = error
+                    else:
+                        del left[number]
+            position = min(left.values()) - 1 if left else batch.position
+            if position > told_up_to and position > 0:
+                told_up_to = position
+                yield position
+            if failed:
+                raise failed
+            if not telling:
+                return
+    finally:
+        for task in telling:
+            task.cancel()
 
 
 def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str, str, str, list[Heard], str]]:
@@ -198,9 +254,11 @@ async def relay(settings: ClientSettings) -> None:
     if connecting.done():
         client = connecting.result()
         loops.start("temporal", lambda loop: watch_engine(loop, client))
-        teller = Teller(client, settings)
-        for source in Source:
-            loops.start(f"feed-{source}", partial(follow, source=source, backends=backends, teller=teller))
+        for lane in LANES:
+            teller = Teller(client, settings, lane)
+            for source in Source:
+                work = partial(follow, source=source, lane=lane, backends=backends, teller=teller)
+                loops.start(f"{lane.consumer}-{source}", work)
         loops.start("held", partial(net.keep_held, client=client, backends=backends, time=BusinessTime.of(settings)),
                     net.WITHIN)  # fmt: skip
         log.info("relaying")

@@ -37,6 +37,8 @@ CACHED_WORKFLOWS = 500
 """Open cases sleep for days: a small cache keeps the worker's memory bounded, a wake-up replays a short history."""
 
 
+ACTIVITIES = 16
+"""Activities at a time: what has begun cannot be overtaken by what a person waits for."""
 WORKFLOW_TASKS = 8
 """Workflow tasks at a time. They share one interpreter: more of them only make each take longer."""
 STUCK_AFTER = 20.0
@@ -91,7 +93,7 @@ async def work(settings: ClientSettings) -> None:
         ],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
-        max_concurrent_activities=50,
+        max_concurrent_activities=ACTIVITIES,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         graceful_shutdown_timeout=timedelta(seconds=5),
     )

@@ -17,6 +17,7 @@ from services.escalation.servicer import Servicer
 from services.kit import paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
+from services.kit.database import Connection
 from services.kit.events import NewEvent
 
 
@@ -34,6 +35,10 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         matter = await raising.matter_of(work, number, asked, climbs)
         ladder = await raising.ladder_of(work, self.rules.ladders, climbs, matter, unit)
         place = raising.place_of(asked, ladder, climbs, unit, units)
+        if there := await raising.standing(work, number, asked, climbs, place, ladder, units):
+            there = await raising.add_reason(work, there, asked, climbs)
+            await breaches.keep(work, there, asked.breach)
+            return await self._shown(work.connection, there)
         if place is None:
             return view.escalation(await raising.stand_at_top(work, climbs))
         sealed = (await self.seal(work, file)).seal(asked.explanation.encode()) if asked.explanation else None
@@ -48,8 +53,8 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         """Answer an escalation to the units on its way, and to those that were told."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name), int(names.last(request.name)))
-        current_call().require_any((row.to_unit, row.from_unit, row.origin, *row.told))
-        return view.escalation(row)
+            current_call().require_any((row.to_unit, row.from_unit, row.origin, *row.told))
+            return await self._shown(connection, row)
 
     async def ListEscalations(self, request: pb.ListEscalationsRequest, context: Any) -> pb.ListEscalationsResponse:
         """Answer escalations to or from the caller's units, newest first."""
@@ -59,7 +64,9 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         behind = paging.read(request.page_token, "escalations", paging.instant, paging.key, paging.number)
         async with self.database.begin() as connection:
             rows = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)
-        reply = pb.ListEscalationsResponse(escalations=[view.escalation(row) for row in rows[:size]])
+            reasons = await store.reasons(connection, rows)
+        shown = [view.escalation(row, reasons.get((row.number, row.escalation), ())) for row in rows[:size]]
+        reply = pb.ListEscalationsResponse(escalations=shown)
         if len(rows) > size:
             end = rows[size - 1]
             reply.next_page_token = paging.token("escalations", end.created_at.isoformat(), end.number, end.escalation)
@@ -159,6 +166,11 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
             work.call.require(names.ROOT_UNIT)
             await store.must_be_known(work.connection, number)
         return pb.SettleEscalationsResponse(settled=len(settled))
+
+    @staticmethod
+    async def _shown(connection: Connection, row: Any) -> pb.Escalation:
+        reasons = await store.reasons(connection, [row])
+        return view.escalation(row, reasons.get((row.number, row.escalation), ()))
 
     async def _locked_row(self, request: Any, work: Work) -> Any:
         """Return an escalation's row, its case locked; only the level it was raised to may say what becomes of it."""

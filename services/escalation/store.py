@@ -24,6 +24,19 @@ _LOCK = text("""
 """)
 _NEXT = text("UPDATE files SET last = last + 1 WHERE number = :number RETURNING last")
 _GET = "SELECT * FROM escalations WHERE number = :number AND escalation = :escalation"
+_LIVE = text("""
+    SELECT * FROM escalations WHERE number = :number AND state NOT IN (:resolved, :climbed)
+    ORDER BY escalation DESC FOR UPDATE
+""")
+_ADD_REASON = text("""
+    INSERT INTO escalation_reasons (number, escalation, reason, subject, from_unit, added_at, breach)
+    VALUES (:number, :escalation, :reason, :subject, :from_unit, :added_at, :breach)
+""")
+_REASONS = text("""
+    SELECT reasons.* FROM escalation_reasons AS reasons
+    JOIN unnest(CAST(:numbers AS text[]), CAST(:escalations AS integer[])) AS wanted (number, escalation)
+    USING (number, escalation) WHERE withdrawn_at IS NULL ORDER BY added_at
+""")
 _FACTS = text("SELECT category, grade, about FROM case_facts WHERE number = :number")
 
 
@@ -72,6 +85,28 @@ async def resolve_below(connection: Connection, row: Any, at: datetime) -> list[
     return resolved
 
 
+async def live(connection: Connection, number: str) -> Sequence[Any]:
+    """Return the escalations of a case that are with somebody, newest first, locked."""
+    parameters = {"number": number, "resolved": int(EscalationState.RESOLVED), "climbed": int(EscalationState.CLIMBED)}
+    return (await connection.execute(_LIVE, parameters)).all()
+
+
+async def add_reason(connection: Connection, row: Any, **columns: Any) -> Any:
+    """Add a reason to an escalation and return its new row."""
+    parameters = {"number": row.number, "escalation": row.escalation, **columns}
+    await connection.execute(_ADD_REASON, parameters)
+    return await change(connection, row.number, row.escalation, reason=row.reason)
+
+
+async def reasons(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], list[Any]]:
+    """Return what was added to escalations, in order, by case and escalation."""
+    parameters = {"numbers": [row.number for row in rows], "escalations": [row.escalation for row in rows]}
+    found: dict[tuple[str, int], list[Any]] = {}
+    for each in await connection.execute(_REASONS, parameters):
+        found.setdefault((each.number, each.escalation), []).append(each)
+    return found
+
+
 async def must_be_known(connection: Connection, number: str) -> None:
     """Raise NOT_FOUND for a case that was never escalated."""
     if not await connection.scalar(text("SELECT true FROM files WHERE number = :number"), {"number": number}):
@@ -108,8 +143,9 @@ async def listed(
         where.append("number = :number")
         parameters["number"] = number
     if only_open:
-        where.append("state <> :resolved")
-        parameters["resolved"] = int(EscalationState.RESOLVED)
+        # One that climbed has gone on to the next, which whoever had it sees: one line a matter.
+        where.append("state NOT IN (:resolved, :climbed)")
+        parameters |= {"resolved": int(EscalationState.RESOLVED), "climbed": int(EscalationState.CLIMBED)}
     if behind:
         where.append("(created_at, number, escalation) < (CAST(:at AS timestamptz), :behind, :escalation)")
         parameters.update(at=behind[0], behind=behind[1], escalation=behind[2])

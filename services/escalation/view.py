@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pb.escalation.v1 import escalation_pb2 as pb
@@ -16,8 +17,8 @@ def name_of(row: Any) -> str:
     return f"{names.file_name(row.number)}/escalations/{row.escalation}"
 
 
-def escalation(row: Any) -> pb.Escalation:
-    """Return an escalation, without its sealed words and without whom a complaint is about."""
+def escalation(row: Any, reasons: Sequence[Any] = ()) -> pb.Escalation:
+    """Return an escalation with what was added to it, without its sealed words and whom a complaint is about."""
     return pb.Escalation(
         name=name_of(row),
         etag=str(row.version),
@@ -43,4 +44,11 @@ def escalation(row: Any) -> pb.Escalation:
         return_reason=row.return_reason,
         return_count=row.returns,
         return_time=stamp(row.returned_at),
-    )
+        reasons=[
+            pb.EscalationReason(
+                reason=each.reason, subject=each.subject, from_unit=names.unit_name(each.from_unit),
+                add_time=stamp(each.added_at),
+            )
+            for each in reasons
+        ],
+    )  # fmt: skip

@@ -186,7 +186,7 @@ class Reception:
             payload["closed_at"] = draft.closed_at.isoformat()
         kind = "ReportImported" if draft.imported else "ReportReceived"
         # History that is over has nothing to wait for: no workflow hears of it.
-        return NewEvent(number, kind, draft.unit, payload, wakes=state is not ReportState.CLOSED)
+        return NewEvent(number, kind, draft.unit, payload, wakes=state is not ReportState.CLOSED, bulk=draft.imported)
 
     def receipt_index(self, code: str) -> bytes:
         """Return the blind index a receipt code is found by; NOT_FOUND for a code that cannot be one."""

@@ -73,6 +73,7 @@ _COLUMNS = (
 )  # fmt: skip
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
+    "bulk",
 )  # fmt: skip
 _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
@@ -80,13 +81,17 @@ _REQUEST = ("caller", "request_id", "body_hash", "answer")
 async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
     """Store new reports with their clocks and first events, by COPY: one report or a thousand alike."""
     reports, events, running, entries = [], [], [], []
+    received = list(received)
+    # One of many waits its turn; what somebody files alone is followed up first.
+    many = len(received) > 1
     for each in received:
         event, row = each.event, each.row
         content, link = first_link(event, at, actor)
         row["head"] = link
         reports.append(tuple(row[name] for name in _COLUMNS))
         payload = orjson.dumps(event.payload).decode()
-        events.append((event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace))
+        told = (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace)
+        events.append((*told, many or event.bulk))
         if each.clock:
             running.append(clocks.columns_of(each.clock))
             entries.append(clocks.start_entry(each.clock, at, actor))

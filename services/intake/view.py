@@ -109,7 +109,7 @@ def is_overdue(row: Any, now: datetime) -> bool:
 def receipt(row: Any, code: str, language: str, rules: Rules) -> pb.Receipt:
     """Return what the holder of a receipt code is told."""
     zh, en = _NEXT_STEP[ReportState(row.state)]
-    unit = rules.units.get(row.unit)
+    unit = rules.units.known(row.unit)
     return pb.Receipt(
         name=f"receipts/{code}",
         case=names.case_name(row.merged_into or row.number),

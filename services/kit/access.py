@@ -14,7 +14,7 @@ from typing import Any
 import cedarpy
 
 from casework.errors import CaseError, Reason, field_error
-from casework.units import UnitTree
+from casework.units import UnitTree, is_code
 from services.kit.tokens import Caller
 
 _DECISIONS = 100_000
@@ -72,9 +72,13 @@ class Access:
         """Return whether the unit is in the tree."""
         return unit in self._tree
 
+    def reaches(self, unit: str) -> bool:
+        """Return whether matters may be asked for by this code: that of a unit, or one that was retired."""
+        return unit in self._tree or unit in self._tree.retired
+
     def lies_under(self, unit: str, above: str) -> bool:
-        """Return whether a unit of the tree is another one or lies under it."""
-        return above in self._tree.path(unit)
+        """Return whether a unit is another one or lies under it, or what became of it does."""
+        return above in self._tree.path(unit) or above in self._tree.path(self._tree.successor(unit) or unit)
 
     def superior(self, unit: str) -> str | None:
         """Return the organ one level up from a unit of the tree; None where there is none."""
@@ -97,16 +101,21 @@ class Access:
     def _ask(
         self, roles: frozenset[str], own: str, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS
     ) -> bool:
-        if own not in self._tree or unit not in self._tree:
+        # A matter of a code that was dropped is reached from the nearest unit above that is left, and by the successor.
+        if own not in self._tree or not is_code(unit):
             return False
-        units = {code: self._tree.parent(code) for start in (own, unit) for code in self._tree.path(start)}
+        successor = self._tree.successor(unit)
+        starts = (own, unit, *([successor] if successor else []))
+        units = {code: [self._tree.parent(code)] for start in starts for code in self._tree.path(start)}
+        if successor:
+            units[unit].append(successor)
         entities: list[dict[str, Any]] = [
             {
                 "uid": {"type": "Unit", "id": code},
                 "attrs": {},
-                "parents": [{"type": "Unit", "id": parent}] if parent is not None else [],
+                "parents": [{"type": "Unit", "id": parent} for parent in parents if parent is not None],
             }
-            for code, parent in units.items()
+            for code, parents in units.items()
         ]
         entities.append(
             {
@@ -168,7 +177,7 @@ class Call:
     def scope(self, asked: str = "") -> str:
         """Return the unit whose subtree a list may show: the one asked for if allowed, otherwise the caller's own."""
         unit = asked or self.caller.unit
-        if not self.access.knows(unit):
+        if not self.access.reaches(unit):
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         self.require(unit)
         # A right that reaches up the own line, to file or to be told, shows nobody what lies beside it there.

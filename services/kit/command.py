@@ -45,6 +45,8 @@ class Work:
     async def append(self, *events: NewEvent) -> None:
         """Append what happened to the case's history, and behind it the deadlines found to have been missed."""
         told, self.late = [*await self._heard(events), *self.late], []
+        if self.call.caller.machine:
+            told = [replace(event, bulk=True) for event in told]
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
 
     async def start(self, *new: NewClock) -> None:

@@ -32,6 +32,7 @@ from services.kit.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.server import serve
 from services.kit.settings import ServiceSettings, read_settings
 from services.kit.tokens import TokenChecker
+from services.kit.unit_check import OPEN, name_missing
 
 Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
 
@@ -90,6 +91,7 @@ async def _serve(
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
     await await_right_key(database, name, sealer)
+    await name_missing(database, name, OPEN[name], rules.units)
     clockwork, pins = Clockwork(rules), Pins(database)
     parts = Parts(settings, database, time, pulse, rules, sealer, clockwork, pins)
     services = [*build(parts), feed_service(name, parts)]

@@ -14,13 +14,17 @@ from services.kit.database import Connection, Database, text
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """Something that happened to a case. `unit` is whose matter it is; `wakes` whether its workflow must hear of it."""
+    """Something that happened to a case. `unit` is whose matter it is; `wakes` whether its workflow must hear of it.
+
+    `bulk` says that it came with many others or from a machine: what a person did is followed up first.
+    """
 
     number: str
     kind: str
     unit: str
     payload: Payload = field(default_factory=dict)
     wakes: bool = False
+    bulk: bool = False
 
 
 class EventLog:
@@ -34,9 +38,9 @@ class EventLog:
                 WHERE number = :number RETURNING seq, head
             )
             INSERT INTO events
-                (number, seq, kind, occurred_at, actor, unit, payload, content, hash, wakes, trace_parent)
+                (number, seq, kind, occurred_at, actor, unit, payload, content, hash, wakes, trace_parent, bulk)
             SELECT :number, head.seq, :kind, :at, :actor, :unit, CAST(:payload AS jsonb), :content, head.head,
-                   :wakes, :trace
+                   :wakes, :trace, :bulk
             FROM head RETURNING seq
         """)
 
@@ -62,6 +66,7 @@ class EventLog:
                 "content": content_hash(event.number, event.kind, event.unit, at, actor, event.payload),
                 "wakes": event.wakes,
                 "trace": trace,
+                "bulk": event.bulk or event.kind.startswith("Clock"),
             }
             found = (await connection.execute(self._append, parameters)).scalar()
             if found is None:

@@ -111,3 +111,8 @@ CREATE TABLE master_key (
 );
 COMMENT ON TABLE master_key IS 'By what the key that wraps all data keys is known again; a service with another stops.';
 """
+
+LANES = """
+ALTER TABLE events ADD COLUMN bulk boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN events.bulk IS 'Came with many others or from a machine: what a person did is followed up first.';
+"""

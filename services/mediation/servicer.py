@@ -48,4 +48,4 @@ class Servicer:
 
     def unit_name(self, unit: str) -> str:
         """Return the name of a unit as it stands in a document's number."""
-        return self.rules.units.get(unit).name
+        return self.rules.units.known(unit).name

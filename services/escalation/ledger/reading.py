@@ -167,7 +167,7 @@ class Reading(LedgerBase):
                 raise field_error("unit", Reason.INVALID_FIELD, f"more than {_MOST} matters: ask for fewer")
             sealed = await listing.sealed_of(connection, [row.number for row in found])
             await store.note_reading(connection, [row.number for row in found], self.time.now(), call)
-        unit = self.rules.units.get(wanted.unit)
+        unit = self.rules.units.known(wanted.unit)
         lines = export.lines(found, sealed, self.rules, self.sealer, wanted.today)
         content = await asyncio.to_thread(sheet.workbook, unit.name, wanted.today, lines)
         first = pb.ExportMattersResponse(

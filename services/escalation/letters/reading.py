@@ -89,9 +89,9 @@ class LetterReading(LetterDesk):
         facts = LetterFacts(
             kind=kind,
             number=row.document_number,
-            unit=units.get(row.unit).name,
-            issuer=units.get(row.issuer).name,
-            copies=tuple(units.get(each).name for each in row.copies),
+            unit=units.known(row.unit).name,
+            issuer=units.known(row.issuer).name,
+            copies=tuple(units.known(each).name for each in row.copies),
             subject=row.subject,
             due_on=row.due_on,
             reply_days=self.rules.clocks.get(REPLY_RULES[kind], row.unit, started).n,

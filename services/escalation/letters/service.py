@@ -90,7 +90,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
             rules_of.no_objection_open(Objection(before.objection))
         await timing.meet(work, row, timing.DRAFT)
         await timing.start(work, row, timing.SERVICE)
-        name = self.rules.units.get(row.issuer).name
+        name = self.rules.units.known(row.issuer).name
         number = await numbering.take(work.connection, SERIES[kind], row.issuer, name, work.now)
         row = await store.change(
             work.connection, row, state=int(state), approver=work.actor, office=request.office,

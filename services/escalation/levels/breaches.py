@@ -19,9 +19,20 @@ _WITHDRAW = text("""
     UPDATE escalation_breaches SET withdrawn_at = :at WHERE number = :number AND breach = :breach
     AND withdrawn_at IS NULL RETURNING escalation
 """)
+# Of the escalations that climbed from it, a time of their own is none of the matter: another one of the matter counts.
 _LEFT = text("""
-    SELECT count(*) FROM escalation_breaches
-    WHERE number = :number AND escalation = :escalation AND withdrawn_at IS NULL
+    WITH RECURSIVE climb AS (
+        SELECT number, escalation FROM escalations WHERE number = :number AND escalation = :escalation
+        UNION ALL
+        SELECT e.number, e.escalation FROM escalations e
+        JOIN climb c ON e.number = c.number AND e.climbed_from = c.escalation
+    )
+    SELECT count(*) FROM escalation_breaches JOIN climb USING (number, escalation)
+    WHERE withdrawn_at IS NULL AND (escalation = :escalation OR breach NOT LIKE 'clocks/escalation/%')
+""")
+_WITHDRAW_REASON = text("""
+    UPDATE escalation_reasons SET withdrawn_at = :at WHERE number = :number AND breach = :breach
+    AND withdrawn_at IS NULL RETURNING escalation
 """)
 # What climbed from it stands on the same breach.
 _CLIMB = text("""
@@ -46,7 +57,12 @@ async def withdraw(work: Work, number: str, breach: str) -> list[Any]:
 
     The unit it was raised to and the one it was raised from are both notified.
     """
-    escalation = await work.connection.scalar(_WITHDRAW, {"number": number, "breach": breach, "at": work.now})
+    which = {"number": number, "breach": breach, "at": work.now}
+    escalation = await work.connection.scalar(_WITHDRAW, which)
+    if added_to := await work.connection.scalar(_WITHDRAW_REASON, which):
+        row = await store.get(work.connection, number, int(added_to))
+        payload = {"escalation": row.escalation, "breach": breach}
+        await work.append(NewEvent(number, "ReasonWithdrawn", row.origin, payload))
     if escalation is None or await work.connection.scalar(_LEFT, {"number": number, "escalation": escalation}):
         return []
     parameters = {"number": number, "escalation": escalation, "resolved": int(EscalationState.RESOLVED)}

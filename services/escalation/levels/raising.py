@@ -21,6 +21,8 @@ from services.kit.events import NewEvent
 from services.kit.rules import Rules
 
 ROLE = "escalation"
+DEFAULT = "default"
+"""Why the workflow raises what was agreed and not performed."""
 """The role in which an official holds an escalation of the unit."""
 _GRADES = {0: "", 1: "low", 2: "medium", 3: "high"}
 _MODES = {pb.MODE_INFORM: Mode.inform, pb.MODE_TRANSFER: Mode.transfer}
@@ -51,10 +53,70 @@ def check(asked: pb.Escalation, rules: Rules) -> str:
 async def below(work: Work, number: str, asked: pb.Escalation, unit: str) -> Any:
     """Return the escalation that climbs, whose level let it lie in turn; None where a climb begins."""
     parent, _, last = asked.subject.rpartition("/escalations/")
-    if parent != names.file_name(number) or not last.isdigit():
+    if parent == names.file_name(number) and last.isdigit():
+        row = await store.find(work.connection, number, int(last), lock=True)
+        return row if row is not None and row.to_unit == unit else None
+    if not of_a_clock(asked):
         return None
-    row = await store.find(work.connection, number, int(last), lock=True)
-    return row if row is not None and row.to_unit == unit else None
+    # A time of the matter itself that the unit missed to which it had been raised: that one let it lie in turn.
+    for row in await store.live(work.connection, number):
+        if row.to_unit == unit != row.from_unit and EscalationState(row.state) in WITH_THE_LEVEL:
+            return row
+    return None
+
+
+def of_a_clock(asked: pb.Escalation) -> bool:
+    """Return whether it is raised because a time was missed, not because a person wants it."""
+    return not asked.mode or asked.reason == DEFAULT
+
+
+async def standing(
+    work: Work, number: str, asked: pb.Escalation, climbs: Any, place: Place | None, ladder: Ladder, units: UnitTree
+) -> Any:
+    """Return the open escalation that has the matter where a missed time would take it, or above; None where none has.
+
+    A matter has one escalation a level: nobody above is told twice of what he has on his desk.
+    """
+    if not of_a_clock(asked):
+        return None
+    for row in await store.live(work.connection, number):
+        if climbs is not None and row.escalation == climbs.escalation:
+            continue
+        if place is not None and _has(row, place, ladder, units):
+            return row
+    over = climbs is not None and EscalationState(climbs.state) not in WITH_THE_LEVEL
+    return climbs if over else None
+
+
+def _has(row: Any, place: Place, ladder: Ladder, units: UnitTree) -> bool:
+    """Return whether an escalation has its matter at a place, or has taken it past there."""
+    if row.to_unit != place.unit:
+        return row.to_unit in units.path(place.unit)
+    if row.office or place.office:
+        # Further along the line inside the unit, or out of it.
+        keys = [office.key for office in ladder.line(place.unit)]
+        return row.office == place.office or not place.office or _beyond(keys, row.office, place.office)
+    takes = ladder.step(place.unit).mode is Mode.transfer
+    return row.mode == pb.MODE_TRANSFER or not takes
+
+
+def _beyond(keys: Sequence[str], one: str, other: str) -> bool:
+    """Return whether one office comes after another in a line."""
+    return one in keys and other in keys and keys.index(one) > keys.index(other)
+
+
+async def add_reason(work: Work, row: Any, asked: pb.Escalation, climbs: Any) -> Any:
+    """Add what was missed to the escalation that has the matter, and return its row."""
+    if climbs is not None and climbs.escalation != row.escalation and EscalationState(climbs.state) in WITH_THE_LEVEL:
+        await let_climb(work, climbs)
+    unit, subject = names.last(asked.from_unit), asked.subject or names.file_name(row.number)
+    row = await store.add_reason(
+        work.connection, row, reason=asked.reason, subject=subject, from_unit=unit, added_at=work.now,
+        breach=asked.breach,
+    )
+    payload = {"escalation": row.escalation, "reason": asked.reason, "subject": subject, "from": unit}
+    await work.append(NewEvent(row.number, "ReasonAdded", row.origin, payload))
+    return row
 
 
 async def matter_of(work: Work, number: str, asked: pb.Escalation, climbs: Any) -> Matter:

@@ -14,6 +14,8 @@ from services.kit.command import Work
 from services.kit.events import NewEvent
 
 ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE = "acknowledge", "resolve", "watch", "top", "overdue"
+ROUNDS = 6
+"""How often what stands at the top is called to mind."""
 _ALL = (ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE)
 
 
@@ -64,14 +66,18 @@ async def take_up_again(work: Work, firing: Firing) -> None:
 
 
 async def remind_again(work: Work, firing: Firing) -> None:
-    """Begin the next round of calling to mind; it ends only when the matter is dealt with."""
+    """Begin the next round of calling to mind: as long as the matter is not dealt with, but not without end.
+
+    After the last round it stands in the worklist and the digest of the top all the same.
+    """
     row = await _row(work, firing)
     if row.state != EscalationState.TOP:
         return
     round_ = firing.clock.rpartition(".")[2].partition("-")[0].partition("_")[2]
     times = int(round_ or 1) + 1
     await stop(work, row, TOP, met=False)
-    await remind(work, row, times)
+    if times <= ROUNDS:
+        await remind(work, row, times)
     payload = {"escalation": row.escalation, "times": times - 1}
     await work.append(NewEvent(row.number, "EscalationCalledToMind", row.origin, payload))
 

@@ -27,8 +27,8 @@ def fields(row: Any, told: pb.RecommendationText, units: UnitTree) -> dict[str, 
     return {
         "title": _TITLES[RecommendationKind(row.kind)],
         "number": row.letter_number or "（草案）",
-        "addressee": units.get(row.addressee).name,
-        "body": units.get(row.unit).name,
+        "addressee": units.known(row.addressee).name,
+        "body": units.known(row.unit).name,
         "pairs": [
             {"nth": index, "problem": pair.problem, "advice": pair.advice}
             for index, pair in enumerate(told.pairs, start=1)

@@ -311,7 +311,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def _number(self, work: Work, row: Any) -> str:
         kind, area = RecommendationKind(row.kind), row.unit.partition("-")[0]
         running = await numbering.running(work.connection, rules_of.series_of(kind), row.unit, work.now)
-        return rules_of.letter_number(kind, self.rules.units.get(area).name, year_of(work.now), running)
+        return rules_of.letter_number(kind, self.rules.units.known(area).name, year_of(work.now), running)
 
     async def _to_be_approved(self, work: Work, row: Any) -> Any:
         clock = await self._clock(work, row, f"approve-{row.version}", "approve_recommendation")

@@ -252,7 +252,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             call.require(row.unit)
             last = (await store.course(connection, number)).last
             right = await what_follows.ask_clock(connection, last) if last else None
-        unit_name = self.rules.units.get(row.turn).name
+        unit_name = self.rules.units.known(row.turn).name
         safe = right.raw_due_at if right else None
         return view.receipt(row, request.name, unit_name, safe, self.time.now(), call.language)
 
@@ -306,8 +306,8 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return notice.Notice(
             number=what_follows.reply_name(reply),
             case=names.case_name(row.case_number),
-            unit=self.rules.units.get(reply.unit).name,
-            above=self.rules.units.get(above).name if above else "",
+            unit=self.rules.units.known(reply.unit).name,
+            above=self.rules.units.known(above).name if above else "",
             kind=kind,
             result=result,
             leads_to=rules_of.after(kind, result, above=bool(above)),

@@ -73,6 +73,7 @@ class UnitsFile(Entry):
     root: Text
     files: Annotated[list[UnitFile], Field(min_length=1)]
     departments: DepartmentRule | None = None
+    retired: str = ""
 
 
 class CategoryEntry(Entry):

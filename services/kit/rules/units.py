@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 
-from casework.units import DIGITS, ROOT, Department, Level, Unit, UnitTree, level_of, parent_code
+from casework.units import DIGITS, ROOT, Department, Level, Retired, Unit, UnitTree, level_of, parent_code
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import DepartmentRule, UnitsFile
@@ -35,10 +36,11 @@ def read_units(folder: RulesFolder) -> UnitTree | None:
             break
         listed.add(entry.file)
     sheets.report_orphans()
+    retired = _Retired(folder, sheets.names).read(f"units/{index.retired}") if index.retired else []
     if len(folder.problems) > before:
         return None
     units = (Unit(code, name, level_of(code), parent_code(code)) for code, name in sheets.names.items())
-    return UnitTree(units, departments)
+    return UnitTree(units, departments, retired)
 
 
 def _departments(rule: DepartmentRule | None, document: Document, folder: RulesFolder) -> list[Department]:
@@ -54,6 +56,50 @@ def _departments(rule: DepartmentRule | None, document: Document, folder: RulesF
         slugs.append(entry.slug)
     levels = frozenset(map(Level, rule.levels))
     return [Department(entry.slug, entry.zh, entry.en, levels) for entry in rule.each]
+
+
+class _Retired:
+    """The file of codes that are given to no unit any more: `code,name,successor,since`."""
+
+    def __init__(self, folder: RulesFolder, names: dict[str, str]) -> None:
+        self._folder = folder
+        self._names = names
+        self._found: dict[str, Retired] = {}
+
+    def read(self, path: str) -> list[Retired]:
+        """Return the retired codes, adding problems."""
+        content = self._folder.content(path)
+        if content is None:
+            return []
+        rows = csv_rows(io.BytesIO(content))
+        heading = next(rows, None)
+        if heading is None or heading.cells != ["code", "name", "successor", "since"]:
+            self._folder.problem(path, 1, "the first line must be code,name,successor,since")
+            return []
+        lines: dict[str, int] = {}
+        for line, cells, fault in rows:
+            row = [str(cell) for cell in cells]
+            if fault or (row and len(row) != 4):
+                self._folder.problem(path, line, "needs four cells: code, name, successor, since")
+            elif row and self._take(path, line, *row):
+                lines[row[0]] = line
+        for each in self._found.values():
+            if each.successor and each.successor not in self._names and each.successor not in self._found:
+                self._folder.problem(path, lines[each.code], f"the successor {each.successor} is no unit")
+        return list(self._found.values())
+
+    def _take(self, path: str, line: int, code: str, name: str, successor: str, since: str) -> bool:
+        try:
+            level_of(code)
+            day = date.fromisoformat(since) if since else None
+        except ValueError as error:
+            self._folder.problem(path, line, str(error))
+            return False
+        if code in self._names or code in self._found or code == successor:
+            self._folder.problem(path, line, f"{code} is a unit, comes twice, or succeeds itself")
+            return False
+        self._found[code] = Retired(code, name, successor, day)
+        return True
 
 
 class _Sheets:

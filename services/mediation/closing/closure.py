@@ -48,7 +48,7 @@ async def stop_clocks(work: Work, number: str) -> None:
 async def close(work: Work, case: Any, rules: Rules, mediated: bool) -> str:
     """Give a closing its number and its file's retention; return the number."""
     kept = await _retention(work, case) if mediated else _plain(case)
-    name = rules.units.get(case.unit).name
+    name = rules.units.known(case.unit).name
     number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
     await store.close(work.connection, case.number, case.unit, number, int(kept), work.now)
     return number

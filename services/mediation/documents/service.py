@@ -64,7 +64,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         if lacking:
             raise CaseError(Reason.FACTS_MISSING, ", ".join(lacking), lacking=",".join(lacking))
         row = await store.of_subject(connection, number, rule.form, subject)
-        unit_name = self._rules.units.get(case.unit).name
+        unit_name = self._rules.units.known(case.unit).name
         # The numbers' row is locked from here to the commit: everything that can be refused was refused before.
         given = (
             row.document_number

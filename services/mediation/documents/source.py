@@ -64,7 +64,7 @@ _GROUNDS = {
 
 def body_of(rules: Rules, unit: str) -> str:
     """Return the name of the people's mediation committee of a unit."""
-    return f"{rules.units.get(unit).name}人民调解委员会"
+    return f"{rules.units.known(unit).name}人民调解委员会"
 
 
 async def source_of(
@@ -90,7 +90,7 @@ async def source_of(
     return DossierSource(
         number=number,
         body=body_of(rules, case.unit),
-        unit=rules.units.get(case.unit).name,
+        unit=rules.units.known(case.unit).name,
         category=Term(category.zh, category.en),
         received_at=case.received_at,
         accepted_at=case.opened_at,
@@ -272,7 +272,7 @@ def mediator_of(mediation: Any, rules: Rules) -> MediatorFacts | None:
     """Return the mediator of record; None before one accepted."""
     if mediation is None or not mediation.mediator:
         return None
-    unit = rules.units.get(mediation.mediator_unit).name if mediation.mediator_unit in rules.units else ""
+    unit = rules.units.known(mediation.mediator_unit).name if mediation.mediator_unit in rules.units else ""
     return MediatorFacts(mediation.display_name or mediation.mediator, unit)
 
 

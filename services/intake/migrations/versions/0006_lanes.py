@@ -1,0 +1,12 @@
+"""Events say whether a person waits for what follows from them."""
+
+from services.kit.ledger_tables import LANES
+from services.kit.migration import run_script
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Add the column."""
+    run_script(LANES)
