@@ -111,7 +111,12 @@ async def add_reason(work: Work, row: Any, asked: pb.Escalation, climbs: Any) ->
         await let_climb(work, climbs)
     unit, subject = names.last(asked.from_unit), asked.subject or names.file_name(row.number)
     row = await store.add_reason(
-        work.connection, row, reason=asked.reason, subject=subject, from_unit=unit, added_at=work.now,
+        work.connection,
+        row,
+        reason=asked.reason,
+        subject=subject,
+        from_unit=unit,
+        added_at=work.now,
         breach=asked.breach,
     )
     payload = {"escalation": row.escalation, "reason": asked.reason, "subject": subject, "from": unit}
