@@ -29,10 +29,10 @@ def must_be_the_successor(actor: str, successor: str) -> None:
 
 
 def acknowledged(asked: Collection[int], items: Collection[int]) -> set[int]:
-    """Return the items that are acknowledged: those asked for, or all; INVALID_FIELD for one that is not there."""
+    """Return the items that are acknowledged: those asked for; INVALID_FIELD for one that is not there."""
     if strange := sorted(set(asked) - set(items)):
         raise field_error("items", Reason.INVALID_FIELD, ",".join(map(str, strange)))
-    return set(asked or items)
+    return set(asked)
 
 
 def must_hold_something(subjects: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from pb.mediation.v1 import case_pb2, consent_pb2, mediators_pb2, people_pb2, safeguards_pb2
 
 from tests.conftest import Clients, request_id
-from tests.world_people import consent, mediator, party
+from tests.world_people import consent, mediator, party, screening
 
 
 async def refused(call: Awaitable[Any], reason: str, field: str = "") -> None:
@@ -93,8 +93,9 @@ class Act:
 
     async def accept(self, name: str, **disclosed: bool) -> consent_pb2.Mediation:
         """Accept as the mediator, whose user has the name's last part."""
+        said = mediators_pb2.Disclosure(**{**dict.fromkeys(("kin", "interest", "prior_role"), False), **disclosed})
         request = mediators_pb2.AcceptMediationRequest(
-            name=self.mediation_name, disclosure=mediators_pb2.Disclosure(**disclosed), request_id=request_id()
+            name=self.mediation_name, disclosure=said, request_id=request_id()
         )
         access = self.clients.as_("mediator", sub=name.rpartition("/")[2])
         row: consent_pb2.Mediation = await self.clients.mediators.AcceptMediation(request, **access)
@@ -124,7 +125,7 @@ class Act:
     async def screen(self, party: int, **told: Any) -> safeguards_pb2.Screened:
         """Ask a party in private."""
         request = safeguards_pb2.ScreenPartyRequest(
-            name=self.of(party), screening=safeguards_pb2.Screening(in_private=True, **told), request_id=request_id()
+            name=self.of(party), screening=screening(**told), request_id=request_id()
         )
         done: safeguards_pb2.Screened = await self.clients.safeguards.ScreenParty(
             request, **self.clients.as_("mediator")

@@ -89,7 +89,7 @@ def appoint(s: Scene) -> Move:
 
 
 def accept(s: Scene, sub: str = "", discloses: float = 0.1) -> Move:
-    disclosure = mediators_pb2.Disclosure(kin=s.maybe(discloses), interest=s.maybe(discloses / 2))
+    disclosure = mediators_pb2.Disclosure(kin=s.maybe(discloses), interest=s.maybe(discloses / 2), prior_role=False)
     request = mediators_pb2.AcceptMediationRequest(name=f"{s.case}/mediation", disclosure=disclosure)
     return s.move("AcceptMediation", request, "mediator", sub)
 

@@ -98,7 +98,7 @@ def view(s: Scene, party: int = 0) -> Move:
 def visit(s: Scene) -> Move:
     said = [agreement_pb2.PartySatisfaction(party=s.party(), satisfaction=1)]
     request = follow_up_pb2.RecordVisitRequest(
-        name=f"{s.case}/visits/{s.dice.choice((7, 30, 90))}", performance=1, satisfaction=said
+        name=f"{s.case}/visits/{s.dice.choice((7, 30, 90))}", performance=1, recurred=False, satisfaction=said
     )
     return s.move("RecordVisit", request, "clerk")
 

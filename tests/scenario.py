@@ -326,7 +326,8 @@ class Matter:
     async def visit(self, days: int, satisfaction: str = "SATISFIED") -> Any:
         """Record a follow-up visit."""
         said = [{"party": party, "satisfaction": f"SATISFACTION_{satisfaction}"} for party in self.parties]
-        return await self.tell(f"visits/{days}:record", "clerk", performance="PERFORMANCE_DONE", satisfaction=said)
+        return await self.tell(f"visits/{days}:record", "clerk", performance="PERFORMANCE_DONE",
+                               recurred=False, satisfaction=said)  # fmt: skip
 
     async def timeline(self) -> list[str]:
         """Return the kinds of what happened to the case in mediation, in order."""

@@ -100,7 +100,7 @@ async def test_who_drew_it_up_does_not_publish_it_nor_decide_on_it(still: Still)
     assert mine.reason == "SAME_PERSON"
     name = await published(still)
     made = await done(still, "ObjectToAssessment", objection(name), pb.AssessmentObjection, "unit_head", COUNTY, "head")
-    decide = pb.DecideAssessmentObjectionRequest(name=made.name, reason="figures-hold")
+    decide = pb.DecideAssessmentObjectionRequest(name=made.name, upheld=False, reason="figures-hold")
     for sub in ("drawer", "publisher", "head"):
         answer = await ask(still, "DecideAssessmentObjection", decide, "supervisor", CITY, sub)
         assert answer.reason == "SAME_PERSON", sub

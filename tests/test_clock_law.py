@@ -250,7 +250,9 @@ async def test_a_clock_stays_on_its_calendar_until_it_is_moved(desk: Desk) -> No
     clock, stopped = await desk.start(case, COUNTED), await desk.start(case, COUNTED)
     await desk.act("StopClock", stopped.name, met=True)
     named = {"name": "test-closure", "region": "62"}
-    layer = clock_pb2.CalendarLayer(**named, days=[clock_pb2.CalendarDay(date="2026-06-03", zh="停电", en="power cut")])
+    layer = clock_pb2.CalendarLayer(
+        **named, days=[clock_pb2.CalendarDay(date="2026-06-03", working=False, zh="停电", en="power cut")]
+    )
     # Another process applied the list, and this clock was not reached yet.
     here = Layer("test-closure", "62", closed={date(2026, 6, 3): ("停电", "power cut")})
     async with desk.still.database.begin() as connection:

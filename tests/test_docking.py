@@ -27,7 +27,9 @@ async def case(clients: Clients) -> Mediated:
 
 
 async def handed_over(case: Mediated, kind: int, **fields: Any) -> pb.Docking:
-    """Hand a case over."""
+    """Hand a case over; what the police hand over is not decided, but for what is told."""
+    if kind == pb.DOCKING_KIND_POLICE:
+        fields.setdefault("decided", False)
     found: pb.Docking = await case.do(
         "CreateDocking", role="clerk", docking=pb.Docking(kind=kind, hand_over_letter="letter-9", **fields)
     )

@@ -82,7 +82,7 @@ async def test_registered_parties_stand_in_their_documents_masked_and_hidden_as_
     beside = world_people.companion(case, people_pb2.COMPANION_ROLE_GUARDIAN, (2,))
     add_beside = people_pb2.CreateCompanionRequest(parent=case, companion=beside, request_id=request_id())
     await clients.people.CreateCompanion(add_beside, **clerk)
-    screening = safeguards_pb2.Screening(concern=True, hide_address=True, in_private=True)
+    screening = safeguards_pb2.Screening(concern=True, hide_address=True, wants_joint_session=False, in_private=True)
     ask = safeguards_pb2.ScreenPartyRequest(name=f"{case}/parties/2", screening=screening, request_id=request_id())
     await clients.safeguards.ScreenParty(ask, **clients.as_("mediator"))
 

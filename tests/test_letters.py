@@ -210,7 +210,9 @@ async def test_a_repeat_gets_the_first_answer_and_changes_nothing(at: Letters) -
     await told.say(at.stub.ServeLetter, pb.ServeLetterRequest(name=name, manner=1), supervisor)
     await told.say(at.stub.ConfirmReceipt, pb.ConfirmReceiptRequest(name=name), theirs)
     await told.say(at.stub.ReplyLetter, pb.ReplyLetterRequest(name=name, measures="已办。"), theirs)
-    await told.say(at.stub.VerifyLetter, pb.VerifyLetterRequest(name=name, finding="未办。"), supervisor)
+    await told.say(
+        at.stub.VerifyLetter, pb.VerifyLetterRequest(name=name, sufficient=False, finding="未办。"), supervisor
+    )
     await at.next_by_workflow(name)
     before = await at.get(name)
     assert await told.repeat_all() == 7

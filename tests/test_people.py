@@ -21,7 +21,7 @@ from tests.case_people import Act, enter, new_case, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.scratch import Scratch
 from tests.test_privacy import found_in
-from tests.world_people import alert, companion, consent
+from tests.world_people import alert, companion, consent, screening
 
 State = consent_pb2.MediationState
 NAME, PHONE, ID, STREET = "上官试墨", "13877776666", "620102199001011234", "乌有街八十八号"
@@ -469,7 +469,7 @@ async def test_violence_told_in_private_bars_joint_sessions_and_hides_the_addres
 async def test_violence_is_asked_about_in_private_or_not_at_all(act: Act) -> None:
     await act.add(1)
     request = safeguards_pb2.ScreenPartyRequest(
-        name=act.of(1), screening=safeguards_pb2.Screening(concern=True), request_id=request_id()
+        name=act.of(1), screening=screening(concern=True, in_private=False), request_id=request_id()
     )
     await refused(
         act.clients.safeguards.ScreenParty(request, **act.clients.as_("mediator")),

@@ -340,7 +340,13 @@ async def test_where_there_was_violence_nobody_is_put_into_one_room(desk: Desk) 
     hiding = {"address": "不可外泄的庇护所地址", "phone": "13987651234"}
     afraid = await case.add("APPLICANT", "宇文避险", details=hiding)
     other = await case.add("RESPONDENT", "长孙对方")
-    screening = {"concern": True, "hide_address": True, "in_private": True, "note": "害怕同处一室"}
+    screening = {
+        "concern": True,
+        "hide_address": True,
+        "wants_joint_session": False,
+        "in_private": True,
+        "note": "害怕同处一室",
+    }
     await desk.post(f"{afraid}:screen", "mediator", screening=screening)
     await case.everybody_says_yes()
     mediation = await case.find_mediator()

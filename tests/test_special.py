@@ -151,7 +151,7 @@ async def test_a_plan_that_is_sent_back_keeps_its_editions_and_goes_round_anew(
     await do(clients.plans.DraftPlan, draft, drafter)
     await do(clients.plans.SubmitPlan, p.SubmitPlanRequest(name=plan), drafter)
     await do(clients.plans.CountersignPlan, p.CountersignPlanRequest(**legal), lawyer)
-    back = await do(clients.plans.ApprovePlan, p.ApprovePlanRequest(name=plan, reason="请补充。"), head)
+    back = await do(clients.plans.ApprovePlan, p.ApprovePlanRequest(name=plan, approved=False, reason="请补充。"), head)
     assert (back.state, back.approver) == (p.PLAN_STATE_DRAFTED, "")
     edit = p.EditPlanRequest(name=plan, plan=a_plan(a_measure(), facts="补充了事实。"))
     edited = await do(clients.plans.EditPlan, edit, clients.as_("handler", sub="editor"))

@@ -61,8 +61,8 @@ def test_who_covers_may_be_covered_in_turn() -> None:
     )
 
 
-def test_only_what_is_listed_is_acknowledged_and_nothing_named_means_all() -> None:
-    assert (acknowledged([], {1, 2}), acknowledged([2], {1, 2})) == ({1, 2}, {2})
+def test_only_what_is_listed_is_acknowledged() -> None:
+    assert acknowledged([2], {1, 2}) == {2}
     with pytest.raises(CaseError, match="INVALID_FIELD"):
         acknowledged([3], {1, 2})
 
@@ -217,7 +217,7 @@ async def test_nothing_moves_before_all_is_acknowledged_and_then_everything_at_o
     opened = await office.hand_over("zheng", "feng")
     for stranger in ("zheng", "head"):
         with pytest.raises(grpc.aio.AioRpcError, match="NOT_THE_SUCCESSOR"):
-            await office.acknowledge(opened.name, stranger)
+            await office.acknowledge(opened.name, stranger, 1)
     with pytest.raises(grpc.aio.AioRpcError, match="INVALID_FIELD"):
         await office.acknowledge(opened.name, "feng", 9)
     assert (await office.acknowledge(opened.name, "feng", 1)).open_items == 1
@@ -228,13 +228,15 @@ async def test_nothing_moves_before_all_is_acknowledged_and_then_everything_at_o
     await office.escalation.ResolveEscalation(resolve, **office.as_("head"))
     waiting = await office.acknowledge(opened.name, "feng", 2)
     assert (waiting.state, waiting.open_items) == (handovers_pb2.HANDOVER_STATE_OPEN, 1)
-    done = await office.acknowledge(opened.name, "feng")
+    with pytest.raises(grpc.aio.AioRpcError, match="INVALID_FIELD"):
+        await office.acknowledge(opened.name, "feng")  # nothing named is nothing taken over
+    done = await office.acknowledge(opened.name, "feng", 3)
     assert done.state == handovers_pb2.HANDOVER_STATE_COMPLETED
     assert [item.HasField("move_time") for item in done.items] == [True, False, True]
     assert await office.list_of("zheng") == []
     assert {subject for subject, *_ in await office.list_of("feng")} == {first, third}
     with pytest.raises(grpc.aio.AioRpcError, match="WRONG_STATE"):
-        await office.acknowledge(opened.name, "feng")
+        await office.acknowledge(opened.name, "feng", 3)
 
 
 async def test_a_hand_over_that_is_cancelled_leaves_everything_where_it_is(still: Still) -> None:

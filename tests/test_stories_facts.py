@@ -122,7 +122,9 @@ async def test_a_morning_the_digest_the_worklist_an_indicator_and_an_objection(o
     text = await office.get(f"{objection['name']}/text", "supervisor", CITY, "sun")
     assert text["text"].startswith("十一件")
     with refused("SAME_PERSON"):
-        await office.post(f"{objection['name']}:decide", "supervisor", CITY, "zhao", reason="figures-hold")
+        await office.post(
+            f"{objection['name']}:decide", "supervisor", CITY, "zhao", upheld=False, reason="figures-hold"
+        )
     await office.post(f"{objection['name']}:decide", "supervisor", CITY, "sun", upheld=True, reason="outage",
                       numerator=26, denominator=30)  # fmt: skip
     mine = await office.get(made["name"], "unit_head")

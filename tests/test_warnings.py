@@ -162,7 +162,7 @@ async def test_a_warning_sent_back_is_drafted_anew_and_measures_that_are_not_eno
     course: Course,
 ) -> None:
     name = await course.warning(4)
-    back = w.ApproveWarningRequest(name=name, request_id=request_id())
+    back = w.ApproveWarningRequest(name=name, approved=False, request_id=request_id())
     assert (await course.do("warnings", "ApproveWarning", back, "unit_head")).state == w.WARNING_STATE_ASSESSED
     steps: list[tuple[str, Any, str, int]] = [
         ("WarnDepartment", w.WarnDepartmentRequest(name=name, addressee=DEPARTMENT, demand="清。"), "duty_officer", 4),
@@ -219,7 +219,9 @@ async def test_whoever_had_a_hand_in_a_draft_neither_approves_it_nor_decides_on_
         await refused(course.do("recommendations", "ApproveRecommendation", approve, "unit_head", sub), "SAME_PERSON")
     objected = await course.recommendation(3, objected=True)
     for sub in ("world-duty_officer", "world-unit_head"):
-        decide = r.DecideRecommendationObjectionRequest(name=objected, decision="维持。", request_id=request_id())
+        decide = r.DecideRecommendationObjectionRequest(
+            name=objected, upheld=False, decision="维持。", request_id=request_id()
+        )
         await refused(
             course.do("recommendations", "DecideRecommendationObjection", decide, "reviewer", sub), "SAME_PERSON"
         )

@@ -270,7 +270,7 @@ async def test_a_finding_that_does_not_arrive_within_a_working_day_raises_an_ala
     check = c.RecordCheckRequest(name=name, place=PLACE, answers=[2], request_id=request_id())
     await desk.do("campaigns", "RecordCheck", check, "grid_worker")
     finding = c.RecordFindingRequest(
-        name=f"{name}/checks/1", category="categories/hazard", text="电线裸露。", request_id=request_id()
+        name=f"{name}/checks/1", category="categories/hazard", text="电线裸露。", danger=False, request_id=request_id()
     )
     await desk.do("campaigns", "RecordFinding", finding, "grid_worker")
     assert await desk.fired(name, "2026-09-02T23:59:59") == {}

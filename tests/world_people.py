@@ -35,6 +35,17 @@ def consent(step: int = 1, given: bool = True, **fields: Any) -> consent_pb2.Con
     return consent_pb2.Consent(**{**said, "read_back": True, **fields})
 
 
+def screening(**told: Any) -> safeguards_pb2.Screening:
+    """Return what a party says in private, not yet sent: nothing, but for what is told."""
+    said = {"concern": False, "hide_address": False, "wants_joint_session": False, "in_private": True}
+    return safeguards_pb2.Screening(**{**said, **told})
+
+
+def nothing_to_disclose() -> mediators_pb2.Disclosure:
+    """Return what a mediator says who has nothing to do with the parties."""
+    return mediators_pb2.Disclosure(kin=False, interest=False, prior_role=False)
+
+
 def mediator(user: str, unit: str = UNIT, **fields: Any) -> mediators_pb2.Mediator:
     """Return an entry of the register, not yet sent."""
     entry = {"user": user, "display_name": "周调解", "unit": unit, "languages": ["zh-CN"], "active": True}
@@ -130,11 +141,11 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "ChooseMediator": filled(mediators.ChooseMediatorRequest, name=one, mediator=entry),
         "AppointMediator": filled(mediators.AppointMediatorRequest, name=mediation, mediator=entry),
         "AcceptMediation": filled(mediators.AcceptMediationRequest, name=mediation,
-                                  disclosure=lambda w: mediators_pb2.Disclosure()),
+                                  disclosure=lambda w: nothing_to_disclose()),
         "DeclineMediation": filled(mediators.DeclineMediationRequest, name=mediation),
         "ReplaceMediator": filled(mediators.ReplaceMediatorRequest, name=one),
         "ScreenParty": filled(safeguards.ScreenPartyRequest, name=one,
-                              screening=lambda w: safeguards_pb2.Screening(in_private=True)),
+                              screening=lambda w: screening()),
         "ReadScreening": filled(safeguards.ReadScreeningRequest, name=one, purpose=purpose),
         "CreateAlert": filled(safeguards.CreateAlertRequest, parent=case, alert=lambda w: alert()),
         "ApproveAlert": filled(safeguards.ApproveAlertRequest, name=danger, approved=lambda w: True),

@@ -88,7 +88,7 @@ class Course:
         one: dict[str, Any] = {"name": found.name}
         steps = [
             ("VerifyHazard", w.VerifyHazardRequest(**one, founded=True, finding="属实。"), "duty_officer"),
-            ("AssessHazard", w.AssessHazardRequest(**one, scope=2, urgency=1), "duty_officer"),
+            ("AssessHazard", w.AssessHazardRequest(**one, scope=2, urgency=1, danger=False), "duty_officer"),
             ("WarnDepartment", w.WarnDepartmentRequest(**one, addressee=DEPARTMENT, demand="清理。"), "duty_officer"),
             ("ApproveWarning", w.ApproveWarningRequest(**one, approved=True), "unit_head"),
             (
@@ -131,7 +131,7 @@ class Course:
             check = c.RecordCheckRequest(name=name, place=PLACE, answers=[2], request_id=request_id())
             await self.do("campaigns", "RecordCheck", check, "grid_worker")
             finding = c.RecordFindingRequest(
-                name=f"{name}/checks/1", category=HAZARD, text="电线裸露。", request_id=request_id()
+                name=f"{name}/checks/1", category=HAZARD, text="电线裸露。", danger=False, request_id=request_id()
             )
             await self.do("campaigns", "RecordFinding", finding, "grid_worker")
         return str(name)

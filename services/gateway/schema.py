@@ -128,6 +128,8 @@ class Schemas:
         """Return the schema of a field, with its comment and what it may hold; `asked` where requests have it."""
         schema = self.value(field, asked)
         comment = self.comment(field.full_name)
+        if unsaid := _unsaid(field) if asked else "":
+            comment = f"{comment} Left out: {unsaid}."
         if comment:
             schema["description"] = comment
         if is_output_only(field):
@@ -231,6 +233,14 @@ def _int64(rules: Any, field: FieldDescriptor, asked: bool) -> Schema:
     if asked:
         schema |= {"type": ["string", "integer"], "minimum": low, "maximum": high}
     return schema
+
+
+def _unsaid(field: FieldDescriptor) -> str:
+    """Return what the contract says that leaving the field out means; empty where it says nothing."""
+    from pb.access.v1 import unsaid_pb2
+
+    options: Any = field.GetOptions()
+    return str(options.Extensions[unsaid_pb2.unsaid])
 
 
 def _string(rules: Any) -> Schema:

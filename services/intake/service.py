@@ -212,19 +212,22 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def TriageReport(self, request: pb.TriageReportRequest, work: Work) -> report_pb2.Report:
-        """Correct the declared facts and grade again; another limit of acceptance they call for is started."""
+        """Correct the facts that are said, the others stay, and grade again; another limit they call for is started."""
         row = await self._locked(request.name, request.etag, work)
         rules_of.may_change_facts(ReportState(row.state))
+        scope, urgency = request.scope or row.scope, request.urgency or row.urgency
         facts = CaseFacts(
-            request.people_affected, request.amount_fen, reception_.SCOPES[request.scope],
-            reception_.URGENCIES[request.urgency], request.danger, row.category,
+            request.people_affected if request.HasField("people_affected") else row.people,
+            request.amount_fen if request.HasField("amount_fen") else row.amount_fen,
+            reception_.SCOPES[scope], reception_.URGENCIES[urgency],
+            request.danger if request.HasField("danger") else row.danger, row.category,
         )  # fmt: skip
         triage, acceptance = self._rules.triage.evaluate(facts), self._rules.acceptance.evaluate(facts)
         clock = await self._limit_anew(row, acceptance, work)
         moved = {"due_at": clock.due_at} if clock else {}
         changed = await store.change(
             work.connection, row.number, work.now, people=facts.people_affected, amount_fen=facts.amount_fen,
-            scope=request.scope or 1, urgency=request.urgency or 1, danger=facts.danger,
+            scope=scope, urgency=urgency, danger=facts.danger,
             grade=GRADES[triage.grade], triage=reception_.triage_json(triage, acceptance, work.now), **moved,
         )  # fmt: skip
         payload = {

@@ -86,6 +86,12 @@ def check(message: Message) -> None:
         raise invalid(faults)
 
 
+def must_say(message: Message, field: str, path: str = "") -> None:
+    """Raise INVALID_FIELD where a field that this call needs was left out; `path` names it where it lies deeper."""
+    if not message.HasField(field):
+        raise invalid([FieldFault(path or field, _ZH["required"], "value is required")])
+
+
 def _texts(message: Message) -> Iterator[tuple[str, str]]:
     """Yield path and text of every text field that is filled, but for those the contract leaves to be checked apart."""
     for field, value in message.ListFields():

@@ -19,6 +19,7 @@ from services.kit import paging
 from services.kit.access import Call, current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
+from services.kit.validation import must_say
 
 _OBJECTION = "objection-1"
 
@@ -158,6 +159,9 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         check_etag(row.version, request.etag)
         rules_of.must_be(ObjectionState(row.state), ObjectionState.OPEN)
         rules_of.must_be_others(work.actor, assessment.created_by, assessment.published_by, row.objected_by)
+        if request.upheld:
+            must_say(request, "numerator")
+            must_say(request, "denominator")
         if request.numerator > request.denominator:
             raise field_error("numerator", Reason.INVALID_FIELD, f"≤ {request.denominator}")
         state = ObjectionState.UPHELD if request.upheld else ObjectionState.DISMISSED

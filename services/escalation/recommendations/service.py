@@ -102,7 +102,9 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         rules_of.must_be(State(row.state), State.DRAFT)
         await work.stop(row.number, "approve-%", met=False)
         row = await store.change(
-            work.connection, row, researched=request.researched, communicated=request.communicated,
+            work.connection, row,
+            researched=request.researched if request.HasField("researched") else row.researched,
+            communicated=request.communicated if request.HasField("communicated") else row.communicated,
             drafters=sorted({*row.drafters, work.actor}), pair_count=len(request.pairs),
             sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
         )  # fmt: skip

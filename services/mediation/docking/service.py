@@ -19,6 +19,7 @@ from services.kit.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.events import NewEvent
 from services.kit.instants import instant
+from services.kit.validation import must_say
 from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
@@ -38,6 +39,8 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         kind, petition_at = DockingKind(told.kind), _petition_at(told, work.now)
         if kind is DockingKind.COURT and not told.procedure:
             raise field_error("docking.procedure", Reason.INVALID_FIELD, "COURT")
+        if kind is DockingKind.POLICE:
+            must_say(told, "decided", "docking.decided")
         rules_of.may_hand_over(kind, Nature(told.nature) if told.nature else None, told.decided)
         row = await store.add(
             work.connection, case.number, kind=int(kind), state=int(DockingState.HANDED_OVER),

@@ -10,12 +10,14 @@ from pb.mediation.v1 import fulfilment_pb2_grpc
 
 from casework import fulfilment as rules_of
 from casework import names
+from casework.agreement import ClauseKind
 from casework.errors import Reason, field_error
 from casework.fulfilment import InstalmentState, Remedy
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
 from services.kit.events import NewEvent
+from services.kit.validation import must_say
 from services.mediation.agreement.effect import performance_key
 from services.mediation.closing import follow_up
 from services.mediation.fulfilment import store, view
@@ -47,6 +49,8 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         """Record that something was performed; the whole meets the part's clock, the last part begins the visits."""
         case, row = await self._part(request, work)
         day = _day(request, dates.today(work.now))
+        if store.facts(row).kind is not ClauseKind.PAY:
+            must_say(request, "complete")
         paid, complete = rules_of.perform(store.facts(row), request.amount_fen, request.complete)
         await store.performed(
             work.connection, row, amount=request.amount_fen, evidence=request.evidence, performed_on=day,

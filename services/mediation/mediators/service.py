@@ -17,6 +17,7 @@ from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.events import EventLog
+from services.kit.validation import must_say
 from services.mediation import record
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations
@@ -80,9 +81,12 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         row = await store.get(work.connection, names.last(request.mediator.name), lock=True)
         work.call.require(row.unit)
         check_etag(row.version, request.mediator.etag)
-        paths = list(request.update_mask.paths) or _FIELDS
+        said = [path for path in _FIELDS if path != "active" or request.mediator.HasField("active")]
+        paths = list(request.update_mask.paths) or said
         if not set(paths) <= set(_FIELDS):
             raise field_error("update_mask", Reason.INVALID_FIELD, ", ".join(_FIELDS))
+        if "active" in paths:
+            must_say(request.mediator, "active", "mediator.active")
         columns = self._columns(request.mediator, paths)
         if "unit" in columns:
             work.call.require(columns["unit"])
@@ -198,7 +202,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
             "areas": areas,
             "languages": list(mediator.languages),
             "specialities": specialities,
-            "active": mediator.active,
+            "active": mediator.active or not mediator.HasField("active"),
         }
         return {path: columns[path] for path in paths}
 
