@@ -28,7 +28,8 @@ def rebuild_facts(state: State = Path(".accord")) -> None:
     from workflows.backends import Backends
     from workflows.facts import SOURCES, FactsBackends, rebuild
 
-    settings = client_settings(StateFolder.at(state))
+    # Facts are recorded by the machine that follows the feeds, and by nobody else: this acts as it.
+    settings = client_settings(StateFolder.at(state), "relay")
 
     async def run() -> None:
         backends = Backends.of(settings)

@@ -35,8 +35,8 @@ def rebuild(state: Path) -> tuple[int, int]:
         raise StackError(f"rebuild did not end within {_SECONDS} s; it can be repeated safely") from None
 
 
-def client_settings(folder: StateFolder) -> ClientSettings:
-    """Return the settings with which the command line calls the stack of this folder, as machine client `cli`."""
+def client_settings(folder: StateFolder, client: str = "cli") -> ClientSettings:
+    """Return the settings with which the command line calls the stack of this folder, as one of its machine clients."""
     facts = read_json(folder.stack)
     if not facts:
         raise StackError(f"no stack has run in {folder.root}")
@@ -48,8 +48,8 @@ def client_settings(folder: StateFolder) -> ClientSettings:
         mediation_address=addresses["mediation"],
         escalation_address=addresses["escalation"],
         temporal_address=os.environ.get("ACCORD_TEMPORAL_ADDRESS") or addresses["temporal"],
-        client_name="cli",
-        client_key_file=keys.client("cli"),
+        client_name=client,
+        client_key_file=keys.client(client),
         time_speed=pace.get("speed", 1.0),
         time_epoch=pace.get("epoch"),
     )

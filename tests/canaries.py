@@ -32,7 +32,9 @@ EXEMPT = {
     r"^CreateRoom\.": "a room",
     r"\.layer\.": "a calendar",
 }
-ASKED_ONLY = frozenset({"FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone"})
+ASKED_ONLY = frozenset(
+    {"FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone", "FindCasesByPhone.display_name"}
+)
 """Searched for, not kept."""
 
 

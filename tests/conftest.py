@@ -13,7 +13,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from pb.access.v1 import standing_pb2
+from pb.access.v1.standing_pb2_grpc import StandingServiceStub
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
+from pb.escalation.v1 import escalation_pb2
 from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
 from pb.escalation.v1.assessments_pb2_grpc import AssessmentServiceStub
 from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
@@ -159,11 +162,22 @@ class Clients:
                     case: case_pb2.Case = await self.mediation.GetCase(
                         mediation_pb2.GetCaseRequest(name=name), **self.as_("handler", "62")
                     )
+                    # Escalation decides by what it was told: a moment later it knows whose the case is.
+                    await self.escalation.ListEscalations(
+                        escalation_pb2.ListEscalationsRequest(parent=name), **self.as_("handler", "62")
+                    )
                     return case
                 except grpc.aio.AioRpcError as error:
                     if error.code() is not grpc.StatusCode.NOT_FOUND:
                         raise
                 await asyncio.sleep(0.05)
+
+    async def tell_of(self, name: str, unit: str = COUNTY) -> str:
+        """Tell escalation of a case that is nowhere else, as the relay does, and return its name."""
+        standing = standing_pb2.Standing(case=name, sequence=1, unit=f"units/{unit}")
+        request = standing_pb2.RecordStandingsRequest(service="escalation", standings=[standing])
+        await StandingServiceStub(self.channels["escalation"]).RecordStandings(request, **self.as_service())
+        return name
 
     async def finish(self, name: str) -> case_pb2.Case:
         """Carry an opened case to its end: every task signed, reported, verified; closed by a reviewer."""

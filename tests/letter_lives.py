@@ -23,7 +23,7 @@ def letters_of(clients: Clients) -> Letters:
     def today() -> date:
         return time.now().astimezone(LOCAL).date()
 
-    return Letters(clients.letters, clients.as_, today)
+    return Letters(clients.letters, clients.as_, today, tell_of=clients.tell_of)
 
 
 async def _drafted(at: Letters, kind: str = "NOTICE") -> str:

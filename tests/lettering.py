@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -48,6 +48,8 @@ class Letters:
     today: Callable[[], date]
     unit: str = TOWN
     issuer: str = COUNTY
+    tell_of: Callable[[str], Awaitable[str]] | None = None
+    """Tells escalation of a case that is nowhere else; None where whatever is named is taken."""
 
     async def do(self, method: str, name: str, role: str = "supervisor", sub: str = DRAFTER, **fields: Any) -> Any:
         """Call an RPC about a letter at the issuer, under a request id of its own."""
@@ -70,8 +72,10 @@ class Letters:
                 await asyncio.sleep(0.1)
         return str(found)
 
-    async def draft(self, kind: str = "NOTICE", subject: str = f"cases/{COUNTY}-2026-000001", **fields: Any) -> str:
+    async def draft(self, kind: str = "NOTICE", subject: str = f"cases/{COUNTY}-2025-000001", **fields: Any) -> str:
         """Draft a letter and return its name."""
+        if self.tell_of is not None and subject.startswith("cases/"):
+            await self.tell_of("/".join(subject.split("/")[:2]))
         letter = pb.Letter(
             kind=pb.LetterKind.Value(f"LETTER_KIND_{kind}"), issuer=f"units/{self.issuer}", unit=f"units/{self.unit}",
             subject=subject, **fields,

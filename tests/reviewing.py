@@ -37,6 +37,8 @@ class Reviewing:
     name: str = ""
     receipt: str = ""
     unit: str = COUNTY
+    tell_of: Any = None
+    """Tells escalation of a case that is nowhere else; None where whatever is named is taken."""
 
     @property
     def stub(self) -> Any:
@@ -51,7 +53,10 @@ class Reviewing:
     async def open(self, case: str = "", unit: str = COUNTY) -> Reviewing:
         """Open the review."""
         self.unit = unit
-        review = pb.Review(case=case or a_case(), unit=f"units/{unit}")
+        case = case or a_case(unit.partition("-")[0])
+        if self.tell_of is not None:
+            await self.tell_of(case, unit)
+        review = pb.Review(case=case, unit=f"units/{unit}")
         request = pb.CreateReviewRequest(review=review, request_id=request_id())
         made = await self.stub.CreateReview(request, **self.caller("clerk", unit))
         self.name, self.receipt = made.name, f"reviewReceipts/{made.receipt_code}"

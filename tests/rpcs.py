@@ -137,8 +137,18 @@ def granted() -> dict[str, set[str]]:
 
 def access(clients: Clients, rpc: Rpc, language: str = "en") -> dict[str, Any]:
     """Return a caller who may call it for any unit; where nobody may, for the unit it is about."""
-    role = min(granted()[rpc.permission] - {"service"})
-    return clients.as_(role, OWN_UNIT.get(rpc.method.name, "cn"), language=language)
+    role = people(rpc)[0]
+    return as_role(clients, role, OWN_UNIT.get(rpc.method.name, "cn"), language=language)
+
+
+def people(rpc: Rpc) -> list[str]:
+    """Return the roles of people that may call it; `service` where it is a machine's alone."""
+    return sorted(granted()[rpc.permission] - {"service"}) or ["service"]
+
+
+def as_role(clients: Clients, role: str, unit: str, **more: Any) -> dict[str, Any]:
+    """Return the arguments of a call in a role; that of a machine is a machine client's alone."""
+    return clients.as_service() if role == "service" else clients.as_(role, unit, **more)
 
 
 async def send(clients: Clients, name: str, request: Any, language: str = "en") -> Answer:

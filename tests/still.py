@@ -18,6 +18,7 @@ from typing import Any
 
 import grpc
 
+from accord.keys import client_token
 from accord.stack import Stack
 from services.kit.access import Access
 from services.kit.businesstime import BusinessTime
@@ -79,6 +80,10 @@ class Still:
         """Return clients of the stack, with this service in the place of the one it has."""
         return Clients(self.stack, {**around.channels, self.service: self.channel})
 
+    def as_service(self, name: str = "worker") -> dict[str, Any]:
+        """Return the keyword arguments of a call as a machine client."""
+        return {"metadata": (("authorization", f"Bearer {client_token(self.stack.keys, name)}"),), "timeout": 20}
+
     async def fire(self, number: str) -> Told:
         """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
         mint = TokenMint("worker", self.stack.keys.client("worker"))
@@ -110,9 +115,10 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     await pins.keep(automatic_rules(rules))
     await look(database, clockwork, time.now())
     parts = Parts(settings, database, time, FeedPulse(), rules, Sealer.from_file(stack.keys.master), clockwork, pins)
-    services = [*importlib.import_module(f"services.{service}.main").build(parts), feed_service(service, parts)]
+    room = importlib.import_module(f"services.{service}.main")
+    services = [*room.build(parts), feed_service(service, parts, room.DIRECTORY.owner)]
     access = Access(settings.rules / "access", rules.units)
-    pipeline = Pipeline([each for each, _ in services], TokenChecker(stack.keys.trust), access, 20.0)
+    pipeline = Pipeline([each for each, _ in services], TokenChecker(stack.keys.trust), access, settings, None, time)
     server = grpc.aio.server(interceptors=[pipeline])
     for _, register in services:
         register(server)

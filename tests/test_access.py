@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
-from pb.intake.v1 import intake_pb2
+from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import mediation_pb2
 
 from accord.keys import ROLES
@@ -42,7 +42,10 @@ RIGHT_UNIT = {
     **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
-ASKED_BESIDE = {"clocks.approve"}
+ASKED_BESIDE = {"clocks.approve"} | {
+    f"doors.{report_pb2.Channel.Name(channel).removeprefix('CHANNEL_').lower()}"
+    for channel in report_pb2.Channel.values()[1:]
+}
 """Permissions that no RPC names: a handler asks for them beside its own."""
 
 

@@ -168,7 +168,7 @@ async def open_case(clients: Clients, number: str, grade: int) -> str:
 
     case = case_pb2.Case(name=f"cases/{number}", unit=f"units/{COUNTY}", category="categories/neighbour", grade=grade)
     request = mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
-    await clients.mediation.CreateCase(request, **clients.as_("duty_officer"))
+    await clients.mediation.CreateCase(request, **clients.as_service("worker"))
     return case.name
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 
 import grpc
 import pytest
+from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import mediation_pb2, people_pb2
 
@@ -133,3 +134,64 @@ async def test_an_unknown_unit_complained_of_is_named(clients: Clients) -> None:
     request = intake_pb2.CreateReportRequest(report=new_report(about_unit="units/629999"), request_id=request_id())
     answer = await send(clients, "intake.CreateReport", request)
     assert answer.fields == ["report.about_unit"]
+
+
+@pytest.mark.fault("C3")
+async def test_a_task_of_a_complaint_is_never_dispatched_to_whom_it_is_about_nor_signed_there(
+    clients: Clients,
+) -> None:
+    case = await clients.accept(await complained_of(clients, "labour", f"{COUNTY}-labour"))
+    plan = await clients.mediation.GetPlan(
+        mediation_pb2.GetPlanRequest(name=f"{case.name}/plan"), **clients.as_("handler", COUNTY)
+    )
+    # What the plan has for the department complained of falls to who answers for the case.
+    assert {task.unit for task in plan.tasks} == {f"units/{COUNTY}"}
+    task, officer = plan.tasks[0].name, clients.as_("duty_officer", COUNTY)
+    back = mediation_pb2.ReturnTaskRequest(name=task, reason="not-ours", request_id=request_id())
+    await clients.mediation.ReturnTask(back, **clients.as_("handler", COUNTY))
+    there = mediation_pb2.DispatchTaskRequest(name=task, unit=f"units/{COUNTY}-labour", request_id=request_id())
+    await is_refused(
+        clients.mediation.DispatchTask(there, **officer), grpc.StatusCode.FAILED_PRECONDITION, "COMPLAINED_OF"
+    )
+    sign = mediation_pb2.SignTaskRequest(name=task, request_id=request_id())
+    await is_refused(
+        clients.mediation.SignTask(sign, **clients.as_("handler", f"{COUNTY}-labour")),
+        grpc.StatusCode.PERMISSION_DENIED,
+    )
+
+
+@pytest.mark.fault("C3")
+async def test_a_complaint_is_not_handed_back_to_whom_it_is_about(clients: Clients) -> None:
+    report = await complained(clients)
+    case = await clients.accept(report)
+    raised = escalation_pb2.Escalation(mode=1, from_unit=f"units/{COUNTY}", reason="stuck")
+    create = escalation_pb2.CreateEscalationRequest(parent=case.name, escalation=raised, request_id=request_id())
+    escalation = await clients.escalation.CreateEscalation(create, **clients.as_("handler", COUNTY))
+    back = escalation_pb2.ReturnEscalationRequest(
+        name=escalation.name, unit=f"units/{TOWN}", reason="yours", expectation="请办理。", request_id=request_id()
+    )
+    await is_refused(
+        clients.escalation.ReturnEscalation(back, **clients.as_("unit_head", "6201")),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "COMPLAINED_OF",
+    )
+
+
+@pytest.mark.fault("C3")
+async def test_a_complaint_is_not_merged_into_what_may_travel_to_whom_it_is_about(clients: Clients) -> None:
+    report, other = await complained(clients), await clients.file_report("镇上的办事员不给开证明。")
+    for name, target in ((report.name, other.name), (other.name, report.name)):
+        merge = intake_pb2.MergeReportRequest(name=name, target=target, reason="same-matter", request_id=request_id())
+        await is_refused(
+            clients.intake.MergeReport(merge, **clients.as_("duty_officer", COUNTY)),
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "COMPLAINED_OF",
+        )
+
+
+async def complained_of(clients: Clients, category: str, about: str) -> report_pb2.Report:
+    """Return a complaint about a department, taken down by the county."""
+    report = new_report(text=TEXT, category=f"categories/{category}", about_unit=f"units/{about}", people_affected=8)
+    request = intake_pb2.CreateReportRequest(report=report, request_id=request_id())
+    created: report_pb2.Report = await clients.intake.CreateReport(request, **clients.as_("clerk", COUNTY))
+    return created

@@ -148,7 +148,7 @@ async def test_a_clerk_files_but_does_not_read(clients: Clients, case: str) -> N
     request = pb.AddScannedDocumentRequest(
         parent=case, form=pb.DOCUMENT_FORM_EVIDENCE, content=PDF, pages=2, request_id=request_id()
     )
-    scan = await clients.documents.AddScannedDocument(request, **clients.as_("clerk"))
+    scan = await clients.documents.AddScannedDocument(request, **clients.as_("clerk", COUNTY, "who-scans"))
     assert (scan.scanned, scan.pages, scan.document_number) == (True, 2, "")
     await refused(
         clients.documents.GetDocument(pb.GetDocumentRequest(name=scan.name), **clients.as_("clerk")),

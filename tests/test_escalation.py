@@ -51,7 +51,7 @@ async def move(clients: Clients, verb: str, name: str, unit: str = ABOVE, etag: 
     [("620102001", "620102"), (COUNTY, ABOVE), (f"{COUNTY}-labour", COUNTY), (ABOVE, "62")],
 )
 async def test_a_matter_goes_just_one_level_up(unit: str, above: str, clients: Clients, case: case_pb2.Case) -> None:
-    raised = await raise_(clients, case.name, unit)
+    raised = await raise_(clients, case.name, unit, **clients.as_("handler", "62"))
     assert (raised.from_unit, raised.to_unit) == (f"units/{unit}", f"units/{above}")
     assert (raised.state, raised.subject) == (pb.ESCALATION_STATE_RAISED, case.name)
 
@@ -118,7 +118,9 @@ async def test_nobody_raises_for_a_unit_that_is_not_the_own(clients: Clients, ca
 
 
 async def test_nobody_takes_a_case_away_by_raising_it_from_the_own_unit(clients: Clients, case: case_pb2.Case) -> None:
-    await raise_(clients, case.name, "620103", pb.MODE_TRANSFER)
+    with pytest.raises(grpc.aio.AioRpcError, match="PERMISSION_DENIED"):
+        await raise_(clients, case.name, "620103", pb.MODE_TRANSFER)
+    await raise_(clients, case.name, "620103", pb.MODE_TRANSFER, **clients.as_("handler", "62"))
     await raise_(clients, case.name, COUNTY, pb.MODE_INFORM)
     await asyncio.sleep(2)  # what must not happen has no sign to wait for
     assert (await clients.case(case.name)).unit == f"units/{COUNTY}"

@@ -14,8 +14,8 @@ from pb.escalation.v1 import escalation_pb2_grpc
 
 from accord.stack import Stack
 from casework.ladder import to_data
+from services.escalation.directory import FileDirectory
 from services.kit.database import text
-from services.kit.feed import CASE_UNIT
 from services.kit.rules import load_rules
 from tests.conftest import request_id
 from tests.still import Still, standing_still
@@ -240,7 +240,7 @@ async def test_what_becomes_of_a_matter_is_read_by_the_unit_in_which_its_climb_b
     )
     async with still.database.begin() as connection:
         assert (await connection.execute(_LAST, {"number": case})).one().kind.startswith("Clock")
-        assert await connection.scalar(CASE_UNIT, {"number": case}) == VILLAGE
+        assert await connection.scalar(text(FileDirectory.owner), {"number": case}) == VILLAGE
 
 
 _LAST = text("SELECT kind FROM events WHERE number = :number ORDER BY seq DESC LIMIT 1")

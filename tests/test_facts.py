@@ -23,7 +23,6 @@ from tests.patience import PATIENCE
 from tests.scratch import Scratch
 
 NUMBER = "620102-2026-777001"
-MACHINE = ("operator", "cn")
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def clock(service: str, state: int) -> facts_pb2.ClockFacts:
 
 async def record(clients: Clients, **told: Any) -> int:
     answer = await clients.facts.RecordFacts(
-        facts_pb2.RecordFactsRequest(request_id=request_id(), **told), **clients.as_(*MACHINE)
+        facts_pb2.RecordFactsRequest(request_id=request_id(), **told), **clients.as_service()
     )
     return int(answer.recorded)
 

@@ -205,7 +205,7 @@ async def test_each_letter_is_numbered_and_followed_once_whatever_is_killed_whil
     seed = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
     print(f"FAULT_SEED={seed}")
     async with running(tmp_path) as (stack, clients):
-        at = Letters(Patient(clients.letters), clients.as_, today)
+        at = Letters(Patient(clients.letters), clients.as_, today, tell_of=clients.tell_of)
         breaking = asyncio.create_task(break_things(stack, random.Random(seed)))
         numbers = await asyncio.gather(*(fail_a_letter(at, nth) for nth in range(LETTERS)))
         await breaking

@@ -129,10 +129,10 @@ async def test_every_mediation_and_escalation_command_answers_a_repeat_with_its_
     told, officer, handler = Told(), clients.as_("duty_officer", "62"), clients.as_("handler", "62")
     reviewer, head, mediation = clients.as_("reviewer", "62"), clients.as_("unit_head", "62"), clients.mediation
     unit = f"units/{COUNTY}"
-    # A case can be opened by hand too: for a matter that has no report here.
+    # A case is the worker's alone to open.
     name = (await clients.file_report()).case
     case = case_pb2.Case(name=name, unit=unit, category="categories/neighbour", grade=report_pb2.GRADE_LOW)
-    await told.say(mediation.CreateCase, mediation_pb2.CreateCaseRequest(case=case), officer)
+    await told.say(mediation.CreateCase, mediation_pb2.CreateCaseRequest(case=case), clients.as_service("worker"))
     task = f"{name}/tasks/1"
 
     def sign() -> Awaitable[Any]:

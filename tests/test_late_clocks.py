@@ -22,7 +22,7 @@ async def test_what_is_done_late_before_anybody_asked_is_overdue_all_the_same(st
         still.to("2026-03-02T09:00")
         case = case_pb2.Case(name=CASE, unit=f"units/{COUNTY}", category="categories/neighbour", grade=1)
         await fast.mediation.CreateCase(
-            mediation_pb2.CreateCaseRequest(case=case, request_id=request_id()), **fast.as_("duty_officer")
+            mediation_pb2.CreateCaseRequest(case=case, request_id=request_id()), **fast.as_service("worker")
         )
         # No worker runs: nobody asks. The unit has a working day to sign, and signs more than a day after its end.
         sign = clock_pb2.GetClockRequest(name=f"clocks/mediation/{CASE.removeprefix('cases/')}.task-1.sign")

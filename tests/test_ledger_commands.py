@@ -96,7 +96,7 @@ def _other(given: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_a_case_comes_on_the_ledger_once_however_many_ask_at_once(clients: Clients, ledger: Ledger) -> None:
-    case = (await clients.file_report()).case
+    case = (await clients.accept(await clients.file_report())).name
     answers = await asyncio.gather(*(ledger.register(source=case) for _ in range(6)), return_exceptions=True)
     made = [each for each in answers if not isinstance(each, BaseException)]
     assert len(made) == 1

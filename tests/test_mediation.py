@@ -72,7 +72,7 @@ async def test_a_case_has_one_plan_and_is_opened_once(clients: Clients, case: ca
         case=case_pb2.Case(name=case.name, unit=case.unit, category="categories/neighbour", grade=3),
         request_id=request_id(),
     )
-    error = await refused(clients.mediation.CreateCase(again, **clients.as_("duty_officer")), "ALREADY_EXISTS")
+    error = await refused(clients.mediation.CreateCase(again, **clients.as_service("worker")), "ALREADY_EXISTS")
     assert error.code() is grpc.StatusCode.ALREADY_EXISTS
     assert await plan_of(clients, case) == plan
 

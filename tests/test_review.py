@@ -29,7 +29,7 @@ def refused(code: str) -> Any:
 @pytest.fixture
 async def review(clients: Clients) -> Reviewing:
     """Return an opened review of the county."""
-    return await Reviewing(clients.channels["escalation"], clients.as_).open()
+    return await Reviewing(clients.channels["escalation"], clients.as_, tell_of=clients.tell_of).open()
 
 
 # --- the rules ----------------------------------------------------------------------------------------------------
@@ -115,7 +115,9 @@ async def test_only_the_unit_one_level_up_decides(review: Reviewing) -> None:
 
 
 async def test_a_department_is_reviewed_by_its_county_then_its_city(clients: Clients) -> None:
-    review = await Reviewing(clients.channels["escalation"], clients.as_).open(unit="620102-labour")
+    review = await Reviewing(clients.channels["escalation"], clients.as_, tell_of=clients.tell_of).open(
+        unit="620102-labour"
+    )
     await review.say("620102-labour")
     assert (await review.ask()).unit == f"units/{COUNTY}"
     await review.say(COUNTY, pb.REVIEW_RESULT_UPHELD)
@@ -125,9 +127,9 @@ async def test_a_department_is_reviewed_by_its_county_then_its_city(clients: Cli
 async def test_a_matter_has_one_review(clients: Clients, review: Reviewing) -> None:
     case = (await review.get()).case
     with refused("ALREADY_EXISTS"):
-        await Reviewing(clients.channels["escalation"], clients.as_).open(case)
+        await Reviewing(clients.channels["escalation"], clients.as_, tell_of=clients.tell_of).open(case)
     with refused("review.case|INVALID_FIELD"):
-        await Reviewing(clients.channels["escalation"], clients.as_).open(a_case("620103"))
+        await Reviewing(clients.channels["escalation"], clients.as_, tell_of=clients.tell_of).open(a_case("620103"))
 
 
 async def test_the_person_follows_and_asks_by_the_receipt_alone(clients: Clients, review: Reviewing) -> None:
@@ -151,7 +153,7 @@ async def test_a_repeat_of_opening_tells_the_receipt_code_again_and_the_database
     clients: Clients,
 ) -> None:
     request = pb.CreateReviewRequest(
-        review=pb.Review(case=a_case(), unit=f"units/{COUNTY}"), request_id=request_id()
+        review=pb.Review(case=await clients.tell_of(a_case()), unit=f"units/{COUNTY}"), request_id=request_id()
     )  # fmt: skip
     clerk = clients.as_("clerk")
     first, again = [await clients.reviews.CreateReview(request, **clerk) for _ in range(2)]

@@ -27,7 +27,7 @@ from services.kit.database import Database
 from services.kit.events import EventLog
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
-from tests.rpcs import BY_NAME, call, granted
+from tests.rpcs import BY_NAME, call, people
 from tests.scratch import Scratch
 from tests.special import BUREAU, a_measure, a_plan, listed_matter
 from tests.test_idempotency import refused
@@ -68,7 +68,7 @@ def altered(request: Any) -> None:
         if known is not None and known.message_type is None and isinstance(getattr(inner, field), type(value)):
             setattr(inner, field, value)
             return
-    request.meeting.units.append("units/6201")
+    request.meeting.units.append(f"units/{COUNTY}-land")
 
 
 async def test_every_command_answers_a_repeat_with_its_first_answer_and_refuses_another_body(clients: Clients) -> None:
@@ -76,7 +76,7 @@ async def test_every_command_answers_a_repeat_with_its_first_answer_and_refuses_
     for rpc in BY_NAME.values():
         if rpc.method.containing_service.name not in SERVICES or not hasattr(rpc.request_type(), "request_id"):
             continue
-        for role in sorted(granted()[rpc.permission]):
+        for role in people(rpc):
             request: Any = REQUESTS[rpc.method.name](world, rpc.server)  # type: ignore[arg-type]
             access = clients.as_(role, COUNTY)
             data, channel = request.SerializeToString(), clients.channels["escalation"]

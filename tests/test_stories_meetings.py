@@ -14,7 +14,7 @@ import pytest
 from docx import Document
 
 from accord.stack import Stack
-from tests.conftest import COUNTY
+from tests.conftest import COUNTY, Clients
 from tests.patience import CALL
 from tests.reviewing import CITY, PROVINCE, a_case
 from tests.scenario import Desk, day, refused
@@ -62,9 +62,9 @@ async def say(desk: UnitDesk, review: str, facts: str, conclusion: str, result: 
     return await desk.post(f"{drafted['name']}:serve", "unit_head", medium="REPLY_MEDIUM_IN_PERSON")
 
 
-async def test_an_answer_is_reviewed_twice_and_ends_with_a_final_notice(desk: UnitDesk) -> None:
+async def test_an_answer_is_reviewed_twice_and_ends_with_a_final_notice(desk: UnitDesk, clients: Clients) -> None:
     city, province = desk.at(CITY), desk.at(PROVINCE)
-    opened = await desk.post("reviews", case=a_case(), unit=f"units/{COUNTY}")
+    opened = await desk.post("reviews", case=await clients.tell_of(a_case()), unit=f"units/{COUNTY}")
     review, receipt = opened["name"], f"reviewReceipts/{opened['receiptCode']}"
     with refused("WRONG_STATE"):
         await desk.post(f"{review}/appeals", text={"reasons": "太慢。"})

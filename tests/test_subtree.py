@@ -112,7 +112,7 @@ async def world(stack: Stack) -> AsyncIterator[tuple[Still, Supervised]]:
         made = supervised(some_units(load_rules(SHIPPED).units), now, 3_000, 1_000)
         async with still.database.begin() as connection:
             await insert(connection.raw, made)
-        machine = still.as_("operator", "cn")
+        machine = still.as_service()
         await ask(still, "DigestService/CompileDigests", digests_pb2.CompileDigestsRequest(), **machine)
         for unit in (OURS, OTHER):
             head, above = still.as_("unit_head", unit), still.as_("supervisor", unit[:4], "draws-up")

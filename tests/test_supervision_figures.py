@@ -191,7 +191,7 @@ async def test_a_digest_says_what_came_what_is_due_and_who_is_waited_for(unit: s
 
 async def test_the_digests_of_a_day_are_kept_once_and_are_those_that_were_counted_live(counted: Counted) -> None:
     stub = digests_pb2_grpc.DigestServiceStub(counted.still.channel)
-    machine, ours = counted.still.as_("operator", "cn"), counted.still.as_("supervisor", "6201")
+    machine, ours = counted.still.as_service(), counted.still.as_("supervisor", "6201")
     live = await stub.GetDigest(digests_pb2.GetDigestRequest(), **ours)
     first = await stub.CompileDigests(digests_pb2.CompileDigestsRequest(request_id="digests-one"), **machine)
     again = await stub.CompileDigests(digests_pb2.CompileDigestsRequest(request_id="digests-two"), **machine)

@@ -174,5 +174,5 @@ async def test_a_matter_that_came_from_a_complaint_is_not_given_to_the_unit_comp
     )  # fmt: skip
     told.receive_time.FromDatetime(still.time.now())
     recorded = facts_pb2.RecordFactsRequest(reports=[told], request_id=request_id())
-    await facts_pb2_grpc.FactsServiceStub(still.channel).RecordFacts(recorded, **still.as_("operator", "cn"))
+    await facts_pb2_grpc.FactsServiceStub(still.channel).RecordFacts(recorded, **still.as_service())
     await refused(ledger.assigned(DUE, source=f"cases/{number}"), "COMPLAINED_OF")

@@ -17,6 +17,7 @@ from tests import (
     world_agreement,
     world_documents,
     world_facts,
+    world_grants,
     world_ledger,
     world_letters,
     world_levels,
@@ -70,6 +71,7 @@ async def new_world(clients: Clients) -> World:
     escalation = await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
     await world_people.furnish(clients, case.name)
     await world_documents.file_one(clients, case.name)
+    await world_grants.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -190,7 +192,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "ListReports": _filled(intake_pb2.ListReportsRequest, unit=_county),
     "VerifyReport": _filled(intake_pb2.VerifyReportRequest, name=_report, founded=lambda w: True),
     "ListDuplicates": _filled(intake_pb2.ListDuplicatesRequest, parent=_report),
-    "FindDuplicates": _filled(intake_pb2.FindDuplicatesRequest, text=lambda w: "楼上漏水", unit=_county),
+    "FindDuplicates": _filled(intake_pb2.FindDuplicatesRequest, text=lambda w: "楼上漏水，对方不赔。", unit=_county),
     "CreateLink": _filled(intake_pb2.CreateLinkRequest, parent=_report,
                           link=lambda w: report_pb2.Link(target=w.other.name, kind=1, reason="same-place")),
     "MergeReport": _filled(intake_pb2.MergeReportRequest, name=_report, target=lambda w: w.other.name,
@@ -246,6 +248,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_agreement.requests(_filled),
     **world_facts.requests(_filled),
     **world_documents.REQUESTS,
+    **world_grants.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_special.requests(_filled),

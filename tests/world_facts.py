@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from pb.access.v1 import standing_pb2
 from pb.escalation.v1 import (
     assessments_pb2,
     digests_pb2,
@@ -64,6 +65,11 @@ def _reports(world: Any) -> list[intake_facts.ReportFacts]:
     ]  # fmt: skip
 
 
+def _standings(world: Any) -> list[standing_pb2.Standing]:
+    name = "cases/620102-2026-900002"
+    return [standing_pb2.Standing(case=name, sequence=1, unit=f"units/{COUNTY}", co_units=[f"units/{COUNTY}-labour"])]
+
+
 def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
     """Return a good request for each RPC; `filled` makes one from its type and fields of the world."""
     a, r, s = assessments_pb2, registers_pb2, statistics_pb2
@@ -92,6 +98,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
     return {
         "BatchGetReportFacts": filled(intake_facts.BatchGetReportFactsRequest, names=lambda w: [w.report.name]),
         "BatchGetCaseFacts": filled(mediation_facts.BatchGetCaseFactsRequest, names=lambda w: [w.case]),
+        "BatchGetCaseStandings": filled(mediation_facts.BatchGetCaseStandingsRequest, names=lambda w: [w.case]),
+        "RecordStandings": filled(standing_pb2.RecordStandingsRequest, standings=_standings),
         "RecordFacts": filled(facts_pb2.RecordFactsRequest, reports=_reports),
         "GetWorklist": filled(worklists_pb2.GetWorklistRequest, unit=county),
         "GetDigest": filled(digests_pb2.GetDigestRequest, unit=county),
@@ -123,7 +131,17 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
 
 
 RIGHT_UNIT = {
-    **dict.fromkeys(("BatchGetReportFacts", "BatchGetCaseFacts", "RecordFacts", "CompileDigests"), "cn"),
+    **dict.fromkeys(
+        (
+            "BatchGetReportFacts",
+            "BatchGetCaseFacts",
+            "RecordFacts",
+            "CompileDigests",
+            "BatchGetCaseStandings",
+            "RecordStandings",
+        ),
+        "cn",
+    ),
     **dict.fromkeys(("CreateAssessment", "PublishAssessment", "DecideAssessmentObjection", "FinaliseAssessment"), CITY),
 }
 """The unit whose right it is, where it is not the county."""

@@ -13,16 +13,19 @@ from tests.conftest import COUNTY, Clients
 from tests.lettering import TOWN, Letters, proto_date, today, wording
 
 Maker = Callable[[Any, str], Message]
+SUBJECT = f"cases/{COUNTY}-2025-000002"
+"""A case of the county that escalation was told of."""
 
 
 def letters_of(clients: Clients) -> Letters:
     """Return letters of the county."""
-    return Letters(clients.letters, clients.as_, today)
+    return Letters(clients.letters, clients.as_, today, tell_of=clients.tell_of)
 
 
 async def letters(clients: Clients) -> dict[str, str]:
     """Return letters of the county, by what may be done to each."""
     at = letters_of(clients)
+    await clients.tell_of(SUBJECT)
     found = {each: await at.draft() for each in ("EditDraft", "DiscardDraft", "ApproveLetter", "ServeLetter")}
     found |= {each: await at.draft() for each in ("ConfirmReceipt", "ReplyLetter", "VerifyLetter", "WithdrawLetter")}
     found |= {each: await at.draft() for each in ("ObjectLetter", "DecideObjection", "DraftNextLetter", "GetLetter")}
@@ -63,7 +66,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
     def letter(_: Any) -> pb.Letter:
         return pb.Letter(
             kind=pb.LETTER_KIND_NOTICE, issuer=f"units/{COUNTY}", unit=f"units/{TOWN}",
-            subject=f"cases/{COUNTY}-2026-000001",
+            subject=SUBJECT,
         )  # fmt: skip
 
     def county(_: Any) -> str:

@@ -38,9 +38,13 @@ def absence(**fields: Any) -> absences_pb2.Absence:
     return absences_pb2.Absence(**{**given, "last_date": day(9), **fields})
 
 
+BY_HAND = f"cases/{COUNTY}-2025-000001"
+"""A case of the county that escalation was told of, and nobody holds."""
+
+
 def handover(**fields: Any) -> handovers_pb2.Handover:
     """Return a hand-over of the county of one case named by hand, not yet sent."""
-    number = f"cases/{COUNTY}-2026-{uuid.uuid4().int % 10**9:09d}"
+    number = BY_HAND
     given = {"unit": f"units/{COUNTY}", "official": somebody(), "successor": somebody(), "notes": "钥匙在门房。"}
     return handovers_pb2.Handover(**{**given, "items": [handovers_pb2.HandoverItem(subject=number)], **fields})
 
@@ -53,6 +57,7 @@ def objection(**fields: Any) -> objections_pb2.Objection:
 
 async def furnish(clients: Clients, world: str) -> None:
     """Raise a case of a township to the county, object to its dispatch, record an absence, open a hand-over."""
+    await clients.tell_of(BY_HAND)
     case = await clients.accept(await clients.file_report("楼道长期堆放杂物。", unit=f"units/{TOWN}"))
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck", explanation="多次劝说无效。")
     escalation = await clients.escalation.CreateEscalation(

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from pb.escalation.v1 import meetings_pb2, reviews_pb2, schedules_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
-from tests.reviewing import CITY, PROVINCE, REASONS, TEXT, Reviewing, a_case
+from tests.reviewing import CITY, PROVINCE, REASONS, TEXT, Reviewing
 
 Maker = Callable[[Any, str], Message]
 TOWNSHIP = f"{COUNTY}001"
@@ -25,7 +25,7 @@ async def furnish(clients: Clients) -> dict[str, str]:
     """Return the names of reviews, meetings and decisions by what can be done with them."""
     found: dict[str, str] = {}
     for use in ("draft", "serve", "ask", "file", "hear", "heard"):
-        review = await Reviewing(clients.channels["escalation"], clients.as_).open()
+        review = await Reviewing(clients.channels["escalation"], clients.as_, tell_of=clients.tell_of).open()
         found[use], found[f"{use}_receipt"] = review.name, review.receipt
         if use == "serve":
             await review.draft(COUNTY)
@@ -98,7 +98,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
 
     return {
         "CreateReview": filled(
-            r.CreateReviewRequest, review=lambda w: r.Review(case=a_case(), unit=f"units/{COUNTY}")
+            r.CreateReviewRequest, review=lambda w: r.Review(case=w.case, unit=f"units/{COUNTY}")
         ),
         "GetReview": filled(r.GetReviewRequest, name=_about("hear")),
         "ListReviews": filled(r.ListReviewsRequest, unit=county),

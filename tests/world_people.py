@@ -120,6 +120,7 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "UpdateParty": filled(people.UpdatePartyRequest, party=changed),
         "UnmaskParty": filled(people.UnmaskPartyRequest, name=one, purpose=purpose),
         "FindCasesByPhone": filled(people.FindCasesByPhoneRequest, phone=lambda w: "13911112222", purpose=purpose,
+                                   display_name=lambda w: "某人",
                                    unit=lambda w: UNIT),
         "CreateCompanion": filled(people.CreateCompanionRequest, parent=case, companion=lambda w: companion(w.case)),
         "ListCompanions": filled(people.ListCompanionsRequest, parent=case),

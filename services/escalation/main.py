@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pb.access.v1 import standing_pb2, standing_pb2_grpc
 from pb.escalation.v1 import (
     absences_pb2,
     absences_pb2_grpc,
@@ -60,6 +61,7 @@ from services.escalation.assessments.service import AssessmentServicer
 from services.escalation.campaigns import rounds
 from services.escalation.campaigns.service import CampaignServicer
 from services.escalation.digests.service import DigestServicer
+from services.escalation.directory import FileDirectory
 from services.escalation.facts.service import FactsServicer
 from services.escalation.handovers import taking_over
 from services.escalation.handovers.service import HandoverServicer
@@ -91,6 +93,10 @@ from services.escalation.warnings.service import WarningServicer
 from services.escalation.worklists.service import WorklistServicer
 from services.kit.clock_service import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
+from services.kit.standings import StandingServicer
+
+DIRECTORY = FileDirectory
+"""Knows what a request may name here."""
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -105,6 +111,7 @@ def build(parts: Parts) -> list[Registration]:
         *_meetings(parts),
         *_warnings(parts),
         *_facts(parts),
+        served("StandingService", standing_pb2, standing_pb2_grpc, StandingServicer("escalation", parts.database)),
         clock_service("escalation", parts, servicer.log, store.OPEN_MATTER, consequences()),
     ]
 
@@ -182,7 +189,7 @@ def _facts(parts: Parts) -> list[Registration]:
 
 def main() -> None:
     """Serve escalation."""
-    run("escalation", build)
+    run("escalation", build, DIRECTORY)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.DockingService": ("mediation",),
     "accord.mediation.v1.DocumentService": ("mediation",),
     "accord.mediation.v1.ObjectionService": ("mediation",),
+    "accord.mediation.v1.GrantService": ("mediation",),
     "accord.mediation.v1.CaseFactsService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.escalation.v1.ReviewService": ("escalation",),
@@ -57,6 +58,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.RegisterService": ("escalation",),
     "accord.escalation.v1.LedgerService": ("escalation",),
     "accord.escalation.v1.LetterService": ("escalation",),
+    "accord.access.v1.StandingService": ("intake", "escalation"),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

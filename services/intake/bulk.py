@@ -131,6 +131,7 @@ class BulkReception:
             raise invalid(faults)
         draft = self._reception.draft(row.report, now, importing=True)
         call.require(draft.filed_to)
+        call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
         seen[row.request_id] = index
         return draft
 

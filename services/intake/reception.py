@@ -49,6 +49,11 @@ class Draft:
     imported: bool
 
     @property
+    def door(self) -> str:
+        """The permission of the door it came through."""
+        return f"doors.{pb.Channel.Name(self.report.channel).removeprefix('CHANNEL_').lower()}"
+
+    @property
     def series(self) -> tuple[str, int]:
         """County and year the report's number runs under."""
         return names.county_of(self.unit), self.received_at.astimezone(LOCAL).year

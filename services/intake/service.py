@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.report import ReportState
 from casework.triage import Acceptance, CaseFacts
 from services.intake import reception as reception_
-from services.intake import store, view
+from services.intake import record, store, view
 from services.intake.bulk import BulkReception
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.kit import paging, requests
@@ -34,6 +34,8 @@ from services.kit.rules import Rules
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
 _ACCEPTING = text("SELECT rule FROM clocks WHERE number = :number AND id LIKE :keys AND state IN (1, 4)")
+_THE_SAME = 0.7
+"""How alike a text must be to one that the caller may not read: whoever tells it has nearly the whole before them."""
 
 
 class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
@@ -60,6 +62,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         draft = self._reception.draft(request.report, now, importing=False)
         # Whoever takes a complaint down at a counter may file it, though the unit above receives it.
         call.require(draft.filed_to)
+        call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
         (number,) = await self._numbers.take([draft.series])
         received = self._reception.receive(draft, number, now)
         try:
@@ -99,7 +102,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         call = current_call()
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))
-        call.require(row.unit)
+            await record.admit(connection, call, row)
         return view.report(row, call.language, self.time.now())
 
     async def GetReportContent(self, request: pb.GetReportContentRequest, context: Any) -> report_pb2.ReportContent:
@@ -108,7 +111,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await store.get(connection, number)
-            call.require(row.unit)
+            await record.admit(connection, call, row)
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
         self.pulse.beat()
@@ -154,7 +157,8 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
                 area=row.area, since=row.received_at - timedelta(days=_ALIKE_DAYS), asked_by=current_call().caller.unit,
                 limit=request.page_size or _SUGGESTIONS,
             )  # fmt: skip
-        return pb.ListDuplicatesResponse(duplicates=[view.duplicate(each) for each in found])
+            duplicates = await self._suggested(connection, found)
+        return pb.ListDuplicatesResponse(duplicates=duplicates)
 
     async def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Any) -> pb.FindDuplicatesResponse:
         """Answer reports that may tell of the same matter as one not yet made."""
@@ -168,7 +172,28 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
                 asked_by=current_call().caller.unit,
                 limit=request.max_results or _SUGGESTIONS,
             )  # fmt: skip
-        return pb.FindDuplicatesResponse(duplicates=[view.duplicate(each) for each in found])
+            duplicates = await self._suggested(connection, found)
+        return pb.FindDuplicatesResponse(duplicates=duplicates)
+
+    async def _suggested(self, connection: Connection, found: Sequence[Any]) -> list[report_pb2.Duplicate]:
+        """Return what of the found may be suggested, on record in each report's history.
+
+        Of a report that the caller may not read there is no score, and it is found only by who holds nearly the whole
+        text, or by its place: a few words must not feel out what a sealed one says.
+        """
+        call, now = current_call(), self.time.now()
+        shown: list[report_pb2.Duplicate] = []
+        looked: list[NewEvent] = []
+        for row in found:
+            readable = call.access.allows(call.caller, "reports.readContent", row.unit)
+            if readable or row.alike >= _THE_SAME or row.same_place:
+                shown.append(view.duplicate(row, readable))
+                looked.append(NewEvent(row.number, "LikenessShown", row.unit, {"scored": readable}))
+        looked.sort(key=lambda event: event.number)
+        await self.log.append(connection, looked, at=now, actor=call.caller.subject, trace=call.trace_parent)
+        if looked:
+            self.pulse.beat()
+        return shown
 
     @command(report_pb2.Link)
     async def CreateLink(self, request: pb.CreateLinkRequest, work: Work) -> report_pb2.Link:
@@ -197,6 +222,11 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         other = await self._other(row, target, "target", work)
         if ReportState(other.state) in (ReportState.MERGED, ReportState.DECLINED):
             raise CaseError(Reason.WRONG_STATE, f"{request.target}: {ReportState(other.state).name}")
+        must_not_judge_itself(row.about, other.unit)
+        must_not_judge_itself(other.about, row.unit)
+        if row.about != other.about:
+            # Merged, the complaint would travel as the other report may, to whom it is about.
+            raise CaseError(Reason.COMPLAINED_OF, row.about or other.about)
         state = rules_of.move(ReportState(row.state), ReportState.MERGED)
         changed = await store.change(
             work.connection, row.number, work.now, state=int(state), merged_into=target, decided_at=work.now

@@ -22,6 +22,15 @@ OPEN_MATTER = "SELECT unit FROM reports WHERE number = :number AND state IN (1, 
 """The unit of a matter on which clocks may be started here: a report that waits at the door."""
 
 
+FOLLOW_CASE = """
+    UPDATE reports SET unit = s.unit FROM case_standings s
+    WHERE s.number = coalesce(nullif(reports.merged_into, ''), reports.number) AND s.unit <> reports.unit
+      AND (reports.number = ANY(CAST(:numbers AS text[]))
+           OR reports.merged_into = ANY(CAST(:numbers AS text[])) AND reports.merged_into <> '')
+"""
+"""A report is whose case it is: with the case it goes to another unit, and so do those that were merged into it."""
+
+
 class Numbers:
     """Hands out running numbers per county and year, from blocks taken ahead; a restart leaves a gap."""
 

@@ -123,8 +123,13 @@ def receipt(row: Any, code: str, language: str, rules: Rules) -> pb.Receipt:
     )
 
 
-def duplicate(row: Any) -> pb.Duplicate:
-    """Return a report that may tell of the same matter."""
+def duplicate(row: Any, readable: bool) -> pb.Duplicate:
+    """Return a report that may tell of the same matter; no score of a text that the caller may not read."""
+    if not readable:
+        return pb.Duplicate(
+            report=names.report_name(row.number), same_category=bool(row.same_category),
+            same_place=bool(row.same_place), state=row.state, receive_time=stamp(row.received_at),
+        )  # fmt: skip
     alike = min(max(float(row.alike), 0.0), 1.0)
     return pb.Duplicate(
         report=names.report_name(row.number),

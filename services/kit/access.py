@@ -15,6 +15,7 @@ import cedarpy
 
 from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree, is_code
+from services.kit.businesstime import BusinessTime
 from services.kit.tokens import Caller
 
 _DECISIONS = 100_000
@@ -37,6 +38,10 @@ class Part(StrEnum):
     """Signs in for a party."""
     maker = "maker"
     """Made the very thing that is asked for."""
+    reader = "reader"
+    """Was granted access to this case for a time."""
+    worker = "worker"
+    """Was granted access for a time, to carry out tasks as well."""
 
 
 PARTS = frozenset(Part)
@@ -92,6 +97,11 @@ class Access:
         """Return whether the caller may do it for any matter at all, beginning with one of the own unit."""
         return caller.unit in self._tree and self.allows(caller, permission, caller.unit, PARTS)
 
+    def must_hold(self, caller: Caller, permission: str, unit: str, field: str) -> None:
+        """Raise PERMISSION_DENIED naming the field whose value needs a permission beside that of the call."""
+        if not self.allows(caller, permission, unit):
+            raise field_error(field, Reason.PERMISSION_DENIED, permission)
+
     def depends_on_parts(self, caller: Caller, permission: str, unit: str) -> bool:
         """Return whether what the matter says of the caller can change the decision: only then is it looked up."""
         if permission in self._narrowed:
@@ -112,7 +122,7 @@ class Access:
         entities: list[dict[str, Any]] = [
             {
                 "uid": {"type": "Unit", "id": code},
-                "attrs": {},
+                "attrs": {"department": code.partition("-")[2]},
                 "parents": [{"type": "Unit", "id": parent} for parent in parents if parent is not None],
             }
             for code, parents in units.items()
@@ -146,6 +156,7 @@ class Call:
     language: str
     access: Access
     trace_parent: str = ""
+    time: BusinessTime = field(default_factory=BusinessTime)
     decided: bool = field(default=False)
     _granted: set[str] = field(default_factory=set)
 

@@ -27,6 +27,7 @@ from services.kit.events import EventLog
 from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
 from services.kit.key_check import await_right_key
 from services.kit.loops import Loops
+from services.kit.named import Directory
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.server import serve
@@ -51,7 +52,7 @@ class Parts:
     pins: Pins
 
 
-def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
+def run(name: str, build: Callable[[Parts], list[Registration]], directory: Callable[[Database], Directory]) -> None:
     """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong."""
     settings = read_settings(ServiceSettings)
     telemetry.set_up(settings, name)
@@ -68,7 +69,7 @@ def run(name: str, build: Callable[[Parts], list[Registration]]) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(name, settings, build, rules, sealer, access, checker))
+        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker))
 
 
 def _master_key(settings: ServiceSettings) -> MasterKey:
@@ -83,6 +84,7 @@ async def _serve(
     name: str,
     settings: ServiceSettings,
     build: Callable[[Parts], list[Registration]],
+    directory: Callable[[Database], Directory],
     rules: Rules,
     sealer: Sealer,
     access: Access,
@@ -94,13 +96,14 @@ async def _serve(
     await name_missing(database, name, OPEN[name], rules.units)
     clockwork, pins = Clockwork(rules), Pins(database)
     parts = Parts(settings, database, time, pulse, rules, sealer, clockwork, pins)
-    services = [*build(parts), feed_service(name, parts)]
+    known = directory(database)
+    services = [*build(parts), feed_service(name, parts, known.owner)]
     telemetry.serve_metrics(settings.metrics_port)
     try:
         loops = Loops()
         loops.start("feed", lambda loop: keep_sealing(loop, database, pulse))
         loops.start("clocks", lambda loop: keep_clocks(loop, database, clockwork, pins, time, automatic_rules(rules)))
-        await serve(settings, services, checker, access, loops)
+        await serve(settings, services, checker, access, loops, known, time)
     finally:
         await database.close()
 
@@ -111,9 +114,9 @@ def served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) ->
     return contract.DESCRIPTOR.services_by_name[name], lambda server: add(servicer, server)
 
 
-def feed_service(name: str, parts: Parts) -> Registration:
-    """Return the feed of a service."""
-    return served("FeedService", feed_pb2, feed_pb2_grpc, FeedServicer(name, parts.database, parts.pulse))
+def feed_service(name: str, parts: Parts, owner: str) -> Registration:
+    """Return the feed of a service; `owner` is SQL for the unit whose the history of a case or file is."""
+    return served("FeedService", feed_pb2, feed_pb2_grpc, FeedServicer(name, parts.database, parts.pulse, owner))
 
 
 def clock_service(

@@ -100,18 +100,18 @@ _OF_UNIT = text(f"""
     SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
     WHERE feed.position > :after AND events.unit LIKE :unit ORDER BY feed.position LIMIT :limit
 """)
-# A clock may be another unit's than the case: that it fires does not take the history from the unit that has it.
-CASE_UNIT = text("""
-    SELECT unit FROM events WHERE number = :number ORDER BY kind LIKE 'Clock%', seq DESC LIMIT 1
-""")
 _HASH = text("SELECT hash FROM events JOIN feed ON feed.event_id = events.id WHERE feed.position = :position")
 _CONSUMER = text("SELECT position FROM consumers WHERE name = :name")
 _ACKNOWLEDGE = text("""
-    INSERT INTO consumers (name, position) VALUES (:name, :position)
+    INSERT INTO consumers (name, position, owner) VALUES (:name, :position, :owner)
     ON CONFLICT (name) DO UPDATE
-    SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp()
+    SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp(),
+        owner = coalesce(nullif(consumers.owner, ''), excluded.owner)
+    WHERE :owner = '' OR consumers.owner IN ('', :owner)
     RETURNING position
 """)
+MACHINES = frozenset({"relay", "supervision", "standings"})
+"""Consumers of Accord's own machine clients: nobody else says how far they have come."""
 
 
 def beyond(head: int) -> CaseError:
@@ -120,10 +120,11 @@ def beyond(head: int) -> CaseError:
 
 
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
-    """Serves one service's feed."""
+    """Serves one service's feed. `owner` is SQL for the unit whose the history of a case or file is."""
 
-    def __init__(self, service: str, database: Database, pulse: FeedPulse) -> None:
+    def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: str) -> None:
         self._service = service
+        self._owner = text(owner)
         self._database = database
         self._pulse = pulse
 
@@ -139,7 +140,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         async with self._database.begin() as connection:
             if request.case:
                 number = number_of(request.case)
-                unit = await connection.scalar(CASE_UNIT, {"number": number})
+                unit = await connection.scalar(self._owner, {"number": number})
                 if unit is None:
                     # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
                     call.scope()
@@ -236,7 +237,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         unit = None
         if number:
             async with self._database.begin() as connection:
-                unit = await connection.scalar(CASE_UNIT, {"number": number})
+                unit = await connection.scalar(self._owner, {"number": number})
         if unit:
             current_call().require(unit)
         elif number:
@@ -257,9 +258,15 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         head = await self._head()
         if request.position > head:
             await self._must_reach(request.position)
+        call = current_call()
+        is_machine = "service" in call.caller.roles
+        call.require_person(is_machine or request.consumer not in MACHINES)
+        owner = "" if is_machine else call.caller.subject
         async with self._database.begin() as connection:
-            parameters = {"name": request.consumer, "position": request.position}
+            parameters = {"name": request.consumer, "position": request.position, "owner": owner}
             position = await connection.scalar(_ACKNOWLEDGE, parameters)
+        # A consumer is whose it was first: a place that somebody else moves on would lose that one events.
+        call.require_person(position is not None)
         return self._consumer(request.consumer, int(position or 0))
 
     async def GetConsumer(

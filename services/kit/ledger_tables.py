@@ -5,6 +5,12 @@ from __future__ import annotations
 SEALED_TABLES = ("events", "feed", "seals")
 """Tables nothing may change or delete from; triggers refuse it even to their owner."""
 
+CONSUMER_OWNERS = """
+ALTER TABLE consumers ADD COLUMN owner text NOT NULL DEFAULT '';
+COMMENT ON COLUMN consumers.owner IS 'Who alone says how far it has come; empty for machine clients.';
+"""
+"""A consumer belongs to who acknowledged first under its name."""
+
 FIRST = """
 CREATE TABLE events (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

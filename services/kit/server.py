@@ -24,11 +24,13 @@ from opentelemetry import trace
 from pb.access.v1 import permission_pb2
 
 from casework.errors import CaseError, FieldFault, Reason
-from services.kit import telemetry, validation
+from services.kit import named, telemetry, validation
 from services.kit.access import Access, Call, set_call
+from services.kit.businesstime import BusinessTime
 from services.kit.errors import invalid, is_exhausted, language_of, status_of, unknown_status
 from services.kit.limits import LARGE, MAX_MESSAGE, MAX_METADATA, Quota, Use
 from services.kit.loops import Loops
+from services.kit.named import Directory
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import TokenChecker
 from services.kit.wire import broken_field
@@ -82,8 +84,9 @@ class Pipeline(grpc.aio.ServerInterceptor):
     """Trace, deadline, auth, quota, log, error map, validate: around every RPC, in this order."""
 
     def __init__(
-        self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, settings: ServiceSettings
-    ) -> None:
+        self, services: Sequence[ServiceDescriptor], checker: TokenChecker, access: Access, settings: ServiceSettings,
+        directory: Directory | None = None, time_: BusinessTime | None = None,
+    ) -> None:  # fmt: skip
         methods = [_Method(method) for service in services for method in service.methods]
         self._methods = {method.name: method for method in methods}
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -92,6 +95,8 @@ class Pipeline(grpc.aio.ServerInterceptor):
         self._timeout = settings.request_timeout
         self._idle = settings.limit_idle
         self._quota = Quota(settings)
+        self._directory = directory
+        self._time = time_ or BusinessTime()
 
     async def intercept_service(
         self,
@@ -142,13 +147,14 @@ class Pipeline(grpc.aio.ServerInterceptor):
                         asyncio.timeout(self._seconds(method, context)),
                         self._quota.turn(call.caller, method.use),
                     ):
+                        await self._must_be_open(request, call)
                         reply = await handler(request, context)
                     if not call.decided:
                         raise RuntimeError(f"{method.name} answered without an access decision")
                     return reply
                 except Exception as error:
                     await _drain(sent)
-                    status = _status_of(error, metadata, method.name)
+                    status = _status_of(named.with_field(error, request), metadata, method.name)
                     code = StatusCode.Name(status.code)
                     await _abort(context, status)
                 except asyncio.CancelledError:
@@ -169,6 +175,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                     call = await self._admit(method, metadata)
                     request = self._checked(request) if sent is not None else _check(request)
                     async with self._quota.turn(call.caller, method.use):
+                        await self._must_be_open(request, call)
                         # A stream may be silent for long: its caller is told at once that it has begun.
                         await context.send_initial_metadata(())
                         async for reply in handler(request, context):
@@ -177,7 +184,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                             yield reply
                 except Exception as error:
                     await _drain(sent)
-                    status = _status_of(error, metadata, method.name)
+                    status = _status_of(named.with_field(error, request), metadata, method.name)
                     code = StatusCode.Name(status.code)
                     await _abort(context, status)
                 except asyncio.CancelledError:
@@ -187,6 +194,11 @@ class Pipeline(grpc.aio.ServerInterceptor):
                     _record(method.name, code, started)
 
         return answers
+
+    async def _must_be_open(self, request: Any, call: Call) -> None:
+        """Ask for the right on all that a request names; what a client streams, its handler asks about itself."""
+        if isinstance(request, Message):
+            await named.must_be_open(request, call, self._directory)
 
     def _seconds(self, method: _Method, context: Any) -> float | None:
         """Return how long a call may take whose caller sets no deadline; an upload is as slow as its line."""
@@ -207,7 +219,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         caller = self._checker.check(metadata.get("authorization", ""))
         await self._quota.count(caller)
         language = language_of(metadata.get("accept-language", ""))
-        call = Call(caller, method.permission, language, self._access, telemetry.trace_parent())
+        call = Call(caller, method.permission, language, self._access, telemetry.trace_parent(), self._time)
         set_call(call)
         # Who could do it for no unit at all is refused before anything is looked up.
         if not self._access.holds(caller, method.permission):
@@ -266,6 +278,8 @@ async def serve(
     checker: TokenChecker,
     access: Access,
     loops: Loops | None = None,
+    directory: Directory | None = None,
+    business_time: BusinessTime | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answer what is under way, at most 5 seconds, and stop.
 
@@ -273,7 +287,7 @@ async def serve(
     """
     descriptors = [descriptor for descriptor, _ in services]
     server = grpc.aio.server(
-        interceptors=[Pipeline(descriptors, checker, access, settings)],
+        interceptors=[Pipeline(descriptors, checker, access, settings, directory, business_time)],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_send_message_length", MAX_MESSAGE),

@@ -21,6 +21,8 @@ from pb.mediation.v1 import (
     follow_up_pb2_grpc,
     fulfilment_pb2,
     fulfilment_pb2_grpc,
+    grants_pb2,
+    grants_pb2_grpc,
     mediation_pb2,
     mediation_pb2_grpc,
     mediators_pb2,
@@ -42,12 +44,14 @@ from services.mediation.caucus.service import CaucusServicer
 from services.mediation.closing.service import FollowUpServicer
 from services.mediation.confirmation.service import ConfirmationServicer
 from services.mediation.consents.service import ConsentServicer
+from services.mediation.directory import CaseDirectory
 from services.mediation.docking.service import DockingServicer
 from services.mediation.documents.service import DocumentServicer
 from services.mediation.evidence.files import Files
 from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.facts.service import CaseFactsServicer
 from services.mediation.fulfilment.service import FulfilmentServicer
+from services.mediation.grants.service import GrantServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
 from services.mediation.objections.service import ObjectionServicer
@@ -57,6 +61,9 @@ from services.mediation.people.service import PeopleServicer
 from services.mediation.safeguards.service import SafeguardServicer
 from services.mediation.service import MediationServicer
 from services.mediation.sessions.service import SessionServicer
+
+DIRECTORY = CaseDirectory
+"""Knows what a request may name here."""
 
 
 def build(parts: Parts) -> list[Registration]:
@@ -68,6 +75,7 @@ def build(parts: Parts) -> list[Registration]:
         *_people(parts),
         *_sessions(parts),
         *_agreed(parts),
+        served("GrantService", grants_pb2, grants_pb2_grpc, GrantServicer(parts)),
         served("ObjectionService", objections_pb2, objections_pb2_grpc, ObjectionServicer(parts)),
         served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
         served("CaseFactsService", facts_pb2, facts_pb2_grpc, CaseFactsServicer(parts)),
@@ -120,7 +128,7 @@ def _documents(parts: Parts) -> DocumentServicer:
 
 def main() -> None:
     """Serve mediation."""
-    run("mediation", build)
+    run("mediation", build, DIRECTORY)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pb.mediation.v1 import mediation_pb2 as pb
 
 from casework import names
 from casework.case import Stage, TaskState
-from casework.complaint import must_not_judge_itself
+from casework.complaint import lies_within, must_not_judge_itself
 from casework.errors import Reason, field_error
 from casework.plan import PlanTemplate, resolve_unit
 from services.kit.clockwork import Clockwork, NewClock
@@ -61,7 +61,7 @@ class Opening:
             raise field_error("case.about_unit", Reason.UNKNOWN_UNIT, about)
         must_not_judge_itself(about, unit)
         plan = self._rules.plans.choose(category, GRADE_NAMES[case.grade])
-        tasks, running = self._tasks(plan, number, unit, now)
+        tasks, running = self._tasks(plan, number, unit, about, now)
         close = self._close_clock(case, number, unit, now)
         running.append(close)
         sealed = self._sealer.seal(number, request.content.SerializeToString()) if request.HasField("content") else None
@@ -92,12 +92,15 @@ class Opening:
         return Opened(row, tasks, running, NewEvent(number, "CaseOpened", unit, payload))
 
     def _tasks(
-        self, plan: PlanTemplate, number: str, unit: str, now: datetime
+        self, plan: PlanTemplate, number: str, unit: str, about: str, now: datetime
     ) -> tuple[list[dict[str, Any]], list[NewClock]]:
         rows: list[dict[str, Any]] = []
         running: list[NewClock] = []
         for index, template in enumerate(plan.tasks, start=1):
             doer = resolve_unit(template, unit, self._rules.units)
+            if lies_within(about, doer):
+                # What the plan gives to the unit complained of falls to who answers for the case.
+                doer = unit
             subject = names.task_name(number, index)
             sign, clock = (
                 self._clockwork.new(number, task_key(index, key), rule, subject=subject, unit=doer, at=now)

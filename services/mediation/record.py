@@ -10,24 +10,35 @@ from typing import Any
 
 from casework import names
 from casework.case import DONE
+from casework.complaint import lies_within
 from services.kit.access import Call, Part, current_call
 from services.kit.command import Work
 from services.kit.database import Connection, text
 from services.mediation import store
+from services.mediation.people import access_log
 
 _SAYS = text("""
     SELECT m.mediator, m.mediator_unit, tasks.units,
-        EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject AND subject <> '') AS is_party
+        EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject AND subject <> '') AS is_party,
+        (SELECT max(scope) FROM grants
+         WHERE number = :number AND holder = :subject AND ended_at IS NULL AND expires_at > :now) AS scope
     FROM (SELECT array_agg(DISTINCT unit) AS units FROM tasks WHERE number = :number AND state <> ALL(:done)) AS tasks
     LEFT JOIN mediations m ON m.number = :number
 """)
+_WORK = 2
+"""Scope of a grant to carry out tasks as well."""
+_GRANTED = frozenset({Part.reader, Part.worker})
 _DONE = [int(state) for state in DONE]
 
 
 async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part]:
     """Return what a case says that the caller is to it."""
     caller, under = call.caller, call.access.lies_under
-    says = (await connection.execute(_SAYS, {"number": case.number, "subject": caller.subject, "done": _DONE})).one()
+    says = (
+        await connection.execute(
+            _SAYS, {"number": case.number, "subject": caller.subject, "done": _DONE, "now": call.time.now()}
+        )
+    ).one()
     # A unit that was taken off the list lies under nothing any more, and is nobody's.
     co_units = [unit for unit in says.units or () if unit != case.unit and call.access.knows(unit)]
     found = {
@@ -36,6 +47,8 @@ async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part
         Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
         Part.party: says.is_party,
+        Part.reader: bool(says.scope),
+        Part.worker: says.scope == _WORK,
     }
     return frozenset(part for part, is_so in found.items() if is_so)
 
@@ -50,12 +63,20 @@ async def allows(
     """
     units = (case.unit, *(unit for unit in beside if unit))
     access, caller = call.access, call.caller
+    if lies_within(case.about, caller.unit):
+        # Whoever is complained of has no part in it, whatever was dispatched there: 信访工作条例 art. 30.
+        return False
     if not any(access.depends_on_parts(caller, call.permission, unit) for unit in units):
         return any(access.allows(caller, call.permission, unit) for unit in units)
     found = await parts(connection, call, case)
     if made_by and made_by == caller.subject:
         found |= {Part.maker}
-    return any(access.allows(caller, call.permission, unit, found) for unit in units)
+    allowed = any(access.allows(caller, call.permission, unit, found) for unit in units)
+    by_right = found - _GRANTED
+    if allowed and not any(access.allows(caller, call.permission, unit, by_right) for unit in units):
+        # What is done by a grant alone is shown to the parties, each time.
+        await access_log.record(connection, call, call.time.now(), case.number)
+    return allowed
 
 
 async def admit(

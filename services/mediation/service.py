@@ -153,6 +153,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         unit = names.last(request.unit) if request.unit else row.unit
         if unit not in self._rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        must_not_judge_itself(case.about, unit)
         rules_of.must_be(Stage(case.stage), Stage.HANDLING)
         changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit, dispatched_at=work.now)
         key = f"{task_key(row.task, 'sign')}-{changed.version}"

@@ -12,6 +12,7 @@ from casework import names
 from casework.agreement import Extent
 from casework.fulfilment import performance
 from casework.termination import result
+from services.kit import standings
 from services.kit.access import current_call
 from services.kit.composition import Parts
 from services.kit.instants import stamp
@@ -36,6 +37,18 @@ class CaseFactsServicer(facts_pb2_grpc.CaseFactsServiceServicer):
             rows = await store.facts(connection, numbers)
             parts = await store.parts(connection, numbers)
         return pb.BatchGetCaseFactsResponse(facts=[_view(row, parts.get(row.number, []), now) for row in rows])
+
+    async def BatchGetCaseStandings(
+        self, request: pb.BatchGetCaseStandingsRequest, context: Any
+    ) -> pb.BatchGetCaseStandingsResponse:
+        """Answer whose those cases are that exist; of the whole tree, and only its root's to read."""
+        current_call().require(names.ROOT_UNIT)
+        numbers = [names.number_of(name) for name in request.names]
+        async with self._database.begin() as connection:
+            rows = await store.standings(connection, numbers)
+            grants = await store.grants(connection, numbers)
+        found = [standings.standing(row.number, row, grants.get(row.number, [])) for row in rows]
+        return pb.BatchGetCaseStandingsResponse(standings=found)
 
 
 def _view(row: Any, parts: list[Any], now: datetime) -> pb.CaseFacts:

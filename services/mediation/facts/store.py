@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from casework.agreement import AgreementState
+from casework.case import DONE
 from casework.closing import ReopenReason, Satisfaction
 from services.kit.database import Connection, text
 
@@ -32,6 +34,17 @@ _FACTS = text("""
                         FROM reopenings WHERE reopenings.number = c.number) AS r
     WHERE c.number = ANY(CAST(:numbers AS text[])) ORDER BY c.number
 """)
+_STANDINGS = text("""
+    SELECT c.number, c.seq, c.unit, c.about, m.mediator,
+        (SELECT array_agg(DISTINCT t.unit ORDER BY t.unit) FROM tasks t
+         WHERE t.number = c.number AND t.state <> ALL(:done)) AS co_units
+    FROM cases c LEFT JOIN mediations m ON m.number = c.number
+    WHERE c.number = ANY(CAST(:numbers AS text[])) ORDER BY c.number
+""")
+_GRANTS = text("""
+    SELECT number, holder, max(expires_at) AS until FROM grants
+    WHERE number = ANY(CAST(:numbers AS text[])) AND ended_at IS NULL GROUP BY number, holder
+""")
 _PARTS = text("""
     SELECT i.*, c.kind FROM instalments i JOIN clauses c USING (number, agreement, clause)
     JOIN agreements a USING (number, agreement)
@@ -46,6 +59,20 @@ async def facts(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]
         "recurrence": int(ReopenReason.RECURRENCE), "effective": _EFFECTIVE,
     }  # fmt: skip
     return (await connection.execute(_FACTS, {"numbers": list(numbers), **codes})).all()
+
+
+async def standings(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]:
+    """Return of each of the cases that exist whose it is: accountable unit, units with open tasks, mediator."""
+    done = [int(state) for state in DONE]
+    return (await connection.execute(_STANDINGS, {"numbers": list(numbers), "done": done})).all()
+
+
+async def grants(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[tuple[str, datetime]]]:
+    """Return by case who was granted access and until when, of grants that were not revoked."""
+    found: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
+    for row in await connection.execute(_GRANTS, {"numbers": list(numbers)}):
+        found[row.number].append((row.holder, row.until))
+    return found
 
 
 async def parts(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[Any]]:

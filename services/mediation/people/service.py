@@ -132,16 +132,20 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         return found
 
     async def FindCasesByPhone(self, request: pb.FindCasesByPhoneRequest, context: Any) -> pb.FindCasesByPhoneResponse:
-        """Answer the open cases in which exactly this number is a party's, on record.
+        """Answer the one open case at this counter in which somebody of this name and number is a party, on record.
 
-        Only open matters are found: what somebody had to do with before is nobody's to look up.
+        For whoever lost the slip and stands there: what else they had to do with, or anywhere else, is nobody's to look
+        up. So it is the caller's own unit alone, the newest matter alone, and name and number both.
         """
         call, now = current_call(), self.time.now()
-        unit = paging.subtree(call.scope(names.last(request.unit) if request.unit else ""))
+        unit = names.last(request.unit) if request.unit else call.caller.unit
+        call.require(unit)
+        call.require_person(unit == call.caller.unit)
         index = self._phone_index(request.phone)
         assert index is not None, "the contract asks for a number"
         async with self.database.begin() as connection:
-            numbers = await store.by_phone(connection, index, unit, int(Stage.CLOSED))
+            found = await store.by_phone(connection, index, unit, int(Stage.CLOSED))
+            numbers = [row.number for row in found if self._is_called(row, request.display_name)][:1]
             for number in numbers or [""]:
                 await access_log.record(connection, call, now, number, purpose=request.purpose)
         return pb.FindCasesByPhoneResponse(cases=[names.case_name(number) for number in numbers])
@@ -235,6 +239,10 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         if user:
             await store.must_be_allowed(work.connection, number, user, matter_role)
             await store.bar(work.connection, number, user, [MatterRole.MEDIATOR], work.now)
+
+    def _is_called(self, row: Any, name: str) -> bool:
+        opened = view.details(keys.reading(self._sealer, row), row.party_sealed)
+        return "".join(opened.display_name.split()) == "".join(name.split())
 
     def _phone_index(self, phone: str) -> bytes | None:
         return hmac.digest(self._index_key, national(phone).encode(), "sha256") if phone else None

@@ -46,8 +46,8 @@ _ADD_COMPANION = text("""
     FROM companions WHERE number = :number RETURNING *
 """)
 _BY_PHONE = text("""
-    SELECT DISTINCT number, opened_at FROM parties JOIN cases USING (number)
-    WHERE phone_index = :index AND unit LIKE :unit AND stage <> :closed
+    SELECT cases.*, parties.sealed AS party_sealed FROM parties JOIN cases USING (number)
+    WHERE phone_index = :index AND unit = :unit AND stage <> :closed AND parties.sealed IS NOT NULL
     ORDER BY opened_at DESC, number DESC LIMIT 20
 """)
 _ERASE = (
@@ -114,10 +114,9 @@ async def rejoin(connection: Connection, number: str) -> None:
     await connection.execute(query, {"number": number, "third": int(Side.THIRD)})
 
 
-async def by_phone(connection: Connection, index: bytes, unit: str, closed: int) -> list[str]:
-    """Return the numbers of open cases, newest first, in which this phone number is a party's."""
-    rows = await connection.execute(_BY_PHONE, {"index": index, "unit": unit, "closed": closed})
-    return [row.number for row in rows]
+async def by_phone(connection: Connection, index: bytes, unit: str, closed: int) -> Sequence[Any]:
+    """Return open cases of a unit, newest first, in which this phone number is a party's, with the sealed party."""
+    return (await connection.execute(_BY_PHONE, {"index": index, "unit": unit, "closed": closed})).all()
 
 
 async def add_companion(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:

@@ -1,0 +1,34 @@
+"""What intake knows of what a request names: its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from casework import names
+from services.kit.database import Database, text
+from services.kit.named import Found
+
+_REPORTS = text("""
+    SELECT number, unit, about FROM reports WHERE number = ANY(CAST(:numbers AS text[]))
+""")
+
+
+class ReportDirectory:
+    """Finds reports."""
+
+    owner = "SELECT unit FROM reports WHERE number = :number"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_foreign(self, name: str) -> bool:
+        """Return whether it belongs to another service; here all that is named are reports."""
+        return False
+
+    async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
+        """Return those that exist, with the unit whose report it is."""
+        numbers = {value: names.number_of(value) for value in values if value.startswith("reports/")}
+        async with self._database.begin() as connection:
+            rows = await connection.execute(_REPORTS, {"numbers": sorted(set(numbers.values()))})
+            found = {row.number: Found((row.unit,), row.about) for row in rows}
+        return {value: found[number] for value, number in numbers.items() if number in found}

@@ -1,0 +1,12 @@
+"""Whose a case is, as its owner told it last; whose a consumer of the feed is."""
+
+from services.kit.ledger_tables import CONSUMER_OWNERS
+from services.kit.migration import run_script
+from services.kit.standings import TABLE
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    run_script(TABLE + CONSUMER_OWNERS)

@@ -1,0 +1,26 @@
+"""Of record: who may open a report is decided by its unit and by what its case says, beside the role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework.complaint import lies_within
+from services.kit import standings
+from services.kit.access import Call, Part
+from services.kit.database import Connection, text
+
+_FILED_BY = text("SELECT actor FROM events WHERE number = :number AND seq = 1")
+
+
+async def admit(connection: Connection, call: Call, row: Any) -> None:
+    """Let the call go on for what the role, the report and its case together allow, or raise PERMISSION_DENIED."""
+    # Whoever is complained of never sees it again, not even who took it down there.
+    call.require_person(not lies_within(row.about, call.caller.unit))
+    if not call.access.depends_on_parts(call.caller, call.permission, row.unit):
+        call.require(row.unit)
+        return
+    standing = await standings.one(connection, row.merged_into or row.number)
+    found = standings.parts_of(call, row.unit, standing)
+    if await connection.scalar(_FILED_BY, {"number": row.number}) == call.caller.subject:
+        found |= {Part.maker}
+    call.require(row.unit, found)

@@ -1,0 +1,54 @@
+"""What mediation knows of what a request names: its cases, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from casework import names
+from services.kit.database import Connection, Database, text
+from services.kit.named import Found
+
+_CASES = text("""
+    SELECT c.number, c.unit, c.about, array(SELECT DISTINCT t.unit FROM tasks t WHERE t.number = c.number) AS units
+    FROM cases c WHERE c.number = ANY(CAST(:numbers AS text[]))
+""")
+_PARTS = {
+    "agreements": "agreement", "alerts": "alert", "companions": "companion", "dockings": "docking",
+    "documents": "document", "evidence": "evidence", "grants": "grant_no", "objections": "objection",
+    "parties": "party", "sessions": "session", "tasks": "task", "visits": "days",
+}  # fmt: skip
+"""What is in a case: the table of each collection that has its name, and the column of its number."""
+
+
+class CaseDirectory:
+    """Finds cases and what is in them."""
+
+    owner = "SELECT unit FROM cases WHERE number = :number"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def is_foreign(self, name: str) -> bool:
+        """Return whether it belongs to another service; here all that is named is in a case."""
+        return False
+
+    async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
+        """Return those that exist, with the units of the case: the accountable one and those of its tasks."""
+        numbers = {value: names.number_of(value) for value in values if value.startswith("cases/")}
+        async with self._database.begin() as connection:
+            rows = await connection.execute(_CASES, {"numbers": sorted(set(numbers.values()))})
+            found = {row.number: Found((row.unit, *row.units), row.about) for row in rows}
+            return {
+                value: found[number]
+                for value, number in numbers.items()
+                if number in found and await _is_there(connection, number, value)
+            }
+
+
+async def _is_there(connection: Connection, number: str, value: str) -> bool:
+    """Tell whether what a name says is in the case is there; only collections with a table of their name are asked."""
+    below = value.split("/")[2:]
+    if len(below) < 2 or below[0] not in _PARTS or not below[1].isdigit():
+        return True
+    query = f"SELECT true FROM {below[0]} WHERE number = :number AND {_PARTS[below[0]]} = :part"
+    return bool(await connection.scalar(text(query), {"number": number, "part": int(below[1])}))

@@ -1,0 +1,1 @@
+"""Grants: access to one case for a time."""

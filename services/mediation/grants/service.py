@@ -1,0 +1,113 @@
+"""The RPCs of grants: granted by another, taken in an emergency, listed, revoked; each on record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pb.mediation.v1 import grants_pb2 as pb
+from pb.mediation.v1 import grants_pb2_grpc
+from prometheus_client import Counter
+
+from casework import names
+from casework.case import someone_else
+from casework.errors import Reason, field_error
+from services.kit import paging
+from services.kit.access import current_call
+from services.kit.command import Work, command
+from services.kit.events import NewEvent
+from services.kit.instants import instant, stamp
+from services.mediation import record
+from services.mediation.grants import store
+from services.mediation.people import access_log
+from services.mediation.servicer import Servicer
+
+LONGEST = timedelta(days=90)
+EMERGENCY = timedelta(hours=4)
+_LAST = (datetime(9999, 1, 1, tzinfo=UTC), "", 0)
+
+log = structlog.get_logger()
+
+BROKEN = Counter("accord_emergency_access_total", "Times somebody took access to a case in an emergency.")
+
+
+class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
+    """Serves grants."""
+
+    @command(pb.Grant)
+    async def CreateGrant(self, request: pb.CreateGrantRequest, work: Work) -> pb.Grant:
+        """Grant an account access to one case until a time; never to oneself."""
+        case, asked = await record.locked(work, request.parent), request.grant
+        someone_else(work.actor, asked.holder)
+        until = instant(asked.expire_time)
+        if not work.now < until <= work.now + LONGEST:
+            raise field_error("grant.expire_time", Reason.INVALID_FIELD, f"at most {LONGEST.days} days ahead")
+        return await self._grant(work, case, asked.holder, asked.scope, asked.reason, until)
+
+    @command(pb.Grant)
+    async def BreakGlass(self, request: pb.BreakGlassRequest, work: Work) -> pb.Grant:
+        """Take access in an emergency: to read, for four hours. The alarm is an event, a metric and a log line."""
+        case = await record.locked(work, request.parent)
+        granted = await self._grant(
+            work, case, work.actor, pb.GRANT_SCOPE_READ, request.reason, work.now + EMERGENCY, emergency=True
+        )
+        BROKEN.inc()
+        log.warning("access taken in an emergency", grant=granted.name)
+        return granted
+
+    async def ListGrants(self, request: pb.ListGrantsRequest, context: Any) -> pb.ListGrantsResponse:
+        """Answer grants, newest first, those that ended as well."""
+        call, size = current_call(), request.page_size or 50
+        behind = paging.read(request.page_token, "grants", paging.instant, paging.key, paging.number) or _LAST
+        async with self.database.begin() as connection:
+            if request.parent == "cases/-":
+                number, unit = "", paging.subtree(call.scope(names.last(request.unit) if request.unit else ""))
+            else:
+                number, unit = (await record.seen(connection, request.parent)).number, ""
+            rows = await store.listed(connection, number, unit, request.emergency, behind, size + 1)
+        reply = pb.ListGrantsResponse(grants=[_view(row, self.time.now()) for row in rows[:size]])
+        if len(rows) > size:
+            end = rows[size - 1]
+            reply.next_page_token = paging.token("grants", end.made_at.isoformat(), end.number, end.grant_no)
+        return reply
+
+    @command(pb.Grant)
+    async def RevokeGrant(self, request: pb.RevokeGrantRequest, work: Work) -> pb.Grant:
+        """Revoke a grant; it ends at once. One that ended stays as it is."""
+        case = await record.locked(work, request.name)
+        row = await store.get(work.connection, case.number, names.index_of(request.name))
+        if row.ended_at is None and row.expires_at > work.now:
+            row = await store.end(work.connection, row, work.now, work.actor)
+            await access_log.record(work.connection, work.call, work.now, case.number, request.name)
+            await work.append(NewEvent(case.number, "GrantRevoked", case.unit, {"grant": row.grant_no}))
+        return _view(row, work.now)
+
+    async def _grant(
+        self, work: Work, case: Any, holder: str, scope: int, reason: str, until: datetime, *, emergency: bool = False
+    ) -> pb.Grant:
+        row = await store.add(
+            work.connection, case.number, holder=holder, scope=scope, reason=reason, emergency=emergency,
+            made_by=work.actor, made_unit=work.call.caller.unit, made_at=work.now, expires_at=until,
+        )  # fmt: skip
+        # Shown to the parties like every look at their case.
+        await access_log.record(work.connection, work.call, work.now, case.number, store.name_of(row))
+        kind = "EmergencyAccessTaken" if emergency else "GrantMade"
+        payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until.isoformat()}
+        await work.append(NewEvent(case.number, kind, case.unit, payload))
+        return _view(row, work.now)
+
+
+def _view(row: Any, now: datetime) -> pb.Grant:
+    return pb.Grant(
+        name=store.name_of(row),
+        holder=row.holder,
+        scope=row.scope,
+        reason=row.reason,
+        expire_time=stamp(row.expires_at),
+        emergency=row.emergency,
+        grantor=row.made_by,
+        create_time=stamp(row.made_at),
+        revoke_time=stamp(row.ended_at),
+        active=row.ended_at is None and row.expires_at > now,
+    )

@@ -1,0 +1,64 @@
+"""Hands on whose a case is, from its owner to the services that decide by it: behind mediation's feed, at once.
+
+A durable consumer of its own, that waits for nothing: who must act on a case sees it from the moment it is theirs, and
+who no longer must, no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pb.access.v1 import standing_pb2
+from pb.access.v1.standing_pb2_grpc import StandingServiceStub
+from pb.feed.v1 import feed_pb2
+from pb.mediation.v1 import facts_pb2
+from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
+
+from services.kit.loops import Loop
+from workflows.backends import Backends
+from workflows.messages import Source
+
+CONSUMER = "standings"
+TOLD = (Source.INTAKE, Source.ESCALATION)
+"""Services that are told; their channels have these places in `Backends.channels`."""
+AT_ONCE = 500
+"""Cases read at a time; the contracts allow no more."""
+_TIMEOUT = 30.0
+
+
+async def hand_on_all(loop: Loop, backends: Backends) -> None:
+    """Hand on what mediation's feed tells, from where it was acknowledged, until the feed breaks off."""
+    feed = backends.feeds[Source.MEDIATION]
+    request = feed_pb2.WatchEventsRequest(
+        service=Source.MEDIATION, consumer=CONSUMER, batch_size=AT_ONCE, names_only=True
+    )
+    stream = feed.WatchEvents(request)
+    await stream.initial_metadata()
+    loop.turned()
+    async for batch in stream:
+        loop.begin()
+        await hand_on(backends, [event.case for event in batch.events if event.case.startswith("cases/")])
+        await feed.AcknowledgeEvents(
+            feed_pb2.AcknowledgeEventsRequest(service=Source.MEDIATION, consumer=CONSUMER, position=batch.position),
+            timeout=_TIMEOUT,
+        )
+        loop.turned()
+
+
+async def hand_on(backends: Backends, cases: list[str]) -> None:
+    """Read whose at most 500 cases are, and tell the services that do not own them."""
+    if not cases:
+        return
+    intake, mediation, escalation = backends.channels
+    asked = facts_pb2.BatchGetCaseStandingsRequest(names=cases)
+    found = (await CaseFactsServiceStub(mediation).BatchGetCaseStandings(asked, timeout=_TIMEOUT)).standings
+    if not found:
+        return
+    await asyncio.gather(
+        *(
+            StandingServiceStub(channel).RecordStandings(
+                standing_pb2.RecordStandingsRequest(service=source, standings=found), timeout=_TIMEOUT
+            )
+            for source, channel in zip(TOLD, (intake, escalation), strict=True)
+        )
+    )
