@@ -83,11 +83,11 @@ async def _file(scene: Scene, told: GeneratedReport) -> report_pb2.Report:
 
 
 async def _check(scene: Scene, told: GeneratedReport, report: report_pb2.Report, at: datetime) -> None:
-    """Have a grid worker look at what was told of a place."""
+    """Have a grid worker of the unit that has it look at what was told of a place."""
     request = pb.VerifyReportRequest(
         name=report.name, founded=told.outcome != DECLINED, request_id=scene.cast.key(told.number, "verify")
     )
-    person = Person("grid_worker", told.place_code)
+    person = Person("grid_worker", told.unit)
     await scene.cast.ask(person, scene.cast.intake.VerifyReport, request, at)
 
 

@@ -162,7 +162,7 @@ class Handling:
     def _doer(self, task: case_pb2.Task, unit: str) -> Person:
         """Return who does a task: simple matters that a grid worker brought, the grid worker settles."""
         if task.template_key == "settle" and self._told.channel == "grid" and unit == self._told.unit:
-            return Person("grid_worker", self._told.place_code)
+            return Person("grid_worker", unit)
         return Person("handler", unit)
 
     def _whose(self, unit: str) -> str:
