@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,11 @@ def fill(disk: Path) -> Path:
     """Fill a disk to the last byte and return what fills it."""
     filler = disk / "filler"
     with filler.open("ab", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
+        for size in (64 << 20, 1 << 20, 4096):
             with contextlib.suppress(OSError):
-                while file.write(bytes(size)) == size:
-                    pass
+                while True:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
+        with contextlib.suppress(OSError):
+            while file.write(b"0"):
+                pass
     return filler

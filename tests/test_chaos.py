@@ -190,7 +190,7 @@ async def test_whatever_is_killed_every_clock_fires_once_and_no_case_is_stuck(tm
     seconds = float(os.environ.get("CHAOS_SECONDS") or SHORT)
     print(f"CHAOS_SEED={seed} CHAOS_SECONDS={seconds:g}")
     chance, killed, came = random.Random(seed), Counter[str](), 0
-    with a_disk(tmp_path / "disk", "3g") as disk:
+    with a_disk(tmp_path / "disk", "1500m") as disk:
         state = disk / "state"
         for _ in range(2):
             async with running(state, pace_settings(StateFolder.at(state), SPEED)) as (stack, clients):

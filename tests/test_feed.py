@@ -195,7 +195,7 @@ async def test_a_durable_consumer_goes_on_where_it_acknowledged_and_never_backwa
     assert (await read(after=1))[0] == middle + 1, "it is the acknowledged position that counts"
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await acknowledge(everything[-1] + 1_000_000)
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
 
 
 async def test_a_service_that_restarts_knows_at_once_where_its_feed_ends(clients: Clients) -> None:
