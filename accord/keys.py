@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from accord.folder import StackError, write_json, write_private
+from accord.secret import SERVICES
+from services.kit.tokens import DEMO, audience_of
 
 AUDIENCE = "accord"
 EMBEDDED_ISSUER = "accord-embedded"
@@ -95,7 +97,8 @@ def _new_key() -> str:
 
 
 def _trust(keys: Keys) -> dict[str, Any]:
-    issuers: list[dict[str, Any]] = [_trusted(EMBEDDED_ISSUER, keys.issuer, clients=False)]
+    production = os.environ.get("ACCORD_PROFILE") == "production"
+    issuers: list[dict[str, Any]] = [] if production else [_demo(keys)]
     for name, roles in CLIENT_ROLES.items():
         issuers.append(
             _trusted(f"accord-{name}", keys.client(name), clients=True) | {"roles": roles, "unit": ROOT_UNIT}
@@ -106,6 +109,12 @@ def _trust(keys: Keys) -> dict[str, Any]:
 def _trusted(issuer: str, key_file: Path, *, clients: bool) -> dict[str, Any]:
     jwk = public_jwk(key_file)
     return {"issuer": issuer, "audience": AUDIENCE, "jwks": {"keys": [jwk]}, "clients": clients}
+
+
+def _demo(keys: Keys) -> dict[str, Any]:
+    """The entry of the demo issuer; it and its key say what they are, so that a production profile refuses both."""
+    jwk = public_jwk(keys.issuer) | {DEMO: True}
+    return _trusted(EMBEDDED_ISSUER, keys.issuer, clients=False) | {"demo": True, "jwks": {"keys": [jwk]}}
 
 
 def _load(key_file: Path) -> ec.EllipticCurvePrivateKey:
@@ -132,11 +141,14 @@ def _url64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def mint(key_file: Path, issuer: str, sub: str, roles: Iterable[str], unit: str, ttl: timedelta) -> str:
+def mint(
+    key_file: Path, issuer: str, sub: str, roles: Iterable[str], unit: str, ttl: timedelta,
+    audience: str | list[str] = AUDIENCE,
+) -> str:  # fmt: skip
     """A signed ES256 token with these claims, valid from now for `ttl`. Raises StackError for an unusable key."""
     now = int(time.time())
     claims = {
-        "iss": issuer, "sub": sub, "aud": AUDIENCE, "iat": now, "exp": now + int(ttl.total_seconds()),
+        "iss": issuer, "sub": sub, "aud": audience, "iat": now, "exp": now + int(ttl.total_seconds()),
         "jti": uuid.uuid4().hex, "roles": list(roles), "unit": unit,
     }  # fmt: skip
     return jwt.encode(claims, _load(key_file), algorithm="ES256", headers={"kid": public_jwk(key_file)["kid"]})
@@ -149,7 +161,10 @@ def demo_token(keys: Keys, role: str, unit: str, sub: str | None = None, ttl: ti
     return mint(keys.issuer, EMBEDDED_ISSUER, sub or f"demo-{role}-{unit}", [role], unit, ttl)
 
 
-def client_token(keys: Keys, name: str = "cli", ttl: timedelta = timedelta(minutes=15)) -> str:
-    """A token the machine client `name` signs for itself, with all its roles, for the root unit."""
+def client_token(
+    keys: Keys, name: str = "cli", ttl: timedelta = timedelta(minutes=10), services: Iterable[str] = SERVICES
+) -> str:
+    """A token the machine client `name` signs for itself, with all its roles, for the root unit, at these services."""
     issuer = f"accord-{name}"
-    return mint(keys.client(name), issuer, issuer, CLIENT_ROLES[name], ROOT_UNIT, ttl)
+    audience = [audience_of(service) for service in services]
+    return mint(keys.client(name), issuer, issuer, CLIENT_ROLES[name], ROOT_UNIT, ttl, audience)

@@ -7,12 +7,20 @@ import http.client
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.kit.tls import Tls
+
 _SECONDS = 1.0
 
 
-def serves_grpc(address: str, service: str = "") -> bool:
+def serves_grpc(address: str, service: str = "", tls: Tls | None = None) -> bool:
     """Whether the gRPC server at host:port reports this service (all of it by default) as SERVING."""
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    options = [("grpc.enable_http_proxy", 0)]
+    opened = (
+        grpc.secure_channel(address, tls.client(), options=options)
+        if tls
+        else grpc.insecure_channel(address, options=options)
+    )
+    with opened as channel:
         try:
             request = health_pb2.HealthCheckRequest(service=service)
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_SECONDS)

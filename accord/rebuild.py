@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from accord import certificates
 from accord.folder import StackError, StateFolder, read_json
 from accord.keys import Keys
 from services.kit.businesstime import BusinessTime
@@ -52,4 +53,5 @@ def client_settings(folder: StateFolder, client: str = "cli") -> ClientSettings:
         client_key_file=keys.client(client),
         time_speed=pace.get("speed", 1.0),
         time_epoch=pace.get("epoch"),
+        **certificates.settings(),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from accord import certificates
 from accord.database import role_url
 from accord.folder import StateFolder
 from accord.keys import Keys
@@ -72,7 +73,7 @@ def _service(name: str, around: Surroundings) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         command=_python(f"services.{name}.main"),
-        environment=_shared(around) | {
+        environment=_shared(around) | certificates.environment(name, around.settings) | {
             "ACCORD_LISTEN": around.address(name),
             "ACCORD_DATABASE_URL": role_url(around.database_url, f"accord_{name}", around.passwords[name]),
             "ACCORD_METRICS_PORT": str(around.ports[f"{name}_metrics"]),
@@ -81,13 +82,13 @@ def _service(name: str, around: Surroundings) -> ProcessSpec:
         },
         port=around.ports[name],
         stage=1,
-        ready=partial(serves_grpc, around.address(name)),
+        ready=partial(serves_grpc, around.address(name), tls=certificates.own(around.settings)),
     )  # fmt: skip
 
 
 def _caller(name: str, around: Surroundings) -> dict[str, str]:
     addresses = {f"ACCORD_{service.upper()}_ADDRESS": around.address(service) for service in SERVICES}
-    return _shared(around) | addresses | {
+    return _shared(around) | addresses | certificates.environment(name, around.settings) | {
         "ACCORD_TEMPORAL_ADDRESS": around.temporal_address,
         "ACCORD_TEMPORAL_NAMESPACE": os.environ.get("ACCORD_TEMPORAL_NAMESPACE", NAMESPACE),
         "ACCORD_CLIENT_NAME": name,

@@ -7,10 +7,15 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from accord import certificates
 from accord.folder import StackError, StateFolder
 from accord.probe import serves_grpc
 from accord.process import ProcessSpec
+
+if TYPE_CHECKING:
+    from services.kit.settings import ClientSettings
 
 NAMESPACE = "default"
 HEALTH_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
@@ -93,12 +98,25 @@ def check_temporal(address: str, namespace: str = NAMESPACE) -> None:
         raise StackError(f"cannot use Temporal at {address} (ACCORD_TEMPORAL_ADDRESS): {reason}") from error
 
 
+def _settings(address: str, namespace: str) -> ClientSettings:
+    from pydantic import ValidationError
+
+    from services.kit.settings import ClientSettings
+
+    own: dict[str, Any] = {"trust_file": Path(os.devnull), "temporal_address": address, "temporal_namespace": namespace}
+    try:
+        return ClientSettings(**own, **certificates.settings())
+    except ValidationError as error:
+        raise StackError("; ".join(fault["msg"] for fault in error.errors(include_input=False))) from None
+
+
 async def _register(address: str, namespace: str) -> None:
     from temporalio.api.enums.v1 import IndexedValueType
     from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-    from temporalio.client import Client
 
-    client = await Client.connect(address, namespace=namespace)
+    from workflows.runtime import dial
+
+    client = await dial(_settings(address, namespace))
     known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
     missing = {
         name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")

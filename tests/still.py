@@ -88,7 +88,8 @@ class Still:
         """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
         mint = TokenMint("worker", self.stack.keys.client("worker"))
         ports = {**{name: self.stack.ports[name] for name in Source}, self.service: self.port}
-        backends = Backends.over({source: channel(f"127.0.0.1:{ports[source]}", mint) for source in Source})
+        at = {source: f"127.0.0.1:{ports[source]}" for source in Source}
+        backends = Backends.over({source: channel(at[source], mint, source.value) for source in Source})
         try:
             return await Activities(backends, self.time).fire_clocks(CaseStep(number, Source(self.service)))
         finally:
@@ -118,7 +119,8 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     room = importlib.import_module(f"services.{service}.main")
     services = [*room.build(parts), feed_service(service, parts, room.DIRECTORY.owner)]
     access = Access(settings.rules / "access", rules.units)
-    pipeline = Pipeline([each for each, _ in services], TokenChecker(stack.keys.trust), access, settings, None, time)
+    checker = TokenChecker(stack.keys.trust, service)
+    pipeline = Pipeline([each for each, _ in services], checker, access, settings, None, time)
     server = grpc.aio.server(interceptors=[pipeline])
     for _, register in services:
         register(server)

@@ -189,7 +189,8 @@ def test_a_token_verifies_against_the_trust_file(folder: StateFolder) -> None:
     ):
         known = jwt.PyJWKSet.from_dict(trusted[issuer]["jwks"])
         key = known[jwt.get_unverified_header(token)["kid"]]
-        claims = jwt.decode(token, key, algorithms=["ES256"], audience="accord", issuer=issuer)
+        audience = "accord" if issuer == EMBEDDED_ISSUER else "accord-intake"
+        claims = jwt.decode(token, key, algorithms=["ES256"], audience=audience, issuer=issuer)
         assert (claims["roles"], claims["unit"]) == (roles, unit)
         assert trusted[issuer]["clients"] is (issuer != EMBEDDED_ISSUER)
     assert trusted["accord-cli"]["roles"] == ["operator", "integrator", "auditor"]

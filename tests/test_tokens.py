@@ -46,8 +46,8 @@ async def bear(token: str, rpc: Rpc, clients: Clients, world: World) -> Answer:
 
 def forged(clients: Clients, **changed: Any) -> str:
     """Return a token that would be the supervisor's of all units but for what is changed."""
-    claims = {"iss": EMBEDDED_ISSUER, "sub": "forger", "aud": "accord", "exp": int(time.time()) + 600,
-              "roles": list(ROLES), "unit": "cn", **changed}  # fmt: skip
+    claims = {"iss": EMBEDDED_ISSUER, "sub": "forger", "aud": "accord", "iat": int(time.time()),
+              "exp": int(time.time()) + 600, "roles": list(ROLES), "unit": "cn", **changed}  # fmt: skip
     key = clients.stack.keys.issuer.read_bytes()
     return jwt.encode(
         {name: value for name, value in claims.items() if value is not None},
@@ -132,7 +132,7 @@ async def test_an_issuer_no_longer_trusted_loses_the_tokens_remembered(clients: 
     trust = tmp_path / "trust.json"
     known = json.loads(clients.stack.keys.trust.read_text("utf-8"))
     trust.write_text(json.dumps(known), "utf-8")
-    checker, authorization = TokenChecker(trust), f"Bearer {clients.stack.token('clerk', COUNTY)}"
+    checker, authorization = TokenChecker(trust, "intake"), f"Bearer {clients.stack.token('clerk', COUNTY)}"
     assert checker.check(authorization).unit == COUNTY
 
     trust.write_text("{half written", "utf-8")
@@ -148,10 +148,12 @@ async def test_an_issuer_no_longer_trusted_loses_the_tokens_remembered(clients: 
 
 async def test_a_machine_client_has_the_roles_of_the_trust_file_whatever_it_claims(clients: Clients) -> None:
     keys = clients.stack.keys
-    token = mint(keys.client("relay"), "accord-relay", "boss", ["supervisor"], "11", timedelta(minutes=5))
-    caller = TokenChecker(keys.trust).check(f"Bearer {token}")
+    token = mint(
+        keys.client("relay"), "accord-relay", "boss", ["supervisor"], "11", timedelta(minutes=5), "accord-intake"
+    )
+    caller = TokenChecker(keys.trust, "intake").check(f"Bearer {token}")
     assert (caller.subject, caller.roles, caller.unit) == ("accord-relay", frozenset({"service"}), "cn")
-    assert "service" not in TokenChecker(keys.trust).check(f"Bearer {client_token(keys, 'cli')}").roles
+    assert "service" not in TokenChecker(keys.trust, "intake").check(f"Bearer {client_token(keys, 'cli')}").roles
 
 
 ODD_CLAIMS: list[dict[str, Any]] = [
@@ -205,7 +207,7 @@ def test_a_drawn_token_is_taken_whole_or_refused(changed: dict[str, Any], size: 
               "roles": ["clerk"], "unit": COUNTY, "filler": "x" * size, **changed}  # fmt: skip
     head = {"kid": public_jwk(stack.keys.issuer)["kid"]}
     token = jwt.api_jws.encode(json.dumps(claims).encode(), stack.keys.issuer.read_bytes(), "ES256", head)
-    checker = TokenChecker(stack.keys.trust)
+    checker = TokenChecker(stack.keys.trust, "intake")
     found = []
     for _ in range(2):
         try:

@@ -19,6 +19,7 @@ from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
 from services.kit.client import channel
 from services.kit.settings import ClientSettings
+from services.kit.tls import Tls
 from services.kit.tokens import TokenMint
 from workflows.messages import Source
 
@@ -45,13 +46,13 @@ class Backends:
         if settings.client_key_file is None or not settings.client_name:
             raise SystemExit("ACCORD_CLIENT_NAME and ACCORD_CLIENT_KEY_FILE must be set")
         mint = TokenMint(settings.client_name, settings.client_key_file)
-        return cls.over(
-            {
-                Source.INTAKE: channel(settings.intake_address, mint),
-                Source.MEDIATION: channel(settings.mediation_address, mint),
-                Source.ESCALATION: channel(settings.escalation_address, mint),
-            }
-        )
+        tls = Tls.of(settings)
+        addresses = {
+            Source.INTAKE: settings.intake_address,
+            Source.MEDIATION: settings.mediation_address,
+            Source.ESCALATION: settings.escalation_address,
+        }
+        return cls.over({each: channel(address, mint, each.value, tls) for each, address in addresses.items()})
 
     @classmethod
     def over(cls, channels: Mapping[Source, grpc.aio.Channel]) -> Backends:

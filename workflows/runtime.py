@@ -6,9 +6,9 @@ import asyncio
 from datetime import timedelta
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.opentelemetry import TracingInterceptor
-from temporalio.service import RPCError
+from temporalio.service import RPCError, TLSConfig
 
 from services.kit.loops import Loop
 from services.kit.settings import ClientSettings
@@ -19,16 +19,38 @@ _EVERY = 5.0
 _TIMEOUT = timedelta(seconds=5)
 
 
+def temporal_tls(settings: ClientSettings) -> TLSConfig | bool:
+    """Return how to speak TLS to Temporal, False for plain; ends the process where a file cannot be read."""
+    if not settings.speaks_tls_to_temporal:
+        return False
+    files = settings.temporal_ca_file, settings.temporal_cert_file, settings.temporal_key_file
+    try:
+        authority, certificate, key = (each.read_bytes() if each else None for each in files)
+    except OSError as error:
+        raise SystemExit(f"ACCORD_TEMPORAL_…_FILE: {error.filename}: {error.strerror}") from None
+    return TLSConfig(
+        server_root_ca_cert=authority, client_cert=certificate, client_private_key=key,
+        domain=settings.temporal_server_name or None,
+    )  # fmt: skip
+
+
+async def dial(settings: ClientSettings, *interceptors: Interceptor) -> Client:
+    """Return a client of the Temporal server as the settings have it, or raise where it does not answer."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        tls=temporal_tls(settings),
+        api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+        interceptors=interceptors,
+    )
+
+
 async def connect(settings: ClientSettings) -> Client:
     """Return a client of the Temporal server; waits for a server that is not there yet."""
     delay = 0.2
     while True:
         try:
-            return await Client.connect(
-                settings.temporal_address,
-                namespace=settings.temporal_namespace,
-                interceptors=[TracingInterceptor(always_create_workflow_spans=False)],
-            )
+            return await dial(settings, TracingInterceptor(always_create_workflow_spans=False))
         except (RuntimeError, RPCError) as error:
             log.warning("temporal is not reachable", address=settings.temporal_address, error=type(error).__name__)
             await asyncio.sleep(delay)

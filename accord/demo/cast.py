@@ -17,8 +17,10 @@ from pb.intake.v1 import report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
+from accord import certificates
 from accord.demo.desk import Desk
 from accord.keys import Keys, client_token, demo_token
+from services.kit.tls import open_channel
 
 SERVICES = ("intake", "mediation", "escalation")
 Answer = TypeVar("Answer")
@@ -132,9 +134,10 @@ class Cast:
 
 def channel(address: str) -> grpc.aio.Channel:
     """Return a channel to a service at host:port that comes back within seconds after a restart."""
-    return grpc.aio.insecure_channel(
+    return open_channel(
         address,
-        options=[
+        certificates.own(),
+        [
             ("grpc.enable_http_proxy", 0),
             ("grpc.max_receive_message_length", 16 * 1024 * 1024),
             ("grpc.initial_reconnect_backoff_ms", 100),

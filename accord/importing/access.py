@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import grpc
 
+from accord import certificates
 from accord.folder import StateFolder
 from accord.keys import Keys, client_token
 from accord.running import RunningStack
+from services.kit.tls import open_channel
 
 TOKEN_VARIABLE = "ACCORD_TOKEN"
 _LARGEST_MESSAGE = 4 * 1024 * 1024
@@ -24,7 +26,7 @@ def credentials(folder: StateFolder) -> Callable[[], str]:
         return lambda: given
     keys = Keys(folder.keys)
     client_token(keys)  # now rather than in the middle of the transfer
-    return lambda: client_token(keys)
+    return lambda: client_token(keys, services=("intake",))
 
 
 def intake_address(folder: StateFolder, server: str = "") -> str:
@@ -34,9 +36,10 @@ def intake_address(folder: StateFolder, server: str = "") -> str:
 
 def intake_channel(address: str) -> grpc.aio.Channel:
     """Return a channel that comes back by itself within seconds when the service was restarted."""
-    return grpc.aio.insecure_channel(
+    return open_channel(
         address,
-        options=[
+        certificates.own(),
+        [
             ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 2_000),

@@ -32,6 +32,7 @@ from services.gateway.timeline import FEED, PATH, TimelineEndpoint
 from services.gateway.unary import UnaryEndpoint
 from services.kit.limits import Use
 from services.kit.settings import Profile
+from services.kit.tls import Tls
 from services.kit.tokens import TokenChecker
 
 _SECURITY: list[Header] = [
@@ -60,7 +61,7 @@ class Gateway:
                 raise ContractError(f"{shape.rpc.service}: SERVED_BY does not say which backend serves it")
         self._routes: RouteTable[Route] = RouteTable()
         self._issuer = Issuer(settings.issuer_key_file, settings.profile) if settings.issuer_key_file else None
-        self._checker = checker or TokenChecker(settings.trust_file)
+        self._checker = checker or TokenChecker(settings.trust_file, *settings.backends, limits=settings.token_limits)
 
     def app(self) -> ASGIApp:
         """Return the application: the edge, which serves every RPC itself, around FastAPI for everything else."""
@@ -94,7 +95,8 @@ class Gateway:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        self.backends.update({name: Backend(name, address) for name, address in self.settings.backends.items()})
+        tls = Tls.of(self.settings)
+        self.backends.update({name: Backend(name, each, tls) for name, each in self.settings.backends.items()})
         for shape in self._shapes:
             self._routes.add(shape.method, shape.template, self._route(shape))
         self._routes.add("GET", Template.parse(PATH), self._timeline())

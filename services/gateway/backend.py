@@ -12,6 +12,7 @@ from grpc.aio import EOF  # type: ignore[attr-defined]
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.gateway.contract import Rpc
+from services.kit.tls import Tls, open_channel
 
 __all__ = ["EOF", "Backend", "statuses"]
 
@@ -53,9 +54,9 @@ _OPTIONS: list[tuple[str, Any]] = [
 class Backend:
     """One service: its name and its channel. Made inside the running event loop."""
 
-    def __init__(self, name: str, address: str) -> None:
+    def __init__(self, name: str, address: str, tls: Tls | None = None) -> None:
         self.name = name
-        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self.channel = open_channel(address, tls, _OPTIONS)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     def callable(self, rpc: Rpc) -> Callable[..., Any]:

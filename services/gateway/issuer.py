@@ -25,6 +25,7 @@ from starlette.routing import Route
 from services.gateway.decoder import parse
 from services.gateway.problem import refuse, wrong_field
 from services.kit.settings import Profile
+from services.kit.tokens import DEMO
 
 ISSUER = "accord-embedded"
 AUDIENCE = "accord"
@@ -137,7 +138,7 @@ class Issuer:
         )
 
     async def _keys(self, request: Request) -> JSONResponse:
-        return JSONResponse({"keys": [public_jwk(self._key)]})
+        return JSONResponse({"keys": [public_jwk(self._key) | {DEMO: True}]})
 
     async def _list(self, request: Request) -> JSONResponse:
         return JSONResponse({"users": [asdict(user) for user in self._users.values()]})

@@ -8,16 +8,17 @@ import grpc
 from opentelemetry import propagate
 
 from services.kit.limits import MAX_MESSAGE, MAX_METADATA
+from services.kit.tls import Tls, open_channel
 from services.kit.tokens import TokenMint
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds a unary call may take where the caller says nothing."""
 
 
-def _outgoing(mint: TokenMint, details: Any, timeout: float | None) -> grpc.aio.ClientCallDetails:
+def _outgoing(mint: TokenMint, service: str, details: Any, timeout: float | None) -> grpc.aio.ClientCallDetails:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    metadata = [*(details.metadata or ()), *carrier.items(), ("authorization", mint.authorization())]
+    metadata = [*(details.metadata or ()), *carrier.items(), ("authorization", mint.authorization(service))]
     return grpc.aio.ClientCallDetails(
         details.method,
         timeout if details.timeout is None else details.timeout,
@@ -28,27 +29,27 @@ def _outgoing(mint: TokenMint, details: Any, timeout: float | None) -> grpc.aio.
 
 
 class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
-    def __init__(self, mint: TokenMint) -> None:
-        self._mint = mint
+    def __init__(self, mint: TokenMint, service: str) -> None:
+        self._mint, self._service = mint, service
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_outgoing(self._mint, client_call_details, DEFAULT_TIMEOUT), request)
+        return await continuation(_outgoing(self._mint, self._service, client_call_details, DEFAULT_TIMEOUT), request)
 
 
 class _Stream(grpc.aio.UnaryStreamClientInterceptor):
-    def __init__(self, mint: TokenMint) -> None:
-        self._mint = mint
+    def __init__(self, mint: TokenMint, service: str) -> None:
+        self._mint, self._service = mint, service
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(_outgoing(self._mint, client_call_details, None), request)
+        return await continuation(_outgoing(self._mint, self._service, client_call_details, None), request)
 
 
-def channel(address: str, mint: TokenMint) -> grpc.aio.Channel:
-    """Return a channel to a service at `host:port` that signs its calls as this machine client."""
-    interceptors: Any = [_Unary(mint), _Stream(mint)]
-    return grpc.aio.insecure_channel(
+def channel(address: str, mint: TokenMint, service: str, tls: Tls | None = None) -> grpc.aio.Channel:
+    """Return a channel to this service at `host:port` that signs its calls as this machine client, for it alone."""
+    return open_channel(
         address,
-        interceptors=interceptors,
+        tls,
+        interceptors=[_Unary(mint, service), _Stream(mint, service)],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_metadata_size", MAX_METADATA),

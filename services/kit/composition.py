@@ -60,7 +60,7 @@ def run(name: str, build: Callable[[Parts], list[Registration]], directory: Call
         rules = load_rules(settings.rules)
         access = Access(settings.rules / "access", rules.units)
         sealer = Sealer(_master_key(settings))
-        checker = TokenChecker(settings.trust_file)
+        checker = TokenChecker(settings.trust_file, name, limits=settings.token_limits)
     except RulesError as error:
         raise SystemExit("\n".join(map(str, error.problems))) from None
     except (PolicyError, SealError, OSError, ValueError) as error:

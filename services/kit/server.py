@@ -32,6 +32,7 @@ from services.kit.limits import LARGE, MAX_MESSAGE, MAX_METADATA, Quota, Use
 from services.kit.loops import Loops
 from services.kit.named import Directory
 from services.kit.settings import ServiceSettings
+from services.kit.tls import Tls, peer_names
 from services.kit.tokens import TokenChecker
 from services.kit.wire import broken_field
 
@@ -93,6 +94,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         self._checker = checker
         self._access = access
         self._timeout = settings.request_timeout
+        self._allowed = frozenset(settings.allowed_clients) if settings.tls_cert_file else None
         self._idle = settings.limit_idle
         self._quota = Quota(settings)
         self._directory = directory
@@ -141,7 +143,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
-                    call = await self._admit(method, metadata)
+                    call = await self._admit(method, metadata, context)
                     request = self._checked(request) if sent is not None else _check(request)
                     async with (
                         asyncio.timeout(self._seconds(method, context)),
@@ -172,7 +174,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
-                    call = await self._admit(method, metadata)
+                    call = await self._admit(method, metadata, context)
                     request = self._checked(request) if sent is not None else _check(request)
                     async with self._quota.turn(call.caller, method.use):
                         await self._must_be_open(request, call)
@@ -215,8 +217,14 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 return
             yield _check(request)
 
-    async def _admit(self, method: _Method, metadata: dict[str, Any]) -> Call:
+    async def _admit(self, method: _Method, metadata: dict[str, Any], context: Any) -> Call:
         caller = self._checker.check(metadata.get("authorization", ""))
+        if self._allowed is not None:
+            # Over TLS: only processes that are named here, and a machine client's token only from its own process.
+            names = peer_names(context.auth_context())
+            own = caller.subject.removeprefix("accord-")
+            if not names & self._allowed or (caller.machine and own not in names):
+                raise CaseError(Reason.UNAUTHENTICATED)
         await self._quota.count(caller)
         language = language_of(metadata.get("accept-language", ""))
         call = Call(caller, method.permission, language, self._access, telemetry.trace_parent(), self._time)
@@ -308,7 +316,8 @@ async def serve(
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = [descriptor.full_name for descriptor in descriptors]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME, "grpc.health.v1.Health"], server)
-    if server.add_insecure_port(settings.listen) == 0:
+    tls, listen = Tls.of(settings), settings.listen
+    if (server.add_secure_port(listen, tls.server()) if tls else server.add_insecure_port(listen)) == 0:
         raise SystemExit(f"ACCORD_LISTEN: cannot listen on {settings.listen}")
     loops = loops or Loops()
     await server.start()

@@ -41,11 +41,36 @@ class Caller:
     """Whether it is a machine client of the trust file."""
 
 
-class TokenChecker:
-    """Checks tokens against the trust file, which is read again when it changes."""
+DEMO = "accord_demo"
+"""Member of a JSON Web Key that says: whoever asks is given a token of this key. It goes wherever the key is copied."""
+DEMO_ISSUER = "accord-embedded"
 
-    def __init__(self, trust_file: Path) -> None:
+
+def audience_of(service: str) -> str:
+    """Return what a token must name as its audience to be good at this service alone."""
+    return f"accord-{service}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a token may live at most, in seconds, and whether the demo issuer is refused."""
+
+    person: int = 86_400
+    machine: int = 600
+    no_demo: bool = False
+
+
+class TokenChecker:
+    """Checks tokens against the trust file, which is read again when it changes.
+
+    A token must be meant for one of these services. A machine client says for which; an issuer of people may name
+    the platform instead, as the trust file has it.
+    """
+
+    def __init__(self, trust_file: Path, *services: str, limits: Limits = Limits()) -> None:
         self._file = trust_file
+        self._audiences = [audience_of(service) for service in services]
+        self._limits = limits
         self._read_at = 0.0
         self._modified = 0.0
         self._issuers: dict[str, dict[str, Any]] = {}
@@ -79,15 +104,16 @@ class TokenChecker:
                 token,
                 self._key(issuer, kid),
                 algorithms=_ALGORITHMS,
-                audience=trusted["audience"],
+                audience=self._audiences if trusted.get("clients") else [trusted["audience"], *self._audiences],
                 issuer=issuer,
                 leeway=LEEWAY,
-                options={"require": ["exp", "sub", "aud", "iss"]},
+                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
             # Not only a bad signature: an issuer that is a list, a payload nested a thousand deep.
             raise CaseError(Reason.UNAUTHENTICATED) from None
-        if not _is_whole(claims):
+        longest = self._limits.machine if trusted.get("clients") else self._limits.person
+        if not _is_whole(claims) or claims["exp"] - claims["iat"] > longest:
             raise CaseError(Reason.UNAUTHENTICATED)
         until = float(claims["exp"] + LEEWAY)
         if trusted.get("clients"):
@@ -121,6 +147,8 @@ class TokenChecker:
             if modified == self._modified:
                 return
             trust = json.loads(self._file.read_text("utf-8"))
+            if self._limits.no_demo:
+                _refuse_demo(trust["issuers"])
             issuers = {entry["issuer"]: entry for entry in trust["issuers"]}
             keys = {
                 entry["issuer"]: {key.get("kid", ""): jwt.PyJWK(key) for key in entry["jwks"]["keys"]}
@@ -134,6 +162,15 @@ class TokenChecker:
             return
         self._issuers, self._keys, self._modified = issuers, keys, modified
         self._cache.clear()
+
+
+def _refuse_demo(issuers: list[dict[str, Any]]) -> None:
+    """Raise ValueError where the embedded issuer is trusted: by name, by entry, or by its key under another name."""
+    for entry in issuers:
+        keys = entry["jwks"]["keys"]
+        if entry["issuer"] == DEMO_ISSUER or entry.get("demo") or any(DEMO in key for key in keys):
+            raise ValueError(f"{entry['issuer']}: the demo issuer gives a token to anybody who asks, "
+                             "and the production profile does not trust it")  # fmt: skip
 
 
 def _is_name(value: object) -> bool:
@@ -157,14 +194,15 @@ class TokenMint:
         self._issuer = f"accord-{client}"
         self._key = key_file.read_bytes()
         self._lifetime = lifetime
-        self._token, self._renew_at = "", 0.0
+        self._held: dict[str, tuple[str, float]] = {}
 
-    def authorization(self) -> str:
-        """Return an `authorization` value that is good for at least half the lifetime."""
+    def authorization(self, service: str) -> str:
+        """Return an `authorization` value for this service alone, good for at least half the lifetime."""
         now = time.time()
-        if now >= self._renew_at:
-            claims = {"iss": self._issuer, "sub": self._issuer, "aud": "accord", "iat": int(now)}
-            claims["exp"] = int(now + self._lifetime)
-            self._token = jwt.encode(claims, self._key, algorithm="ES256")
-            self._renew_at = now + self._lifetime / 2
-        return f"Bearer {self._token}"
+        token, renew_at = self._held.get(service, ("", 0.0))
+        if now >= renew_at:
+            claims = {"iss": self._issuer, "sub": self._issuer, "aud": audience_of(service), "iat": int(now)}
+            claims["exp"] = int(now) + int(self._lifetime)
+            token = jwt.encode(claims, self._key, algorithm="ES256")
+            self._held[service] = token, now + self._lifetime / 2
+        return f"Bearer {token}"
