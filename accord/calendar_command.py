@@ -174,3 +174,14 @@ def _show(calendar: Calendar, rows: list[dict[str, Any]], year: int | None) -> N
     if year is not None:
         for day in calendar.days_of(year):
             console.print(f"{day.date} {day.date:%a} {day.kind:<8} {day.name} {day.name_en} ({day.layer})")
+
+
+def _add_moves() -> None:
+    """Add what moves the clocks of a running stack; the module that does it is a neighbour above this one."""
+    from accord.clocks_command import apply_calendar, preview_calendar
+
+    calendar_app.command("preview")(preview_calendar)
+    calendar_app.command("apply")(apply_calendar)
+
+
+_add_moves()

@@ -8,26 +8,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from accord import ports
-from accord.calendar_command import calendar_app
-from accord.clock_command import clock_app
-from accord.clocks_command import apply_calendar, clocks_app, preview_calendar
-from accord.demo_command import demo
-from accord.facts_command import facts_app
 from accord.folder import StackError, StateFolder
-from accord.history_command import migrate_database, rebuild_workflows, verify_history
-from accord.import_command import import_
+from accord.lazy import LazyGroup
 from accord.pace import pace_settings
-from accord.rules_command import rules_app
 
 app = typer.Typer(
     help="Accord: one case, one plan, one accountable unit, and clocks that cannot be lost.",
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -181,24 +174,27 @@ def token(
 @app.command("version")
 def show_version() -> None:
     """Print the version."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         typer.echo(version("accord"))
     except PackageNotFoundError:
         typer.echo("unknown (not installed)")
 
 
-app.command("demo")(demo)
-app.command("import")(import_)
-app.command("verify")(verify_history)
-app.command("rebuild")(rebuild_workflows)
-app.command("migrate")(migrate_database)
-app.add_typer(rules_app, name="rules")
-app.add_typer(facts_app, name="facts")
-app.add_typer(clock_app, name="clock")
-app.add_typer(clocks_app, name="clocks")
-calendar_app.command("preview")(preview_calendar)
-calendar_app.command("apply")(apply_calendar)
-app.add_typer(calendar_app, name="calendar")
+def _version_asked(asked: bool) -> None:
+    if asked:
+        show_version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version_asked, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Accord: one case, one plan, one accountable unit, and clocks that cannot be lost."""
 
 
 def main() -> None:

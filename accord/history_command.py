@@ -57,6 +57,10 @@ def migrate_database() -> None:
 
     ACCORD_ROLE_PASSWORD_INTAKE, _MEDIATION and _ESCALATION set the passwords of the services' roles.
     """
+    import asyncpg
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
     from services.kit.migration import SERVICES, MigrationError, migrate
 
     url = os.environ.get("ACCORD_DATABASE_URL", "")
@@ -67,6 +71,14 @@ def migrate_database() -> None:
         migrate(url, passwords)
     except MigrationError as error:
         raise StackError(str(error)) from None
+    except ArgumentError:
+        raise StackError(
+            "ACCORD_DATABASE_URL is no URL of a database: postgresql://user:password@host:port/name"
+        ) from None
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        at = make_url(url)
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StackError(f"the database at {at.host}:{at.port or 5432} cannot be used: {why}") from None
     typer.echo("the database is up to date")
 
 

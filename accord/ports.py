@@ -49,7 +49,8 @@ def choose(folder: StateFolder, base: int | None = None, given: Mapping[str, int
     """The port of every component.
 
     First what was given for it, then `ACCORD_PORT_<NAME>`, then the base; without a base what this folder remembers,
-    then the default. 0 (as a port or as the base) means any free port, remembered in the folder for the next time.
+    then the default. 0 (as a port or as the base) means any free port. What was given or picked is remembered in the
+    folder, so that a start without options, or after a crash, keeps every port; what the environment says is not.
     """
     wanted = _from_environment() | {name: port for name, port in (given or {}).items() if port is not None}
     remembered = {name: int(port) for name, port in read_json(folder.ports).items() if name in DEFAULTS}
@@ -67,8 +68,10 @@ def choose(folder: StateFolder, base: int | None = None, given: Mapping[str, int
         ports[name] = _pick(remembered.get(name), taken)
         taken.add(ports[name])
     _check_range(ports)
-    picked = {name: port for name, port in ports.items() if name in open_choice or remembered.get(name) == port}
-    write_json(folder.ports, picked)
+    # Whatever was chosen stays: the next start without options finds every client where it left it.
+    chosen = {name for name in DEFAULTS if base is not None or name in open_choice or (given or {}).get(name)}
+    kept = {name: port for name, port in ports.items() if name in chosen or remembered.get(name) == port}
+    write_json(folder.ports, remembered | kept)
     return ports
 
 

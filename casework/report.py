@@ -39,6 +39,15 @@ def move(state: ReportState, to: ReportState) -> ReportState:
     return to
 
 
+_OVER = frozenset({ReportState.MERGED, ReportState.DECLINED, ReportState.CLOSED})
+
+
+def may_take_in(state: ReportState) -> None:
+    """Raise WRONG_STATE unless another report may be merged into one that stands so: of what is over, no clock runs."""
+    if state in _OVER:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
 def may_change_facts(state: ReportState) -> None:
     """Raise WRONG_STATE unless the declared facts may still be corrected."""
     if state not in OPEN:

@@ -14,6 +14,8 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
+from pb.clock.v1 import clock_pb2
+from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 
 from casework.triage import FACTS
@@ -162,6 +164,66 @@ async def test_what_was_merged_follows_when_its_target_is_merged_on(clients: Cli
         await clients.intake.MergeReport(request, **clients.as_("duty_officer"))
     followed = await state(clients, first)
     assert (followed.merged_into, followed.case) == (third.name, third.case)
+
+
+async def merge(clients: Clients, one: str, other: str) -> report_pb2.Report:
+    request = intake_pb2.MergeReportRequest(name=one, target=other, reason="同一事项", request_id=request_id())
+    merged: report_pb2.Report = await clients.intake.MergeReport(request, **clients.as_("duty_officer"))
+    return merged
+
+
+async def unmerge(clients: Clients, name: str) -> report_pb2.Report:
+    request = intake_pb2.UnmergeReportRequest(name=name, reason="另一事项", request_id=request_id())
+    found: report_pb2.Report = await clients.intake.UnmergeReport(request, **clients.as_("duty_officer"))
+    return found
+
+
+async def kinds(clients: Clients, name: str) -> list[str]:
+    request = feed_pb2.ListEventsRequest(service="intake", case=name.replace("reports/", "cases/"), page_size=100)
+    found = await clients.feeds["intake"].ListEvents(request, **clients.as_("operator", "cn"))
+    return [each.type for each in found.events]
+
+
+@pytest.mark.fault("D9")
+async def test_nothing_is_merged_into_what_is_over(clients: Clients) -> None:
+    row = intake_pb2.ImportRow(row=1, report=new_report(), request_id=request_id())
+    row.report.source, row.report.source_id = "town", request_id()
+    row.report.receive_time.FromJsonString("2026-01-05T01:00:00Z")
+    row.report.history.close_time.FromJsonString("2026-02-05T01:00:00Z")
+
+    async def rows() -> AsyncIterator[intake_pb2.ImportReportsRequest]:
+        yield intake_pb2.ImportReportsRequest(rows=[row])
+
+    (answer,) = [each async for each in clients.intake.ImportReports(rows(), **clients.as_("clerk", "62"))]
+    closed = answer.results[0].report
+    report = await clients.file_report()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await merge(clients, report.name, closed)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert (await state(clients, report)).state == report_pb2.REPORT_STATE_RECEIVED
+
+
+@pytest.mark.fault("D9")
+async def test_a_merge_is_told_on_both_sides_and_can_be_taken_back_with_its_clock(clients: Clients) -> None:
+    first, one, other = [await clients.file_report() for _ in range(3)]
+    await merge(clients, first.name, one.name)
+    await merge(clients, one.name, other.name)
+    assert (await state(clients, first)).merged_into == other.name
+    assert "MergeReceived" in await kinds(clients, other.name)
+
+    back = await unmerge(clients, one.name)
+    assert (back.state, back.merged_into, back.case) == (report_pb2.REPORT_STATE_RECEIVED, "", one.case)
+    assert back.due_time == one.due_time, "the limit runs as if it had not been merged"
+    assert (await state(clients, first)).merged_into == one.name
+    assert (await kinds(clients, one.name))[-1] == "ReportUnmerged"
+    assert (await kinds(clients, other.name))[-1] == "MergeUndone"
+    request = clock_pb2.ListClocksRequest(service="intake", case=one.case)
+    clocks = (await clients.clocks["intake"].ListClocks(request, **clients.as_("duty_officer"))).clocks
+    assert [each.state for each in clocks].count(clock_pb2.CLOCK_STATE_RUNNING) == 1
+    # The case opens when it is accepted, so a workflow keeps it again.
+    assert (await clients.accept(one)).name == one.case
+    with pytest.raises(grpc.aio.AioRpcError, match="state"):
+        await unmerge(clients, one.name)
 
 
 async def test_two_that_were_found_distinct_are_never_suggested_again(clients: Clients) -> None:

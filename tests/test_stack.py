@@ -147,6 +147,15 @@ def test_picked_ports_are_remembered_until_another_base_is_named(folder: StateFo
     assert ports.choose(folder) == dict(ports.DEFAULTS)
 
 
+@pytest.mark.fault("E9")
+def test_a_restart_without_options_keeps_every_port(folder: StateFolder) -> None:
+    first = ports.choose(folder, 18400, {"gateway": 18492})
+    assert ports.choose(folder) == first
+    moved = ports.choose(folder, given={"intake": 18493})
+    assert moved == first | {"intake": 18493}
+    assert ports.choose(folder) == moved
+
+
 def test_two_components_cannot_share_a_port(folder: StateFolder) -> None:
     with pytest.raises(StackError, match="port 18450 is given to both gateway and intake; change --intake-port"):
         ports.choose(folder, 18400, {"gateway": 18450, "intake": 18450})

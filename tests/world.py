@@ -197,6 +197,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
                           link=lambda w: report_pb2.Link(target=w.other.name, kind=1, reason="same-place")),
     "MergeReport": _filled(intake_pb2.MergeReportRequest, name=_report, target=lambda w: w.other.name,
                            reason=lambda w: "same-place"),
+    "UnmergeReport": _filled(intake_pb2.UnmergeReportRequest, name=_report, reason=lambda w: "another-matter"),
     "TriageReport": _filled(intake_pb2.TriageReportRequest, name=_report, people_affected=lambda w: 2),
     "AcceptReport": _filled(intake_pb2.AcceptReportRequest, name=_report),
     "DeclineReport": _filled(intake_pb2.DeclineReportRequest, name=_report, reason=lambda w: "outside-scope",

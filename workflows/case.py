@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         LEFT,
         RECHECK,
         REOPENED,
+        UNMERGED,
         Asked,
         CaseEnd,
         CaseStart,
@@ -148,8 +149,8 @@ class CaseWorkflow(Keeping):
             self.proven = self.proven or facts_first
             if event.stage:
                 self.come_to(event.stage, event)
-            if event.kind == REOPENED:
-                self.stage = Stage.HANDLING
+            if event.kind in (REOPENED, UNMERGED):
+                self.stage = Stage.HANDLING if event.kind == REOPENED else Stage.RECEIVED
             if event.next_at:
                 self.learn(event.source, event.next_at)
                 # What changed since is not known here: the next question is asked whatever the generation.

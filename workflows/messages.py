@@ -62,7 +62,10 @@ RECHECK = "Recheck"
 """No event: whoever doubts that a workflow stands where the facts say asks it to read them all anew."""
 
 REOPENED = "CaseReopened"
-"""The one event that takes a case back from its end."""
+"""The event that takes a case back from its end."""
+
+UNMERGED = "ReportUnmerged"
+"""A merge was taken back: the report, whose workflow had ended, waits at the door again."""
 
 DEFAULT_PURSUED = "DefaultPursued"
 """Somebody wants what was promised and not performed to be raised to the unit above."""

@@ -44,6 +44,7 @@ from workflows.messages import (
     HEAR,
     REOPENED,
     TASK_QUEUE,
+    UNMERGED,
     CaseStart,
     FileStart,
     Heard,
@@ -80,6 +81,9 @@ LANES = (Lane("relay", feed_pb2.LANE_PERSON, 32, 2), Lane("relay-bulk", feed_pb2
 
 TOLD = Counter("accord_relay_told_total", "Events workflows were told of.", ["source"])
 POSITION = Gauge("accord_relay_position", "Feed position the relay has acknowledged.", ["source", "consumer"])
+
+_AGAIN = {REOPENED: Stage.HANDLING, UNMERGED: Stage.RECEIVED, DEFAULT_PURSUED: Stage.CLOSED}
+"""Where the new workflow of a case begins whose workflow had ended."""
 
 
 class Teller:
@@ -150,9 +154,9 @@ class Teller:
             # Its beginning was told to a workflow that is gone: it asks every clock of the case at once.
             start = replace(start, next_at={str(source): self._time.now() for source in Source}, escalated=True)
             kinds = {event.kind for event in events}
-            if kinds & {REOPENED, DEFAULT_PURSUED}:
+            if kinds & _AGAIN.keys():
                 # The events after which a case whose workflow has ended gets another.
-                stage = Stage.HANDLING if REOPENED in kinds else Stage.CLOSED
+                stage = next(stage for kind, stage in _AGAIN.items() if kind in kinds)
                 start, reuse = replace(start, stage=stage), WorkflowIDReusePolicy.ALLOW_DUPLICATE
         more: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
         if start.next_at and start.seen and not rest:

@@ -26,7 +26,7 @@ from services.kit.businesstime import BusinessTime
 from services.kit.clockwork import Clockwork, NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection, Database, text
-from services.kit.events import EventLog, NewEvent
+from services.kit.events import EventLog, NewEvent, row_payload
 from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
 from services.kit.rules import Rules
@@ -220,8 +220,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         await store.lock_both(work.connection, names.number_of(request.name), target)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
-        if ReportState(other.state) in (ReportState.MERGED, ReportState.DECLINED):
-            raise CaseError(Reason.WRONG_STATE, f"{request.target}: {ReportState(other.state).name}")
+        rules_of.may_take_in(ReportState(other.state))
         must_not_judge_itself(row.about, other.unit)
         must_not_judge_itself(other.about, row.unit)
         if row.about != other.about:
@@ -237,7 +236,46 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             work.connection, row.number, target, report_pb2.LINK_KIND_DUPLICATE, request.reason, work.actor, work.now
         )
         payload = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
-        await work.append(NewEvent(row.number, "ReportMerged", row.unit, payload, wakes=True))
+        taken_in = {"report": names.report_name(row.number), "reason": request.reason}
+        await work.append(
+            NewEvent(row.number, "ReportMerged", row.unit, payload, wakes=True),
+            NewEvent(target, "MergeReceived", other.unit, taken_in),
+        )
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def UnmergeReport(self, request: pb.UnmergeReportRequest, work: Work) -> report_pb2.Report:
+        """Take a merge back: the report waits at the door again, and its limit runs from its receipt as before."""
+        number = names.number_of(request.name)
+        before = await store.get(work.connection, number)
+        if before.merged_into:
+            await store.lock_both(work.connection, number, before.merged_into)
+        row = await self._locked(request.name, request.etag, work)
+        if ReportState(row.state) is not ReportState.MERGED or row.merged_into != before.merged_into:
+            raise CaseError(Reason.WRONG_STATE, ReportState(row.state).name, state=ReportState(row.state).name)
+        target = row.merged_into
+        other = await store.get(work.connection, target)
+        rules_of.may_take_in(ReportState(other.state))
+        state = ReportState[await store.state_before_merge(work.connection, number)]
+        changed = await store.change(
+            work.connection, number, work.now, state=int(state), merged_into="", decided_at=None
+        )
+        await store.bring_back(work.connection, number, target, work.now)
+        await store.link(
+            work.connection, number, target, report_pb2.LINK_KIND_DISTINCT, request.reason, work.actor, work.now
+        )
+        limit = row_payload(row.triage).get("acceptance", {}).get("limit", ACCEPT)
+        clock = await work.start_clock(
+            number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(number), unit=row.unit,
+            at=row.received_at,
+        )  # fmt: skip
+        changed = await store.change(work.connection, number, work.now, due_at=clock.due_at)
+        told = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
+        given_up = {"report": names.report_name(number), "reason": request.reason}
+        await work.append(
+            NewEvent(number, "ReportUnmerged", row.unit, told, wakes=True),
+            NewEvent(target, "MergeUndone", other.unit, given_up),
+        )
         return view.report(changed, work.call.language, work.now)
 
     @command(report_pb2.Report)

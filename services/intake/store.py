@@ -186,6 +186,29 @@ async def redirect_merged(connection: Connection, number: str, target: str, at: 
     await connection.execute(query, {"number": number, "target": target, "at": at})
 
 
+async def bring_back(connection: Connection, number: str, target: str, at: datetime) -> None:
+    """Let reports that had been merged into this one, and followed it into another, come back with it."""
+    query = text("""
+        WITH RECURSIVE followers (number) AS (
+            SELECT number FROM links WHERE target = :number AND kind = 2
+            UNION
+            SELECT links.number FROM links JOIN followers ON links.target = followers.number AND links.kind = 2
+        )
+        UPDATE reports SET merged_into = :number, version = version + 1, updated_at = :at
+        WHERE merged_into = :target AND number <> :number AND number IN (SELECT number FROM followers)
+    """)
+    await connection.execute(query, {"number": number, "target": target, "at": at})
+
+
+async def state_before_merge(connection: Connection, number: str) -> str:
+    """Return the name of the state in which a report waited at the door before it was merged."""
+    query = text("""
+        SELECT payload ->> 'state' FROM events
+        WHERE number = :number AND kind IN ('ReportReceived', 'ReportVerified') ORDER BY seq DESC LIMIT 1
+    """)
+    return str(await connection.scalar(query, {"number": number}))
+
+
 async def by_receipt(connection: Connection, index: bytes) -> Any:
     """Return the row of the report with this receipt; NOT_FOUND where there is none."""
     found = await connection.execute(text("SELECT * FROM reports WHERE receipt_index = :index"), {"index": index})
