@@ -222,7 +222,7 @@ async def test_a_merge_is_told_on_both_sides_and_can_be_taken_back_with_its_cloc
     assert [each.state for each in clocks].count(clock_pb2.CLOCK_STATE_RUNNING) == 1
     # The case opens when it is accepted, so a workflow keeps it again.
     assert (await clients.accept(one)).name == one.case
-    with pytest.raises(grpc.aio.AioRpcError, match="state"):
+    with pytest.raises(grpc.aio.AioRpcError, match="WRONG_STATE: ACCEPTED"):
         await unmerge(clients, one.name)
 
 
