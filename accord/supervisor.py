@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -186,6 +187,7 @@ class Supervisor:
 
     def _attend(self, child: Child) -> None:
         if child.process is not None:
+            _cut_log(self.folder.log(child.spec.name))
             if _has_ended(child.process):
                 self._bury(child)
         elif child.wanted and time.monotonic() >= child.start_at:
@@ -299,6 +301,17 @@ def _open_log(path: Path) -> IO[bytes]:
     if path.exists() and path.stat().st_size > _LOG_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
     return path.open("ab")
+
+
+def _cut_log(path: Path) -> None:
+    """Begin a log anew once it is long, keeping what was before beside it, while its process goes on writing.
+
+    The process holds it open to append, so that it is emptied in place; a line written in that instant may be lost.
+    """
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > _LOG_BYTES:
+            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+            os.truncate(path, 0)
 
 
 def last_lines(path: Path, count: int) -> list[str]:

@@ -254,7 +254,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         if ReportState(row.state) is not ReportState.MERGED or row.merged_into != before.merged_into:
             raise CaseError(Reason.WRONG_STATE, ReportState(row.state).name, state=ReportState(row.state).name)
         target = row.merged_into
-        other = await store.get(work.connection, target)
+        other = await self._other(row, target, "name", work)
         rules_of.may_take_in(ReportState(other.state))
         state = ReportState[await store.state_before_merge(work.connection, number)]
         changed = await store.change(

@@ -60,5 +60,10 @@ async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
     telemetry.OLDEST_UNFIRED.set((now - oldest).total_seconds() if oldest else 0)
     year = clockwork.calendars.missing_year(now.date())
     telemetry.CALENDAR_MISSING.set(year or 0)
-    if year:
-        log.warning("a calendar is missing: dates beyond it are provisional", year=year)
+    if year != clockwork.missing_year:
+        # Said when it changes: the gauge shows it all the time, and a log that repeats itself hides what is new.
+        clockwork.missing_year = year
+        if year:
+            log.warning("a calendar is missing: dates beyond it are provisional", year=year)
+        else:
+            log.info("the calendar is complete again")

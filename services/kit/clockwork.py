@@ -83,6 +83,7 @@ class Clockwork:
         self._files = rules.calendars
         self.calendars = rules.calendars
         self.pinned: dict[str, Calendar] = {}
+        self.missing_year: int | None = None
         self._drawn: dict[tuple[str, date, str], tuple[Projection, str]] = {}
 
     def lay(self, layers: Iterable[Layer]) -> None:
