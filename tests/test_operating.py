@@ -17,7 +17,7 @@ from tests.still import standing_still
 
 @pytest.mark.fault("E9")
 def test_a_log_is_cut_while_its_process_goes_on_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "_LOG_BYTES", 1000)
+    monkeypatch.setattr(supervisor, "_LOG_BYTES", 500)
     path = tmp_path / "intake.log"
     told = (
         "import sys\n"
