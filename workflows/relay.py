@@ -158,6 +158,9 @@ class Teller:
                 # The events after which a case whose workflow has ended gets another.
                 stage = next(stage for kind, stage in _AGAIN.items() if kind in kinds)
                 start, reuse = replace(start, stage=stage), WorkflowIDReusePolicy.ALLOW_DUPLICATE
+            elif any(event.kind.startswith("Clock") and event.next_at for event in events):
+                # A right that begins, or runs on, after the case is over: the facts tell it where the case stands.
+                reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
         more: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
         if start.next_at and start.seen and not rest:
             # Until the first rung, or until it hears of something, it has nothing to do: the engine spares a workflow

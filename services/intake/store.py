@@ -18,7 +18,7 @@ from services.kit import clocks
 from services.kit.database import Connection, Database, text
 
 _BLOCK = 50
-OPEN_MATTER = "SELECT unit FROM reports WHERE number = :number AND state IN (1, 2, 3)"
+OPEN_MATTER = "SELECT unit, false AS closed FROM reports WHERE number = :number AND state IN (1, 2, 3)"
 """The unit of a matter on which clocks may be started here: a report that waits at the door."""
 
 

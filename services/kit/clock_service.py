@@ -16,7 +16,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.explanation import explain
 from casework.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Restarted, Resumed
 from casework.names import ROOT_UNIT, file_name, last, number_of
-from casework.rule import Consumer, ExtensionKind, Rule
+from casework.rule import Consumer, ExtensionKind, Holder, Rule
 from casework.rule_book import UnknownRule
 from services.kit import clock_ledger, clock_moves, clock_view, clocks, paging
 from services.kit.access import current_call
@@ -66,7 +66,7 @@ async def follow(consequences: Mapping[str, Consequence], work: Work, firings: I
 
 
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
-    """Serves the clocks one service owns. `open_matter` is SQL for the unit of an open matter by its `:number`.
+    """Serves the clocks one service owns. `open_matter` is SQL for the unit of a matter and whether it is closed.
 
     With `consents` an extension by consent takes what the parties said on record, and nobody's word for it.
     """
@@ -206,12 +206,16 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.Clock)
     async def StartClock(self, request: pb.StartClockRequest, work: Work) -> pb.Clock:
-        """Start a legal clock on an open case: an official recorded the event that starts it."""
+        """Start a legal clock on a case: an official recorded the event that starts it.
+
+        A right or an authority's term begins as well when the case is closed: enforcement, say.
+        """
         self._check(request.service)
         number = number_of(request.case)
-        unit = await work.connection.scalar(self._open_matter, {"number": number})
-        if unit is None:
+        matter = (await work.connection.execute(self._open_matter, {"number": number})).first()
+        if matter is None:
             await self._refuse_closed(work, number)
+        unit = matter.unit
         work.call.require(unit)
         await self.log.lock(work.connection, number)
         at = instant(request.effective_time) if request.HasField("effective_time") else work.now
@@ -219,6 +223,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if not work.call.access.knows(answerable):
             raise field_error("unit", Reason.UNKNOWN_UNIT, answerable)
         clock = await self._by_hand(work.connection, number, request, answerable, at, work.now)
+        if matter.closed and clock.rule.belongs_to not in (Holder.party, Holder.authority):
+            await self._refuse_closed(work, number)
         await self._pins.keep_of([clock])
         await clocks.start(work.connection, work.now, work.actor, clock)
         next_at = clock.next_at

@@ -240,14 +240,17 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         )
         await work.stop(row.number, f"{CLOSE}%")
         await dispatch.lapse(work, row)
-        await closure.stop_clocks(work, row.number)
+        cancelled = await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
         number = await closure.close(work, row, self._rules, mediated)
-        payload = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name, "document_number": number}
+        payload: dict[str, Any] = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name, "document_number": number}
+        payload["cancelled_clocks"] = cancelled
         if (next_at := await clocks.next_at(work.connection, row.number)) is not None:
             payload["next_at"] = next_at.isoformat()
         await work.append(NewEvent(row.number, "CaseClosed", row.unit, payload, wakes=True))
-        return view.case(changed, work.now)
+        answer = view.case(changed, work.now)
+        answer.cancelled_clocks.extend(f"clocks/mediation/{clock}" for clock in cancelled)
+        return answer
 
     @command(case_pb2.Case)
     async def TransferCase(self, request: pb.TransferCaseRequest, work: Work) -> case_pb2.Case:

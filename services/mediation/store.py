@@ -12,8 +12,8 @@ from casework.errors import CaseError, Reason
 from services.kit.database import Connection, text
 from services.mediation.opening import Opened
 
-OPEN_MATTER = "SELECT unit FROM cases WHERE number = :number AND stage <> 4"
-"""The unit of a matter on which clocks may be started here: a case that is not closed."""
+OPEN_MATTER = "SELECT unit, stage = 4 AS closed FROM cases WHERE number = :number"
+"""The unit of a matter on which clocks may be started here: a case; of a closed one those that are not its handling."""
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"

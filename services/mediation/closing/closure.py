@@ -9,7 +9,8 @@ from casework.case import Outcome
 from casework.closing import Retention, may_close, retention
 from casework.fulfilment import Performance
 from casework.numbering import Series
-from services.kit import numbering
+from casework.rule import Holder
+from services.kit import clock_ledger, numbering
 from services.kit.command import Work
 from services.kit.database import text
 from services.kit.rules import Rules
@@ -30,19 +31,20 @@ async def check_gates(work: Work, case: Any, outcome: Outcome) -> bool:
     return facts is not None
 
 
-OUTLIVES = ("visit-", "performance-", "confirmation-", "petition-", "docking-")
-"""Keys of clocks that go on when a case is closed: its agreement binds on, and the terms of another authority
-are not ours to end."""
-
-_RUNNING = text("SELECT id FROM clocks WHERE number = :number AND state IN (1, 4)")
+_RUNNING = text("SELECT id, rule_hash FROM clocks WHERE number = :number AND state IN (1, 4) ORDER BY id")
 
 
-async def stop_clocks(work: Work, number: str) -> None:
-    """Cancel the running clocks of a case that is closed, but for those that outlive it."""
-    for (clock,) in await work.connection.execute(_RUNNING, {"number": number}):
-        key = clock.removeprefix(f"{number}.")
-        if not key.startswith(OUTLIVES):
-            await work.stop(number, key, met=False)
+async def stop_clocks(work: Work, number: str) -> list[str]:
+    """Cancel the running clocks of a case that belong to its handling, and return their ids.
+
+    What was agreed binds on; a right is its holder's, and the term of another authority is not ours to end.
+    """
+    running = (await work.connection.execute(_RUNNING, {"number": number})).all()
+    rules = await clock_ledger.rules_of(work.connection, {row.rule_hash for row in running})
+    ended = [row.id for row in running if rules[row.rule_hash].belongs_to is Holder.handling]
+    for clock in ended:
+        await work.stop(number, clock.removeprefix(f"{number}.").replace("_", r"\_"), met=False)
+    return ended
 
 
 async def close(work: Work, case: Any, rules: Rules, mediated: bool) -> str:
