@@ -95,6 +95,9 @@ class Trigger(StrEnum):
     consents_given = "consents_given"
     mediation_begun = "mediation_begun"
     """Every party said yes: the mediation is accepted."""
+    mediation_proposed = "mediation_proposed"
+    """Somebody said yes, or mediation was proposed anew: the others are asked."""
+    agreement_drafted = "agreement_drafted"
     appointment_due = "appointment_due"
     mediator_asked = "mediator_asked"
     alert_requested = "alert_requested"
@@ -180,6 +183,12 @@ CONSUMED = {
     "promised": Trigger.promise_received,
     "acknowledge_escalation": Trigger.escalation_raised,
     "resolve_escalation": Trigger.escalation_raised,
+    "mediation_term": Trigger.mediation_begun,
+    "labour_mediation": Trigger.mediation_begun,
+    "medical_mediation": Trigger.mediation_begun,
+    "consumer_mediation": Trigger.mediation_begun,
+    "mediation_answer": Trigger.mediation_proposed,
+    "agreement_answer": Trigger.agreement_drafted,
     "mediator_choice": Trigger.consents_given,
     "mediator_appointment": Trigger.appointment_due,
     "mediator_answer": Trigger.mediator_asked,
@@ -272,7 +281,7 @@ CONSUMED = {
 ALSO_BY_HAND = frozenset(
     {
         "judicial_confirmation", "petition_handling", "court_entrusted", "court_entrusted_summary",
-        "judicial_suggestion", "procuratorial_suggestion",
+        "judicial_suggestion", "procuratorial_suggestion", "labour_agreement_review",
     }
 )  # fmt: skip
 """Names a service asks for that people start by hand as well, where the matter itself is not kept here."""

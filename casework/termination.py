@@ -49,6 +49,17 @@ def routes(category: str) -> tuple[Route, ...]:
     return tuple(found)
 
 
+_STATUTORY = {"labour": "labour_mediation", "medical": "medical_mediation", "consumer": "consumer_mediation"}
+
+
+def statutory_term(category: str) -> str | None:
+    """Return the limit that a law sets for mediating this kind of matter; None where it sets none.
+
+    劳动争议调解仲裁法 14, 医疗纠纷条例 38, 投诉举报处理办法 23. It stands beside the general term, never instead.
+    """
+    return next((rule for kind, rule in _STATUTORY.items() if within(kind, category)), None)
+
+
 def may_end(ground: Ground, ended: bool, agreed: bool) -> None:
     """Raise unless a mediation can end on this ground: it is under way, and is agreed only with an agreement."""
     if ended:

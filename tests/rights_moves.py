@@ -193,7 +193,7 @@ def close(s: Scene, approved: float = 0.6) -> Move:
 
 
 def start_clock(s: Scene) -> Move:
-    rule = s.dice.choice(("mediation_term", "medical_mediation"))
+    rule = s.dice.choice(("labour_inspection", "medical_administrative_mediation"))
     request = clock_pb2.StartClockRequest(service="mediation", case=s.case, rule=rule)
     return s.move("StartClock", request, "mediator")
 

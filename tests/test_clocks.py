@@ -194,8 +194,8 @@ async def test_an_explanation_has_every_day_once_and_counts_up_to_the_limit(
 
 
 async def test_an_official_starts_and_stops_a_legal_clock(clients: Clients, case: case_pb2.Case) -> None:
-    started = await act(clients, "StartClock", service="mediation", case=case.name, rule="labour_mediation")
-    assert started.rule == "labour_mediation"
+    started = await act(clients, "StartClock", service="mediation", case=case.name, rule="labour_inspection")
+    assert started.rule == "labour_inspection"
     assert started.HasField("due_time")
     assert (await refusal(clients, "StartClock", service="mediation", case=case.name, rule="sign")).reason == (
         "UNKNOWN_RULE"

@@ -159,7 +159,7 @@ def _matter(world: World, server: str) -> str:
 
 def _start_clock(world: World, server: str) -> Message:
     return clock_pb2.StartClockRequest(
-        service=server, case=_matter(world, server), rule="labour_mediation", request_id=request_id()
+        service=server, case=_matter(world, server), rule="labour_inspection", request_id=request_id()
     )
 
 

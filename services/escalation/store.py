@@ -13,7 +13,8 @@ from services.kit import rows
 from services.kit.database import Connection, text
 
 OPEN_MATTER = (
-    "SELECT to_unit AS unit, false AS closed FROM escalations WHERE number = :number AND state <> 3 ORDER BY escalation DESC LIMIT 1"
+    "SELECT to_unit AS unit, false AS closed FROM escalations WHERE number = :number AND state <> 3"
+    " ORDER BY escalation DESC LIMIT 1"
 )
 """The unit of a matter on which clocks may be started here: where an open escalation has gone to."""
 

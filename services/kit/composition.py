@@ -123,7 +123,7 @@ def clock_service(
     name: str, parts: Parts, log: EventLog, open_matter: str, consequences: Mapping[str, Consequence] | None = None,
     consents: Consents | None = None,
 ) -> Registration:  # fmt: skip
-    """Return the clock service of a service that owns clocks; `open_matter` is SQL for a matter's unit and whether it is closed.
+    """Return the clock service of a service that owns clocks; `open_matter` is SQL for a matter.
 
     `consequences` follow, by rule, from a missed deadline; `consents` are who said yes to more time.
     """

@@ -43,6 +43,7 @@ from services.mediation.agreement.service import AgreementServicer
 from services.mediation.caucus.service import CaucusServicer
 from services.mediation.closing.service import FollowUpServicer
 from services.mediation.confirmation.service import ConfirmationServicer
+from services.mediation.consents import terms
 from services.mediation.consents.service import ConsentServicer
 from services.mediation.directory import CaseDirectory
 from services.mediation.docking.service import DockingServicer
@@ -69,6 +70,7 @@ DIRECTORY = CaseDirectory
 def build(parts: Parts) -> list[Registration]:
     """Return what mediation serves."""
     opening = Opening(parts.rules, parts.sealer, parts.clockwork)
+    following = consequences(parts.sealer) | terms.consequences()
     servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening, parts.clockwork)
     return [
         served("MediationService", mediation_pb2, mediation_pb2_grpc, servicer),
@@ -79,9 +81,7 @@ def build(parts: Parts) -> list[Registration]:
         served("ObjectionService", objections_pb2, objections_pb2_grpc, ObjectionServicer(parts)),
         served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
         served("CaseFactsService", facts_pb2, facts_pb2_grpc, CaseFactsServicer(parts)),
-        clock_service(
-            "mediation", parts, servicer.log, store.OPEN_MATTER, consequences(parts.sealer), people.said_to_extension
-        ),
+        clock_service("mediation", parts, servicer.log, store.OPEN_MATTER, following, people.said_to_extension),
     ]
 
 

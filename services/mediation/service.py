@@ -243,7 +243,11 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         cancelled = await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
         number = await closure.close(work, row, self._rules, mediated)
-        payload: dict[str, Any] = {"stage": Stage.CLOSED.name, "outcome": Outcome(row.outcome).name, "document_number": number}
+        payload: dict[str, Any] = {
+            "stage": Stage.CLOSED.name,
+            "outcome": Outcome(row.outcome).name,
+            "document_number": number,
+        }
         payload["cancelled_clocks"] = cancelled
         if (next_at := await clocks.next_at(work.connection, row.number)) is not None:
             payload["next_at"] = next_at.isoformat()

@@ -7,6 +7,7 @@ from typing import Any
 
 from casework import names
 from casework.agreement import AgreementState, Extent, Form, effective_at
+from casework.category import within
 from casework.mediation import Ground
 from services.kit import dates, rows
 from services.kit.command import Work
@@ -14,7 +15,7 @@ from services.kit.events import NewEvent
 from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.agreement.store import Loaded
-from services.mediation.consents import course
+from services.mediation.consents import course, terms
 from services.mediation.standing import MediationState, PeopleStanding
 
 
@@ -36,6 +37,7 @@ async def take_effect(work: Work, case: Any, loaded: Loaded, people: PeopleStand
     at = effective_at(Form(row.form), loaded.signed, there, row.countersigned_at, row.seal_at)
     if at is None:
         return False
+    await terms.drop_signatures(work, row.number, met=True)
     due_at = await _start_clocks(work, case, loaded, at)
     await store.change(
         work.connection, row.number, row.agreement,
@@ -56,6 +58,10 @@ async def _start_clocks(work: Work, case: Any, loaded: Loaded, at: datetime) -> 
     confirmation = await work.start_clock(
         row.number, confirmation_key(row.agreement), "judicial_confirmation", subject=subject, unit=case.unit, at=at
     )
+    if within("labour", case.category):
+        await work.start_clock(
+            row.number, f"review-{row.agreement}", "labour_agreement_review", subject=subject, unit=case.unit, at=at
+        )
     for part in loaded.parts:
         if part.due_on is None:
             continue

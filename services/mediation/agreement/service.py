@@ -23,7 +23,7 @@ from services.mediation import keys, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.effect import take_effect
 from services.mediation.agreement.store import Loaded
-from services.mediation.consents import course
+from services.mediation.consents import course, terms
 from services.mediation.documents import numbers
 from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer
@@ -53,6 +53,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             state=int(AgreementState.DRAFT), extent=request.agreement.extent, form=int(form), drafted_at=work.now,
             drafted_by=work.actor, sealed=sealer.seal(drafting.sealed_text(request.agreement).SerializeToString()),
         )  # fmt: skip
+        await terms.await_signatures(work, case, agreement)
         return await self._told(work, case, agreement, "AgreementDrafted", form=form.name)
 
     async def GetAgreement(self, request: pb.GetAgreementRequest, context: Any) -> pb.Agreement:

@@ -8,9 +8,10 @@ from casework import names
 from casework.case import Stage
 from casework.choosing import ChoicePhase, Conflict, conflict_of
 from casework.errors import Reason, field_error
-from casework.mediation import ENDED, Ground, MediationState, leaving_ends, move
-from casework.termination import ended_as
+from casework.mediation import ENDED, Ground, MediationState, PeopleStanding, Step, leaving_ends, move
+from casework.termination import ended_as, statutory_term
 from services.kit.command import Work
+from services.kit.database import text
 from services.kit.events import NewEvent
 from services.kit.sealing import Sealer
 from services.mediation.agreement import store as agreements
@@ -21,6 +22,11 @@ from services.mediation.sessions.ending import end_open_sessions
 
 CHOICE, APPOINTMENT, ANSWER = "mediator_choice", "mediator_appointment", "mediator_answer"
 """Rules of the three clocks: the parties choose, the unit appoints, the mediator answers."""
+TERM, ANSWERS = "mediation_term", "mediation_answer"
+"""The general term of a mediation, and the time of those who are asked whether they want one."""
+_STATES = text("SELECT id, rule, state, due_at FROM clocks WHERE number = :number AND id LIKE :keys")
+RUNNING = (1, 4)
+"""States of a clock that was neither met nor cancelled."""
 FINDING = "mediator-%"
 RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%")
 """Keys of the clocks that stop when a mediation ends."""
@@ -43,12 +49,46 @@ async def restate(work: Work, case: Any, sealer: Sealer) -> Any:
         return row
     standing = await people.standing(work.connection, case.number)
     if standing.complete and state is MediationState.PROPOSED:
-        return await _go_on(work, case, row, sealer)
+        await work.stop(case.number, "mediation-answer-%")
+        row = await _go_on(work, case, row, sealer)
+        await begin_terms(work, case, row)
+        return row
     if not standing.complete and state is not MediationState.PROPOSED:
-        return await _ask_again(work, case, row)
+        row = await _ask_again(work, case, row)
+    if not standing.complete:
+        await await_answers(work, case, row, standing)
+        return row
     if state is MediationState.MEDIATING and not await _is_free(work, case, row, sealer):
         return await find(work, case, row)
     return row
+
+
+async def begin_terms(work: Work, case: Any, row: Any) -> None:
+    """Start the terms of a round with its last consent: the general one, and that of the law for this kind of matter.
+
+    A round has its terms once. Who leaves and comes back, or another mediator, gives it no other ones.
+    """
+    for key, rule in (("term", TERM), ("statute", statutory_term(case.category))):
+        keys = f"mediation-{key}-{row.round}"
+        if rule is None or await clocks_of(work, case.number, keys):
+            continue
+        clock = await work.start_clock(
+            case.number, keys, rule, subject=names.mediation_name(case.number), unit=case.unit, at=work.now
+        )
+        await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at.isoformat())
+
+
+async def await_answers(work: Work, case: Any, row: Any, people: PeopleStanding) -> None:
+    """Give those who have not said yet whether they want mediation seven working days, once somebody said yes."""
+    asked = row.round > 1 or people.consented(Step.MEDIATION)
+    if not asked or any(each.state in RUNNING for each in await clocks_of(work, case.number, "mediation-answer-%")):
+        return
+    await start(work, case, row, ANSWERS, "AnswersAwaited")
+
+
+async def clocks_of(work: Work, number: str, keys: str) -> list[Any]:
+    """Return key, rule, state and due time of the clocks of a case whose key matches."""
+    return list(await work.connection.execute(_STATES, {"number": number, "keys": f"{number}.{keys}"}))
 
 
 async def _go_on(work: Work, case: Any, row: Any, sealer: Sealer) -> Any:

@@ -108,7 +108,9 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
             ground=0,
         )  # fmt: skip
         await course.tell(work, case, row, "MediationProposed", round=row.round)
-        return view.mediation(row, await people.standing(work.connection, case.number))
+        found = await people.standing(work.connection, case.number)
+        await course.await_answers(work, case, row, found)
+        return view.mediation(row, found)
 
     @staticmethod
     async def _party(name: str, work: Work) -> tuple[Any, Any]:
