@@ -1,4 +1,4 @@
-"""The terms of a mediation begin with it, once a round, move by their rule alone, and release the parties at their end."""
+"""The terms of a mediation begin with it, once a round, move by their rule alone, and at their end release everybody."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def opened(still: Still, running: int, category: str) -> Standing:
 async def is_released(act: Standing) -> None:
     """Check that everybody is let go, with every route."""
     ending = await act.ending()
-    assert ending.ground == agreement_pb2.GROUND_TERM_EXPIRED
+    assert ending.ground == agreement_pb2.END_GROUND_TERM_EXPIRED
     assert len(ending.notices) == 2
     assert ending.routes
     assert await act.clocks() == {}
@@ -189,7 +189,7 @@ async def test_a_draft_that_nobody_signs_is_over_after_ten_working_days(still: S
     act = await opened(still, 8, "neighbour")
     mediator = await act.begun()
     clause = agreement_pb2.Clause(
-        performer=act.of(2), beneficiary=act.of(1), kind=agreement_pb2.CLAUSE_KIND_OTHER, content="修好天花板。"
+        performer=act.of(2), beneficiary=act.of(1), kind=agreement_pb2.CLAUSE_KIND_ACT, content="修好天花板。"
     )
     draft = agreement_pb2.Agreement(
         extent=1, form=1, clauses=[clause], statement=agreement_pb2.AgreementStatement(facts="漏水。")
