@@ -13,6 +13,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+from casework.routes import OpenRoute
+
 
 class Side(IntEnum):
     """On which side a party stands; the numbers are those of the table of parties."""
@@ -349,6 +351,7 @@ class DossierSource:
     visits: tuple[Visit, ...] = ()
     confirmation: ConfirmationFacts | None = None
     termination: TerminationFacts | None = None
+    routes: tuple[OpenRoute, ...] = ()
     dockings: tuple[DockingFacts, ...] = ()
     recusals: tuple[Recusal, ...] = ()
     extensions: tuple[Extension, ...] = ()

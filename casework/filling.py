@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from casework import letters, sheets
 from casework.documents import DossierSource, Side
@@ -214,7 +215,8 @@ def _confirmation(f: Filling) -> Sheet:
     return sheets.ConfirmationApplication(
         **f.common(),
         court=found.court,
-        parties=party_lines(f),
+        # They apply together: both are applicants (民事诉讼法 art. 205).
+        parties=tuple(replace(each, role=words.word("side_applicant")) for each in party_lines(f)),
         clauses=clause_lines(agreement, words),
         effective=words.day(agreement.effective_at),
         last_day=words.day(found.last_day),

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 
 from casework.agreement import ClauseKind
-from casework.category import within
 from casework.errors import CaseError, Reason, field_error
 
 
@@ -87,18 +86,17 @@ def perform(instalment: Instalment, amount: int, complete: bool) -> tuple[int, b
     return paid, paid == instalment.amount
 
 
-def remedies(kind: ClauseKind, category: str) -> tuple[Remedy, ...]:
-    """Return what may follow a default of such a clause in a matter of this category."""
-    wages = kind is ClauseKind.PAY and within("labour", category)
-    return tuple(remedy for remedy in Remedy if wages or remedy is not Remedy.PAYMENT_ORDER)
+def remedies(kind: ClauseKind) -> tuple[Remedy, ...]:
+    """Return what may follow a default of such a clause; a payment order is for any clear sum (民事诉讼法 art. 225)."""
+    return tuple(remedy for remedy in Remedy if kind is ClauseKind.PAY or remedy is not Remedy.PAYMENT_ORDER)
 
 
-def pursue(instalment: Instalment, remedy: Remedy, category: str, now: datetime) -> None:
-    """Raise unless this may follow: only a default has remedies, and only those of its kind of matter."""
+def pursue(instalment: Instalment, remedy: Remedy, now: datetime) -> None:
+    """Raise unless this may follow: only a default has remedies, and only those of its kind of clause."""
     state = instalment.state(now)
     if state is not InstalmentState.DEFAULTED:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
-    if remedy not in remedies(instalment.kind, category):
+    if remedy not in remedies(instalment.kind):
         raise field_error("remedy", Reason.INVALID_FIELD, remedy.name)
 
 

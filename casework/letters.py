@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from casework import sheets
+from casework.documents import Docking
 from casework.forms import Form
 from casework.sheet_parts import SIDES, Filling, docking_of, party_lines
-from casework.sheets import Sheet
+from casework.sheets import RouteLine, Sheet
 
 
 def _letter(f: Filling) -> dict[str, Any]:
@@ -52,6 +53,8 @@ def _feedback(f: Filling) -> Sheet:
         performed=words.word(performed),
         agreement=f.source.dossier_number if found.agreed else "",
         returned=words.day(found.returned_at),
+        # The provisions are about concessions in litigation: towards police and petition office it is our own rule.
+        basis=words.word("feedback_court" if found.kind is Docking.COURT else "feedback_house"),
     )
 
 
@@ -59,7 +62,21 @@ def _termination(f: Filling) -> Sheet:
     found = f.source.termination
     assert found is not None
     ground = f.words.word(f"ground_{found.ground}")
-    return sheets.Termination(**f.common(), parties=party_lines(f), ground=ground, ended=f.words.day(found.at))
+    return sheets.Termination(
+        **f.common(), parties=party_lines(f), ground=ground, ended=f.words.day(found.at), routes=_routes(f)
+    )
+
+
+def _routes(f: Filling) -> tuple[RouteLine, ...]:
+    """Return the other routes as they are printed: each with its term, its date and what it rests on."""
+    english = f.words.language == "en"
+    return tuple(
+        RouteLine(
+            str(index), each.route.en if english else each.route.zh,
+            each.route.term_en if english else each.route.term_zh, f.words.day(each.due_at), each.route.basis,
+        )
+        for index, each in enumerate(f.source.routes, start=1)
+    )  # fmt: skip
 
 
 def _recusal(f: Filling) -> Sheet:

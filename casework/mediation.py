@@ -266,27 +266,3 @@ def check_give_time(at: datetime, now: datetime) -> None:
     """Raise where a consent is said to have been given later than now."""
     if at > now:
         raise field_error("consent.give_time", Reason.INVALID_FIELD)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Another way that is open to whoever leaves mediation."""
-
-    key: str
-    zh: str
-    en: str
-
-
-ROUTES = (
-    Route("court", "向人民法院提起诉讼。调解不是诉讼的前置程序。", "Sue in court. Mediation is no condition of that."),
-    Route("arbitration", "有仲裁协议的，或者属于劳动争议、农村土地承包纠纷的，申请仲裁。",
-          "Apply for arbitration, by an arbitration clause or in matters of labour or contracted farmland."),
-    Route("administrative", "请主管行政机关处理、裁决，或者申请行政复议。",
-          "Ask the competent administration to decide, or for administrative reconsideration."),
-    Route("petition", "依照《信访工作条例》提出信访事项。", "Petition under the Regulation on Petition Work."),
-    Route("police", "人身、财产安全受到威胁的，拨打 110。", "Call 110 where life, body or property is in danger."),
-    Route("legal_aid", "拨打 12348，咨询法律服务，申请法律援助。", "Call 12348 for legal advice or legal aid."),
-    Route("negotiation", "与对方自行和解。", "Settle with the other side among yourselves."),
-    Route("mediation", "以后任何时候都可以再次申请调解。", "Ask for mediation again at any time."),
-)  # fmt: skip
-"""The notice of rights (人民调解法 art. 3(3), 23, 26): the closed list of what else is open."""

@@ -315,6 +315,7 @@ class ResultFeedback(DockingSheet):
     performed: str
     agreement: str
     returned: str
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,12 +326,24 @@ class ConsentInquiry(DockingSheet):
 
 
 @dataclass(frozen=True, slots=True)
+class RouteLine:
+    """Another way that is open, as the notice prints it."""
+
+    index: str
+    text: str
+    term: str
+    due: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class Termination(Sheet):
     """终止调解通知书."""
 
     parties: tuple[PartyLine, ...]
     ground: str
     ended: str
+    routes: tuple[RouteLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

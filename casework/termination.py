@@ -1,4 +1,4 @@
-"""How a mediation ends: the closed list of grounds, and the other routes that every party is told of."""
+"""How a mediation ends: the closed list of grounds, the terms of the law, and what it came to."""
 
 from __future__ import annotations
 
@@ -10,43 +10,12 @@ from casework.errors import CaseError, Reason
 from casework.mediation import Ground, MediationState
 
 
-class Route(IntEnum):
-    """Where else to go; the numbers are those of intake's contract."""
-
-    COURT = 1
-    ARBITRATION = 2
-    ADMINISTRATION = 3
-    PETITION = 4
-    POLICE = 5
-    HOTLINE = 6
-
-
 class MediationResult(IntEnum):
     """What a mediation came to: a result of its own, never merged with performance or satisfaction."""
 
     AGREED_FULL = 1
     AGREED_PARTIAL = 2
     NOT_AGREED = 3
-
-
-_ARBITRATION = ("labour", "land/contracted")
-_ADMINISTRATION = (
-    "labour", "land", "homestead", "medical", "consumer", "environment", "expropriation", "traffic", "ip", "tourism",
-)  # fmt: skip
-_POLICE = ("family/violence", "traffic", "damages/injury")
-
-
-def routes(category: str) -> tuple[Route, ...]:
-    """Return the other routes told to the parties when mediation ends (人民调解法 26); a court is always among them."""
-    found = [Route.COURT]
-    for route, categories in (
-        (Route.ARBITRATION, _ARBITRATION),
-        (Route.ADMINISTRATION, _ADMINISTRATION),
-        (Route.POLICE, _POLICE),
-    ):
-        if any(within(each, category) for each in categories):
-            found.append(route)
-    return tuple(found)
 
 
 _STATUTORY = {"labour": "labour_mediation", "medical": "medical_mediation", "consumer": "consumer_mediation"}

@@ -23,7 +23,7 @@ _PLAIN = """
     outcome_not_agreed outcome_withdrawn outcome_referred outcome_resolved performance_done performance_part
     performance_none performance_running satisfaction_satisfied satisfaction_fair satisfaction_dissatisfied
     satisfaction_unsaid entrusted transferred cause_out_of_scope cause_no_consent result_agreed result_not_agreed
-    recusal_granted recusal_declined retention_short retention_long retention_permanent
+    feedback_court feedback_house recusal_granted recusal_declined retention_short retention_long retention_permanent
 """
 WORDS = frozenset(_PLAIN.split()) | {f"ground_{ground}" for ground in Ground}
 """The keys that every language of `rules/documents/words.yaml` must have a word for."""

@@ -34,6 +34,7 @@ from casework.documents import (
     TerminationFacts,
     Visit,
 )
+from casework.routes import OpenRoute, Route, RouteKind
 
 NUMBER = "(2026)城关区人调字第17号"
 
@@ -95,6 +96,13 @@ CASE = DossierSource(
     visits=(Visit(1, at(12, 8), "钱记录", "王建国", "phone", "协议履行回访", "done", "satisfied", False, "已修好。"),),
     confirmation=ConfirmationFacts("兰州市城关区人民法院", date(2026, 12, 24), None, "房屋所有权证"),
     termination=TerminationFacts(Ground.GAP, at(11, 24)),
+    routes=(
+        OpenRoute(
+            Route("court", RouteKind.court, "向人民法院提起诉讼。", "Sue in court.", "民法典 188", "三年", "three years"),
+            at(12, 24),
+        ),
+        OpenRoute(Route("arbitration", RouteKind.arbitration, "申请仲裁。", "Go to arbitration.", "仲裁法 5")),
+    ),
     dockings=(
         DockingFacts(1, Docking.COURT, "兰州市城关区人民法院", "(2026)甘0102委调5号", True, "相邻关系纠纷", at(11, 1),
                      at(11, 2), "受理员甲", date(2026, 11, 17), out_of_scope=False, returned_at=at(11, 25),

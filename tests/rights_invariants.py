@@ -21,7 +21,7 @@ from tests.rpcs import Answer, check
 
 RUNNING = (MediationState.CONSENTED, MediationState.MEDIATING)
 OVER = (MediationState.AGREED, MediationState.NOT_AGREED, MediationState.WITHDRAWN)
-ROUTES = ["court", "arbitration", "administrative", "petition"]
+ROUTES = {"police", "legal_aid", "negotiation", "mediation"}
 EXTENDED_BY_CONSENT = "consent_of_all"
 
 
@@ -120,7 +120,8 @@ def leaving_always_works(it: Happened) -> None:
         return
     assert it.done, it.answer
     told = consent_pb2.Withdrawal.FromString(it.answer.messages[0])
-    assert [route.route for route in told.routes][: len(ROUTES)] == ROUTES
+    assert {route.route for route in told.routes} >= ROUTES
+    assert told.routes[0].kind in ("court", "arbitration", "administration")
     closed = it.before.case["stage"] == Stage.CLOSED
     party = int(told.party.rpartition("/")[2])
     assert it.after.state in OVER or closed or party not in it.after.present

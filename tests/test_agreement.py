@@ -13,7 +13,6 @@ from pb.mediation.v1 import agreement_pb2 as pb
 from pb.mediation.v1 import consent_pb2, people_pb2, sessions_pb2
 
 from casework import agreement as rules_of
-from casework import termination
 from casework.agreement import Clause, ClauseKind, Due, Extent, Form, Question, Signer
 from casework.errors import CaseError
 from casework.termination import Ground, MediationResult
@@ -105,14 +104,6 @@ def test_who_signs_for_another_needs_that_principals_own_consent() -> None:
         with pytest.raises(CaseError, match="CONSENT_MISSING"):
             rules_of.may_sign_for(signer, [1, 3], {1, 2, 3}, {1})
     rules_of.may_sign_for(Signer.SELF, [1], {1, 2}, set())
-
-
-def test_a_court_is_always_among_the_other_routes() -> None:
-    for category in ("neighbour", "labour/wage-arrears", "family/violence", "medical"):
-        assert termination.routes(category)[0] is termination.Route.COURT
-    assert termination.Route.ARBITRATION in termination.routes("labour/wage-arrears")
-    for route in termination.Route:
-        assert report_pb2.Route.Name(int(route)) == f"ROUTE_{route.name}"
 
 
 def test_the_numbers_of_the_field_are_those_of_the_contract() -> None:
@@ -317,7 +308,8 @@ async def test_a_mediation_ends_on_a_ground_and_every_party_is_served_the_other_
     await refused(case.do("EndMediation", ground=pb.END_GROUND_AGREED), "NOT_EFFECTIVE")
     await case.answered()
     ended = await case.do("EndMediation", ground=pb.END_GROUND_GAP_TOO_WIDE)
-    assert list(ended.routes)[:2] == [report_pb2.ROUTE_COURT, report_pb2.ROUTE_ARBITRATION]
+    assert list(ended.routes)[:2] == [report_pb2.ROUTE_ARBITRATION, report_pb2.ROUTE_ADMINISTRATION]
+    assert (ended.other_routes[0].route, ended.other_routes[0].first) == ("labour_arbitration", True)
     assert [notice.party for notice in ended.notices] == [case.party(1), case.party(2)]
     listed = (await case.do("ListAgreements")).agreements
     assert [each.state for each in listed] == [pb.AGREEMENT_STATE_SUPERSEDED]

@@ -70,18 +70,17 @@ def test_a_payment_is_performed_when_its_whole_amount_was_paid_late_or_not() -> 
         fulfilment.perform(part(performed_on=date(2026, 12, 1)), 1, True)
 
 
-def test_only_wages_have_a_payment_order() -> None:
-    assert Remedy.PAYMENT_ORDER in fulfilment.remedies(ClauseKind.PAY, "labour/wage-arrears")
-    assert Remedy.PAYMENT_ORDER not in fulfilment.remedies(ClauseKind.PAY, "contract/loan")
-    assert Remedy.PAYMENT_ORDER not in fulfilment.remedies(ClauseKind.APOLOGISE, "labour")
+def test_any_clear_sum_has_a_payment_order() -> None:
+    assert Remedy.PAYMENT_ORDER in fulfilment.remedies(ClauseKind.PAY)
+    assert Remedy.PAYMENT_ORDER not in fulfilment.remedies(ClauseKind.APOLOGISE)
 
 
 def test_only_a_default_has_remedies() -> None:
     with pytest.raises(CaseError, match="WRONG_STATE"):
-        fulfilment.pursue(part(), Remedy.REMIND, "labour", NOW)
-    fulfilment.pursue(part(), Remedy.PAYMENT_ORDER, "labour", LATER + SECOND)
+        fulfilment.pursue(part(), Remedy.REMIND, NOW)
+    fulfilment.pursue(part(), Remedy.PAYMENT_ORDER, LATER + SECOND)
     with pytest.raises(CaseError, match="INVALID_FIELD"):
-        fulfilment.pursue(part(), Remedy.PAYMENT_ORDER, "neighbour", LATER + SECOND)
+        fulfilment.pursue(part(kind=ClauseKind.ACT, amount=0), Remedy.PAYMENT_ORDER, LATER + SECOND)
 
 
 def test_a_default_keeps_a_case_open_until_the_other_routes_were_told() -> None:

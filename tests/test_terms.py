@@ -1,4 +1,4 @@
-"""The terms of a mediation begin with it, once a round, move by their rule alone, and at their end release everybody."""
+"""The terms of a mediation begin with it, once a round, move by their rule alone; their end releases everybody."""
 
 from __future__ import annotations
 

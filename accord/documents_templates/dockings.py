@@ -81,9 +81,9 @@ def _feedback(page: Page) -> None:
         ("履行情况", "Performance", "performed"), ("退回日期", "Returned on", "returned"),
     )  # fmt: skip
     page.text(
-        "调解过程中的陈述、让步和方案不随函提供，也不得在其后的程序中作为对其不利的证据。（特邀调解规定第二十二条）",
+        "调解过程中的陈述、让步和方案不随函提供，也不得在其后的程序中作为对其不利的证据。（{{ basis }}）",
         "What was said, offered or conceded in mediation does not come with this letter and may not be used against "
-        "anyone later (SPC provisions on invited mediation art. 22).",
+        "anyone later ({{ basis }}).",
     )
     page.seal()
 

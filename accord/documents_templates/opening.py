@@ -68,10 +68,10 @@ RIGHTS: tuple[tuple[str, str], ...] = (
     ("（二）接受调解不妨碍您随时通过仲裁、行政、司法等途径维护自己的权利。（第三条）",
      "2. It never keeps you from arbitration, an administrative authority or a court (art. 3)."),
     ("（三）调解民间纠纷不收取任何费用。（第四条）", "3. It costs nothing (art. 4)."),
-    ("（四）您可以选择人民调解员，也可以接受安排的人民调解员；对其不满意的，可以要求更换。（第二十三条）",
-     "4. You may choose the mediator, or accept the one proposed, and may ask for another (art. 23)."),
-    ("（五）您可以接受调解、拒绝调解，也可以随时要求终止调解，不需要说明理由。（第二十三条）",
-     "5. You may accept, refuse or end mediation at any time; no reason is needed (art. 23)."),
+    ("（四）您可以选择人民调解员，也可以接受安排的人民调解员。（第二十三条）对其不满意的，可以要求更换。（本中心规则）",
+     "4. You may choose the mediator, or accept the one proposed (art. 23); you may ask for another (our rule)."),
+    ("（五）您可以接受调解、拒绝调解，也可以随时要求终止调解。（第二十三条）不需要说明理由。（本中心规则）",
+     "5. You may accept, refuse or end mediation at any time (art. 23); no reason is needed (this centre's rule)."),
     ("（六）您可以要求公开调解，也可以要求不公开调解。（第二十三条）",
      "6. You may ask for open or for closed mediation (art. 23)."),
     ("（七）您自主表达意愿，是否达成协议、达成什么协议由您自己决定。（第二十三条）",
@@ -89,9 +89,14 @@ EFFECT: tuple[tuple[str, str], ...] = (
     ("（二）调解协议具有法律约束力，各方应当按照约定履行，人民调解委员会予以监督、督促。（第三十一条）",
      "2. An agreement binds; each performs it, and the committee looks after that (art. 31)."),
     ("（三）协议生效之日起三十日内，双方可以共同向人民法院申请司法确认；确认有效后一方不履行或者未全部履行的，"
-     "对方可以申请强制执行。（第三十三条）",
+     "对方可以申请强制执行。（第三十三条）劳动争议的协议，可以自生效之日起十五日内共同申请仲裁审查。"
+     "（劳动人事争议仲裁办案规则第七十四条）",
      "3. Within 30 days both may together ask the court to confirm it; a confirmed agreement can be enforced "
-     "(art. 33)."),
+     "(art. 33). A labour agreement may within 15 days be put before the arbitration commission together."),
+    ("（四）您提出调解请求，诉讼时效、仲裁时效中断。起诉、申请的期限和撤销权等权利的存续期间不因调解而停止。"
+     "（《民法典》第一百九十五条、第一百九十九条）",
+     "4. Your request for mediation interrupts limitation. Terms of suit and the time of a right to annul run on "
+     "(Civil Code art. 195, 199)."),
 )  # fmt: skip
 
 

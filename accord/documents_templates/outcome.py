@@ -38,9 +38,11 @@ def _agreement(page: Page) -> None:
     )
     page.text(
         "各方可以自本协议生效之日起三十日内，共同向人民法院申请司法确认。（《人民调解法》第三十三条）"
-        "就履行或者协议内容发生争议的，可以向人民法院提起诉讼。",
+        "就履行或者协议内容发生争议的，可以向人民法院提起诉讼。（第三十二条）劳动争议的协议，还可以自生效之日起十五日内共同向"
+        "劳动人事争议仲裁委员会申请仲裁审查（办案规则第七十四条）；司法确认限于给付义务（劳动争议解释（一）第五十二条）。",
         "Within 30 days the parties may together apply to the court for confirmation (art. 33); a dispute about the "
-        "agreement may be taken to the court.",
+        "agreement may be taken to the court (art. 32). A labour agreement may within 15 days be put before the "
+        "arbitration commission together; a court confirms obligations to pay alone.",
     )
     page.text("本协议一式{{ copies }}，当事人各执一份，人民调解委员会留存一份。",
               "Made in {{ copies }} copies: one for each party and one for the committee.")  # fmt: skip
@@ -86,15 +88,16 @@ def _oral_agreement(page: Page) -> None:
     page.free()
 
 
-ROUTES: tuple[tuple[str, str], ...] = (
-    ("（一）向有管辖权的人民法院提起诉讼；", "1. a suit in the court that has jurisdiction;"),
-    ("（二）属于劳动人事、农村土地承包等仲裁范围的，或者各方约定仲裁的，申请仲裁；",
-     "2. arbitration, where the matter is one for it (labour, farm land) or was agreed to;"),
-    ("（三）属于行政机关职责范围的，请求行政机关处理、裁决，或者依法申请行政复议；",
-     "3. the administrative authority in charge, or administrative review;"),
-    ("（四）向有关机关、单位信访；需要帮助的，可以申请法律援助（12348）。",
-     "4. a petition; legal aid is found under 12348."),
-)  # fmt: skip
+def route_lines(page: Page) -> None:
+    """Write one paragraph a route: whom to turn to, within which time, until when, on what it rests."""
+    page.control("{%p for route in routes %}")
+    page.text(
+        "{{ route.index }}．{{ route.text }}{% if route.term %}期限：{{ route.term }}。{% endif %}"
+        "{% if route.due %}本案截至{{ route.due }}（含当日）。{% endif %}（{{ route.basis }}）",
+        "{{ route.index }}. {{ route.text }}{% if route.term %} Within: {{ route.term }}.{% endif %}"
+        "{% if route.due %} Here until {{ route.due }}, that day included.{% endif %} ({{ route.basis }})",
+    )
+    page.control("{%p endfor %}")
 
 
 def _termination(page: Page) -> None:
@@ -106,13 +109,18 @@ def _termination(page: Page) -> None:
         "The mediation of {{ category }} ended on {{ ended }}. Ground: {{ ground }} (People's Mediation Law art. 26).",
     )
     page.text("您可以依法通过下列途径维护自己的权利：", "You may protect your rights by:")
-    for route in ROUTES:
-        page.text(*route)
+    route_lines(page)
     page.text(
-        "终止调解不影响您的任何权利；诉讼时效自您向人民调解委员会提出请求之日起中断，并自调解终止之日起重新计算。"
-        "各方以后愿意的，可以再次申请调解。",
-        "Ending mediation takes no right from you. The limitation of actions was interrupted when you came to the "
-        "committee and runs anew from this day. You may come back at any time if all wish it.",
+        "终止调解不影响您起诉、申请仲裁等权利。但是起诉、申请的期限和撤销权等权利的存续期间不因终止调解而停止，"
+        "请注意上列各项的期限。（《民法典》第一百九十九条）",
+        "The end of mediation does not take from you the right to sue or to go to arbitration. But the terms for that "
+        "run on, and so does the time of a right to annul; mind the terms above (Civil Code art. 199).",
+    )
+    page.text(
+        "您向人民调解委员会提出请求的，诉讼时效、仲裁时效自提出之日起中断，重新计算。各方以后愿意的，可以再次申请调解。"
+        "（《民法典》第一百九十五条、诉讼时效规定第十二条、《劳动争议调解仲裁法》第二十七条）",
+        "Your request to the committee interrupted the limitation, which runs anew. You may come back at any time if "
+        "all wish it (Civil Code art. 195; Labour Mediation and Arbitration Law art. 27).",
     )
     page.seal()
     page.label("送达回证", "Served on")
@@ -194,9 +202,10 @@ def _confirmation(page: Page) -> None:
         "harm, and answer for it.",
     )
     page.text(
-        "申请期限：自协议生效之日起三十日内{% if last_day %}，至{{ last_day }}止{% endif %}。"
-        "（《人民调解法》第三十三条）",
-        "To be filed within 30 days{% if last_day %}, by {{ last_day }}{% endif %} (People's Mediation Law art. 33).",
+        "申请期限：自协议生效之日起三十日内{% if last_day %}，至{{ last_day }}（含当日）止{% endif %}。"
+        "（《人民调解法》第三十三条、《民事诉讼法》第二百零五条）",
+        "To be filed within 30 days{% if last_day %}, by {{ last_day }}, that day included{% endif %} (People's "
+        "Mediation Law art. 33; Civil Procedure Law art. 205).",
     )
     page.text(
         "附：调解协议书；人民调解委员会主持调解的证明；申请人身份核验材料；与协议有关的财产权利证明；申请人联系方式。",

@@ -72,11 +72,11 @@ def clause_lines(page: Page) -> None:
     page.text(
         "{{ clause.index }}．{% if clause.performer %}{{ clause.performer }}：{% endif %}{{ clause.content }}"
         "{% if clause.amount %}；金额：{{ clause.amount }}{% endif %}"
-        "{% if clause.due %}；履行期限：{{ clause.due }}前{% endif %}"
+        "{% if clause.due %}；履行期限：{{ clause.due }}（含当日）前{% endif %}"
         "{% if clause.manner %}；履行方式：{{ clause.manner }}{% endif %}。",
         "{{ clause.index }}. {% if clause.performer %}{{ clause.performer }}: {% endif %}{{ clause.content }}"
         "{% if clause.amount %}; amount: {{ clause.amount }}{% endif %}"
-        "{% if clause.due %}; by {{ clause.due }}{% endif %}"
+        "{% if clause.due %}; by {{ clause.due }}, that day included{% endif %}"
         "{% if clause.manner %}; how: {{ clause.manner }}{% endif %}.",
     )
     page.control("{%p endfor %}")

@@ -23,7 +23,7 @@ def _letter(page: Page) -> None:
         page.label(zh, en)
         page.text(f"{{{{ {name} }}}}", f"{{{{ {name} }}}}")
     page.control("{%p if due %}")
-    page.text("完成时间：{{ due }}前。", "To be done by {{ due }}.")
+    page.text("完成时间：{{ due }}（含当日）前。", "To be done by {{ due }}, that day included.")
     page.control("{%p endif %}")
     page.control("{%p if interview %}")
     page.text("约谈日期：{{ interview }}。", "Day of the interview: {{ interview }}.")

@@ -12,6 +12,7 @@ from pb.intake.v1 import report_pb2 as pb
 from casework import names
 from casework.report import OPEN, ReportState
 from services.intake.reception import SCOPES, URGENCIES
+from services.kit import other_routes
 from services.kit.events import row_payload
 from services.kit.instants import stamp
 from services.kit.rules import Rules
@@ -120,6 +121,7 @@ def receipt(row: Any, code: str, language: str, rules: Rules) -> pb.Receipt:
         due_time=stamp(row.due_at) if ReportState(row.state) in OPEN else None,
         next_step=en if language == "en" else zh,
         route=row.route,
+        other_routes=other_routes.shown(rules.routes.open(row.category, ())) if row.route else [],
     )
 
 

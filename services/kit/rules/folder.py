@@ -10,8 +10,8 @@ from services.kit.rules.problem import Problem
 
 # The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
 PARTS = (
-    "units", "categories", "triage", "plans", "limits", "ladders", "calendars", "documents", "letters", "meetings",
-    "clusters", "indicators",
+    "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "letters",
+    "meetings", "clusters", "indicators",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from casework.ladder import LadderBook
 from casework.matter_grade import GradeTable
 from casework.period import Rhythm
 from casework.plan import PlanBook
+from casework.routes import RouteBook
 from casework.rule_book import RuleBook
 from casework.triage import AcceptanceTable, DecisionTable
 from casework.units import UnitTree
@@ -31,6 +32,7 @@ from services.kit.rules.matters import read_matter_grades
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.rhythms import read_rhythms
+from services.kit.rules.routes import read_routes
 from services.kit.rules.triage import read_acceptance, read_triage
 from services.kit.rules.units import read_units
 
@@ -43,6 +45,7 @@ class Rules:
     categories: CategoryTree
     triage: DecisionTable
     acceptance: AcceptanceTable
+    routes: RouteBook
     plans: PlanBook
     clocks: RuleBook
     ladders: LadderBook
@@ -72,6 +75,7 @@ def load_rules(folder: Path) -> Rules:
     rhythms = read_rhythms(source)
     triage = read_triage(source, kinds.entries if kinds else None)
     acceptance = read_acceptance(source, kinds.entries if kinds else None)
+    routes = read_routes(source, kinds.entries if kinds else None, clocks)
     written = read_letters(source)
     matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
@@ -94,7 +98,7 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_departments(levels, units, source)
     if written and units:
         letters.check_places(written, units, source)
-    if source.problems or not (rhythms and clusters and matters and written and acceptance):
+    if source.problems or not (rhythms and clusters and matters and written and acceptance and routes):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -102,5 +106,5 @@ def load_rules(folder: Path) -> Rules:
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
-        matters=matters, acceptance=acceptance, indicators=indicators, version=source.version(),
+        matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, version=source.version(),
     )  # fmt: skip

@@ -102,6 +102,34 @@ class RowEntry(Entry):
     en: Text
 
 
+class RouteEntry(Entry):
+    """Another way that is open, by kind of matter and declared facts."""
+
+    key: LimitName
+    kind: Literal[
+        "court", "arbitration", "administration", "petition", "police", "legal_aid", "negotiation", "mediation"
+    ]
+    zh: Text
+    en: Text
+    term_zh: str = ""
+    term_en: str = ""
+    basis: Text
+    categories: list[str] = Field(default_factory=list)
+    not_in: list[str] = Field(default_factory=list)
+    when: list[LimitName] = Field(default_factory=list)
+    unless: list[LimitName] = Field(default_factory=list)
+    clocks: list[LimitName] = Field(default_factory=list)
+    first: bool = False
+
+
+class RoutesFile(Entry):
+    """rules/routes/routes.yaml."""
+
+    version: Text
+    facts: dict[LimitName, CauseEntry]
+    routes: Annotated[list[RouteEntry], Field(min_length=1)]
+
+
 class LimitRowEntry(Entry):
     """A row of the table of acceptance."""
 

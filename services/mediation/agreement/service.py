@@ -23,7 +23,7 @@ from services.mediation import keys, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.effect import take_effect
 from services.mediation.agreement.store import Loaded
-from services.mediation.consents import course, terms
+from services.mediation.consents import course, routes, terms
 from services.mediation.documents import numbers
 from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer
@@ -171,14 +171,16 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         ground = Ground(request.ground)
         may_end(ground, found.ended_at is not None, agreed)
         ended = await course.end(work, case, found, ended_as(ground, agreed), ground, "MediationEnded")
-        return view.ending(case, ended, await store.notices(work.connection, case.number))
+        told = await routes.open_in(work.connection, self.rules, case)
+        return view.ending(case, ended, await store.notices(work.connection, case.number), told)
 
     async def GetEnding(self, request: pb.GetEndingRequest, context: Any) -> pb.Ending:
         """Answer how a mediation ended."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             found = await standing.mediation(connection, case.number)
-            return view.ending(case, found, await store.notices(connection, case.number))
+            told = await routes.open_in(connection, self.rules, case)
+            return view.ending(case, found, await store.notices(connection, case.number), told)
 
     @command(pb.RightsNotice)
     async def ServeNotice(self, request: pb.ServeNoticeRequest, work: Work) -> pb.RightsNotice:

@@ -9,10 +9,16 @@ from pb.mediation.v1 import agreement_pb2 as pb
 
 from casework import names
 from casework.agreement import ClauseKind
-from casework.termination import routes
-from services.kit import dates
+from casework.routes import OpenRoute, RouteKind
+from services.kit import dates, other_routes
 from services.kit.instants import stamp
 from services.mediation.agreement.store import Loaded
+
+_KINDS = {
+    RouteKind.court: 1, RouteKind.arbitration: 2, RouteKind.administration: 3, RouteKind.petition: 4,
+    RouteKind.police: 5,
+}  # fmt: skip
+"""Numbers of the contract for the routes that lead to an authority."""
 
 
 def agreement(loaded: Loaded) -> pb.Agreement:
@@ -67,9 +73,9 @@ def _clause(row: Any, parts: Sequence[Any]) -> pb.Clause:
     )
 
 
-def ending(case: Any, mediation: Any, notices: Sequence[Any]) -> pb.Ending:
-    """Return how a mediation ended."""
-    told: Any = routes(case.category)
+def ending(case: Any, mediation: Any, notices: Sequence[Any], routes: Sequence[OpenRoute]) -> pb.Ending:
+    """Return how a mediation ended, with the routes that are open."""
+    told: Any = list(dict.fromkeys(_KINDS[each.route.kind] for each in routes if each.route.kind in _KINDS))
     ended = mediation is not None and mediation.ended_at is not None
     return pb.Ending(
         name=f"{names.case_name(case.number)}/ending",
@@ -77,6 +83,7 @@ def ending(case: Any, mediation: Any, notices: Sequence[Any]) -> pb.Ending:
         end_time=stamp(mediation.ended_at) if ended else None,
         routes=told,
         notices=[notice(each) for each in notices],
+        other_routes=other_routes.shown(routes),
     )
 
 

@@ -178,8 +178,8 @@ async def leave(work: Work, case: Any, party: Any) -> Any:
 async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Ground, kind: str, **payload: object) -> Any:
     """End a mediation on a ground of the closed list, stop its clocks, tell the workflow; return the row.
 
-    Drafts that nobody is bound by are over, sessions to come are off. Unless all was agreed each party that is still
-    there gets a notice of rights made out; whoever leaves is told in the answer.
+    Drafts that nobody is bound by are over, sessions to come are off. Unless all was agreed every party, whoever left
+    as well, gets a notice of rights made out: the routes are everybody's.
     """
     connection = work.connection
     move(MediationState(row.state), to)
@@ -188,8 +188,8 @@ async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Groun
     await mediators.cancel_ask(connection, case.number, work.now)
     await agreements.supersede(connection, case.number)
     if ground is not Ground.AGREED:
-        there = (await people.standing(connection, case.number)).present
-        await agreements.make_notices(connection, case.number, sorted(there), work.now)
+        everybody = (await people.standing(connection, case.number)).people
+        await agreements.make_notices(connection, case.number, sorted(each.party for each in everybody), work.now)
     row = await store.change(connection, case.number, state=int(to), ended_at=work.now, ground=int(ground))
     await tell(work, case, row, kind, wakes=True, ground=ground.name, **payload)
     ended = await end_open_sessions(connection, case.number, work.now, held=ground is not Ground.AGREED)

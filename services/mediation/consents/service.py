@@ -21,7 +21,7 @@ from services.kit.composition import Parts
 from services.kit.events import EventLog, NewEvent
 from services.kit.instants import instant
 from services.mediation import record
-from services.mediation.consents import course, store, view
+from services.mediation.consents import course, routes, store, view
 from services.mediation.people import access_log
 from services.mediation.people import store as people
 
@@ -37,6 +37,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         self.log = EventLog("cases")
         self.body_key = parts.sealer.derive("requests of consents")
         self._sealer = parts.sealer
+        self._rules = parts.rules
 
     async def GetMediation(self, request: pb.GetMediationRequest, context: Any) -> pb.Mediation:
         """Answer where a mediation stands."""
@@ -91,7 +92,8 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         case, party = await self._party(request.name, work)
         await course.leave(work, case, party)
         row = await course.restate(work, case, self._sealer)
-        return view.withdrawal(await people.get_party(work.connection, case.number, party.party), row)
+        left = await people.get_party(work.connection, case.number, party.party)
+        return view.withdrawal(left, row, await routes.open_in(work.connection, self._rules, case))
 
     @command(pb.Mediation)
     async def ProposeMediation(self, request: pb.ProposeMediationRequest, work: Work) -> pb.Mediation:
@@ -111,6 +113,19 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         found = await people.standing(work.connection, case.number)
         await course.await_answers(work, case, row, found)
         return view.mediation(row, found)
+
+    @command(pb.Mediation)
+    async def DeclareMatterFacts(self, request: pb.DeclareMatterFactsRequest, work: Work) -> pb.Mediation:
+        """Keep the facts of the matter by which the other routes are chosen."""
+        case = await record.locked(work, request.name)
+        row = await course.begin(work, case)
+        check_etag(row.version, request.etag)
+        for index, fact in enumerate(request.facts):
+            if fact not in self._rules.routes.facts:
+                raise field_error(f"facts[{index}]", Reason.INVALID_FIELD, ", ".join(self._rules.routes.facts))
+        row = await store.change(work.connection, case.number, matter_facts=list(request.facts))
+        await course.tell(work, case, row, "MatterFactsDeclared", facts=list(request.facts))
+        return view.mediation(row, await people.standing(work.connection, case.number))
 
     @staticmethod
     async def _party(name: str, work: Work) -> tuple[Any, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 from pb.mediation.v1 import consent_pb2 as pb
 
 from casework import names
-from casework.mediation import ROUTES, PeopleStanding, Step
+from casework.mediation import PeopleStanding, Step
+from casework.routes import OpenRoute
+from services.kit import other_routes
 from services.kit.instants import stamp
 
 
@@ -24,6 +26,7 @@ def mediation(row: Any, standing: PeopleStanding) -> pb.Mediation:
         consent_time=stamp(row.consented_at),
         end_time=stamp(row.ended_at),
         round=row.round,
+        matter_facts=row.matter_facts,
     )
 
 
@@ -44,11 +47,11 @@ def consent(row: Any) -> pb.Consent:
     )
 
 
-def withdrawal(party: Any, mediation: Any) -> pb.Withdrawal:
+def withdrawal(party: Any, mediation: Any, routes: list[OpenRoute]) -> pb.Withdrawal:
     """Return what a party is told who leaves."""
     return pb.Withdrawal(
         party=names.party_name(party.number, party.party),
         mediation_state=mediation.state,
         withdraw_time=stamp(party.withdrawn_at),
-        routes=[pb.OtherRoute(route=route.key, zh=route.zh, en=route.en) for route in ROUTES],
+        routes=other_routes.shown(routes),
     )

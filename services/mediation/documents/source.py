@@ -33,6 +33,7 @@ from services.kit.database import Connection, text
 from services.kit.rules import Rules
 from services.kit.sealing import CaseSealer, Sealed, Sealer
 from services.mediation import keys
+from services.mediation.consents import routes
 from services.mediation.documents import course, outcome
 
 _PARTIES = text("SELECT * FROM parties WHERE number = :number ORDER BY party")
@@ -104,6 +105,7 @@ async def source_of(
         consents=await consents_of(connection, number),
         mediator=mediator,
         termination=termination_of(mediation),
+        routes=tuple(await routes.open_in(connection, rules, case)),
         sessions=await course.sessions_of(connection, number, opener, parties, mediator),
         inquiries=await course.inquiries_of(connection, number, opener),
         interpretations=await interpretations_of(connection, number, opener, parties),

@@ -81,7 +81,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         """Record what follows a default; escalation wakes the case's workflow."""
         case, row = await self._part(request, work)
         remedy = Remedy(request.remedy)
-        rules_of.pursue(store.facts(row), remedy, case.category, work.now)
+        rules_of.pursue(store.facts(row), remedy, work.now)
         await store.pursued(work.connection, row, remedy=int(remedy), taken_at=work.now, taken_by=work.actor)
         await store.change(work.connection, row, begun=row.begun)
         wakes = remedy is Remedy.ESCALATE

@@ -22,7 +22,7 @@ def instalment(
     """Return a part with its evidence, and what may follow and followed a default of it."""
     key = key_of(row)
     state: Any = facts(row).state(now)
-    allowed: Any = remedies(ClauseKind(row.kind), category) if state is InstalmentState.DEFAULTED else ()
+    allowed: Any = remedies(ClauseKind(row.kind)) if state is InstalmentState.DEFAULTED else ()
     return pb.Instalment(
         name=names.instalment_name(row.number, row.agreement, row.clause, row.instalment),
         etag=str(row.version),

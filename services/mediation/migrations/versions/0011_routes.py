@@ -1,0 +1,11 @@
+"""The declared facts of a matter by which its other routes are chosen."""
+
+from services.kit.migration import run_script
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add the column."""
+    run_script("ALTER TABLE mediations ADD COLUMN matter_facts text[] NOT NULL DEFAULT '{}';")
