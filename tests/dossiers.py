@@ -98,7 +98,7 @@ CASE = DossierSource(
     termination=TerminationFacts(Ground.GAP, at(11, 24)),
     routes=(
         OpenRoute(
-            Route("court", RouteKind.court, "向人民法院提起诉讼。", "Sue in court.", "民法典 188", "三年", "three years"),
+            Route("court", RouteKind.court, "提起诉讼。", "Sue.", "民法典 188", "三年", "three years"),
             at(12, 24),
         ),
         OpenRoute(Route("arbitration", RouteKind.arbitration, "申请仲裁。", "Go to arbitration.", "仲裁法 5")),

@@ -125,9 +125,10 @@ async def test_what_was_consented_to_once_is_not_time_without_end(clients: Clien
     for party in (1, 2):
         await people.add(party)
         await people.say(party, EXTENSION)
-    start = {"service": "mediation", "case": case.name, "rule": "medical_mediation"}
-    clock = await act(clients, "StartClock", **start)
-    extend = {"name": clock.name, "amount": 1, "kind": 3}
+        await people.say(party)
+    # The law's term of fifteen days, begun by itself with the last consent: all may give it more, as often as they wish.
+    name = f"clocks/mediation/{case.name.removeprefix('cases/')}.mediation-statute-1"
+    extend = {"name": name, "amount": 1, "kind": 3}
     await act(clients, "ExtendClock", **extend)
     assert (await refusal(clients, "ExtendClock", **extend)).reason == "CONSENT_MISSING"
     for party in (1, 2):

@@ -110,6 +110,24 @@ MORE = {
 }
 
 
+AGAIN = {
+    "public_security_case": {"mediation_failed"},
+    "labour_arbitration_award": {"completed", "party_added", "counterclaim"},
+    "labour_arbitration_limitation": {"demand", "relief_sought", "agreed"},
+    "labour_wage_limitation": {"demand", "relief_sought", "agreed"},
+    "enforcement": {"demand", "agreed", "enforcement_sought"},
+    "court_filing": {"completion"},
+    "civil_limitation": {"demand", "agreed", "suit", "mediation_requested"},
+    "owners_decision_annulment": set[str](),
+    "collective_decision_annulment": set[str](),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_what_starts_a_limit_anew_is_what_the_law_names(book: RuleBook, name: str) -> None:
+    assert {each.cause for each in book.get(name).restarts} == AGAIN[name]
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_limit_is_what_its_article_says(book: RuleBook, row: list[str]) -> None:
     name, n, unit, trigger, *rest = row

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from google.type.date_pb2 import Date
 from pb.clock.v1 import clock_pb2
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.feed.v1 import feed_pb2
@@ -189,7 +190,11 @@ async def test_a_draft_that_nobody_signs_is_over_after_ten_working_days(still: S
     act = await opened(still, 8, "neighbour")
     mediator = await act.begun()
     clause = agreement_pb2.Clause(
-        performer=act.of(2), beneficiary=act.of(1), kind=agreement_pb2.CLAUSE_KIND_ACT, content="修好天花板。"
+        performer=act.of(2),
+        beneficiary=act.of(1),
+        kind=agreement_pb2.CLAUSE_KIND_ACT,
+        content="修好天花板。",
+        due_date=Date(year=2026, month=5, day=4),
     )
     draft = agreement_pb2.Agreement(
         extent=1, form=1, clauses=[clause], statement=agreement_pb2.AgreementStatement(facts="漏水。")
