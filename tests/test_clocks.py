@@ -126,7 +126,7 @@ async def test_what_was_consented_to_once_is_not_time_without_end(clients: Clien
         await people.add(party)
         await people.say(party, EXTENSION)
         await people.say(party)
-    # The law's term of fifteen days, begun by itself with the last consent: all may give it more, as often as they wish.
+    # The law gives fifteen days, begun with the last consent: all may give it more, as often as they wish.
     name = f"clocks/mediation/{case.name.removeprefix('cases/')}.mediation-statute-1"
     extend = {"name": name, "amount": 1, "kind": 3}
     await act(clients, "ExtendClock", **extend)
