@@ -2,8 +2,8 @@
 
 from services.kit.migration import run_script
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
