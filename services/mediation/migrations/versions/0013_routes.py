@@ -2,8 +2,8 @@
 
 from services.kit.migration import run_script
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
