@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 
 from casework.errors import CaseError, Reason, field_error
-from casework.names import ROOT_UNIT, file_name, number_of
+from casework.names import ROOT_UNIT, file_name, last, number_of
 from services.kit import paging
 from services.kit.access import current_call
 from services.kit.database import Database, text
@@ -73,12 +73,13 @@ _COLUMNS = """events.number, events.seq, events.kind, events.occurred_at, events
     events.payload, events.hash, events.wakes, events.trace_parent"""
 _READ = text(f"""
     SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
-    WHERE feed.position > :after AND feed.position <= :to ORDER BY feed.position
+    WHERE feed.position > :after AND feed.position <= :to AND events.unit LIKE :unit ORDER BY feed.position
 """)
 # A lane passes over what is not its own in strides: behind an import of thousands it is at its end in a moment.
 _READ_LANE = text(f"""
     SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
     WHERE feed.position > :after AND feed.position <= :to AND events.bulk = :bulk AND (events.wakes OR NOT :waking)
+      AND events.unit LIKE :unit
     ORDER BY feed.position LIMIT :limit
 """)
 _STRIDE = 5000
@@ -89,7 +90,7 @@ _READ_CASE = text(f"""
 _READ_NAMES = text("""
     SELECT max(feed.position) AS position, events.number, max(events.seq) AS seq
     FROM feed JOIN events ON events.id = feed.event_id
-    WHERE feed.position > :after AND feed.position <= :to GROUP BY events.number ORDER BY 1
+    WHERE feed.position > :after AND feed.position <= :to AND events.unit LIKE :unit GROUP BY events.number ORDER BY 1
 """)
 _OF_CASE = text(f"""
     SELECT coalesce(feed.position, 0) AS position, {_COLUMNS}
@@ -101,7 +102,7 @@ _OF_UNIT = text(f"""
     WHERE feed.position > :after AND events.unit LIKE :unit ORDER BY feed.position LIMIT :limit
 """)
 _HASH = text("SELECT hash FROM events JOIN feed ON feed.event_id = events.id WHERE feed.position = :position")
-_CONSUMER = text("SELECT position FROM consumers WHERE name = :name")
+_CONSUMER = text("SELECT position, owner FROM consumers WHERE name = :name")
 _ACKNOWLEDGE = text("""
     INSERT INTO consumers (name, position, owner) VALUES (:name, :position, :owner)
     ON CONFLICT (name) DO UPDATE
@@ -166,6 +167,8 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         self._check(request.service)
         number = number_of(request.case) if request.case else ""
         allowed = await self._allow_watching(number)
+        # Without a case: all of the caller's own subtree, or of the part of it that is asked for.
+        units = "" if number else paging.subtree(current_call().scope(last(request.unit) if request.unit else ""))
         position = request.after_position
         if request.consumer:
             position = await self._acknowledged(request.consumer)
@@ -176,7 +179,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             if position > head:
                 await self._must_reach(position)
             while position < head:
-                events, position = await self._stretch(request, number, position, head)
+                events, position = await self._stretch(request, number, units, position, head)
                 if events and not allowed:
                     allowed = await self._allow_watching(number)
                 if events or not number:
@@ -186,44 +189,44 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             await self._pulse.beyond(position)
 
     async def _stretch(
-        self, request: feed_pb2.WatchEventsRequest, number: str, after: int, head: int
+        self, request: feed_pb2.WatchEventsRequest, number: str, units: str, after: int, head: int
     ) -> tuple[list[feed_pb2.Event], int]:
         """Return the next events of a watch, and the position up to which these are all."""
         size = request.batch_size or 200
         if request.lane and not number:
             to = min(after + _STRIDE, head)
-            events = await self._read_lane(request, after, to, size)
+            events = await self._read_lane(request, units, after, to, size)
             return events, events[-1].position if len(events) == size else to
         # A case has few events: one look finds them all, however long the feed is.
         to = head if number else min(after + size, head)
         if request.names_only and not number:
-            return await self._names(after, to), to
-        return await self._read(number, after, to, request.only_waking), to
+            return await self._names(units, after, to), to
+        return await self._read(number, units, after, to, request.only_waking), to
 
     async def _read_lane(
-        self, request: feed_pb2.WatchEventsRequest, after: int, to: int, limit: int
+        self, request: feed_pb2.WatchEventsRequest, units: str, after: int, to: int, limit: int
     ) -> list[feed_pb2.Event]:
         parameters = {
             "after": after, "to": to, "limit": limit, "bulk": request.lane == feed_pb2.LANE_BULK,
-            "waking": request.only_waking,
+            "waking": request.only_waking, "unit": units,
         }  # fmt: skip
         async with self._database.begin() as connection:
             return [self._event(row) for row in (await connection.execute(_READ_LANE, parameters)).all()]
 
-    async def _read(self, number: str, after: int, to: int, only_waking: bool) -> list[feed_pb2.Event]:
+    async def _read(self, number: str, units: str, after: int, to: int, only_waking: bool) -> list[feed_pb2.Event]:
         async with self._database.begin() as connection:
             parameters = {"after": after, "to": to}
             found = await (
                 connection.execute(_READ_CASE, {**parameters, "number": number})
                 if number
-                else connection.execute(_READ, parameters)
+                else connection.execute(_READ, {**parameters, "unit": units})
             )
             return [self._event(row) for row in found.all() if row.wakes or not only_waking]
 
-    async def _names(self, after: int, to: int) -> list[feed_pb2.Event]:
+    async def _names(self, units: str, after: int, to: int) -> list[feed_pb2.Event]:
         """Return of each case its last event in a stretch of the feed: which one it is, and nothing of what it says."""
         async with self._database.begin() as connection:
-            found = await connection.execute(_READ_NAMES, {"after": after, "to": to})
+            found = await connection.execute(_READ_NAMES, {"after": after, "to": to, "unit": units})
         return [
             feed_pb2.Event(
                 name=f"feeds/{self._service}/events/{row.position}", position=row.position,
@@ -243,18 +246,23 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         elif number:
             # Nothing here yet to show or to hide; decided again when the case's first event comes.
             current_call().scope()
-        else:
-            current_call().require(ROOT_UNIT)
         return bool(unit) or not number
 
     async def _acknowledged(self, consumer: str) -> int:
+        """Return how far a consumer of the caller's has come; another one's is shown to who may see the whole feed."""
         async with self._database.begin() as connection:
-            return int(await connection.scalar(_CONSUMER, {"name": consumer}) or 0)
+            row = (await connection.execute(_CONSUMER, {"name": consumer})).first()
+        call = current_call()
+        if row is None:
+            return 0
+        if row.owner != call.caller.subject:
+            call.require(ROOT_UNIT)
+        return int(row.position)
 
     async def AcknowledgeEvents(self, request: feed_pb2.AcknowledgeEventsRequest, context: Any) -> feed_pb2.Consumer:
         """Record how far a durable consumer has come."""
         self._check(request.service)
-        current_call().require(ROOT_UNIT)
+        current_call().scope()
         head = await self._head()
         if request.position > head:
             await self._must_reach(request.position)
@@ -274,7 +282,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     ) -> feed_pb2.Consumer:
         """Answer how far a durable consumer has come."""
         self._check(request.service)
-        current_call().require(ROOT_UNIT)
+        current_call().scope()
         await self._head()
         return self._consumer(request.consumer, await self._acknowledged(request.consumer))
 
