@@ -44,7 +44,7 @@ async def opened(still: Still, running: int) -> str:
     name = f"cases/{COUNTY}-2017-{running:06d}"
     case = case_pb2.Case(name=name, unit=f"units/{COUNTY}", category="categories/labour", grade=2, channel=1)
     request = mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
-    await MediationServiceStub(still.channel).CreateCase(request, **still.as_("duty_officer", "62"))
+    await MediationServiceStub(still.channel).CreateCase(request, **still.as_service())
     return name
 
 

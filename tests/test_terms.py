@@ -99,7 +99,7 @@ async def opened(still: Still, running: int, category: str) -> Standing:
     name = f"cases/{COUNTY}-2016-{running:06d}"
     case = case_pb2.Case(name=name, unit=f"units/{COUNTY}", category=f"categories/{category}", grade=2, channel=1)
     request = mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
-    await MediationServiceStub(still.channel).CreateCase(request, **still.as_("duty_officer", "62"))
+    await MediationServiceStub(still.channel).CreateCase(request, **still.as_service())
     return Standing(still, name)
 
 
