@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
 from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
@@ -204,7 +205,10 @@ class Mediated:
         # Others who share the stack may have changed the entry, as noise does.
         good = mediator(names.last(name), name=name)
         await self.clients.mediators.UpdateMediator(
-            mediators_pb2.UpdateMediatorRequest(mediator=good, request_id=request_id()), **head
+            mediators_pb2.UpdateMediatorRequest(
+                mediator=good, update_mask=FieldMask(paths=["*"]), request_id=request_id()
+            ),
+            **head,
         )
         for party in range(1, len(sides) + 1):
             if (await act.choose(party, name)).phase == consent_pb2.CHOICE_PHASE_ASKED:

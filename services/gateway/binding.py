@@ -21,6 +21,7 @@ from services.gateway.query import Parameters, Setter, field_path, query_fields,
 from services.gateway.schema import is_output_only
 from services.gateway.template import Template
 from services.kit.limits import LARGE, HttpLimitSettings
+from services.kit.masks import resource_of
 
 # One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
 IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'
@@ -104,6 +105,8 @@ class Binding:
         if self._body and inner is None:
             inner = request.fields_by_name[self._body].message_type
         self._fill = filler_of(inner) if inner is not None else None
+        changed = resource_of(request) if shape.method == "PATCH" else None
+        self._resource = changed.message_type if changed is not None else None
         self._etag = shape.etag_path
         self._calls = {name: backend.callable(shape.rpc) for name, backend in backends.items()}
         self._only = next(iter(self._calls.values())) if len(self._calls) == 1 else None
@@ -113,12 +116,13 @@ class Binding:
 
     async def read(self, exchange: Exchange, parts: list[str]) -> tuple[Any, dict[str, str]]:
         """Return the request message and which of its fields came as headers; raise Problem."""
-        message = self._make()
-        if self._fill is not None:
-            await self._read_body(exchange, message, self._fill)
+        message: Any = self._make()
+        sent = await self._read_body(exchange, message, self._fill) if self._fill is not None else None
         self.read_path(message, parts)
         if exchange.query:
             self._parameters.read(exchange.query, message)
+        if sent and self._resource is not None and not message.update_mask.paths:
+            message.update_mask.paths.extend(self._implied(sent))
         return message, self._read_headers(exchange, message)
 
     def read_path(self, message: Message, parts: list[str]) -> None:
@@ -139,10 +143,10 @@ class Binding:
             except (TypeError, ValueError):
                 raise wrong_field(path[-1].json_name, "值不正确。", "Not a valid value.") from None
 
-    async def _read_body(self, exchange: Exchange, message: Any, fill: Fill) -> None:
+    async def _read_body(self, exchange: Exchange, message: Any, fill: Fill) -> Any:
         data = await exchange.body(self._limit)
         if not data:
-            return
+            return None
         if exchange.content_type() not in _JSON:
             raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted="application/json")
         target = message
@@ -150,9 +154,15 @@ class Binding:
             target = getattr(message, self._body)
             target.SetInParent()
         if len(data) > LARGE:
-            await asyncio.to_thread(decode, target, data, fill)
-        else:
-            decode(target, data, fill)
+            return await asyncio.to_thread(decode, target, data, fill)
+        return decode(target, data, fill)
+
+    def _implied(self, sent: dict[str, Any]) -> list[str]:
+        """Return the mask of a change without one: what its JSON has, also what it sets to nothing (AIP-134)."""
+        assert self._resource is not None
+        names = {name: field for field in self._resource.fields for name in (field.name, field.json_name)}
+        given = [names[name] for name in sent]
+        return [field.name for field in given if field.name not in ("name", "etag") and not is_output_only(field)]
 
     def _read_headers(self, exchange: Exchange, message: Any) -> dict[str, str]:
         renamed: dict[str, str] = {}
@@ -199,12 +209,14 @@ class Binding:
         return call
 
 
-def decode(message: Any, data: bytes, fill: Fill) -> None:
-    """Fill a message from JSON; raise Problem. What is larger than `LARGE` is decoded in a thread of its own."""
+def decode(message: Any, data: bytes, fill: Fill) -> Any:
+    """Fill a message from JSON and return the JSON's value; raise Problem. What is large is decoded in a thread."""
+    value = parse(data)
     try:
-        fill(message, parse(data))
+        fill(message, value)
     except Wrong as wrong:
         raise wrong.problem() from None
+    return value
 
 
 def holds_bytes(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> bool:

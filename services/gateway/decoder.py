@@ -26,6 +26,8 @@ from services.kit.validation import most_items
 Read = Callable[[Any], Any]
 Fill = Callable[[Any, Any], None]
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))")
+_MASK_PATH = re.compile(r"[a-z][A-Za-z0-9_]{0,60}(\.[a-z][A-Za-z0-9_]{0,60}){0,5}")
+_CAPITAL = re.compile(r"[A-Z]")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,19})")
 _RANGES = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
@@ -335,6 +337,14 @@ def _from_json_string(message: Any, value: Any) -> None:
     message.FromJsonString(_string(value))
 
 
+def _fill_mask(message: Any, value: Any) -> None:
+    """Set a mask of names as JSON has them or as the contract has them."""
+    for path in filter(None, (part.strip() for part in _string(value).split(","))):
+        if not (path == "*" or _MASK_PATH.fullmatch(path)):
+            raise Wrong("应为字段名，以逗号分隔。", "Must be names of fields, separated by commas.")
+        message.paths.append(_CAPITAL.sub(lambda match: "_" + match[0].lower(), path))
+
+
 def _generic(message: Message, value: Any) -> None:
     try:
         json_format.ParseDict(value, message)
@@ -348,6 +358,8 @@ def _well_known(descriptor: Descriptor) -> Fill | None:
         return None
     if name == "google.protobuf.Timestamp":
         return fill_timestamp
-    if name in ("google.protobuf.Duration", "google.protobuf.FieldMask"):
+    if name == "google.protobuf.FieldMask":
+        return _fill_mask
+    if name == "google.protobuf.Duration":
         return _from_json_string
     return _generic

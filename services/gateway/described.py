@@ -19,6 +19,8 @@ INTRODUCTION = """REST for client apps. Every RPC of the contracts is here at th
 - **Writes** carry an `Idempotency-Key`: a repeat with the same key and body gets the first answer.
 - **Versions**: an answer's `ETag` goes back in `If-Match` to change just that version (412 otherwise), or in
   `If-None-Match` to read only what has changed (304). The field `etag` of a request is taken in its place.
+- **Changes** (`PATCH`) are partial: what the body has is changed, the rest stays. `updateMask` narrows that, or names
+  what to empty; names as in JSON or as in the contracts, `*` for all. What cannot be changed is refused by its name.
 - **Lists** answer `nextPageToken`; give it back as `pageToken` until it is empty.
 - **Refusals** are problem documents (RFC 9457) with a stable `code`, in Chinese or English as `Accept-Language` asks.
 - **Files** come as files, with their name in `Content-Disposition`; as JSON to who asks for `application/json`, in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from services.gateway.binding import Shape
 from services.gateway.contract import Contract
@@ -14,6 +14,7 @@ from services.gateway.files import ANY, TYPES, file_shape
 from services.gateway.query import field_path
 from services.gateway.schema import Schema, Schemas, refuses_absence, rules_of, split_pattern
 from services.gateway.template import Variable
+from services.kit.masks import is_changed
 
 _ALWAYS = (400, 401, 403, 404, 406, 429, 500, 503, 504)
 
@@ -208,7 +209,20 @@ class _Operation:
         else:
             field = request.fields_by_name[shape.body]
             schema, required = self._schemas.value(field, asked=True), refuses_absence(field)
+            if shape.method == "PATCH" and field.message_type is not None:
+                schema = self._partial(field.message_type)
         return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+    def _partial(self, resource: Descriptor) -> Schema:
+        """Return the schema of a change: the fields that can be changed, none of which must be there."""
+        fields = [field for field in resource.fields if is_changed(field) or field.name == "etag"]
+        return {
+            "type": "object",
+            "description": f"{self._schemas.comment(resource.full_name)} What is given is changed.".strip(),
+            "minProperties": 1,
+            "properties": {field.json_name: self._schemas.property(field, asked=True) for field in fields},
+            "additionalProperties": False,
+        }
 
     def _responses(self) -> dict[str, Any]:
         shape = self._shape

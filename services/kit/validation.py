@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import protovalidate
 from buf.validate import validate_pb2
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from casework.errors import FieldFault
 from casework.saying import says_something
 from services.kit.errors import invalid
+from services.kit.masks import is_changed, masked, resource_of
 
 _RULES: Any = validate_pb2.field
 _ZH = {
@@ -50,6 +52,12 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     known = {fault.field for fault in faults}
     paths = [prefix + path for path, text in _texts(message) if text and not says_something(text)]
     faults += [FieldFault(path, "没有内容。", "says nothing") for path in paths if path not in known]
+    if resource := resource_of(cast("Descriptor", message.DESCRIPTOR)):
+        # A change says what it changes; what it leaves out is there already and need not be said again.
+        changed = {field.name for field in resource.message_type.fields if is_changed(field)} & masked(message)
+        said = {f"{prefix}{resource.name}.{path}" for path in ({"name"} | changed)}
+        inside = f"{prefix}{resource.name}."
+        faults = [each for each in faults if not each.field.startswith(inside) or _first(each.field, inside) in said]
     # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
     if b"\0" in message.SerializePartialToString():
         known = {fault.field for fault in faults}
@@ -98,7 +106,7 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
         if field.message_type is None and field.type != field.TYPE_STRING:
             continue
         rules = field.GetOptions().Extensions[_RULES]
-        if rules.ignore == validate_pb2.IGNORE_ALWAYS:
+        if rules.ignore == validate_pb2.IGNORE_ALWAYS or field.name == "update_mask":  # names, not words
             continue
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             items = [(f'{field.name}["{key}"]', part) for key, each in value.items() for part in (key, each)]
@@ -111,6 +119,11 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
                 yield from ((f"{path}.{inner}", text) for inner, text in _texts(item))
             elif isinstance(item, str):
                 yield path, item
+
+
+def _first(path: str, inside: str) -> str:
+    """Return the path of the field of a resource in which a fault lies."""
+    return inside + re.split(r"[.\[]", path.removeprefix(inside), maxsplit=1)[0]
 
 
 def _path(field: protovalidate.FieldPathPb | None) -> str:

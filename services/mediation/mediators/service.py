@@ -12,7 +12,7 @@ from casework import mediation as rules_of
 from casework.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import MediationState, move
-from services.kit import paging
+from services.kit import masks, paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -24,8 +24,6 @@ from services.mediation.consents import store as mediations
 from services.mediation.consents import view as mediation_view
 from services.mediation.mediators import finding, store, view
 from services.mediation.people import store as people
-
-_FIELDS = ("display_name", "unit", "areas", "languages", "specialities", "active")
 
 
 class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
@@ -44,7 +42,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
     @command(pb.Mediator)
     async def CreateMediator(self, request: pb.CreateMediatorRequest, work: Work) -> pb.Mediator:
         """Enter a mediator in the register of a unit."""
-        columns = self._columns(request.mediator, _FIELDS)
+        columns = self._columns(request.mediator)
         work.call.require(columns["unit"])
         row = await store.add(
             work.connection, mediator=request.mediator_id, subject=request.mediator.user, at=work.now,
@@ -81,13 +79,14 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         row = await store.get(work.connection, names.last(request.mediator.name), lock=True)
         work.call.require(row.unit)
         check_etag(row.version, request.mediator.etag)
-        said = [path for path in _FIELDS if path != "active" or request.mediator.HasField("active")]
-        paths = list(request.update_mask.paths) or said
-        if not set(paths) <= set(_FIELDS):
-            raise field_error("update_mask", Reason.INVALID_FIELD, ", ".join(_FIELDS))
+        paths = masks.changes(request, view.mediator(row))
         if "active" in paths:
             must_say(request.mediator, "active", "mediator.active")
-        columns = self._columns(request.mediator, paths)
+        whole = view.mediator(row)
+        for path in paths:
+            whole.ClearField(path)
+        whole.MergeFrom(pb.Mediator(**{path: getattr(request.mediator, path) for path in paths}))
+        columns = {path: value for path, value in self._columns(whole).items() if path in paths}
         if "unit" in columns:
             work.call.require(columns["unit"])
         changed = await store.change(
@@ -185,7 +184,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         await course.tell(work, case, row, "MediatorReplaced", mediator=names.mediator_name(asked.mediator))
         return await self._answer(work, await course.find(work, case, row))
 
-    def _columns(self, mediator: pb.Mediator, paths: Any) -> dict[str, Any]:
+    def _columns(self, mediator: pb.Mediator) -> dict[str, Any]:
         """Return the columns of an entry; INVALID_FIELD or UNKNOWN_UNIT naming what is wrong."""
         unit = names.last(mediator.unit)
         areas = [names.last(area) for area in mediator.areas] or [unit.partition("-")[0]]
@@ -196,7 +195,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         specialities = [category.removeprefix("categories/") for category in mediator.specialities]
         if any(category not in self._rules.categories for category in specialities):
             raise field_error("mediator.specialities", Reason.UNKNOWN_CATEGORY)
-        columns = {
+        return {
             "display_name": mediator.display_name,
             "unit": unit,
             "areas": areas,
@@ -204,7 +203,6 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
             "specialities": specialities,
             "active": mediator.active or not mediator.HasField("active"),
         }
-        return {path: columns[path] for path in paths}
 
     async def _mediation(self, name: str, work: Work) -> tuple[Any, Any]:
         """Return case, locked, and mediation, if the caller may act in it."""

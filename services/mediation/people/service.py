@@ -15,7 +15,7 @@ from casework.choosing import MatterRole
 from casework.errors import Reason, field_error
 from casework.mask import national
 from casework.mediation import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
-from services.kit import paging
+from services.kit import masks, paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -97,9 +97,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         case = await self._case(asked.name, work, "party.name")
         row = await store.get_party(work.connection, case.number, names.index_of(asked.name))
         check_etag(row.version, asked.etag)
-        paths = set(request.update_mask.paths) or ({"details"} if asked.HasField("details") else set())
-        if not paths or not paths <= {"details", "needs_support"}:
-            raise field_error("update_mask", Reason.INVALID_FIELD, "details, needs_support")
+        paths = masks.changes(request, view.party(row))
         columns: dict[str, Any] = {}
         if "details" in paths:
             if not asked.HasField("details"):
@@ -111,7 +109,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         if "needs_support" in paths:
             columns["needs_guardian"] = asked.needs_support
         changed = await store.change_party(work.connection, case.number, row.party, **columns)
-        payload = {"party": row.party, "changed": sorted(paths)}
+        payload = {"party": row.party, "changed": paths}
         await work.append(NewEvent(case.number, "PartyChanged", case.unit, payload))
         await course.restate(work, case, self._sealer)
         return view.party(changed)
