@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STATE ?= .accord
 ARGS ?=
 
-.PHONY: help setup demo up down test bench chaos rights fuzz real-input documents lint format types contracts proto check lock histories clean
+.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis real-input documents lint format types contracts proto check lock histories clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ rights: setup  ## try for ten minutes what must be impossible; RIGHTS_SECONDS an
 
 fuzz: setup  ## two thousand odd messages to each RPC; FUZZ_ROUNDS sets how many
 	@FUZZ_ROUNDS=$${FUZZ_ROUNDS:-2000} $(BIN)/pytest -s tests/test_fuzz.py $(ARGS)
+
+schemathesis: setup  ## 20 examples an operation of the description, every check on; SCHEMA_EXAMPLES and SCHEMA_SEED change it
+	@SCHEMA_EXAMPLES=$${SCHEMA_EXAMPLES:-20} $(BIN)/pytest -s tests/test_rest.py -k description_allows $(ARGS)
 
 real-input: setup  ## every row of the real records through the running stack; make test takes every sixth
 	@REAL_INPUT_EVERY=1 $(BIN)/pytest -s tests/test_real_input.py $(ARGS)

@@ -47,6 +47,7 @@ BAD_REPORTS: list[tuple[dict[str, Any], str]] = [
     ({"amount": Money(currency_code="CNY", units=-5)}, "report.amount"),
     ({"amount": Money(currency_code="CNY", units=2**63 - 1)}, "report.amount"),
     ({"amount": Money(currency_code="CNY", units=1, nanos=-1)}, "report.amount"),
+    ({"amount": Money(currency_code="CNY", units=1, nanos=5_000_000)}, "report.amount"),
     ({"amount": Money(currency_code="USD", units=5)}, "report.amount.currency_code"),
     ({"place": report_pb2.Place(area="62010")}, "report.place.area"),
     ({"place": report_pb2.Place(area="629999")}, "report.place.area"),

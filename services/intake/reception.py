@@ -252,7 +252,9 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
         if report.amount.currency_code not in ("", "CNY"):
             raise field_error("report.amount.currency_code", Reason.INVALID_FIELD, "CNY")
         fen = report.amount.units * 100 + report.amount.nanos // 10_000_000
-        if not (0 <= report.amount.nanos < 1_000_000_000 and 0 <= fen <= 100_000_000_000_000):
+        # Whole fen only: what is cut off would be another amount than was said.
+        whole = report.amount.nanos % 10_000_000 == 0
+        if not (whole and 0 <= report.amount.nanos < 1_000_000_000 and 0 <= fen <= 100_000_000_000_000):
             raise field_error("report.amount", Reason.INVALID_FIELD, "0 … 1,000,000,000,000 CNY")
     else:
         fen = 0
