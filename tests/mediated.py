@@ -109,7 +109,7 @@ class Mediated:
         """Draft an agreement and answer everything there is to answer."""
         drafted = await self.draft(*clauses, **fields)
         await self.do("AnswerChecklist", drafted.name, answers=ALL_YES)
-        return await self.do("AnswerThirdParties", drafted.name)
+        return await self.do("AnswerThirdParties", drafted.name, settled=False)
 
     async def sign(self, agreement: Any, *parties: int, signer: int = 1, manner: int = 1) -> Any:
         """Sign for parties."""
