@@ -201,7 +201,7 @@ class Matter:
         self.user = await self.desk.mediator()
         for party in choosing or self.parties:
             await self.desk.post(f"{party}:chooseMediator", "clerk", mediator=f"mediators/{self.user}")
-        return await self.tell("mediation:accept", disclosure={})
+        return await self.tell("mediation:accept", disclosure=dict.fromkeys(("kin", "interest", "prior_role"), False))
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
@@ -251,7 +251,7 @@ class Matter:
         name = str(made["name"]).removeprefix(f"{self.name}/")
         answers = [{"question": f"CHECKLIST_QUESTION_{each}", "yes": True} for each in QUESTIONS]
         await self.tell(f"{name}:answerChecklist", answers=answers)
-        await self.tell(f"{name}:answerThirdParties")
+        await self.tell(f"{name}:answerThirdParties", settled=True)
         return name
 
     async def sign(self, agreement: str, *parties: str, signer: str = "SELF") -> Any:

@@ -170,7 +170,7 @@ async def test_nobody_signs_before_checklist_and_third_parties_are_answered(case
     await refused(case.sign(drafted, 1), "CHECKLIST_INCOMPLETE")
     await case.do("AnswerChecklist", drafted.name, answers=ALL_YES)
     await refused(case.sign(drafted, 1), "THIRD_PARTIES")
-    await case.do("AnswerThirdParties", drafted.name, interests=[pb.THIRD_INTEREST_SPOUSE])
+    await case.do("AnswerThirdParties", drafted.name, interests=[pb.THIRD_INTEREST_SPOUSE], settled=False)
     await refused(case.sign(drafted, 1), "THIRD_PARTIES")
     for verb in ("CountersignAgreement", "SealAgreement"):
         role = "clerk" if verb == "SealAgreement" else "mediator"
@@ -186,7 +186,7 @@ async def test_nobody_signs_before_checklist_and_third_parties_are_answered(case
 async def test_only_the_mediator_of_record_answers_and_countersigns(case: Mediated) -> None:
     drafted = await case.draft()
     other = case.clients.as_("mediator", sub="another-mediator")
-    for verb, fields in (("AnswerChecklist", {"answers": ALL_YES}), ("AnswerThirdParties", {}),
+    for verb, fields in (("AnswerChecklist", {"answers": ALL_YES}), ("AnswerThirdParties", {"settled": True}),
                          ("CountersignAgreement", {})):  # fmt: skip
         request = case.request(verb, drafted.name, **fields)
         await refused(case.stub(verb)(request, **other), "NOT_THE_MEDIATOR")
@@ -378,7 +378,7 @@ async def test_an_agreement_is_made_over_rest_as_well(case: Mediated, rest: http
     assert wrong.status_code == 400
     assert "INVALID_FIELD" in wrong.text
     answers = [{"question": question, "yes": True} for question in pb.ChecklistQuestion.keys()[1:]]
-    for verb, sent in (("answerChecklist", {"answers": answers}), ("answerThirdParties", {})):
+    for verb, sent in (("answerChecklist", {"answers": answers}), ("answerThirdParties", {"settled": True})):
         answered = await rest.post(f"/v1/{name}:{verb}", json=sent, headers=key("mediator"))
         assert answered.status_code == 200, answered.text
     signed = {"parties": [case.party(1)], "signer": "SIGNER_SELF", "manner": "SIGNING_MANNER_SIGNATURE"}

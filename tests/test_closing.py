@@ -84,7 +84,9 @@ async def test_a_case_closes_when_performed_and_heard_and_is_visited_afterwards(
     seen = await case.do("RecordVisit", visits[0].name, performance=3, satisfaction=said, recurred=True, note=SECRET)
     assert (seen.recurred, list(seen.satisfaction)) == (True, said)
     assert "visit-7" not in await case.running()
-    await refused(case.do("RecordVisit", visits[0].name, performance=3, satisfaction=said), "ALREADY_EXISTS")
+    await refused(
+        case.do("RecordVisit", visits[0].name, performance=3, satisfaction=said, recurred=False), "ALREADY_EXISTS"
+    )
     results = await case.do("GetMediationResults", f"{case.name}/results")
     assert list(results.satisfaction) == said
     assert results.performance == agreement_pb2.PERFORMANCE_DONE

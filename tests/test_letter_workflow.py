@@ -87,7 +87,7 @@ async def test_a_letter_whose_workflow_was_lost_goes_on_where_the_facts_say_it_s
         await backends.close()
     await until_standing(temporal, name, LetterStage.RECEIVED)
     await at.at_unit("ReplyLetter", name, measures="正在研究。")
-    await at.do("VerifyLetter", name, finding="没有措施。")
+    await at.do("VerifyLetter", name, sufficient=False, finding="没有措施。")
     following = await at.next_by_workflow(name)
     assert (await at.get(following)).state == pb.LETTER_STATE_DRAFTED
 

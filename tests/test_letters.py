@@ -108,11 +108,13 @@ async def test_the_verifier_is_not_the_one_who_answered_and_the_decider_neither_
 ) -> None:
     name = await at.draft()
     await at.reply(name)
-    assert await reason(at.do("VerifyLetter", name, "unit_head", "l-unit", finding="好")) == "SAME_PERSON"
+    assert (
+        await reason(at.do("VerifyLetter", name, "unit_head", "l-unit", sufficient=True, finding="好")) == "SAME_PERSON"
+    )
     await at.at_unit("ObjectLetter", name, grounds="事实不符。")
-    assert await reason(at.do("VerifyLetter", name, finding="好")) == "OBJECTION_OPEN"
+    assert await reason(at.do("VerifyLetter", name, sufficient=True, finding="好")) == "OBJECTION_OPEN"
     for role, sub in (("supervisor", DRAFTER), ("unit_head", HEAD)):
-        assert await reason(at.do("DecideObjection", name, role, sub, reason="无据")) == "SAME_PERSON"
+        assert await reason(at.do("DecideObjection", name, role, sub, upheld=False, reason="无据")) == "SAME_PERSON"
     decided = await at.do("DecideObjection", name, "unit_head", OTHER_HEAD, upheld=True, reason="确有出入。")
     assert (decided.state, decided.objection) == (pb.LETTER_STATE_ANNULLED, pb.LETTER_OBJECTION_UPHELD)
     assert await reason(at.at_unit("ReplyLetter", name, measures="晚了")) == "WRONG_STATE"

@@ -212,7 +212,7 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
     case = await desk.open("damages/injury", "因口角推搡，摔伤手腕。", channel="CHANNEL_POLICE")
     with refused("NOT_FOR_MEDIATION"):
         await case.dock("POLICE", decided=True, hand_over_letter="police-0")
-    docking = await case.dock("POLICE", hand_over_letter="police-1")
+    docking = await case.dock("POLICE", decided=False, hand_over_letter="police-1")
     hurt = await case.add("APPLICANT", "太叔摔伤")
     pusher = await case.add("RESPONDENT", "令狐推人", details={"language": "en"})
     await case.everybody_says_yes()

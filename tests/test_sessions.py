@@ -204,12 +204,14 @@ async def test_no_joint_session_after_violence_unless_each_asked_for_it_alone(
     await refused(do(stubs, "StartSession", before.name), "JOINT_REFUSED")
     apart = await schedule(stubs, case, kind=pb.SESSION_KIND_SEPARATE, parties=[f"{case}/parties/2"])
     await do(stubs, "StartSession", apart.name)
-    await refused(do(stubs, "AskJointSession", f"{case}/parties/1", wished=True), "asked alone")
+    await refused(do(stubs, "AskJointSession", f"{case}/parties/1", wished=True, asked_alone=False), "asked alone")
     await do(stubs, "AskJointSession", f"{case}/parties/1", wished=True, asked_alone=True)
     await refused(schedule(stubs, case), "JOINT_REFUSED")
     await do(stubs, "AskJointSession", f"{case}/parties/2", wished=True, asked_alone=True)
     await schedule(stubs, case)
-    await do(stubs, "AskJointSession", f"{case}/parties/2", wished=False)  # taking it back always works
+    await do(
+        stubs, "AskJointSession", f"{case}/parties/2", wished=False, asked_alone=False
+    )  # taking it back always works
     await refused(schedule(stubs, case), "JOINT_REFUSED")
     told = [event for event in await events(clients, case) if event.type == "JointWishRecorded"]
     assert all(not event.payload for event in told)

@@ -199,12 +199,12 @@ async def test_an_official_goes_on_leave_and_hands_over_and_the_successor_acknow
     assert opened_["items"][0]["clocks"]
     for stranger in (wang, li):
         with refused("NOT_THE_SUCCESSOR"):
-            await county.post(f"{opened_['name']}:acknowledge", "handler", stranger)
+            await county.post(f"{opened_['name']}:acknowledge", "handler", stranger, items=[1])
     assert "下周回话" in (await county.get(f"{opened_['name']}/notes", "handler", zhao))["notes"]
     first = await county.post(f"{opened_['name']}:acknowledge", "handler", zhao, items=[1])
     assert (first["state"], first["openItems"]) == ("HANDOVER_STATE_OPEN", 1)
     assert len((await county.get("holdings", "handler", li))["holdings"]) == 2  # Li still stands in for all of it
-    done = await county.post(f"{opened_['name']}:acknowledge", "handler", zhao)
+    done = await county.post(f"{opened_['name']}:acknowledge", "handler", zhao, items=[2])
     assert done["state"] == "HANDOVER_STATE_COMPLETED"
     assert {each["subject"] for each in (await county.get("holdings", "handler", zhao))["holdings"]} == {
         raised["name"], f"{case.name}/tasks/1"}  # fmt: skip

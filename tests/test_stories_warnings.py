@@ -261,7 +261,7 @@ async def test_a_screening_campaign_feeds_intake_once_and_is_counted_by_place(de
     killed = desk.stack.kill("worker")
     for nth in range(6):
         await village.tell(f"{check['name']}:recordFinding", "grid_worker", category="categories/hazard",
-                           text=f"二楼第{nth}户软管超期。")  # fmt: skip
+                           text=f"二楼第{nth}户软管超期。", danger=False)  # fmt: skip
     with refused("FINDINGS_OPEN"):
         await desk.tell(f"{name}:end", "unit_head", report="共查两处。")
     await asyncio.to_thread(desk.stack.await_restart, "worker", killed)

@@ -232,7 +232,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "GetClock": _filled(clock_pb2.GetClockRequest),
     "ExplainClock": _filled(clock_pb2.ExplainClockRequest),
     "StartClock": _start_clock,
-    "StopClock": _filled(clock_pb2.StopClockRequest),
+    "StopClock": _filled(clock_pb2.StopClockRequest, met=lambda w: True),
     "PauseClock": _filled(clock_pb2.PauseClockRequest, cause=lambda w: "illness"),
     "ResumeClock": _filled(clock_pb2.ResumeClockRequest),
     "RestartClock": _filled(

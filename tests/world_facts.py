@@ -114,7 +114,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
                                  text=lambda w: "值班表改为两人。"),
         "GetRuleFix": filled(r.GetRuleFixRequest, name=fix),
         "GetRuleFixText": filled(r.GetRuleFixTextRequest, name=below(fix, "/text")),
-        "DecideRuleFix": filled(r.DecideRuleFixRequest, name=fix, reason=code),
+        "DecideRuleFix": filled(r.DecideRuleFixRequest, name=fix, adopted=lambda w: True, reason=code),
         "CreateAssessment": filled(a.CreateAssessmentRequest, unit=lambda w: f"units/{CITY}", period=year,
                                    units=lambda w: [county(w)]),
         "GetAssessment": filled(a.GetAssessmentRequest, name=assessment),
@@ -124,7 +124,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
                                      indicator=lambda w: "notices_served", text=lambda w: "有一份已送达。"),
         "GetAssessmentObjectionText": filled(a.GetAssessmentObjectionTextRequest,
                                              name=below(assessment, "/objections/1/text")),
-        "DecideAssessmentObjection": filled(a.DecideAssessmentObjectionRequest, name=below(assessment, "/objections/1"),
+        "DecideAssessmentObjection": filled(a.DecideAssessmentObjectionRequest, upheld=lambda w: False,
+                                            name=below(assessment, "/objections/1"),
                                             reason=code),
         "FinaliseAssessment": filled(a.FinaliseAssessmentRequest, name=assessment),
     }  # fmt: skip

@@ -108,7 +108,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "CreateHandover": filled(h.CreateHandoverRequest, handover=lambda w: handover()),
         "GetHandover": filled(h.GetHandoverRequest, name=_of("handover")),
         "ListHandovers": filled(h.ListHandoversRequest, unit=county),
-        "AcknowledgeHandover": filled(h.AcknowledgeHandoverRequest, name=_of("handover")),
+        "AcknowledgeHandover": filled(h.AcknowledgeHandoverRequest, name=_of("handover"), items=lambda w: [1]),
         "CancelHandover": filled(h.CancelHandoverRequest, name=_of("handover")),
         "ReadHandoverNotes": filled(h.ReadHandoverNotesRequest, name=_of("handover", "/notes")),
         "CreateObjection": filled(o.CreateObjectionRequest, parent=_of("case"), objection=_task_objection),
