@@ -19,7 +19,7 @@ from accord.rules_command import load_or_exit, rules_folder
 from casework.calendar import LOCAL, Calendar
 from casework.clock import Projection, project
 from casework.explanation import ExplainedDay, Verdict, explain
-from casework.ledger import Entry, Extended, Paused, Resumed, Started
+from casework.ledger import Entry, Extended, Paused, Restarted, Resumed, Started
 from casework.rule import ExtensionKind, Rule
 from casework.rule_book import RuleBook, UnknownRule
 from casework.units import UnknownUnit, level_of
@@ -30,7 +30,7 @@ _PAUSE = re.compile(r"(?P<begin>.+?)\.\.(?P<end>.*?)(?::(?P<cause>[A-Za-z_][\w-]
 _WIDE = 170
 _STYLES = {
     Verdict.counted: "bold", Verdict.extended: "bold cyan", Verdict.paused: "yellow",
-    Verdict.rolled_over: "magenta", Verdict.rolled_to: "bold magenta",
+    Verdict.interrupted: "dim yellow", Verdict.rolled_over: "magenta", Verdict.rolled_to: "bold magenta",
 }  # fmt: skip
 
 
@@ -62,6 +62,9 @@ def due(
         typer.Option(help="FROM..TO:CAUSE, repeatable: time stands still from FROM; on the day TO it runs on."),
     ] = None,
     extend: Annotated[list[int] | None, typer.Option(help="More time in the rule's unit, repeatable.")] = None,
+    restart: Annotated[
+        list[str] | None, typer.Option(help="ON:CAUSE, repeatable: the whole time begins anew on that day (中断).")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="Code of a unit or area, for its holidays and rules.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Rules folder; ACCORD_RULES or the shipped one else.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -77,6 +80,8 @@ def due(
             _add_pause(question, text)
         for amount in extend or ():
             _add_extension(question, amount)
+        for text in restart or ():
+            _add_restart(question, text)
         projection = project(question.rule, question.ledger, question.calendar)
         explanation = explain(question.rule, question.ledger, question.calendar)
     except (Refused, UnknownRule) as error:
@@ -179,6 +184,22 @@ def _add_extension(question: Question, amount: int) -> None:
     kind = allowed.kind if allowed else ExtensionKind.once
     entry = Extended(seq=len(question.ledger) + 1, at=started, recorded_at=started, amount=amount, how=kind)
     question.ledger.append(entry)
+
+
+def _add_restart(question: Question, text: str) -> None:
+    on, _, cause = text.strip().partition(":") if "T" not in text else text.strip().rpartition(":")
+    rule = question.rule
+    allowed = ", ".join(each.cause for each in rule.restarts)
+    if rule.restart(cause) is None:
+        raise Refused(f"{rule.name} begins anew for {allowed}" if allowed else f"{rule.name} never begins anew")
+    at = max(instant(on), question.ledger[0].at)
+    if instant(on).date() < question.ledger[0].at.date():
+        raise Refused(f"the restart on {on} lies before the start")
+    due = project(rule, question.ledger, question.calendar).due
+    if due is not None and at > due:
+        raise Refused(f"the time was up on {due:%Y-%m-%d}: nothing is left to interrupt on {on}")
+    seq = len(question.ledger) + 1
+    question.ledger.append(Restarted(seq=seq, at=at, recorded_at=at, cause=cause, evidence="asked"))
 
 
 def _as_data(question: Question, projection: Projection, explanation: tuple[ExplainedDay, ...]) -> dict[str, Any]:

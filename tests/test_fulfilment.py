@@ -229,6 +229,48 @@ async def test_a_day_that_passes_is_a_default_told_once(stack: Stack, clients: C
         assert (await case.perform(first, 300_00)).state == pb.INSTALMENT_STATE_PERFORMED
 
 
+@pytest.mark.fault("A1", "A7")
+async def test_performance_counts_from_its_day_whenever_it_is_recorded(stack: Stack, clients: Clients) -> None:
+    async with standing_still(stack, "mediation") as still:
+        now = still.time.set(datetime.now(UTC))
+        around = still.clients(clients)
+
+        async def agreed(number: int) -> Mediated:
+            name = f"cases/{COUNTY}-2026-{number:06}"
+            opened = case_pb2.Case(name=name, unit=f"units/{COUNTY}", category="categories/neighbour", grade=1)
+            await around.mediation.CreateCase(
+                mediation_pb2.CreateCaseRequest(case=opened, request_id=request_id()), **around.as_service("worker")
+            )
+            case = Mediated(around, name)
+            await case.join((1, 2))
+            await case.agreed(case.clause(days=4))
+            return case
+
+        async def told(case: Mediated, kind: str, rule: str) -> list[dict[str, object]]:
+            fire = clock_pb2.FireClocksRequest(service="mediation", case=case.name)
+            await around.clocks["mediation"].FireClocks(fire, **around.as_service("worker"))
+            events = [dict(each.payload) for each in await case.history() if each.type == kind]
+            return [each for each in events if str(each["rule"]).startswith(rule)]
+
+        on_time, long_ago = await agreed(903), await agreed(904)
+        # Performed two months ago: the visits that should have been are reported at once, each with how late.
+        (part,) = await long_ago.parts()
+        await long_ago.perform(part, 300_00, perform_date=day(-60))
+        late = await told(long_ago, "ClockOverdue", "follow_up")
+        assert [each["rule"] for each in late] == ["follow_up_7", "follow_up_30"]
+        assert all(int(each["late_by_seconds"]) > 29 * 86_400 for each in late)  # type: ignore[call-overload]
+
+        # Paid on the day it was due, entered two days later.
+        (part,) = await on_time.parts()
+        still.time.set(now + timedelta(days=6))
+        assert len(await told(on_time, "ClockOverdue", "performance")) == 1
+        await on_time.perform(part, 300_00, perform_date=day(4))
+        clock = clock_pb2.GetClockRequest(name=f"clocks/mediation/{on_time.number}.performance-1-1-1")
+        met = await around.clocks["mediation"].GetClock(clock, **around.as_("handler"))
+        assert (met.state, met.overdue) == (clock_pb2.CLOCK_STATE_MET, False)
+        assert len(await told(on_time, "ClockBreachWithdrawn", "performance")) == 1
+
+
 # --- judicial confirmation ----------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from casework.clock import ClockState as Doing
 from casework.clock import Projection, RungKind, project
 from casework.errors import CaseError, Reason
 from casework.ledger import Cancelled, Entry, Met, Resumed, entry_from_data, entry_to_data
-from casework.rule import Rule
+from casework.rule import Holder, Rule, Whom
 from services.kit import clocks
 from services.kit.clock_calendars import calendar_of
 from services.kit.clocks import ClockState, read_rungs
@@ -214,14 +214,16 @@ async def end(
 ) -> list[NewEvent]:  # fmt: skip
     """Meet (or cancel) running clocks of a case by something done before it was recorded.
 
-    What was in time was in time: a breach reported meanwhile is taken back. Where the rule's bound for the delay of a
-    desk is over, the clock ends only now. Returns the events that tell of breaches, to append after the command's own.
+    What was in time was in time: a breach reported meanwhile is withdrawn. Where a unit's own clock is met after the
+    bound for the delay of a desk, it ends only now; what others did has its own day, however late a desk enters it.
+    Returns the events that tell of breaches, to append after the command's own.
     """
     events: list[NewEvent] = []
     for row in await connection.execute(_RUNNING, {"number": number, "keys": f"{number}.{keys}"}):
         rule = (await rules_of(connection, [row.rule_hash]))[row.rule_hash]
         last = last_day_to_enter(rule, at, await calendar_of(connection, clockwork, row))
-        instant = max(at, row.started_at) if now.astimezone(LOCAL).date() <= last else now
+        own = rule.belongs_to is Holder.handling and rule.for_whom is Whom.duty
+        instant = now if own and now.astimezone(LOCAL).date() > last else max(at, row.started_at)
         entry = (Met if met else Cancelled)(seq=row.entries + 1, at=instant, recorded_at=now, actor=actor)
         change = await record(connection, clockwork, row, entry, now, checked=False)
         events += change.events[1:]

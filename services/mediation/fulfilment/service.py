@@ -58,7 +58,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         )  # fmt: skip
         await store.change(work.connection, row, paid=paid, begun=True, performed_on=day if complete else None)
         if complete:
-            await work.stop(row.number, _key(row))
+            await work.stop(row.number, _key(row), at=dates.last_second(day))
         payload = {"state": "PERFORMED" if complete else "PART", "evidence": request.evidence}
         await work.append(self._event(case, row, "ClausePerformed" if complete else "ClausePartlyPerformed", payload))
         if complete:
