@@ -84,7 +84,7 @@ class Plain:
     def due(self) -> datetime | None:
         """Return the last second in time, None while a pause lasts."""
         begin = self.start
-        for again in sorted(self.restarts):
+        for again in sorted(each for each in self.restarts if self.ended is None or each <= self.ended):
             known = self._end(begin, again)
             if known is None or again <= known:
                 begin = again

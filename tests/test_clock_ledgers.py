@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import count
 
 import grpc
@@ -29,7 +29,7 @@ from tests.plain_ledger import CHINA, DAY, Plain, last_entry_day, limit
 from tests.scratch import Scratch
 from tests.still import standing_still
 
-LEDGERS = int(os.environ.get("ACCORD_LEDGERS", "10"))
+LEDGERS = int(os.environ.get("ACCORD_LEDGERS", "8"))
 SEED = int(os.environ.get("ACCORD_LEDGERS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 RULES = (
     "petition_handling", "labour_inspection", "public_security_case", "labour_arbitration_limitation",
@@ -277,10 +277,15 @@ async def begun(desk: Desk, chance: random.Random) -> Walk:
     opened = datetime(2026, 3, 2, 9, tzinfo=CHINA) + timedelta(days=chance.randint(0, 60))
     case = await desk.open(f"{opened:%Y-%m-%dT%H:%M}")
     if rule == "task":
-        return Walk(desk, chance, case, f"clocks/mediation/{case.removeprefix('cases/')}.task-1.task",
-                    Plain.of("task", opened, frozenset(CLOSED)))  # fmt: skip
-    ago = chance.choice((0, 3, 20, 70, 200, 420 if rule == "civil_limitation" else 380))
+        name = f"clocks/mediation/{case.removeprefix('cases/')}.task-1.task"
+        plain = Plain.of("task", opened, frozenset(CLOSED))
+        # The plan gives the number of its days.
+        plain.n = (instant((await desk.clock(name)).due_time).astimezone(CHINA).date() - opened.date()).days
+        return Walk(desk, chance, case, name, plain)
+    law = limit(rule).get("valid_from", date.min)
+    ago = chance.choice((0, 3, 20, 70, 200, 380, 420))
     at = opened - timedelta(days=ago, hours=chance.choice((0, 5)))
+    at = max(at, datetime.combine(law, time(9), CHINA)) if law > date.min else at
     clock = await desk.start(case, rule, effective_time=f"{at:%Y-%m-%dT%H:%M}", evidence="doc-1")
     return Walk(desk, chance, case, clock.name, Plain.of(rule, at, frozenset(CLOSED)))
 

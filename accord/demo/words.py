@@ -104,6 +104,8 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "EscalationAcknowledged": lambda n, p: f"escalation {int(p['escalation'])} acknowledged",
     "EscalationResolved": lambda n, p: f"escalation {int(p['escalation'])} resolved: the unit is made to act",
     "EscalationSettled": lambda n, p: f"escalation {int(p['escalation'])} settled: the case is over",
+    "ClockBreachWithdrawn": lambda n, p: f"in time after all: {n.clock(p)}",
+    "EscalationWithdrawn": lambda n, p: f"escalation {int(p['escalation'])} withdrawn: nothing was overdue",
     "OverdueWatched": lambda n, p: "watched for five working days: letters are drafted, people sign them or do not",
     "ClosingRequested": lambda n, p: f"closing requested, outcome {str(p['outcome']).lower()}",
     "ClosingSentBack": lambda n, p: "close request sent back",
