@@ -53,7 +53,7 @@ class Desk:
         if promised:
             case.due_time.CopyFrom(local(promised))
         request = mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
-        await self.mediation.CreateCase(request, **self.still.as_("duty_officer", COUNTY))
+        await self.mediation.CreateCase(request, **self.clients.as_service("worker"))
         return case.name
 
     async def act(self, method: str, name: str, role: str = "handler", **fields: Any) -> clock_pb2.Clock:
