@@ -31,8 +31,8 @@ _BEHAVIOUR: Any = field_behavior_pb2.field_behavior
 _MENTION: Any = permission_pb2.mention
 _NUMBER = "[0-9]{6}-[0-9]{4}-[0-9]{6,9}"
 _FILE = re.compile(r"[a-z][a-zA-Z]{1,30}/[0-9]{6}-[0-9]{4}-[0-9]{6,9}(/.*)?")
-_ANYTHING = "a/word-of.any:kind"
-"""What a pattern matches that is not one of names."""
+_ANYTHING = ("a/word-of.any:kind", "a.word")
+"""What a pattern matches that is not one of names: of the title of a list of holidays, a name is no unit."""
 _OWN = ("name", "parent")
 _ASKED_BY_HANDLER = ("case", "cases")
 """Fields of clocks and feeds, which every service has of every case: they show what is there, in the caller's scope."""
@@ -109,7 +109,7 @@ def kind_of(field: FieldDescriptor) -> tuple[Kind, str] | None:
     pattern = rules.string.pattern or rules.repeated.items.string.pattern
     if _NUMBER in pattern and not pattern.startswith("^clocks/"):
         return Kind.FILE, pattern
-    is_unit = pattern and re.search(pattern, "units/62") and not re.search(pattern, _ANYTHING)
+    is_unit = pattern and re.search(pattern, "units/62") and not any(re.search(pattern, each) for each in _ANYTHING)
     return (Kind.UNIT, pattern) if is_unit else None
 
 
