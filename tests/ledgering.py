@@ -10,7 +10,6 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from pb.clock.v1 import clock_pb2
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
-from pb.escalation.v1 import escalation_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
@@ -19,6 +18,7 @@ from services.kit.database import text
 from services.kit.events import row_payload
 from services.kit.instants import stamp
 from tests.conftest import COUNTY, Clients, request_id
+from tests.scratch import Scratch
 from tests.still import Still
 
 _NUMBERS = count(970_000)
@@ -105,8 +105,19 @@ class Desk:
         """Do what the workflow of the case does when it wakes."""
         await self.still.fire(case.removeprefix("cases/"))
 
-    async def escalations(self, case: str) -> list[escalation_pb2.Escalation]:
-        """Return what was raised of a case, in order."""
-        request = escalation_pb2.ListEscalationsRequest(parent=case, page_size=100)
-        reply = await self.clients.escalation.ListEscalations(request, **self.still.as_("unit_head", "62"))
-        return sorted(reply.escalations, key=lambda each: int(each.name.rpartition("/")[2]))
+    async def escalations(self, case: str) -> list[Any]:
+        """Return what was raised of a case, in order: the rows of the stack's escalation service."""
+        query = "SELECT * FROM escalation.escalations WHERE number = $1 ORDER BY escalation"
+        return await self._rows(query, case.removeprefix("cases/"))
+
+    async def notified(self, case: str, kind: str) -> set[str]:
+        """Return the units that the escalation service notified by events of a kind."""
+        query = "SELECT payload->>'to' AS unit FROM escalation.events WHERE number = $1 AND kind = $2"
+        return {row["unit"] for row in await self._rows(query, case.removeprefix("cases/"), kind)}
+
+    async def _rows(self, query: str, *values: str) -> list[Any]:
+        connection = await Scratch.main(self.still.stack).connect()
+        try:
+            return list(await connection.fetch(query, *values))
+        finally:
+            await connection.close()

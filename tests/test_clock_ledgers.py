@@ -149,7 +149,7 @@ class Walk:
         due = self.plain.due()
         day = (due.date() if due else self.now.date()) - self.chance.randint(0, 3) * DAY
         name = f"drawn-{next(_LAYERS)}"
-        days = [clock_pb2.CalendarDay(date=day.isoformat(), zh="停电", en="power cut")]
+        days = [clock_pb2.CalendarDay(date=day.isoformat(), zh="停电", en="power cut", working=False)]
         told = clock_pb2.CalendarLayer(name=name, region="62", days=days)
         return told, Layer(name, "62", closed={day: ("停电", "power cut")}), day
 
