@@ -248,7 +248,7 @@ async def test_a_clock_stays_on_its_calendar_until_it_is_moved(desk: Desk) -> No
     named = {"name": "test-closure", "region": "62"}
     layer = clock_pb2.CalendarLayer(
         **named,
-        days=[clock_pb2.CalendarDay(date="2026-06-03", working=False, zh="停电", en="power cut", working=False)],
+        days=[clock_pb2.CalendarDay(date="2026-06-03", working=False, zh="停电", en="power cut")],
     )
     # Another process applied the list, and this clock was not reached yet.
     here = Layer("test-closure", "62", closed={date(2026, 6, 3): ("停电", "power cut")})
