@@ -78,6 +78,7 @@ def _service(name: str, around: Surroundings) -> ProcessSpec:
             "ACCORD_DATABASE_URL": role_url(around.database_url, f"accord_{name}", around.passwords[name]),
             "ACCORD_METRICS_PORT": str(around.ports[f"{name}_metrics"]),
             "ACCORD_MASTER_KEY_FILE": str(around.keys.master),
+            "ACCORD_ERASURES_FILE": str(around.keys.folder / "erasures"),
             "ACCORD_FILES": os.environ.get("ACCORD_FILES", str(around.folder.files)),
         },
         port=around.ports[name],

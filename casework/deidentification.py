@@ -1,11 +1,9 @@
-"""De-identified files: what is shown to an outsider has no number in it by which a person could be found."""
+"""Numbers by which a person could be found, in a text that is shown to an outsider."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-
-from casework.errors import Reason, field_error
 
 _GAP = r"[\s\-–—·.]*"
 _ID = re.compile(rf"(?<!\d)\d(?:{_GAP}\d){{16}}{_GAP}[\dXx](?![\dA-Za-z])")
@@ -18,9 +16,13 @@ _PATTERNS = {
 }
 
 
+_FIGURES = str.maketrans("〇零幺一二三四五六七八九", "001123456789")
+
+
 def found_in(text: str) -> str:
-    """Return what number of a person a text holds, in whatever width and spacing; empty where none."""
-    plain = unicodedata.normalize("NFKC", text)
+    """Return what number of a person a text holds, in whatever width, spacing and figures; empty where none."""
+    shown = "".join(each for each in text if unicodedata.category(each) != "Cf")
+    plain = unicodedata.normalize("NFKC", shown).translate(_FIGURES)
     if any(_is_id(match[0]) for match in _ID.finditer(plain)):
         return "id number"
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(plain)), "")
@@ -33,9 +35,3 @@ def _is_id(found: str) -> bool:
     """
     figures = re.sub(_GAP, "", found)
     return figures[6:8] in ("19", "20") and "01" <= figures[10:12] <= "12"
-
-
-def must_be_deidentified(field: str, text: str) -> None:
-    """Raise PERSONAL_DATA naming the field and what sort of number it holds; the number itself is not repeated."""
-    if kind := found_in(text):
-        raise field_error(field, Reason.PERSONAL_DATA, kind)

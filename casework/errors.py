@@ -122,6 +122,12 @@ class Reason(StrEnum):
     HEARING_MISSING = "HEARING_MISSING"
     NOTICE_TOO_SHORT = "NOTICE_TOO_SHORT"
     OBJECTION_OPEN = "OBJECTION_OPEN"
+    CONTRADICTED = "CONTRADICTED"
+    SCREENING_MISSING = "SCREENING_MISSING"
+    UMPIRE_DECIDES = "UMPIRE_DECIDES"
+    GUARDIAN_NEEDED = "GUARDIAN_NEEDED"
+    SIDE_KEPT = "SIDE_KEPT"
+    ERASURE_BARRED = "ERASURE_BARRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +411,35 @@ TEXTS: dict[Reason, _Text] = {
         "An interview takes three working days of notice; an earlier one the unit's agreement in writing.",
     ),
     Reason.OBJECTION_OPEN: _Text(Kind.PRECONDITION, "异议尚未作出决定。", "An objection waits for its decision."),
+    Reason.CONTRADICTED: _Text(
+        Kind.PRECONDITION, "与已经登记的事实相矛盾。", "It contradicts what has been recorded already."
+    ),
+    # It asks the question of everybody in such a matter: it tells nothing of what anybody answered.
+    Reason.SCREENING_MISSING: _Text(
+        Kind.PRECONDITION,
+        "这类纠纷须先单独询问每一方，之后才能安排共同会谈。",
+        "In matters of this kind each side is first asked alone, before any joint session.",
+    ),
+    Reason.UMPIRE_DECIDES: _Text(
+        Kind.PRECONDITION,
+        "归属已由共同上级决定，不能以退回绕开。",
+        "Whose it is was decided above both units: returning it does not undo that.",
+    ),
+    Reason.GUARDIAN_NEEDED: _Text(
+        Kind.PRECONDITION,
+        "未成年人的同意须有监护人在场才有效。",
+        "A minor's consent takes the guardian beside the minor.",
+    ),
+    Reason.ERASURE_BARRED: _Text(
+        Kind.PRECONDITION,
+        "尚不能销毁：保存期限未满、已被冻结，或者事项未办结。",
+        "It cannot be erased yet: it is kept, held, or not over.",
+    ),
+    Reason.SIDE_KEPT: _Text(
+        Kind.PRECONDITION,
+        "这个账号在本案中曾属于另一方，不能换到对方。",
+        "This account stood on another side of this case: it keeps that side.",
+    ),
 }
 
 

@@ -126,6 +126,15 @@ def performance(states: Iterable[InstalmentState], begun: bool) -> Performance |
     return Performance.PART if begun or InstalmentState.PERFORMED in found else Performance.NOT
 
 
+VISIT_EARLY = timedelta(days=7)
+"""How long before its last day a follow-up visit may be made: earlier it tells nothing of how things stand then."""
+
+
+def may_visit(due_on: date, today: date) -> bool:
+    """Return whether a follow-up visit that is due on a day may be made today; a late one always may."""
+    return today >= due_on - VISIT_EARLY
+
+
 def follow_ups(performed_on: date) -> dict[int, date]:
     """Return the last day of each follow-up visit, by days after the performance date."""
     return {days: performed_on + timedelta(days=days) for days in FOLLOW_UP_DAYS}

@@ -58,6 +58,7 @@ class Step(IntEnum):
     PUBLICATION = 6
     DATA_TRANSFER = 7
     REPRESENTATION = 8
+    CAUCUS_HANDOVER = 9
 
 
 class CompanionRole(IntEnum):
@@ -137,6 +138,8 @@ class Person:
     withdrawn: bool = False
     member: bool = False
     needs_support: bool = False
+    minor: bool = False
+    """Whether it was a minor on the day on which it says something, by its date of birth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,11 @@ class PeopleStanding:
     def supported(self) -> bool:
         """Whether somebody in it, or who was in it, needs a guardian or support person."""
         return any(person.needs_support for person in self.people)
+
+    @property
+    def need_support(self) -> set[int]:
+        """The parties that need a guardian or support person beside them, as declared or by their age."""
+        return {person.party for person in self.people if person.needs_support}
 
     @property
     def present(self) -> set[int]:
@@ -225,8 +233,9 @@ def check_consent(
 ) -> None:
     """Raise unless what was said counts as the party's own word.
 
-    Whoever needs support has a guardian or support person beside them (民法典 art. 19-23; 人民调解法 art. 3). Somebody
-    else may say yes to times only, with the scope of procedure; a settlement is each principal's own.
+    Whoever needs support has a guardian or support person beside them (民法典 art. 19-23; 人民调解法 art. 3), a minor
+    the guardian, whether somebody declared the need or not. Somebody else may say yes to times only, with the scope of
+    procedure; a settlement is each principal's own.
     """
     if assisted_by and not assisted_by.serves(person.party, *_SUPPORTING):
         raise field_error("consent.assisted_by", Reason.INVALID_FIELD)
@@ -236,8 +245,10 @@ def check_consent(
         raise field_error("consent.given_by", Reason.INVALID_FIELD)
     if given_by and given and (step not in _BY_OTHERS or Scope.PROCEDURE not in given_by.scopes):
         raise CaseError(Reason.OWN_CONSENT_NEEDED, step.name)
-    if given and person.needs_support and assisted_by is None:
+    if given and (person.needs_support or person.minor) and assisted_by is None:
         raise CaseError(Reason.SUPPORT_NEEDED, f"parties/{person.party}")
+    if given and person.minor and assisted_by and assisted_by.role is not CompanionRole.GUARDIAN:
+        raise CaseError(Reason.GUARDIAN_NEEDED, f"parties/{person.party}")
 
 
 def check_companion(companion: Beside, standing: PeopleStanding, others: list[Beside]) -> None:

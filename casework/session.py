@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from casework.category import within
 from casework.errors import CaseError, Reason, field_error
 
 LONGEST = timedelta(hours=12)
+EARLY = timedelta(days=1)
+"""How long before its time a session may begin: an earlier one is another session."""
 _EARLIEST, _LATEST = timedelta(days=30), timedelta(days=366)
+
+
+_SCREENED_FIRST = ("family/violence",)
+
+
+def is_screened_first(category: str) -> bool:
+    """Return whether in matters of this category each side is asked alone before any joint session."""
+    return any(within(each, category) for each in _SCREENED_FIRST)
 
 
 class SessionKind(IntEnum):
@@ -60,7 +71,7 @@ class Manner(IntEnum):
 _BEFORE: dict[SessionState, frozenset[SessionState]] = {
     SessionState.OPEN: frozenset({SessionState.SCHEDULED}),
     SessionState.HELD: frozenset({SessionState.OPEN}),
-    SessionState.CANCELLED: frozenset({SessionState.SCHEDULED}),
+    SessionState.CANCELLED: frozenset({SessionState.SCHEDULED, SessionState.OPEN}),
     SessionState.BROKEN_OFF: frozenset({SessionState.OPEN}),
 }
 MAY_RECORD = frozenset({SessionState.OPEN, SessionState.HELD, SessionState.BROKEN_OFF})
@@ -79,6 +90,8 @@ class Meeting:
     """Whether the parties must not be brought together unless each asked for it."""
     wishing: frozenset[int]
     """Who asked for a joint session."""
+    unscreened: frozenset[int] = frozenset()
+    """Who was not yet asked alone about violence, in a matter in which everybody is."""
 
 
 def move(state: SessionState, to: SessionState) -> SessionState:
@@ -111,6 +124,8 @@ def may_meet(kind: SessionKind, meeting: Meeting) -> None:
         raise CaseError(Reason.CONSENT_MISSING, "one side only", parties="")
     if meeting.apart and not set(meeting.sides) <= meeting.wishing:
         raise CaseError(Reason.JOINT_REFUSED)
+    if meeting.unscreened:
+        raise CaseError(Reason.SCREENING_MISSING)
 
 
 def invited(kind: SessionKind, asked: Iterable[int], meeting: Meeting) -> list[int]:
@@ -134,6 +149,11 @@ def check_time(start: datetime, end: datetime, now: datetime) -> None:
         raise field_error("session.start_time", Reason.INVALID_FIELD, "30 days ago to 366 days ahead")
     if not start < end <= start + LONGEST:
         raise field_error("session.end_time", Reason.INVALID_FIELD, "after start_time, at most 12 hours")
+
+
+def may_start(start: datetime, now: datetime) -> bool:
+    """Return whether a session appointed for a time may begin now; one that begins late always may."""
+    return now >= start - EARLY
 
 
 def check_venue(venue: Venue, room: str, place: str) -> None:

@@ -127,9 +127,7 @@ class Act:
         request = safeguards_pb2.ScreenPartyRequest(
             name=self.of(party), screening=screening(**told), request_id=request_id()
         )
-        done: safeguards_pb2.Screened = await self.clients.safeguards.ScreenParty(
-            request, **self.clients.as_("mediator")
-        )
+        done: safeguards_pb2.Screened = await self.clients.safeguards.ScreenParty(request, **self.clerk)
         return done
 
     async def unmask(self, party: int, purpose: int = people_pb2.PURPOSE_CONTACT) -> people_pb2.PartyDetails:

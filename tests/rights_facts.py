@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
+from casework.calendar import LOCAL
 from casework.choosing import MatterRole
 
 READS = frozenset({"access_log", "caucus_reads"})
@@ -65,7 +67,10 @@ class Facts:
 
     def silent(self, step: int) -> set[int]:
         """Return the parties present whose yes to a step is not on record, or not beside who has to be there."""
-        return {party for party, row in self.present.items() if not _counts(self.last_word(party, step), row)}
+        guardians = {row["companion"] for row in self.rows("companions", role=1)}
+        return {
+            party for party, row in self.present.items() if not _counts(self.last_word(party, step), row, guardians)
+        }
 
     @property
     def sides(self) -> set[int]:
@@ -85,8 +90,11 @@ class Facts:
         return [row for row in found if kind in ("", row["kind"])]
 
 
-def _counts(word: Row | None, party: Row) -> bool:
-    return bool(word and word["given"] and (not party["needs_guardian"] or word["assisted_by"]))
+def _counts(word: Row | None, party: Row, guardians: set[int]) -> bool:
+    if not word or not word["given"] or (party["needs_guardian"] and not word["assisted_by"]):
+        return False
+    said = datetime.fromisoformat(word["at"]).astimezone(LOCAL).date().isoformat() if party["minor_until"] else ""
+    return not said or said >= party["minor_until"] or word["assisted_by"] in guardians
 
 
 class Reader:

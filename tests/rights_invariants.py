@@ -228,6 +228,10 @@ def what_binds_was_signed_for_each_party_with_its_own_consent(it: Happened) -> N
 def a_mediation_can_always_be_ended(it: Happened) -> None:
     if it.move.rpc != "EndMediation" or not it.move.proper or it.move.request.ground == Ground.AGREED:
         return
+    record = it.before.mediation["mediator"] if it.before.mediation else ""
+    if it.move.sub != record and (record or it.move.sub in _out(it.before)):
+        assert not it.done, "ended by who does not mediate"
+        return
     if it.before.state not in (0, *OVER) and it.before.case["stage"] != Stage.CLOSED:
         assert it.done, it.answer
         there = set(it.after.present)
@@ -237,6 +241,84 @@ def a_mediation_can_always_be_ended(it: Happened) -> None:
 def a_case_is_not_closed_over_a_mediation_that_goes_on(it: Happened) -> None:
     if it.after.case["stage"] == Stage.CLOSED and it.after.rows("asks"):
         assert it.after.state in OVER, it.after.state
+
+
+OF_RECORD = frozenset({
+    "SignAgreement", "DraftAgreement", "AnswerChecklist", "AnswerThirdParties", "CountersignAgreement",
+    "DeclareDefault", "ScheduleSession", "StartSession", "EndSession", "CancelSession", "RecordAttendance",
+    "WriteSessionRecord", "ConfirmReadBack", "SignSessionRecord", "AskJointSession", "WriteCaucusNote",
+    "MakeCaucusOffer", "ListCaucusNotes", "ListCaucusOffers", "ListCaucusReads", "BindParty",
+})  # fmt: skip
+"""What nobody does as a mediator but the one of record."""
+
+
+def _out(facts: Facts) -> set[object]:
+    """Return who was replaced, or gave way."""
+    return {row["subject"] for row in facts.rows("asks") if row["state"] in (5, 6) or row["kin"] or row["interest"]}
+
+
+def what_mediators_do_the_one_of_record_does(it: Happened) -> None:
+    if it.done and it.move.role == "mediator" and it.move.rpc in OF_RECORD:
+        assert it.before.mediation, it.move
+        assert it.before.mediation["mediator"] == it.move.sub, it.move
+
+
+def a_side_is_kept_for_ever(it: Happened) -> None:
+    kept = {row["subject"]: row["side"] for row in it.after.rows("sides_kept")}
+    assert {row["subject"]: row["side"] for row in it.before.rows("sides_kept")}.items() <= kept.items()
+    for row in it.after.rows("parties"):
+        assert not row["subject"] or kept[row["subject"]] == row["side"], row
+
+
+def what_was_told_an_earlier_mediator_stays_there(it: Happened) -> None:
+    if not it.done or it.move.rpc != "ListCaucusNotes" or it.move.role != "mediator":
+        return
+    answer = caucus_pb2.ListCaucusNotesResponse.FromString(it.answer.messages[0])
+    side = {"applicant": 1, "respondent": 2, "third": 3}[it.move.request.parent.rpartition("/")[2]]
+    told = it.before.rows("caucus_notes", side=side)
+    own = [row for row in told if row["mediator"] in ("", it.move.sub)]
+    assert answer.withheld == len(told) - len(answer.notes)
+    if len(answer.notes) > len(own):
+        of_side = [number for number, row in it.before.present.items() if row["side"] == side]
+        words = [it.before.last_word(number, Step.CAUCUS_HANDOVER) for number in of_side]
+        assert words, "nobody is there to agree"
+        assert all(word and word["given"] for word in words), words
+
+
+def a_party_speaks_for_itself_alone(it: Happened) -> None:
+    if not it.done or it.move.role != "citizen" or it.move.reads:
+        return
+    name = getattr(it.move.request, "parent", "") or getattr(it.move.request, "name", "")
+    if "/parties/" in name:
+        (row,) = it.before.rows("parties", party=int(name.rpartition("/")[2]))
+        assert row["subject"] == it.move.sub, row
+
+
+def facts_do_not_contradict_each_other(it: Happened) -> None:
+    for row in it.fresh("agreements"):
+        known = it.before.rows("agreements", agreement=row["agreement"])
+        if row["seal_at"] and known and not known[0]["seal_at"]:
+            signed = {each["party"] for each in it.after.rows("signatures", agreement=row["agreement"])}
+            assert set(it.before.present) <= signed, (it.before.present, signed)
+            assert row["countersigned_at"], row
+    for row in it.fresh("sessions"):
+        if row["state"] == SessionState.HELD:
+            came = it.after.rows("attendances", session=row["session"])
+            assert any(each["role"] in (1, 4) and each["presence"] != 3 for each in came), row
+    asked = it.after.events("ClosingRequested")
+    if it.move.rpc == "RequestClosing" and it.done and asked[-1]["payload"]["outcome"] in ("NOT_AGREED", "WITHDRAWN"):
+        binding = it.after.rows("agreements", state=int(AgreementState.EFFECTIVE), extent=1)
+        assert not binding, binding
+
+
+def an_erasure_takes_two_people_and_no_hold(it: Happened) -> None:
+    if it.after.case.get("erased_at") and not it.before.case.get("erased_at"):
+        (row,) = it.after.rows("erasures")
+        assert row["requested_by"] != row["decided_by"], row
+        assert it.before.case["stage"] == Stage.CLOSED
+        assert not it.before.rows("holds", lifted_at=None)
+        assert not it.after.case["sealed_key"]
+        assert not [each for each in it.after.rows("parties") if each["sealed"] or each["phone_index"]]
 
 
 INVARIANTS: list[Callable[[Happened], None]] = [
@@ -258,6 +340,12 @@ INVARIANTS: list[Callable[[Happened], None]] = [
     what_binds_was_signed_for_each_party_with_its_own_consent,
     a_mediation_can_always_be_ended,
     a_case_is_not_closed_over_a_mediation_that_goes_on,
+    what_mediators_do_the_one_of_record_does,
+    a_side_is_kept_for_ever,
+    what_was_told_an_earlier_mediator_stays_there,
+    a_party_speaks_for_itself_alone,
+    facts_do_not_contradict_each_other,
+    an_erasure_takes_two_people_and_no_hold,
 ]
 
 

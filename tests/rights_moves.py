@@ -6,7 +6,15 @@ from typing import Any
 
 from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2
-from pb.mediation.v1 import caucus_pb2, consent_pb2, mediation_pb2, mediators_pb2, people_pb2, safeguards_pb2
+from pb.mediation.v1 import (
+    caucus_pb2,
+    consent_pb2,
+    erasure_pb2,
+    mediation_pb2,
+    mediators_pb2,
+    people_pb2,
+    safeguards_pb2,
+)
 from pb.mediation.v1 import sessions_pb2 as sessions
 
 from casework.case import Stage
@@ -48,6 +56,60 @@ def accompany(s: Scene, role: int = 0, of: int = 0) -> Move:
     return s.move("CreateCompanion", people_pb2.CreateCompanionRequest(parent=s.case, companion=made), "clerk")
 
 
+def say_it_myself(s: Scene) -> Move:
+    number = s.any("parties", "party")
+    step = s.dice.choice((1, 1, 1, 2, 3, 4, 9))
+    said = consent(step, s.maybe(0.85), medium=5 if s.maybe(0.95) else 1)
+    request = consent_pb2.RecordConsentRequest(parent=s.of(number), consent=said)
+    return s.own("RecordConsent", request, number)
+
+
+def leave_myself(s: Scene) -> Move:
+    number = s.any("parties", "party")
+    return s.own("WithdrawParty", consent_pb2.WithdrawPartyRequest(name=s.of(number)), number)
+
+
+def replace_myself(s: Scene) -> Move:
+    number = s.any("parties", "party")
+    return s.own("ReplaceMediator", mediators_pb2.ReplaceMediatorRequest(name=s.of(number)), number)
+
+
+def learn_age(s: Scene) -> Move:
+    """Learn when a party was born: a minor, for preference one who said something already."""
+    number = s.any("parties", "party")
+    born = f"{s.dice.choice((1960, 2007, 2009, 2016))}-{s.dice.randint(1, 12):02}-{s.dice.randint(1, 28):02}"
+    details = party(details={"birth_date": born}).details
+    asked = people_pb2.Party(name=s.of(number), side=1, kind=1, details=details)
+    request = people_pb2.UpdatePartyRequest(party=asked)
+    request.update_mask.paths.append("details")
+    return s.move("UpdateParty", request, "clerk")
+
+
+def bind_at_the_counter(s: Scene) -> Move:
+    request = caucus_pb2.BindPartyRequest(name=s.party(), subject=s.dice.choice(["", *s.citizens]))
+    return s.move("BindParty", request, "clerk")
+
+
+def ask_erasure(s: Scene) -> Move:
+    request = erasure_pb2.RequestErasureRequest(
+        name=s.case, ground=s.dice.choice((1, 2, 3, 3)), evidence="order-1", validate_only=s.maybe(0.3)
+    )  # type: ignore[arg-type]  # fmt: skip
+    return s.move("RequestErasure", request, "unit_head")
+
+
+def erase(s: Scene) -> Move:
+    return s.move("EraseCaseData", erasure_pb2.EraseCaseDataRequest(name=s.case), "unit_head")
+
+
+def hold(s: Scene) -> Move:
+    request = erasure_pb2.HoldCaseDataRequest(name=s.case, evidence="suit-1")
+    return s.move("HoldCaseData", request, "unit_head")
+
+
+def release(s: Scene) -> Move:
+    return s.move("ReleaseCaseData", erasure_pb2.ReleaseCaseDataRequest(name=s.case, evidence="suit-1"), "unit_head")
+
+
 def end_companion(s: Scene) -> Move:
     name = f"{s.case}/companions/{s.any('companions', 'companion')}"
     return s.move("EndCompanion", people_pb2.EndCompanionRequest(name=name), "clerk")
@@ -55,12 +117,13 @@ def end_companion(s: Scene) -> Move:
 
 def say(s: Scene, number: int = 0, step: int = 0, given: bool | None = None) -> Move:
     number = number or s.any("parties", "party")
-    step = step or s.dice.choice((1, 1, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8))
+    step = step or s.dice.choice((1, 1, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9))
     said = consent(step, s.maybe(0.85) if given is None else given, medium=s.dice.randint(1, 3))
     beside = [row for row in s.facts.rows("companions", ended_at=None) if number in row["parties"]]
     supporting = [row["companion"] for row in beside if row["role"] in (CompanionRole.GUARDIAN, CompanionRole.SUPPORT)]
+    guarding = [row["companion"] for row in beside if row["role"] == CompanionRole.GUARDIAN]
     if supporting:
-        said.assisted_by = f"{s.case}/companions/{supporting[0]}"
+        said.assisted_by = f"{s.case}/companions/{(guarding or supporting)[0]}"
     if beside and s.maybe(0.1):
         said.given_by = f"{s.case}/companions/{s.dice.choice(beside)['companion']}"
     return s.move("RecordConsent", consent_pb2.RecordConsentRequest(parent=s.of(number), consent=said), "clerk")
@@ -225,7 +288,8 @@ TRY: dict[Maker, int] = {
     list_parties: 1, task("SignTask", "handler"): 2, task("ReportTask", "handler", evidence="doc-1"): 2,
     task("VerifyTask", "reviewer", sufficient=True): 2, Scene.closing: 1, close: 2, start_clock: 1,
     clock("ExtendClock", "handler"): 4, clock("PauseClock", "handler"): 1, clock("ResumeClock", "handler"): 1,
-    clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler", met=True): 1, **OUTCOME,
+    clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler", met=True): 1, say_it_myself: 5, leave_myself: 2,
+    replace_myself: 2, learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1, release: 1, **OUTCOME,
 }  # fmt: skip
 
 
@@ -263,6 +327,9 @@ def _asked(s: Scene) -> Move:
     supported = any(
         number in row["parties"] and row["role"] in (1, 2) for row in s.facts.rows("companions", ended_at=None)
     )
+    guarded = any(number in row["parties"] and row["role"] == 1 for row in s.facts.rows("companions", ended_at=None))
+    if s.facts.present[number]["minor_until"] and not guarded:
+        return accompany(s, CompanionRole.GUARDIAN, number)
     if s.facts.present[number]["needs_guardian"] and not supported:
         return accompany(s, CompanionRole.SUPPORT, number)
     return say(s, number, Step.MEDIATION, given=True)

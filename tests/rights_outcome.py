@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.type.date_pb2 import Date
-from pb.mediation.v1 import agreement_pb2, docking_pb2, follow_up_pb2, fulfilment_pb2
+from pb.mediation.v1 import agreement_pb2, consent_pb2, docking_pb2, follow_up_pb2, fulfilment_pb2
 
 from casework.calendar import LOCAL
-from casework.mediation import Ground
+from casework.mediation import Ground, Step
 from tests.rights_scene import Maker, Move, Scene
+from tests.world_people import consent
 
 
 def _day(days: int) -> Date:
@@ -62,6 +63,15 @@ def sign(s: Scene, parties: list[int] | None = None, signer: int = 0) -> Move:
         manner=5 if s.maybe(0.1) else 1,
     )  # fmt: skip
     return s.move("SignAgreement", request, "clerk")
+
+
+def settles(s: Scene, party: int) -> Move:
+    """Let who needs support agree to the settlement beside whoever supports them, the guardian for preference."""
+    beside = [row for row in s.facts.rows("companions", ended_at=None) if party in row["parties"] and row["role"] < 3]
+    said = consent(int(Step.SETTLEMENT))
+    if beside:
+        said.assisted_by = f"{s.case}/companions/{min(beside, key=lambda row: row['role'])['companion']}"
+    return s.move("RecordConsent", consent_pb2.RecordConsentRequest(parent=s.of(party), consent=said), "clerk")
 
 
 def sign_for_all(s: Scene) -> Move:
@@ -156,6 +166,9 @@ def agree(s: Scene) -> Move:
         return answer_third(s)
     signed = {row["party"] for row in s.facts.rows("signatures", **key)}
     if left := sorted(set(s.facts.present) - signed):
+        row = s.facts.present[left[0]]
+        if (row["needs_guardian"] or row["minor_until"]) and left[0] in s.facts.silent(Step.SETTLEMENT):
+            return settles(s, left[0])
         return sign(s, [left[0]], 1)
     return countersign(s) if not last["countersigned_at"] else seal(s)
 

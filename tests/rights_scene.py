@@ -81,6 +81,9 @@ class Scene:
 
     def move(self, rpc: str, request: Message, role: str, sub: str = "", *, reads: bool = False) -> Move:
         """Return a call by this role; now and then by another one, another person or another unit."""
+        of_record = self.facts.mediation["mediator"] if self.facts.mediation and role == "mediator" else ""
+        if of_record and not sub and self.maybe(0.85):
+            sub = of_record
         sub = sub or self.dice.choice(self.staff if role != "mediator" else self.mediators)
         unit, proper = self.unit, True
         if self.maybe(0.06):
@@ -94,6 +97,13 @@ class Scene:
         if "etag" in request.DESCRIPTOR.fields_by_name and self.maybe(0.04):
             request.etag = "77"  # type: ignore[attr-defined]
         return Move(rpc, request, role, sub, unit, proper, reads)
+
+    def own(self, rpc: str, request: Message, party: int) -> Move:
+        """Return a call by who signs in for a party, about that one; now and then by another citizen about it."""
+        (row,) = self.facts.rows("parties", party=party) or [{"subject": ""}]
+        sub = row["subject"] if row["subject"] and self.maybe(0.8) else self.dice.choice(self.citizens)
+        request.request_id = request_id()  # type: ignore[attr-defined]
+        return Move(rpc, request, "citizen", sub, self.unit, proper=bool(sub) and sub == row["subject"])
 
     def closing(self) -> Move:
         """Return the request for the closing of the case."""

@@ -19,7 +19,7 @@ from pb.access.v1 import permission_pb2
 from casework.errors import TEXTS, Reason
 from services.gateway.contract import load
 from services.gateway.settings import SERVED_BY
-from tests.conftest import Clients
+from tests.conftest import COUNTY, Clients
 
 load()  # imports the stubs of every contract: the descriptors are found by name below
 POLICIES = Path(__file__).resolve().parent.parent / "rules" / "access"
@@ -117,33 +117,57 @@ async def _call(channel: grpc.aio.Channel, path: str, *payloads: bytes, **argume
         return Answer(error.code(), error.details() or "", messages, details)
 
 
-OWN_UNIT = dict.fromkeys(("ConfirmReceipt", "ReplyLetter", "ObjectLetter"), "620102001")
+OWN_UNIT = {
+    **dict.fromkeys(("ConfirmReceipt", "ReplyLetter", "ObjectLetter"), "620102001"),
+    **dict.fromkeys(("ReplyToRecommendation", "ObjectToRecommendation", "ReportWarningMeasures"), "620102-labour"),
+    "ObjectToAssessment": "620102",
+}
 """RPCs that nobody above may call in a unit's name, and the unit that may."""
 BY_NAME = {str(rpc): rpc for rpc in all_rpcs()}
 
 
 def granted() -> dict[str, set[str]]:
-    """Return the roles that the policies grant each permission to, whatever the matter says, read from their text."""
+    """Return the roles that the policies grant each permission to, whatever the matter says, read from their text.
+
+    A permission that is granted only because of what the matter says has none.
+    """
     found: dict[str, set[str]] = {}
-    text = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
-    for policy, condition in re.findall(r"permit \((.*?)\n\)(.*?);", text, re.S):
-        if "Part::" in policy + condition:
-            continue
-        (role,) = re.findall(r'Role::"(\w+)"', policy)
-        for action in re.findall(r'Action::"([\w.]+)"', policy):
-            found.setdefault(action, set()).add(role)
+    for roles, actions, asks in _policies():
+        for action in actions:
+            found.setdefault(action, set()).update(() if asks else roles)
     return found
+
+
+def of_record(permission: str) -> bool:
+    """Return whether the mediator of record has a permission because of being it."""
+    return any("mediator" in roles and permission in actions for roles, actions, asks in _policies() if asks)
+
+
+def callers(rpc: Rpc) -> set[str]:
+    """Return the roles in which somebody may call an RPC about the world's case; its mediator is of record there."""
+    found = granted()[rpc.permission] - {"service"}
+    return found | {"mediator"} if of_record(rpc.permission) else found
+
+
+def _policies() -> list[tuple[list[str], list[str], bool]]:
+    """Return of each policy that permits its roles, its actions, and whether it asks for a part."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
+    return [
+        (re.findall(r'Role::"(\w+)"', policy), re.findall(r'Action::"([\w.]+)"', policy), "Part::" in condition)
+        for policy, condition in re.findall(r"permit \((.*?)\n\)(.*?);", text, re.S)
+    ]
 
 
 def access(clients: Clients, rpc: Rpc, language: str = "en") -> dict[str, Any]:
     """Return a caller who may call it for any unit; where nobody may, for the unit it is about."""
-    role = people(rpc)[0]
-    return as_role(clients, role, OWN_UNIT.get(rpc.method.name, "cn"), language=language)
+    roles = granted()[rpc.permission] - {"service"}
+    unit = COUNTY if not roles and of_record(rpc.permission) else OWN_UNIT.get(rpc.method.name, "cn")
+    return as_role(clients, min(roles) if roles else people(rpc)[0], unit, language=language)
 
 
 def people(rpc: Rpc) -> list[str]:
     """Return the roles of people that may call it; `service` where it is a machine's alone."""
-    return sorted(granted()[rpc.permission] - {"service"}) or ["service"]
+    return sorted(callers(rpc)) or ["service"]
 
 
 def as_role(clients: Clients, role: str, unit: str, **more: Any) -> dict[str, Any]:

@@ -123,7 +123,8 @@ class Desk:
         return name
 
     def _as(self, role: str, sub: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.stack.token(role, COUNTY, sub)}", "Accept-Language": "en"}
+        token = self.stack.token(role, COUNTY, sub)
+        return {"Authorization": f"Bearer {token}", "Accept-Language": "en", "Accept": "application/json"}
 
     @staticmethod
     def _told(answer: httpx.Response) -> Any:
@@ -152,6 +153,11 @@ class Matter:
     async def ask(self, path: str, role: str = "mediator", /, **query: Any) -> Any:
         """Ask something about the case."""
         return await self.desk.get(f"{self.name}/{path}" if path else self.name, role, self._sub(role), **query)
+
+    @property
+    def _filer(self) -> str:
+        """Who files: the mediator of record, or where there is none whoever handles it."""
+        return "mediator" if self.user else "handler"
 
     def _sub(self, role: str) -> str | None:
         return self.user or None if role == "mediator" else None
@@ -355,7 +361,7 @@ class Matter:
         for form in forms:
             key, _, subject = form.partition(":")
             about = {"subject": f"{self.name}/{subject}"} if subject else {}
-            await self.tell("documents:generate", form=f"DOCUMENT_FORM_{key}", **about)
+            await self.tell("documents:generate", self._filer, form=f"DOCUMENT_FORM_{key}", **about)
 
     async def dossier(self) -> DossierFile:
         """File what every dossier holds, download the whole as a client does, part by part, and open it."""
@@ -364,7 +370,7 @@ class Matter:
         told: dict[str, Any] = {}
         while not told or offset:
             told = await self.ask(
-                "dossier", offset=offset, max_bytes=60_000, **({"sha256": told["sha256"]} if told else {})
+                "dossier", self._filer, offset=offset, max_bytes=60_000, **({"sha256": told["sha256"]} if told else {})
             )
             content += base64.b64decode(told["content"])
             offset = int(told["nextOffset"])

@@ -28,6 +28,7 @@ from services.kit.clock_ledger import Pins
 from services.kit.clockwork import Clockwork
 from services.kit.composition import Parts, feed_service
 from services.kit.database import Database
+from services.kit.erasures import ErasureList
 from services.kit.feed import FeedPulse
 from services.kit.rules import Rules, load_rules
 from services.kit.sealing import Sealer
@@ -115,7 +116,8 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     clockwork, pins = Clockwork(rules), Pins(database)
     await pins.keep(automatic_rules(rules))
     await look(database, clockwork, time.now())
-    parts = Parts(settings, database, time, FeedPulse(), rules, Sealer.from_file(stack.keys.master), clockwork, pins)
+    sealer, listed = Sealer.from_file(stack.keys.master), ErasureList(None, service)
+    parts = Parts(settings, database, time, FeedPulse(), rules, sealer, clockwork, pins, listed)
     room = importlib.import_module(f"services.{service}.main")
     services = [*room.build(parts), feed_service(service, parts, room.DIRECTORY.owner)]
     access = Access(settings.rules / "access", rules.units)

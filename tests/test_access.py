@@ -33,7 +33,16 @@ GRANTED = granted()
 FOREIGN = ("11", "620103")
 RIGHT_UNIT = {
     **dict.fromkeys(
-        ("AcknowledgeEvents", "GetConsumer", "FireDueClocks", "ApplyMoves", "SettleEscalations"), "cn"
+        (
+            "AcknowledgeEvents",
+            "GetConsumer",
+            "FireDueClocks",
+            "ApplyMoves",
+            "SettleEscalations",
+            "EraseReportData",
+            "EraseSupervisionData",
+        ),
+        "cn",
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
     **world_meetings.RIGHT_UNIT,

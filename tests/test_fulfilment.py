@@ -192,8 +192,9 @@ async def test_performance_says_its_day_and_none_to_come(case: Mediated) -> None
     await case.agreed()
     (only,) = await case.parts()
     await refused(case.perform(only, 300_00, perform_date=day(1)), "INVALID_FIELD")
-    done = await case.perform(only, 300_00, perform_date=day(-1))
-    assert as_date(done.perform_date) == as_date(day(-1))
+    await refused(case.perform(only, 300_00, perform_date=day(-1)), "CONTRADICTED")  # it bound today
+    done = await case.perform(only, 300_00, perform_date=day(0))
+    assert as_date(done.perform_date) == as_date(day(0))
 
 
 async def test_nothing_is_performed_of_what_does_not_bind(case: Mediated) -> None:

@@ -253,12 +253,47 @@ async def test_a_task_goes_over_alone_and_is_signed_for_anew(still: Still) -> No
     assert (await case_of(still, case)).unit == f"units/{TOWN}"
 
 
+@pytest.mark.fault("D11")
+async def test_what_waits_for_the_umpire_is_not_returned_nor_handed_on_beside_it(still: Still) -> None:
+    still.to("2026-09-28T09:00")
+    case, stub = await opened(still, 18), MediationServiceStub(still.channel)
+    of_case, of_task = await objected(still, case), await objected(still, case, task=f"{case}/tasks/1")
+
+    async def back(unit: str, task: int = 1) -> None:
+        request = mediation_pb2.ReturnTaskRequest(
+            name=f"{case}/tasks/{task}", reason="not-ours", request_id=request_id()
+        )
+        await stub.ReturnTask(request, **still.as_("handler", unit))
+
+    async def transfer(role: str, unit: str, to: str) -> None:
+        request = mediation_pb2.TransferCaseRequest(name=case, unit=f"units/{to}", request_id=request_id())
+        await stub.TransferCase(request, **still.as_(role, unit))
+
+    await refused(back(TOWN), "OBJECTION_OPEN")
+    await refused(transfer("unit_head", TOWN, BESIDE), "OBJECTION_OPEN|PERMISSION_DENIED|TRANSFER")
+    # Decided, either way: it stays decided.
+    assert (await decided(still, of_task.name, True)).right_unit == f"units/{BESIDE}"
+    await refused(back(BESIDE), "UMPIRE_DECIDES")
+    await decided(still, of_case.name, False)
+    await refused(transfer("unit_head", TOWN, BESIDE), "UMPIRE_DECIDES|PERMISSION_DENIED|TRANSFER")
+    case = await opened(still, 19)
+    other = await objected(still, case, task=f"{case}/tasks/1")
+    await decided(still, other.name, False)
+    await refused(back(TOWN), "UMPIRE_DECIDES")
+    listed = await stub.ListTasks(mediation_pb2.ListTasksRequest(parent=case), **still.as_("handler", TOWN))
+    assert not [task for task in listed.tasks if task.state == case_pb2.TASK_STATE_RETURNED]
+    # A unit above all of them gives the case elsewhere.
+    await transfer("unit_head", "62", COUNTY)
+
+
 async def test_when_the_dispatch_is_over_there_is_nothing_left_to_decide(still: Still) -> None:
     still.to("2026-09-28T09:00")
     case, stub = await opened(still, 8), MediationServiceStub(still.channel)
     of_case, of_task = await objected(still, case), await objected(still, case, task=f"{case}/tasks/1")
-    back = mediation_pb2.ReturnTaskRequest(name=f"{case}/tasks/1", reason="not-ours", request_id=request_id())
-    await stub.ReturnTask(back, **still.as_("handler", TOWN))
+    signed = mediation_pb2.SignTaskRequest(name=f"{case}/tasks/1", request_id=request_id())
+    await stub.SignTask(signed, **still.as_("handler", TOWN))
+    done = mediation_pb2.ReportTaskRequest(name=f"{case}/tasks/1", evidence="doc-1", request_id=request_id())
+    await stub.ReportTask(done, **still.as_("handler", TOWN))
     await refused(decided(still, of_task.name, True), "LAPSED")
     request = mediation_pb2.TransferCaseRequest(name=case, unit=f"units/{COUNTY}", request_id=request_id())
     await stub.TransferCase(request, **still.as_("unit_head", "62"))

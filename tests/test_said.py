@@ -18,7 +18,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 
 from accord.keys import ROLES
 from tests.conftest import Clients, request_id
-from tests.rpcs import Rpc, all_rpcs, call, granted
+from tests.rpcs import Rpc, all_rpcs, call, callers, granted
 
 GRANTED = granted()
 Path = tuple[FieldDescriptor, ...]
@@ -92,7 +92,7 @@ def with_all_but(message: Message, way: Path) -> bytes:
 
 def access(clients: Clients, rpc: Rpc) -> dict[str, Any]:
     """Return the arguments of a call by somebody who may make it."""
-    role = sorted(GRANTED[rpc.permission])[0]
+    role = sorted(callers(rpc))[0]
     return clients.as_service() if role == "service" else clients.as_(role, "cn")
 
 
@@ -114,7 +114,7 @@ async def test_rest_refuses_it_too(rpc: Rpc, way: Path, clients: Clients, rest: 
     body: Any = {}
     for field in reversed(way[:-1] if rule.body == "*" else way[1:-1]):
         body = {field.json_name: [body] if field.is_repeated else body}
-    role = next(role for role in ROLES if role in GRANTED[rpc.permission])
+    role = next(role for role in ROLES if role in callers(rpc))
     headers = {"Authorization": f"Bearer {clients.stack.token(role, 'cn')}", "Idempotency-Key": request_id()}
     path = path.replace("*", rpc.server if rule_is_shared(rpc) else "620102-2026-000001")
     answer = await rest.request(verb.upper(), path, json=body, headers=headers)

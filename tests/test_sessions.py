@@ -74,7 +74,7 @@ def test_a_session_ends_after_it_begins_and_within_twelve_hours() -> None:
 def test_only_what_began_can_be_held_and_what_was_held_stays_so() -> None:
     allowed = {(state, to) for to, before in rules._BEFORE.items() for state in before}
     assert allowed == {(SessionState.SCHEDULED, SessionState.OPEN), (SessionState.OPEN, SessionState.HELD),
-                       (SessionState.SCHEDULED, SessionState.CANCELLED),
+                       (SessionState.SCHEDULED, SessionState.CANCELLED), (SessionState.OPEN, SessionState.CANCELLED),
                        (SessionState.OPEN, SessionState.BROKEN_OFF)}  # fmt: skip
 
 
@@ -132,22 +132,22 @@ async def events(clients: Clients, case: str) -> list[Any]:
 
 async def test_a_case_without_every_consent_gets_no_session(clients: Clients, stubs: Stubs) -> None:
     case = (await clients.accept(await clients.file_report())).name
-    await refused(schedule(stubs, case), "CONSENT_MISSING")
+    await refused(schedule(stubs, case, role="handler"), "CONSENT_MISSING")
     await give_people(clients.stack, case, consents=False)
-    error = await refused(schedule(stubs, case), "CONSENT_MISSING")
+    error = await refused(schedule(stubs, case, role="handler"), "CONSENT_MISSING")
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     connection = await asyncpg.connect(clients.stack.database_url)
     try:
         await consent(connection, case.split("/")[1], 1, True)
-        await refused(schedule(stubs, case), "CONSENT_MISSING")
+        await refused(schedule(stubs, case, role="handler"), "CONSENT_MISSING")
         await consent(connection, case.split("/")[1], 2, True)
         await connection.execute("UPDATE mediation.mediations SET state = 2 WHERE number = $1", case.split("/")[1])
-        session = await schedule(stubs, case)
+        session = await schedule(stubs, case, role="handler")
         # Taken back before it began: it does not begin.
         await consent(connection, case.split("/")[1], 1, False)
     finally:
         await connection.close()
-    await refused(do(stubs, "StartSession", session.name), "CONSENT_MISSING")
+    await refused(do(stubs, "StartSession", session.name, role="handler"), "CONSENT_MISSING")
     assert [event.type for event in await events(clients, case)].count("SessionScheduled") == 1
 
 
@@ -303,6 +303,8 @@ async def test_a_withdrawal_in_the_middle_of_a_session_ends_it_at_once(
     booked = await schedule(stubs, case, venue=1, room=room, start_time=at(30), end_time=at(31))
     for session in (held, over):
         await do(stubs, "StartSession", session.name)
+    came = [pb.Attendance(role=1, party=f"{case}/parties/1", presence=1)]
+    await do(stubs, "RecordAttendance", over.name, attendances=came)
     await do(stubs, "EndSession", over.name)
     raw = await asyncpg.connect(
         clients.stack.database_url, record_class=DatabaseRow, server_settings={"search_path": "mediation, public"}
@@ -334,8 +336,8 @@ async def test_what_is_held_is_broken_off_when_a_consent_or_the_mediator_is_miss
     for party in (1, 2):
         await act.choose(party, mediator)
     await act.accept(mediator)
-    held, coming = [await schedule(stubs, act.case) for _ in range(2)]
-    await do(stubs, "StartSession", held.name)
+    held, coming = [await schedule(stubs, act.case, role="handler") for _ in range(2)]
+    await do(stubs, "StartSession", held.name, role="handler")
     if what == "somebody new":
         await act.add(3)
     elif what == "the mediator replaced":
@@ -349,7 +351,7 @@ async def test_what_is_held_is_broken_off_when_a_consent_or_the_mediator_is_miss
     assert [session.state for session in found.sessions] == [pb.SESSION_STATE_BROKEN_OFF, pb.SESSION_STATE_SCHEDULED]
     assert [event.type for event in await events(clients, act.case)].count("SessionBrokenOff") == 1
     missing = "NO_MEDIATOR" if what == "the mediator replaced" else "CONSENT_MISSING"
-    await refused(do(stubs, "StartSession", coming.name), missing)
+    await refused(do(stubs, "StartSession", coming.name, role="handler"), missing)
 
 
 async def test_who_leaves_ends_what_is_held_and_what_is_to_come_in_the_same_call(

@@ -204,13 +204,12 @@ def test_what_is_signed_or_over_is_not_ended_and_nobody_steps_back_from_it(state
         "电话13904177355。", "电话139 0417 7355", "电话139-0417-7355", "１３９０４１７７３５５",
         "座机0931-8765432",        "身份证620102199001011234", "身份证62010219900101123X",
         "身份证 620102 19900101 123x", "卡号6222021234567890123",
+        "手机一三九〇四一七七三五五", "电话1\u200b39\u200b0417\u200b7355",
         "邮箱zhang.san@example.com", "护照E12345678", "G12345678",
     ],
 )  # fmt: skip
 def test_a_number_by_which_a_person_could_be_found_does_not_pass_in_any_width_or_spacing(text: str) -> None:
-    with pytest.raises(CaseError, match="PERSONAL_DATA") as caught:
-        deidentification.must_be_deidentified("text", text)
-    assert text not in str(caught.value)
+    assert deidentification.found_in(text)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +219,7 @@ def test_a_number_by_which_a_person_could_be_found_does_not_pass_in_any_width_or
      "编号620102-2026-000003", "GB 50010-2010"],
 )  # fmt: skip
 def test_dates_amounts_measurements_and_numbers_of_files_pass(text: str) -> None:
-    deidentification.must_be_deidentified("text", text)
+    assert not deidentification.found_in(text)
 
 
 # --- monitoring -----------------------------------------------------------------------------------------------------

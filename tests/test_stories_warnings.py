@@ -165,15 +165,18 @@ async def _recommended(desk: Desks) -> str:
             {"problem": "工资专户未开。", "advice": "开工前查验工资专户。"},
         ],
     }  # fmt: skip
+    court = desk.of(f"{HERE}-court")
+    with refused("PERMISSION_DENIED"):
+        await desk.tell("recommendations", "duty_officer", **draft)
     with refused("NO_CLUSTER"):
-        await desk.tell("recommendations", "duty_officer", **{**draft, "place": f"{UNIT}003"})
-    made = await desk.tell("recommendations", "duty_officer", **draft)
+        await court.tell("recommendations", "duty_officer", **{**draft, "place": f"{UNIT}003"})
+    made = await court.tell("recommendations", "duty_officer", **draft)
     name = made["name"]
     with refused("SAME_PERSON"):
-        await desk.tell(f"{name}:approve", "unit_head", f"demo-duty_officer-{HERE}", approved=True)
-    approved = await desk.tell(f"{name}:approve", "unit_head", approved=True)
+        await court.tell(f"{name}:approve", "unit_head", f"demo-duty_officer-{HERE}-court", approved=True)
+    approved = await court.tell(f"{name}:approve", "unit_head", approved=True)
     assert approved["letterNumber"].startswith("西固法建〔")
-    served = await desk.tell(f"{name}:serve", "clerk", receipt="receipt-3")
+    served = await court.tell(f"{name}:serve", "clerk", receipt="receipt-3")
     assert served["state"] == "RECOMMENDATION_STATE_SERVED"
     clocks = (await desk.get("clocks/escalation", "duty_officer", None, case=name))["clocks"]
     assert "judicial_suggestion" in {each["rule"] for each in clocks}
@@ -194,7 +197,7 @@ async def _answered(desk: Desks, name: str) -> None:
     replied = await labour.tell(f"{name}:reply", "unit_head", replies=replies, measures="已下发核对办法。")
     assert [each["adoption"] for each in replied["pairs"]] == ["ADOPTION_ADOPTED", "ADOPTION_PARTLY"]
     found = [{"pair": 1, "carried_out": "CARRYING_OUT_DONE"}, {"pair": 2, "carried_out": "CARRYING_OUT_PART"}]
-    visited = await desk.tell(f"{name}:recordVisit", "reviewer", pairs=found, note="抽查三处工地。")
+    visited = await desk.of(f"{HERE}-court").tell(f"{name}:recordVisit", "reviewer", pairs=found, note="抽查三处工地。")
     assert visited["state"] == "RECOMMENDATION_STATE_VISITED"
 
 

@@ -19,7 +19,7 @@ from casework import warning as warnings
 from casework.cluster import Verdict
 from casework.errors import CaseError
 from casework.recommendation import RecommendationKind, letter_number
-from tests.conftest import Clients, request_id
+from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import refused
 from tests.scratch import Scratch
 from tests.world_warnings import DEPARTMENT, PLACE, UNIT, Course, campaign, day, hazard, recommendation
@@ -245,12 +245,51 @@ async def test_every_pair_is_answered_once_and_what_is_not_adopted_in_full_says_
     assert found.pairs[0].adoption == r.ADOPTION_NOT_ADOPTED
 
 
+@pytest.mark.fault("C5")
 async def test_a_court_s_suggestion_comes_from_a_court_and_from_nobody_else(course: Course) -> None:
     for kind, unit in ((2, UNIT), (3, f"{UNIT}-court"), (2, f"{UNIT}-procuratorate")):
         draft = recommendation(kind=kind, unit=unit)
         await refused(course.do("recommendations", "DraftRecommendation", draft), "INVALID_FIELD")
-    found = await course.do("recommendations", "DraftRecommendation", recommendation(kind=2, unit=f"{UNIT}-court"))
+    court, own = f"{UNIT}-court", f"{COUNTY}-court"
+    for above in (COUNTY, "6201", "62", f"{COUNTY}-procuratorate"):
+        draft = recommendation(kind=2, unit=court)
+        await refused(course.do("recommendations", "DraftRecommendation", draft, unit=above), "PERMISSION_DENIED")
+    found = await course.do("recommendations", "DraftRecommendation", recommendation(kind=2, unit=court), unit=own)
     assert found.letter_number == ""
+    approve = r.ApproveRecommendationRequest(name=found.name, approved=True, request_id=request_id())
+    for above in (COUNTY, "6201"):
+        signed = course.do("recommendations", "ApproveRecommendation", approve, "unit_head", unit=above)
+        await refused(signed, "PERMISSION_DENIED")
+    approved = await course.do("recommendations", "ApproveRecommendation", approve, "unit_head", unit=own)
+    assert approved.letter_number
+    serve = r.ServeRecommendationRequest(name=found.name, receipt="receipt-1", request_id=request_id())
+    await refused(course.do("recommendations", "ServeRecommendation", serve, "clerk", unit=COUNTY), "PERMISSION_DENIED")
+    await course.do("recommendations", "ServeRecommendation", serve, "clerk", unit=own)
+    # What a court notes for itself is read at the court.
+    text = r.GetRecommendationTextRequest(name=f"{found.name}/text")
+    assert (await course.do("recommendations", "GetRecommendationText", text, unit=own)).note
+    assert not (await course.do("recommendations", "GetRecommendationText", text, unit=COUNTY)).note
+    # And nobody answers for the department that is addressed.
+    replies = [r.PairReply(pair=1, adoption=1)]
+    reply = r.ReplyToRecommendationRequest(name=found.name, replies=replies, request_id=request_id())
+    objection = r.ObjectToRecommendationRequest(name=found.name, reason="已办。", request_id=request_id())
+    for above in (COUNTY, "6201", "cn"):
+        for method, request in (("ReplyToRecommendation", reply), ("ObjectToRecommendation", objection)):
+            answered = course.do("recommendations", method, request, "unit_head", unit=above)
+            await refused(answered, "PERMISSION_DENIED")
+    replied = await course.do("recommendations", "ReplyToRecommendation", reply, "unit_head")
+    assert replied.state == r.RECOMMENDATION_STATE_REPLIED
+
+
+@pytest.mark.fault("C5")
+async def test_measures_are_reported_by_the_department_that_was_warned(course: Course) -> None:
+    name = await course.warning(5)
+    report = w.ReportWarningMeasuresRequest(name=name, measures="已清。", evidence="doc-1", request_id=request_id())
+    for above in (COUNTY, "6201"):
+        await refused(
+            course.do("warnings", "ReportWarningMeasures", report, "handler", unit=above), "PERMISSION_DENIED"
+        )
+    await course.do("warnings", "ReportWarningMeasures", report, "handler")
 
 
 async def test_the_letter_is_a_word_document_with_problem_and_advice_one_to_one(

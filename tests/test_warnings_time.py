@@ -188,14 +188,15 @@ async def test_an_objection_is_decided_in_five_working_days_and_to_a_procuratora
 ) -> None:
     desk.still.to("2026-04-30T15:00")
     draft = recommendation(kind=kind, unit=unit, place="units/620102")
-    name = (await desk.do("recommendations", "DraftRecommendation", draft)).name
-    for method, request, role in (
-        ("ApproveRecommendation", r.ApproveRecommendationRequest(name=name, approved=True), "unit_head"),
-        ("ServeRecommendation", r.ServeRecommendationRequest(name=name, receipt="receipt-1"), "clerk"),
-        ("ObjectToRecommendation", r.ObjectToRecommendationRequest(name=name, reason="已办。"), "unit_head"),
+    own = names.last(unit)
+    name = (await desk.do("recommendations", "DraftRecommendation", draft, unit=own)).name
+    for method, request, role, by in (
+        ("ApproveRecommendation", r.ApproveRecommendationRequest(name=name, approved=True), "unit_head", own),
+        ("ServeRecommendation", r.ServeRecommendationRequest(name=name, receipt="receipt-1"), "clerk", own),
+        ("ObjectToRecommendation", r.ObjectToRecommendationRequest(name=name, reason="已办。"), "unit_head", ""),
     ):
         request.request_id = request_id()
-        await desk.do("recommendations", method, request, role)
+        await desk.do("recommendations", method, request, role, unit=by)
     await desk.missed_at(name, missed, names.last(unit), "620102")
 
 

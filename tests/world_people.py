@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
-from pb.mediation.v1 import consent_pb2, mediators_pb2, people_pb2, safeguards_pb2
+from pb.escalation.v1 import escalation_pb2
+from pb.intake.v1 import intake_pb2
+from pb.mediation.v1 import consent_pb2, erasure_pb2, mediators_pb2, people_pb2, safeguards_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
 
@@ -127,7 +129,20 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "EndCompanion": filled(people.EndCompanionRequest, name=beside),
         "UnmaskCompanion": filled(people.UnmaskCompanionRequest, name=beside, purpose=purpose),
         "ListAccessLog": filled(people.ListAccessLogRequest, parent=case),
-        "EraseCaseData": filled(people.EraseCaseDataRequest, name=case, ground=lambda w: 1),
+        "RequestErasure": filled(erasure_pb2.RequestErasureRequest, name=case, ground=lambda w: 3,
+                                 evidence=lambda w: "order-1"),
+        "EraseCaseData": filled(erasure_pb2.EraseCaseDataRequest, name=case),
+        "RefuseErasure": filled(erasure_pb2.RefuseErasureRequest, name=case),
+        "HoldCaseData": filled(erasure_pb2.HoldCaseDataRequest, name=case, evidence=lambda w: "suit-1"),
+        "ReleaseCaseData": filled(erasure_pb2.ReleaseCaseDataRequest, name=case, evidence=lambda w: "suit-1"),
+        "GetErasure": filled(erasure_pb2.GetErasureRequest, name=lambda w: f"{w.case}/erasure"),
+        "ListDueErasures": filled(erasure_pb2.ListDueErasuresRequest, unit=lambda w: UNIT),
+        "RecordErasureReach": filled(erasure_pb2.RecordErasureReachRequest, name=lambda w: f"{w.case}/erasure",
+                                     reach=lambda w: erasure_pb2.ErasureReach(service="intake")),
+        "EraseReportData": filled(intake_pb2.EraseReportDataRequest, name=lambda w: w.report.name,
+                                  validate_only=lambda w: True),
+        "EraseSupervisionData": filled(escalation_pb2.EraseSupervisionDataRequest, name=case,
+                                       validate_only=lambda w: True),
         "GetMediation": filled(consents.GetMediationRequest, name=mediation),
         "RecordConsent": filled(consents.RecordConsentRequest, parent=one, consent=lambda w: consent()),
         "ListConsents": filled(consents.ListConsentsRequest, parent=case),

@@ -71,16 +71,23 @@ def campaign(**fields: Any) -> c.CreateCampaignRequest:
     return c.CreateCampaignRequest(**{**told, "request_id": request_id(), **fields})
 
 
+ANSWERS = ("ReplyToRecommendation", "ObjectToRecommendation", "ReportWarningMeasures")
+"""RPCs of the department that is addressed."""
+
+
 class Course:
     """Carries warnings, recommendations and campaigns along, in roles of somebody who is nobody in the tests."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    async def do(self, service: str, method: str, request: Any, role: str = "duty_officer", sub: str = "") -> Any:
-        """Make a call for the county."""
+    async def do(
+        self, service: str, method: str, request: Any, role: str = "duty_officer", sub: str = "", unit: str = ""
+    ) -> Any:
+        """Make a call for the county, or for the department where it is the one that answers."""
         stub = getattr(self._clients, service)
-        return await getattr(stub, method)(request, **self._clients.as_(role, COUNTY, sub or f"world-{role}"))
+        by = unit or (DEPARTMENT.removeprefix("units/") if method in ANSWERS else COUNTY)
+        return await getattr(stub, method)(request, **self._clients.as_(role, by, sub or f"world-{role}"))
 
     async def warning(self, upto: int) -> str:
         """Return a warning in this state: 1 reported … 6 measures reported."""

@@ -33,7 +33,7 @@ from services.kit import telemetry
 from services.kit.businesstime import BusinessTime
 from services.kit.loops import Loop, Loops
 from services.kit.settings import ClientSettings, read_settings
-from workflows import facts, file, net, standings
+from workflows import erasures, facts, file, net, standings
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.chains import heard
@@ -258,6 +258,8 @@ async def relay(settings: ClientSettings) -> None:
         loops.start(f"facts-{source}", project, facts.WITHIN)
     # Nor whose a case is.
     loops.start("standings", lambda loop: standings.hand_on_all(loop, backends))
+    # Nor do erasures.
+    loops.start("erasures", partial(erasures.carry, backends=backends))
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():

@@ -54,7 +54,7 @@ from pb.escalation.v1 import (
     worklists_pb2_grpc,
 )
 
-from services.escalation import occasions, store
+from services.escalation import erasing, occasions, store
 from services.escalation.absences import standing_in
 from services.escalation.absences.service import AbsenceServicer
 from services.escalation.assessments.service import AssessmentServicer
@@ -189,7 +189,7 @@ def _facts(parts: Parts) -> list[Registration]:
 
 def main() -> None:
     """Serve escalation."""
-    run("escalation", build, DIRECTORY)
+    run("escalation", build, DIRECTORY, "files", erasing.erase)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +12,13 @@ from pb.escalation.v1 import escalation_pb2_grpc
 from casework import escalation as rules_of
 from casework import names
 from casework.escalation import EscalationState
-from services.escalation import files, holders, occasions, store, view
+from services.escalation import erasing, files, holders, occasions, store, view
 from services.escalation.levels import breaches, raising, timing
 from services.escalation.servicer import Servicer
 from services.kit import paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
+from services.kit.composition import Parts
 from services.kit.database import Connection
 from services.kit.events import NewEvent
 
@@ -24,11 +26,15 @@ from services.kit.events import NewEvent
 class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer):
     """Serves escalations."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._listed = parts.erasures
+
     @command(pb.Escalation)
     async def CreateEscalation(self, request: pb.CreateEscalationRequest, work: Work) -> pb.Escalation:
         """Raise a case one step up its ladder: to the next office inside the unit, or to the unit one level above."""
         asked, number, units = request.escalation, names.number_of(request.parent), self.rules.units
-        unit = raising.check(asked, self.rules)
+        unit = raising.check(number, asked, self.rules)
         work.call.require(unit)
         file = await store.lock(work.connection, number)
         climbs = await raising.below(work, number, asked, unit)
@@ -150,6 +156,25 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
             )
         self.pulse.beat()
         return answer
+
+    @command(pb.EraseSupervisionDataResponse)
+    async def EraseSupervisionData(
+        self, request: pb.EraseSupervisionDataRequest, work: Work
+    ) -> pb.EraseSupervisionDataResponse:
+        """Erase what was told of a case here; what was erased before is not counted again."""
+        work.call.require(names.ROOT_UNIT)
+        number = names.number_of(request.name)
+        await self.log.lock(work.connection, number)
+        if request.validate_only:
+            found = await erasing.touched(work.connection, number)
+        else:
+            self._listed.add(number, work.now)
+            found = await erasing.erase(work.connection, number, work.now)
+            told = [NewEvent(each, "CaseDataErased", unit) for each, unit in found.items()]
+            if told:
+                await work.append(*told)
+        counts = Counter(names.collection_of(each) for each in found)
+        return pb.EraseSupervisionDataResponse(counts=counts)
 
     @command(pb.SettleEscalationsResponse)
     async def SettleEscalations(self, request: pb.SettleEscalationsRequest, work: Work) -> pb.SettleEscalationsResponse:

@@ -19,6 +19,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),
+    "accord.mediation.v1.ErasureService": ("mediation",),
     "accord.mediation.v1.MediatorService": ("mediation",),
     "accord.mediation.v1.SafeguardService": ("mediation",),
     "accord.mediation.v1.SessionService": ("mediation",),

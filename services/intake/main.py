@@ -5,7 +5,7 @@ from __future__ import annotations
 from pb.access.v1 import standing_pb2, standing_pb2_grpc
 from pb.intake.v1 import facts_pb2, facts_pb2_grpc, intake_pb2, intake_pb2_grpc
 
-from services.intake import store
+from services.intake import erasing, store
 from services.intake.directory import ReportDirectory
 from services.intake.facts import ReportFactsServicer
 from services.intake.reception import Reception
@@ -20,7 +20,9 @@ DIRECTORY = ReportDirectory
 def build(parts: Parts) -> list[Registration]:
     """Return what intake serves."""
     reception = Reception(parts.rules, parts.sealer, parts.clockwork)
-    servicer = IntakeServicer(parts.database, parts.time, parts.pulse, parts.rules, reception, parts.clockwork)
+    servicer = IntakeServicer(
+        parts.database, parts.time, parts.pulse, parts.rules, reception, parts.clockwork, parts.erasures
+    )
     return [
         (
             intake_pb2.DESCRIPTOR.services_by_name["IntakeService"],
@@ -39,7 +41,7 @@ def build(parts: Parts) -> list[Registration]:
 
 def main() -> None:
     """Serve intake."""
-    run("intake", build, DIRECTORY)
+    run("intake", build, DIRECTORY, "reports", erasing.erase)
 
 
 if __name__ == "__main__":

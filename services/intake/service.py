@@ -16,8 +16,8 @@ from casework.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
 from casework.report import ReportState
 from casework.triage import Acceptance, CaseFacts
+from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
-from services.intake import record, store, view
 from services.intake.bulk import BulkReception
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.kit import paging, requests
@@ -26,6 +26,7 @@ from services.kit.businesstime import BusinessTime
 from services.kit.clockwork import Clockwork, NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection, Database, text
+from services.kit.erasures import ErasureList
 from services.kit.events import EventLog, NewEvent, row_payload
 from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
@@ -43,7 +44,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
 
     def __init__(
         self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, reception: Reception,
-        clockwork: Clockwork,
+        clockwork: Clockwork, erasures: ErasureList,
     ) -> None:  # fmt: skip
         self.database = database
         self.time = time
@@ -52,6 +53,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         self.clockwork = clockwork
         self._rules = rules
         self._reception = reception
+        self._listed = erasures
         self._numbers = store.Numbers(database)
         self._bulk = BulkReception(database, reception, self._numbers, time, pulse)
 
@@ -85,6 +87,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         """Return a repeated call's first answer; the receipt code comes out of the sealed part, where it alone is."""
         answer = report_pb2.Report.FromString(stored)
         row = await store.get(connection, names.number_of(answer.name))
+        erasing.must_be_there(row)
         answer.receipt_code = self._reception.open(row.number, row.sealed_key, row.sealed).receipt_code
         return answer
 
@@ -112,6 +115,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         async with self.database.begin() as connection:
             row = await store.get(connection, number)
             await record.admit(connection, call, row)
+            erasing.must_be_there(row)
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
         self.pulse.beat()
@@ -194,6 +198,22 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         if looked:
             self.pulse.beat()
         return shown
+
+    @command(pb.EraseReportDataResponse)
+    async def EraseReportData(self, request: pb.EraseReportDataRequest, work: Work) -> pb.EraseReportDataResponse:
+        """Erase a report and those merged into it; what was erased before is not counted again."""
+        work.call.require(names.ROOT_UNIT)
+        number = names.number_of(request.name)
+        await store.get(work.connection, number)
+        if request.validate_only:
+            found = await erasing.touched(work.connection, number)
+        else:
+            self._listed.add(number, work.now)
+            found = await erasing.erase(work.connection, number, work.now)
+            told = [NewEvent(each, "CaseDataErased", unit) for each, unit in found.items()]
+            if told:
+                await work.append(*told)
+        return pb.EraseReportDataResponse(counts={"reports": len(found)} if found else {})
 
     @command(report_pb2.Link)
     async def CreateLink(self, request: pb.CreateLinkRequest, work: Work) -> report_pb2.Link:

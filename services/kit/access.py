@@ -34,6 +34,8 @@ class Part(StrEnum):
     """The mediator of record."""
     mediator_unit = "mediator_unit"
     """Of the unit of the mediator of record."""
+    preparing = "preparing"
+    """May prepare a mediation: nobody mediates yet, and they were neither replaced nor gave way."""
     party = "party"
     """Signs in for a party."""
     maker = "maker"

@@ -23,6 +23,7 @@ from services.kit.clock_ledger import Pins
 from services.kit.clock_service import ClockServicer, Consents, Consequence
 from services.kit.clockwork import Clockwork
 from services.kit.database import Database
+from services.kit.erasures import Erase, ErasureList, erase_again
 from services.kit.events import EventLog
 from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
 from services.kit.key_check import await_right_key
@@ -50,10 +51,17 @@ class Parts:
     sealer: Sealer
     clockwork: Clockwork
     pins: Pins
+    erasures: ErasureList
 
 
-def run(name: str, build: Callable[[Parts], list[Registration]], directory: Callable[[Database], Directory]) -> None:
-    """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong."""
+def run(
+    name: str, build: Callable[[Parts], list[Registration]], directory: Callable[[Database], Directory],
+    heads: str, erase: Erase,
+) -> None:  # fmt: skip
+    """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong.
+
+    `heads` is the table of its chains; `erase` erases a matter again that a backup brought back.
+    """
     settings = read_settings(ServiceSettings)
     telemetry.set_up(settings, name)
     try:
@@ -69,7 +77,7 @@ def run(name: str, build: Callable[[Parts], list[Registration]], directory: Call
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker))
+        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker, heads, erase))
 
 
 def _master_key(settings: ServiceSettings) -> MasterKey:
@@ -89,13 +97,17 @@ async def _serve(
     sealer: Sealer,
     access: Access,
     checker: TokenChecker,
+    heads: str,
+    erase: Erase,
 ) -> None:
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
     await await_right_key(database, name, sealer)
     await name_missing(database, name, OPEN[name], rules.units)
+    erasures = ErasureList(settings.erasures_file, name)
+    await erase_again(database, heads, erasures, erase, time.now())
     clockwork, pins = Clockwork(rules), Pins(database)
-    parts = Parts(settings, database, time, pulse, rules, sealer, clockwork, pins)
+    parts = Parts(settings, database, time, pulse, rules, sealer, clockwork, pins, erasures)
     known = directory(database)
     services = [*build(parts), feed_service(name, parts, known.owner)]
     telemetry.serve_metrics(settings.metrics_port)

@@ -24,7 +24,7 @@ from opentelemetry import trace
 from pb.access.v1 import permission_pb2
 
 from casework.errors import CaseError, FieldFault, Reason
-from services.kit import named, telemetry, validation
+from services.kit import leaving, named, telemetry, validation
 from services.kit.access import Access, Call, set_call
 from services.kit.businesstime import BusinessTime
 from services.kit.errors import invalid, is_exhausted, language_of, status_of, unknown_status
@@ -239,6 +239,7 @@ def _check(request: Any) -> Any:
     if isinstance(request, _Malformed):
         raise undecodable(request.field)
     validation.check(request)
+    leaving.check(request)
     return request
 
 

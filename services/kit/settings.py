@@ -82,6 +82,7 @@ class ServiceSettings(ProcessSettings, LimitSettings):
     master_key_file: Path | None = Field(None, description="file with base64 of the 32 bytes that wrap all data keys")
     master_key: SecretStr | None = Field(None, description="the same base64 itself, where no file can be mounted")
     files: Path | None = Field(None, description="folder of evidence files, each encrypted; mediation needs it")
+    erasures_file: Path | None = Field(None, description="list of what was erased, kept beside the master key")
     request_timeout: float = Field(30.0, gt=0, description="seconds a call may take where the caller sets no deadline")
     allowed_clients: Annotated[tuple[str, ...], NoDecode] = Field(
         ("gateway", "worker", "relay", "cli"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from casework import names
 from casework.case import TaskState
+from casework.errors import CaseError, Reason
 from casework.objection import ObjectionState
 from services.kit import clocks
 from services.kit.command import Work
@@ -43,6 +44,26 @@ async def move_task(work: Work, case: Any, row: Any, unit: str) -> Any:
         await work.start_clock(row.number, key, "sign", subject=subject, unit=unit, at=work.now)
     await work.append(NewEvent(row.number, "TaskDispatched", case.unit, {"task": row.task, "unit": unit}))
     return changed
+
+
+async def must_be_undisputed(work: Work, case: Any, task: Any = None) -> None:
+    """Raise where whose a dispatch is lies with the unit above both: nothing is handed on beside its decision.
+
+    OBJECTION_OPEN while an objection waits; UMPIRE_DECIDES for the unit that was told that it is theirs, whether the
+    objection was refused or the case or task came to it by the decision. A unit at or above the one that decides may
+    still give a case elsewhere.
+    """
+    unit, at = (task.unit, task.dispatched_at) if task is not None else (case.unit, case.dispatched_at)
+    since, call = at or case.opened_at, work.call
+    for row in await objections.about(work.connection, case.number, task.task if task is not None else 0):
+        if task is None and call.access.lies_under(row.umpire, call.caller.unit):
+            continue
+        if row.state == ObjectionState.MADE:
+            raise CaseError(Reason.OBJECTION_OPEN)
+        refused = row.state == ObjectionState.REFUSED and (row.unit, row.dispatched_at) == (unit, since)
+        upheld = row.state == ObjectionState.UPHELD and (row.right_unit, row.ended_at) == (unit, since)
+        if refused or upheld:
+            raise CaseError(Reason.UMPIRE_DECIDES)
 
 
 async def lapse(work: Work, case: Any, *, task: int | None = None, of_unit: str | None = None) -> None:

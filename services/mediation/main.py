@@ -13,6 +13,8 @@ from pb.mediation.v1 import (
     docking_pb2_grpc,
     documents_pb2,
     documents_pb2_grpc,
+    erasure_pb2,
+    erasure_pb2_grpc,
     evidence_pb2,
     evidence_pb2_grpc,
     facts_pb2,
@@ -48,6 +50,8 @@ from services.mediation.consents.service import ConsentServicer
 from services.mediation.directory import CaseDirectory
 from services.mediation.docking.service import DockingServicer
 from services.mediation.documents.service import DocumentServicer
+from services.mediation.erasure import store as erasures
+from services.mediation.erasure.service import ErasureServicer
 from services.mediation.evidence.files import Files
 from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.facts.service import CaseFactsServicer
@@ -90,6 +94,7 @@ def _people(parts: Parts) -> list[Registration]:
     return [
         served("PeopleService", people_pb2, people_pb2_grpc, PeopleServicer(parts)),
         served("ConsentService", consent_pb2, consent_pb2_grpc, ConsentServicer(parts)),
+        served("ErasureService", erasure_pb2, erasure_pb2_grpc, ErasureServicer(parts)),
         served("MediatorService", mediators_pb2, mediators_pb2_grpc, MediatorServicer(parts)),
         served("SafeguardService", safeguards_pb2, safeguards_pb2_grpc, SafeguardServicer(parts)),
     ]
@@ -128,7 +133,7 @@ def _documents(parts: Parts) -> DocumentServicer:
 
 def main() -> None:
     """Serve mediation."""
-    run("mediation", build, DIRECTORY)
+    run("mediation", build, DIRECTORY, "cases", erasures.erase)
 
 
 if __name__ == "__main__":

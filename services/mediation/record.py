@@ -10,7 +10,9 @@ from typing import Any
 
 from casework import names
 from casework.case import DONE
+from casework.choosing import AskState
 from casework.complaint import lies_within
+from casework.errors import CaseError, Reason
 from services.kit.access import Call, Part, current_call
 from services.kit.command import Work
 from services.kit.database import Connection, text
@@ -19,6 +21,9 @@ from services.mediation.people import access_log
 
 _SAYS = text("""
     SELECT m.mediator, m.mediator_unit, tasks.units,
+        EXISTS (
+            SELECT FROM asks WHERE number = :number AND subject = :subject AND (state = ANY(:out) OR kin OR interest)
+        ) AS is_out,
         EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject AND subject <> '') AS is_party,
         (SELECT max(scope) FROM grants
          WHERE number = :number AND holder = :subject AND ended_at IS NULL AND expires_at > :now) AS scope
@@ -28,7 +33,9 @@ _SAYS = text("""
 _WORK = 2
 """Scope of a grant to carry out tasks as well."""
 _GRANTED = frozenset({Part.reader, Part.worker})
+CITIZEN = "citizen"
 _DONE = [int(state) for state in DONE]
+_OUT = [int(AskState.REPLACED), int(AskState.DISCLOSED)]
 
 
 async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part]:
@@ -36,7 +43,8 @@ async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part
     caller, under = call.caller, call.access.lies_under
     says = (
         await connection.execute(
-            _SAYS, {"number": case.number, "subject": caller.subject, "done": _DONE, "now": call.time.now()}
+            _SAYS,
+            {"number": case.number, "subject": caller.subject, "done": _DONE, "now": call.time.now(), "out": _OUT},
         )
     ).one()
     # A unit that was taken off the list lies under nothing any more, and is nobody's.
@@ -46,6 +54,7 @@ async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part
         Part.co_unit: any(under(unit, caller.unit) for unit in co_units),
         Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
+        Part.preparing: not says.mediator and not says.is_out,
         Part.party: says.is_party,
         Part.reader: bool(says.scope),
         Part.worker: says.scope == _WORK,
@@ -84,6 +93,17 @@ async def admit(
 ) -> None:
     """Let the call go on for what role and case together allow, or raise PERMISSION_DENIED; see `allows`."""
     call.require_person(await allows(connection, call, case, made_by=made_by, beside=beside))
+
+
+def is_party(call: Call) -> bool:
+    """Return whether somebody calls who holds no office here: a party, for itself."""
+    return call.caller.roles <= {CITIZEN}
+
+
+def must_be_own(call: Call, party: Any) -> None:
+    """Raise PERMISSION_DENIED where a party speaks for another one: it signs in for itself alone."""
+    if is_party(call) and (not call.caller.subject or party.subject != call.caller.subject):
+        raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
 
 
 async def locked(work: Work, name: str) -> Any:

@@ -136,8 +136,8 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
     async def ReturnTask(self, request: pb.ReturnTaskRequest, work: Work) -> case_pb2.Task:
         """Return a task with a reason. Its deadline runs on: somebody still has to do it in time."""
         case, row = await self._task(request, work)
+        await dispatch.must_be_undisputed(work, case, row)
         changed = await self._move(row, TaskState.RETURNED, work, return_reason=request.reason)
-        await dispatch.lapse(work, case, task=row.task)
         await work.stop(row.number, task_key(row.task, "sign%"), met=False)
         # Until it is dispatched again, the accountable unit answers for its deadline.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), case.unit)
@@ -183,6 +183,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Verify a task that was reported done; not enough sends it back, with its first deadline running again."""
         case, row = await self._task(request, work)
         rules_of.someone_else(work.actor, row.reported_by)
+        await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
         await work.stop(row.number, f"{task_key(row.task, 'verify_task')}-%")
         if not request.sufficient:
             state = rules_of.send_back(TaskState(row.state))
@@ -264,6 +265,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         if unit not in self._rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         must_not_judge_itself(row.about, unit)
+        await dispatch.must_be_undisputed(work, row)
         if Stage(row.stage) is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         changed = await dispatch.move_case(work, row, unit)

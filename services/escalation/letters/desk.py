@@ -8,10 +8,9 @@ from typing import Any
 from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
-from casework.deidentification import must_be_deidentified
 from casework.errors import CaseError, FieldFault, Reason
 from casework.letter import LetterState, Part, must_be
-from services.escalation.letters import store, view
+from services.escalation.letters import store
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.access import current_call
@@ -49,13 +48,12 @@ class LetterDesk(Servicer):
         call.require_any(await store.readers(connection, row.number))
         return row, call.access.allows(call.caller, call.permission, row.issuer)
 
-    async def write(self, work: Work, row: Any, part: Part, field: str, text: str) -> None:
-        """Seal a part of a letter; PERSONAL_DATA where it holds a number of a person."""
-        must_be_deidentified(field, text)
+    async def write(self, work: Work, row: Any, part: Part, text: str) -> None:
+        """Seal a part of a letter."""
         await self.keep(work, row, part, text.encode())
 
     async def keep(self, work: Work, row: Any, part: Part, content: bytes) -> None:
-        """Seal a part of a letter that was checked before."""
+        """Seal a part of a letter."""
         file = await self.locked(names.file_name(row.number), work)
         sealed = (await self.seal(work, file)).seal(content)
         await store.write(work.connection, row.number, part, sealed, work.now, work.actor)
@@ -71,12 +69,7 @@ class LetterDesk(Servicer):
         return words, {part: content.decode() for part, content in opened.items()}
 
     def read_wording(self, wording: pb.LetterWording, today: date) -> date:
-        """Return by when a demand must be met, having checked the words; the field at fault where they will not do."""
-        for field in ("words", "english"):
-            if wording.HasField(field):
-                said = view.words(getattr(wording, field))
-                for part in ("basis", "facts", "demand"):
-                    must_be_deidentified(f"wording.{field}.{part}", getattr(said, part))
+        """Return by when a demand must be met; the field at fault where that will not do."""
         return _to_come("wording.due_date", dates.read(wording.due_date, "wording.due_date"), today)
 
     def read_interview(self, request: Any, field: str, kind: pb.LetterKind, today: date) -> date | None:

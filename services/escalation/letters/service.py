@@ -11,6 +11,7 @@ from casework import letter as rules_of
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.letter import SERIES, Failure, LetterKind, LetterState, Objection, Part
+from casework.subject import must_be_matter
 from services.escalation import holders
 from services.escalation.letters import course, drafting, store, timing, view
 from services.escalation.letters.course import told
@@ -27,6 +28,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         """Draft a letter from a unit to one under it."""
         asked, today = request.letter, dates.today(work.now)
         issuer, unit, kind = names.last(asked.issuer), names.last(asked.unit), LetterKind(asked.kind)
+        must_be_matter("letter.subject", asked.subject)
         rules_of.may_address(self.rules.units, issuer, unit)
         work.call.require(issuer)
         copies = rules_of.copies(self.rules.units, kind, issuer, unit, [names.last(each) for each in asked.copies])
@@ -64,7 +66,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
     async def DiscardDraft(self, request: pb.DiscardDraftRequest, work: Work) -> pb.Letter:
         """Discard a draft."""
         row = await self.issued(request, work)
-        await self.write(work, row, Part.DISCARD, "reason", request.reason)
+        await self.write(work, row, Part.DISCARD, request.reason)
         return _inside(await course.end(work, row, LetterState.DISCARDED, "LetterDiscarded"))
 
     @command(pb.Letter)
@@ -73,7 +75,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         row = await self.issued(request, work, LetterState.DRAFTED)
         if row.kind != LetterKind.CIRCULAR:
             raise CaseError(Reason.WRONG_STATE, LetterKind(row.kind).name, state=LetterState(row.state).name)
-        await self.write(work, row, Part.HEARING, "statement", request.statement)
+        await self.write(work, row, Part.HEARING, request.statement)
         row = await store.change(work.connection, row, heard=True)
         return _inside(await told(work, row, "LetterHearingRecorded"))
 
@@ -133,7 +135,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         if held_on < dates.today(row.received_at):
             raise field_error("hold_date", Reason.BEFORE_START)
-        await self.write(work, row, Part.MINUTES, "minutes", request.minutes)
+        await self.write(work, row, Part.MINUTES, request.minutes)
         await timing.meet(work, row, timing.MINUTES)
         row = await store.change(work.connection, row, held_on=held_on)
         row = await store.change(work.connection, row, **await timing.await_step(work, row))
@@ -149,7 +151,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
             LetterKind(row.kind), LetterState(row.state), Failure(row.failure), Objection(row.objection),
             row.held_on is not None,
         )  # fmt: skip
-        await self.write(work, row, Part.REPLY, "measures", request.measures)
+        await self.write(work, row, Part.REPLY, request.measures)
         await timing.meet(work, row, timing.REPLY)
         row = await store.change(
             work.connection, row, state=int(LetterState.REPLIED), replied_at=work.now, replied_by=work.actor,
@@ -164,7 +166,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         row = await self.issued(request, work, LetterState.REPLIED)
         rules_of.no_objection_open(Objection(row.objection))
         rules_of.must_be_another(work.actor, [row.replied_by])
-        await self.write(work, row, Part.VERIFICATION, "finding", request.finding)
+        await self.write(work, row, Part.VERIFICATION, request.finding)
         await timing.meet(work, row, timing.VERIFICATION)
         if not request.sufficient:
             return _inside(await course.fail(work, row, Failure.NOT_ENOUGH))
@@ -178,7 +180,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         """Withdraw a letter that was signed: every clock of it is cancelled."""
         row = await self.issued(request, work)
         rules_of.move(LetterState(row.state), LetterState.WITHDRAWN)
-        await self.write(work, row, Part.WITHDRAWAL, "reason", request.reason)
+        await self.write(work, row, Part.WITHDRAWAL, request.reason)
         return _inside(await course.end(work, row, LetterState.WITHDRAWN, "LetterWithdrawn"))
 
     @command(pb.Letter)
@@ -187,7 +189,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         row = await self.addressed(request, work)
         in_time = row.object_due_at is not None and work.now <= row.object_due_at
         rules_of.may_object(LetterState(row.state), Objection(row.objection), in_time)
-        await self.write(work, row, Part.OBJECTION, "grounds", request.grounds)
+        await self.write(work, row, Part.OBJECTION, request.grounds)
         await timing.meet(work, row, timing.OBJECTION)
         await timing.cancel(work, row, timing.REPLY, timing.MINUTES, timing.VERIFICATION)
         await timing.start(work, row, timing.DECISION)
@@ -201,7 +203,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         if Objection(row.objection) is not Objection.RAISED:
             raise CaseError(Reason.WRONG_STATE, Objection(row.objection).name, state=LetterState(row.state).name)
         rules_of.may_decide(work.actor, row.drafters, row.approver)
-        await self.write(work, row, Part.DECISION, "reason", request.reason)
+        await self.write(work, row, Part.DECISION, request.reason)
         await timing.meet(work, row, timing.DECISION)
         if request.upheld:
             row = await course.end(work, row, LetterState.ANNULLED, "LetterAnnulled", objection=int(Objection.UPHELD))
@@ -222,7 +224,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         if row.transferred_to:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         rules_of.no_objection_open(Objection(row.objection))
-        await self.write(work, row, Part.TRANSFER, "reason", request.reason)
+        await self.write(work, row, Part.TRANSFER, request.reason)
         row = await store.change(work.connection, row, transferred_to=body)
         return _inside(await told(work, row, "LetterTransferRecorded", body=body))
 

@@ -13,6 +13,7 @@ from casework.calendar import LOCAL
 from casework.errors import CaseError, Reason, field_error
 from casework.escalation import WITH_THE_LEVEL, EscalationState
 from casework.ladder import Ladder, LadderBook, Mode, Place, told_units
+from casework.subject import must_be_matter
 from casework.units import ROOT, UnitTree
 from services.escalation import holders, store, view
 from services.escalation.levels import pins, timing
@@ -37,8 +38,9 @@ class Matter:
     about: str
 
 
-def check(asked: pb.Escalation, rules: Rules) -> str:
-    """Return the unit it is raised from; a field error where a unit or a category is not there."""
+def check(number: str, asked: pb.Escalation, rules: Rules) -> str:
+    """Return the unit it is raised from; a field error where a unit or a category is not there, or it is no matter."""
+    must_be_matter("escalation.subject", asked.subject, number)
     unit, about = names.last(asked.from_unit), names.last(asked.about_unit)
     for field, code in (("from_unit", unit), ("about_unit", about)):
         if code and code not in rules.units:

@@ -242,7 +242,8 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         if department:
-            work.call.require_any(_knowing(row))
+            # For the department that was warned, by itself; before it was there is nobody to report.
+            work.call.require(row.addressee if row.addressee in _knowing(row) else row.unit)
         else:
             work.call.require(row.unit)
         check_etag(row.version, request.etag)

@@ -12,6 +12,7 @@ from casework import agreement as rules_of
 from casework import names
 from casework.agreement import AgreementState, Form, Signer
 from casework.case import Stage
+from casework.contradiction import Act, Fact, must_hold
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import CompanionRole, Ground
 from casework.termination import ended_as, may_end
@@ -145,6 +146,11 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         rules_of.may_sign(loaded.answered, row.third_settled)
         people = await standing.standing(work.connection, case.number)
         if row.seal_at is None:
+            signed = {
+                Fact.SIGNED_BY_EVERY_PARTY: set(people.there) <= set(loaded.signed),
+                Fact.SIGNED_BY_THE_MEDIATOR: row.countersigned_at is not None,
+            }
+            must_hold(Act.SEAL_AGREEMENT, signed)
             number = await numbers.of_case(work.connection, case, self.unit_name(case.unit), work.now)
             await store.change(
                 work.connection,
@@ -238,6 +244,9 @@ def _may_sign(loaded: Loaded, people: PeopleStanding, parties: Sequence[int], si
     there = people.there
     rules_of.may_sign(loaded.answered, loaded.row.third_settled)
     rules_of.may_sign_for(signer, parties, there, own)
+    alone = people.need_support & set(parties) - own
+    if alone:
+        raise CaseError(Reason.SUPPORT_NEEDED, ", ".join(f"parties/{party}" for party in sorted(alone)))
     if not {1, 2} <= set(there.values()):
         raise CaseError(Reason.NOT_IN_MEDIATION, loaded.row.number)
     if not loaded.bound <= set(there):

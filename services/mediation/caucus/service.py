@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pb.mediation.v1 import caucus_pb2 as pb
@@ -19,7 +20,7 @@ from services.kit.database import Connection, Database
 from services.kit.events import EventLog, NewEvent
 from services.kit.feed import FeedPulse
 from services.kit.sealing import CaseSealer, Sealer
-from services.mediation import keys
+from services.mediation import keys, record
 from services.mediation.caucus import store, view
 from services.mediation.people import store as roles
 from services.mediation.sessions import standing
@@ -51,17 +52,19 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         case, people, side = await self._written(request, work)
         sealed = await self._seal(work, case, side, "note", request.note.SerializeToString())
         row = await store.add_note(
-            work.connection, case.number, side, self._is_mediator(work, people), sealed, work.now
-        )
+            work.connection, case.number, side, by_mediator=self._is_mediator(work, people), sealed=sealed,
+            at=work.now, mediator=people.mediator,
+        )  # fmt: skip
         await self._told(work, case)
         return view.note(row)
 
     async def ListCaucusNotes(self, request: pb.ListCaucusNotesRequest, context: Any) -> pb.ListCaucusNotesResponse:
         """Answer the notes of a side with their words, and remember who read."""
         async with self.database.begin() as connection:
-            case, side = await self._read(connection, request.parent)
-            rows = await store.notes(connection, case.number, side)
-        reply = pb.ListCaucusNotesResponse(notes=[view.note(row) for row in rows])
+            case, people, side = await self._read(connection, request.parent)
+            told = await store.notes(connection, case.number, side)
+            rows = await self._handed_over(connection, people, side, told)
+        reply = pb.ListCaucusNotesResponse(notes=[view.note(row) for row in rows], withheld=len(told) - len(rows))
         under = keys.reading(self._sealer, case) if rows else None
         for note, row in zip(reply.notes, rows, strict=True):
             note.MergeFromString(_opened(under, side, "note", row.sealed))
@@ -73,17 +76,19 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         case, people, side = await self._written(request, work)
         sealed = await self._seal(work, case, side, "offer", request.offer.SerializeToString())
         row = await store.add_offer(
-            work.connection, case.number, side, self._is_mediator(work, people), sealed, work.now
-        )
+            work.connection, case.number, side, by_mediator=self._is_mediator(work, people), sealed=sealed,
+            at=work.now, mediator=people.mediator,
+        )  # fmt: skip
         await self._told(work, case)
         return view.offer(row)
 
     async def ListCaucusOffers(self, request: pb.ListCaucusOffersRequest, context: Any) -> pb.ListCaucusOffersResponse:
         """Answer the offers of a side with their terms, and remember who read."""
         async with self.database.begin() as connection:
-            case, side = await self._read(connection, request.parent)
-            rows = await store.offers(connection, case.number, side)
-        reply = pb.ListCaucusOffersResponse(offers=[view.offer(row) for row in rows])
+            case, people, side = await self._read(connection, request.parent)
+            told = await store.offers(connection, case.number, side)
+            rows = await self._handed_over(connection, people, side, told)
+        reply = pb.ListCaucusOffersResponse(offers=[view.offer(row) for row in rows], withheld=len(told) - len(rows))
         under = keys.reading(self._sealer, case) if rows else None
         for offer, row in zip(reply.offers, rows, strict=True):
             offer.MergeFromString(_opened(under, side, "offer", row.sealed))
@@ -101,11 +106,16 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.PartyBinding)
     async def BindParty(self, request: pb.BindPartyRequest, work: Work) -> pb.PartyBinding:
-        """Bind a party to who signs in for it. The mediator of record alone may: it gives them nothing new."""
+        """Bind a party to who signs in for it: the mediator of record, or the counter while nobody mediates.
+
+        Bound at the counter somebody acts for the party; what is said in confidence opens once the mediator bound them.
+        """
         number, party = names.number_of(request.name), int(names.last(request.name))
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        work.call.require_person(self._is_mediator(work, people))
+        by_mediator = self._is_mediator(work, people)
+        may = by_mediator or (not people.mediator and await record.allows(work.connection, work.call, case))
+        work.call.require_person(may)
         if party not in people.parties:
             raise CaseError(Reason.NOT_FOUND, request.name)
         others = {side for each, side in people.parties_of(request.subject).items() if each != party}
@@ -115,7 +125,8 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             # Whoever mediated the matter, and was replaced, is no party to it; a party never mediates it.
             await roles.must_be_allowed(work.connection, number, request.subject, MatterRole.PARTY)
             await roles.bar(work.connection, number, request.subject, [MatterRole.MEDIATOR], work.now)
-        await store.bind(work.connection, number, party, request.subject)
+            await roles.keep_side(work.connection, number, request.subject, people.parties[party].side, work.now)
+        await store.bind(work.connection, number, party, request.subject, by_mediator)
         await work.append(NewEvent(number, "PartyBound", case.unit, {"party": party, "bound": bool(request.subject)}))
         return pb.PartyBinding(name=request.name, bound=bool(request.subject))
 
@@ -196,14 +207,23 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         people.must_be_live()
         return case, people, side
 
-    async def _read(self, connection: Connection, parent: str) -> tuple[Any, Side]:
-        """Return case and side, if the caller may read there; that they did is remembered."""
+    @staticmethod
+    async def _handed_over(connection: Connection, people: Standing, side: Side, told: Sequence[Any]) -> Sequence[Any]:
+        """Return what of a side's entries the caller reads: a mediator what was told that one, and what went over."""
+        mediator = current_call().caller.subject
+        if mediator != people.mediator or await roles.handed_over(connection, people.mediation, side):
+            return told
+        return [row for row in told if row.mediator in ("", mediator)]
+
+    async def _read(self, connection: Connection, parent: str) -> tuple[Any, Standing, Side]:
+        """Return case, people and side, if the caller may read there; that they did is remembered."""
         number, side = names.number_of(parent), side_of(names.last(parent))
         call = current_call()
         case = await get_case(connection, number)
-        _admit_side(call, await standing.standing(connection, number), side)
+        people = await standing.standing(connection, number)
+        _admit_side(call, people, side)
         await store.add_read(connection, number, side, call.caller.subject, self.time.now())
-        return case, side
+        return case, people, side
 
     async def _seal(self, work: Work, case: Any, side: Side, kind: str, data: bytes) -> bytes:
         under = await keys.writing(work.connection, self._sealer, case)
@@ -238,7 +258,7 @@ def _admit_side(call: Call, people: Standing, side: Side) -> None:
     """Let the call go on for the mediator of record, or for who signs in for this side and no other."""
     roles, subject = call.caller.roles, call.caller.subject
     mediator = people.mediator if MEDIATOR in roles else ""
-    sides = people.parties_of(subject).values() if CITIZEN in roles else ()
+    sides = people.confided_to(subject).values() if CITIZEN in roles else ()
     call.require_person(may_read(subject, mediator, side, sides))
 
 

@@ -11,16 +11,16 @@ from casework.errors import CaseError, Reason
 from services.kit.database import Connection, text
 
 _ADD_NOTE = text("""
-    INSERT INTO caucus_notes (number, side, note, by_mediator, sealed, created_at)
+    INSERT INTO caucus_notes (number, side, note, by_mediator, sealed, created_at, mediator)
     SELECT :number, CAST(:side AS smallint), coalesce(max(note), 0) + 1, CAST(:by_mediator AS boolean),
-           CAST(:sealed AS bytea), CAST(:at AS timestamptz)
+           CAST(:sealed AS bytea), CAST(:at AS timestamptz), CAST(:mediator AS text)
     FROM caucus_notes WHERE number = :number AND side = CAST(:side AS smallint) RETURNING *
 """)
 _NOTES = text("SELECT * FROM caucus_notes WHERE number = :number AND side = :side ORDER BY note")
 _ADD_OFFER = text("""
-    INSERT INTO caucus_offers (number, side, offer, by_mediator, sealed, created_at)
+    INSERT INTO caucus_offers (number, side, offer, by_mediator, sealed, created_at, mediator)
     SELECT :number, CAST(:side AS smallint), coalesce(max(offer), 0) + 1, CAST(:by_mediator AS boolean),
-           CAST(:sealed AS bytea), CAST(:at AS timestamptz)
+           CAST(:sealed AS bytea), CAST(:at AS timestamptz), CAST(:mediator AS text)
     FROM caucus_offers WHERE number = :number AND side = CAST(:side AS smallint) RETURNING *
 """)
 _OFFERS = text("SELECT * FROM caucus_offers WHERE number = :number AND side = :side ORDER BY offer")
@@ -30,7 +30,9 @@ _COUNT = text("""
 """)
 _READ = text("INSERT INTO caucus_reads (number, side, reader, read_at) VALUES (:number, :side, :reader, :at)")
 _READS = text("SELECT * FROM caucus_reads WHERE number = :number AND side = :side ORDER BY id DESC LIMIT 200")
-_BIND = text("UPDATE parties SET subject = :subject WHERE number = :number AND party = :party")
+_BIND = text("""
+    UPDATE parties SET subject = :subject, confided = :confided WHERE number = :number AND party = :party
+""")
 _ADD_SHEET = text("""
     INSERT INTO fact_sheets (number, sheet, sealed, created_at)
     SELECT :number, coalesce(max(sheet), 0) + 1, CAST(:sealed AS bytea), CAST(:at AS timestamptz)
@@ -47,11 +49,9 @@ _RELEASE = text("""
 """)
 
 
-async def add_note(
-    connection: Connection, number: str, side: int, by_mediator: bool, sealed: bytes, at: datetime
-) -> Any:
+async def add_note(connection: Connection, number: str, side: int, **columns: Any) -> Any:
     """Store a note of a side under the next number of its locked case and return its row."""
-    parameters = {"number": number, "side": side, "by_mediator": by_mediator, "sealed": sealed, "at": at}
+    parameters = {"number": number, "side": side, **columns}
     return (await connection.execute(_ADD_NOTE, parameters)).one()
 
 
@@ -60,11 +60,9 @@ async def notes(connection: Connection, number: str, side: int) -> Sequence[Any]
     return await connection.execute(_NOTES, {"number": number, "side": side})
 
 
-async def add_offer(
-    connection: Connection, number: str, side: int, by_mediator: bool, sealed: bytes, at: datetime
-) -> Any:
+async def add_offer(connection: Connection, number: str, side: int, **columns: Any) -> Any:
     """Store an offer of a side under the next number of its locked case and return its row."""
-    parameters = {"number": number, "side": side, "by_mediator": by_mediator, "sealed": sealed, "at": at}
+    parameters = {"number": number, "side": side, **columns}
     return (await connection.execute(_ADD_OFFER, parameters)).one()
 
 
@@ -88,9 +86,9 @@ async def reads(connection: Connection, number: str, side: int) -> Sequence[Any]
     return await connection.execute(_READS, {"number": number, "side": side})
 
 
-async def bind(connection: Connection, number: str, party: int, subject: str) -> None:
-    """Store who signs in for a party."""
-    await connection.execute(_BIND, {"number": number, "party": party, "subject": subject})
+async def bind(connection: Connection, number: str, party: int, subject: str, confided: bool) -> None:
+    """Store who signs in for a party, and whether what is said in confidence is open to them."""
+    await connection.execute(_BIND, {"number": number, "party": party, "subject": subject, "confided": confided})
 
 
 async def add_sheet(connection: Connection, number: str, sealed: bytes, at: datetime) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from casework.agreement import Extent
 from casework.case import Outcome
 from casework.closing import Retention, may_close, retention
+from casework.contradiction import Act, Fact, must_hold
 from casework.fulfilment import Performance
 from casework.numbering import Series
 from casework.rule import Holder
@@ -24,13 +25,20 @@ _MAJOR = 3
 
 
 async def check_gates(work: Work, case: Any, outcome: Outcome) -> bool:
-    """Raise the first gate that is shut, for a case that has a mediation; return whether it has one."""
+    """Raise the first gate that is shut, for a case that has a mediation; return whether it has one.
+
+    No outcome contradicts what was agreed.
+    """
+    if (act := _CONTRADICTED_BY_AGREEMENT.get(outcome)) is not None:
+        full = Extent.FULL in await agreements.extents(work.connection, case.number)
+        must_hold(act, {Fact.NOT_AGREED_IN_FULL: not full})
     facts = await store.facts(work.connection, case.number, work.now)
     if facts is not None:
         may_close(facts, outcome)
     return facts is not None
 
 
+_CONTRADICTED_BY_AGREEMENT = {Outcome.NOT_AGREED: Act.CLOSE_NOT_AGREED, Outcome.WITHDRAWN: Act.CLOSE_WITHDRAWN}
 _RUNNING = text("SELECT id, rule_hash FROM clocks WHERE number = :number AND state IN (1, 4) ORDER BY id")
 
 

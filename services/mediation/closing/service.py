@@ -10,7 +10,9 @@ from pb.mediation.v1 import follow_up_pb2 as pb
 from casework import names
 from casework.case import Stage
 from casework.closing import ReopenReason, View, gates, may_reopen
+from casework.contradiction import Act, Fact, must_hold
 from casework.errors import CaseError, FieldFault, Reason
+from casework.fulfilment import InstalmentState, may_visit
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.database import Connection
@@ -21,6 +23,7 @@ from services.mediation import store as cases
 from services.mediation import view as case_view
 from services.mediation.agreement import drafting
 from services.mediation.closing import follow_up, store
+from services.mediation.fulfilment import store as fulfilment
 from services.mediation.opening import CLOSE, GRADE_NAMES
 from services.mediation.servicer import Servicer
 
@@ -52,6 +55,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         row = await store.visit(work.connection, case.number, days, request.name)
         if row.visited_at is not None:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        must_hold(Act.VISIT, {Fact.NOT_LONG_BEFORE_IT_IS_DUE: may_visit(row.due_on, dates.today(work.now))})
         told = [answer.party for answer in request.satisfaction]
         parties = await self._parties(work.connection, case, told, "satisfaction")
         await store.visited(
@@ -79,6 +83,11 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         check_etag(case.version, request.etag)
         may_reopen(Stage(case.stage))
         reason = ReopenReason(request.reason)
+        if reason is ReopenReason.NOT_PERFORMED:
+            parts = await fulfilment.of_case(work.connection, case.number)
+            states = [fulfilment.facts(part).state(work.now) for part in parts]
+            left = any(state is not InstalmentState.PERFORMED for state in states)
+            must_hold(Act.REOPEN_NOT_PERFORMED, {Fact.SOMETHING_IS_NOT_PERFORMED: left})
         nth = await store.reopen(
             work.connection, case.number, reason=int(reason), evidence=request.evidence, reopened_at=work.now,
             reopened_by=work.actor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pb.mediation.v1 import consent_pb2 as pb
@@ -12,9 +13,10 @@ from casework import mediation as rules_of
 from casework import names
 from casework.case import Stage
 from casework.choosing import ChoicePhase
+from casework.contradiction import Act, Fact, must_hold
 from casework.errors import Reason, field_error
 from casework.mediation import Beside, MediationState, Person, Side, Step
-from services.kit import paging
+from services.kit import dates, paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -51,20 +53,27 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     async def RecordConsent(self, request: pb.RecordConsentRequest, work: Work) -> pb.Consent:
         """Keep what a party said. The last yes to mediation sets it going; a no to it is the same as leaving."""
         case, party = await self._party(request.parent, work)
+        if record.is_party(work.call):
+            _must_be_alone(request.consent)
         said, row = request.consent, await store.begin(work.connection, case.number)
         step = Step(said.step)
         beside = await self._beside(work, request)
+        at = instant(said.give_time) if said.HasField("give_time") else work.now
+        rules_of.check_give_time(at, work.now)
+        minor = party.minor_until is not None and dates.today(at) < party.minor_until
         person = Person(
-            party.party, Side(party.side), party.withdrawn_at is not None, party.member, party.needs_guardian
+            party.party, Side(party.side), party.withdrawn_at is not None, party.member, party.needs_guardian, minor
         )
         rules_of.check_consent(
             person, step, said.given, beside["assisted_by"], beside["given_by"], beside["interpreter"]
         )
+        if said.given and (step is not Step.MEDIATION):
+            _must_be_possible(step, at, case, row, party)
         if step is Step.MEDIATION and said.given:
             rules_of.must_be_open(MediationState(row.state))
             rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
             await store.stay(work.connection, case.number, party.party)
-        kept = await self._keep(work, request, case, row, party)
+        kept = await self._keep(work, request, row, party, at)
         kind = "ConsentGiven" if said.given else "ConsentRefused"
         payload = {"party": party.party, "step": step.name, "medium": said.medium, "round": row.round}
         await work.append(NewEvent(case.number, kind, case.unit, payload))
@@ -131,7 +140,9 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     async def _party(name: str, work: Work) -> tuple[Any, Any]:
         """Return case, locked, and party, if the caller may act in it."""
         case = await record.locked(work, name)
-        return case, await people.get_party(work.connection, case.number, names.index_of(name))
+        party = await people.get_party(work.connection, case.number, names.index_of(name))
+        record.must_be_own(work.call, party)
+        return case, party
 
     @staticmethod
     async def _beside(work: Work, request: pb.RecordConsentRequest) -> dict[str, Beside | None]:
@@ -146,13 +157,31 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         return found
 
     @staticmethod
-    async def _keep(work: Work, request: pb.RecordConsentRequest, case: Any, row: Any, party: Any) -> Any:
+    async def _keep(work: Work, request: pb.RecordConsentRequest, row: Any, party: Any, at: datetime) -> Any:
         said = request.consent
-        at = instant(said.give_time) if said.HasField("give_time") else work.now
-        rules_of.check_give_time(at, work.now)
         return await store.add(
-            work.connection, case.number, party=party.party, round=row.round, step=said.step, given=said.given,
+            work.connection, row.number, party=party.party, round=row.round, step=said.step, given=said.given,
             medium=said.medium, language=said.language, read_back=said.read_back,
             interpreter=names.index_of(said.interpreter), assisted_by=names.index_of(said.assisted_by),
             given_by=names.index_of(said.given_by), at=at, recorded_at=work.now, recorded_by=work.actor,
         )  # fmt: skip
+
+
+def _must_be_alone(said: pb.Consent) -> None:
+    """Raise INVALID_FIELD where a party that signs in says who else was there: that takes somebody who saw them."""
+    for field in ("assisted_by", "given_by", "interpreter"):
+        if getattr(said, field):
+            raise field_error(f"consent.{field}", Reason.INVALID_FIELD, "recorded by who saw them")
+    if said.medium != pb.MEDIUM_ONLINE:
+        raise field_error("consent.medium", Reason.INVALID_FIELD, "MEDIUM_ONLINE")
+
+
+def _must_be_possible(step: Step, at: datetime, case: Any, row: Any, party: Any) -> None:
+    """Raise CONTRADICTED where a yes cannot have been said: by who left, or to what is over."""
+    proceeds = step in (Step.SESSION, Step.EXTENSION)
+    facts = {
+        Fact.PARTY_IS_THERE: party.withdrawn_at is None,
+        Fact.NOT_BEFORE_THE_MATTER: dates.today(at) >= dates.today(case.received_at),
+        Fact.MEDIATION_GOES_ON: MediationState(row.state) not in rules_of.ENDED,
+    }
+    must_hold(Act.CONSENT_TO_PROCEED if proceeds else Act.CONSENT, facts)

@@ -11,6 +11,7 @@ from pb.mediation.v1 import fulfilment_pb2_grpc
 from casework import fulfilment as rules_of
 from casework import names
 from casework.agreement import ClauseKind
+from casework.contradiction import Act, Fact, must_hold
 from casework.errors import Reason, field_error
 from casework.fulfilment import InstalmentState, Remedy
 from services.kit import dates
@@ -49,6 +50,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         """Record that something was performed; the whole meets the part's clock, the last part begins the visits."""
         case, row = await self._part(request, work)
         day = _day(request, dates.today(work.now))
+        must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: day >= dates.today(row.effective_at)})
         if store.facts(row).kind is not ClauseKind.PAY:
             must_say(request, "complete")
         paid, complete = rules_of.perform(store.facts(row), request.amount_fen, request.complete)

@@ -12,7 +12,7 @@ from services.kit.database import Connection, text
 from services.kit.rows import not_found
 
 _PARTS = """
-    SELECT i.*, c.kind, c.performer, c.beneficiary, a.form FROM instalments i
+    SELECT i.*, c.kind, c.performer, c.beneficiary, a.form, a.effective_at FROM instalments i
     JOIN clauses c USING (number, agreement, clause) JOIN agreements a USING (number, agreement)
     WHERE i.number = :number AND a.state = :effective
 """

@@ -114,6 +114,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         """Keep a party's choice; the mediator both sides chose is asked."""
         case, row = await self._mediation(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
+        record.must_be_own(work.call, party)
         mediator = await self._free(work, case, row, request.mediator)
         rules_of.must_be(MediationState(row.state), MediationState.CONSENTED)
         choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.PARTIES, ChoicePhase.UNIT)
@@ -175,6 +176,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         """Replace the mediator: one party's word is enough. Which party's is nowhere told."""
         case, row = await self._mediation(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
+        record.must_be_own(work.call, party)
         rules_of.must_be(MediationState(row.state), MediationState.CONSENTED, MediationState.MEDIATING)
         choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.ASKED, ChoicePhase.FIXED)
         rules_of.must_be_there(party.withdrawn_at)

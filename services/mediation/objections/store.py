@@ -61,6 +61,12 @@ async def of_dispatch(
     return [ObjectionState(row.state) for row in await connection.execute(_OF_DISPATCH, parameters)]
 
 
+async def about(connection: Connection, number: str, task: int) -> Sequence[Any]:
+    """Return the objections to dispatches of a task, or with 0 of the case, that were not taken back."""
+    found = await rows.select(connection, "objections", "objection", number=number, task=task)
+    return [row for row in found if row.state != ObjectionState.WITHDRAWN]
+
+
 async def is_petition(connection: Connection, number: str) -> bool:
     """Return whether a petition office handed the case over."""
     return bool(await connection.scalar(_PETITION, {"number": number}))

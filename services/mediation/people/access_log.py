@@ -14,7 +14,10 @@ _RECORD = text("""
     VALUES (:number, :at, :actor, :unit, :action, :subject, :purpose)
 """)
 _LISTED = text("""
-    SELECT * FROM access_log WHERE number = :number AND id < :behind ORDER BY id DESC LIMIT :limit
+    SELECT * FROM access_log WHERE number = :number AND id < :behind AND (
+        CAST(:own AS text[]) IS NULL OR subject = ANY(:own)
+        OR subject NOT LIKE '%/parties/%' AND subject NOT LIKE '%/companions/%')
+    ORDER BY id DESC LIMIT :limit
 """)
 
 
@@ -34,6 +37,9 @@ async def record(
     await connection.execute(_RECORD, entry)
 
 
-async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
-    """Return entries of a case, newest first, behind an id."""
-    return (await connection.execute(_LISTED, {"number": number, "behind": behind, "limit": limit})).all()
+async def listed(
+    connection: Connection, number: str, behind: int, limit: int, own: Sequence[str] | None = None
+) -> Sequence[Any]:
+    """Return entries of a case, newest first, behind an id; where `own` is given, of no other person than those."""
+    parameters = {"number": number, "behind": behind, "limit": limit, "own": own}
+    return (await connection.execute(_LISTED, parameters)).all()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hmac
+from datetime import date, datetime
 from typing import Any
 
 from pb.mediation.v1 import people_pb2 as pb
 from pb.mediation.v1 import people_pb2_grpc
 
+from casework import age, names
 from casework import case as rules_of_case
-from casework import names
 from casework.case import Stage
 from casework.choosing import MatterRole
 from casework.errors import Reason, field_error
 from casework.mask import national
 from casework.mediation import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
-from services.kit import masks, paging
+from services.kit import dates, masks, paging
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -30,8 +31,16 @@ MAX_PEOPLE = 500
 _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
 
 
+def minor_until(party: pb.Party, case: Any, now: datetime) -> date | None:
+    """Return when a party comes of age who was a minor when the matter came; a field error where no such date is."""
+    told = party.details
+    age.check_birth(told.birth_date, told.id_number, dates.today(now), "party.details.birth_date")
+    born = age.birth_of(told.birth_date, told.id_number)
+    return age.comes_of_age(born) if born and age.is_minor(born, dates.today(case.received_at)) else None
+
+
 class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
-    """Serves parties, companions, the access log, erasure."""
+    """Serves parties, companions, the access log."""
 
     def __init__(self, parts: Parts) -> None:
         self.database = parts.database
@@ -51,6 +60,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         if not request.party.HasField("details"):
             raise field_error("party.details", Reason.INVALID_FIELD)
         self._check_unit(request.party.details, "party.details.unit")
+        until = minor_until(request.party, case, work.now)
         rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
         mediation = await course.begin(work, case)
         if MediationState(mediation.state) is MediationState.AGREED:
@@ -58,7 +68,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         sealer = await keys.writing(work.connection, self._sealer, case)
         row = await store.add_party(
             work.connection, case.number, work.now, side=request.party.side, kind=request.party.kind,
-            member=request.party.member, needs_guardian=request.party.needs_support,
+            member=request.party.member, needs_guardian=request.party.needs_support, minor_until=until,
             sealed=sealer.seal(request.party.details.SerializeToString()),
             phone_index=self._phone_index(request.party.details.phone),
         )  # fmt: skip
@@ -105,6 +115,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
             self._check_unit(asked.details, "party.details.unit")
             sealer = await keys.writing(work.connection, self._sealer, case)
             columns["sealed"] = sealer.seal(asked.details.SerializeToString())
+            columns["minor_until"] = minor_until(asked, case, work.now)
             columns["phone_index"] = self._phone_index(asked.details.phone)
         if "needs_support" in paths:
             columns["needs_guardian"] = asked.needs_support
@@ -161,8 +172,12 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         others = await store.besides(work.connection, case.number)
         scopes = sorted(set(asked.scopes))
         found = Beside(role, frozenset(parties), frozenset(map(Scope, scopes)))
-        check_companion(found, await store.standing(work.connection, case.number), list(others.values()))
+        standing = await store.standing(work.connection, case.number)
+        check_companion(found, standing, list(others.values()))
         await self._take_role(work, case.number, asked.user, role)
+        sides = {person.side for person in standing.people if person.party in parties}
+        if asked.user and role is not CompanionRole.INTERPRETER and len(sides) == 1:
+            await store.keep_side(work.connection, case.number, asked.user, int(sides.pop()), work.now)
         sealer = await keys.writing(work.connection, self._sealer, case)
         row = await store.add_companion(
             work.connection, case.number, work.now, role=int(role), parties=parties, scopes=scopes,
@@ -207,29 +222,19 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         return found
 
     async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Any) -> pb.ListAccessLogResponse:
-        """Answer who opened the people of a case, newest first."""
+        """Answer who opened the people of a case, newest first; to a party, who opened its own and the case."""
         size = request.page_size or 50
         behind = paging.read(request.page_token, "access") or 2**63 - 1
         async with self.database.begin() as connection:
             case = await self._read(connection, request.parent)
-            rows = await access_log.listed(connection, case.number, behind, size + 1)
+            own = None
+            if record.is_party(call := current_call()):
+                own = await store.names_of(connection, case.number, call.caller.subject)
+            rows = await access_log.listed(connection, case.number, behind, size + 1, own)
         reply = pb.ListAccessLogResponse(entries=[view.entry(row) for row in rows[:size]])
         if len(rows) > size:
             reply.next_page_token = paging.token("access", rows[size - 1].id)
         return reply
-
-    @command(pb.CaseErasure)
-    async def EraseCaseData(self, request: pb.EraseCaseDataRequest, work: Work) -> pb.CaseErasure:
-        """Destroy the key of a closed case (个保法 art. 47); a repeat answers when it was done. The history stays."""
-        case = await self._case(request.name, work)
-        rules_of_case.must_be(Stage(case.stage), Stage.CLOSED)
-        if case.erased_at is None:
-            await store.erase(work.connection, case.number, work.now)
-            payload = {"ground": request.ground}
-            await work.append(NewEvent(case.number, "CaseDataErased", case.unit, payload))
-        answer = pb.CaseErasure(case=request.name)
-        answer.erase_time.FromDatetime(case.erased_at or work.now)
-        return answer
 
     async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
         """Hold a user to one role in the matter: who stands beside a party never mediates it, nor the reverse."""

@@ -12,23 +12,28 @@ from casework.mediation import Beside, CompanionRole, PeopleStanding, Person, Sc
 from services.kit.database import Connection, text
 
 _PEOPLE = text("""
-    SELECT party, side, member, needs_guardian, withdrawn_at IS NOT NULL AS withdrawn
+    SELECT party, side, member, withdrawn_at IS NOT NULL AS withdrawn,
+           needs_guardian OR minor_until IS NOT NULL AS needs_guardian
     FROM parties WHERE number = :number ORDER BY party
 """)
-# The last word of each party to each step of this attempt. Of whoever needs support, a yes beside nobody is none.
-_SAID = text("""
+# A yes as far as it counts: of whoever needs support beside somebody, of a minor beside the guardian.
+_COUNTS = """given AND (NOT needs_guardian OR assisted_by > 0)
+    AND (minor_until IS NULL OR (last.at AT TIME ZONE 'Asia/Shanghai')::date >= minor_until OR EXISTS (
+        SELECT FROM companions WHERE companions.number = parties.number AND companion = assisted_by AND role = 1))"""
+# The last word of each party to each step of this attempt.
+_SAID = text(f"""
     SELECT step, party FROM (
-        SELECT DISTINCT ON (step, party) step, party, given, assisted_by
+        SELECT DISTINCT ON (step, party) step, party, given, assisted_by, at
         FROM consents WHERE number = :number
           AND round = (SELECT round FROM mediations WHERE number = :number)
         ORDER BY step, party, consent DESC
     ) last JOIN parties USING (party)
-    WHERE parties.number = :number AND given AND (NOT needs_guardian OR assisted_by > 0)
+    WHERE parties.number = :number AND {_COUNTS}
 """)
-_SAID_TO_EXTENSION = text("""
-    SELECT party, CASE WHEN given AND (NOT needs_guardian OR assisted_by > 0) THEN last.recorded_at END AS at
+_SAID_TO_EXTENSION = text(f"""
+    SELECT party, CASE WHEN {_COUNTS} THEN last.recorded_at END AS at
     FROM parties LEFT JOIN LATERAL (
-        SELECT given, assisted_by, recorded_at FROM consents
+        SELECT given, assisted_by, recorded_at, at FROM consents
         WHERE consents.number = parties.number AND consents.party = parties.party AND step = :step
           AND round = (SELECT round FROM mediations WHERE number = :number)
         ORDER BY consent DESC LIMIT 1
@@ -36,8 +41,9 @@ _SAID_TO_EXTENSION = text("""
     WHERE parties.number = :number AND withdrawn_at IS NULL ORDER BY party
 """)
 _ADD_PARTY = text("""
-    INSERT INTO parties (number, party, side, kind, member, needs_guardian, sealed, phone_index, joined_at)
-    SELECT :number, coalesce(max(party), 0) + 1, :side, :kind, :member, :needs_guardian, :sealed, :phone_index, :at
+    INSERT INTO parties (number, party, side, kind, member, needs_guardian, minor_until, sealed, phone_index, joined_at)
+    SELECT :number, coalesce(max(party), 0) + 1, :side, :kind, :member, :needs_guardian, :minor_until, :sealed,
+           :phone_index, :at
     FROM parties WHERE number = :number RETURNING *
 """)
 _ADD_COMPANION = text("""
@@ -52,7 +58,7 @@ _BY_PHONE = text("""
 """)
 _ERASE = (
     "UPDATE cases SET sealed_key = NULL, sealed = NULL, erased_at = :at WHERE number = :number",
-    "UPDATE parties SET sealed = NULL, phone_index = NULL WHERE number = :number",
+    "UPDATE parties SET sealed = NULL, phone_index = NULL, minor_until = NULL WHERE number = :number",
     "UPDATE companions SET sealed = NULL WHERE number = :number",
     "UPDATE screenings SET sealed = NULL WHERE number = :number",
     "UPDATE alerts SET sealed = NULL WHERE number = :number",
@@ -89,6 +95,13 @@ async def get_party(connection: Connection, number: str, party: int) -> Any:
     if row is None:
         raise CaseError(Reason.NOT_FOUND, names.party_name(number, party))
     return row
+
+
+async def names_of(connection: Connection, number: str, subject: str) -> list[str]:
+    """Return the names of the parties of a case that somebody signs in for."""
+    query = text("SELECT party FROM parties WHERE number = :number AND subject = :subject AND subject <> ''")
+    rows = await connection.execute(query, {"number": number, "subject": subject})
+    return [names.party_name(number, row.party) for row in rows]
 
 
 async def list_parties(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
@@ -181,6 +194,37 @@ async def must_be_allowed(connection: Connection, number: str, subject: str, rol
     query = text("SELECT 1 FROM roles_barred WHERE number = :number AND subject = :subject AND role = :role")
     if await connection.scalar(query, {"number": number, "subject": subject, "role": int(role)}):
         raise CaseError(Reason.ROLE_BARRED)
+
+
+async def keep_side(connection: Connection, number: str, subject: str, side: int, at: datetime) -> None:
+    """Keep on which side of a case an account stands, for good; SIDE_KEPT where it ever stood on another one."""
+    added = text("""
+        INSERT INTO sides_kept (number, subject, side, since) VALUES (:number, :subject, :side, :at)
+        ON CONFLICT DO NOTHING
+    """)
+    await connection.execute(added, {"number": number, "subject": subject, "side": side, "at": at})
+    kept = text("SELECT side FROM sides_kept WHERE number = :number AND subject = :subject")
+    if await connection.scalar(kept, {"number": number, "subject": subject}) != side:
+        raise CaseError(Reason.SIDE_KEPT)
+
+
+_HANDED_OVER = text("""
+    SELECT coalesce(bool_and(coalesce(given AND recorded_at >= accepted_at, false)), false) FROM parties
+    LEFT JOIN LATERAL (
+        SELECT given, recorded_at FROM consents
+        WHERE consents.number = parties.number AND consents.party = parties.party AND step = :step AND round = :round
+        ORDER BY consent DESC LIMIT 1
+    ) last ON true
+    CROSS JOIN (SELECT max(answered_at) AS accepted_at FROM asks WHERE number = :number AND subject = :mediator) asked
+    WHERE parties.number = :number AND side = :side AND withdrawn_at IS NULL
+""")
+
+
+async def handed_over(connection: Connection, mediation: Any, side: int) -> bool:
+    """Return whether every party of a side agreed, to this mediator, to hand over what it told an earlier one."""
+    parameters = {"number": mediation.number, "side": side, "step": int(Step.CAUCUS_HANDOVER),
+                  "round": mediation.round, "mediator": mediation.mediator}  # fmt: skip
+    return bool(await connection.scalar(_HANDED_OVER, parameters))
 
 
 async def erase(connection: Connection, number: str, at: datetime) -> None:

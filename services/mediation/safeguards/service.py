@@ -10,6 +10,7 @@ from pb.mediation.v1 import safeguards_pb2_grpc
 from casework import alert as rules_of
 from casework import names
 from casework.alert import AlertState
+from casework.choosing import MatterRole
 from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -80,6 +81,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
     async def ApproveAlert(self, request: pb.ApproveAlertRequest, work: Work) -> pb.Alert:
         """Approve or refuse an alert, as a second person; what was approved must be reviewed within seven days."""
         case, row = await self._alert(request, work)
+        await people.must_be_allowed(work.connection, case.number, work.actor, MatterRole.REVIEWER)
         state = rules_of.decide(AlertState(row.state), request.approved, work.actor, row.requested_by)
         row = await store.change_alert(
             work.connection, case.number, row.alert, state=int(state), decided_by=work.actor, decided_at=work.now
@@ -96,6 +98,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
     async def ReviewAlert(self, request: pb.ReviewAlertRequest, work: Work) -> pb.Alert:
         """Review an alert afterwards, as a third person."""
         case, row = await self._alert(request, work)
+        await people.must_be_allowed(work.connection, case.number, work.actor, MatterRole.REVIEWER)
         state = rules_of.review(AlertState(row.state), request.justified, work.actor, row.requested_by, row.decided_by)
         row = await store.change_alert(
             work.connection, case.number, row.alert, state=int(state), reviewed_by=work.actor, reviewed_at=work.now

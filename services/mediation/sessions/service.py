@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pb.mediation.v1 import sessions_pb2 as pb
@@ -10,6 +11,7 @@ from pb.mediation.v1 import sessions_pb2_grpc
 from casework import names
 from casework import session as rules_of
 from casework.case import Stage
+from casework.contradiction import Act, Fact, must_hold
 from casework.errors import CaseError, Reason, field_error
 from casework.session import SessionKind, SessionState, Venue
 from services.kit.access import current_call
@@ -140,6 +142,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         kind = SessionKind(row.kind)
         rules_of.may_meet(kind, people.meeting)
         people.must_be_live()
+        in_time = rules_of.may_start(row.start_at, work.now)
+        must_hold(Act.START_SESSION, {Fact.NOT_LONG_BEFORE_ITS_TIME: in_time})
         if not people.mediator:
             raise CaseError(Reason.NO_MEDIATOR)
         changed = await store.change(work.connection, row, work.now, state=int(state), started_at=work.now)
@@ -150,12 +154,20 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
     @command(pb.Session)
     async def EndSession(self, request: pb.EndSessionRequest, work: Work) -> pb.Session:
         """End a session that was held."""
-        return await self._end(request, work, SessionState.HELD, "SessionHeld")
+        case, row, _ = await self._session(request, work)
+        state = rules_of.move(SessionState(row.state), SessionState.HELD)
+        sitting = await with_parts(work.connection, row)
+        must_hold(Act.HOLD_SESSION, {Fact.A_PARTY_CAME: sitting.a_party_came})
+        return await self._end(work, case, row, state, "SessionHeld")
 
     @command(pb.Session)
     async def CancelSession(self, request: pb.CancelSessionRequest, work: Work) -> pb.Session:
-        """Cancel a session that has not begun; its room is free again."""
-        return await self._end(request, work, SessionState.CANCELLED, "SessionCancelled")
+        """Cancel a session that has not begun, or to which nobody came; its room is free again."""
+        case, row, _ = await self._session(request, work)
+        state = rules_of.move(SessionState(row.state), SessionState.CANCELLED)
+        sitting = await with_parts(work.connection, row)
+        must_hold(Act.CALL_OFF_SESSION, {Fact.NOBODY_CAME: not sitting.a_party_came})
+        return await self._end(work, case, row, state, "SessionCancelled")
 
     @command(pb.Session)
     async def RecordAttendance(self, request: pb.RecordAttendanceRequest, work: Work) -> pb.Session:
@@ -164,6 +176,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         if SessionState(row.state) not in rules_of.MAY_RECORD:
             raise CaseError(Reason.WRONG_STATE, SessionState(row.state).name, state=SessionState(row.state).name)
         under = await keys.writing(work.connection, self._sealer, case)
+        for each in request.attendances:
+            _must_be_possible(each, work.now)
         rows = [self._attendance(each, row, under) for each in request.attendances]
         await store.attend(work.connection, rows)
         changed = await store.change(work.connection, row, work.now)
@@ -200,9 +214,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         check_etag(row.version, request.etag)
         return case, row, people
 
-    async def _end(self, request: Any, work: Work, to: SessionState, kind: str) -> pb.Session:
-        case, row, _ = await self._session(request, work)
-        state = rules_of.move(SessionState(row.state), to)
+    @staticmethod
+    async def _end(work: Work, case: Any, row: Any, state: SessionState, kind: str) -> pb.Session:
         changed = await store.change(work.connection, row, work.now, state=int(state), ended_at=work.now)
         await work.append(NewEvent(row.number, kind, case.unit, {"session": row.session}))
         return view.session(await with_parts(work.connection, changed))
@@ -258,3 +271,16 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
     def _must_see(self, sitting: Sitting, mine: frozenset[int] | None, people: Standing, name: str) -> None:
         if not self._sees(sitting, mine, people):
             raise CaseError(Reason.NOT_FOUND, name)
+
+
+def _must_be_possible(each: pb.Attendance, now: datetime) -> None:
+    """Raise CONTRADICTED where what is said of somebody's coming cannot be."""
+    came = instant(each.arrive_time) if each.HasField("arrive_time") else None
+    left = instant(each.leave_time) if each.HasField("leave_time") else None
+    absent = each.presence == pb.PRESENCE_ABSENT
+    facts = {
+        Fact.CAME_BEFORE_LEAVING: came is None or left is None or came <= left,
+        Fact.NOT_TO_COME: all(time is None or time <= now for time in (came, left)),
+        Fact.ABSENT_WITHOUT_TIMES: not absent or (came is None and left is None),
+    }
+    must_hold(Act.ATTEND, facts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from casework.errors import CaseError, Reason
 from casework.mediation import MediationState, Step
-from casework.session import Meeting
+from casework.session import Meeting, is_screened_first
 from services.kit.access import Call
 from services.kit.database import Connection, text
 from services.mediation import record
@@ -29,6 +29,8 @@ class Standing:
     wishing: frozenset[int]
     mediation: Any
     """Row of the mediation; None where none was proposed."""
+    unscreened: frozenset[int] = frozenset()
+    """Parties who were not asked alone about violence, in a matter in which everybody is first."""
 
     @property
     def mediator(self) -> str:
@@ -44,13 +46,17 @@ class Standing:
     def meeting(self) -> Meeting:
         """What decides whether people may sit together."""
         apart = bool(self.mediation) and self.mediation.joint_barred
-        return Meeting(self.sides, self.unconsented, apart, self.wishing)
+        return Meeting(self.sides, self.unconsented, apart, self.wishing, self.unscreened & set(self.sides))
 
     def parties_of(self, subject: str) -> dict[int, int]:
         """Return the parties somebody signs in for, withdrawn ones included, with their sides."""
         if not subject:
             return {}
         return {party: row.side for party, row in self.parties.items() if row.subject == subject}
+
+    def confided_to(self, subject: str) -> dict[int, int]:
+        """Return the parties for whom somebody opens the compartment: those the mediator of record bound them to."""
+        return {party: side for party, side in self.parties_of(subject).items() if self.parties[party].confided}
 
     def must_be_live(self) -> None:
         """Raise WRONG_STATE unless the mediation goes on."""
@@ -59,11 +65,18 @@ class Standing:
             raise CaseError(Reason.WRONG_STATE, "mediation", state=str(state))
 
 
-_PARTIES = text("SELECT party, side, subject, withdrawn_at FROM parties WHERE number = :number ORDER BY party")
+_PARTIES = text(
+    "SELECT party, side, subject, confided, withdrawn_at FROM parties WHERE number = :number ORDER BY party"
+)
 _WISHING = text("""
     SELECT party FROM (
         SELECT DISTINCT ON (party) party, wished FROM joint_wishes WHERE number = :number ORDER BY party, id DESC
     ) AS latest WHERE wished
+""")
+_CATEGORY = text("SELECT category FROM cases WHERE number = :number")
+_UNSCREENED = text("""
+    SELECT party FROM parties WHERE number = :number AND NOT EXISTS (
+        SELECT FROM screenings WHERE screenings.number = parties.number AND screenings.party = parties.party)
 """)
 _MEDIATION = text("SELECT * FROM mediations WHERE number = :number")
 
@@ -75,7 +88,16 @@ async def standing(connection: Connection, number: str) -> Standing:
     said = await people.standing(connection, number)
     wishing = frozenset(row.party for row in await connection.execute(_WISHING, key))
     mediation = (await connection.execute(_MEDIATION, key)).first()
-    return Standing(parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation)
+    return Standing(
+        parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation, await _unscreened(connection, key)
+    )
+
+
+async def _unscreened(connection: Connection, key: dict[str, str]) -> frozenset[int]:
+    category = await connection.scalar(_CATEGORY, key)
+    if category is None or not is_screened_first(category):
+        return frozenset()
+    return frozenset(row.party for row in await connection.execute(_UNSCREENED, key))
 
 
 async def admit(connection: Connection, call: Call, case: Any, people: Standing) -> frozenset[int] | None:

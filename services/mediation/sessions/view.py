@@ -40,6 +40,12 @@ class Sitting:
         return {each.party for each in recorded if each.presence in CAME}
 
     @property
+    def a_party_came(self) -> bool:
+        """Whether it is recorded that a party came, or somebody who speaks for one."""
+        of_party = (pb.ATTENDEE_ROLE_PARTY, pb.ATTENDEE_ROLE_REPRESENTATIVE)
+        return any(each.role in of_party and each.presence in CAME for each in self.attendances)
+
+    @property
     def read_backs(self) -> set[int]:
         """The parties the newest record was read back to."""
         return {each.party for each in self.signatures if each.read_back}

@@ -9,7 +9,7 @@ from pb.escalation.v1 import consultations_pb2 as pb
 from pb.escalation.v1 import consultations_pb2_grpc
 
 from casework import consultation as rules_of
-from casework import deidentification, names
+from casework import names
 from casework.consultation import Adoption, ConsultationState
 from casework.errors import CaseError, Reason, field_error
 from services.escalation import files, holders
@@ -31,9 +31,6 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         unit = self.known(told.unit, "consultation.unit")
         file = await self._asked_of(request.parent, unit, work)
         asked = required(told, "text", "consultation.text")
-        for index, question in enumerate(asked.questions):
-            deidentification.must_be_deidentified(f"consultation.text.questions[{index}]", question)
-        deidentification.must_be_deidentified("consultation.text.file", asked.file)
         party_units = [self.known(each, f"consultation.party_units[{at}]") for at, each in enumerate(told.party_units)]
         row = await store.add(
             work.connection, file.number, state=int(ConsultationState.ASKED), unit=unit, field=told.field,

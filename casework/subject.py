@@ -1,0 +1,19 @@
+"""What an escalation or a letter is about: a matter, or a part of one; never a party or another person in it."""
+
+from __future__ import annotations
+
+from casework import names
+from casework.errors import Reason, field_error
+
+_PERSONS = frozenset({"parties", "companions", "mediators", "experts", "officials", "users", "accessLog", "caucuses"})
+
+
+def must_be_matter(field: str, subject: str, number: str = "") -> None:
+    """Raise INVALID_FIELD where a subject names a person; and, where a number is given, another file than that one."""
+    if not subject:
+        return
+    collections = subject.split("/")[0::2]
+    if _PERSONS & set(collections):
+        raise field_error(field, Reason.INVALID_FIELD, "a matter, never a person in it")
+    if number and names.number_of(subject) != number:
+        raise field_error(field, Reason.INVALID_FIELD, names.file_name(number))

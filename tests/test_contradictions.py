@@ -1,0 +1,182 @@
+"""Facts that cannot both be true: every row of the table is broken once and refused, by the real service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from pb.mediation.v1 import agreement_pb2, people_pb2
+from pb.mediation.v1 import sessions_pb2 as sessions
+
+from casework.contradiction import NEEDS, Act, Fact, must_hold
+from casework.errors import CaseError
+from tests.case_people import Act as People
+from tests.case_people import refused as denied
+from tests.conftest import Clients, request_id
+from tests.mediated import EXTENSION, SETTLEMENT, day, mediated, refused
+from tests.people_of_case import Stubs
+from tests.world_people import party
+from tests.world_sessions import at, new_session
+
+Break = Callable[[Clients], Awaitable[None]]
+BREAKS: dict[tuple[Act, Fact], Break] = {}
+
+
+def breaks(act: Act, *facts: Fact) -> Callable[[Break], Break]:
+    """Say which rows of the table a function breaks."""
+
+    def keep(found: Break) -> Break:
+        BREAKS.update({(act, fact): found for fact in facts})
+        return found
+
+    return keep
+
+
+@breaks(Act.SEAL_AGREEMENT, Fact.SIGNED_BY_EVERY_PARTY)
+async def unsigned(clients: Clients) -> None:
+    case = await mediated(clients)
+    drafted = await case.answered()
+    await refused(case.do("SealAgreement", drafted.name, role="clerk"), "SIGNED_BY_EVERY_PARTY")
+
+
+@breaks(Act.SEAL_AGREEMENT, Fact.SIGNED_BY_THE_MEDIATOR)
+async def unsigned_by_the_mediator(clients: Clients) -> None:
+    case = await mediated(clients)
+    drafted = await case.answered()
+    for number in (1, 2):
+        await case.sign(drafted, number)
+    await refused(case.do("SealAgreement", drafted.name, role="clerk"), "SIGNED_BY_THE_MEDIATOR")
+
+
+@breaks(Act.CLOSE_NOT_AGREED, Fact.NOT_AGREED_IN_FULL)
+@breaks(Act.CLOSE_WITHDRAWN, Fact.NOT_AGREED_IN_FULL)
+@breaks(Act.PERFORM_CLAUSE, Fact.NOT_BEFORE_IT_BOUND)
+@breaks(Act.VISIT, Fact.NOT_LONG_BEFORE_IT_IS_DUE)
+@breaks(Act.REOPEN_NOT_PERFORMED, Fact.SOMETHING_IS_NOT_PERFORMED)
+@breaks(Act.CONSENT_TO_PROCEED, Fact.MEDIATION_GOES_ON)
+async def agreed_and_performed(clients: Clients) -> None:
+    case = await mediated(clients)
+    await case.agreed()
+    (part,) = await case.parts()
+    await refused(case.perform(part, 300_00, perform_date=day(-1)), "NOT_BEFORE_IT_BOUND")
+    await case.perform(part, 300_00)
+    await case.finish_tasks()
+    await case.views()
+    for outcome in (2, 3):
+        await refused(case.do("RequestClosing", role="handler", outcome=outcome), "NOT_AGREED_IN_FULL")
+    said = [agreement_pb2.PartySatisfaction(party=case.party(1), satisfaction=1)]
+    for days in (30, 90):
+        visit = case.do("RecordVisit", f"{case.name}/visits/{days}", performance=3, satisfaction=said, recurred=False)
+        await refused(visit, "NOT_LONG_BEFORE_IT_IS_DUE")
+    await refused(case.consent(EXTENSION, 1), "MEDIATION_GOES_ON")
+    await case.close()
+    again = case.do("ReopenCase", role="duty_officer", reason=3, evidence="call-1")
+    await refused(again, "SOMETHING_IS_NOT_PERFORMED")
+
+
+@breaks(Act.START_SESSION, Fact.NOT_LONG_BEFORE_ITS_TIME)
+@breaks(Act.HOLD_SESSION, Fact.A_PARTY_CAME)
+@breaks(Act.CALL_OFF_SESSION, Fact.NOBODY_CAME)
+@breaks(Act.ATTEND, Fact.CAME_BEFORE_LEAVING, Fact.NOT_TO_COME, Fact.ABSENT_WITHOUT_TIMES)
+async def sat(clients: Clients) -> None:
+    case, stubs = await mediated(clients), Stubs(clients)
+    mediator = clients.as_("mediator")
+
+    async def do(verb: str, name: str, **fields: Any) -> Any:
+        request = getattr(sessions, f"{verb}Request")(name=name, request_id=request_id(), **fields)
+        return await getattr(stubs.sessions, verb)(request, **mediator)
+
+    async def appointed(hours: float) -> str:
+        session = new_session(start_time=at(hours), end_time=at(hours + 1))
+        request = sessions.ScheduleSessionRequest(parent=case.name, session=session, request_id=request_id())
+        return str((await stubs.sessions.ScheduleSession(request, **mediator)).name)
+
+    await refused(do("StartSession", await appointed(24 * 9)), "NOT_LONG_BEFORE_ITS_TIME")
+    empty, held = await appointed(1), await appointed(2)
+    for name in (empty, held):
+        await do("StartSession", name)
+    now = datetime.now(UTC)
+
+    def came(presence: int = 1, **times: datetime) -> Any:
+        one = sessions.Attendance(role=1, party=case.party(1), presence=presence)
+        for field, time in times.items():
+            getattr(one, field).FromDatetime(time)
+        return do("RecordAttendance", held, attendances=[one])
+
+    later = timedelta(hours=1)
+    await refused(came(arrive_time=now, leave_time=now - later), "CAME_BEFORE_LEAVING")
+    await refused(came(arrive_time=now + later), "NOT_TO_COME")
+    await refused(came(presence=3, arrive_time=now - later), "ABSENT_WITHOUT_TIMES")
+    await refused(do("EndSession", empty), "A_PARTY_CAME")
+    await do("RecordAttendance", empty, attendances=[sessions.Attendance(role=1, party=case.party(1), presence=3),
+                                                     sessions.Attendance(role=2, presence=1)])  # fmt: skip
+    await refused(do("EndSession", empty), "A_PARTY_CAME")
+    assert (await do("CancelSession", empty)).state == sessions.SESSION_STATE_CANCELLED
+    await came()
+    await refused(do("CancelSession", held), "NOBODY_CAME")
+    assert (await do("EndSession", held)).state == sessions.SESSION_STATE_HELD
+
+
+@breaks(Act.CONSENT, Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER)
+@breaks(Act.CONSENT_TO_PROCEED, Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER)
+async def who_left(clients: Clients) -> None:
+    case = await mediated(clients, sides=(1, 2, 1))
+    people = People(clients, case.name)
+    await case.withdraw(3)
+    for step in (SETTLEMENT, EXTENSION):
+        await refused(people.say(3, step), "PARTY_IS_THERE")
+        await refused(people.say(1, step, give_time=at(-24 * 400)), "NOT_BEFORE_THE_MATTER")
+
+
+@pytest.mark.fault("D12")
+def test_every_row_of_the_table_is_broken_once() -> None:
+    assert {(act, fact) for act, facts in NEEDS.items() for fact in facts} == set(BREAKS)
+    for act, facts in NEEDS.items():
+        must_hold(act, dict.fromkeys(facts, True))
+        for fact in facts:
+            with pytest.raises(CaseError, match=f"{act}: {fact}"):
+                must_hold(act, {**dict.fromkeys(facts, True), fact: False})
+
+
+@pytest.mark.fault("D12")
+@pytest.mark.parametrize("broken", dict.fromkeys(BREAKS.values()), ids=lambda found: found.__name__)
+async def test_what_contradicts_the_facts_is_refused(broken: Break, clients: Clients) -> None:
+    await broken(clients)
+
+
+@pytest.mark.fault("D12")
+async def test_a_change_of_nothing_is_refused_and_nothing_is_passed_over(clients: Clients) -> None:
+    case = await mediated(clients, state=1)
+    people = clients.people
+
+    async def change(*paths: str, **fields: Any) -> Any:
+        asked = people_pb2.Party(**{"name": case.party(1), "side": 1, "kind": 1, **fields})
+        request = people_pb2.UpdatePartyRequest(party=asked, request_id=request_id())
+        if paths:
+            request.update_mask.CopyFrom(FieldMask(paths=paths))
+        return await people.UpdateParty(request, **clients.as_("clerk"))
+
+    await denied(change(), "INVALID_FIELD")
+    await denied(change("member", member=True), "INVALID_FIELD")
+    await denied(change(side=2, details=party(1).details), "INVALID_FIELD")
+    await denied(change(member=True, needs_support=True), "INVALID_FIELD")
+    assert (await change(needs_support=True)).needs_support
+    assert not (await change("needs_support", needs_support=False)).needs_support
+
+
+@pytest.mark.fault("D12")
+async def test_a_date_of_birth_and_an_identity_number_say_the_same(clients: Clients) -> None:
+    case = await mediated(clients, state=1)
+    people = People(clients, case.name)
+
+    def born(day: str, number: str = "11010119900307001X") -> Any:
+        details = {"birth_date": day, "id_number": number}
+        return people.add(1, details=details)
+
+    await denied(born("1991-03-07"), "CONTRADICTED", "party.details.birth_date")
+    for day_ in ("1990-02-30", "2199-01-01"):
+        await denied(born(day_, ""), "INVALID_FIELD", "party.details.birth_date")
+    await born("1990-03-07")

@@ -1,0 +1,82 @@
+"""Erasures on their way: what two people decided on in mediation reaches intake and supervision.
+
+A durable consumer of its own on mediation's feed. Asked for, an erasure is looked at everywhere and nothing goes;
+decided, it is carried out everywhere. Each step may be repeated; the place in the feed is acknowledged after it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from pb.escalation.v1 import escalation_pb2
+from pb.feed.v1 import feed_pb2
+from pb.intake.v1 import intake_pb2
+from pb.mediation.v1 import erasure_pb2
+from pb.mediation.v1.erasure_pb2_grpc import ErasureServiceStub
+
+from services.kit.loops import Loop
+from workflows.backends import Backends
+from workflows.messages import Source
+
+CONSUMER = "erasures"
+KINDS = {"ErasureRequested": True, "CaseDataErased": False}
+"""Events that are carried on, and whether the others only say what would go."""
+_PAGE = 500
+_TIMEOUT = 30.0
+
+
+async def carry(loop: Loop, backends: Backends) -> None:
+    """Carry on what mediation's feed tells, from where it was acknowledged, until the feed breaks off."""
+    feed = backends.feeds[Source.MEDIATION]
+    stream = feed.WatchEvents(feed_pb2.WatchEventsRequest(service="mediation", consumer=CONSUMER, batch_size=_PAGE))
+    await stream.initial_metadata()
+    if not stream.done():
+        loop.turned()
+    async for batch in stream:
+        loop.begin()
+        for event in batch.events:
+            if event.type in KINDS:
+                await reach(backends, event.case, validate_only=KINDS[event.type], key=f"{event.type}-{event.position}")
+        if batch.position:
+            acknowledged = feed_pb2.AcknowledgeEventsRequest(
+                service="mediation", consumer=CONSUMER, position=batch.position
+            )
+            await feed.AcknowledgeEvents(acknowledged, timeout=_TIMEOUT)
+        loop.turned()
+
+
+async def reach(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:
+    """Let intake and supervision erase a case, or say what would go, and tell mediation what each said."""
+    number = case.removeprefix("cases/")
+    report = intake_pb2.EraseReportDataRequest(
+        name=f"reports/{number}", validate_only=validate_only, request_id=f"erase-{key}"
+    )
+    supervision = escalation_pb2.EraseSupervisionDataRequest(
+        name=case, validate_only=validate_only, request_id=f"erase-{key}"
+    )
+    for service, call in (
+        ("intake", lambda: backends.intake.EraseReportData(report, timeout=_TIMEOUT)),
+        ("escalation", lambda: backends.escalation.EraseSupervisionData(supervision, timeout=_TIMEOUT)),
+    ):
+        counts = await _counts(call)
+        told = erasure_pb2.ErasureReach(service=service, counts=counts, erased=not validate_only)
+        request = erasure_pb2.RecordErasureReachRequest(
+            name=f"{case}/erasure", reach=told, request_id=f"reach-{service}-{key}"
+        )
+        try:
+            await ErasureServiceStub(backends.channels[1]).RecordErasureReach(request, timeout=_TIMEOUT)
+        except grpc.aio.AioRpcError as error:
+            # Erased again from the list, before the database knew of an erasure: there is nobody to tell.
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+
+
+async def _counts(call: Any) -> dict[str, int]:
+    """Return what a service says goes; nothing where it knows no such matter, as of a case opened by hand."""
+    try:
+        return dict((await call()).counts)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        return {}
