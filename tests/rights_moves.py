@@ -288,8 +288,8 @@ TRY: dict[Maker, int] = {
     list_parties: 1, task("SignTask", "handler"): 2, task("ReportTask", "handler", evidence="doc-1"): 2,
     task("VerifyTask", "reviewer", sufficient=True): 2, Scene.closing: 1, close: 2, start_clock: 1,
     clock("ExtendClock", "handler"): 4, clock("PauseClock", "handler"): 1, clock("ResumeClock", "handler"): 1,
-    clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler", met=True): 1, say_it_myself: 5, leave_myself: 2,
-    replace_myself: 2, learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1, release: 1, **OUTCOME,
+    clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler", met=True): 1, say_it_myself: 5,
+    leave_myself: 2, replace_myself: 2, learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1, release: 1, **OUTCOME,
 }  # fmt: skip
 
 
