@@ -289,7 +289,8 @@ TRY: dict[Maker, int] = {
     task("VerifyTask", "reviewer", sufficient=True): 2, Scene.closing: 1, close: 2, start_clock: 1,
     clock("ExtendClock", "handler"): 4, clock("PauseClock", "handler"): 1, clock("ResumeClock", "handler"): 1,
     clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler", met=True): 1, say_it_myself: 5,
-    leave_myself: 2, replace_myself: 2, learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1, release: 1, **OUTCOME,
+    leave_myself: 2, replace_myself: 2, learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1,
+    release: 1, **OUTCOME,
 }  # fmt: skip
 
 
