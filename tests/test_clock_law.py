@@ -72,7 +72,7 @@ async def agrees(desk: Desk, case: str) -> None:
 @pytest.mark.fault("A9")
 async def test_a_clock_that_fell_away_is_not_listed_as_overdue(desk: Desk) -> None:
     case = await desk.open("2026-03-02T09:00")
-    clock = await desk.start(case, "labour_mediation")
+    clock = await desk.start(case, "labour_arbitration_acceptance")
     desk.still.to("2026-04-20T09:00")
     await desk.act("StopClock", clock.name, met=False)
     assert not (await desk.clock(clock.name)).overdue
