@@ -36,9 +36,11 @@ RULES = (
     "civil_limitation", "consumer_reply", "task",
 )  # fmt: skip
 _LAYERS = count(1)
+KINDS = {"head_approval": 1, "once": 2}
+"""Extensions that somebody of the unit grants; of the others the tests of their own tell."""
 _BREACHES = "SELECT breach, withdrawn_at FROM escalation.escalation_breaches WHERE number = $1 AND breach LIKE $2"
 REFUSALS = {
-    "CLOCK_PAUSED", "CLOCK_NOT_PAUSED", "PAUSE_AFTER_DUE", "PAUSE_AMBIGUOUS", "EXTENSION_USED_UP",
+    "CLOCK_PAUSED", "CLOCK_NOT_PAUSED", "PAUSE_AFTER_DUE", "PAUSE_AMBIGUOUS", "EXTENSION_USED_UP", "EXTENSION_TOO_LONG",
     "EXTENSION_AFTER_DUE",
     "EXTENSION_NOT_FOUND", "RESTART_AFTER_DUE", "BACKDATED_TOO_FAR", "BEFORE_START", "CLOCK_NOT_RUNNING",
 }  # fmt: skip
@@ -92,9 +94,10 @@ class Walk:
         rule, chance = limit(self.plain.rule), self.chance
         kinds = ["time", "time", "stop", "calendar", "elsewhere"]
         kinds += ["pause", "pause", "resume", "resume"] * bool(rule.get("pauses"))
-        kinds += ["extend", "revoke"] * bool(rule.get("extensions")) + ["restart", "restart"] * bool(
-            rule.get("restarts")
-        )
+        kinds += ["extend", "revoke"] * any(each["kind"] in KINDS for each in rule.get("extensions", ())) + [
+            "restart",
+            "restart",
+        ] * bool(rule.get("restarts"))
         await getattr(self, f"do_{chance.choice(kinds)}")(rule)
 
     async def do_time(self, rule: dict) -> None:
@@ -120,7 +123,7 @@ class Walk:
 
     async def do_extend(self, rule: dict) -> None:
         at, amount = self.back(), self.chance.randint(1, 9)
-        kind = {"head_approval": 1, "once": 2}[rule["extensions"][0]["kind"]]
+        kind = next(KINDS[each["kind"]] for each in rule["extensions"] if each["kind"] in KINDS)
         fields = {"amount": amount, "kind": kind, "reason": "complex-facts", "effective_time": at}
         if await self.enter("ExtendClock", "unit_head", **fields):
             self.plain.extensions[self.seq] = (at, amount)
