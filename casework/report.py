@@ -42,8 +42,10 @@ def move(state: ReportState, to: ReportState) -> ReportState:
 _OVER = frozenset({ReportState.MERGED, ReportState.DECLINED, ReportState.CLOSED})
 
 
-def may_take_in(state: ReportState) -> None:
+def may_take_in(state: ReportState, case_closed: bool) -> None:
     """Raise WRONG_STATE unless another report may be merged into one that stands so: of what is over, no clock runs."""
+    if case_closed:
+        raise CaseError(Reason.WRONG_STATE, "its case is CLOSED", state="CLOSED")
     if state in _OVER:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,9 +18,12 @@ from google.type.money_pb2 import Money
 from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import follow_up_pb2
+from pb.mediation.v1.follow_up_pb2_grpc import FollowUpServiceStub
 
 from casework.triage import FACTS
 from tests.conftest import COUNTY, Clients, data, request_id
+from tests.patience import PATIENCE
 from tests.world import new_report
 
 ELSEWHERE = "620104"
@@ -201,6 +205,38 @@ async def test_nothing_is_merged_into_what_is_over(clients: Clients) -> None:
         await merge(clients, report.name, closed)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert (await state(clients, report)).state == report_pb2.REPORT_STATE_RECEIVED
+
+
+@pytest.mark.fault("D9")
+async def test_nothing_is_merged_into_a_report_whose_case_is_closed_until_it_is_opened_again(clients: Clients) -> None:
+    over = await clients.file_report()
+    case = await clients.accept(over)
+    await clients.finish(case.name)
+    await told_of_its_end(clients, case.name, closed=True)
+    late = await clients.file_report()
+    with pytest.raises(grpc.aio.AioRpcError, match="WRONG_STATE: its case is CLOSED") as caught:
+        await merge(clients, late.name, over.name)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert (await state(clients, late)).state == report_pb2.REPORT_STATE_RECEIVED
+
+    reopen = follow_up_pb2.ReopenCaseRequest(
+        name=case.name, reason=follow_up_pb2.REOPEN_REASON_RECURRENCE, evidence="visit-1", request_id=request_id()
+    )
+    await FollowUpServiceStub(clients.channels["mediation"]).ReopenCase(reopen, **clients.as_("unit_head"))
+    await told_of_its_end(clients, case.name, closed=False)
+    assert (await merge(clients, late.name, over.name)).merged_into == over.name
+
+
+async def told_of_its_end(clients: Clients, case: str, closed: bool) -> None:
+    """Wait until intake has been told whether a case is closed."""
+    database = await asyncpg.connect(clients.stack.database_url)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            query = "SELECT closed FROM intake.case_standings WHERE number = $1"
+            while await database.fetchval(query, case.removeprefix("cases/")) is not closed:
+                await asyncio.sleep(0.05)
+    finally:
+        await database.close()
 
 
 @pytest.mark.fault("D9")

@@ -12,6 +12,12 @@ from services.kit.database import Connection, text
 _FILED_BY = text("SELECT actor FROM events WHERE number = :number AND seq = 1")
 
 
+async def case_is_closed(connection: Connection, number: str) -> bool:
+    """Return whether the case of a report is closed, as its owner told it last."""
+    standing = await standings.one(connection, number)
+    return standing is not None and standing.closed
+
+
 async def admit(connection: Connection, call: Call, row: Any) -> None:
     """Let the call go on for what the role, the report and its case together allow, or raise PERMISSION_DENIED."""
     # Whoever is complained of never sees it again, not even who took it down there.

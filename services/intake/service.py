@@ -240,7 +240,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         await store.lock_both(work.connection, names.number_of(request.name), target)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
-        rules_of.may_take_in(ReportState(other.state))
+        rules_of.may_take_in(ReportState(other.state), await record.case_is_closed(work.connection, target))
         must_not_judge_itself(row.about, other.unit)
         must_not_judge_itself(other.about, row.unit)
         if row.about != other.about:
@@ -275,7 +275,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             raise CaseError(Reason.WRONG_STATE, ReportState(row.state).name, state=ReportState(row.state).name)
         target = row.merged_into
         other = await self._other(row, target, "name", work)
-        rules_of.may_take_in(ReportState(other.state))
+        rules_of.may_take_in(ReportState(other.state), await record.case_is_closed(work.connection, target))
         state = ReportState[await store.state_before_merge(work.connection, number)]
         changed = await store.change(
             work.connection, number, work.now, state=int(state), merged_into="", decided_at=None

@@ -33,14 +33,18 @@ CREATE TABLE case_standings (
 );
 COMMENT ON TABLE case_standings IS 'Whose a case is, as its owner told it last; what is older changes nothing.';
 """
+CLOSED = """
+ALTER TABLE case_standings ADD COLUMN closed boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN case_standings.closed IS 'Whether the case is closed, as its owner told it last.';
+"""
 _RECORD = text("""
-    INSERT INTO case_standings (number, seq, unit, about, co_units, mediator, grants)
-    SELECT number, seq, unit, about, co_units, mediator, grants
+    INSERT INTO case_standings (number, seq, unit, about, co_units, mediator, grants, closed)
+    SELECT number, seq, unit, about, co_units, mediator, grants, closed
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
-        number text, seq bigint, unit text, about text, co_units text[], mediator text, grants jsonb)
+        number text, seq bigint, unit text, about text, co_units text[], mediator text, grants jsonb, closed boolean)
     ON CONFLICT (number) DO UPDATE SET
         seq = excluded.seq, unit = excluded.unit, about = excluded.about, co_units = excluded.co_units,
-        mediator = excluded.mediator, grants = excluded.grants
+        mediator = excluded.mediator, grants = excluded.grants, closed = excluded.closed
     WHERE case_standings.seq <= excluded.seq RETURNING number
 """)
 _OF = text("SELECT * FROM case_standings WHERE number = ANY(CAST(:numbers AS text[]))")
@@ -96,6 +100,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
                 "co_units": [last(unit) for unit in each.co_units],
                 "mediator": each.mediator,
                 "grants": {grant.holder: instant(grant.expire_time).isoformat() for grant in each.grants},
+                "closed": each.closed,
             }
             for _, each in sorted(newest.items())
         ]
@@ -116,4 +121,5 @@ def standing(number: str, row: Any, grants: Iterable[tuple[str, datetime]]) -> p
         co_units=[unit_name(unit) for unit in row.co_units or ()],
         mediator=row.mediator or "",
         grants=[pb.GrantHeld(holder=holder, expire_time=stamp(until)) for holder, until in grants],
+        closed=row.closed,
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from casework.agreement import AgreementState
-from casework.case import DONE
+from casework.case import DONE, Stage
 from casework.closing import ReopenReason, Satisfaction
 from services.kit.database import Connection, text
 
@@ -35,7 +35,7 @@ _FACTS = text("""
     WHERE c.number = ANY(CAST(:numbers AS text[])) ORDER BY c.number
 """)
 _STANDINGS = text("""
-    SELECT c.number, c.seq, c.unit, c.about, m.mediator,
+    SELECT c.number, c.seq, c.unit, c.about, m.mediator, c.stage = :closed AS closed,
         (SELECT array_agg(DISTINCT t.unit ORDER BY t.unit) FROM tasks t
          WHERE t.number = c.number AND t.state <> ALL(:done)) AS co_units
     FROM cases c LEFT JOIN mediations m ON m.number = c.number
@@ -62,9 +62,10 @@ async def facts(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]
 
 
 async def standings(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]:
-    """Return of each of the cases that exist whose it is: accountable unit, units with open tasks, mediator."""
+    """Return of each of the cases that exist whose it is and whether it is closed."""
     done = [int(state) for state in DONE]
-    return (await connection.execute(_STANDINGS, {"numbers": list(numbers), "done": done})).all()
+    asked = {"numbers": list(numbers), "done": done, "closed": int(Stage.CLOSED)}
+    return (await connection.execute(_STANDINGS, asked)).all()
 
 
 async def grants(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[tuple[str, datetime]]]:
