@@ -298,7 +298,9 @@ async def test_a_grade_says_which_row_of_which_version_gave_it_on_which_facts(cl
     assert triage.inputs["amount_fen"] == "6000000"
     assert triage.reason == "thirty people or more are affected"
 
-    request = intake_pb2.TriageReportRequest(name=report.name, people_affected=2, request_id=request_id())
+    request = intake_pb2.TriageReportRequest(
+        name=report.name, people_affected=2, amount_fen=0, urgency=report_pb2.URGENCY_ROUTINE, request_id=request_id()
+    )
     again = await clients.intake.TriageReport(request, **clients.as_("duty_officer"))
     assert (again.triage.grade, again.triage.inputs["people_affected"]) == (report_pb2.GRADE_LOW, "2")
     assert again.due_time == report.due_time
