@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 SMALL = 5
-"""Counts below it are shown to the level that answers for the place, and to nobody else; nought is no count."""
+"""Counts below it, nought among them, are shown to the level that answers for the place and to nobody else."""
 _SURE = 0.975
 
 
@@ -31,7 +31,7 @@ class Counted:
     @property
     def is_small(self) -> bool:
         """Whether there are so few that they could be known one by one."""
-        return 0 < self.cases < SMALL
+        return self.cases < SMALL
 
 
 @dataclass(frozen=True, slots=True)

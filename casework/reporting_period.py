@@ -35,6 +35,11 @@ class ReportingPeriod:
         """The first instant of the period before, which is as long."""
         return _midnight(_later(self.first, -self.months))
 
+    @property
+    def month_names(self) -> list[str]:
+        """The names of its months, in order."""
+        return [f"{_later(self.first, month):%Y-%m}" for month in range(self.months)]
+
 
 def reporting_period(name: str) -> ReportingPeriod:
     """Return the period of this name; INVALID_FIELD where it names none."""

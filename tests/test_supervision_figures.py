@@ -27,7 +27,7 @@ from accord.stack import Stack
 from bench.supervised import OFFICIAL, Supervised, insert, some_units, supervised
 from casework.indicator import MatterFacts, StepFacts, Tally, stand, tally
 from casework.reporting_period import local_day, reporting_period
-from casework.suppression import published
+from casework.suppression import BASE, SMALLEST
 from services.kit.rules import Rules, load_rules
 from tests.still import Still, standing_still
 
@@ -246,7 +246,9 @@ async def test_indicators_are_what_their_definitions_count(period: str, counted:
         said += 1
         assert (found.numerator, found.denominator) == (own.numerator, own.denominator), rule.name
         assert (found.peers, found.band, found.trend) == (standing.peers, standing.band or 0, standing.trend or 0)
-        assert found.peer_share == round(10_000 * standing.peer_share)
+        assert (found.peer_share, found.interval) == (
+            100 * round(100 * standing.peer_share), 100 * round(100 * standing.interval)
+        )  # fmt: skip
     assert said >= 5
 
 
@@ -272,8 +274,15 @@ async def test_statistics_are_counts_of_what_was_received(unit: str, counted: Co
                 unit=f"units/{unit}", period="2026-Q4", by=by, published=public
             )
             found = await stub.GetStatistics(request, **counted.still.as_("supervisor", unit))
-            shown = published(counts) if public else counts
-            assert {cell.key: None if cell.suppressed else cell.count for cell in found.cells} == dict(shown)
+            shown = {cell.key: cell.count for cell in found.cells if not cell.suppressed}
+            if not public:
+                assert shown == dict(counts)
+                continue
+            assert set(counts) <= {cell.key for cell in found.cells}
+            for key, count in shown.items():
+                assert counts[key] >= SMALLEST
+                assert count % BASE == 0
+                assert abs(count - counts[key]) < 60  # a chance of one in many millions to be further off
 
 
 async def test_the_problem_list_is_what_is_overdue_came_again_or_was_not_performed(counted: Counted) -> None:

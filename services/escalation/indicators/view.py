@@ -45,8 +45,9 @@ def standing(rule: Indicator, found: Standing, language: str) -> pb.IndicatorSta
             denominator=found.tally.denominator,
             share=round(10_000 * found.tally.share),
             peers=found.peers,
-            peer_share=round(10_000 * found.peer_share),
-            interval=round(10_000 * found.interval),
+            # To whole percents: to more places they would give away how many matters of the peers are behind them.
+            peer_share=100 * round(100 * found.peer_share),
+            interval=100 * round(100 * found.interval),
             band=band,
             trend=trend,
         )

@@ -21,7 +21,7 @@ def answers_for(unit: str, place: str) -> bool:
 
 
 def like_count(counted: Counted, whole: bool) -> pb.LikeCount:
-    """Return a count; one to four only where it may be seen whole."""
+    """Return a count; below five only where it may be seen whole."""
     hidden = counted.is_small and not whole
     return pb.LikeCount(cases=None if hidden else counted.cases, below_five=hidden, days=counted.days)
 

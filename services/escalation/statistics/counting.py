@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
+from typing import Any
 
+from pb.intake.v1 import report_pb2
+from pb.mediation.v1 import agreement_pb2, case_pb2
+
+from casework.category import CategoryTree
+from casework.reporting_period import ReportingPeriod
+from casework.suppression import Publication
 from services.escalation.scope import Range
 from services.kit.database import Connection, text
 
@@ -44,3 +51,40 @@ async def count(connection: Connection, units: Range, start: datetime, end: date
     """Return the counts by key, in order of key."""
     rows = await connection.execute(text(_COUNT.format(key=_KEYS[by])), {**units, "start": start, "end": end})
     return {row.key or NONE: row.count for row in rows}
+
+
+def keys(by: By, categories: CategoryTree, period: ReportingPeriod) -> list[str]:
+    """Return every key there can be, in order: what is published has them all, whether there is anything or not."""
+    if by is By.MONTH:
+        return period.month_names
+    found = {
+        By.CATEGORY: lambda: [each.id for each in categories.children()],
+        By.DOOR: lambda: _words(report_pb2.Channel, "CHANNEL_"),
+        By.STAGE: lambda: {*_words(case_pb2.Stage, "STAGE_"), *_words(report_pb2.ReportState, "REPORT_STATE_")},
+        By.GRADE: lambda: _words(report_pb2.Grade, "GRADE_"),
+        By.OUTCOME: lambda: _words(agreement_pb2.MediationOutcome, "MEDIATION_OUTCOME_"),
+        By.PERFORMANCE: lambda: _words(agreement_pb2.Performance, "PERFORMANCE_"),
+    }[by]()
+    return sorted({*found, NONE} - {"merged"})
+
+
+def published(
+    counts: dict[str, int], unit: str, period: str, by: By, every: list[str], publication: Publication
+) -> dict[str, int | None]:
+    """Return the counts of every key as they may be published; what has a key that no longer is counts as none."""
+    held = {key: counts.get(key, 0) for key in every}
+    if NONE in held:
+        held[NONE] += sum(count for key, count in counts.items() if key not in held)
+    # A month is the same cell wherever it is shown: its matters, whatever they are counted by.
+    cells = {key: whole(unit, key) if by is By.MONTH else f"{whole(unit, period)}/{by.name}/{key}" for key in held}
+    return {key: publication.count(cells[key], count) for key, count in held.items()}
+
+
+def whole(unit: str, period: str) -> str:
+    """Return the name of the cell of all matters of a unit in a period."""
+    return f"{unit}/{period}"
+
+
+def _words(enum: Any, prefix: str) -> list[str]:
+    """Return the values of an enum as the facts have them."""
+    return [name.removeprefix(prefix).lower() for name, number in enum.items() if number]

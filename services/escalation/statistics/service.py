@@ -9,16 +9,24 @@ from pb.escalation.v1 import statistics_pb2_grpc
 
 from casework import names
 from casework.reporting_period import reporting_period
-from casework.suppression import published, published_total
+from casework.suppression import Publication
 from services.escalation import scope
 from services.escalation.servicer import Servicer
 from services.escalation.statistics import counting
 from services.escalation.statistics.counting import By
+from services.kit.composition import Parts
 from services.kit.spreadsheets import writing
+
+SUPPRESSED = "*"
+"""What a file has in the place of a suppressed count, nought or not."""
 
 
 class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer):
     """Serves statistics."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._publication = Publication(parts.sealer.derive("published statistics"))
 
     async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Any) -> pb.Statistics:
         """Answer counts of matters received in a period."""
@@ -29,8 +37,8 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         counted = await self._counted(request)
         name = f"{names.last(counted.unit)}-{counted.period}-{By(counted.by).name.lower()}"
         rows: list[list[str | int]] = [[By(counted.by).name.lower(), "count"]]
-        rows += [[cell.key, "<5" if cell.suppressed else cell.count] for cell in counted.cells]
-        rows.append(["total", "<5" if counted.total_suppressed else counted.total])
+        rows += [[cell.key, SUPPRESSED if cell.suppressed else cell.count] for cell in counted.cells]
+        rows.append(["total", SUPPRESSED if counted.total_suppressed else counted.total])
         if request.form == pb.STATISTICS_FORM_XLSX:
             content, kind, suffix = writing.as_xlsx(rows, counted.period), writing.XLSX_TYPE, "xlsx"
         else:
@@ -42,8 +50,12 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         async with self.database.begin() as connection:
             counts = await counting.count(connection, scope.subtree(unit), period.starts_at, period.ends_at, by)
         total = sum(counts.values())
-        shown = published(counts) if request.published else dict(counts)
-        whole = published_total(total) if request.published else total
+        shown: dict[str, int | None] = dict(counts)
+        whole: int | None = total
+        if request.published:
+            every = counting.keys(by, self.rules.categories, period)
+            shown = counting.published(counts, unit, period.name, by, every, self._publication)
+            whole = self._publication.count(counting.whole(unit, period.name), total)
         answer = pb.Statistics(unit=names.unit_name(unit), period=period.name, by=request.by)
         for key, count in shown.items():
             answer.cells.add(key=key, count=count or 0, suppressed=count is None)
