@@ -122,6 +122,7 @@ class Reason(StrEnum):
     HEARING_MISSING = "HEARING_MISSING"
     NOTICE_TOO_SHORT = "NOTICE_TOO_SHORT"
     OBJECTION_OPEN = "OBJECTION_OPEN"
+    OFFER_OPEN = "OFFER_OPEN"
     CONTRADICTED = "CONTRADICTED"
     SCREENING_MISSING = "SCREENING_MISSING"
     UMPIRE_DECIDES = "UMPIRE_DECIDES"
@@ -411,6 +412,7 @@ TEXTS: dict[Reason, _Text] = {
         "An interview takes three working days of notice; an earlier one the unit's agreement in writing.",
     ),
     Reason.OBJECTION_OPEN: _Text(Kind.PRECONDITION, "异议尚未作出决定。", "An objection waits for its decision."),
+    Reason.OFFER_OPEN: _Text(Kind.PRECONDITION, "已有一项移送提议等待答复。", "An offer of it waits for its answer."),
     Reason.CONTRADICTED: _Text(
         Kind.PRECONDITION, "与已经登记的事实相矛盾。", "It contradicts what has been recorded already."
     ),

@@ -146,6 +146,7 @@ class Trigger(StrEnum):
     handover_opened = "handover_opened"
     case_dispatched = "case_dispatched"
     objection_made = "objection_made"
+    offer_made = "offer_made"
     assessment_published = "assessment_published"
     assessment_objected = "assessment_objected"
     matter_registered = "matter_registered"
@@ -255,6 +256,7 @@ CONSUMED = {
     "handover": Trigger.handover_opened,
     "objection": Trigger.case_dispatched,
     "objection_decision": Trigger.objection_made,
+    "offer_answer": Trigger.offer_made,
     "assessment_objection": Trigger.assessment_published,
     "assessment_decision": Trigger.assessment_objected,
     "matter_plan": Trigger.matter_registered,

@@ -22,6 +22,7 @@ from tests import (
     world_letters,
     world_levels,
     world_meetings,
+    world_offers,
     world_people,
     world_sessions,
     world_special,
@@ -72,6 +73,7 @@ async def new_world(clients: Clients) -> World:
     await world_people.furnish(clients, case.name)
     await world_documents.file_one(clients, case.name)
     await world_grants.furnish(clients, case.name)
+    await world_offers.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -250,6 +252,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_facts.requests(_filled),
     **world_documents.REQUESTS,
     **world_grants.requests(_filled),
+    **world_offers.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_special.requests(_filled),

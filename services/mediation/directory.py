@@ -15,7 +15,7 @@ _CASES = text("""
 _PARTS = {
     "agreements": "agreement", "alerts": "alert", "companions": "companion", "dockings": "docking",
     "documents": "document", "evidence": "evidence", "grants": "grant_no", "objections": "objection",
-    "parties": "party", "sessions": "session", "tasks": "task", "visits": "days",
+    "offers": "offer", "parties": "party", "sessions": "session", "tasks": "task", "visits": "days",
 }  # fmt: skip
 """What is in a case: the table of each collection that has its name, and the column of its number."""
 

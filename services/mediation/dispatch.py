@@ -13,9 +13,11 @@ from services.kit.command import Work
 from services.kit.events import NewEvent
 from services.mediation import store
 from services.mediation.objections import store as objections
+from services.mediation.offers import store as offers
 from services.mediation.opening import task_key
 
 DECISION = "objection_decision"
+ANSWER = "offer_answer"
 
 
 async def move_case(work: Work, row: Any, unit: str) -> Any:
@@ -30,6 +32,7 @@ async def move_case(work: Work, row: Any, unit: str) -> Any:
 
 async def move_task(work: Work, case: Any, row: Any, unit: str) -> Any:
     """Give a task to another unit; its deadline runs on, and it must be signed for anew. Return the task's new row."""
+    await lapse_offers(work, case, row.task)
     changed = await store.change_task(
         work.connection, row.number, row.task, work.now, unit=unit, state=int(TaskState.DISPATCHED),
         dispatched_at=work.now,
@@ -67,7 +70,7 @@ async def must_be_undisputed(work: Work, case: Any, task: Any = None) -> None:
 
 
 async def lapse(work: Work, case: Any, *, task: int | None = None, of_unit: str | None = None) -> None:
-    """Let open objections lapse: the dispatch they are about is over, and there is nothing left to decide.
+    """Let open objections and offers lapse: the dispatch they are about is over, and there is nothing left to decide.
 
     That to a task; or those of a unit that no longer has the case; or, where neither is named, all of the case.
     """
@@ -75,3 +78,12 @@ async def lapse(work: Work, case: Any, *, task: int | None = None, of_unit: str 
         await work.stop(case.number, f"{DECISION}-{row.objection}", met=False)
         payload = {"objection": row.objection, "state": ObjectionState.LAPSED.name}
         await work.append(NewEvent(case.number, "ObjectionLapsed", case.unit, payload))
+    await lapse_offers(work, case, task)
+
+
+async def lapse_offers(work: Work, case: Any, task: int | None = None) -> None:
+    """Let open offers lapse, of a task or all of the case: it ended, or went elsewhere."""
+    for row in await offers.lapse(work.connection, case.number, task, work.now):
+        await work.stop(case.number, f"{ANSWER}-{row.offer}", met=False)
+        payload = {"offer": row.offer, "task": row.task, "unit": row.unit, "offered": row.offered, "state": "LAPSED"}
+        await work.append(NewEvent(case.number, "OfferLapsed", case.unit, payload))

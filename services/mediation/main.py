@@ -31,6 +31,8 @@ from pb.mediation.v1 import (
     mediators_pb2_grpc,
     objections_pb2,
     objections_pb2_grpc,
+    offers_pb2,
+    offers_pb2_grpc,
     people_pb2,
     people_pb2_grpc,
     safeguards_pb2,
@@ -60,6 +62,7 @@ from services.mediation.grants.service import GrantServicer
 from services.mediation.mediators.finding import consequences
 from services.mediation.mediators.service import MediatorServicer
 from services.mediation.objections.service import ObjectionServicer
+from services.mediation.offers import service as offers
 from services.mediation.opening import Opening
 from services.mediation.people import store as people
 from services.mediation.people.service import PeopleServicer
@@ -74,7 +77,7 @@ DIRECTORY = CaseDirectory
 def build(parts: Parts) -> list[Registration]:
     """Return what mediation serves."""
     opening = Opening(parts.rules, parts.sealer, parts.clockwork)
-    following = consequences(parts.sealer) | terms.consequences()
+    following = consequences(parts.sealer) | terms.consequences() | offers.consequences()
     servicer = MediationServicer(parts.database, parts.time, parts.pulse, parts.rules, opening, parts.clockwork)
     return [
         served("MediationService", mediation_pb2, mediation_pb2_grpc, servicer),
@@ -83,6 +86,7 @@ def build(parts: Parts) -> list[Registration]:
         *_agreed(parts),
         served("GrantService", grants_pb2, grants_pb2_grpc, GrantServicer(parts)),
         served("ObjectionService", objections_pb2, objections_pb2_grpc, ObjectionServicer(parts)),
+        served("OfferService", offers_pb2, offers_pb2_grpc, offers.OfferServicer(parts)),
         served("DocumentService", documents_pb2, documents_pb2_grpc, _documents(parts)),
         served("CaseFactsService", facts_pb2, facts_pb2_grpc, CaseFactsServicer(parts)),
         clock_service("mediation", parts, servicer.log, store.OPEN_MATTER, following, people.said_to_extension),

@@ -156,6 +156,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         must_not_judge_itself(case.about, unit)
         rules_of.must_be(Stage(case.stage), Stage.HANDLING)
         changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit, dispatched_at=work.now)
+        await dispatch.lapse_offers(work, case, row.task)
         key = f"{task_key(row.task, 'sign')}-{changed.version}"
         sign = self._new(key, "sign", names.task_name(row.number, row.task), unit, work)
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
