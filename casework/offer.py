@@ -1,4 +1,4 @@
-"""Offers (提议移送): a unit offers a case or a task to another one, which accepts or declines; silence gives nobody one.
+"""Offers (提议移送): a unit offers a case or a task to another one, which accepts or declines it.
 
 Until it is accepted the offering unit answers for it, and no deadline moves (首接负责制).
 """

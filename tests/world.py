@@ -42,6 +42,8 @@ class World:
     escalation: str
     clocks: dict[str, str]
     """A running clock at each service, by its name."""
+    limitations: dict[str, str]
+    """A clock at each service that a demand lets begin anew."""
     sitting: str
     """A case whose people nothing else is done to: its sessions, evidence and compartment are asked about."""
     mediated: str
@@ -92,6 +94,7 @@ async def new_world(clients: Clients) -> World:
         task=f"{case.name}/tasks/1",
         escalation=escalation.name,
         clocks=clocks,
+        limitations={server: await _limitation(clients, server, report.case, case.name) for server in clocks},
         sitting=sitting.name,
         mediated=mediated,
         meetings=await world_meetings.furnish(clients),
@@ -102,6 +105,15 @@ async def new_world(clients: Clients) -> World:
         ledger=await world_ledger.new_ledger(clients),
         letters=await world_letters.letters(clients),
     )
+
+
+async def _limitation(clients: Clients, server: str, of_report: str, case: str) -> str:
+    """Start the limitation of a claim for wages at a service, and return its clock."""
+    subject = of_report if server == "intake" else case
+    request = clock_pb2.StartClockRequest(
+        service=server, case=subject, rule="labour_wage_limitation", request_id=request_id()
+    )
+    return str((await clients.clocks[server].StartClock(request, **clients.as_("unit_head"))).name)
 
 
 def new_report(**fields: Any) -> report_pb2.Report:
@@ -142,12 +154,13 @@ def _filled(request: type[Message], **fields: Callable[[World], Any]) -> Callabl
         if "service" in names:
             values["service"] = server
         if request in _ON_A_CLOCK:
-            values["name"] = world.clocks[server]
+            values["name"] = (world.limitations if request is _RESTART else world.clocks)[server]
         return request(**values)
 
     return make
 
 
+_RESTART = clock_pb2.RestartClockRequest
 _ON_A_CLOCK = (
     clock_pb2.GetClockRequest, clock_pb2.ExplainClockRequest, clock_pb2.StopClockRequest, clock_pb2.PauseClockRequest,
     clock_pb2.ResumeClockRequest, clock_pb2.RestartClockRequest, clock_pb2.ExtendClockRequest,

@@ -38,15 +38,15 @@ def absence(**fields: Any) -> absences_pb2.Absence:
     return absences_pb2.Absence(**{**given, "last_date": day(9), **fields})
 
 
-BY_HAND = f"cases/{COUNTY}-2025-000001"
-"""A case of the county that escalation was told of, and nobody holds."""
+async def unheld(clients: Clients) -> str:
+    """Return the name of a case of the county that escalation was told of, and nobody holds."""
+    return await clients.tell_of(f"cases/{COUNTY}-2025-{uuid.uuid4().int % 10**9:09d}")
 
 
-def handover(**fields: Any) -> handovers_pb2.Handover:
+def handover(case: str, **fields: Any) -> handovers_pb2.Handover:
     """Return a hand-over of the county of one case named by hand, not yet sent."""
-    number = BY_HAND
     given = {"unit": f"units/{COUNTY}", "official": somebody(), "successor": somebody(), "notes": "钥匙在门房。"}
-    return handovers_pb2.Handover(**{**given, "items": [handovers_pb2.HandoverItem(subject=number)], **fields})
+    return handovers_pb2.Handover(**{**given, "items": [handovers_pb2.HandoverItem(subject=case)], **fields})
 
 
 def objection(**fields: Any) -> objections_pb2.Objection:
@@ -57,7 +57,6 @@ def objection(**fields: Any) -> objections_pb2.Objection:
 
 async def furnish(clients: Clients, world: str) -> None:
     """Raise a case of a township to the county, object to its dispatch, record an absence, open a hand-over."""
-    await clients.tell_of(BY_HAND)
     case = await clients.accept(await clients.file_report("楼道长期堆放杂物。", unit=f"units/{TOWN}"))
     raised = escalation_pb2.Escalation(mode=1, from_unit=case.unit, reason="stuck", explanation="多次劝说无效。")
     escalation = await clients.escalation.CreateEscalation(
@@ -73,11 +72,11 @@ async def furnish(clients: Clients, world: str) -> None:
         absences_pb2.CreateAbsenceRequest(absence=absence(), request_id=request_id()), **head
     )
     opened = await clients.handovers.CreateHandover(
-        handovers_pb2.CreateHandoverRequest(handover=handover(), request_id=request_id()), **head
+        handovers_pb2.CreateHandoverRequest(handover=handover(await unheld(clients)), request_id=request_id()), **head
     )
     _FURNISHED[world] = {
         "case": case.name, "escalation": escalation.name, "objection": made.name, "absence": away.name,
-        "handover": opened.name,
+        "handover": opened.name, "unheld": await unheld(clients), "official": somebody(),
     }  # fmt: skip
 
 
@@ -87,6 +86,12 @@ def _of(what: str, path: str = "") -> Callable[[Any], str]:
 
 def _task_objection(world: Any) -> objections_pb2.Objection:
     return objection(task=f"{_FURNISHED[world.case]['case']}/tasks/1")
+
+
+def _handover(world: Any) -> handovers_pb2.Handover:
+    """Return always the same one: what one official holds nobody else hands over, and once is enough."""
+    there = _FURNISHED[world.case]
+    return handover(there["unheld"], official=there["official"])
 
 
 def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
@@ -105,7 +110,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "ListAbsences": filled(a.ListAbsencesRequest, unit=county),
         "EndAbsence": filled(a.EndAbsenceRequest, name=_of("absence")),
         "ListHoldings": filled(a.ListHoldingsRequest, unit=county),
-        "CreateHandover": filled(h.CreateHandoverRequest, handover=lambda w: handover()),
+        "CreateHandover": filled(h.CreateHandoverRequest, handover=_handover),
         "GetHandover": filled(h.GetHandoverRequest, name=_of("handover")),
         "ListHandovers": filled(h.ListHandoversRequest, unit=county),
         "AcknowledgeHandover": filled(h.AcknowledgeHandoverRequest, name=_of("handover"), items=lambda w: [1]),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from casework import names
 from services.kit.database import Database, text
 from services.kit.named import Found
+from services.kit.standings import FROM_CASES
 
 FOREIGN = frozenset({"cases", "reports"})
 _FILES = text("""
@@ -46,6 +47,12 @@ class FileDirectory:
         """Return whether it is a case or a report itself. What escalation keeps under one is its own."""
         parts = name.split("/")
         return parts[0] in FOREIGN and len(parts) == 2
+
+    async def excluded(self, subject: str) -> frozenset[str]:
+        """Return the numbers of the cases that an account is excluded from."""
+        async with self._database.begin() as connection:
+            rows = await connection.execute(text(FROM_CASES), {"subject": subject})
+            return frozenset(row.number for row in rows)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units whose right on it is a right on the thing named.

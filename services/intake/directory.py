@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from casework import names
 from services.kit.database import Database, text
 from services.kit.named import Found
+from services.kit.standings import FROM_CASES
 
 _REPORTS = text("""
     SELECT number, unit, about FROM reports WHERE number = ANY(CAST(:numbers AS text[]))
@@ -24,6 +25,12 @@ class ReportDirectory:
     def is_foreign(self, name: str) -> bool:
         """Return whether it belongs to another service; here all that is named are reports."""
         return False
+
+    async def excluded(self, subject: str) -> frozenset[str]:
+        """Return the numbers of the cases that an account is excluded from."""
+        async with self._database.begin() as connection:
+            rows = await connection.execute(text(FROM_CASES), {"subject": subject})
+            return frozenset(row.number for row in rows)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the unit whose report it is."""

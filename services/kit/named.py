@@ -88,6 +88,10 @@ class Directory(Protocol):
         """Return whether something of this name belongs to another service, so that no handler here looks it up."""
         ...
 
+    async def excluded(self, subject: str) -> frozenset[str]:
+        """Return the numbers of the cases that an account is excluded from."""
+        ...
+
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those of the named things that exist."""
         ...

@@ -24,7 +24,7 @@ from opentelemetry import trace
 from pb.access.v1 import permission_pb2
 
 from casework.errors import CaseError, FieldFault, Reason
-from services.kit import leaving, named, telemetry, validation
+from services.kit import exclusions, leaving, named, telemetry, validation
 from services.kit.access import Access, Call, set_call
 from services.kit.businesstime import BusinessTime
 from services.kit.errors import invalid, is_exhausted, language_of, status_of, unknown_status
@@ -144,7 +144,9 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = await self._admit(method, metadata, context)
-                    request = self._checked(request) if sent is not None else _check(request)
+                    excluded = await exclusions.of(call, self._directory)
+                    request = self._checked(request, excluded, call) if sent is not None else _check(request)
+                    exclusions.must_be_none(request, excluded, call)
                     async with (
                         asyncio.timeout(self._seconds(method, context)),
                         self._quota.turn(call.caller, method.use),
@@ -153,6 +155,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                         reply = await handler(request, context)
                     if not call.decided:
                         raise RuntimeError(f"{method.name} answered without an access decision")
+                    exclusions.leave_out(reply, excluded, call, request)
                     return reply
                 except Exception as error:
                     await _drain(sent)
@@ -175,7 +178,9 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = await self._admit(method, metadata, context)
-                    request = self._checked(request) if sent is not None else _check(request)
+                    excluded = await exclusions.of(call, self._directory)
+                    request = self._checked(request, excluded, call) if sent is not None else _check(request)
+                    exclusions.must_be_none(request, excluded, call)
                     async with self._quota.turn(call.caller, method.use):
                         await self._must_be_open(request, call)
                         # A stream may be silent for long: its caller is told at once that it has begun.
@@ -183,6 +188,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                         async for reply in handler(request, context):
                             if not call.decided:
                                 raise RuntimeError(f"{method.name} answered without an access decision")
+                            exclusions.leave_out(reply, excluded, call, request)
                             yield reply
                 except Exception as error:
                     await _drain(sent)
@@ -208,14 +214,16 @@ class Pipeline(grpc.aio.ServerInterceptor):
             return None
         return max(self._timeout, _UPLOAD) if method.sends_many else self._timeout
 
-    async def _checked(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def _checked(self, requests: AsyncIterator[Any], excluded: frozenset[str], call: Call) -> AsyncIterator[Any]:
         """Pass on what a client streams; refuse the first message that is not good, and a client that falls silent."""
         while True:
             async with asyncio.timeout(self._idle):
                 request = await anext(requests, None)
             if request is None:
                 return
-            yield _check(request)
+            request = _check(request)
+            exclusions.must_be_none(request, excluded, call)
+            yield request
 
     async def _admit(self, method: _Method, metadata: dict[str, Any], context: Any) -> Call:
         caller = self._checker.check(metadata.get("authorization", ""))

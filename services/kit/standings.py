@@ -38,15 +38,22 @@ ALTER TABLE case_standings ADD COLUMN closed boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN case_standings.closed IS 'Whether the case is closed, as its owner told it last.';
 """
 _RECORD = text("""
-    INSERT INTO case_standings (number, seq, unit, about, co_units, mediator, grants, closed)
-    SELECT number, seq, unit, about, co_units, mediator, grants, closed
+    INSERT INTO case_standings (number, seq, unit, about, co_units, mediator, grants, closed, excluded)
+    SELECT number, seq, unit, about, co_units, mediator, grants, closed, excluded
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
-        number text, seq bigint, unit text, about text, co_units text[], mediator text, grants jsonb, closed boolean)
+        number text, seq bigint, unit text, about text, co_units text[], mediator text, grants jsonb, closed boolean,
+        excluded text[])
     ON CONFLICT (number) DO UPDATE SET
         seq = excluded.seq, unit = excluded.unit, about = excluded.about, co_units = excluded.co_units,
-        mediator = excluded.mediator, grants = excluded.grants, closed = excluded.closed
+        mediator = excluded.mediator, grants = excluded.grants, closed, excluded = excluded.closed
     WHERE case_standings.seq <= excluded.seq RETURNING number
 """)
+EXCLUSIONS = """
+ALTER TABLE case_standings ADD COLUMN excluded text[] NOT NULL DEFAULT '{}';
+CREATE INDEX case_standings_excluded ON case_standings USING gin (excluded) WHERE excluded <> '{}';
+"""
+FROM_CASES = "SELECT number FROM case_standings WHERE excluded <> '{}' AND excluded @> ARRAY[CAST(:subject AS text)]"
+"""SQL for the cases that an account is excluded from."""
 _OF = text("SELECT * FROM case_standings WHERE number = ANY(CAST(:numbers AS text[]))")
 
 
@@ -101,6 +108,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
                 "mediator": each.mediator,
                 "grants": {grant.holder: instant(grant.expire_time).isoformat() for grant in each.grants},
                 "closed": each.closed,
+                "excluded": list(each.excluded),
             }
             for _, each in sorted(newest.items())
         ]
@@ -122,4 +130,5 @@ def standing(number: str, row: Any, grants: Iterable[tuple[str, datetime]]) -> p
         mediator=row.mediator or "",
         grants=[pb.GrantHeld(holder=holder, expire_time=stamp(until)) for holder, until in grants],
         closed=row.closed,
+        excluded=row.excluded or (),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from casework import names
 from services.kit.database import Connection, Database, text
 from services.kit.named import Found
+from services.mediation.grants.store import FROM_CASES
 
 _CASES = text("""
     SELECT c.number, c.unit, c.about, array(SELECT DISTINCT t.unit FROM tasks t WHERE t.number = c.number) AS units
@@ -31,6 +32,12 @@ class CaseDirectory:
     def is_foreign(self, name: str) -> bool:
         """Return whether it belongs to another service; here all that is named is in a case."""
         return False
+
+    async def excluded(self, subject: str) -> frozenset[str]:
+        """Return the numbers of the cases that an account is excluded from."""
+        async with self._database.begin() as connection:
+            rows = await connection.execute(text(FROM_CASES), {"subject": subject})
+            return frozenset(row.number for row in rows)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units of the case: the accountable one and those of its tasks."""

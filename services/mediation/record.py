@@ -25,8 +25,8 @@ _SAYS = text("""
             SELECT FROM asks WHERE number = :number AND subject = :subject AND (state = ANY(:out) OR kin OR interest)
         ) AS is_out,
         EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject AND subject <> '') AS is_party,
-        (SELECT max(scope) FROM grants
-         WHERE number = :number AND holder = :subject AND ended_at IS NULL AND expires_at > :now) AS scope
+        (SELECT max(scope) FROM grants WHERE number = :number AND holder = :subject AND scope <= :work
+            AND ended_at IS NULL AND expires_at > :now) AS scope
     FROM (SELECT array_agg(DISTINCT unit) AS units FROM tasks WHERE number = :number AND state <> ALL(:done)) AS tasks
     LEFT JOIN mediations m ON m.number = :number
 """)
@@ -44,7 +44,14 @@ async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part
     says = (
         await connection.execute(
             _SAYS,
-            {"number": case.number, "subject": caller.subject, "done": _DONE, "now": call.time.now(), "out": _OUT},
+            {
+                "number": case.number,
+                "subject": caller.subject,
+                "done": _DONE,
+                "now": call.time.now(),
+                "out": _OUT,
+                "work": _WORK,
+            },
         )
     ).one()
     # A unit that was taken off the list lies under nothing any more, and is nobody's.

@@ -11,6 +11,7 @@ from casework.agreement import AgreementState
 from casework.case import DONE, Stage
 from casework.closing import ReopenReason, Satisfaction
 from services.kit.database import Connection, text
+from services.mediation.grants.store import EXCLUDED
 
 _EFFECTIVE = int(AgreementState.EFFECTIVE)
 _FACTS = text("""
@@ -37,13 +38,15 @@ _FACTS = text("""
 _STANDINGS = text("""
     SELECT c.number, c.seq, c.unit, c.about, m.mediator, c.stage = :closed AS closed,
         (SELECT array_agg(DISTINCT t.unit ORDER BY t.unit) FROM tasks t
-         WHERE t.number = c.number AND t.state <> ALL(:done)) AS co_units
+         WHERE t.number = c.number AND t.state <> ALL(:done)) AS co_units,
+        (SELECT array_agg(DISTINCT g.holder ORDER BY g.holder) FROM grants g
+         WHERE g.number = c.number AND g.scope = :excluded AND g.ended_at IS NULL) AS excluded
     FROM cases c LEFT JOIN mediations m ON m.number = c.number
     WHERE c.number = ANY(CAST(:numbers AS text[])) ORDER BY c.number
 """)
 _GRANTS = text("""
     SELECT number, holder, max(expires_at) AS until FROM grants
-    WHERE number = ANY(CAST(:numbers AS text[])) AND ended_at IS NULL GROUP BY number, holder
+    WHERE number = ANY(CAST(:numbers AS text[])) AND ended_at IS NULL AND scope < :excluded GROUP BY number, holder
 """)
 _PARTS = text("""
     SELECT i.*, c.kind FROM instalments i JOIN clauses c USING (number, agreement, clause)
@@ -64,14 +67,14 @@ async def facts(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]
 async def standings(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]:
     """Return of each of the cases that exist whose it is and whether it is closed."""
     done = [int(state) for state in DONE]
-    asked = {"numbers": list(numbers), "done": done, "closed": int(Stage.CLOSED)}
+    asked = {"numbers": list(numbers), "done": done, "closed": int(Stage.CLOSED), "excluded": EXCLUDED}
     return (await connection.execute(_STANDINGS, asked)).all()
 
 
 async def grants(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[tuple[str, datetime]]]:
     """Return by case who was granted access and until when, of grants that were not revoked."""
     found: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
-    for row in await connection.execute(_GRANTS, {"numbers": list(numbers)}):
+    for row in await connection.execute(_GRANTS, {"numbers": list(numbers), "excluded": EXCLUDED}):
         found[row.number].append((row.holder, row.until))
     return found
 

@@ -39,7 +39,11 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
     async def CreateGrant(self, request: pb.CreateGrantRequest, work: Work) -> pb.Grant:
         """Grant an account access to one case until a time; never to oneself."""
         case, asked = await record.locked(work, request.parent), request.grant
+        if asked.scope == pb.GRANT_SCOPE_EXCLUDED:
+            return await self._exclude(work, case, asked)
         someone_else(work.actor, asked.holder)
+        if asked.party:
+            raise field_error("grant.party", Reason.INVALID_FIELD, asked.party)
         until = instant(asked.expire_time)
         if not work.now < until <= work.now + LONGEST:
             raise field_error("grant.expire_time", Reason.INVALID_FIELD, f"at most {LONGEST.days} days ahead")
@@ -83,16 +87,27 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             await work.append(NewEvent(case.number, "GrantRevoked", case.unit, {"grant": row.grant_no}))
         return _view(row, work.now)
 
+    async def _exclude(self, work: Work, case: Any, asked: pb.Grant) -> pb.Grant:
+        """Exclude an account from a case: from the commit on it neither reads nor acts; it may be one's own."""
+        if asked.HasField("expire_time"):
+            raise field_error("grant.expire_time", Reason.INVALID_FIELD, "an exclusion ends when it is revoked")
+        if asked.party and names.number_of(asked.party) != case.number:
+            raise field_error("grant.party", Reason.INVALID_FIELD, asked.party)
+        party = names.index_of(asked.party) if asked.party else 0
+        return await self._grant(work, case, asked.holder, asked.scope, asked.reason, store.NEVER, party=party)
+
     async def _grant(
-        self, work: Work, case: Any, holder: str, scope: int, reason: str, until: datetime, *, emergency: bool = False
-    ) -> pb.Grant:
+        self, work: Work, case: Any, holder: str, scope: int, reason: str, until: datetime, *, emergency: bool = False,
+        party: int = 0,
+    ) -> pb.Grant:  # fmt: skip
         row = await store.add(
             work.connection, case.number, holder=holder, scope=scope, reason=reason, emergency=emergency,
-            made_by=work.actor, made_unit=work.call.caller.unit, made_at=work.now, expires_at=until,
+            made_by=work.actor, made_unit=work.call.caller.unit, made_at=work.now, expires_at=until, party=party,
         )  # fmt: skip
         # Shown to the parties like every look at their case.
         await access_log.record(work.connection, work.call, work.now, case.number, store.name_of(row))
         kind = "EmergencyAccessTaken" if emergency else "GrantMade"
+        kind = "AccountExcluded" if scope == pb.GRANT_SCOPE_EXCLUDED else kind
         payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until.isoformat()}
         await work.append(NewEvent(case.number, kind, case.unit, payload))
         return _view(row, work.now)
@@ -104,7 +119,8 @@ def _view(row: Any, now: datetime) -> pb.Grant:
         holder=row.holder,
         scope=row.scope,
         reason=row.reason,
-        expire_time=stamp(row.expires_at),
+        expire_time=stamp(None if row.scope == pb.GRANT_SCOPE_EXCLUDED else row.expires_at),
+        party=f"{names.case_name(row.number)}/parties/{row.party}" if row.party else "",
         emergency=row.emergency,
         grantor=row.made_by,
         create_time=stamp(row.made_at),

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from casework import names
 from services.kit import rows
 from services.kit.database import Connection, text
+
+EXCLUDED = 3
+"""Scope of an exclusion."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When an exclusion ends by itself."""
+FROM_CASES = f"SELECT number FROM grants WHERE holder = :subject AND scope = {EXCLUDED} AND ended_at IS NULL"
+"""SQL for the cases that an account is excluded from."""
 
 _NEXT = text("SELECT coalesce(max(grant_no), 0) + 1 FROM grants WHERE number = :number")
 _GET = text("SELECT * FROM grants WHERE number = :number AND grant_no = :grant")

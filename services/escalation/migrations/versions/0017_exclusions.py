@@ -1,0 +1,11 @@
+"""Who is excluded from a case, as its owner told it."""
+
+from services.kit.migration import run_script
+from services.kit.standings import EXCLUSIONS
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    run_script(EXCLUSIONS)
