@@ -111,9 +111,9 @@ async def _limitation(clients: Clients, server: str, of_report: str, case: str) 
     """Start the limitation of a claim for wages at a service, and return its clock."""
     subject = of_report if server == "intake" else case
     request = clock_pb2.StartClockRequest(
-        service=server, case=subject, rule="labour_wage_limitation", request_id=request_id()
+        service=server, case=subject, rule="labour_wage_limitation", unit=f"units/{COUNTY}", request_id=request_id()
     )
-    return str((await clients.clocks[server].StartClock(request, **clients.as_("unit_head"))).name)
+    return str((await clients.clocks[server].StartClock(request, **clients.as_("handler", "62"))).name)
 
 
 def new_report(**fields: Any) -> report_pb2.Report:

@@ -147,7 +147,7 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "RecordConsent": filled(consents.RecordConsentRequest, parent=one, consent=lambda w: consent()),
         "ListConsents": filled(consents.ListConsentsRequest, parent=case),
         "WithdrawParty": filled(consents.WithdrawPartyRequest, name=one),
-        "DeclareMatterFacts": filled(consents.DeclareMatterFactsRequest, name=mediation, facts=["arbitration_clause"]),
+        "DeclareMatterFacts": filled(consents.DeclareMatterFactsRequest, name=mediation, facts=lambda w: ["arbitration_clause"]),
         "ProposeMediation": filled(consents.ProposeMediationRequest, name=mediation),
         "CreateMediator": filled(mediators.CreateMediatorRequest, mediator=lambda w: mediator("m-again"),
                                  mediator_id=lambda w: "m-again"),
