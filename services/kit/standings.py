@@ -45,7 +45,8 @@ _RECORD = text("""
         excluded text[])
     ON CONFLICT (number) DO UPDATE SET
         seq = excluded.seq, unit = excluded.unit, about = excluded.about, co_units = excluded.co_units,
-        mediator = excluded.mediator, grants = excluded.grants, closed, excluded = excluded.closed
+        mediator = excluded.mediator, grants = excluded.grants, closed = excluded.closed,
+        excluded = excluded.excluded
     WHERE case_standings.seq <= excluded.seq RETURNING number
 """)
 EXCLUSIONS = """
