@@ -93,6 +93,9 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             raise field_error("grant.expire_time", Reason.INVALID_FIELD, "an exclusion ends when it is revoked")
         if asked.party and names.number_of(asked.party) != case.number:
             raise field_error("grant.party", Reason.INVALID_FIELD, asked.party)
+        if await store.is_party(work.connection, case.number, asked.holder):
+            # Nobody is kept from their own matter: 个人信息保护法 art. 44.
+            raise field_error("grant.holder", Reason.INVALID_FIELD, "signs in for a party")
         party = names.index_of(asked.party) if asked.party else 0
         return await self._grant(work, case, asked.holder, asked.scope, asked.reason, store.NEVER, party=party)
 

@@ -18,6 +18,7 @@ FROM_CASES = f"SELECT number FROM grants WHERE holder = :subject AND scope = {EX
 """SQL for the cases that an account is excluded from."""
 
 _NEXT = text("SELECT coalesce(max(grant_no), 0) + 1 FROM grants WHERE number = :number")
+_IS_PARTY = text("SELECT EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject)")
 _GET = text("SELECT * FROM grants WHERE number = :number AND grant_no = :grant")
 _LISTED = text("""
     SELECT g.* FROM grants g JOIN cases c USING (number)
@@ -43,6 +44,11 @@ async def get(connection: Connection, number: str, grant: int) -> Any:
     """Return a grant's row; NOT_FOUND where there is none."""
     row = (await connection.execute(_GET, {"number": number, "grant": grant})).first()
     return rows.not_found(row, f"{names.case_name(number)}/grants/{grant}")
+
+
+async def is_party(connection: Connection, number: str, subject: str) -> bool:
+    """Return whether an account signs in for a party of a case."""
+    return bool(await connection.scalar(_IS_PARTY, {"number": number, "subject": subject}))
 
 
 async def end(connection: Connection, row: Any, at: datetime, by: str) -> Any:
