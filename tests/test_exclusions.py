@@ -18,8 +18,10 @@ from pb.mediation.v1 import grants_pb2 as pb
 from pb.mediation.v1.grants_pb2_grpc import GrantServiceStub
 
 from accord.stack import Stack
+from tests.case_people import Act, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
+from tests.people_of_case import execute
 from tests.world_grants import grant
 
 pytestmark = pytest.mark.fault("C1")
@@ -143,6 +145,18 @@ async def test_it_is_on_record_for_the_party_and_says_who_asked(clients: Clients
     log = people_pb2.ListAccessLogRequest(parent=case.name)
     entries = (await clients.people.ListAccessLog(log, **clients.as_("unit_head"))).entries
     assert made.name in [each.subject for each in entries]
+
+
+async def test_a_party_may_ask_for_it_and_is_not_kept_from_its_own_matter(
+    clients: Clients, stack: Stack, case: case_pb2.Case
+) -> None:
+    party = await Act(clients, case.name).add()
+    query = "UPDATE mediation.parties SET subject = 'the-party' WHERE number = $1"
+    await execute(stack, query, case.name.removeprefix("cases/"))
+    await refused(excluded(clients, case.name, "the-party"), "INVALID_FIELD", "grant.holder")
+    other = await clients.accept(await clients.file_report("树枝伸过院墙。"))
+    await refused(excluded(clients, other.name, "y", party=party.name), "INVALID_FIELD", "grant.party")
+    assert (await excluded(clients, case.name, "y", party=party.name)).party == party.name
 
 
 async def test_an_exclusion_by_rest(stack: Stack, rest: httpx.AsyncClient, case: case_pb2.Case) -> None:

@@ -76,7 +76,8 @@ def fill(message: Any, data: st.DataObject, depth: int = 0) -> Any:
             continue
         target = getattr(message, field.name)
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            target.update(data.draw(st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=3)))
+            values = SCALARS[field.message_type.fields_by_name["value"].cpp_type]
+            target.update(data.draw(st.dictionaries(st.text(max_size=4), values, max_size=3)))
         elif field.message_type is not None:
             for _ in range(data.draw(st.integers(0, 2)) if field.is_repeated else 1):
                 fill_one(target.add() if field.is_repeated else target, data, depth)
