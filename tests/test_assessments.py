@@ -205,7 +205,10 @@ async def test_a_period_that_is_not_over_is_not_assessed_nor_a_unit_that_lies_el
     assert (early.reason, early.fields) == ("IN_THE_FUTURE", ["period"])
     request = pb.CreateAssessmentRequest(unit=f"units/{CITY}", period=PERIOD, units=[f"units/{COUNTY}", "units/620201"])
     elsewhere = await ask(still, "CreateAssessment", request, "supervisor", CITY, "drawer")
-    assert elsewhere.fields == ["units[1]"]
+    assert elsewhere.reason == "PERMISSION_DENIED"
+    request.units[1] = f"units/{COUNTY}001"
+    deeper = await ask(still, "CreateAssessment", request, "supervisor", CITY, "drawer")
+    assert (deeper.reason, deeper.fields) == ("UNKNOWN_UNIT", ["units[1]"])
 
 
 async def test_a_problem_leads_to_a_fix_of_the_rule_that_somebody_else_adopts(still: Still) -> None:

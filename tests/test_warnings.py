@@ -234,7 +234,7 @@ async def test_every_pair_is_answered_once_and_what_is_not_adopted_in_full_says_
     name = await course.recommendation(3)
     for replies, reason in (
         ([(2, 1, "")], "INVALID_FIELD"), ([(1, 1, ""), (1, 1, "")], "INVALID_FIELD"),
-        ([(1, 2, " ")], "REASON_REQUIRED"),
+        ([(1, 2, "")], "REASON_REQUIRED"), ([(1, 2, " ")], "INVALID_FIELD"),
     ):  # fmt: skip
         told = [r.PairReply(pair=pair, adoption=adoption, reason=why) for pair, adoption, why in replies]  # type: ignore[arg-type]
         request = r.ReplyToRecommendationRequest(name=name, replies=told, request_id=request_id())
@@ -249,7 +249,8 @@ async def test_every_pair_is_answered_once_and_what_is_not_adopted_in_full_says_
 async def test_a_court_s_suggestion_comes_from_a_court_and_from_nobody_else(course: Course) -> None:
     for kind, unit in ((2, UNIT), (3, f"{UNIT}-court"), (2, f"{UNIT}-procuratorate")):
         draft = recommendation(kind=kind, unit=unit)
-        await refused(course.do("recommendations", "DraftRecommendation", draft), "INVALID_FIELD")
+        by = unit.removeprefix("units/")
+        await refused(course.do("recommendations", "DraftRecommendation", draft, unit=by), "INVALID_FIELD")
     court, own = f"{UNIT}-court", f"{COUNTY}-court"
     for above in (COUNTY, "6201", "62", f"{COUNTY}-procuratorate"):
         draft = recommendation(kind=2, unit=court)
