@@ -252,6 +252,8 @@ def _no_stack_of_the_shell() -> None:
     """Keep a developer's own settings out of the tests."""
     for name in [name for name in os.environ if name.startswith("ACCORD_")]:
         del os.environ[name]
+    # An event that differs from its contract fails the command that tells it.
+    os.environ["ACCORD_STRICT_EVENTS"] = "true"
     # Where the tests run in several processes, each has ports of its own for its stacks.
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     os.environ["ACCORD_PORT_RANGE"] = f"{20_000 + 3_000 * worker}-{22_999 + 3_000 * worker}"

@@ -24,7 +24,7 @@ from tests.conftest import Clients
 from tests.patience import PATIENCE
 from tests.scratch import Scratch, dropped, execute, migrated
 
-LOG = EventLog("files")
+LOG = EventLog("escalation", "files")
 
 
 class RolledBackError(Exception):
@@ -47,7 +47,7 @@ async def database(scratch: Scratch) -> AsyncIterator[Database]:
     await found.close()
 
 
-async def append(connection: Connection, case: int, kind: str = "Noted") -> None:
+async def append(connection: Connection, case: int, kind: str = "MinutesWritten") -> None:
     """Append an event to a case, as a service does."""
     number = f"620102-2026-{case:06d}"
     await connection.execute(text("INSERT INTO files (number) VALUES (:n) ON CONFLICT DO NOTHING"), {"n": number})
@@ -148,7 +148,7 @@ async def test_a_feed_restored_into_another_cluster_goes_on_where_it_ended(
     await FeedSealer(database).seal()
     before = await places(database)
     async with database.begin() as connection:
-        await append(connection, 5001, "DumpedUnsealed")
+        await append(connection, 5001, "AbsenceEnded")
     # What another cluster's dump brings: its transaction numbers, far beyond those of this one, and its name.
     await execute(
         scratch,
@@ -157,16 +157,16 @@ async def test_a_feed_restored_into_another_cluster_goes_on_where_it_ended(
         "UPDATE escalation.feed_head SET cluster = 'another', snapshot = '900000100:900000100:'",
     )
     sealer = FeedSealer(database)
-    async with held_open(database, 5002, "OpenMeanwhile"):
+    async with held_open(database, 5002, "MeetingClosed"):
         await sealer.seal()
     async with database.begin() as connection:
-        await append(connection, 5003, "After")
+        await append(connection, 5003, "HandoverCancelled")
     await sealer.seal()
     await FeedSealer(database).seal()
 
     found = await places(database)
     assert found[: len(before)] == before
-    assert [kind for _, _, kind in found[len(before) :]] == ["DumpedUnsealed", "OpenMeanwhile", "After"]
+    assert [kind for _, _, kind in found[len(before) :]] == ["AbsenceEnded", "MeetingClosed", "HandoverCancelled"]
 
 
 async def test_a_durable_consumer_goes_on_where_it_acknowledged_and_never_backwards(clients: Clients) -> None:

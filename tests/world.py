@@ -240,6 +240,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "ListEvents": _filled(feed_pb2.ListEventsRequest, case=_case),
     "WatchEvents": _filled(feed_pb2.WatchEventsRequest, case=_case, until_caught_up=lambda w: True),
     "AcknowledgeEvents": _filled(feed_pb2.AcknowledgeEventsRequest, consumer=lambda w: "a-test", position=lambda w: 1),
+    "ListEventTypes": _filled(feed_pb2.ListEventTypesRequest),
     "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=lambda w: "a-test"),
     "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
     "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),

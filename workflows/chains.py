@@ -30,6 +30,7 @@ _MEDIATION = {
     "MEDIATING": Stage.MEDIATING, "AGREED": Stage.FULFILLING, "NOT_AGREED": Stage.HANDLING, "WITHDRAWN": Stage.HANDLING,
 }  # fmt: skip
 """Where a case stands by the state of its mediation."""
+_PREFIX = {"mode": "MODE_", "mediation": "MEDIATION_STATE_"}
 _TRANSFERS = frozenset({"EscalationRaised", "EscalationReturned", "EscalationTakenUpAgain"})
 """Events after which another unit has the case, where its escalation takes it along."""
 
@@ -38,17 +39,22 @@ def heard(source: Source, event: feed_pb2.Event) -> Heard:
     """Return what a workflow hears of an event."""
     payload: dict[str, Any] = MessageToDict(event.payload)
     next_at = payload.get("next_at")
-    transfers = event.type in _TRANSFERS and payload.get("mode") == "TRANSFER"
+    transfers = event.type in _TRANSFERS and _short(payload, "mode") == "TRANSFER"
     return Heard(
         source,
         event.sequence,
         event.type,
-        _STAGES.get(event.type) or _MEDIATION.get(payload.get("mediation", "")),
+        _STAGES.get(event.type) or _MEDIATION.get(_short(payload, "mediation")),
         datetime.fromisoformat(next_at) if next_at else None,
         int(payload["escalation"]) if transfers else 0,
-        payload["to"] if event.type == "CaseTransferred" else "",
+        payload["to"].removeprefix("units/") if event.type == "CaseTransferred" else "",
         part_of(event.case, payload) if event.type == DEFAULT_PURSUED else "",
     )
+
+
+def _short(payload: dict[str, Any], field: str) -> str:
+    """Return a value without the name of its enum, which events of old do not have."""
+    return str(payload.get(field, "")).removeprefix(_PREFIX[field])
 
 
 class Chains:

@@ -235,8 +235,9 @@ def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str
     cases: dict[str, tuple[str, str, str, list[Heard], str]] = {}
     for event in events:
         number = number_of(event.case)
-        unit = event.payload.fields["unit"].string_value or area_of_number(number)
-        tier = event.payload.fields["grade"].string_value
+        unit = event.payload.fields["unit"].string_value.removeprefix("units/") or area_of_number(number)
+        # Events of old have `low` where they now have `GRADE_LOW`.
+        tier = event.payload.fields["grade"].string_value.removeprefix("GRADE_").lower()
         case = cases.setdefault(number, (number, unit, tier, [], event.trace_parent))
         case[3].append(heard(source, event))
     return list(cases.values())

@@ -34,7 +34,7 @@ class Supervision:
 
     def _raised(self, case: str, payload: dict[str, Any]) -> None:
         name = f"{case}/escalations/{int(payload['escalation'])}"
-        task = asyncio.create_task(self._attend(name, payload["to"], payload["subject"]))
+        task = asyncio.create_task(self._attend(name, payload["to"].removeprefix("units/"), payload["subject"]))
         self._attending.add(task)
         task.add_done_callback(self._attending.discard)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pb.intake.v1 import report_pb2
-
 from accord.demo.record import Told
 from casework.units import UnitTree
 
@@ -63,10 +61,14 @@ def _days(seconds: float) -> str:
     return f"{hours:.1f} h" if hours >= 1 else f"{seconds / 60:.0f} min"
 
 
+def _word(value: Any, enum: str) -> str:
+    return str(value).removeprefix(f"{enum}_").lower()
+
+
 def _received(narrator: Narrator, payload: dict[str, Any]) -> str:
-    channel = report_pb2.Channel.Name(int(payload["channel"])).removeprefix("CHANNEL_").lower()
+    channel = _word(payload["channel"], "CHANNEL")
     triage = payload["triage"]
-    return f"received by the door '{channel}': {payload['category']}, grade {payload['grade']} (row {int(triage['row'])} of {triage['rule']} {triage['version']})"  # noqa: E501
+    return f"received by the door '{channel}': {payload['category']}, grade {_word(payload['grade'], 'GRADE')} (row {int(triage['row'])} of {triage['rule']} {triage['version']})"  # noqa: E501
 
 
 def _opened(narrator: Narrator, payload: dict[str, Any]) -> str:
@@ -84,9 +86,9 @@ def _raised(narrator: Narrator, payload: dict[str, Any]) -> str:
 
 _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "ReportReceived": _received,
-    "ReportVerified": lambda n, p: f"looked at on the spot: {str(p['state']).lower()}",
+    "ReportVerified": lambda n, p: f"looked at on the spot: {_word(p['state'], 'REPORT_STATE')}",
     "ReportMerged": lambda n, p: f"merged into {p['target']} ({p['reason']})",
-    "ReportDeclined": lambda n, p: f"declined ({p['reason']}), route told: {str(p['route']).lower()}",
+    "ReportDeclined": lambda n, p: f"declined ({p['reason']}), route told: {_word(p['route'], 'ROUTE')}",
     "ReportAccepted": lambda n, p: f"accepted; accountable: {n.unit(p['unit'])}",
     "ContentRead": lambda n, p: "sealed content read, to hand it over to the case",
     "CaseOpened": _opened,
@@ -107,8 +109,8 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "ClockBreachWithdrawn": lambda n, p: f"in time after all: {n.clock(p)}",
     "EscalationWithdrawn": lambda n, p: f"escalation {int(p['escalation'])} withdrawn: nothing was overdue",
     "OverdueWatched": lambda n, p: "watched for five working days: letters are drafted, people sign them or do not",
-    "ClosingRequested": lambda n, p: f"closing requested, outcome {str(p['outcome']).lower()}",
+    "ClosingRequested": lambda n, p: f"closing requested, outcome {_word(p['outcome'], 'OUTCOME')}",
     "ClosingSentBack": lambda n, p: "close request sent back",
-    "CaseClosed": lambda n, p: f"closed, outcome {str(p['outcome']).lower()}",
+    "CaseClosed": lambda n, p: f"closed, outcome {_word(p['outcome'], 'OUTCOME')}",
     "CaseTransferred": lambda n, p: f"transferred to {n.unit(p['to'])}",
 }

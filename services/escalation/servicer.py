@@ -21,7 +21,7 @@ class Servicer:
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
-        self.log = EventLog("files")
+        self.log = EventLog("escalation", "files")
         self.body_key = parts.sealer.derive("requests of supervision")
         self.rules = parts.rules
         self.sealer = parts.sealer

@@ -169,26 +169,26 @@ class Reception:
         due_at: datetime | None,
     ) -> NewEvent:
         payload: dict[str, Any] = {
-            "state": state.name,
+            "state": state,
             "channel": draft.report.channel,
             "category": draft.category,
-            "grade": str(triage.grade),
+            "grade": triage.grade,
             "triage": {
                 "rule": triage.rule,
                 "version": triage.version,
                 "row": triage.row,
                 "inputs": triage.inputs,
             },
-            "received_at": _written(draft.received_at),
+            "received_at": draft.received_at,
         }
         if due_at:
-            payload["due_at"] = _written(due_at)
+            payload["due_at"] = due_at
         if clock and clock.next_at:
-            payload["next_at"] = _written(clock.next_at)
+            payload["next_at"] = clock.next_at
         if draft.report.source:
             payload["source"] = f"{draft.report.source}/{draft.report.source_id}"
         if draft.closed_at:
-            payload["closed_at"] = draft.closed_at.isoformat()
+            payload["closed_at"] = draft.closed_at
         kind = "ReportImported" if draft.imported else "ReportReceived"
         # History that is over has nothing to wait for: no workflow hears of it.
         return NewEvent(number, kind, draft.unit, payload, wakes=state is not ReportState.CLOSED, bulk=draft.imported)

@@ -49,7 +49,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("reports")
+        self.log = EventLog("intake", "reports")
         self.clockwork = clockwork
         self._rules = rules
         self._reception = reception
@@ -319,15 +319,15 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             grade=GRADES[triage.grade], triage=reception_.triage_json(triage, acceptance, work.now), **moved,
         )  # fmt: skip
         payload = {
-            "grade": str(triage.grade),
+            "grade": triage.grade,
             "rule": triage.rule,
             "version": triage.version,
             "row": triage.row,
-            "inputs": {name: str(value) for name, value in triage.inputs.items()},
+            "inputs": triage.inputs,
             "acceptance": acceptance.limit,
         }
         if clock:
-            payload["due_at"] = clock.due_at.isoformat()
+            payload["due_at"] = clock.due_at
         await work.append(NewEvent(row.number, "ReportTriaged", row.unit, payload))
         return view.report(changed, work.call.language, work.now)
 

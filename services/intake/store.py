@@ -203,7 +203,7 @@ async def bring_back(connection: Connection, number: str, target: str, at: datet
 async def state_before_merge(connection: Connection, number: str) -> str:
     """Return the name of the state in which a report waited at the door before it was merged."""
     query = text("""
-        SELECT payload ->> 'state' FROM events
+        SELECT replace(payload ->> 'state', 'REPORT_STATE_', '') FROM events
         WHERE number = :number AND kind IN ('ReportReceived', 'ReportVerified') ORDER BY seq DESC LIMIT 1
     """)
     return str(await connection.scalar(query, {"number": number}))

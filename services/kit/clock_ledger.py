@@ -276,18 +276,18 @@ _EVENTS = {
 
 def _told(before: Any, after: Any, entry: Entry, rule: Rule, now: datetime) -> NewEvent:
     payload: dict[str, Any] = {
-        "clock": after.id, "rule": rule.name, "unit": after.unit, "entry": entry.seq, "at": entry.at.isoformat(),
+        "clock": after.id, "rule": rule.name, "unit": after.unit, "entry": entry.seq, "at": entry.at,
     }  # fmt: skip
     for name in ("cause", "evidence", "amount", "how", "of", "reason", "approver", "from_version", "to_version"):
         if value := getattr(entry, name, None):
-            payload[name] = value if isinstance(value, int) else str(value)
-    payload |= {"due_before": _iso(before.due_at), "due_at": _iso(after.due_at)}
+            payload[name] = value
+    payload |= {"due_before": before.due_at, "due_at": after.due_at}
     # The workflow hears of it wherever it sleeps until another instant, too long or not.
     if wakes := after.state in (ClockState.RUNNING, ClockState.PAUSED) and after.next_at != before.next_at:
         sooner = after.next_at is not None and (before.next_at is None or after.next_at < before.next_at)
-        payload["next_at"] = (after.next_at if sooner else now).isoformat()
+        payload["next_at"] = after.next_at if sooner else now
     elif wakes := before.state == ClockState.MET and after.next_at is not None:
-        payload["next_at"] = after.next_at.isoformat()
+        payload["next_at"] = after.next_at
     return NewEvent(after.number, _EVENTS[str(entry.kind)], after.unit, payload, wakes=wakes)
 
 
@@ -295,10 +295,6 @@ def _withdrawn(number: str, claim: Any, now: datetime) -> NewEvent:
     """Return the event of a breach that was taken back: the workflow hears of it, and what it raised is withdrawn."""
     payload = {
         "clock": claim.clock, "rule": claim.rule, "rung": claim.rung, "consequence": claim.consequence,
-        "subject": claim.subject, "unit": claim.unit, "due_at": _iso(claim.due_at), "fired_at": _iso(claim.fired_at),
+        "subject": claim.subject, "unit": claim.unit, "due_at": claim.due_at, "fired_at": claim.fired_at,
     }  # fmt: skip
     return clocks.waking(NewEvent(number, "ClockBreachWithdrawn", claim.unit, payload), now)
-
-
-def _iso(instant: datetime | None) -> str:
-    return instant.astimezone(LOCAL).isoformat() if instant else ""

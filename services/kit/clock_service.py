@@ -228,9 +228,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         await self._pins.keep_of([clock])
         await clocks.start(work.connection, work.now, work.actor, clock)
         next_at = clock.next_at
-        payload = {"clock": clock.id, "rule": clock.rule.name, "unit": answerable, "due_at": clock.due_at.isoformat()}
+        payload = {"clock": clock.id, "rule": clock.rule.name, "unit": answerable, "due_at": clock.due_at}
         if wakes := next_at is not None and await clocks.is_next(work.connection, clock):
-            payload["next_at"] = next_at.isoformat()
+            payload["next_at"] = next_at
         await work.append(NewEvent(number, "ClockStarted", unit, payload, wakes=wakes))
         return clock_view.clock(self._service, await clock_ledger.get(work.connection, clock.id), work.now)
 

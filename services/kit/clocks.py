@@ -175,7 +175,7 @@ async def stop(
 
 def waking(event: NewEvent, now: datetime) -> NewEvent:
     """Return the event as one that makes the case's workflow ask at once: a rung fired that it did not ask for."""
-    return replace(event, payload={**event.payload, "next_at": now.isoformat()}, wakes=True)
+    return replace(event, payload={**event.payload, "next_at": now}, wakes=True)
 
 
 async def reassign(connection: Connection, number: str, keys: str, unit: str) -> None:
@@ -263,15 +263,15 @@ _KINDS = {"warning": "ClockReminded", "overdue": "ClockOverdue", "pause_cap": "C
 
 def told(number: str, firing: Firing) -> NewEvent:
     """Return the event that tells of a rung that fired."""
-    payload: dict[str, str | int] = {
+    payload: dict[str, Any] = {
         "clock": firing.clock,
         "rule": firing.rule,
         "rung": firing.rung,
         "consequence": firing.consequence,
         "subject": firing.subject,
         "unit": firing.unit,
-        "due_at": firing.due_at.isoformat(),
-        "fired_at": firing.fired_at.isoformat(),
+        "due_at": firing.due_at,
+        "fired_at": firing.fired_at,
         "late_by_seconds": firing.late_seconds,
     }
     return NewEvent(number, _KINDS[firing.kind], firing.unit, payload)

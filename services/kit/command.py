@@ -69,7 +69,7 @@ class Work:
         if clock is None or clock.next_at is None or not events:
             return list(events)
         wakes = events[0].wakes or await clocks.is_next(self.connection, clock)
-        payload = {**events[0].payload, "next_at": clock.next_at.isoformat()}
+        payload = {**events[0].payload, "next_at": clock.next_at}
         return [replace(events[0], payload=payload, wakes=wakes), *events[1:]]
 
     async def extend(self, number: str, key: str, amount: int, parties: Sequence[int]) -> clock_ledger.Change:

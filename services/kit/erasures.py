@@ -32,13 +32,13 @@ class ErasureList:
 
     def __init__(self, path: Path | None, service: str) -> None:
         self._path = path
-        self._service = service
+        self.service = service
 
     def add(self, number: str, at: datetime) -> None:
         """Write that a matter is erased; on disk when this returns."""
         if self._path is None:
             return
-        line = f"{self._service} {number} {at.isoformat()}\n".encode()
+        line = f"{self.service} {number} {at.isoformat()}\n".encode()
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line)  # one write, so that lines of several processes do not run into each other
@@ -51,12 +51,12 @@ class ErasureList:
         if self._path is None or not self._path.exists():
             return []
         lines = [line.split() for line in self._path.read_text("ascii").splitlines()]
-        return list(dict.fromkeys(parts[1] for parts in lines if len(parts) == 3 and parts[0] == self._service))
+        return list(dict.fromkeys(parts[1] for parts in lines if len(parts) == 3 and parts[0] == self.service))
 
 
 async def erase_again(database: Database, heads: str, listed: ErasureList, erase: Erase, now: datetime) -> int:
     """Erase what the list names and the database still holds; return how many matters that were."""
-    events, found = EventLog(heads), 0
+    events, found = EventLog(listed.service, heads), 0
     for number in listed.numbers():
         async with database.begin() as connection:
             await events.lock(connection, number)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from casework.chain import Payload, content_hash
+from casework.chain import content_hash
+from services.kit.catalogue import catalogue
 from services.kit.database import Connection, Database, text
 
 
@@ -16,21 +18,23 @@ from services.kit.database import Connection, Database, text
 class NewEvent:
     """Something that happened to a case. `unit` is whose matter it is; `wakes` whether its workflow must hear of it.
 
-    `bulk` says that it came with many others or from a machine: what a person did is followed up first.
+    `bulk` says that it came with many others or from a machine: what a person did is followed up first. The payload is
+    handed in as the code has it, enums, instants and days as such; the catalogue says how it is written.
     """
 
     number: str
     kind: str
     unit: str
-    payload: Payload = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
     wakes: bool = False
     bulk: bool = False
 
 
 class EventLog:
-    """Appends events. `heads` is the service's table with one row a case, which carries the chain's head."""
+    """Appends a service's events. `heads` is its table with one row a case, which carries the chain's head."""
 
-    def __init__(self, heads: str) -> None:
+    def __init__(self, service: str, heads: str) -> None:
+        self._service = service
         # The head's row lock orders the events of a case; PostgreSQL computes what casework.chain.chain_hash computes.
         self._append = text(f"""
             WITH head AS (
@@ -56,14 +60,15 @@ class EventLog:
         """Append the events, in order, inside the caller's transaction; return the last one's number in its case."""
         seq = 0
         for event in events:
+            payload = catalogue(self._service).written(event.kind, event.payload)
             parameters = {
                 "number": event.number,
                 "kind": event.kind,
                 "at": at,
                 "actor": actor,
                 "unit": event.unit,
-                "payload": orjson.dumps(event.payload).decode(),
-                "content": content_hash(event.number, event.kind, event.unit, at, actor, event.payload),
+                "payload": orjson.dumps(payload).decode(),
+                "content": content_hash(event.number, event.kind, event.unit, at, actor, payload),
                 "wakes": event.wakes,
                 "trace": trace,
                 "bulk": event.bulk or event.kind.startswith("Clock"),

@@ -15,6 +15,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.names import ROOT_UNIT, file_name, last, number_of
 from services.kit import paging
 from services.kit.access import current_call
+from services.kit.catalogue import catalogue
 from services.kit.database import Database, text
 from services.kit.events import FeedSealer, head_position, row_payload
 from services.kit.instants import stamp
@@ -285,6 +286,19 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         current_call().scope()
         await self._head()
         return self._consumer(request.consumer, await self._acknowledged(request.consumer))
+
+    async def ListEventTypes(
+        self, request: feed_pb2.ListEventTypesRequest, context: Any
+    ) -> feed_pb2.ListEventTypesResponse:
+        """Answer the catalogue of the service's events."""
+        self._check(request.service)
+        current_call().scope()
+        size, after = request.page_size or 100, paging.read(request.page_token, "eventTypes", str) or ""
+        found = [each for each in catalogue(self._service).described() if each.type > after]
+        reply = feed_pb2.ListEventTypesResponse(event_types=found[:size])
+        if len(found) > size:
+            reply.next_page_token = paging.token("eventTypes", found[size - 1].type)
+        return reply
 
     async def _check_place(self, position: int, known: str) -> None:
         """Refuse a place that the feed does not have, or at which it has another event than the caller knows."""

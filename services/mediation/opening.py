@@ -86,8 +86,8 @@ class Opening:
         payload = {
             "stage": Stage.HANDLING.name,
             "plan": {"template": plan.name, "version": plan.version},
-            "tasks": {str(task["task"]): f"{task['unit']} {task['due_at'].isoformat()}" for task in tasks},
-            "due_at": close.due_at.isoformat(),
+            "tasks": [{"task": task["task"], "unit": task["unit"], "due_at": task["due_at"]} for task in tasks],
+            "due_at": close.due_at,
         }
         return Opened(row, tasks, running, NewEvent(number, "CaseOpened", unit, payload))
 

@@ -44,7 +44,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self._rules = rules
         self._opening = opening
         self._clockwork = clockwork
@@ -252,7 +252,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         }
         payload["cancelled_clocks"] = cancelled
         if (next_at := await clocks.next_at(work.connection, row.number)) is not None:
-            payload["next_at"] = next_at.isoformat()
+            payload["next_at"] = next_at
         await work.append(NewEvent(row.number, "CaseClosed", row.unit, payload, wakes=True))
         answer = view.case(changed, work.now)
         answer.cancelled_clocks.extend(f"clocks/mediation/{clock}" for clock in cancelled)

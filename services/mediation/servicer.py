@@ -23,7 +23,7 @@ class Servicer:
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self.body_key = parts.sealer.derive("requests of agreements")
         self.rules = parts.rules
         self.sealer = parts.sealer

@@ -47,7 +47,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
             file.number, standing_in.END, standing_in.RULE, subject=names.file_name(file.number), unit=unit,
             at=work.now, until=dates.last_second(last),
         )  # fmt: skip
-        await work.append(NewEvent(file.number, "AbsenceRecorded", unit, {"first": f"{first}", "last": f"{last}"}))
+        await work.append(NewEvent(file.number, "AbsenceRecorded", unit, {"first": first, "last": last}))
         return _view(row, dates.today(work.now))
 
     async def GetAbsence(self, request: pb.GetAbsenceRequest, context: Any) -> pb.Absence:

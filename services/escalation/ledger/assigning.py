@@ -53,7 +53,8 @@ class Assigning(LedgerBase):
     async def _registered(self, work: Work, row: Any) -> pb.Matter:
         first = [said(name, "", getattr(row, name)) for name in ("level", "keeper", "category")]
         await store.keep_version(work.connection, row, "MatterRegistered", work.now, work.call, changes=first)
-        payload = {"level": row.level, "keeper": row.keeper, "category": row.category, "source": row.source}
+        source = names.file_name(row.source) if row.source else ""
+        payload = {"level": row.level, "keeper": row.keeper, "category": row.category, "source": source}
         await work.append(course.happened(row, "MatterRegistered", **payload))
         return await self.shown(work, row)
 
@@ -79,7 +80,7 @@ class Assigning(LedgerBase):
             graded_at=work.now, graded_by=work.actor,
         )  # fmt: skip
         columns: dict[str, Any] = {"state": int(MatterState.GRADED)} if matter.state == MatterState.REGISTERED else {}
-        told: dict[str, object] = {"grade": str(graded.grade), "rule": graded.rule, "rule_version": graded.version}
+        told: dict[str, object] = {"grade": graded.grade, "rule": graded.rule, "rule_version": graded.version}
         row = await course.change(
             work, matter, "MatterGraded", reason=request.reason, payload=told, grade=grade, **columns
         )

@@ -139,9 +139,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         await timing.meet(work, row, timing.MINUTES)
         row = await store.change(work.connection, row, held_on=held_on)
         row = await store.change(work.connection, row, **await timing.await_step(work, row))
-        return _inside(
-            await told(work, row, "LetterInterviewHeld", held_on=held_on.isoformat(), agreement=request.agreement)
-        )
+        return _inside(await told(work, row, "LetterInterviewHeld", held_on=held_on, agreement=request.agreement))
 
     @command(pb.Letter)
     async def ReplyLetter(self, request: pb.ReplyLetterRequest, work: Work) -> pb.Letter:

@@ -43,7 +43,7 @@ async def take_effect(work: Work, case: Any, loaded: Loaded, people: PeopleStand
         work.connection, row.number, row.agreement,
         state=int(AgreementState.EFFECTIVE), effective_at=at, confirm_due_at=due_at,
     )  # fmt: skip
-    payload = {"agreement": row.agreement, "effective_at": at.isoformat()}
+    payload = {"agreement": row.agreement, "effective_at": at}
     await work.append(NewEvent(row.number, "AgreementEffective", case.unit, payload))
     if Extent(row.extent) is Extent.FULL:
         mediation = await standing.mediation(work.connection, row.number)

@@ -41,7 +41,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         # An offer is a few digits: a plain hash of the request would give it away to who tries them all.
         self.body_key = sealer.derive("requests of caucuses")
         self._sealer = sealer

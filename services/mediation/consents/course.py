@@ -75,7 +75,7 @@ async def begin_terms(work: Work, case: Any, row: Any) -> None:
         clock = await work.start_clock(
             case.number, keys, rule, subject=names.mediation_name(case.number), unit=case.unit, at=work.now
         )
-        await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at.isoformat())
+        await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at)
 
 
 async def await_answers(work: Work, case: Any, row: Any, people: PeopleStanding) -> None:

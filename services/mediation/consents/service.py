@@ -36,7 +36,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self.body_key = parts.sealer.derive("requests of consents")
         self._sealer = parts.sealer
         self._rules = parts.rules

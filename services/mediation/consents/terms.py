@@ -53,8 +53,7 @@ def consequences() -> dict[str, Consequence]:
         if firing.rule == course.TERM and (running := [each for each in statute if each.state in course.RUNNING]):
             # The law's own term for this kind of matter goes before the general one, which says "as a rule".
             (kept,) = running
-            due = kept.due_at.isoformat() if kept.due_at else ""
-            await course.tell(work, case, row, "MediationTermPassed", rule=kept.rule, due_at=due)
+            await course.tell(work, case, row, "MediationTermPassed", rule=kept.rule, due_at=kept.due_at)
             return
         await _release(work, case, row, firing)
 

@@ -39,7 +39,7 @@ _REPLACED = text("""
 """)
 _EXTENDED = text("""
     SELECT payload FROM events WHERE number = :number AND kind = 'ClockExtended'
-    AND payload ->> 'how' = 'consent_of_all' ORDER BY seq
+    AND payload ->> 'how' IN ('EXTENSION_KIND_CONSENT_OF_ALL', 'consent_of_all') ORDER BY seq
 """)
 _AGREED_TO_EXTEND = text("""
     SELECT DISTINCT ON (party) party, given, at FROM consents

@@ -45,7 +45,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self._rules = rules
         self.body_key = sealer.derive("requests of documents")
         self._sealer = sealer

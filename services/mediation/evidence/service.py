@@ -51,7 +51,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self.body_key = sealer.derive("requests of evidence")
         self._content_key = sealer.derive("content of evidence")
         self._sealer = sealer

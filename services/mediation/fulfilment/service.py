@@ -110,7 +110,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
             return
         on = max(row.performed_on for row in found)
         await follow_up.begin(work, case, on)
-        payload = {"performed_on": on.isoformat()}
+        payload = {"performed_on": on}
         await work.append(NewEvent(case.number, "AgreementPerformed", case.unit, payload, wakes=True))
 
     @staticmethod

@@ -111,7 +111,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         await access_log.record(work.connection, work.call, work.now, case.number, store.name_of(row))
         kind = "EmergencyAccessTaken" if emergency else "GrantMade"
         kind = "AccountExcluded" if scope == pb.GRANT_SCOPE_EXCLUDED else kind
-        payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until.isoformat()}
+        payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until}
         await work.append(NewEvent(case.number, kind, case.unit, payload))
         return _view(row, work.now)
 

@@ -34,7 +34,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self._rules = parts.rules
         self.body_key = parts.sealer.derive("requests of mediators")
         self._sealer = parts.sealer

@@ -47,7 +47,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self._rules = parts.rules
         self.body_key = parts.sealer.derive("requests of people")
         self._sealer = parts.sealer

@@ -33,7 +33,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self.body_key = parts.sealer.derive("requests of safeguards")
         self._sealer = parts.sealer
 

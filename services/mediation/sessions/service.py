@@ -41,7 +41,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         self.database = database
         self.time = time
         self.pulse = pulse
-        self.log = EventLog("cases")
+        self.log = EventLog("mediation", "cases")
         self.body_key = sealer.derive("requests of sessions")
         self._rules = rules
         self._sealer = sealer
@@ -77,7 +77,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             "at": work.now,
         }
         added = await store.add(work.connection, row)
-        payload = {"session": added.session, "kind": kind.name, "venue": venue.name, "start_at": start.isoformat()}
+        payload = {"session": added.session, "kind": kind.name, "venue": venue.name, "start_at": start}
         await work.append(NewEvent(number, "SessionScheduled", case.unit, payload))
         return view.session(await with_parts(work.connection, added))
 
