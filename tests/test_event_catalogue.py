@@ -34,6 +34,7 @@ FORMS = {
 
 
 TYPE = re.compile(r"(?:[A-Z][a-z]+){2,}")
+TYPE_TEXT = rf'"{TYPE.pattern}"'
 TELL = {
     "NewEvent", "_end", "_event", "_file", "_heard", "_log", "_on_record", "_read", "_start", "_told", "ask", "change",
     "end", "happened", "log_reading", "record", "start", "tell", "told",
@@ -45,14 +46,14 @@ def texts(service: str) -> Iterator[str]:
     """Yield every text of a service's code, and of what services share, that is written like a type of event."""
     for folder in (service, "kit"):
         for path in (SERVICES_FOLDER / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and TYPE.fullmatch(node.value):
-                    yield node.value
+            yield from (found[1:-1] for found in re.findall(TYPE_TEXT, path.read_text("utf-8")))
 
 
 def told(service: str) -> Iterator[str]:
     """Yield the types that a service's code tells by name."""
     for path in (SERVICES_FOLDER / service).rglob("*.py"):
+        if not re.search(TYPE_TEXT, path.read_text("utf-8")):
+            continue
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) in TELL:
                 for argument in call.args:

@@ -21,6 +21,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.likeness import KeyedPairs
 from casework.report import ReportState
 from casework.triage import Acceptance, CaseFacts, Triage
+from services.kit.catalogue import catalogue
 from services.kit.clockwork import Clockwork, NewClock
 from services.kit.events import NewEvent
 from services.kit.instants import instant
@@ -190,6 +191,7 @@ class Reception:
         if draft.closed_at:
             payload["closed_at"] = draft.closed_at
         kind = "ReportImported" if draft.imported else "ReportReceived"
+        payload = catalogue("intake").written(kind, payload)
         # History that is over has nothing to wait for: no workflow hears of it.
         return NewEvent(number, kind, draft.unit, payload, wakes=state is not ReportState.CLOSED, bulk=draft.imported)
 
