@@ -113,7 +113,9 @@ class Desk:
     async def notified(self, case: str, kind: str) -> set[str]:
         """Return the units that the escalation service notified by events of a kind."""
         query = "SELECT payload->>'to' AS unit FROM escalation.events WHERE number = $1 AND kind = $2"
-        return {row["unit"] for row in await self._rows(query, case.removeprefix("cases/"), kind)}
+        return {
+            row["unit"].removeprefix("units/") for row in await self._rows(query, case.removeprefix("cases/"), kind)
+        }
 
     async def _rows(self, query: str, *values: str) -> list[Any]:
         connection = await Scratch.main(self.still.stack).connect()

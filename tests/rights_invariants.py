@@ -21,6 +21,7 @@ from tests.rpcs import Answer, check
 
 RUNNING = (MediationState.CONSENTED, MediationState.MEDIATING)
 OVER = (MediationState.AGREED, MediationState.NOT_AGREED, MediationState.WITHDRAWN)
+FAILED = ("OUTCOME_NOT_AGREED", "OUTCOME_WITHDRAWN")
 ROUTES = {"police", "legal_aid", "negotiation", "mediation"}
 EXTENDED_BY_CONSENT = "consent_of_all"
 
@@ -306,7 +307,7 @@ def facts_do_not_contradict_each_other(it: Happened) -> None:
             came = it.after.rows("attendances", session=row["session"])
             assert any(each["role"] in (1, 4) and each["presence"] != 3 for each in came), row
     asked = it.after.events("ClosingRequested")
-    if it.move.rpc == "RequestClosing" and it.done and asked[-1]["payload"]["outcome"] in ("NOT_AGREED", "WITHDRAWN"):
+    if it.move.rpc == "RequestClosing" and it.done and asked[-1]["payload"]["outcome"] in FAILED:
         binding = it.after.rows("agreements", state=int(AgreementState.EFFECTIVE), extent=1)
         assert not binding, binding
 

@@ -127,7 +127,7 @@ async def check(stack: Stack) -> dict[str, int]:
         claims = await rows(
             stack,
             f"""SELECT clock, rung, fired_at >= due_at AS due, coalesce(told, 0) AS told FROM {service}.clock_rungs
-            FULL JOIN (SELECT payload->>'clock' AS clock, payload->>'rung' AS rung, count(*) AS told
+            FULL JOIN (SELECT split_part(payload->>'clock', '/', 3) AS clock, payload->>'rung' AS rung, count(*) AS told
                 FROM {service}.events WHERE payload ? 'rung' AND payload ? 'late_by_seconds' GROUP BY 1, 2) AS events
             USING (clock, rung)""",
         )

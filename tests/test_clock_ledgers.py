@@ -184,7 +184,7 @@ class Walk:
         clock = await self.desk.clock(self.name)
         if self.plain.ended is None:
             self.plain.closed = frozenset(CLOSED)
-        moved = [each for each in await self.desk.told(self.case, "ClockMoved") if each["clock"] == self.key]
+        moved = [each for each in await self.desk.told(self.case, "ClockMoved") if each["clock"].endswith(self.key)]
         self.seq += len(moved) - self.moved
         self.moved = len(moved)
         assert clock.generation
@@ -229,8 +229,10 @@ class Walk:
     async def check_told(self) -> None:
         """See that what is overdue was reported, each time once, and that nothing else stands as reported."""
         await self.desk.fire(self.case)
-        told = [each for each in await self.desk.told(self.case, "ClockOverdue") if each["clock"] == self.key]
-        back = [each for each in await self.desk.told(self.case, "ClockBreachWithdrawn") if each["clock"] == self.key]
+        told = [each for each in await self.desk.told(self.case, "ClockOverdue") if each["clock"].endswith(self.key)]
+        back = [
+            each for each in await self.desk.told(self.case, "ClockBreachWithdrawn") if each["clock"].endswith(self.key)
+        ]
         keys = [each["rung"] for each in told]
         assert len(keys) == len(set(keys)), self.story()
         gone = {each["rung"] for each in back}

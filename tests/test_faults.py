@@ -283,9 +283,9 @@ async def overdue_once(stack: Stack) -> None:
     breaches = await rows(stack, f"SELECT clock, rung, unit FROM {BREACHES}")
     told = await rows(
         stack,
-        """SELECT payload->>'clock' AS clock, payload->>'rung' AS rung FROM intake.events
+        """SELECT split_part(payload->>'clock', '/', 3) AS clock, payload->>'rung' AS rung FROM intake.events
         WHERE payload->>'consequence' = 'escalate'
-        UNION ALL SELECT payload->>'clock', payload->>'rung' FROM mediation.events
+        UNION ALL SELECT split_part(payload->>'clock', '/', 3), payload->>'rung' FROM mediation.events
         WHERE payload->>'consequence' = 'escalate'""",
     )
     assert Counter((row["clock"], row["rung"]) for row in told) == Counter(

@@ -355,7 +355,7 @@ async def test_leaving_works_in_every_state_without_a_reason(
     (event,) = [event for event in after if event.type == "PartyWithdrew"]
     assert event.wakes
     assert dict(event.payload.items()).keys() == {"mediation", "stage", "party", "ground"}
-    assert (event.payload["mediation"], event.payload["party"]) == ("WITHDRAWN", 2)
+    assert (event.payload["mediation"], event.payload["party"]) == ("MEDIATION_STATE_WITHDRAWN", 2)
     assert not {rule for rule in await running(act) if rule.startswith("mediator")}
     again = await act.withdraw(2)
     assert again.withdraw_time == told.withdraw_time

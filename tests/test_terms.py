@@ -111,7 +111,7 @@ async def is_released(act: Standing) -> None:
     assert ending.routes
     assert await act.clocks() == {}
     (event,) = await act.told("MediationEnded")
-    assert event["ground"] == "TERM_EXPIRED"
+    assert event["ground"] == "END_GROUND_TERM_EXPIRED"
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ async def events_of(stack: Stack, service: str, name: str) -> list[Any]:
     """Return kind, payload and instants of a case's events, reading aside."""
     connection = await Scratch.main(stack).connect()
     try:
-        query = f"""SELECT kind, payload->>'clock' AS clock, payload->>'due_at' AS due, occurred_at, seq
-            FROM {service}.events WHERE number = $1 AND kind <> 'ContentRead' ORDER BY seq"""
+        query = f"""SELECT kind, split_part(payload->>'clock', '/', 3) AS clock, payload->>'due_at' AS due,
+            occurred_at, seq FROM {service}.events WHERE number = $1 AND kind <> 'ContentRead' ORDER BY seq"""
         return list(await connection.fetch(query, name.split("/")[1]))
     finally:
         await connection.close()
