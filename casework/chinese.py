@@ -11,6 +11,8 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 """The time zone that documents tell the time in."""
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _STEPS = ((10**8, "亿"), (10**4, "万"), (1000, "仟"), (100, "佰"), (10, "拾"))
+_PLAIN = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟", "一二三四五六七八九十百千")
+_NOTED = re.compile(r"(?P<law>[^ ]+) (?P<articles>\d+(?:-\d+)?(?:, \d+(?:-\d+)?)*)(?P<rest>\D.*)?")
 _LIMIT = Decimal(10) ** 16
 
 
@@ -54,6 +56,24 @@ def _whole(yuan: int) -> str:
             gap = _DIGITS[0] if 0 < low < unit // 10 else ""
             return f"{_whole(high)}{word}{gap}{_whole(low) if low else ''}"
     return _DIGITS[yuan]
+
+
+def cited(basis: str) -> str:
+    """Return what rules note in short, such as `民法典 188`, as documents cite it: 《民法典》第一百八十八条."""
+    return "；".join(_law(part) for part in basis.split("；"))
+
+
+def _law(noted: str) -> str:
+    match = _NOTED.fullmatch(noted)
+    if match is None:
+        return noted
+    articles = "、".join("至".join(map(_article, each.split("-"))) for each in match["articles"].split(", "))
+    return f"《{match['law']}》{articles}{match['rest'] or ''}"
+
+
+def _article(number: str) -> str:
+    plain = _whole(int(number)).translate(_PLAIN)
+    return f"第{plain.removeprefix('一') if plain.startswith('一十') else plain}条"
 
 
 def amount_figures(amount: Decimal) -> str:

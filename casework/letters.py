@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from casework import sheets
+from casework.chinese import cited
 from casework.documents import Docking
 from casework.forms import Form
 from casework.sheet_parts import SIDES, Filling, docking_of, party_lines
@@ -73,7 +74,7 @@ def _routes(f: Filling) -> tuple[RouteLine, ...]:
     return tuple(
         RouteLine(
             str(index), each.route.en if english else each.route.zh,
-            each.route.term_en if english else each.route.term_zh, f.words.day(each.due_at), each.route.basis,
+            each.route.term_en if english else each.route.term_zh, f.words.day(each.due_at), cited(each.route.basis),
         )
         for index, each in enumerate(f.source.routes, start=1)
     )  # fmt: skip

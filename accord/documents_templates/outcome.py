@@ -182,7 +182,6 @@ def _confirmation(page: Page) -> None:
     page.title("司法确认申请书", "Application for judicial confirmation")
     page.number()
     party_lines(page)
-    page.text("{{ court }}：", "To {{ court }}:", indent=False)
     page.label("请求事项", "Request")
     page.text(
         "申请人共同请求确认{{ body }}主持达成的调解协议（编号：{{ number }}，{{ effective }}生效）有效。",
@@ -211,6 +210,8 @@ def _confirmation(page: Page) -> None:
         "附：调解协议书；人民调解委员会主持调解的证明；申请人身份核验材料；与协议有关的财产权利证明；申请人联系方式。",
         "Enclosed: the agreement; proof that the committee mediated; proof of identity; proof of property; contacts.",
     )
+    page.text("此致", "To", indent=True)
+    page.text("{{ court }}", "{{ court }}", indent=False)
     party_signatures(page, *SIGNED)
     page.text("{{ day }}", "{{ day }}", indent=False)
     page.free()
