@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from accord.rules_command import load_or_exit, rules_folder
+from accord.rules_place import every_problem_printed, rules_folder
 from casework.calendar import LOCAL, Calendar
 from casework.clock import Projection, project
 from casework.explanation import ExplainedDay, Verdict, explain
@@ -23,6 +23,7 @@ from casework.ledger import Entry, Extended, Paused, Restarted, Resumed, Started
 from casework.rule import ExtensionKind, Rule
 from casework.rule_book import RuleBook, UnknownRule
 from casework.units import UnknownUnit, level_of
+from services.kit.rules.counting import load_counting
 
 clock_app = typer.Typer(help="Compute deadlines, offline.", no_args_is_help=True)
 
@@ -70,7 +71,8 @@ def due(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Print when it is due, and what was done with every day: counted, skipped, paused or rolled."""
-    loaded = load_or_exit(rules_folder(rules))
+    with every_problem_printed():
+        loaded = load_counting(rules_folder(rules))
     try:
         began = instant(start)
         found, warnings = choose(loaded.clocks, rule, region, began.date())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from accord.rules_place import SHIPPED, every_problem_printed, rules_folder
 from casework.category import Category
 from casework.plan import PlanTemplate
 from casework.rule import Rule
 from casework.rule_data import to_data
 from casework.units import DIGITS
-from services.kit.rules import Rules, RulesError, load_rules
+from services.kit.rules import Rules, load_rules
 
-SHIPPED = Path(__file__).resolve().parent.parent / "rules"
+__all__ = ["SHIPPED", "load_or_exit", "rules_app", "rules_folder"]
 
 rules_app = typer.Typer(help="Check and list the rules.", no_args_is_help=True)
 
@@ -85,21 +85,10 @@ def show_rules(
         console.print(table)
 
 
-def rules_folder(given: Path | None) -> Path:
-    """Return the folder given, else that of ACCORD_RULES, else the shipped one."""
-    return given or Path(os.environ.get("ACCORD_RULES") or SHIPPED)
-
-
 def load_or_exit(path: Path) -> Rules:
     """Return the rules of the folder, or print every problem and end with code 1."""
-    try:
+    with every_problem_printed():
         return load_rules(path)
-    except RulesError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
-        count = len(error.problems)
-        typer.echo(f"{count} problem{'s' if count > 1 else ''}: these rules do not load", err=True)
-        raise typer.Exit(1) from None
 
 
 def _table(title: str, *columns: str) -> Table:

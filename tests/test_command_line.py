@@ -18,7 +18,7 @@ from accord.lazy import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = (
     "grpc", "sqlalchemy", "temporalio", "yaml", "protovalidate", "google.protobuf", "cryptography", "jwt",
-    "openpyxl", "lxml", "asyncpg", "alembic", "icalendar", "httpx", "cedarpy", "docx", "fastapi", "services",
+    "openpyxl", "lxml", "asyncpg", "alembic", "icalendar", "httpx", "cedarpy", "docx", "fastapi", "jinja2", "services",
 )  # fmt: skip
 
 
@@ -46,7 +46,40 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
 @pytest.mark.fault("E10")
 def test_a_date_is_counted_without_server_engine_and_database() -> None:
     found = imported_by("clock", "due", "--rule", "accept", "--start", "2026-09-30")
-    assert not found & {"grpc", "sqlalchemy", "temporalio", "asyncpg", "alembic", "openpyxl", "lxml", "httpx", "docx"}
+    assert not found & {
+        "grpc",
+        "sqlalchemy",
+        "temporalio",
+        "asyncpg",
+        "alembic",
+        "openpyxl",
+        "lxml",
+        "httpx",
+        "docx",
+        "icalendar",
+        "jinja2",
+    }
+
+
+@pytest.mark.fault("E10")
+def test_a_date_is_counted_with_limits_and_calendars_and_nothing_else_of_the_rules() -> None:
+    told = (
+        "import pathlib, sys; from accord.cli import main; opened = set(); read = pathlib.Path.read_bytes\n"
+        "pathlib.Path.read_bytes = lambda path: (opened.add(path.parts[-2]), read(path))[1]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('READ', *opened, *(name for name in sys.modules if name.startswith('services.kit.rules.')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", told, "clock", "due", "--rule", "accept", "--start", "2026-09-30"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    read = set(found.stdout.rpartition("READ")[2].split())
+    folders = {each for each in read if not each.startswith("services")}
+    assert folders == {"limits", "calendars"}
+    modules = {each.rpartition(".")[2] for each in read - folders}
+    assert modules == {
+        "counting", "limits", "calendars", "calendar_lists", "folder", "document", "models", "problem",
+    }  # fmt: skip
 
 
 @pytest.mark.fault("E10")

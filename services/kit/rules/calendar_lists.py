@@ -6,7 +6,6 @@ import re
 from datetime import date
 
 from casework.calendar import Layer, Names
-from services.kit.rules import ical
 from services.kit.rules.document import Document, read_document
 from services.kit.rules.models import CalendarFile, HolidayCnFile
 from services.kit.rules.problem import Problem
@@ -97,6 +96,8 @@ def _holiday_cn(file: str, content: bytes, problems: list[Problem]) -> tuple[Fou
 
 
 def _ical(file: str, content: bytes, problems: list[Problem]) -> tuple[Found, list[int], str] | None:
+    from services.kit.rules import ical  # its library is heavy, and most folders hold no such file
+
     entries = ical.entries(file, content, problems)
     if entries is None:
         return None
