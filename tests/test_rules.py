@@ -282,7 +282,7 @@ WRONG = {
     ),
     "limit that nothing asks for": (
         LIMITS, "name: sign", "name: sing", "name: sing",
-        "limits[1].name: nothing asks for a limit",
+        "limits[3].name: nothing asks for a limit",
     ),
     "limit of another trigger": (
         LIMITS, "trigger: report_received", "trigger: case_accepted", "trigger: case_accepted",
@@ -496,7 +496,7 @@ def test_check_of_wrong_rules_fails_and_prints_every_problem(folder: Path) -> No
     result = CliRunner().invoke(rules_app, ["check", str(folder)])
     assert result.exit_code == 1
     assert "tasks[2].due_days: must be at least 1" in result.stderr
-    assert "limits[1].name: nothing asks for a limit 'sing'" in result.stderr
+    assert "limits[3].name: nothing asks for a limit 'sing'" in result.stderr
 
 
 def test_check_of_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
