@@ -32,6 +32,7 @@ class Work:
     call: Call
     log: EventLog
     late: list[NewEvent] = field(default_factory=list)
+    missed: list[NewEvent] = field(default_factory=list)
     soonest: NewClock | None = None
     clockwork: Clockwork | None = None
     told_by: str = ""
@@ -43,8 +44,8 @@ class Work:
         return self.told_by or self.call.caller.subject
 
     async def append(self, *events: NewEvent) -> None:
-        """Append what happened to the case's history, and behind it the deadlines found to have been missed."""
-        told, self.late = [*await self._heard(events), *self.late], []
+        """Append what happened to the case's history; before it the deadlines it came too late for."""
+        told, self.missed, self.late = [*self.missed, *await self._heard(events), *self.late], [], []
         if self.call.caller.machine:
             told = [replace(event, bulk=True) for event in told]
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
@@ -89,7 +90,7 @@ class Work:
         `at` is when it was done, where that was before it is recorded: what was in time is in time.
         """
         if at is None or at >= self.now:
-            self.late += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
+            self.missed += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
             return
         assert self.clockwork is not None, "only a service that was handed its clockwork enters what is dated back"
         self.late += await clock_ledger.end(
