@@ -12,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from pb.feed.v1 import feed_pb2
 
 from accord.demo.cast import Cast
+from casework.names import last
 
 FOLLOWED = ("mediation", "escalation")
 _RETRY = 0.5
@@ -25,6 +26,7 @@ class Board:
         self._positions: dict[str, int] = {}
         self._told: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = defaultdict(_future)
         self._listeners: dict[str, Callable[[str, dict[str, Any]], None]] = {}
+        self._moved: dict[tuple[str, str], str] = {}
 
     async def begin(self) -> None:
         """Note where the feeds end now: what was told before is not of this day."""
@@ -36,6 +38,14 @@ class Board:
     def listen(self, kind: str, listener: Callable[[str, dict[str, Any]], None]) -> None:
         """Have `listener(case, payload)` called for every event of this kind."""
         self._listeners[kind] = listener
+
+    def unit_now(self, case: str, unit: str) -> str:
+        """Return which unit has by now what a unit had of a case; the same one where nothing was transferred."""
+        met = {unit}
+        while (there := self._moved.get((case, unit), unit)) not in met:
+            met.add(there)
+            unit = there
+        return unit
 
     async def told(self, kind: str, case: str) -> dict[str, Any]:
         """Return the payload of the case's first event of this kind; waits for it."""
@@ -52,14 +62,17 @@ class Board:
                 stream = self._cast.feeds[service].WatchEvents(request, metadata=self._cast.own_metadata())
                 async for batch in stream:
                     for event in batch.events:
-                        self._tell(event)
+                        self.tell(event)
                     self._positions[service] = batch.position
             except grpc.aio.AioRpcError:
                 pass  # whatever it was, the stream is opened again; the play itself is bounded
             await asyncio.sleep(_RETRY)
 
-    def _tell(self, event: feed_pb2.Event) -> None:
+    def tell(self, event: feed_pb2.Event) -> None:
+        """Tell of an event whoever waits for it."""
         payload = MessageToDict(event.payload)
+        if event.type == "CaseTransferred":
+            self._moved[event.case, last(payload["from"])] = last(payload["to"])
         place = self._told[event.type, event.case]
         if not place.done():
             place.set_result(payload)

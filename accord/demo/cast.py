@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any, TypeVar
 
 import grpc
@@ -27,7 +29,8 @@ Answer = TypeVar("Answer")
 
 _SEATS = 16
 _TIMEOUT = 20.0
-_TRIES = 12
+_PATIENCE = 900.0
+"""Real seconds for which a call that finds no answer is made again: a slow machine costs time, never a case."""
 _LONGEST_PAUSE = 3.0
 _PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED}
 _PASSING_STATUS = {408, 409, 429, 502, 503, 504}
@@ -44,6 +47,11 @@ class Person:
 class Refused(Exception):
     """The stack refused what somebody asked, with this code; asking again would not help."""
 
+    @property
+    def forbidden(self) -> bool:
+        """Whether it was refused because the matter is not, or no longer, theirs."""
+        return "PERMISSION_DENIED" in str(self)
+
 
 class Cast:
     """All people, with one connection to each door. A call that finds a door shut is made again, with the same key."""
@@ -53,6 +61,8 @@ class Cast:
         self._run = run
         self._tokens: dict[Person, str] = {}
         self._desk = Desk(_SEATS)
+        self.answered = 0
+        """Calls that were answered so far: as long as it grows, the day goes on."""
         self._channels = {name: channel(facts["addresses"][name]) for name in SERVICES}
         self.intake: Any = IntakeServiceStub(self._channels["intake"])
         self.mediation: Any = MediationServiceStub(self._channels["mediation"])
@@ -77,15 +87,18 @@ class Cast:
     async def ask(self, person: Person, rpc: Callable[..., Awaitable[Answer]], request: Any, due: datetime) -> Answer:
         """Return the answer to a person's call; the call with the earliest `due` goes first. Raises Refused."""
         metadata = (("authorization", f"Bearer {self.token(person)}"), ("accept-language", "en"))
-        for attempt in range(_TRIES):
+        until = time.monotonic() + _PATIENCE
+        for attempt in count():
             try:
                 async with self._desk.seat(due):
-                    return await rpc(request, metadata=metadata, timeout=_TIMEOUT)
+                    answer = await rpc(request, metadata=metadata, timeout=_TIMEOUT)
+                self.answered += 1
+                return answer
             except grpc.aio.AioRpcError as error:
-                if error.code() not in _PASSING or attempt == _TRIES - 1:
+                if error.code() not in _PASSING or time.monotonic() > until:
                     step = type(request).__name__.removesuffix("Request")
                     raise Refused(f"{step} by {person.role}: {error.code().name} {error.details()}") from None
-            await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2**attempt))
+            await asyncio.sleep(_pause(attempt))
         raise AssertionError("the last attempt returns or raises")
 
     async def file_over_rest(
@@ -109,12 +122,13 @@ class Cast:
         more: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token(person)}", "Accept-Language": "en", **(more or {})}
-        for attempt in range(_TRIES):
-            said = "the gateway cannot be reached"
+        until, said = time.monotonic() + _PATIENCE, "the gateway cannot be reached"
+        for attempt in count():
             try:
                 async with self._desk.seat(due):
                     response = await self.rest.request(method, path, json=body, headers=headers)
                 if response.is_success:
+                    self.answered += 1
                     found: dict[str, Any] = response.json()
                     return found
                 said = f"{response.status_code} {response.text[:200]}"
@@ -122,7 +136,9 @@ class Cast:
                     break
             except httpx.TransportError as error:
                 said = type(error).__name__
-            await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2**attempt))
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(_pause(attempt))
         raise Refused(f"{method} {path.split('/')[2]} by {person.role}: {said}")
 
     async def close(self) -> None:
@@ -130,6 +146,10 @@ class Cast:
         await self.rest.aclose()
         for channel in self._channels.values():
             await channel.close(None)
+
+
+def _pause(attempt: int) -> float:
+    return min(_LONGEST_PAUSE, 0.1 * 2 ** min(attempt, 8))
 
 
 def channel(address: str) -> grpc.aio.Channel:

@@ -10,6 +10,7 @@ from pb.mediation.v1 import case_pb2
 
 from accord.demo.arrival import DECLINED
 from accord.demo.handling import ending
+from accord.demo.order import oddities
 from accord.demo.play import Played
 from accord.demo.record import Record, Told
 from accord.generator import MERGED, GeneratedReport
@@ -19,12 +20,16 @@ _UNSOUND = ("Failed", "Terminated", "TimedOut", "Canceled")
 
 @dataclass
 class Comparison:
-    """By intended outcome: how many, and how many came so. `lost` must be empty; `differences` may have reasons."""
+    """By intended outcome: how many, and how many came so.
+
+    `lost` and `odd` must be empty; `differences` may have reasons.
+    """
 
     meant: Counter[str] = field(default_factory=Counter)
     came: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
 
 
 def compare(played: Played, record: Record) -> Comparison:
@@ -52,6 +57,7 @@ def compare(played: Played, record: Record) -> Comparison:
         else:
             found.came[fate] += 1
     _engines(found, record)
+    found.odd = oddities(record)
     return found
 
 

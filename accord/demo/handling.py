@@ -13,7 +13,7 @@ from pb.mediation.v1 import case_pb2
 from pb.mediation.v1 import mediation_pb2 as pb
 
 from accord.demo import door
-from accord.demo.cast import Person
+from accord.demo.cast import Person, Refused
 from accord.demo.scene import Scene
 from accord.demo.supervision import Supervision
 from accord.generator import GeneratedReport
@@ -56,6 +56,11 @@ def ending(told: GeneratedReport) -> case_pb2.Outcome:
     return EARLY.get(told.outcome, resolved)
 
 
+_LEFT_TO_LIE = timedelta(days=30)
+"""After its deadline a task is done at last, whether or not the level above has stepped in."""
+_LOOKS_AGAIN = 0.5
+_MOVES = 20
+"""How often somebody who is refused looks whose the matter is by now."""
 _WAITS_FOR_REMINDER = 0.12
 """Share of tasks, the last of a plan excepted, that are done only when their reminder came, a day before."""
 _WAITS_IF_LONGER = timedelta(days=4)
@@ -70,10 +75,12 @@ class Handling:
         self._told = told
         self._random = random
         self._pace = _PACES[report_pb2.GRADE_MEDIUM]
+        self._case = ""
 
     async def carry(self, report: report_pb2.Report) -> None:
         """Carry the case of an accepted report from its opening to its closing."""
         scene, case = self._scene, report.case
+        self._case = case
         opened = await scene.board.told("CaseOpened", case)
         scene.done["opened"] += 1
         self._pace = _PACES[report.triage.grade]
@@ -125,7 +132,7 @@ class Handling:
         scene, due = self._scene, instant(task.due_time)
         key = scene.cast.key(self._told.number, last(task.name))
         if final and self._told.outcome == "overdue":
-            await self._supervision.settled(task.name)
+            await self._supervision.settled(task.name, due - scene.now() + _LEFT_TO_LIE)
         await scene.until(self._when(start, due, final))
         shown = EVIDENCE.get(self._told.outcome, "record") if final else "record"
         done = pb.ReportTaskRequest(
@@ -157,7 +164,17 @@ class Handling:
         scene.done["closed"] += 1
 
     async def _ask(self, person: Person, rpc: Callable[..., Awaitable[object]], request: object, due: datetime) -> None:
-        await self._scene.cast.ask(person, rpc, request, due)
+        """Ask as this person, or as whoever has the person's part since the case was transferred."""
+        for left in reversed(range(_MOVES)):
+            there = self._scene.board.unit_now(self._case, person.unit)
+            role = "handler" if person.role == "grid_worker" and there != person.unit else person.role
+            try:
+                await self._scene.cast.ask(Person(role, there), rpc, request, due)
+                return
+            except Refused as error:
+                if not (error.forbidden and left):
+                    raise
+            await asyncio.sleep(_LOOKS_AGAIN)
 
     def _doer(self, task: case_pb2.Task, unit: str) -> Person:
         """Return who does a task: simple matters that a grid worker brought, the grid worker settles."""

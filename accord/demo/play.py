@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -26,8 +27,10 @@ from casework.calendar import LOCAL
 from casework.units import UnitTree
 from services.kit.businesstime import BusinessTime
 
-LONGEST = timedelta(days=60)
-"""Business time after which the play ends, whatever is still open."""
+STILL = timedelta(days=40)
+"""Business time in which nothing at all is answered after which the play ends: longer than any wait of the day."""
+STILL_SECONDS = 600.0
+"""And so many real seconds at the least: while the stack answers, the desk works on until all is finished."""
 
 _GENERATED_FOR = date(2026, 11, 24)
 _TICK = 0.25
@@ -55,11 +58,11 @@ class Played:
 
 
 async def play(
-    facts: dict[str, Any], keys: Keys, time: BusinessTime, units: UnitTree, bill: Bill, progress: Progress
+    facts: dict[str, Any], keys: Keys, clock: BusinessTime, units: UnitTree, bill: Bill, progress: Progress
 ) -> Played:
-    """Play the day and return what was meant to happen; ends when all is over, at the latest after LONGEST."""
+    """Play the day and return what was meant to happen; ends when all is over, however long that takes."""
     cast = Cast(facts, keys, f"demo-{uuid.uuid4().hex[:8]}")
-    scene = Scene(cast, Board(cast), time, units, bill.seed)
+    scene = Scene(cast, Board(cast), clock, units, bill.seed)
     try:
         await scene.board.begin()
         return await _play(scene, bill, progress)
@@ -76,8 +79,7 @@ async def _play(scene: Scene, bill: Bill, progress: Progress) -> Played:
     supervision = Supervision(scene)
     with _running(asyncio.create_task(scene.board.follow())), _running(asyncio.create_task(_tick(scene, progress))):
         lives = [asyncio.create_task(_live(scene, supervision, arrivals, each)) for each in told]
-        bound = scene.time.real_delay(began_at + LONGEST, scene.now()).total_seconds()
-        _, late = await asyncio.wait(lives, timeout=bound)
+        late = await _finished(scene, lives)
         for life in late:
             life.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -89,6 +91,22 @@ async def _play(scene: Scene, bill: Bill, progress: Progress) -> Played:
     }
     seconds = (datetime.now(UTC) - began_real).total_seconds()
     return Played(arrivals, filed, began_at, began_real, scene.trouble, len(late), seconds)
+
+
+async def _finished(scene: Scene, lives: list[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait until all lives are lived, and return those that are not though nothing moved for long: none, if all works.
+
+    However slow the machine is, what is answered is progress.
+    """
+    still = max(scene.time.real_delay(scene.now() + STILL, scene.now()).total_seconds(), STILL_SECONDS)
+    left, answered, since = set(lives), -1, time.monotonic()
+    while left:
+        _, left = await asyncio.wait(left, timeout=1)
+        if scene.cast.answered != answered:
+            answered, since = scene.cast.answered, time.monotonic()
+        elif time.monotonic() - since > still:
+            break
+    return left
 
 
 def _day(bill: Bill, day: date, units: UnitTree) -> list[GeneratedReport]:

@@ -44,6 +44,11 @@ class Told:
     actor: str
     payload: dict[str, Any]
 
+    @property
+    def since(self) -> datetime:
+        """When it came to be so: a clock is overdue from its deadline, whenever that is noticed."""
+        return datetime.fromisoformat(str(self.payload["due_at"])) if self.kind == "ClockOverdue" else self.at
+
 
 @dataclass(frozen=True)
 class Record:

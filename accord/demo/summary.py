@@ -169,9 +169,9 @@ class Summary:
         table.add_column(no_wrap=True, style="cyan")
         table.add_column(overflow="fold")
         table.add_column(style="dim", overflow="fold")
-        for event in self._record.by_case()[case.name]:
+        for event in sorted(self._record.by_case()[case.name], key=lambda event: event.since):
             style = "red" if event.kind in ("ClockOverdue", "EscalationRaised") else None
-            table.add_row(local(event.at), event.service, narrator.tell(event), narrator.who(event), style=style)
+            table.add_row(local(event.since), event.service, narrator.tell(event), narrator.who(event), style=style)
         self._console.print(table)
 
     def _checks(self, played: Played) -> None:
@@ -185,11 +185,16 @@ class Summary:
         open_cases = sum(each.stage != case_pb2.STAGE_CLOSED for each in self._record.cases.values())
         self.say(f"  workflows in Temporal   {stand or 'none'}; open cases in mediation: {open_cases}")
         self._unmeant(played)
+        self._lines("cases in an order that cannot be", self._comparison.odd, "red")
         self._lines("lost", self._comparison.lost, "red")
         self._lines("different from what was meant", self._comparison.differences, "yellow")
         self._lines("calls that were refused", played.trouble, "yellow")
         if not self._comparison.lost:
             self.say(f"  nothing that was received is lost ({len(self._record.reports)} reports)", "green")
+        if played.unfinished:
+            self.say(f"  left unfinished: {played.unfinished}, since nothing moved any more", "red")
+        elif not self._comparison.odd:
+            self.say("  every case was carried to its end, each event in an order that can be", "green")
 
     def _unmeant(self, played: Played) -> None:
         """Say which deadlines passed that nobody had meant to let pass."""
@@ -230,17 +235,24 @@ def sample(record: Record) -> case_pb2.Case | None:
     """Return the case that shows most in fewest lines: one that was escalated and is closed, if there is one."""
     lives = record.by_case()
 
-    def rank(case: case_pb2.Case) -> tuple[int, int, int]:
+    def rank(case: case_pb2.Case) -> tuple[int, int, int, int]:
         services = {event.service for event in lives[case.name]}
         kinds = {event.kind for event in lives[case.name]}
         return (
             -len(services),
+            after_the_end(lives[case.name]),
             -len(kinds & {"ClockReminded", "ClockOverdue", "EscalationResolved"}),
             len(lives[case.name]),
         )
 
     closed = [each for each in record.cases.values() if each.stage == case_pb2.STAGE_CLOSED]
     return min(closed or record.cases.values(), key=rank, default=None)
+
+
+def after_the_end(events: list[Told]) -> int:
+    """Return how much is told after the case was closed: on a slow machine what was on its way comes late."""
+    kinds = [event.kind for event in events]
+    return len(kinds) - 1 - kinds.index("CaseClosed") if "CaseClosed" in kinds else 0
 
 
 def pace_in_words(speed: float) -> str:

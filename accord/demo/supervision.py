@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from datetime import datetime, timedelta
 from random import Random
@@ -21,11 +22,17 @@ class Supervision:
         self._scene = scene
         self._settled: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._attending: set[asyncio.Task[None]] = set()
+        self._subjects: dict[str, set[str]] = defaultdict(set)
+        self._over: set[str] = set()
         scene.board.listen("EscalationRaised", self._raised)
+        scene.board.listen("ReasonAdded", self._added)
 
-    async def settled(self, subject: str) -> None:
-        """Wait until an escalation about this task, case or report was raised and resolved."""
-        await self._settled[subject].wait()
+    async def settled(self, subject: str, bound: timedelta) -> None:
+        """Wait until an escalation about this task, case or report was raised and resolved; at most so long."""
+        scene = self._scene
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(scene.time.real_delay(scene.now() + bound, scene.now()).total_seconds()):
+                await self._settled[subject].wait()
 
     async def finish(self) -> None:
         """Wait until everything raised so far is attended to."""
@@ -34,11 +41,19 @@ class Supervision:
 
     def _raised(self, case: str, payload: dict[str, Any]) -> None:
         name = f"{case}/escalations/{int(payload['escalation'])}"
-        task = asyncio.create_task(self._attend(name, payload["to"].removeprefix("units/"), payload["subject"]))
+        self._subjects[name].add(payload["subject"])
+        task = asyncio.create_task(self._attend(name, payload["to"].removeprefix("units/")))
         self._attending.add(task)
         task.add_done_callback(self._attending.discard)
 
-    async def _attend(self, name: str, unit: str, subject: str) -> None:
+    def _added(self, case: str, payload: dict[str, Any]) -> None:
+        """Take note of what else was let lie: a matter has one escalation a level."""
+        name = f"{case}/escalations/{int(payload['escalation'])}"
+        self._subjects[name].add(payload["subject"])
+        if name in self._over:
+            self._settled[payload["subject"]].set()
+
+    async def _attend(self, name: str, unit: str) -> None:
         """Acknowledge within hours, resolve within days: the head has seen to it that the unit below acts."""
         scene, random = self._scene, Random(f"{self._scene.seed}/{name}")
         head, key = Person("unit_head", unit), scene.cast.key(name)
@@ -51,11 +66,13 @@ class Supervision:
             dealt = pb.ResolveEscalationRequest(name=name, request_id=f"{key}/res")
             await scene.cast.ask(head, escalation.ResolveEscalation, dealt, _soon(at))
         except Refused as error:
-            # What the end of its case has settled meanwhile is nothing to deal with any more.
-            if "WRONG_STATE: RESOLVED" not in str(error):
+            # What has climbed, or was settled or withdrawn meanwhile, is nothing to deal with any more.
+            if "WRONG_STATE" not in str(error):
                 scene.trouble.append(f"{name}: {error}")
         finally:
-            self._settled[subject].set()
+            self._over.add(name)
+            for subject in self._subjects[name]:
+                self._settled[subject].set()
 
 
 def _soon(at: datetime) -> datetime:

@@ -100,7 +100,7 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "TaskSentBack": lambda n, p: f"{n.task(p['task'])} sent back: not enough",
     "ClockReminded": lambda n, p: f"reminder to {n.unit(p['unit'])}: {n.clock(p)}",
     "ClockOverdue": lambda n, p: (
-        f"OVERDUE at {n.unit(p['unit'])}: {n.clock(p)} (fired {_days(float(p['late_by_seconds']))} after the deadline)"
+        f"OVERDUE at {n.unit(p['unit'])}: {n.clock(p)} (noticed {_days(float(p['late_by_seconds']))} later)"
     ),
     "EscalationRaised": _raised,
     "EscalationAcknowledged": lambda n, p: f"escalation {int(p['escalation'])} acknowledged",
