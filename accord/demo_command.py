@@ -152,7 +152,7 @@ def _play(console: Console, folder: StateFolder, reports: int, seed: int) -> boo
         raise StackError(f"the stack answered {error.code().name}: {error.details()}") from None
     comparison = compare(played, record)
     Summary(console, record, comparison, units).print(played, clock.speed, measures)
-    return not (comparison.lost or comparison.odd or played.unfinished)
+    return not (comparison.lost or comparison.odd or comparison.open)
 
 
 def _where(console: Console, folder: StateFolder, state: Path) -> None:

@@ -250,3 +250,4 @@ async def test_a_broken_history_is_a_loss_and_an_open_case_a_difference() -> Non
     found = compare(played, record)
     assert not found.lost
     assert "still handling" in found.differences[0]
+    assert found.open == 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
@@ -25,6 +25,8 @@ PATIENCE = RetryPolicy(
 """Activities are tried for ever: a service that is down keeps a matter waiting, never loses it."""
 LATER = Priority(priority_key=5)
 """Of what is late already, a second more hurts less than one that a person waits for."""
+_LOCAL = timezone(timedelta(hours=8))
+"""China's time, in which operators read what a timer waits for: a zone by its name would be read from disk."""
 _ROLL_EVENTS = 1000
 _MOMENT, _LONGEST = timedelta(milliseconds=25), timedelta(seconds=30)
 _ROUNDING = timedelta(milliseconds=20)
@@ -130,9 +132,10 @@ class Keeping:
         self.rung = True
 
     def named(self, at: datetime) -> str:
-        """Return what is waited for, as an operator reads it: `until 2026-12-01 23:59 (mediation task-1.sign)`."""
+        """Return what is waited for: `until 2026-12-01 23:59 +08:00 (mediation task-1.sign)`."""
         source = min(self.next_at, key=lambda each: self.next_at[each])
-        return f"until {at:%Y-%m-%d %H:%M} ({source} {self.clocks.get(source, '')}".rstrip() + ")"
+        clock = f"{source} {self.clocks.get(source, '')}".rstrip()
+        return f"until {at.astimezone(_LOCAL):%Y-%m-%d %H:%M} +08:00 ({clock})"
 
     def is_due(self) -> bool:
         """Return whether a rung has come; an alarm may have been set for one that is no longer of interest."""

@@ -30,6 +30,8 @@ class Comparison:
     differences: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
+    open: int = 0
+    """Cases of the day that are not closed: must be none."""
 
 
 def compare(played: Played, record: Record) -> Comparison:
@@ -50,6 +52,8 @@ def compare(played: Played, record: Record) -> Comparison:
         if report.state == report_pb2.REPORT_STATE_ACCEPTED and report.case not in record.cases:
             found.lost.append(f"{name} was accepted, and mediation has no case of it")
             continue
+        accepted = report.state == report_pb2.REPORT_STATE_ACCEPTED
+        found.open += accepted and record.cases[report.case].stage != case_pb2.STAGE_CLOSED
         first = played.names.get(told.duplicate_of or 0, "")
         why = _difference(fate, told, first, report, record, history.get(report.case, []))
         if why:

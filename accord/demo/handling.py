@@ -121,7 +121,10 @@ class Handling:
         at = await scene.after(self._random, at, (0.5, 3))
         unit = self._whose(last(task.unit))
         again = pb.DispatchTaskRequest(name=task.name, unit=unit_name(unit), request_id=f"{key}/dispatch")
-        await self._ask(Person("duty_officer", last(report.unit)), scene.cast.mediation.DispatchTask, again, at)
+        # Downwards the accountable unit dispatches; what goes up to the county, the county takes.
+        above = unit == last(report.unit)[:6]
+        officer = Person("duty_officer", unit if above else last(report.unit))
+        await self._ask(officer, scene.cast.mediation.DispatchTask, again, at)
         await scene.after(self._random, at, (0.5, 5))
         return self._doer(task, unit)
 

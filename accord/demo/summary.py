@@ -191,8 +191,8 @@ class Summary:
         self._lines("calls that were refused", played.trouble, "yellow")
         if not self._comparison.lost:
             self.say(f"  nothing that was received is lost ({len(self._record.reports)} reports)", "green")
-        if played.unfinished:
-            self.say(f"  left unfinished: {played.unfinished}, since nothing moved any more", "red")
+        if self._comparison.open:
+            self.say(f"  cases left unfinished   {self._comparison.open}", "red")
         elif not self._comparison.odd:
             self.say("  every case was carried to its end, each event in an order that can be", "green")
 

@@ -79,9 +79,12 @@ def _opened(narrator: Narrator, payload: dict[str, Any]) -> str:
 
 def _raised(narrator: Narrator, payload: dict[str, Any]) -> str:
     to, off = narrator.unit(payload["to"]), narrator.unit(payload["from"])
+    return f"escalation {int(payload['escalation'])}: {off} let {_lain(narrator, payload)} lie, raised to {to}"
+
+
+def _lain(narrator: Narrator, payload: dict[str, Any]) -> str:
     subject = str(payload["subject"])
-    what = narrator.task(subject.rpartition("/")[2]) if "/tasks/" in subject else "the matter"
-    return f"escalation {int(payload['escalation'])}: {off} let {what} lie, raised to {to}"
+    return narrator.task(subject.rpartition("/")[2]) if "/tasks/" in subject else "the matter"
 
 
 _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
@@ -103,6 +106,7 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
         f"OVERDUE at {n.unit(p['unit'])}: {n.clock(p)} (noticed {_days(float(p['late_by_seconds']))} later)"
     ),
     "EscalationRaised": _raised,
+    "ReasonAdded": lambda n, p: f"escalation {int(p['escalation'])} has a reason more: {_lain(n, p)} let lie, too",
     "EscalationAcknowledged": lambda n, p: f"escalation {int(p['escalation'])} acknowledged",
     "EscalationResolved": lambda n, p: f"escalation {int(p['escalation'])} resolved: the unit is made to act",
     "EscalationSettled": lambda n, p: f"escalation {int(p['escalation'])} settled: the case is over",
