@@ -51,8 +51,8 @@ RIGHT_UNIT = {
     **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
-OF_THE_CALLER = {"AcknowledgeEvents", "GetConsumer"}
-"""About the caller's own, for whom no unit is a foreign one; test_feed_units.py tries the consumers of others."""
+OF_THE_CALLER = {"AcknowledgeEvents", "GetConsumer", "ListEventTypes"}
+"""About the caller's own, or about no unit: none is a foreign one. test_feed_units.py tries the consumers of others."""
 ASKED_BESIDE = {"clocks.approve"} | {
     f"doors.{report_pb2.Channel.Name(channel).removeprefix('CHANNEL_').lower()}"
     for channel in report_pb2.Channel.values()[1:]
