@@ -33,9 +33,7 @@ _COUNTS = text("""
            (SELECT count(*) FROM session_records WHERE number = :number) AS session_records,
            (SELECT count(*) FROM evidence WHERE number = :number) AS evidence,
            (SELECT count(*) FROM agreements WHERE number = :number) AS agreements,
-           (SELECT count(*) FROM document_versions WHERE number = :number) AS documents,
-           (SELECT count(*) FROM caucus_notes WHERE number = :number)
-             + (SELECT count(*) FROM caucus_offers WHERE number = :number) AS caucus_entries
+           (SELECT count(*) FROM document_versions WHERE number = :number) AS documents
 """)
 _UNIT = text("SELECT unit FROM cases WHERE number = :number AND erased_at IS NULL")
 
@@ -76,10 +74,9 @@ async def reach(connection: Connection, number: str) -> list[Any]:
 
 
 async def counts(connection: Connection, number: str) -> dict[str, int]:
-    """Return how much of what a case has here."""
+    """Return how much of what a case has here; what was said in caucus goes too, and is not even counted."""
     row = (await connection.execute(_COUNTS, {"number": number})).one()
-    names = ("parties", "companions", "screenings", "session_records", "evidence", "agreements", "documents",
-             "caucus_entries")  # fmt: skip
+    names = ("parties", "companions", "screenings", "session_records", "evidence", "agreements", "documents")
     return {name: int(getattr(row, name)) for name in names}
 
 
