@@ -294,11 +294,11 @@ WRONG = {
     ),
     "limit named twice": (
         LIMITS, "name: close_medium", "name: close_low", "name: close_low",
-        "limits[5].name: 'close_low' is the name of two",
+        "limits[7].name: 'close_low' is the name of two",
     ),
     "unit that nobody counts": (
         LIMITS, "unit: calendar", "unit: lunar", "unit: lunar",
-        "limits[2].unit: must be one of 'hour', 'calendar', 'working' or 'month'",
+        "limits[4].unit: must be one of 'hour', 'calendar', 'working' or 'month'",
     ),
     "trigger that nothing pulls": (
         LIMITS, "trigger: report_received", "trigger: full_moon", "trigger: full_moon",
@@ -306,7 +306,7 @@ WRONG = {
     ),
     "cause without a name": (
         LIMITS, "cause: appraisal", "cause: moon", "cause: moon",
-        "limits[2].pauses[0].cause: the file's causes do not name 'moon'",
+        "limits[4].pauses[0].cause: the file's causes do not name 'moon'",
     ),
     "roll of hours": (
         "limits/court.yaml", "unit: hour\n", "unit: hour\n    roll: next_workday\n", "roll: next_workday",
