@@ -131,7 +131,8 @@ class Clients:
 
     def as_service(self, name: str = "relay") -> dict[str, Any]:
         """Return the keyword arguments of a call as a machine client."""
-        return {"metadata": (("authorization", f"Bearer {client_token(self.stack.keys, name)}"),), "timeout": CALL}
+        token = client_token(self.stack.keys, name)
+        return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", "en")), "timeout": CALL}
 
     async def file_report(self, text: str = "楼上漏水，天花板泡坏了，对方不赔。", **fields: Any) -> report_pb2.Report:
         """Return a new report, filed at the county's counter."""

@@ -199,7 +199,7 @@ async def test_a_party_signs_once_and_only_parties_sign(case: Mediated, clients:
     drafted = await case.answered()
     await case.sign(drafted, 1)
     await refused(case.sign(drafted, 1), "ALREADY_EXISTS")
-    await refused(case.sign(drafted, 7), "INVALID_FIELD")
+    await refused(case.sign(drafted, 7), "NOT_FOUND")
     other = await mediated(clients)
     stranger = case.request("SignAgreement", drafted.name, parties=[other.party(2)], signer=1, manner=1)
     await refused(case.stub("SignAgreement")(stranger, **clients.as_("mediator")), "INVALID_FIELD")
@@ -294,7 +294,7 @@ async def test_who_has_withdrawn_signs_nothing_and_is_bound_by_nothing(case: Med
     await refused(case.draft(), "NOT_IN_MEDIATION")
     ended = await case.do("GetEnding", f"{case.name}/ending")
     assert ended.ground == pb.END_GROUND_PARTY_WITHDREW
-    assert [notice.party for notice in ended.notices] == [case.party(1)]  # who left was told in the answer
+    assert [notice.party for notice in ended.notices] == [case.party(1), case.party(2)]
 
 
 async def test_without_a_mediation_under_way_there_is_no_agreement(clients: Clients, case: Mediated) -> None:

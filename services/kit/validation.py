@@ -31,6 +31,8 @@ _ZH = {
 }
 
 
+NO_WORDS = {"update_mask", "page_token"}
+"""Texts that hold names or what a service made itself; their own checks say what is wrong with them."""
 _MOST = 1_000
 """Items of a list that names no number of its own; lists that only answers hold are among them."""
 
@@ -106,7 +108,7 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
         if field.message_type is None and field.type != field.TYPE_STRING:
             continue
         rules = field.GetOptions().Extensions[_RULES]
-        if rules.ignore == validate_pb2.IGNORE_ALWAYS or field.name == "update_mask":  # names, not words
+        if rules.ignore == validate_pb2.IGNORE_ALWAYS or field.name in NO_WORDS:
             continue
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             items = [(f'{field.name}["{key}"]', part) for key, each in value.items() for part in (key, each)]

@@ -145,8 +145,8 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         """Return case and erasure, locked, for another person than the one who asked for it."""
         case = await self.locked(request.name, work, closed=True)
         row = await store.find(work.connection, case.number)
+        check_etag(row.version if row else 0, request.etag)
         rules_of.must_be_requested(ErasureState(row.state) if row else None)
-        check_etag(row.version, request.etag)
         someone_else(work.actor, row.requested_by)
         return case, row
 
