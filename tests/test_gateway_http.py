@@ -15,6 +15,7 @@ __all__ = ["key_file", "running"]
 
 CASE = "cases/620102-2026-000117"
 KEY = {"idempotency-key": "key-00000001"}
+SAID = {"approved": True}  # closing asks for an answer said outright
 
 
 async def test_a_read_is_answered_with_all_fields_without_presence_and_its_version(running: Running) -> None:
@@ -77,28 +78,28 @@ async def test_an_address_that_is_not_utf8_is_a_problem_of_the_caller(running: R
 
 async def test_a_write_needs_an_idempotency_key_as_header_or_field(running: Running) -> None:
     path = f"/v1/{CASE}:close"
-    missing = await running.client.post(path)
+    missing = await running.client.post(path, json=SAID)
     assert missing.status_code == 400
     assert missing.json()["errors"][0]["field"] == "Idempotency-Key"
-    assert (await running.client.post(path, headers=KEY)).status_code == 200
+    assert (await running.client.post(path, headers=KEY, json=SAID)).status_code == 200
     assert running.services["mediation"].seen[-1][0].request_id == KEY["idempotency-key"]
-    assert (await running.client.post(path, json={"requestId": "key-00000001"})).status_code == 200
-    both = await running.client.post(path, headers=KEY, json={"requestId": "key-00000002"})
+    assert (await running.client.post(path, json={**SAID, "requestId": "key-00000001"})).status_code == 200
+    both = await running.client.post(path, headers=KEY, json={**SAID, "requestId": "key-00000002"})
     assert both.json()["code"] == "IDEMPOTENCY_KEY_CONFLICT"
-    reused = await running.client.post(path, headers={"idempotency-key": "key-reused"})
+    reused = await running.client.post(path, headers={"idempotency-key": "key-reused"}, json=SAID)
     assert (reused.status_code, reused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    short = await running.client.post(path, headers={"idempotency-key": "short"})
+    short = await running.client.post(path, headers={"idempotency-key": "short"}, json=SAID)
     assert short.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
 async def test_a_stale_version_is_refused_with_412(running: Running) -> None:
     path = f"/v1/{CASE}:close"
-    assert (await running.client.post(path, headers={**KEY, "if-match": '"v1"'})).status_code == 200
-    assert (await running.client.post(path, headers={**KEY, "if-match": "*"})).status_code == 200
-    stale = await running.client.post(path, headers={**KEY, "if-match": '"v0"'})
+    assert (await running.client.post(path, headers={**KEY, "if-match": '"v1"'}, json=SAID)).status_code == 200
+    assert (await running.client.post(path, headers={**KEY, "if-match": "*"}, json=SAID)).status_code == 200
+    stale = await running.client.post(path, headers={**KEY, "if-match": '"v0"'}, json=SAID)
     assert (stale.status_code, stale.json()["code"]) == (412, "ETAG_MISMATCH")
-    assert (await running.client.post(path, headers={**KEY, "if-match": "v1"})).status_code == 400
-    differs = await running.client.post(path, headers={**KEY, "if-match": '"v1"'}, json={"etag": "v2"})
+    assert (await running.client.post(path, headers={**KEY, "if-match": "v1"}, json=SAID)).status_code == 400
+    differs = await running.client.post(path, headers={**KEY, "if-match": '"v1"'}, json={**SAID, "etag": "v2"})
     assert differs.json()["code"] == "ETAG_CONFLICT"
 
 
