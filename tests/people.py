@@ -19,7 +19,10 @@ from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 
 Rpc = Callable[..., Awaitable[Any]]
+Codes = tuple[grpc.StatusCode, ...]
 AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+UNTIL_TOLD = (*AGAIN, grpc.StatusCode.NOT_FOUND)
+"""For what asks one service about a case of another: it is not there until its owner's feed has told of it."""
 UNIT = f"units/{COUNTY}"
 
 
@@ -34,8 +37,8 @@ class People:
         roles = ("clerk", "duty_officer", "handler", "reviewer", "unit_head")
         self._as = {role: clients.as_(role, "62") for role in roles}
 
-    async def press(self, rpc: Rpc, request: Any, role: str, seconds: float = PATIENCE) -> Any:
-        """Make a call until it is answered or refused."""
+    async def press(self, rpc: Rpc, request: Any, role: str, seconds: float = PATIENCE, *, again: Codes = AGAIN) -> Any:
+        """Make a call until it is answered or refused; `again` are the answers after which it is made again."""
         if "request_id" in request.DESCRIPTOR.fields_by_name:
             request.request_id = request_id()
         async with asyncio.timeout(seconds):
@@ -43,7 +46,7 @@ class People:
                 try:
                     return await rpc(request, **self._as[role])
                 except grpc.aio.AioRpcError as error:
-                    if error.code() not in AGAIN:
+                    if error.code() not in again:
                         raise
                 self.asked_again += 1
                 await asyncio.sleep(self._chance.uniform(0.05, 0.4))
@@ -148,8 +151,10 @@ class People:
             self.clients.clocks["mediation"].ResumeClock, clock_pb2.ResumeClockRequest(name=clock), "handler"
         )
 
-    async def escalate(self, name: str, mode: int = escalation_pb2.MODE_TRANSFER) -> None:
-        """Raise a case one level up from the county."""
-        escalation = escalation_pb2.Escalation(mode=mode, from_unit=UNIT, reason="lies-idle")
+    async def escalate(
+        self, name: str, mode: int = escalation_pb2.MODE_TRANSFER, *, unit: str = UNIT, reason: str = "lies-idle"
+    ) -> None:
+        """Raise a case one level up from the county, as soon as it was told of."""
+        escalation = escalation_pb2.Escalation(mode=mode, from_unit=unit, reason=reason)
         request = escalation_pb2.CreateEscalationRequest(parent=name, escalation=escalation)
-        await self.press(self.clients.escalation.CreateEscalation, request, "duty_officer")
+        await self.press(self.clients.escalation.CreateEscalation, request, "duty_officer", again=UNTIL_TOLD)

@@ -102,11 +102,7 @@ async def test_a_unit_that_does_not_have_the_case_cannot_hand_it_up(
     people: People, clients: Clients, temporal: Client
 ) -> None:
     name = await people.accept(await people.file())
-    escalation = escalation_pb2.Escalation(
-        mode=escalation_pb2.MODE_TRANSFER, from_unit="units/620103", reason="wants-it"
-    )
-    request = escalation_pb2.CreateEscalationRequest(parent=name, escalation=escalation)
-    await people.press(clients.escalation.CreateEscalation, request, "duty_officer")
+    await people.escalate(name, unit="units/620103", reason="wants-it")
     await people.escalate(name)  # by the unit that has it: comes after the other, and is carried out
     async with asyncio.timeout(PATIENCE):
         while (await people.opened(name)).unit == UNIT:
