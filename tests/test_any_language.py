@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 from buf.validate import validate_pb2
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -38,8 +39,14 @@ TEXTS = {
 CODES = re.compile(
     r"(request_id|service|rule|cause|date|day|month|period|region|area|language|languages|companion_language|consumer"
     r"|candidate|phone|id_number|birth_date|user|subject|mediator_id|sha256|court|source|official|successor|cover|fields"
-    r"|field|facts|clocks|office|consents|indicator|room_id|category|categories|version|hash|client|series|quarter|year|unit|units)"
+    r"|field|facts|confirmed_texts|clocks|office|consents|indicator|room_id|category|categories|version|hash|client|series|quarter|year|unit|units)"
 )
+
+
+def is_answered(field: FieldDescriptor) -> bool:
+    """Tell whether a field is only in answers, or names what is meant: a change says nothing with it."""
+    behaviour = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return bool({field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.IMMUTABLE} & set(behaviour))
 
 
 def fields_of(kind: Descriptor, path: str = "", depth: int = 0) -> Iterator[tuple[str, FieldDescriptor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ from pb.mediation.v1 import agreement_pb2, case_pb2
 from pb.mediation.v1 import docking_pb2 as pb
 
 from casework import docking as rules_of
+from casework.calendar import LOCAL
 from casework.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
 from casework.errors import CaseError
 from services.kit.instants import instant
+from services.kit.rules import load_rules
 from tests.conftest import Clients
 from tests.mediated import EXTENSION, MEDIATION, Mediated, mediated, refused
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+RULES = load_rules(Path(__file__).resolve().parent.parent / "rules")
 
 
 @pytest.fixture
@@ -146,7 +150,10 @@ async def test_a_court_s_term_begins_when_the_matter_is_signed_for(procedure: in
     await refused(case.do("SignDocking", docking.name), "WRONG_STATE")
     taken = await signed(case, docking)
     term = instant(taken.due_time) - instant(taken.sign_time)
-    assert timedelta(days=days) < term <= timedelta(days=days + 1)
+    # A term whose last day is off ends with the next working day.
+    assert timedelta(days=days) < term
+    signed_on, due_on = (instant(at).astimezone(LOCAL).date() for at in (taken.sign_time, taken.due_time))
+    assert due_on == RULES.calendars.of().next_working(signed_on + timedelta(days=days))
     assert "docking-1" in await case.running()
     assert [letter.kind for letter in taken.letters] == [pb.LETTER_KIND_HAND_OVER, pb.LETTER_KIND_RECEIPT]
     assert "人调函字第" in taken.letters[1].reference

@@ -253,7 +253,7 @@ async def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(
     before = stored(clients)
     await refused(create(stubs, case, b"MZ\x90\0\x03\0\0\0"), "FILE_REFUSED")
     await refused(create(stubs, case, pdf(), type=2), "FILE_REFUSED")
-    await refused(create(stubs, case, pdf(), party=f"{case}/parties/9"), "no such party")
+    await refused(create(stubs, case, pdf(), party=f"{case}/parties/9"), "NOT_FOUND")
     assert stored(clients) == before
 
 

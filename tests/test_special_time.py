@@ -80,11 +80,12 @@ class Matter:
                 and not key.startswith(OF_ESCALATIONS)}  # fmt: skip
 
     async def raised(self) -> list[str]:
-        """Return what was raised one level up, oldest first, by the last part of what it is about."""
+        """Return what was raised one level up, oldest first: one escalation, and each reason added to it."""
         stub = escalation_pb2_grpc.EscalationServiceStub(self.still.channel)
         asked = escalation_pb2.ListEscalationsRequest(parent=self.name, page_size=100)
         found = await stub.ListEscalations(asked, **self.still.as_("supervisor", "62"))
-        return [each.subject.removeprefix(f"{self.name}/") for each in reversed(found.escalations)]
+        subjects = [why.subject for each in reversed(found.escalations) for why in (each, *each.reasons)]
+        return [subject.removeprefix(f"{self.name}/") for subject in subjects]
 
     async def overdue(self) -> list[str]:
         """Return the keys of the clocks that were found overdue, in order."""

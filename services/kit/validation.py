@@ -57,7 +57,7 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     if resource := resource_of(cast("Descriptor", message.DESCRIPTOR)):
         # A change says what it changes; what it leaves out is there already and need not be said again.
         changed = {field.name for field in resource.message_type.fields if is_changed(field)} & masked(message)
-        said = {f"{prefix}{resource.name}.{path}" for path in ({"name"} | changed)}
+        said = {f"{prefix}{resource.name}.{path}" for path in ({"name", "etag"} | changed)}
         inside = f"{prefix}{resource.name}."
         faults = [each for each in faults if not each.field.startswith(inside) or _first(each.field, inside) in said]
     # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
