@@ -253,7 +253,11 @@ async def test_performance_counts_from_its_day_whenever_it_is_recorded(stack: St
             events = [dict(each.payload) for each in await case.history() if each.type == kind]
             return [each for each in events if str(each["rule"]).startswith(rule)]
 
-        on_time, long_ago = await agreed(903), await agreed(904)
+        # Nothing is performed before it bound: what was performed long ago was agreed before that.
+        still.time.set(now - timedelta(days=61))
+        long_ago = await agreed(904)
+        still.time.set(now)
+        on_time = await agreed(903)
         # Performed two months ago: the visits that should have been are reported at once, each with how late.
         (part,) = await long_ago.parts()
         await long_ago.perform(part, 300_00, perform_date=day(-60))

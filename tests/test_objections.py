@@ -177,6 +177,8 @@ async def test_the_umpire_has_three_working_days_and_then_the_unit_above_is_told
     still.to("2026-09-28T09:00")
     made = await objected(still, await opened(still, 3))
     number = made.name.split("/")[1]
+    # The service that stands still has no relay: escalation is told of the case as it would be.
+    await clients.tell_of(f"cases/{number}", TOWN)
 
     async def raised() -> list[tuple[str, str]]:
         request = escalation_pb2.ListEscalationsRequest(parent=f"cases/{number}")
