@@ -40,7 +40,7 @@ async def act(clients: Clients) -> Act:
 
 async def run_out(act: Act, rule: str) -> None:
     """Let the running clock of a rule run out and the case's clocks be fired."""
-    connection = await Scratch.main(act.clients.stack).connect()
+    connection = await Scratch.main(act.clients.stack).connect("mediation")
     try:
         # Every rung of it lies a minute in the past.
         query = """
@@ -202,8 +202,11 @@ async def test_who_mediated_does_not_close_the_case_and_who_closed_it_does_not_m
     await act.accept(name)
     await act.withdraw(1)
     case = Mediated(act.clients, act.case)
-    await case.do("ServeNotice", f"{act.case}/notices/2", medium=1)
-    await case.views()
+    # Another mediator of the unit has no part in it: the clerk at the counter serves it.
+    await refused(case.do("ServeNotice", f"{act.case}/notices/2", medium=1), "PERMISSION_DENIED")
+    await case.do("ServeNotice", f"{act.case}/notices/2", role="clerk", medium=1)
+    for party in (1, 2):
+        await case.do("RecordView", f"{act.case}/closing", role="clerk", party=case.party(party), view=1)
     ask = mediation_pb2.RequestClosingRequest(name=act.case, outcome=3, request_id=request_id())
     await act.clients.mediation.RequestClosing(ask, **act.clients.as_("handler"))
 
@@ -283,7 +286,7 @@ async def test_the_register_is_kept_by_the_head_of_the_unit_and_searched_by_what
     assert name in await found(category="categories/labour/wage-arrears")
     assert name not in await found(language="kk")
     assert name not in await found(category="categories/neighbour")
-    entry = mediator("x", FAR, name=name, active=False)
+    entry = mediator("x", f"units/{COUNTY}", name=name, active=False)
     request = mediators_pb2.UpdateMediatorRequest(
         mediator=entry, update_mask=FieldMask(paths=["active"]), request_id=request_id()
     )
@@ -291,6 +294,8 @@ async def test_the_register_is_kept_by_the_head_of_the_unit_and_searched_by_what
     assert (changed.active, changed.unit, changed.user) == (False, TOWN, name.rpartition("/")[2])
     request.request_id, request.mediator.etag = request_id(), "1"
     await refused(clients.mediators.UpdateMediator(request, **clients.as_("unit_head")), "ETAG_MISMATCH")
+    request.request_id, request.mediator.unit = request_id(), FAR
+    await refused(clients.mediators.UpdateMediator(request, **clients.as_("unit_head")), "PERMISSION_DENIED")
     foreign = mediators_pb2.CreateMediatorRequest(
         mediator_id="m-foreign", mediator=mediator("foreign", FAR), request_id=request_id()
     )

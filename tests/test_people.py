@@ -378,7 +378,13 @@ async def test_leaving_leaves_nothing_behind_but_the_fact_in_that_case(
     columns = await database.fetch(
         "SELECT table_name, column_name FROM information_schema.columns"
         " WHERE table_schema = 'mediation' AND column_name ~ 'withdr|refus|flag|score|black|watch'")  # fmt: skip
-    assert [tuple(row) for row in columns] == [("parties", "withdrawn_at")]
+    # A clock's withdrawal is that of a breach reported of the office; it names a clock and no person.
+    clocks = ("clock_withdrawals", "withdrawn_at")
+    assert {tuple(row) for row in columns} == {("parties", "withdrawn_at"), clocks}
+    of_clocks = await database.fetch(
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_schema = 'mediation' AND table_name = 'clock_withdrawals'")  # fmt: skip
+    assert {row["column_name"] for row in of_clocks} == {"clock", "rung", "seq", "withdrawn_at"}
 
 
 # Groups, support, violence, danger.
