@@ -34,6 +34,7 @@ _FILE = re.compile(r"[a-z][a-zA-Z]{1,30}/[0-9]{6}-[0-9]{4}-[0-9]{6,9}(/.*)?")
 _ANYTHING = ("a/word-of.any:kind", "a.word")
 """What a pattern matches that is not one of names: of the title of a list of holidays, a name is no unit."""
 _OWN = ("name", "parent")
+_MASK = "update_mask"
 _ASKED_BY_HANDLER = ("case", "cases")
 """Fields of clocks and feeds, which every service has of every case: they show what is there, in the caller's scope."""
 
@@ -57,8 +58,16 @@ class Field:
 
     @property
     def is_own(self) -> bool:
-        """Whether it names what the call is about: its handler decides on that, by all that the thing says."""
-        return self.path[-1].name in _OWN and (len(self.path) == 1 or self.path[0].name == "header")
+        """Whether it names what the call is about: its handler decides on that, by all that the thing says.
+
+        A call that changes a thing names it in the thing itself: `party.name` of one with an `update_mask`.
+        """
+        first, depth = self.path[0], len(self.path)
+        if self.path[-1].name not in _OWN:
+            return False
+        asked = first.containing_type
+        changes = depth == 2 and asked is not None and _MASK in asked.fields_by_name
+        return depth == 1 or first.name == "header" or changes
 
     def __str__(self) -> str:
         return ".".join(each.name for each in self.path)
