@@ -82,7 +82,10 @@ async def test_a_case_closes_when_performed_and_heard_and_is_visited_afterwards(
     said = [agreement_pb2.PartySatisfaction(party=case.party(1), satisfaction=1),
             agreement_pb2.PartySatisfaction(party=case.party(2), satisfaction=3)]  # fmt: skip
     # What a visit months ahead would find cannot be said today.
-    await refused(case.do("RecordVisit", visits[2].name, performance=3, satisfaction=said), "NOT_LONG_BEFORE_IT_IS_DUE")
+    await refused(
+        case.do("RecordVisit", visits[2].name, performance=3, satisfaction=said, recurred=False),
+        "NOT_LONG_BEFORE_IT_IS_DUE",
+    )
     await refused(case.do("ReopenCase", role="duty_officer", reason=3, evidence="call-1"), "NOT_PERFORMED")
     seen = await case.do("RecordVisit", visits[0].name, performance=3, satisfaction=said, recurred=True, note=SECRET)
     assert (seen.recurred, list(seen.satisfaction)) == (True, said)

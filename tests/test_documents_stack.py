@@ -37,16 +37,16 @@ async def case(clients: Clients) -> str:
 
 
 async def generate(clients: Clients, case: str, form: int, **fields: Any) -> pb.Document:
-    """Fill a form of the case as its mediator."""
+    """Fill a form of the case as the unit that handles it."""
     request = pb.GenerateDocumentRequest(parent=case, form=form, **{"request_id": request_id(), **fields})
-    document: pb.Document = await clients.documents.GenerateDocument(request, **clients.as_("mediator"))
+    document: pb.Document = await clients.documents.GenerateDocument(request, **clients.as_("handler"))
     return document
 
 
 async def opened(clients: Clients, name: str, version: int = 0) -> pb.Document:
     """Return a document with its content."""
     request = pb.GetDocumentRequest(name=name, version=version)
-    document: pb.Document = await clients.documents.GetDocument(request, **clients.as_("mediator"))
+    document: pb.Document = await clients.documents.GetDocument(request, **clients.as_("handler"))
     return document
 
 
@@ -119,7 +119,7 @@ async def test_a_repeated_call_files_nothing_twice(clients: Clients, case: str) 
 
 async def test_what_is_not_recorded_or_not_made_so_is_refused(clients: Clients, case: str) -> None:
     await refused(generate(clients, case, pb.DOCUMENT_FORM_AGREEMENT), "FACTS_MISSING")
-    await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD, subject=f"{case}/sessions/1"), "FACTS_MISSING")
+    await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD, subject=f"{case}/sessions/1"), "NOT_FOUND")
     await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD), "INVALID_FIELD")
     other = "cases/620102-2026-999999/sessions/1"
     await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD, subject=other), "INVALID_FIELD")
@@ -168,7 +168,7 @@ async def test_numbers_given_at_once_have_no_gap_and_none_is_given_twice(clients
         form = pb.DOCUMENT_FORM_AGREEMENT if wrong else pb.DOCUMENT_FORM_REGISTER
         request = pb.GenerateDocumentRequest(parent=case, form=form, request_id=request_id())
         try:
-            return str((await clients.documents.GenerateDocument(request, **clients.as_("mediator", "620104")))
+            return str((await clients.documents.GenerateDocument(request, **clients.as_("handler", "620104")))
                        .document_number)  # fmt: skip
         except grpc.aio.AioRpcError:
             return ""
@@ -181,7 +181,7 @@ async def test_numbers_given_at_once_have_no_gap_and_none_is_given_twice(clients
 async def test_the_dossier_is_one_download_over_rest_and_its_hashes_hold(clients: Clients, case: str) -> None:
     await generate(clients, case, pb.DOCUMENT_FORM_RIGHTS_NOTICE)
     await generate(clients, case, pb.DOCUMENT_FORM_REGISTER)
-    headers = {"Authorization": f"Bearer {clients.stack.token('mediator', COUNTY)}"}
+    headers = {"Authorization": f"Bearer {clients.stack.token('handler', COUNTY)}"}
     async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=CALL) as rest:
         answer = (await rest.get(f"/v1/{case}/dossier")).json()
         assert [entry["form"] for entry in answer["entries"]] == [
@@ -192,7 +192,7 @@ async def test_the_dossier_is_one_download_over_rest_and_its_hashes_hold(clients
     request = pb.GetDossierRequest(name=f"{case}/dossier", max_bytes=5000)
     content = b""
     while True:
-        part = await clients.documents.GetDossier(request, **clients.as_("mediator"))
+        part = await clients.documents.GetDossier(request, **clients.as_("handler"))
         content += part.content
         if not part.next_offset:
             break
@@ -203,7 +203,7 @@ async def test_the_dossier_is_one_download_over_rest_and_its_hashes_hold(clients
         for line in manifest["files"]:
             assert hashlib.sha256(held.read(line["file"])).hexdigest() == line["sha256"]
     request.sha256 = "0" * 64
-    await refused(clients.documents.GetDossier(request, **clients.as_("mediator")), "ETAG_MISMATCH")
+    await refused(clients.documents.GetDossier(request, **clients.as_("handler")), "ETAG_MISMATCH")
 
 
 async def test_every_look_is_on_record_and_the_history_holds_what_was_stored(clients: Clients, case: str) -> None:

@@ -44,9 +44,10 @@ async def raised(still: Still, name: str) -> list[tuple[str, str, str]]:
         escalation_pb2.ListEscalationsRequest(parent=name), **still.as_("supervisor", "62")
     )
     return [
-        (each.from_unit.removeprefix("units/"), each.to_unit.removeprefix("units/"), each.subject.removeprefix(name))
+        (why.from_unit.removeprefix("units/"), each.to_unit.removeprefix("units/"), why.subject.removeprefix(name))
         for each in reversed(found.escalations)
-        if "/escalations/" not in each.subject  # those have clocks of their own, and climb further
+        for why in (each, *each.reasons)  # one escalation a level: what is missed later is added to it
+        if "/escalations/" not in why.subject  # those have clocks of their own, and climb further
     ]
 
 

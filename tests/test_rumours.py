@@ -223,7 +223,8 @@ async def test_orphans_are_those_of_another_type_queue_or_stage_too_and_are_heal
 @pytest.mark.fault("C14")
 async def test_no_rumour_turns_or_ends_a_letter(clients: Clients, temporal: Client) -> None:
     at = Letters(clients.letters, clients.as_, today)
-    name = await at.draft(subject=f"cases/620102-2026-{int(datetime.now(UTC).timestamp()) % 900000 + 1:06}")
+    about = await clients.tell_of(f"cases/620102-2026-{int(datetime.now(UTC).timestamp()) % 900000 + 1:06}")
+    name = await at.draft(subject=about)
     handle = temporal.get_workflow_handle(name)
     await until(lambda: _runs(temporal, name))
     far = datetime(2999, 1, 1, tzinfo=UTC)

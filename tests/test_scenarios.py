@@ -123,7 +123,7 @@ async def test_one_party_refuses_at_once(desk: Desk) -> None:
     running = [key for key, clock in (await case.clocks()).items() if clock["state"] == "CLOCK_STATE_RUNNING"]
     assert not [key for key in running if key.startswith(("mediator", "mediation", "session"))]
 
-    assert len(await case.serve_notices()) == 1  # who refuses was told in the answer; the other side is told by notice
+    assert len(await case.serve_notices()) == 2  # every side is given the other routes, who refuses as well
     await case.close("WITHDRAWN")
     assert (await case.ask("results"))["outcome"] == "MEDIATION_OUTCOME_NOT_AGREED"
     await case.file("TERMINATION", "CLOSING_REPORT")
