@@ -258,8 +258,10 @@ async def test_an_appraisal_pauses_the_clock_of_medical_mediation_and_no_other(d
     hospital = await case.add("RESPONDENT", "乌有县人民医院", kind="ORGANISATION")
     await case.everybody_says_yes()
     await case.find_mediator()
-    started = await desk.post(f"clocks/mediation/{case.name}:start", "mediator", case.user, rule="medical_mediation")
-    clock = started["name"]
+    # The law's own term runs by itself once the last side has said yes and somebody mediates.
+    clock = f"clocks/mediation/{case.name.removeprefix('cases/')}.mediation-statute-1"
+    started = await desk.get(clock, "auditor")
+    assert started["rule"] == "medical_mediation"
     before = await case.clocks()
     paused = await desk.post(f"{clock}:pause", "mediator", case.user, cause="appraisal", evidence="order-1",
                              effective_time=instant(0))  # fmt: skip

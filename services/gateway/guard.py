@@ -28,7 +28,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._begun = False
         self._whole = True
-        self._count = self._size = 0
+        self._count = self._size = self._raw = 0
         self._refusal: Problem | None = None
         self._timers: dict[str, TimerHandle] = {}
         self._set("head", self.limits.limit_header_seconds, self._too_slow)
@@ -51,15 +51,15 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         # What has come of a head that has not ended yet: the parser tells only of whole headers.
         if self._begun and self.parser is not None:
-            self._size += len(data)
-            if self._size > self.limits.limit_header_bytes and self._refusal is None:
+            self._raw += len(data)
+            if self._raw > self.limits.limit_header_bytes and self._refusal is None:
                 self._refuse(refuse("HEADERS_TOO_LARGE"))
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
         self._begun, self._whole = True, False
-        self._count = self._size = 0
+        self._count = self._size = self._raw = 0
 
     def on_url(self, url: bytes) -> None:
         """Count the address."""
