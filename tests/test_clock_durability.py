@@ -71,8 +71,8 @@ async def years(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clien
         await clients.close()
 
 
-async def rows(stack: Stack, query: str, *arguments: Any) -> list[Any]:
-    connection = await Scratch.main(stack).connect()
+async def rows(stack: Stack, query: str, *arguments: Any, service: str = "") -> list[Any]:
+    connection = await Scratch.main(stack).connect(service)
     try:
         return list(await connection.fetch(query, *arguments))
     finally:
@@ -341,12 +341,12 @@ async def test_a_projection_that_was_tampered_with_is_reported(unattended: Clien
     report = await clients.file_report()
     number = report.name.removeprefix("reports/")
     shift = "UPDATE intake.clocks SET due_at = due_at + $2 WHERE number = $1"
-    await rows(clients.stack, shift, number, DAY)
+    await rows(clients.stack, shift, number, DAY, service="intake")
     said = await run_cli("clocks", "verify", "--state", state, "--json")
     assert said.exit_code == 1
     (found,) = json.loads(said.output.splitlines()[0])["differences"]
     assert (found["clock"], found["field"]) == (f"{number}.accept", "due_at")
-    await rows(clients.stack, shift, number, -DAY)
+    await rows(clients.stack, shift, number, -DAY, service="intake")
 
 
 async def test_what_is_late_is_reported_and_healed(unattended: Clients) -> None:

@@ -122,7 +122,7 @@ async def test_what_is_not_recorded_or_not_made_so_is_refused(clients: Clients, 
     await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD, subject=f"{case}/sessions/1"), "NOT_FOUND")
     await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD), "INVALID_FIELD")
     other = "cases/620102-2026-999999/sessions/1"
-    await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD, subject=other), "INVALID_FIELD")
+    await refused(generate(clients, case, pb.DOCUMENT_FORM_RECORD, subject=other), "NOT_FOUND")
     await refused(generate(clients, case, pb.DOCUMENT_FORM_INDEX), "FORM_NOT_MADE_SO")
     await refused(generate(clients, case, pb.DOCUMENT_FORM_EVIDENCE), "FORM_NOT_MADE_SO")
     await refused(generate(clients, case, pb.DOCUMENT_FORM_REGISTER, companion_language="bo"), "UNKNOWN_LANGUAGE")
