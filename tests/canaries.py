@@ -31,6 +31,8 @@ EXEMPT = {
     r"^(Create|Update)Mediator\.mediator\.display_name$": "an official in office; the register is open",
     r"^CreateRoom\.": "a room",
     r"\.layer\.": "a calendar",
+    r"\.holder$|^RecordStandings\.standings\.": "an account, as the identity provider calls it",
+    r"^RecordErasureReach\.reach\.counts\.key$": "a kind of record",
 }
 ASKED_ONLY = frozenset(
     {"FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone", "FindCasesByPhone.display_name"}

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -73,6 +73,11 @@ class Desk:
 
     rest: httpx.AsyncClient
     stack: Stack
+    unit: str = COUNTY
+
+    def at(self, unit: str) -> Desk:
+        """Return the desks of another unit."""
+        return replace(self, unit=unit)
 
     async def get(self, path: str, role: str = "mediator", sub: str | None = None, /, **query: Any) -> Any:
         """Return what is answered to a question."""
@@ -92,7 +97,7 @@ class Desk:
         return self._told(await self.rest.post(f"/v1/{path}", params=query, json=camel(body), headers=headers))
 
     async def open(self, category: str, text: str, **fields: Any) -> Matter:
-        """File a report at the counter, accept it, wait until its workflow has opened the case, and return the case."""
+        """File a report at the counter, accept it, wait until its case is open and known everywhere, and return it."""
         TOLD.add(text)
         report = {"channel": "CHANNEL_COUNTER", "unit": UNIT, "category": f"categories/{category}", "text": text}
         filed = await self.post("reports", **{**report, **fields})
@@ -101,6 +106,7 @@ class Desk:
             while True:
                 try:
                     await self.get(filed["case"], "handler")
+                    await self.get(f"{filed['case']}/escalations", "supervisor")
                 except RefusedError as error:
                     if error.problem["status"] != 404:
                         raise
@@ -123,7 +129,7 @@ class Desk:
         return name
 
     def _as(self, role: str, sub: str | None) -> dict[str, str]:
-        token = self.stack.token(role, COUNTY, sub)
+        token = self.stack.token(role, self.unit, sub)
         return {"Authorization": f"Bearer {token}", "Accept-Language": "en", "Accept": "application/json"}
 
     @staticmethod

@@ -109,7 +109,7 @@ async def lived(clients: Clients) -> dict[str, str]:
     assert (await clients.intake.FindDuplicates(find, **as_("clerk"))).duplicates
     await over_rest(clients, report)
     case = (await clients.accept(report)).name
-    await document(clients, case, as_("mediator"))
+    await document(clients, case, as_("handler"))
     await clients.finish(case)
     await written(clients)
     code = report.receipt_code
@@ -121,19 +121,19 @@ async def lived(clients: Clients) -> dict[str, str]:
     }
 
 
-async def document(clients: Clients, case: str, mediator: dict[str, Any]) -> None:
+async def document(clients: Clients, case: str, handler: dict[str, Any]) -> None:
     """Write what was told into documents, and read them."""
     for form in (documents_pb2.DOCUMENT_FORM_REGISTER, documents_pb2.DOCUMENT_FORM_AGREEMENT):
         request = documents_pb2.GenerateDocumentRequest(parent=case, form=form, request_id=request_id())
         if form == documents_pb2.DOCUMENT_FORM_AGREEMENT:
             with pytest.raises(grpc.aio.AioRpcError):
-                await clients.documents.GenerateDocument(request, **mediator)
+                await clients.documents.GenerateDocument(request, **handler)
         else:
-            filed = await clients.documents.GenerateDocument(request, **mediator)
+            filed = await clients.documents.GenerateDocument(request, **handler)
     read = documents_pb2.GetDocumentRequest(name=filed.name)
-    text = text_of((await clients.documents.GetDocument(read, **mediator)).content)
+    text = text_of((await clients.documents.GetDocument(read, **handler)).content)
     assert all(SECRETS[what] in text for what in ("reporter", "phone", "party", "text", "address"))
-    await clients.documents.GetDossier(documents_pb2.GetDossierRequest(name=f"{case}/dossier"), **mediator)
+    await clients.documents.GetDossier(documents_pb2.GetDossierRequest(name=f"{case}/dossier"), **handler)
 
 
 async def over_rest(clients: Clients, report: report_pb2.Report) -> None:
@@ -212,7 +212,7 @@ async def test_nothing_told_is_in_any_table(stack: Stack, lived: dict[str, str])
 
 
 async def test_nothing_told_is_in_any_metric(stack: Stack, lived: dict[str, str]) -> None:
-    pages = [port for name, port in stack.ports.items() if name.endswith("_metrics")] + [stack.ports["gateway"]]
+    pages = [port for name, port in stack.ports.items() if name.endswith("_metrics")]
     async with httpx.AsyncClient(timeout=CALL) as client:
         for port in pages:
             page = await client.get(f"http://127.0.0.1:{port}/metrics")

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,20 +32,10 @@ REPLY_RULES = {
 }  # fmt: skip
 
 
-@dataclass
-class UnitDesk(Desk):
-    """The desks of one unit."""
-
-    unit: str = COUNTY
-
-    def _as(self, role: str, sub: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.stack.token(role, self.unit, sub)}", "Accept-Language": "en"}
-
-
 class Supervision:
     """The supervision office of the city, its head, and the county that letters are to."""
 
-    def __init__(self, city: UnitDesk, county: UnitDesk) -> None:
+    def __init__(self, city: Desk, county: Desk) -> None:
         self.city = city
         self.county = county
 
@@ -116,7 +105,7 @@ def _wording() -> dict[str, Any]:
 async def supervision(stack: Stack) -> AsyncIterator[Supervision]:
     """Return the city's supervision office and the county."""
     async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
-        yield Supervision(UnitDesk(rest, stack, CITY), UnitDesk(rest, stack))
+        yield Supervision(Desk(rest, stack, CITY), Desk(rest, stack))
 
 
 async def test_a_unit_ignores_a_case_and_receives_all_five_letters_each_signed_by_a_person(
@@ -166,7 +155,7 @@ async def test_a_unit_that_stays_silent_receives_all_five_letters_as_the_time_of
 
     with Stack(state=tmp_path, port_base=0, settings=pace) as stack:
         async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
-            office = Supervision(UnitDesk(rest, stack, CITY), UnitDesk(rest, stack))
+            office = Supervision(Desk(rest, stack, CITY), Desk(rest, stack))
             case = await office.county.open("labour", "工地拖欠工资，久拖未办。", people_affected=8)
             wording = {**_wording(), "due_date": to_come(300)}
             letter = {"kind": "LETTER_KIND_NOTICE", "issuer": f"units/{CITY}", "unit": f"units/{COUNTY}"}

@@ -21,25 +21,15 @@ VILLAGE, TOWN, BESIDE, CITY, PROVINCE = "620102001001", "620102001", "620102002"
 
 
 @dataclass
-class DeskOf(Desk):
-    """The desks of one unit."""
-
-    unit: str = COUNTY
-
-    def _as(self, role: str, sub: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.stack.token(role, self.unit, sub)}", "Accept-Language": "en"}
-
-
-@dataclass
 class Desks:
     """The desks of every unit."""
 
     rest: httpx.AsyncClient
     stack: Stack
 
-    def __call__(self, unit: str) -> DeskOf:
+    def __call__(self, unit: str) -> Desk:
         """Return the desks of a unit."""
-        return DeskOf(self.rest, self.stack, unit)
+        return Desk(self.rest, self.stack, unit)
 
     async def accountable(self, case: str, unit: str) -> dict[str, Any]:
         """Wait until a case is a unit's, and return it; its workflow carries it there."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -31,28 +30,14 @@ TOLD = {
 """What was told in the stories: nothing of it may lie open anywhere afterwards."""
 
 
-@dataclass
-class UnitDesk(Desk):
-    """The desks of any unit."""
-
-    unit: str = COUNTY
-
-    def at(self, unit: str) -> UnitDesk:
-        """Return the desks of another unit."""
-        return replace(self, unit=unit)
-
-    def _as(self, role: str, sub: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.stack.token(role, self.unit, sub)}", "Accept-Language": "en"}
-
-
 @pytest.fixture
-async def desk(stack: Stack) -> AsyncIterator[UnitDesk]:
+async def desk(stack: Stack) -> AsyncIterator[Desk]:
     """Return the desks of the county's centre."""
     async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
-        yield UnitDesk(rest, stack)
+        yield Desk(rest, stack)
 
 
-async def say(desk: UnitDesk, review: str, facts: str, conclusion: str, result: str = "") -> Any:
+async def say(desk: Desk, review: str, facts: str, conclusion: str, result: str = "") -> Any:
     """Draft what has to be said next, let the head of the unit sign it, and serve it; the reply."""
     decides = {"result": f"REVIEW_RESULT_{result}"} if result else {}
     drafted = await desk.post(
@@ -62,7 +47,7 @@ async def say(desk: UnitDesk, review: str, facts: str, conclusion: str, result: 
     return await desk.post(f"{drafted['name']}:serve", "unit_head", medium="REPLY_MEDIUM_IN_PERSON")
 
 
-async def test_an_answer_is_reviewed_twice_and_ends_with_a_final_notice(desk: UnitDesk, clients: Clients) -> None:
+async def test_an_answer_is_reviewed_twice_and_ends_with_a_final_notice(desk: Desk, clients: Clients) -> None:
     city, province = desk.at(CITY), desk.at(PROVINCE)
     opened = await desk.post("reviews", case=await clients.tell_of(a_case()), unit=f"units/{COUNTY}")
     review, receipt = opened["name"], f"reviewReceipts/{opened['receiptCode']}"
@@ -112,7 +97,7 @@ async def test_an_answer_is_reviewed_twice_and_ends_with_a_final_notice(desk: Un
         await desk.post("reviews", case=opened["case"], unit=f"units/{COUNTY}")
 
 
-async def test_a_monthly_dispatch_meeting_with_its_follow_ups(desk: UnitDesk, stack: Stack) -> None:
+async def test_a_monthly_dispatch_meeting_with_its_follow_ups(desk: Desk, stack: Stack) -> None:
     labour = desk.at(LABOUR)
     going_on = await desk.get("meetingSeries", "unit_head", unit=f"units/{COUNTY}", open=True)
     for each in going_on["meetingSeries"]:

@@ -18,7 +18,7 @@ from services.kit.access import current_call
 from services.kit.command import Work, command
 from services.kit.events import NewEvent
 from services.kit.instants import instant, stamp
-from services.mediation import record
+from services.mediation import keys, record
 from services.mediation.grants import store
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
@@ -70,7 +70,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             else:
                 number, unit = (await record.seen(connection, request.parent)).number, ""
             rows = await store.listed(connection, number, unit, request.emergency, behind, size + 1)
-        reply = pb.ListGrantsResponse(grants=[_view(row, self.time.now()) for row in rows[:size]])
+        reply = pb.ListGrantsResponse(grants=[_view(row, self.time.now(), self._reason(row)) for row in rows[:size]])
         if len(rows) > size:
             end = rows[size - 1]
             reply.next_page_token = paging.token("grants", end.made_at.isoformat(), end.number, end.grant_no)
@@ -103,8 +103,10 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         self, work: Work, case: Any, holder: str, scope: int, reason: str, until: datetime, *, emergency: bool = False,
         party: int = 0,
     ) -> pb.Grant:  # fmt: skip
+        sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add(
-            work.connection, case.number, holder=holder, scope=scope, reason=reason, emergency=emergency,
+            work.connection, case.number, holder=holder, scope=scope, reason=sealer.seal(reason.encode()),
+            emergency=emergency,
             made_by=work.actor, made_unit=work.call.caller.unit, made_at=work.now, expires_at=until, party=party,
         )  # fmt: skip
         # Shown to the parties like every look at their case.
@@ -113,15 +115,19 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         kind = "AccountExcluded" if scope == pb.GRANT_SCOPE_EXCLUDED else kind
         payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until}
         await work.append(NewEvent(case.number, kind, case.unit, payload))
-        return _view(row, work.now)
+        return _view(row, work.now)  # without the reason: answers are kept with the key of their call
+
+    def _reason(self, row: Any) -> str:
+        """Return why access was granted, told in words; empty where the data of its case is erased."""
+        return "" if row.erased_at is not None else keys.reading(self.sealer, row).open(bytes(row.reason)).decode()
 
 
-def _view(row: Any, now: datetime) -> pb.Grant:
+def _view(row: Any, now: datetime, reason: str = "") -> pb.Grant:
     return pb.Grant(
         name=store.name_of(row),
         holder=row.holder,
         scope=row.scope,
-        reason=row.reason,
+        reason=reason,
         expire_time=stamp(None if row.scope == pb.GRANT_SCOPE_EXCLUDED else row.expires_at),
         party=f"{names.case_name(row.number)}/parties/{row.party}" if row.party else "",
         emergency=row.emergency,

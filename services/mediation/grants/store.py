@@ -21,7 +21,7 @@ _NEXT = text("SELECT coalesce(max(grant_no), 0) + 1 FROM grants WHERE number = :
 _IS_PARTY = text("SELECT EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject)")
 _GET = text("SELECT * FROM grants WHERE number = :number AND grant_no = :grant")
 _LISTED = text("""
-    SELECT g.* FROM grants g JOIN cases c USING (number)
+    SELECT g.*, c.sealed_key, c.erased_at FROM grants g JOIN cases c USING (number)
     WHERE (CAST(:number AS text) = '' OR g.number = :number) AND (CAST(:unit AS text) = '' OR c.unit LIKE :unit)
       AND (g.emergency OR NOT CAST(:emergency AS boolean))
       AND (g.made_at, g.number, g.grant_no) < (CAST(:at AS timestamptz), :behind, CAST(:grant AS integer))

@@ -13,7 +13,7 @@ CREATE TABLE grants (
     version    integer NOT NULL DEFAULT 1,
     holder     text NOT NULL,
     scope      smallint NOT NULL,
-    reason     text NOT NULL,
+    reason     bytea NOT NULL,
     emergency  boolean NOT NULL,
     made_by    text NOT NULL,
     made_unit  text COLLATE "C" NOT NULL,
@@ -24,6 +24,7 @@ CREATE TABLE grants (
     PRIMARY KEY (number, grant_no)
 );
 COMMENT ON TABLE grants IS 'What somebody may do in one case for a time, by whom and why; never deleted.';
+COMMENT ON COLUMN grants.reason IS 'Sealed under the key of the case: it is told in words.';
 COMMENT ON COLUMN grants.emergency IS 'Taken by the holder, who could not wait: short, and an auditor looks at it.';
 COMMENT ON COLUMN grants.ended_at IS 'When it was revoked; expiry needs no hand.';
 CREATE INDEX grants_holder ON grants (holder, number);
