@@ -93,7 +93,7 @@ async def break_things(stack: Stack, chance: random.Random) -> None:
             await asyncio.sleep(1.5)
             os.kill(pid, signal.SIGCONT)
         else:
-            await asyncio.to_thread(stack.await_restart, name, pid)
+            await asyncio.to_thread(stack.await_restart, name, pid, PATIENCE)
 
 
 async def rows(stack: Stack, query: str) -> list[Any]:

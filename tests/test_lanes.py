@@ -17,6 +17,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from accord.keys import client_token
 from accord.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
+from tests.patience import PATIENCE
 from tests.people import People
 from tests.test_faults import rows, running, sound
 from tests.test_loops import until
@@ -95,7 +96,7 @@ async def test_a_case_accepted_at_the_counter_overtakes_an_import_though_the_rel
             await until(lambda before=told_up_to: _moved(clients, before))
             told_up_to = await position(clients)
             pid = await asyncio.to_thread(stack.kill, "relay")
-            await asyncio.to_thread(stack.await_restart, "relay", pid)
+            await asyncio.to_thread(stack.await_restart, "relay", pid, PATIENCE)
             assert await position(clients) >= told_up_to
         await sound(stack)
 

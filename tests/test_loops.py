@@ -243,7 +243,7 @@ async def test_a_lost_database_and_a_lost_engine_heal_by_themselves(tmp_path: Pa
                 page = f"http://127.0.0.1:{stack.ports['relay_metrics']}"
                 await until(lambda page=page: _not(ready(page)))
             await asyncio.to_thread(stack.kill, engine)
-            await asyncio.to_thread(stack.await_restart, engine, pid)
+            await asyncio.to_thread(stack.await_restart, engine, pid, PATIENCE)
             await heals(clients, url)
         await sound(stack)
 

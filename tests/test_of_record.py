@@ -83,9 +83,11 @@ async def test_who_was_replaced_or_gave_way_prepares_nothing_while_the_next_one_
         request = case.request("EndMediation", case.name, ground=agreement_pb2.END_GROUND_GAP_TOO_WIDE)
         return case.stub("EndMediation")(request, **clients.as_("mediator", sub=name.rpartition("/")[2]))
 
-    kin, first, bystander = [await enter(clients, f"units/{COUNTY}") for _ in range(3)]
+    kin = await enter(clients, f"units/{COUNTY}")
     await chosen(kin, kin=True)
     await act.replace(1) if (await act.mediation()).phase == consent_pb2.CHOICE_PHASE_ASKED else None
+    # Not before: the next who fits would have been asked, and replaced.
+    first, bystander = [await enter(clients, f"units/{COUNTY}") for _ in range(2)]
     await chosen(first)
     await act.replace(2)
     for name in (kin, first):

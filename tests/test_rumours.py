@@ -21,13 +21,14 @@ from services.kit.businesstime import BusinessTime
 from tests.conftest import Clients, request_id
 from tests.lettering import Letters, today
 from tests.lives import end_of
+from tests.patience import PATIENCE
 from tests.people import UNIT, People
 from tests.test_loops import until
 from tests.test_workflow import events_of, until_standing
 from workflows import orphans
 from workflows.attributes import STAGE
 from workflows.backends import Backends
-from workflows.case import first_attributes
+from workflows.case import CaseWorkflow, first_attributes
 from workflows.file import FileWorkflow
 from workflows.messages import (
     CASE_WORKFLOW,
@@ -35,10 +36,13 @@ from workflows.messages import (
     HEAR,
     LETTER_TURNS,
     TASK_QUEUE,
+    Asked,
+    CaseEnd,
     CaseStart,
     CaseStep,
     FileStart,
     Heard,
+    Read,
     Source,
     Stage,
     Told,
@@ -47,6 +51,7 @@ from workflows.rebuild import rebuild
 from workflows.worker import sandbox
 
 POISON = 10**9
+ORDERS = list(itertools.permutations(Source))
 KINDS = (
     "ReportAccepted", "ReportDeclined", "ReportMerged", "CaseOpened", "CaseClosed", "CaseReopened", "PartyWithdrew",
     "MediationEnded", "DefaultPursued", "EscalationRaised", "FindingRecorded", "Recheck", "?",
@@ -262,3 +267,47 @@ async def test_a_workflow_whose_clock_is_ahead_asks_ever_more_rarely(temporal: C
         await handle.terminate()
     pauses = [later - sooner for sooner, later in itertools.pairwise(asked)]
     assert pauses[5] > 1.0
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+async def test_in_whatever_order_services_are_heard_the_stage_is_that_of_the_facts(
+    order: tuple[Source, ...], temporal: Client
+) -> None:
+    """Escalation's history says nothing of the stage: heard for the first time, even last, it must not undo it."""
+    facts = {
+        Source.INTAKE: [Heard(Source.INTAKE, 2, "ReportAccepted", Stage.ACCEPTED)],
+        Source.MEDIATION: [
+            Heard(Source.MEDIATION, 1, "CaseOpened", Stage.HANDLING),
+            Heard(Source.MEDIATION, 4, "CaseClosed", Stage.CLOSED),
+        ],
+        Source.ESCALATION: [Heard(Source.ESCALATION, 3, "ClockReminded")],
+    }
+
+    @activity.defn(name="read_chains")
+    async def read_chains(asked: Asked) -> Read:
+        told = [each for source, seen in asked.seen.items() for each in facts[Source(source)] if each.sequence > seen]
+        return Read(told, {str(each.source): each.sequence for each in told}, False)
+
+    @activity.defn(name="open_case")
+    async def open_case(step: CaseStep) -> Told:
+        return Told(None)
+
+    @activity.defn(name="settle_escalations")
+    async def settle_escalations(step: CaseStep) -> None:
+        for source in order[over:]:  # it is over, and only now something is heard from there
+            await handle.signal(HEAR, facts[source])
+
+    queue, over = f"order-{request_id()}", order.index(Source.MEDIATION) + 1
+    async with Worker(
+        temporal, task_queue=queue, workflows=[CaseWorkflow], activities=[read_chains, open_case, settle_escalations],
+        workflow_runner=sandbox(),
+    ):  # fmt: skip
+        number = f"620102-1998-{ORDERS.index(order) + 1:06}"
+        handle = await temporal.start_workflow(
+            CASE_WORKFLOW, CaseStart(number, "620102", escalated=True), id=f"cases/{number}", task_queue=queue,
+            result_type=CaseEnd,
+        )  # fmt: skip
+        for source in order[:over]:
+            await handle.signal(HEAR, facts[source])
+        async with asyncio.timeout(PATIENCE):
+            assert await handle.result() == CaseEnd(Stage.CLOSED)

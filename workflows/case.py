@@ -123,9 +123,12 @@ class CaseWorkflow(Keeping):
         """Return what happened, by the facts, in the services that something was heard of."""
         heard, self.inbox = self.inbox, []
         sources = {event.source for event in heard}
-        seen = {str(source): self.seen.get(source, 0) for source in Source if source in sources}
-        if any(event.kind == RECHECK for event in heard):
-            seen = {str(source): 0 for source in Source}
+        # What a start says of a stage that only a look at the facts could prove is not built upon.
+        believed = self.proven or self.stage in (Stage.RECEIVED, Stage.ACCEPTED)
+        whole = not believed or any(event.kind == RECHECK for event in heard)
+        seen = {
+            str(source): 0 if whole else self.seen.get(source, 0) for source in Source if whole or source in sources
+        }
         read: Read = await workflow.execute_activity(
             "read_chains",
             Asked(self.number, seen),
@@ -134,8 +137,9 @@ class CaseWorkflow(Keeping):
             retry_policy=PATIENCE,
             summary="read what happened",
         )
-        if read.anew or not any(seen.values()):
-            # From the beginning: what is known here may never have been true.
+        if read.anew or whole:
+            # Everything from its beginning: what is known here may never have been true. Never for one service's
+            # history alone: that of escalation says nothing of the stage.
             self.stage, self.proven, self.escalated = Stage.RECEIVED, True, True
             self.seen = {}
         self.seen.update(read.seen)
