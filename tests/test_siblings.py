@@ -17,7 +17,7 @@ from tests.rpcs import Answer, Rpc, all_rpcs, call, granted
 from tests.world import REQUESTS, World, new_world
 
 GRANTED = granted()
-SIBLING = "620103"
+SIBLING = "620123"  # one that no other test uses: what was shared with a sibling rightly shows there
 ASKS = ("List", "Count", "Find", "Export", "Get")
 OVER_UNITS = [
     rpc for rpc in all_rpcs()
