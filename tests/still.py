@@ -85,16 +85,22 @@ class Still:
         """Return the keyword arguments of a call as a machine client."""
         return {"metadata": (("authorization", f"Bearer {client_token(self.stack.keys, name)}"),), "timeout": 20}
 
-    async def fire(self, number: str) -> Told:
-        """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
+    @asynccontextmanager
+    async def backends(self) -> AsyncIterator[Backends]:
+        """Give the block what the worker calls services by, with this service in the place of the one the stack has."""
         mint = TokenMint("worker", self.stack.keys.client("worker"))
         ports = {**{name: self.stack.ports[name] for name in Source}, self.service: self.port}
         at = {source: f"127.0.0.1:{ports[source]}" for source in Source}
         backends = Backends.over({source: channel(at[source], mint, source.value) for source in Source})
         try:
-            return await Activities(backends, self.time).fire_clocks(CaseStep(number, Source(self.service)))
+            yield backends
         finally:
             await backends.close()
+
+    async def fire(self, number: str) -> Told:
+        """Do what the workflow of a case or file does when a rung has come: the worker's own activity."""
+        async with self.backends() as backends:
+            return await Activities(backends, self.time).fire_clocks(CaseStep(number, Source(self.service)))
 
 
 @cache

@@ -20,6 +20,7 @@ from accord.stack import Stack
 from tests.conftest import COUNTY, PATIENCE, Clients, request_id
 from tests.rpcs import call
 from tests.still import Still, standing_still
+from workflows.matters import breached_numbers
 
 pytestmark = pytest.mark.fault("A5")
 KEPT = (
@@ -111,6 +112,21 @@ async def test_a_right_begins_fires_and_is_stopped_after_the_case_is_closed(stil
     request = clock_pb2.StopClockRequest(name=name, met=True, request_id=request_id())
     stopped = await ClockServiceStub(still.channel).StopClock(request, **still.as_("handler", COUNTY))
     assert stopped.state == clock_pb2.CLOCK_STATE_MET
+
+
+async def test_what_was_breached_and_fell_away_with_its_case_is_asked_for_again_when_the_engine_was_lost(
+    still: Still,
+) -> None:
+    opened_at = still.to("2026-03-02T09:00")
+    case = await opened(still, 3)
+    closed_at = still.to("2026-03-10T09:00")  # nobody asked in time: the closing itself tells of the breach
+    await closed(still, case)
+    assert (await told(still, case, "ClockOverdue"))[0]["rule"] == "sign"
+    assert (await states(still, case))["sign"] == clock_pb2.CLOCK_STATE_CANCELLED
+    async with still.backends() as backends:
+        number = case.removeprefix("cases/")
+        assert number in [each async for each in breached_numbers(backends, opened_at)]
+        assert number not in [each async for each in breached_numbers(backends, closed_at)]
 
 
 async def test_a_workflow_keeps_what_begins_after_the_end(clients: Clients) -> None:

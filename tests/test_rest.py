@@ -19,6 +19,7 @@ from services.kit import paging
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 
+CONFIG = Path(__file__).with_name("schemathesis.toml")
 CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
           "response_schema_conformance,unsupported_method,use_after_free,ensure_resource_availability")  # fmt: skip
 SCHEMATHESIS = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "st"
@@ -258,7 +259,7 @@ def test_whatever_the_description_allows_is_answered_as_it_says(stack: Stack, tm
     # Left out: streams that end only with their call, uploads (lines, not JSON), and the embedded issuer.
     bearer = f"Authorization: Bearer {stack.token('duty_officer', 'cn')}"
     ended = subprocess.run(
-        [SCHEMATHESIS, "--config-file", Path(__file__).with_name("schemathesis.toml"), "run", f"{stack.urls['api']}/openapi.json", "-H", bearer, *checks,
+        [SCHEMATHESIS, "--config-file", CONFIG, "run", f"{stack.urls['api']}/openapi.json", "-H", bearer, *checks,
          "--phases", "fuzzing", "--max-examples", examples or "20", *bound, "--seed", seed, "--no-color",
          "--continue-on-failure", "--request-timeout", "30",
          "--exclude-path-regex", "watch|timeline|import|upload|/issuer|/readyz"],

@@ -66,12 +66,15 @@ async def held_numbers(backends: Backends) -> AsyncIterator[str]:
 
 
 async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator[str]:
-    """Yield the case of every overdue clock that runs or was stopped since: it may not have been escalated yet."""
+    """Yield the case of every clock that was breached since, whatever became of it: it may not have been escalated yet.
+
+    A clock that fell away with the end of its case is not overdue any more, but its breach was.
+    """
     for source in Source:
         token = ""
         while True:
-            request = clock_pb2.ListClocksRequest(service=source, overdue=True, page_size=_PAGE, page_token=token)
-            request.stopped_after_time.FromDatetime(since)
+            request = clock_pb2.ListClocksRequest(service=source, page_size=_PAGE, page_token=token)
+            request.breached_after_time.FromDatetime(since)
             page = await backends.clocks[source].ListClocks(request)
             for clock in page.clocks:
                 yield number_of(clock.case)

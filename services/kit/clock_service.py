@@ -163,6 +163,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             filters += " AND number = ANY(CAST(:numbers AS text[]))"
         if request.HasField("stopped_after_time"):
             filters += " AND (stopped_at IS NULL OR stopped_at > :stopped_after)"
+        if request.HasField("breached_after_time"):
+            filters += f" AND id IN ({clocks.BREACHED})"
         parameters = {
             "unit": paging.subtree(scope),
             "due": due,
@@ -172,6 +174,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             **({"number": number_of(request.case)} if request.case else {}),
             **({"numbers": [number_of(case) for case in request.cases]} if request.cases else {}),
             "stopped_after": instant(request.stopped_after_time),
+            "breached_after": instant(request.breached_after_time),
         }
         async with self.database.begin() as connection:
             rows = (await connection.execute(text(_LIST.format(filters=filters)), parameters)).all()

@@ -32,6 +32,9 @@ class ClockState(IntEnum):
 OVERDUE = f"(state <> {ClockState.CANCELLED} AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz)))"
 """Which clocks are overdue, of a table of clocks and `:now`; `is_overdue` says the same of a row."""
 
+BREACHED = "SELECT clock FROM clock_rungs WHERE consequence = 'escalate' AND fired_at > :breached_after"
+"""Which clocks were breached after a time; one that was, and then fell away with its case, is among them."""
+
 
 def is_overdue(row: Any, now: datetime) -> bool:
     """Return whether a clock's deadline passed before it was met; one that fell away is never overdue."""
