@@ -213,8 +213,8 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
             work.connection, row.number, work.now, stage=int(Stage.CLOSE_REVIEW), outcome=int(outcome),
             requested_by=work.actor,
         )  # fmt: skip
-        key = f"{REVIEW}-{changed.version}"
-        await work.start(self._new(key, "close_review", names.case_name(row.number), row.unit, work))
+        subject = names.case_name(row.number)
+        await work.start(self._new(f"{REVIEW}-{changed.version}", "close_review", subject, row.unit, work))
         payload = {"stage": Stage.CLOSE_REVIEW.name, "outcome": outcome.name}
         await work.append(NewEvent(row.number, "ClosingRequested", row.unit, payload))
         return view.case(changed, work.now)

@@ -60,8 +60,9 @@ async def _start_clocks(work: Work, case: Any, loaded: Loaded, at: datetime) -> 
     )
     if within("labour", case.category):
         await work.start_clock(
-            row.number, f"review-{row.agreement}", "labour_agreement_review", subject=subject, unit=case.unit, at=at
-        )
+            row.number, f"agreement_review-{row.agreement}", "labour_agreement_review", subject=subject,
+            unit=case.unit, at=at,
+        )  # fmt: skip
     for part in loaded.parts:
         if part.due_on is None:
             continue
