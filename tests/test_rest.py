@@ -272,6 +272,12 @@ def test_whatever_the_description_allows_is_answered_as_it_says(stack: Stack, tm
     assert ended.returncode == 0, ended.stdout[ended.stdout.find("= FAILURES") :][:8000] + ended.stderr[-2000:]
 
 
+@pytest.mark.parametrize("seconds", ["", "0", "-1", "1.5", "a", "9" * 10])
+async def test_a_time_that_is_none_is_refused_naming_its_header(seconds: str, rest: httpx.AsyncClient) -> None:
+    answer = await rest.get("/v1/reports", headers={"Request-Timeout": seconds})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Request-Timeout")
+
+
 async def test_random_bytes_as_a_body_are_a_problem_of_the_caller(rest: httpx.AsyncClient) -> None:
     dice = random.Random("bodies")
     good = json.dumps(body(), ensure_ascii=False).encode()

@@ -75,9 +75,9 @@ class Exchange:
 
     def timeout(self, longest: float) -> float:
         """Return the seconds the answer may take: the header Request-Timeout where it is less than the longest."""
-        text = self.header(b"request-timeout")
-        if not text:
+        if b"request-timeout" not in self.headers:
             return longest
+        text = self.header(b"request-timeout")
         if not (text.isdigit() and len(text) < 10 and int(text)):
             raise wrong_field(
                 "Request-Timeout", "应为秒数，至少为 1。", "Must be a whole number of seconds, at least 1."

@@ -63,7 +63,7 @@ class ClientStreamEndpoint:
 
     @staticmethod
     def _deadline(exchange: Exchange) -> float | None:
-        return exchange.timeout(86400.0) if exchange.header(b"request-timeout") else None
+        return exchange.timeout(86400.0) if b"request-timeout" in exchange.headers else None
 
     async def _messages(self, exchange: Exchange, parts: list[str]) -> AsyncIterator[Any]:
         number = 0
