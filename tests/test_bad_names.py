@@ -110,6 +110,19 @@ async def test_a_name_that_is_none_is_refused_and_one_that_is_nobodys_is_not_fou
                 assert answer.code is (grpc.StatusCode.OK if erased else grpc.StatusCode.NOT_FOUND)
 
 
+@pytest.mark.parametrize(
+    "strange", [*STRANGE_NAMES, "cases/-", "cases/620\x1102-2026-000003", "cases/620102-2026-00000\x13"]
+)
+async def test_a_case_is_opened_under_a_name_that_is_one(strange: str, clients: Clients, world: World) -> None:
+    request: Any = REQUESTS["CreateCase"](world, "mediation")
+    request.case.name = strange
+    answer = await call(
+        clients.channels["mediation"], BY_NAME["mediation.CreateCase"].path, request.SerializeToString(),
+        **clients.as_service("worker"),
+    )  # fmt: skip
+    assert answer.fields == ["case.name"], answer
+
+
 @every_rpc
 async def test_a_stale_etag_is_refused_telling_the_present_one(rpc: Rpc, clients: Clients, world: World) -> None:
     if "etag" not in rpc.method.input_type.fields_by_name:

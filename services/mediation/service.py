@@ -52,8 +52,6 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
     @command(case_pb2.Case)
     async def CreateCase(self, request: pb.CreateCaseRequest, work: Work) -> case_pb2.Case:
         """Open the case of an accepted report, with its one plan; its tasks are dispatched at once."""
-        if not request.case.name.startswith("cases/"):
-            raise field_error("case.name", Reason.INVALID_FIELD, "cases/{case}")
         opened = self._opening.open(request, work.now)
         work.call.require(opened.case["unit"])
         await store.add(work.connection, opened)
