@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from accord.rules_command import load_or_exit, rules_folder
-from casework.calendar import LOCAL, Calendar, CalendarBook, DayKind, Layer
+from casework.clocks.calendar import LOCAL, Calendar, CalendarBook, DayKind, Layer
 from casework.units import UnknownUnit, level_of
 from services.kit.rules.calendar_lists import FORMS, read_list
 from services.kit.rules.problem import Problem

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from accord import ports
-from accord.folder import StackError, StateFolder
+from accord.embedded import ports
+from accord.embedded.folder import StackError, StateFolder
+from accord.embedded.pace import pace_settings
 from accord.lazy import LazyGroup
-from accord.pace import pace_settings
 
 app = typer.Typer(
     help="Accord: one case, one plan, one accountable unit, and clocks that cannot be lost.",
@@ -94,8 +94,8 @@ def _run(
     folder: StateFolder, port_base: int | None, given: dict[str, int | None], settings: dict[str, str], rebuild: bool
 ) -> None:
     from accord.console import StackConsole
-    from accord.folder import read_json
-    from accord.stack import Interrupted, Stack
+    from accord.embedded.folder import read_json
+    from accord.embedded.stack import Interrupted, Stack
 
     console = StackConsole()
     stack = Stack(folder.root, port_base, given, settings=settings, observer=console, rebuild_now=rebuild)
@@ -115,8 +115,8 @@ def _run(
 
 def _detach(folder: StateFolder) -> None:
     from accord.console import StackConsole
-    from accord.detach import start_detached
-    from accord.folder import read_json
+    from accord.embedded.detach import start_detached
+    from accord.embedded.folder import read_json
 
     # The same command again without --detach; a later --state does no harm, it is the same folder.
     pid = start_detached(folder, [word for word in sys.argv[sys.argv.index("up") + 1 :] if word != "--detach"])
@@ -128,7 +128,7 @@ def _detach(folder: StateFolder) -> None:
 @app.command()
 def down(state: StateOption = Path(".accord")) -> None:
     """Stop the stack that runs in the state folder, and wait until it has ended."""
-    from accord.running import stop_running
+    from accord.embedded.running import stop_running
 
     with clear_errors():
         typer.echo(stop_running(StateFolder.at(state)))
@@ -141,9 +141,9 @@ def status(
 ) -> None:
     """Show the processes of the running stack. Exit code 0: all ready; 1: not all; 2: none runs."""
     from accord.console import StackConsole, table
-    from accord.process import State
-    from accord.running import RunningStack
-    from accord.supervisor import Standing
+    from accord.embedded.process import State
+    from accord.embedded.running import RunningStack
+    from accord.embedded.supervisor import Standing
 
     with clear_errors():
         stack = RunningStack.of(StateFolder.at(state))
@@ -165,7 +165,7 @@ def token(
     state: StateOption = Path(".accord"),
 ) -> None:
     """Print a bearer token of the embedded issuer for a demo user."""
-    from accord.keys import Keys, demo_token
+    from accord.embedded.keys import Keys, demo_token
 
     with clear_errors():
         typer.echo(demo_token(Keys(StateFolder.at(state).keys), role, unit, sub, timedelta(hours=hours)))

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from accord.rules_place import every_problem_printed, rules_folder
-from casework.calendar import LOCAL, Calendar
-from casework.clock import Projection, project
-from casework.explanation import ExplainedDay, Verdict, explain
-from casework.ledger import Entry, Extended, Paused, Restarted, Resumed, Started
-from casework.rule import ExtensionKind, Rule
-from casework.rule_book import RuleBook, UnknownRule
+from casework.clocks.calendar import LOCAL, Calendar
+from casework.clocks.clock import Projection, project
+from casework.clocks.explanation import ExplainedDay, Verdict, explain
+from casework.clocks.ledger import Entry, Extended, Paused, Restarted, Resumed, Started
+from casework.clocks.rule import ExtensionKind, Rule
+from casework.clocks.rule_book import RuleBook, UnknownRule
 from casework.units import UnknownUnit, level_of
 from services.kit.rules.counting import load_counting
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import grpc
 import typer
 
-from accord.folder import StackError, StateFolder
+from accord.embedded.folder import StackError, StateFolder
 
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
 ListFile = Annotated[Path | None, typer.Argument(help="JSON, iCal or YAML list; none: the calendars of the files.")]
@@ -22,7 +22,7 @@ clocks_app = typer.Typer(help="Check and heal the clocks of a running stack.", n
 
 def _ask(state: Path, question: Any, client: str = "cli") -> Any:
     """Return what `question(backends, settings)` answers, as one of the machine clients."""
-    from accord.rebuild import client_settings
+    from accord.embedded.rebuild import client_settings
     from workflows.backends import Backends
 
     settings = client_settings(StateFolder.at(state), client)
@@ -45,10 +45,10 @@ def verify_clocks(state: State = Path(".accord"), as_json: AsJson = False) -> No
     """Derive every clock anew from its ledger and report what differs. Exit 1 where something does."""
     from accord.history_command import database_url
     from accord.rules_command import load_or_exit, rules_folder
-    from services.kit.clock_verification import Difference, differences
-    from services.kit.clockwork import Clockwork
-    from services.kit.database import Database
-    from services.kit.migration import SERVICES
+    from services.kit.clocks.clockwork import Clockwork
+    from services.kit.clocks.verification import Difference, differences
+    from services.kit.storage.database import Database
+    from services.kit.storage.migration import SERVICES
 
     url, rules = database_url(StateFolder.at(state)), load_or_exit(rules_folder(None))
 
@@ -117,7 +117,7 @@ def orphan_clocks(
     found = _ask(state, look)
     started = 0
     if heal and found:
-        from accord.rebuild import rebuild
+        from accord.embedded.rebuild import rebuild
 
         started = rebuild(state)[1]
     if as_json:
@@ -215,7 +215,7 @@ def _layer(file: Path | None, region: str) -> Any:
 
 
 def _day(move: Any, field: str) -> str:
-    from casework.calendar import LOCAL
+    from casework.clocks.calendar import LOCAL
     from services.kit.instants import instant
 
     return f"{instant(getattr(move, field)).astimezone(LOCAL):%Y-%m-%d %H:%M}" if move.HasField(field) else "open"

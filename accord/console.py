@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from accord.process import State
-from accord.supervisor import Standing
+from accord.embedded.process import State
+from accord.embedded.supervisor import Standing
 
 _COLOURS = {
     State.READY: "green",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accord.folder import StackError, StateFolder, read_json
+from accord.embedded.folder import StackError, StateFolder, read_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,8 +90,8 @@ def _pace(reports: int) -> float:
 
 def _start(console: Console, folder: StateFolder, speed: float, chosen: bool, port_base: int | None) -> bool:
     """Start the stack unless one runs; answers whether it was. Raises StackError for one that runs too slowly."""
-    from accord.detach import start_detached
-    from accord.lock import holder
+    from accord.embedded.detach import start_detached
+    from accord.embedded.lock import holder
 
     by = holder(folder)
     if by and by.lives:
@@ -125,9 +125,9 @@ def _play(console: Console, folder: StateFolder, reports: int, seed: int) -> boo
     from accord.demo.record import Reader
     from accord.demo.scene import business_time
     from accord.demo.summary import Summary, pace_in_words, sample
+    from accord.embedded.keys import Keys
+    from accord.embedded.running import RunningStack
     from accord.generator import SHIPPED
-    from accord.keys import Keys
-    from accord.running import RunningStack
     from services.kit.rules import load_rules
 
     facts, keys = RunningStack.of(folder).facts, Keys(folder.keys)
@@ -157,7 +157,7 @@ def _play(console: Console, folder: StateFolder, reports: int, seed: int) -> boo
 
 def _where(console: Console, folder: StateFolder, state: Path) -> None:
     """Say where everything is, and how to try it."""
-    from accord.running import RunningStack
+    from accord.embedded.running import RunningStack
 
     urls: dict[str, Any] = RunningStack.of(folder).facts["urls"]
     token = f"{_program()} token supervisor --unit 62 --state {state}"
@@ -178,7 +178,7 @@ def _where(console: Console, folder: StateFolder, state: Path) -> None:
 
 def _await_interrupt(console: Console, folder: StateFolder) -> None:
     """Wait for Ctrl-C, or until somebody else stops the stack."""
-    from accord.lock import holder
+    from accord.embedded.lock import holder
 
     console.print("The stack runs on; Ctrl-C stops it.", markup=False)
     while (by := holder(folder)) and by.lives:
@@ -186,7 +186,7 @@ def _await_interrupt(console: Console, folder: StateFolder) -> None:
 
 
 def _stop(console: Console, folder: StateFolder) -> None:
-    from accord.running import stop_running
+    from accord.embedded.running import stop_running
 
     console.print("stopping", markup=False)
     stop_running(folder)

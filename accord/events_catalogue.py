@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pb.feed.v1 import feed_pb2
 
-from services.kit.catalogue import Catalogue
+from services.kit.storage.catalogue import Catalogue
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 SERVICES = ("intake", "mediation", "escalation")

@@ -9,7 +9,7 @@ from typing import Annotated
 import grpc
 import typer
 
-from accord.folder import StackError, StateFolder
+from accord.embedded.folder import StackError, StateFolder
 
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
 
@@ -24,7 +24,7 @@ def facts() -> None:
 @facts_app.command("rebuild")
 def rebuild_facts(state: State = Path(".accord")) -> None:
     """Take over every case from position 0 of the feeds. Nothing newer is overwritten; safe to repeat while it runs."""
-    from accord.rebuild import client_settings
+    from accord.embedded.rebuild import client_settings
     from workflows.backends import Backends
     from workflows.facts import SOURCES, FactsBackends, rebuild
 

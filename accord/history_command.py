@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from accord.folder import StackError, StateFolder, read_json
+from accord.embedded.folder import StackError, StateFolder, read_json
 
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
 
@@ -20,7 +20,7 @@ def verify_history(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a service.")] = False,
 ) -> None:
     """Recompute every hash chain and name the first broken link. Exit 1 where one is broken."""
-    from services.kit.verification import HEADS, verify
+    from services.kit.storage.verification import HEADS, verify
 
     url = database_url(StateFolder.at(state))
 
@@ -46,7 +46,7 @@ def verify_history(
 
 def rebuild_workflows(state: State = Path(".accord")) -> None:
     """Start the workflow of every open case again where it is missing. Safe to repeat."""
-    from accord.rebuild import rebuild
+    from accord.embedded.rebuild import rebuild
 
     matters, started = rebuild(state)
     typer.echo(f"{matters} open matters, {started} workflows started, {matters - started} were running")
@@ -61,7 +61,7 @@ def migrate_database() -> None:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-    from services.kit.migration import SERVICES, MigrationError, migrate
+    from services.kit.storage.migration import SERVICES, MigrationError, migrate
 
     url = os.environ.get("ACCORD_DATABASE_URL", "")
     if not url:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from accord.folder import StackError, StateFolder
+from accord.embedded.folder import StackError, StateFolder
 from accord.importing.shipped import shipped
 
 _FAILED, _WRONG_INPUT, _INTERRUPTED = 1, 2, 130

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from accord.rules_place import SHIPPED, every_problem_printed, rules_folder
-from casework.category import Category
-from casework.plan import PlanTemplate
-from casework.rule import Rule
-from casework.rule_data import to_data
+from casework.clocks.rule import Rule
+from casework.clocks.rule_data import to_data
+from casework.door.category import Category
+from casework.mediation.plan import PlanTemplate
 from casework.units import DIGITS
 from services.kit.rules import Rules, load_rules
 

@@ -15,9 +15,9 @@ from google.type.money_pb2 import Money
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 
+from accord.embedded.keys import client_token
+from accord.embedded.stack import Stack
 from accord.generator import GeneratedReport, reports
-from accord.keys import client_token
-from accord.stack import Stack
 from bench.measure import Figures, only
 
 ROWS = 10_000

@@ -14,8 +14,8 @@ from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.intake.v1 import intake_pb2
 from temporalio.client import Client
 
+from accord.embedded.stack import Stack
 from accord.generator import reports
-from accord.stack import Stack
 from bench.bulk import message, send_rows
 from bench.measure import Figures, percentile
 from bench.memory import resident, running

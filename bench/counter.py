@@ -14,7 +14,7 @@ from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1 import mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from bench.bulk import ROWS, batches, send
 from bench.measure import Figures, percentile
 

@@ -9,9 +9,9 @@ import time
 from sqlalchemy import text as sqlalchemy_text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from bench.measure import Figures
-from services.kit.database import Database, text
+from services.kit.storage.database import Database, text
 
 STATEMENTS = 10
 TRANSACTIONS = 200

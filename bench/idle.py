@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.stack import Stack
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.stack import Stack
 from bench.counter import Counter
 from bench.measure import Figures
 

@@ -21,8 +21,8 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from accord.keys import client_token
-from accord.stack import Stack
+from accord.embedded.keys import client_token
+from accord.embedded.stack import Stack
 from bench.measure import Figures
 
 LIVES = 150

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from accord.process import ProcessSpec
-from accord.roster import Surroundings, processes
+from accord.embedded.process import ProcessSpec
+from accord.embedded.roster import Surroundings, processes
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from temporalio.client import Client
 
+from accord.embedded.stack import Stack
 from accord.generator import reports
-from accord.stack import Stack
 from bench.bulk import message, send_rows
 from bench.lives import Lives
 from bench.measure import Figures

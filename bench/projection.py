@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.measure import Figures
-from casework.calendar import LOCAL, Calendar
-from casework.clock import project
-from casework.explanation import explain
-from casework.ledger import Entry, Paused, Resumed, Started
-from casework.rule import Rule
+from casework.clocks.calendar import LOCAL, Calendar
+from casework.clocks.clock import project
+from casework.clocks.explanation import explain
+from casework.clocks.ledger import Entry, Paused, Resumed, Started
+from casework.clocks.rule import Rule
 from services.kit.rules import load_rules
 
 CLOCKS = 20_000

@@ -24,11 +24,11 @@ from pb.escalation.v1 import (
     worklists_pb2_grpc,
 )
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from bench.measure import Figures, only, percentile
 from bench.supervised import insert, some_units, supervised
 from services.kit.rules import load_rules
-from services.kit.settings import ServiceSettings
+from services.kit.serving.settings import ServiceSettings
 
 ASKED = 200
 Question = Callable[[str, Any], Awaitable[Any]]

@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from bench.measure import Figures
 
 TASKS = 3

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from bench.measure import Figures, only, percentile
 
 CLIENTS = 50

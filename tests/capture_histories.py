@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.stack import Stack
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.stack import Stack
 from tests.conftest import Clients
 from tests.letter_lives import STORED_LETTERS, letters_of, played
 from tests.lives import LIVES, STORED, history, told_of_people

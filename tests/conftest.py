@@ -52,8 +52,8 @@ from pb.mediation.v1.objections_pb2_grpc import ObjectionServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
 from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 
-from accord.keys import client_token
-from accord.stack import Stack
+from accord.embedded.keys import client_token
+from accord.embedded.stack import Stack
 from tests.patience import CALL, PATIENCE
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from docx import Document
 
-from casework.documents import (
+from casework.door.routes import OpenRoute, Route, RouteKind
+from casework.papers.documents import (
     AgreementFacts,
     Clause,
     ClosingFacts,
@@ -34,7 +35,6 @@ from casework.documents import (
     TerminationFacts,
     Visit,
 )
-from casework.routes import OpenRoute, Route, RouteKind
 
 NUMBER = "(2026)城关区人调字第17号"
 

@@ -25,8 +25,8 @@ from services.gateway.contract import Contract, load
 from services.gateway.guard import guarded
 from services.gateway.issuer import mint, public_jwk
 from services.gateway.settings import SERVED_BY, GatewaySettings
-from services.kit import validation
-from services.kit.errors import language_of, status_of
+from services.kit.serving import validation
+from services.kit.serving.errors import language_of, status_of
 
 CONTRACT: Contract = load()
 

@@ -13,10 +13,10 @@ from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
-from casework.calendar import LOCAL
-from services.kit.database import text
-from services.kit.events import row_payload
+from casework.clocks.calendar import LOCAL
 from services.kit.instants import stamp
+from services.kit.storage.database import text
+from services.kit.storage.events import row_payload
 from tests.conftest import COUNTY, Clients, request_id
 from tests.scratch import Scratch
 from tests.still import Still

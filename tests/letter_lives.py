@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 
-from accord.rebuild import client_settings
-from casework.calendar import LOCAL
-from services.kit.businesstime import BusinessTime
+from accord.embedded.rebuild import client_settings
+from casework.clocks.calendar import LOCAL
+from services.kit.serving.businesstime import BusinessTime
 from tests.conftest import COUNTY, Clients, request_id
 from tests.lettering import OTHER_HEAD, Letters
 from tests.lives import PERSONAL, STORED

@@ -11,7 +11,7 @@ from typing import Any
 from google.type.date_pb2 import Date
 from pb.escalation.v1 import letters_pb2 as pb
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from tests.conftest import COUNTY, request_id
 from tests.patience import PATIENCE
 

@@ -15,7 +15,7 @@ from pb.mediation.v1 import case_pb2
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.patience import PATIENCE
 from tests.people import UNIT, People
 

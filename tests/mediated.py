@@ -29,7 +29,7 @@ from pb.mediation.v1.follow_up_pb2_grpc import FollowUpServiceStub
 from pb.mediation.v1.fulfilment_pb2_grpc import ConfirmationServiceStub, FulfilmentServiceStub
 
 from casework import names
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.scratch import Scratch

@@ -11,7 +11,7 @@ from pb.mediation.v1.caucus_pb2_grpc import CaucusServiceStub
 from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 from pb.mediation.v1.sessions_pb2_grpc import SessionServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients
 
 MEDIATOR = f"demo-mediator-{COUNTY}"

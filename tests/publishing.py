@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 
-from casework.suppression import BASE, SCALE, SMALLEST
+from casework.supervision.figures.suppression import BASE, SCALE, SMALLEST
 
 MOST = 11
 """The largest count of an atom that the reader reckons with."""

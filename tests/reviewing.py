@@ -13,7 +13,7 @@ from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1 import reviews_pb2 as pb
 from pb.escalation.v1.reviews_pb2_grpc import ReviewServiceStub
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from services.kit.instants import instant
 from tests.conftest import COUNTY, request_id
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import asyncpg
 
-from casework.calendar import LOCAL
-from casework.choosing import MatterRole
+from casework.clocks.calendar import LOCAL
+from casework.mediation.choosing import MatterRole
 
 READS = frozenset({"access_log", "caucus_reads"})
 """Tables in which looks are recorded; a look changes nothing else."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import grpc
 from pb.mediation.v1 import caucus_pb2, consent_pb2
 
-from casework.agreement import AgreementState, Form, Signer
 from casework.case import Stage
-from casework.mediation import MAX_REPRESENTATIVES, Ground, MediationState, Step
-from casework.session import SessionKind, SessionState
+from casework.mediation.agreement import AgreementState, Form, Signer
+from casework.mediation.course import MAX_REPRESENTATIVES, Ground, MediationState, Step
+from casework.mediation.session import SessionKind, SessionState
 from tests.rights_facts import READS, Facts, changes, columns_changed
 from tests.rights_scene import Move
 from tests.rpcs import Answer, check

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from accord.stack import Stack
-from casework.calendar import LOCAL
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL
 from tests.conftest import COUNTY, request_id
 from tests.patience import PATIENCE
 from tests.scenario_dossier import DossierFile

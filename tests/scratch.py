@@ -9,11 +9,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from accord.database import ensure_database, role_url
-from accord.folder import read_json
-from accord.secret import database_passwords
-from accord.stack import Stack
-from services.kit.migration import migrate
+from accord.embedded.engines.database import ensure_database, role_url
+from accord.embedded.folder import read_json
+from accord.embedded.secret import database_passwords
+from accord.embedded.stack import Stack
+from services.kit.storage.migration import migrate
 
 
 @dataclass(frozen=True)

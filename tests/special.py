@@ -10,10 +10,10 @@ from google.type.date_pb2 import Date
 from pb.escalation.v1 import plans_pb2 as pb
 
 from casework import names
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from services.escalation import files
-from services.kit import rows
-from services.kit.database import Database
+from services.kit.storage import rows
+from services.kit.storage.database import Database
 from tests.conftest import COUNTY
 
 BUREAU = f"{COUNTY}-labour"

@@ -18,23 +18,23 @@ from typing import Any
 
 import grpc
 
-from accord.keys import client_token
-from accord.stack import Stack
-from services.kit.access import Access
-from services.kit.businesstime import BusinessTime
-from services.kit.client import channel
-from services.kit.clock_keeping import automatic_rules, look
-from services.kit.clock_ledger import Pins
-from services.kit.clockwork import Clockwork
+from accord.embedded.keys import client_token
+from accord.embedded.stack import Stack
+from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.keeping import automatic_rules, look
+from services.kit.clocks.ledger import Pins
 from services.kit.composition import Parts, feed_service
-from services.kit.database import Database
-from services.kit.erasures import ErasureList
-from services.kit.feed import FeedPulse
 from services.kit.rules import Rules, load_rules
-from services.kit.sealing import Sealer
-from services.kit.server import Pipeline
-from services.kit.settings import ServiceSettings
-from services.kit.tokens import TokenChecker, TokenMint
+from services.kit.serving.access import Access
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.client import channel
+from services.kit.serving.server import Pipeline
+from services.kit.serving.settings import ServiceSettings
+from services.kit.serving.tokens import TokenChecker, TokenMint
+from services.kit.storage.database import Database
+from services.kit.storage.erasures import ErasureList
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import Sealer
 from tests.conftest import Clients
 from tests.patience import CALL
 from tests.scratch import dropped, migrated

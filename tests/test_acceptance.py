@@ -9,7 +9,7 @@ import pytest
 from pb.clock.v1 import clock_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 
-from casework.triage import CaseFacts
+from casework.door.triage import CaseFacts
 from services.kit.instants import instant
 from services.kit.rules import load_rules
 from tests.conftest import Clients, request_id

@@ -18,9 +18,9 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from accord.keys import ROLES
+from accord.embedded.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
-from services.kit.settings import ProcessSettings, ServiceSettings, read_settings
+from services.kit.serving.settings import ProcessSettings, ServiceSettings, read_settings
 from tests import world_meetings
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE

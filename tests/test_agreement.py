@@ -12,10 +12,10 @@ from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import agreement_pb2 as pb
 from pb.mediation.v1 import consent_pb2, people_pb2, sessions_pb2
 
-from casework import agreement as rules_of
-from casework.agreement import Clause, ClauseKind, Due, Extent, Form, Question, Signer
 from casework.errors import CaseError
-from casework.termination import Ground, MediationResult
+from casework.mediation import agreement as rules_of
+from casework.mediation.agreement import Clause, ClauseKind, Due, Extent, Form, Question, Signer
+from casework.mediation.termination import Ground, MediationResult
 from services.kit.instants import instant
 from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id

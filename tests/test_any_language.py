@@ -17,9 +17,9 @@ from google.protobuf.message_factory import GetMessageClass
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from casework.likeness import KeyedPairs
+from casework.door.likeness import KeyedPairs
 from casework.saying import says_something
-from services.kit import validation
+from services.kit.serving import validation
 from tests.conftest import Clients, request_id
 from tests.rpcs import all_rpcs
 from tests.test_rest import filed, is_problem

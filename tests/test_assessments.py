@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 from pb.escalation.v1 import assessments_pb2 as pb
 from pb.escalation.v1 import assessments_pb2_grpc, registers_pb2, registers_pb2_grpc
 
+from accord.embedded.stack import Stack
 from accord.rules_command import SHIPPED
-from accord.stack import Stack
 from bench.supervised import insert, some_units, supervised
 from services.kit.rules import load_rules
 from tests.conftest import COUNTY, request_id

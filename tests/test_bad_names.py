@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pb.escalation.v1 import escalation_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from services.kit import paging
+from services.kit.storage import paging
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.rpcs import BY_NAME, Rpc, access, call, check, send

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casework.calendar import Calendar, CalendarBook, DayKind, Layer
+from casework.clocks.calendar import Calendar, CalendarBook, DayKind, Layer
 from services.kit.rules import Rules, load_rules
 from services.kit.rules.calendar_lists import read_list
 from services.kit.rules.problem import Problem

@@ -19,9 +19,9 @@ from google.protobuf.descriptor_pool import Default
 from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import caucus_pb2 as pb
 
-from accord.keys import CLIENT_ROLES, ROLES, client_token
-from accord.stack import Stack
-from casework.caucus import Side, is_released, may_read
+from accord.embedded.keys import CLIENT_ROLES, ROLES, client_token
+from accord.embedded.stack import Stack
+from casework.mediation.caucus import Side, is_released, may_read
 from services.gateway.settings import SERVED_BY
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import CALL

@@ -20,15 +20,15 @@ import pytest
 from pb.mediation.v1 import case_pb2
 from temporalio.client import Client
 
-from accord.folder import StackError, StateFolder, read_json, write_json
-from accord.pace import pace_settings
-from accord.rebuild import client_settings
-from accord.stack import Stack
-from services.kit.clock_verification import differences
-from services.kit.clockwork import Clockwork
-from services.kit.database import Database
-from services.kit.migration import SERVICES
+from accord.embedded.folder import StackError, StateFolder, read_json, write_json
+from accord.embedded.pace import pace_settings
+from accord.embedded.rebuild import client_settings
+from accord.embedded.stack import Stack
+from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.verification import differences
 from services.kit.rules import load_rules
+from services.kit.storage.database import Database
+from services.kit.storage.migration import SERVICES
 from tests.disks import a_disk, fill
 from tests.patience import PATIENCE
 from tests.people import People
@@ -169,7 +169,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def _rebuild(stack: Stack) -> None:
-    from accord.rebuild import rebuild
+    from accord.embedded.rebuild import rebuild
 
     rebuild(stack.folder.root)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casework.chinese import amount_capital, amount_figures, date_zh, legible, masked, moment_zh
+from casework.papers.chinese import amount_capital, amount_figures, date_zh, legible, masked, moment_zh
 
 _DIGITS = {character: digit for digit, character in enumerate("零壹贰叁肆伍陆柒捌玖")}
 _UNITS = {"拾": 10, "佰": 100, "仟": 1000}

@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casework import ledger as ledgers
-from casework.admission import check
-from casework.calendar import LOCAL, Calendar, CalendarBook, Layer
-from casework.clock import ClockState, Projection, RungKind, project
-from casework.count import add_months
-from casework.errors import CaseError, Reason
-from casework.explanation import COUNTED, ExplainedDay, Verdict, explain
-from casework.ledger import (
+from casework.clocks import ledger as ledgers
+from casework.clocks.admission import check
+from casework.clocks.calendar import LOCAL, Calendar, CalendarBook, Layer
+from casework.clocks.clock import ClockState, Projection, RungKind, project
+from casework.clocks.count import add_months
+from casework.clocks.explanation import COUNTED, ExplainedDay, Verdict, explain
+from casework.clocks.ledger import (
     Cancelled,
     Entry,
     Extended,
@@ -30,7 +29,7 @@ from casework.ledger import (
     Resumed,
     Started,
 )
-from casework.rule import (
+from casework.clocks.rule import (
     AtCap,
     Confidence,
     Consequence,
@@ -45,6 +44,7 @@ from casework.rule import (
     Trigger,
     Unit,
 )
+from casework.errors import CaseError, Reason
 from services.kit.rules import load_rules
 
 DAY = timedelta(days=1)

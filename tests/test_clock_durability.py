@@ -22,12 +22,12 @@ from temporalio.client import Client
 from typer.testing import CliRunner
 
 from accord.cli import app
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.process import ProcessSpec
-from accord.roster import Surroundings, processes
-from accord.stack import Stack
-from casework.calendar import LOCAL
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.process import ProcessSpec
+from accord.embedded.roster import Surroundings, processes
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL
 from services.kit.instants import instant
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import CALL, PATIENCE

@@ -10,11 +10,11 @@ from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from accord.stack import Stack
-from casework.calendar import LOCAL, Layer
-from services.kit import clock_moves
-from services.kit.clock_keeping import look
-from services.kit.clock_verification import Difference, differences
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL, Layer
+from services.kit.clocks import moves as clock_moves
+from services.kit.clocks.keeping import look
+from services.kit.clocks.verification import Difference, differences
 from services.kit.instants import instant
 from tests.conftest import COUNTY, Clients, request_id
 from tests.ledgering import Desk

@@ -18,10 +18,10 @@ from google.rpc import error_details_pb2, status_pb2
 from pb.clock.v1 import clock_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from accord.stack import Stack
-from casework.calendar import Layer
-from services.kit import clock_moves
-from services.kit.clock_keeping import look
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import Layer
+from services.kit.clocks import moves as clock_moves
+from services.kit.clocks.keeping import look
 from services.kit.instants import instant, stamp
 from tests.conftest import COUNTY, Clients, request_id
 from tests.ledgering import Desk

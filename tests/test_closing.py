@@ -9,9 +9,9 @@ from pb.mediation.v1 import agreement_pb2, case_pb2
 from pb.mediation.v1 import follow_up_pb2 as follow
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
-from casework import closing
 from casework.case import Outcome
-from casework.closing import Gate, Retention, Standing
+from casework.mediation import closing
+from casework.mediation.closing import Gate, Retention, Standing
 from tests.case_people import Act
 from tests.conftest import Clients
 from tests.mediated import SECRET, Mediated, as_date, day, mediated, refused

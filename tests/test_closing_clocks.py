@@ -16,7 +16,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, PATIENCE, Clients, request_id
 from tests.rpcs import call
 from tests.still import Still, standing_still

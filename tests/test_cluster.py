@@ -9,7 +9,7 @@ from math import comb, exp
 
 import pytest
 
-from casework.cluster import (
+from casework.supervision.prevention.cluster import (
     ClusterRule,
     Counted,
     EffectRule,
@@ -22,7 +22,7 @@ from casework.cluster import (
     effect,
     judge,
 )
-from casework.cluster_words import cluster_told, effect_told
+from casework.supervision.prevention.cluster_words import cluster_told, effect_told
 
 EFFECT = EffectRule(window_days=180, transition_days=30, min_days=28, min_cases=10)
 RULE = ClusterRule("1", "house default", 28, 6, 8, 2.0, 0.05, 1.5, 20, 90, EFFECT)

@@ -10,9 +10,9 @@ from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import mediation_pb2, people_pb2
 
-from casework.choosing import Against, Conflict, conflict_of
-from casework.complaint import lies_within, receiving_unit
+from casework.door.complaint import lies_within, receiving_unit
 from casework.errors import CaseError, Reason
+from casework.mediation.choosing import Against, Conflict, conflict_of
 from casework.units import Unit, UnitTree, level_of, parent_code
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import send

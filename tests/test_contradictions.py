@@ -11,8 +11,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from pb.mediation.v1 import agreement_pb2, people_pb2
 from pb.mediation.v1 import sessions_pb2 as sessions
 
-from casework.contradiction import NEEDS, Act, Fact, must_hold
 from casework.errors import CaseError
+from casework.mediation.contradiction import NEEDS, Act, Fact, must_hold
 from tests.case_people import Act as People
 from tests.case_people import refused as denied
 from tests.conftest import Clients, request_id

@@ -28,13 +28,13 @@ from accord.demo.desk import Desk
 from accord.demo.order import oddities
 from accord.demo.play import Played
 from accord.demo.record import Record, Told
-from accord.folder import StateFolder
+from accord.embedded.folder import StateFolder
+from accord.embedded.lock import StateLock
+from accord.embedded.running import stop_running
+from accord.embedded.stack import Stack
 from accord.generator import reports
-from accord.lock import StateLock
-from accord.running import stop_running
-from accord.stack import Stack
 from services.kit.instants import instant, stamp
-from services.kit.verification import Verdict
+from services.kit.storage.verification import Verdict
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.still import standing_still

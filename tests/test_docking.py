@@ -11,10 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pb.mediation.v1 import agreement_pb2, case_pb2
 from pb.mediation.v1 import docking_pb2 as pb
 
-from casework import docking as rules_of
-from casework.calendar import LOCAL
-from casework.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
+from casework.clocks.calendar import LOCAL
 from casework.errors import CaseError
+from casework.mediation import docking as rules_of
+from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
 from services.kit.instants import instant
 from services.kit.rules import load_rules
 from tests.conftest import Clients

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from accord.embedded.stack import Stack
 from accord.importing.catalogue import load_mapping
-from accord.stack import Stack
 from tests.conftest import Clients
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,11 +17,11 @@ import pytest
 from docx import Document
 
 from accord import documents_templates
-from casework import documents, sheets
-from casework.documents import DossierSource
-from casework.filling import Filling, fill, lacks
-from casework.forms import FORMS, NOT_SCANNED, ORDERED, TEMPLATED, Form, Made, Need, missing, subjects
-from casework.sheets import SHEETS
+from casework.papers import documents, sheets
+from casework.papers.documents import DossierSource
+from casework.papers.filling import Filling, fill, lacks
+from casework.papers.forms import FORMS, NOT_SCANNED, ORDERED, TEMPLATED, Form, Made, Need, missing, subjects
+from casework.papers.sheets import SHEETS
 from services.kit.rules import RulesError, load_rules
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder

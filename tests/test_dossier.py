@@ -11,9 +11,9 @@ import pytest
 from docx import Document
 from pb.mediation.v1 import documents_pb2 as pb
 
-from casework.dossier import Filed, arranged
-from casework.forms import FORMS, ORDERED, Form
-from casework.scan import WORD
+from casework.papers.dossier import Filed, arranged
+from casework.papers.forms import FORMS, ORDERED, Form
+from casework.papers.scan import WORD
 from services.kit.rules.documents import DocumentBook
 from services.mediation.documents.dossier import Built, build
 from tests.dossiers import CASE, NUMBER, at, text_of

@@ -13,14 +13,14 @@ from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import erasure_pb2 as pb
 
-from casework import erasure as rules_of
-from casework.closing import Retention
-from casework.erasure import Ground, Obstacle
+from casework.mediation import erasure as rules_of
+from casework.mediation.closing import Retention
+from casework.mediation.erasure import Ground, Obstacle
 from services.escalation import erasing as of_supervision
 from services.intake import erasing as of_reports
-from services.kit.database import Database, text
-from services.kit.erasures import ACTOR, ErasureList, erase_again
-from services.kit.verification import verify
+from services.kit.storage.database import Database, text
+from services.kit.storage.erasures import ACTOR, ErasureList, erase_again
+from services.kit.storage.verification import verify
 from services.mediation.erasure import store as of_cases
 from tests.case_people import Act, refused
 from tests.conftest import Clients, request_id

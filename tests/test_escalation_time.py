@@ -12,11 +12,11 @@ from pb.clock.v1 import clock_pb2, clock_pb2_grpc
 from pb.escalation.v1 import escalation_pb2 as pb
 from pb.escalation.v1 import escalation_pb2_grpc
 
-from accord.stack import Stack
-from casework.ladder import to_data
+from accord.embedded.stack import Stack
+from casework.supervision.raising.ladder import to_data
 from services.escalation.directory import FileDirectory
-from services.kit.database import text
 from services.kit.rules import load_rules
+from services.kit.storage.database import text
 from tests.conftest import request_id
 from tests.still import Still, standing_still
 from tests.test_ladders import DAY, SHIPPED

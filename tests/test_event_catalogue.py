@@ -15,8 +15,8 @@ from google.protobuf.json_format import MessageToDict
 from pb.feed.v1 import feed_pb2
 
 from accord.events_catalogue import PAGE, SERVICES, page
-from casework.triage import Grade
-from services.kit.catalogue import Catalogue, EventError
+from casework.door.triage import Grade
+from services.kit.storage.catalogue import Catalogue, EventError
 from tests.conftest import Clients
 from tests.world import new_world
 from workflows.chains import heard

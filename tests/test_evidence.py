@@ -19,10 +19,10 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import evidence_pb2 as pb
 
 from casework.errors import CaseError
-from casework.file_type import LARGEST, FileType, check_file, type_of
-from services.kit.database import Database
-from services.kit.feed import FeedPulse
-from services.kit.sealing import Sealer, SealError
+from casework.papers.file_type import LARGEST, FileType, check_file, type_of
+from services.kit.storage.database import Database
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import Sealer, SealError
 from services.mediation.evidence.files import Files
 from services.mediation.evidence.service import EvidenceServicer
 from tests.conftest import COUNTY, Clients, request_id

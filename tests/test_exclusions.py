@@ -17,7 +17,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2, people_pb2
 from pb.mediation.v1 import grants_pb2 as pb
 from pb.mediation.v1.grants_pb2_grpc import GrantServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.case_people import Act, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE

@@ -18,11 +18,11 @@ import pytest
 from pb.mediation.v1 import case_pb2
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.rebuild import client_settings
-from accord.stack import Stack
-from services.kit.verification import HEADS, verify
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.rebuild import client_settings
+from accord.embedded.stack import Stack
+from services.kit.storage.verification import HEADS, verify
 from tests.conftest import Clients
 from tests.lettering import Letters, today
 from tests.lives import end_of

@@ -15,12 +15,12 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from pb.feed.v1 import feed_pb2
 
-from accord.stack import Stack
-from services.kit.catalogue import Catalogue
-from services.kit.database import Connection, Database, text
-from services.kit.events import EventLog, FeedSealer, NewEvent
-from services.kit.feed import FeedPulse
-from services.kit.migration import SERVICES
+from accord.embedded.stack import Stack
+from services.kit.storage.catalogue import Catalogue
+from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.events import EventLog, FeedSealer, NewEvent
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.migration import SERVICES
 from tests.conftest import Clients
 from tests.patience import PATIENCE
 from tests.scratch import Scratch, dropped, execute, migrated
@@ -51,7 +51,7 @@ async def database(scratch: Scratch) -> AsyncIterator[Database]:
 @pytest.fixture(autouse=True)
 def _types_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let events be called here as the stories want: this is about the feed."""
-    monkeypatch.setattr("services.kit.events.catalogue", lambda service: Catalogue(service, strict=False))
+    monkeypatch.setattr("services.kit.storage.events.catalogue", lambda service: Catalogue(service, strict=False))
 
 
 async def append(connection: Connection, case: int, kind: str = "MinutesWritten") -> None:

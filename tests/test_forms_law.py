@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from casework.forms import Form
+from casework.papers.forms import Form
 from services.kit.rules import load_rules
 from tests.dossiers import text_of
 from tests.test_calendar import SHIPPED

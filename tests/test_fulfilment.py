@@ -14,13 +14,13 @@ from pb.mediation.v1 import agreement_pb2, case_pb2, mediation_pb2
 from pb.mediation.v1 import follow_up_pb2 as follow
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
-from accord.stack import Stack
-from casework import closing, confirmation, fulfilment
-from casework.agreement import AgreementState, Clause, ClauseKind, Due, Form, Question
-from casework.closing import Gate, Retention
-from casework.confirmation import Caution
+from accord.embedded.stack import Stack
 from casework.errors import CaseError
-from casework.fulfilment import Instalment, InstalmentState, Performance, Remedy
+from casework.mediation import closing, confirmation, fulfilment
+from casework.mediation.agreement import AgreementState, Clause, ClauseKind, Due, Form, Question
+from casework.mediation.closing import Gate, Retention
+from casework.mediation.confirmation import Caution
+from casework.mediation.fulfilment import Instalment, InstalmentState, Performance, Remedy
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.mediated import CONFIRMATION, SECRET, Mediated, as_date, day, mediated, refused

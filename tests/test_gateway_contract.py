@@ -25,7 +25,7 @@ from services.gateway.problem import Problem, json_path
 from services.gateway.schema import split_pattern
 from services.gateway.settings import SERVED_BY
 from services.gateway.template import RouteTable, Template
-from services.kit.settings import Profile
+from services.kit.serving.settings import Profile
 
 CASE = "cases/620102-2026-000117"
 KEY = {"idempotency-key": "key-00000001"}

@@ -13,7 +13,7 @@ import pytest
 from services.gateway.binding import shapes_of
 from services.gateway.openapi import document
 from services.gateway.settings import SERVED_BY
-from services.kit.errors import language_of
+from services.kit.serving.errors import language_of
 from tests.gateway_fakes import CONTRACT, Running, key_file, running
 
 __all__ = ["key_file", "running"]

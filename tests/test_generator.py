@@ -14,8 +14,8 @@ import pytest
 from accord.generator import OUTCOMES, GeneratedReport, reports
 from accord.generator.kinds import KINDS
 from accord.generator.sentences import SENTENCES
-from casework.calendar import LOCAL
-from casework.triage import CaseFacts
+from casework.clocks.calendar import LOCAL
+from casework.door.triage import CaseFacts
 from services.kit.rules import Rules, load_rules
 
 DAY = date(2026, 9, 3)

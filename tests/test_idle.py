@@ -11,8 +11,8 @@ import pytest
 from pb.escalation.v1 import escalation_pb2 as pb
 from pb.escalation.v1 import escalation_pb2_grpc
 
-from accord.stack import Stack
-from services.kit.database import text
+from accord.embedded.stack import Stack
+from services.kit.storage.database import text
 from tests.conftest import request_id
 from tests.still import Still, standing_still
 

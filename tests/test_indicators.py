@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pb.escalation.v1 import indicators_pb2
 
-from casework.indicator import (
+from casework.supervision.figures.indicator import (
     CLOSING_STEPS,
     FORBIDDEN,
     PART_OF,
@@ -22,9 +22,9 @@ from casework.indicator import (
     faults,
     stand,
 )
-from casework.reporting_period import reporting_period
+from casework.supervision.figures.reporting_period import reporting_period
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.indicators import read_indicators
+from services.kit.rules.supervision.indicators import read_indicators
 
 SHIPPED = Path(__file__).resolve().parent.parent / "rules"
 RULE = Indicator(

@@ -21,7 +21,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import follow_up_pb2
 from pb.mediation.v1.follow_up_pb2_grpc import FollowUpServiceStub
 
-from casework.triage import FACTS
+from casework.door.triage import FACTS
 from tests.conftest import COUNTY, Clients, data, request_id
 from tests.patience import PATIENCE
 from tests.world import new_report

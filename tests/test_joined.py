@@ -8,7 +8,7 @@ from typing import Any
 
 from pb.mediation.v1 import caucus_pb2, documents_pb2, evidence_pb2, sessions_pb2
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from tests.conftest import Clients, request_id
 from tests.dossiers import text_of
 from tests.mediated import SECRET, Mediated, mediated

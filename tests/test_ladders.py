@@ -8,10 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from casework.door.triage import Grade
 from casework.errors import CaseError
-from casework.escalation import EscalationState, move, return_unit
-from casework.ladder import Ladder, LadderBook, Mode, NoLadder, Office, Place, Step, from_data, to_data, told_units
-from casework.triage import Grade
+from casework.supervision.raising.escalation import EscalationState, move, return_unit
+from casework.supervision.raising.ladder import (
+    Ladder,
+    LadderBook,
+    Mode,
+    NoLadder,
+    Office,
+    Place,
+    Step,
+    from_data,
+    to_data,
+    told_units,
+)
 from casework.units import Department, Level, Unit, UnitTree, level_of, parent_code
 from services.kit.rules import Rules, RulesError, load_rules
 

@@ -14,8 +14,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 
-from accord.keys import client_token
-from accord.stack import Stack
+from accord.embedded.keys import client_token
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.people import People

@@ -9,7 +9,7 @@ from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from services.kit.instants import instant
 from tests.conftest import COUNTY, Clients, request_id
 from tests.still import standing_still

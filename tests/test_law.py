@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from casework.rule import Confidence, Consumer, ExtensionKind, Holder, Rule
-from casework.rule_book import RuleBook
+from casework.clocks.rule import Confidence, Consumer, ExtensionKind, Holder, Rule
+from casework.clocks.rule_book import RuleBook
 from services.kit.rules import load_rules
 from tests.test_calendar import SHIPPED
 

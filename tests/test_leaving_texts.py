@@ -16,8 +16,8 @@ from pb.access.v1 import permission_pb2
 from pb.escalation.v1 import escalation_pb2, ledger_pb2, letters_pb2
 
 from casework.errors import CaseError, Reason
-from casework.subject import must_be_matter
-from services.kit import leaving
+from casework.supervision.raising.subject import must_be_matter
+from services.kit.serving import leaving
 from tests.case_people import refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import all_rpcs

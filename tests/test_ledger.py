@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+from casework.door.triage import Grade, Scope
 from casework.errors import CaseError, Reason
-from casework.matter import (
+from casework.supervision.matters.grade import FACTS, MatterFacts
+from casework.supervision.matters.matter import (
     Given,
     Impact,
     MatterLevel,
@@ -28,13 +30,11 @@ from casework.matter import (
     moved,
     verified,
 )
-from casework.matter_grade import FACTS, MatterFacts
-from casework.matter_words import COLUMNS
-from casework.triage import Grade, Scope
-from services.escalation.ledger.sheet import workbook
+from casework.supervision.matters.words import COLUMNS
+from services.escalation.matters.ledger.sheet import workbook
 from services.kit.rules import Rules, load_rules
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.matters import read_matter_grades
+from services.kit.rules.supervision.matters import read_matter_grades
 from services.kit.spreadsheets import harmless
 
 COUNTY, HOUSING, LABOUR = "620102", "620102-housing", "620102-labour"

@@ -10,16 +10,16 @@ import pytest
 from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from pb.escalation.v1 import ledger_pb2 as pb
 
-from accord.stack import Stack
-from casework.calendar import LOCAL
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL
 from casework.names import number_of
 from services.escalation import files
-from services.escalation.ledger import course, store
-from services.kit.access import Call
+from services.escalation.matters.ledger import course, store
 from services.kit.command import Work
-from services.kit.database import text
-from services.kit.events import EventLog
-from services.kit.tokens import Caller
+from services.kit.serving.access import Call
+from services.kit.serving.tokens import Caller
+from services.kit.storage.database import text
+from services.kit.storage.events import EventLog
 from tests.matters import COUNTY, HOUSING, LABOUR, MINOR, Ledger, as_date
 from tests.still import Still, standing_still
 

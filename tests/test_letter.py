@@ -10,15 +10,15 @@ import pytest
 from pb.escalation.v1 import letters_pb2 as pb
 
 from accord.documents_templates import supervision
-from casework import letter as rules_of
-from casework.deidentification import found_in
 from casework.errors import CaseError, Reason
-from casework.letter import Failure, LetterKind, LetterState, Objection
-from casework.letter_sheet import LetterFacts, sheet
-from casework.letter_trigger import LetterBook, Words
-from casework.occasion import Happening, Occasion
-from services.kit import leaving
+from casework.papers.deidentification import found_in
+from casework.supervision.letters import letter as rules_of
+from casework.supervision.letters.letter import Failure, LetterKind, LetterState, Objection
+from casework.supervision.letters.occasion import Happening, Occasion
+from casework.supervision.letters.sheet import LetterFacts, sheet
+from casework.supervision.letters.trigger import LetterBook, Words
 from services.kit.rules import Rules, load_rules
+from services.kit.serving import leaving
 
 RULES = Path(__file__).resolve().parent.parent / "rules"
 UNIT, TOWN, CITY = "620102", "620102001", "6201"

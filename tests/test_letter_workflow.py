@@ -11,8 +11,8 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
-from accord.rebuild import client_settings
-from services.kit.businesstime import BusinessTime
+from accord.embedded.rebuild import client_settings
+from services.kit.serving.businesstime import BusinessTime
 from tests.conftest import COUNTY, Clients
 from tests.letter_lives import LETTER_LIVES, STORED_LETTERS, letters_of
 from tests.lettering import Letters

@@ -10,8 +10,8 @@ from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from pb.escalation.v1 import letters_pb2 as pb
 from pb.escalation.v1.letters_pb2_grpc import LetterServiceStub
 
-from accord.stack import Stack
-from services.kit.database import text
+from accord.embedded.stack import Stack
+from services.kit.storage.database import text
 from tests.conftest import COUNTY, request_id
 from tests.lettering import DRAFTER, HEAD, OTHER_HEAD, TOWN, Letters, proto_date
 from tests.still import Still, standing_still

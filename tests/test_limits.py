@@ -7,9 +7,20 @@ from datetime import date
 
 import pytest
 
-from casework.rule import CONSUMED, Confidence, Consumer, ExtensionKind, RemindOn, Roll, Rule, Trigger, Unit, Whom
-from casework.rule_book import RuleBook, UnknownRule
-from casework.rule_data import digest, from_data, to_data
+from casework.clocks.rule import (
+    CONSUMED,
+    Confidence,
+    Consumer,
+    ExtensionKind,
+    RemindOn,
+    Roll,
+    Rule,
+    Trigger,
+    Unit,
+    Whom,
+)
+from casework.clocks.rule_book import RuleBook, UnknownRule
+from casework.clocks.rule_data import digest, from_data, to_data
 from services.kit.rules import Rules, load_rules
 from tests.test_calendar import SHIPPED
 

@@ -20,12 +20,12 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pb.feed.v1 import feed_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from casework.errors import CaseError, Reason
-from services.kit import telemetry
-from services.kit.database import is_transient
-from services.kit.errors import is_exhausted
-from services.kit.loops import Loop, Loops
+from services.kit.serving import telemetry
+from services.kit.serving.errors import is_exhausted
+from services.kit.serving.loops import Loop, Loops
+from services.kit.storage.database import is_transient
 from tests.conftest import Clients
 from tests.disks import a_disk, fill
 from tests.scratch import Scratch
@@ -104,7 +104,7 @@ async def test_a_loop_survives_that_nobody_can_be_told_of_its_fault(
         loop.turned()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("services.kit.loops.log", SimpleNamespace(info=full, warning=full, error=full))
+    monkeypatch.setattr("services.kit.serving.loops.log", SimpleNamespace(info=full, warning=full, error=full))
     loops.start(a_name(), work)
     await until(lambda: loops.well)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pb.intake.v1 import intake_pb2
 
-from accord.stack import Stack, StackError
-from services.kit.database import Database
-from services.kit.key_check import WrongKeyError, await_right_key, check_key
-from services.kit.sealing import HeldKey, Sealer
+from accord.embedded.stack import Stack, StackError
+from services.kit.storage.database import Database
+from services.kit.storage.key_check import WrongKeyError, await_right_key, check_key
+from services.kit.storage.sealing import HeldKey, Sealer
 from tests.conftest import Clients
 from tests.scratch import Scratch, dropped, execute, fill, migrated
 from tests.test_faults import running

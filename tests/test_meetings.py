@@ -14,7 +14,7 @@ from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc, schedules_pb2,
 from pb.escalation.v1 import meetings_pb2 as pb
 from pb.escalation.v1.meetings_pb2_grpc import MeetingServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, request_id
 from tests.reviewing import local
 from tests.still import Still, standing_still

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pb.mediation.v1 import consent_pb2, people_pb2
 from pb.mediation.v1 import sessions_pb2 as sessions
 
-from casework import age
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
+from casework.mediation import age
 from tests.case_people import Act, new_case, refused
 from tests.conftest import Clients, request_id
 from tests.mediated import SETTLEMENT, Mediated, mediated

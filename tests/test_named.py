@@ -12,9 +12,9 @@ from google.protobuf.json_format import MessageToJson, Parse
 from google.protobuf.message import Message
 
 from casework import names
-from services.kit.access import Access
-from services.kit.named import Field, Kind, fields_of, file_of, references_of
 from services.kit.rules import load_rules
+from services.kit.serving.access import Access
+from services.kit.serving.named import Field, Kind, fields_of, file_of, references_of
 from tests.conftest import COUNTY, Clients, request_id
 from tests.rpcs import POLICIES, Answer, Rpc, all_rpcs, as_role, call, granted, people
 from tests.test_access import right_unit

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from accord.stack import Stack
-from casework.numbering import Series, document_number, year_of
-from services.kit import numbering
-from services.kit.database import Database
+from accord.embedded.stack import Stack
+from casework.papers.numbering import Series, document_number, year_of
+from services.kit.storage import numbering
+from services.kit.storage.database import Database
 from tests.conftest import Clients
 from tests.mediated import Mediated, mediated, refused
 from tests.scratch import Scratch

@@ -16,12 +16,12 @@ from pb.mediation.v1 import objections_pb2 as pb
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.objections_pb2_grpc import ObjectionServiceStub
 
-from accord.stack import Stack
-from casework import objection as rules_of
+from accord.embedded.stack import Stack
 from casework.errors import CaseError
-from casework.objection import ObjectionState
+from casework.mediation import objection as rules_of
+from casework.mediation.objection import ObjectionState
 from casework.units import Department, Level, Unit, UnitTree, level_of, parent_code
-from services.kit.database import text
+from services.kit.storage.database import text
 from tests.conftest import Clients, request_id
 from tests.still import Still, standing_still
 

@@ -15,7 +15,7 @@ from pb.mediation.v1 import offers_pb2 as pb
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.offers_pb2_grpc import OfferServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import Clients, request_id
 from tests.still import Still, standing_still
 from tests.test_objections import clocks

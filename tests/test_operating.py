@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from accord import supervisor
-from accord.stack import Stack
-from services.kit.clock_keeping import look
+from accord.embedded import supervisor
+from accord.embedded.stack import Stack
+from services.kit.clocks.keeping import look
 from tests.still import standing_still
 
 

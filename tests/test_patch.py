@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from services.gateway.binding import Shape, shapes_of
 from services.gateway.decoder import Wrong, filler_of
 from services.gateway.encoder import encoder_of
-from services.kit.masks import is_changed, resource_of
+from services.kit.serving.masks import is_changed, resource_of
 from tests.conftest import Clients, request_id
 from tests.gateway_fakes import CONTRACT
 from tests.rpcs import BY_NAME, access, call

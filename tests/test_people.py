@@ -16,8 +16,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import case_pb2, consent_pb2, mediation_pb2, people_pb2, safeguards_pb2
 
-from services.kit.sealing import HeldKey, Sealed, Sealer, SealError
-from services.kit.verification import verify
+from services.kit.storage.sealing import HeldKey, Sealed, Sealer, SealError
+from services.kit.storage.verification import verify
 from tests.case_people import Act, enter, new_case, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.erasing import erased, requested

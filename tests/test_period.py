@@ -7,11 +7,11 @@ from datetime import datetime
 import pytest
 from pb.escalation.v1 import meetings_pb2
 
-from casework import period
-from casework.meeting import AgendaReason, DecisionState, MeetingState
-from casework.period import AgendaRule, Every, Rhythm, RhythmCall
+from casework.supervision.meetings import period
+from casework.supervision.meetings.meeting import AgendaReason, DecisionState, MeetingState
+from casework.supervision.meetings.period import AgendaRule, Every, Rhythm, RhythmCall
 from services.kit.rules import load_rules
-from services.kit.settings import ProcessSettings
+from services.kit.serving.settings import ProcessSettings
 
 RULES = load_rules(ProcessSettings.model_fields["rules"].default)
 CALENDAR = RULES.calendars.of("620102")

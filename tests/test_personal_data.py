@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import documents_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.canaries import (
     ASKED_ONLY,
     STEMS,

@@ -16,7 +16,7 @@ from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import documents_pb2, mediation_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.patience import CALL

@@ -19,14 +19,14 @@ from google.rpc import error_details_pb2
 from pb.mediation.v1 import evidence_pb2
 from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from services.gateway.app import Gateway
 from services.gateway.guard import guarded
 from services.gateway.issuer import load_key, mint, public_jwk
 from services.gateway.settings import GatewaySettings
-from services.kit.errors import status_of
-from services.kit.limits import HttpLimitSettings, LimitSettings, Quota, Use
-from services.kit.tokens import Caller
+from services.kit.serving.errors import status_of
+from services.kit.serving.limits import HttpLimitSettings, LimitSettings, Quota, Use
+from services.kit.serving.tokens import Caller
 from tests.conftest import COUNTY, Clients, request_id
 from tests.gateway_fakes import FakeService, _Server, key_file, start_service
 from tests.test_evidence import pdf

@@ -20,7 +20,7 @@ from typing import Any
 from pb.clock.v1 import clock_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients, data
 from tests.patience import PATIENCE
 

@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casework.receipt import ALPHABET, ENTROPY_BYTES, normal_form, receipt_code
+from casework.door.receipt import ALPHABET, ENTROPY_BYTES, normal_form, receipt_code
 from tests.conftest import Clients
 
 codes = st.binary(min_size=ENTROPY_BYTES, max_size=ENTROPY_BYTES).map(receipt_code)

@@ -18,7 +18,7 @@ from pb.mediation.v1 import case_pb2, consent_pb2, documents_pb2, grants_pb2, me
 from pb.mediation.v1.grants_pb2_grpc import GrantServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
 from tests.still import standing_still
 from tests.world_documents import PDF

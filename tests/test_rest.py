@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from accord.stack import Stack
-from services.kit import paging
+from accord.embedded.stack import Stack
+from services.kit.storage import paging
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 

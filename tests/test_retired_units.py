@@ -10,13 +10,13 @@ import pytest
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from casework.units import Retired, UnitTree
-from services.kit.access import Access
-from services.kit.database import Database
 from services.kit.rules import RulesError, load_rules
-from services.kit.tokens import Caller
-from services.kit.unit_check import OPEN, name_missing
+from services.kit.serving.access import Access
+from services.kit.serving.tokens import Caller
+from services.kit.storage.database import Database
+from services.kit.storage.unit_check import OPEN, name_missing
 from tests.conftest import Clients
 from tests.scratch import Scratch, execute
 from tests.still import shipped_rules

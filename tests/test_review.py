@@ -11,9 +11,9 @@ import pytest
 from docx import Document
 from pb.escalation.v1 import reviews_pb2 as pb
 
-from casework import review as rules_of
 from casework.errors import CaseError
-from casework.review import Refusal, ReplyKind, Result, ReviewState
+from casework.supervision.meetings import review as rules_of
+from casework.supervision.meetings.review import Refusal, ReplyKind, Result, ReviewState
 from services.kit.instants import stamp
 from tests.conftest import COUNTY, Clients, request_id
 from tests.reviewing import CITY, PROVINCE, REASONS, TEXT, Reviewing, a_case

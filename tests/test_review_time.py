@@ -8,7 +8,7 @@ import pytest
 from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from pb.escalation.v1 import reviews_pb2 as pb
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.reviewing import CITY, COUNTY, PROVINCE, Reviewing, local
 from tests.still import Still, standing_still
 

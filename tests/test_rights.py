@@ -23,7 +23,7 @@ from google.protobuf.message_factory import GetMessageClass
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import mediators_pb2, people_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import Clients, request_id
 from tests.patience import PATIENCE
 from tests.rights_facts import Facts, Reader

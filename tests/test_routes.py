@@ -10,7 +10,7 @@ from pb.clock.v1 import clock_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import agreement_pb2, agreement_pb2_grpc, consent_pb2
 
-from casework.routes import RouteBook
+from casework.door.routes import RouteBook
 from services.kit.rules import load_rules
 from tests.case_people import Act, new_case, refused
 from tests.conftest import Clients, request_id

@@ -11,8 +11,8 @@ from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
-from accord.stack import Stack
-from casework.rule_book import RuleBook
+from accord.embedded.stack import Stack
+from casework.clocks.rule_book import RuleBook
 from services.kit.rules import load_rules
 from tests.conftest import COUNTY, request_id
 from tests.rpcs import Answer, call

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from accord.rules_command import rules_app
-from casework.category import UnknownCategory
-from casework.plan import resolve_unit
-from casework.rule_book import UnknownRule
-from casework.triage import Grade
+from casework.clocks.rule_book import UnknownRule
+from casework.door.category import UnknownCategory
+from casework.door.triage import Grade
+from casework.mediation.plan import resolve_unit
 from casework.units import Level, UnknownUnit, prefix
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.rules.folder import PARTS

@@ -16,8 +16,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.worker import Worker
 
-from accord.rebuild import client_settings
-from services.kit.businesstime import BusinessTime
+from accord.embedded.rebuild import client_settings
+from services.kit.serving.businesstime import BusinessTime
 from tests.conftest import Clients, request_id
 from tests.lettering import Letters, today
 from tests.lives import end_of

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from pb.access.v1 import unsaid_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 
-from accord.keys import ROLES
+from accord.embedded.keys import ROLES
 from tests.conftest import Clients, request_id
 from tests.rpcs import Rpc, all_rpcs, call, callers, granted
 

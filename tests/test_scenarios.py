@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY
 from tests.patience import CALL
 from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused

@@ -14,11 +14,11 @@ from temporalio.client import Client, ScheduleDescription, ScheduleOverlapPolicy
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.rebuild import rebuild
-from accord.stack import Stack
-from casework.calendar import LOCAL
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.rebuild import rebuild
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL
 from tests.conftest import Clients, request_id
 from tests.lives import STORED
 from tests.patience import PATIENCE

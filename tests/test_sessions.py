@@ -15,11 +15,11 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import consent_pb2, people_pb2
 from pb.mediation.v1 import sessions_pb2 as pb
 
-from casework import session as rules
 from casework.errors import CaseError
-from casework.session import Meeting, SessionKind, SessionState
-from services.kit.database import Connection
-from services.kit.database import Row as DatabaseRow
+from casework.mediation import session as rules
+from casework.mediation.session import Meeting, SessionKind, SessionState
+from services.kit.storage.database import Connection
+from services.kit.storage.database import Row as DatabaseRow
 from services.mediation.sessions.ending import end_open_sessions
 from tests.case_people import Act, enter
 from tests.conftest import COUNTY, Clients, request_id

@@ -20,11 +20,11 @@ from temporalio.service import RPCError
 
 from casework import names
 from services.escalation import files
-from services.escalation.special import ending
-from services.kit import paging
+from services.escalation.matters.special import ending
 from services.kit.command import Work
-from services.kit.database import Database
-from services.kit.events import EventLog
+from services.kit.storage import paging
+from services.kit.storage.database import Database
+from services.kit.storage.events import EventLog
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.rpcs import BY_NAME, call, people

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pb.escalation.v1 import consultations_pb2, lead_pb2, monitoring_pb2, plans_pb2, task_force_pb2
 
-from casework import consultation, deidentification, lead, matter_plan, monitoring, task_force
-from casework.consultation import AskState, Candidate, ConsultationState
 from casework.errors import CaseError
-from casework.lead import Barred, HandOverState, NoteKind
-from casework.matter_plan import Assessment, Countersigned, MeasureState, PlanState, RightsCheck, Role
-from casework.monitoring import Finding, Interval, MonitoringState
-from casework.task_force import ForceState, TaskState
+from casework.papers import deidentification
+from casework.supervision.matters import consultation, lead, monitoring, task_force
+from casework.supervision.matters import plan as matter_plan
+from casework.supervision.matters.consultation import AskState, Candidate, ConsultationState
+from casework.supervision.matters.lead import Barred, HandOverState, NoteKind
+from casework.supervision.matters.monitoring import Finding, Interval, MonitoringState
+from casework.supervision.matters.plan import Assessment, Countersigned, MeasureState, PlanState, RightsCheck, Role
+from casework.supervision.matters.task_force import ForceState, TaskState
 
 HEARD = [Countersigned("620102", Role.CO_UNIT, True), Countersigned("620102-justice", Role.LEGAL_ADVISER, True)]
 FREE = [RightsCheck("party-1", may_sue=True, told=True, consents=False)]

@@ -22,12 +22,12 @@ from pb.escalation.v1 import plans_pb2 as p
 from pb.escalation.v1 import task_force_pb2 as t
 from pb.escalation.v1 import task_force_pb2_grpc as t_grpc
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from casework import names
-from services.kit import clocks
-from services.kit.clockwork import Clockwork
+from services.kit.clocks import clocks
+from services.kit.clocks.clockwork import Clockwork
 from services.kit.rules import load_rules
-from services.kit.settings import ServiceSettings
+from services.kit.serving.settings import ServiceSettings
 from tests.conftest import COUNTY, request_id
 from tests.special import BUREAU, a_measure, a_plan, listed_matter, on
 from tests.still import Still, standing_still

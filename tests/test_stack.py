@@ -22,18 +22,18 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from accord import ports
 from accord.cli import app
-from accord.database import admin_url, role_url
-from accord.folder import StackError, StateFolder, read_json, write_json
-from accord.keys import EMBEDDED_ISSUER, Keys, client_token, demo_token, ensure_keys, ensure_master, mint
-from accord.lock import StateLock, holder
-from accord.process import ProcessSpec, State, born, is_same
-from accord.roster import Surroundings, processes
-from accord.running import RunningStack, stop_running
-from accord.secret import database_passwords
-from accord.stack import Interrupted, Stack
-from accord.supervisor import Standing, Supervisor
+from accord.embedded import ports
+from accord.embedded.engines.database import admin_url, role_url
+from accord.embedded.folder import StackError, StateFolder, read_json, write_json
+from accord.embedded.keys import EMBEDDED_ISSUER, Keys, client_token, demo_token, ensure_keys, ensure_master, mint
+from accord.embedded.lock import StateLock, holder
+from accord.embedded.process import ProcessSpec, State, born, is_same
+from accord.embedded.roster import Surroundings, processes
+from accord.embedded.running import RunningStack, stop_running
+from accord.embedded.secret import database_passwords
+from accord.embedded.stack import Interrupted, Stack
+from accord.embedded.supervisor import Standing, Supervisor
 from tests.patience import PATIENCE
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(300)")
@@ -385,8 +385,8 @@ def test_a_long_log_is_turned_over_at_start(supervisor: Supervisor, folder: Stat
 
 PROGRAM = """
 import sys, signal
-from accord.process import ProcessSpec
-from accord.stack import Stack
+from accord.embedded.process import ProcessSpec
+from accord.embedded.stack import Stack
 sleep = (sys.executable, "-c", "import time; time.sleep(300)")
 specs = [ProcessSpec("one", sleep), ProcessSpec("two", sleep)]
 stack = Stack(sys.argv[1], 0, engines=False, roster=lambda around: specs)

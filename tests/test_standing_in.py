@@ -14,11 +14,11 @@ from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
 from pb.escalation.v1.handovers_pb2_grpc import HandoverServiceStub
 
-from accord.stack import Stack
-from casework.absence import Absence, AbsenceState, check, state_of
+from accord.embedded.stack import Stack
 from casework.errors import CaseError
-from casework.handover import acknowledged
-from services.kit.database import text
+from casework.supervision.raising.absence import Absence, AbsenceState, check, state_of
+from casework.supervision.raising.handover import acknowledged
+from services.kit.storage.database import text
 from tests.conftest import COUNTY, request_id
 from tests.still import Still, standing_still
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from accord.keys import client_token
-from accord.stack import Stack
+from accord.embedded.keys import client_token
+from accord.embedded.stack import Stack
 from tests.conftest import request_id
 from tests.patience import CALL, PATIENCE
 from tests.scenario import RefusedError, refused

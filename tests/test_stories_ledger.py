@@ -14,7 +14,7 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, request_id
 from tests.patience import CALL, PATIENCE
 from tests.scenario import UNIT, Desk, RefusedError, camel, day, refused

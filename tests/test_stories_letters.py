@@ -14,11 +14,11 @@ import httpx
 import pytest
 from docx import Document
 
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.stack import Stack
-from casework.calendar import LOCAL
-from services.kit.businesstime import BusinessTime
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL
+from services.kit.serving.businesstime import BusinessTime
 from tests.conftest import COUNTY
 from tests.patience import CALL, PATIENCE
 from tests.scenario import Desk, day, refused

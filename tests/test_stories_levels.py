@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, request_id
 from tests.patience import CALL, PATIENCE
 from tests.scenario import Desk, Matter, day, refused

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from docx import Document
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients
 from tests.patience import CALL
 from tests.reviewing import CITY, PROVINCE, a_case

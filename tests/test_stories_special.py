@@ -13,8 +13,8 @@ import asyncpg
 import httpx
 import pytest
 
-from accord.stack import Stack
-from services.kit.database import Database
+from accord.embedded.stack import Stack
+from services.kit.storage.database import Database
 from tests.conftest import COUNTY, request_id
 from tests.patience import CALL
 from tests.scenario import Desk, day, refused

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from docx import Document
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.patience import CALL, PATIENCE
 from tests.scenario import Desk, RefusedError, day, refused
 from tests.scratch import Scratch

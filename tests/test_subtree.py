@@ -28,8 +28,8 @@ from pb.escalation.v1 import (
     worklists_pb2,
 )
 
+from accord.embedded.stack import Stack
 from accord.rules_command import SHIPPED
-from accord.stack import Stack
 from bench.supervised import Supervised, insert, some_units, supervised
 from services.gateway.settings import SERVED_BY
 from services.kit.rules import load_rules

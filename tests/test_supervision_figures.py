@@ -22,12 +22,12 @@ from pb.escalation.v1 import (
     worklists_pb2_grpc,
 )
 
+from accord.embedded.stack import Stack
 from accord.rules_command import SHIPPED
-from accord.stack import Stack
 from bench.supervised import OFFICIAL, Supervised, insert, some_units, supervised
-from casework.indicator import MatterFacts, StepFacts, Tally, stand, tally
-from casework.reporting_period import local_day, reporting_period
-from casework.suppression import BASE, SMALLEST
+from casework.supervision.figures.indicator import MatterFacts, StepFacts, Tally, stand, tally
+from casework.supervision.figures.reporting_period import local_day, reporting_period
+from casework.supervision.figures.suppression import BASE, SMALLEST
 from services.kit.rules import Rules, load_rules
 from tests.still import Still, standing_still
 

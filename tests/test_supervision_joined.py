@@ -14,10 +14,10 @@ from pb.escalation.v1.monitoring_pb2_grpc import MonitoringServiceStub
 from pb.escalation.v1.plans_pb2_grpc import PlanServiceStub
 from pb.intake.v1 import facts_pb2 as intake
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from casework.names import number_of
-from casework.occasion import ends_soon
-from services.kit.database import text
+from casework.supervision.letters.occasion import ends_soon
+from services.kit.storage.database import text
 from tests.conftest import request_id
 from tests.matters import COUNTY, HOUSING, MINOR, Ledger
 from tests.mediated import refused

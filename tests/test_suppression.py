@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pb.escalation.v1 import facts_pb2, facts_pb2_grpc, statistics_pb2, statistics_pb2_grpc
 from pb.intake.v1 import facts_pb2 as intake_facts
 
-from accord.stack import Stack
-from casework.suppression import BASE, SMALLEST, Publication
+from accord.embedded.stack import Stack
+from casework.supervision.figures.suppression import BASE, SMALLEST, Publication
 from tests.conftest import request_id
 from tests.publishing import beliefs
 from tests.still import Still, standing_still

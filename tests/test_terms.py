@@ -19,7 +19,7 @@ from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
 from pb.mediation.v1.people_pb2_grpc import PeopleServiceStub
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from tests.case_people import Act, enter
 from tests.conftest import COUNTY, request_id
 from tests.rpcs import call

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accord.keys import EMBEDDED_ISSUER, ROLES, client_token, mint, public_jwk
-from accord.stack import Stack
+from accord.embedded.keys import EMBEDDED_ISSUER, ROLES, client_token, mint, public_jwk
+from accord.embedded.stack import Stack
 from casework.errors import CaseError
-from services.kit.tokens import LEEWAY, LONGEST, TokenChecker
+from services.kit.serving.tokens import LEEWAY, LONGEST, TokenChecker
 from tests.conftest import COUNTY, Clients
 from tests.patience import PATIENCE
 from tests.rpcs import BY_NAME, Answer, Rpc, call

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pb.intake.v1 import intake_pb2, report_pb2
 
-from accord.keys import ROLES
+from accord.embedded.keys import ROLES
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import CALL, PATIENCE
 from tests.rpcs import granted

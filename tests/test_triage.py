@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casework.category import within
-from casework.triage import (
+from casework.door.category import within
+from casework.door.triage import (
     FACTS,
     Between,
     CaseFacts,

@@ -21,12 +21,12 @@ import pytest
 from pb.intake.v1 import intake_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 
-from accord.keys import EMBEDDED_ISSUER, Keys, ensure_keys, mint, public_jwk
-from accord.stack import Stack
+from accord.embedded.keys import EMBEDDED_ISSUER, Keys, ensure_keys, mint, public_jwk
+from accord.embedded.stack import Stack
 from casework.errors import CaseError
-from services.kit.settings import ClientSettings, ProcessSettings, Profile, read_settings
-from services.kit.tls import Tls, open_channel
-from services.kit.tokens import DEMO, Limits, TokenChecker, TokenMint
+from services.kit.serving.settings import ClientSettings, ProcessSettings, Profile, read_settings
+from services.kit.serving.tls import Tls, open_channel
+from services.kit.serving.tokens import DEMO, Limits, TokenChecker, TokenMint
 from tests.certificates import certificates
 from tests.conftest import COUNTY, Clients, request_id
 from workflows.runtime import dial

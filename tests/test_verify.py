@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 from pb.intake.v1 import intake_pb2, report_pb2
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from casework.chain import GENESIS, chain_hash, content_hash
-from services.kit.verification import HEADS, verify
+from services.kit.storage.verification import HEADS, verify
 from tests.conftest import Clients, request_id
 from tests.patience import PATIENCE
 from tests.scratch import Scratch, dropped, fill, migrated

@@ -13,12 +13,12 @@ from pb.escalation.v1 import recommendations_pb2 as r
 from pb.escalation.v1 import warnings_pb2 as w
 from pb.feed.v1 import feed_pb2
 
-from casework import campaign as campaigns
-from casework import recommendation as recommendations
-from casework import warning as warnings
-from casework.cluster import Verdict
 from casework.errors import CaseError
-from casework.recommendation import RecommendationKind, letter_number
+from casework.supervision.prevention import campaign as campaigns
+from casework.supervision.prevention import recommendation as recommendations
+from casework.supervision.prevention import warning as warnings
+from casework.supervision.prevention.cluster import Verdict
+from casework.supervision.prevention.recommendation import RecommendationKind, letter_number
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import refused
 from tests.scratch import Scratch

@@ -20,9 +20,9 @@ from pb.escalation.v1 import (
 from pb.escalation.v1 import recommendations_pb2 as r
 from pb.escalation.v1 import warnings_pb2 as w
 
-from accord.stack import Stack
+from accord.embedded.stack import Stack
 from casework import names
-from services.kit.database import text
+from services.kit.storage.database import text
 from tests.conftest import request_id
 from tests.still import Still, standing_still
 from tests.world_warnings import DEPARTMENT, PLACE, Course, campaign, hazard, recommendation

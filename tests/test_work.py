@@ -22,8 +22,8 @@ from services.gateway.decoder import Wrong, _object, filler_of
 from services.gateway.exchange import Exchange
 from services.gateway.lines import ClientStreamEndpoint
 from services.gateway.problem import Problem
-from services.kit import validation
-from services.kit.wire import broken_field
+from services.kit.serving import validation
+from services.kit.serving.wire import broken_field
 from tests.conftest import Clients, request_id
 from tests.gateway_fakes import CONTRACT
 from tests.rpcs import send

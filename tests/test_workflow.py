@@ -18,9 +18,9 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, W
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, Worker
 
-from accord.folder import StateFolder
-from accord.pace import pace_settings
-from accord.stack import Stack
+from accord.embedded.folder import StateFolder
+from accord.embedded.pace import pace_settings
+from accord.embedded.stack import Stack
 from services.kit.instants import instant
 from tests.conftest import Clients
 from tests.lives import STORED, end_of, filed, history, told_of_people, transferred

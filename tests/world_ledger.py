@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 from pb.escalation.v1 import ledger_pb2 as pb
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from tests import matters
 from tests.conftest import COUNTY, Clients
 from tests.matters import CO, FACTS, HOUSING, LABOUR, LAND, RESPONSIBLE, as_date, part

@@ -12,7 +12,7 @@ from google.type.date_pb2 import Date
 from pb.escalation.v1 import absences_pb2, escalation_pb2, handovers_pb2
 from pb.mediation.v1 import objections_pb2
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from tests.conftest import COUNTY, Clients, request_id
 
 Maker = Callable[[Any, str], Message]

@@ -13,7 +13,7 @@ from pb.escalation.v1 import monitoring_pb2 as mo
 from pb.escalation.v1 import plans_pb2 as p
 from pb.escalation.v1 import task_force_pb2 as t
 
-from services.kit.database import Database
+from services.kit.storage.database import Database
 from tests.conftest import COUNTY, Clients, request_id
 from tests.scratch import Scratch
 from tests.special import a_measure, a_plan, later, listed_matter

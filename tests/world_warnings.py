@@ -13,7 +13,7 @@ from pb.escalation.v1 import campaigns_pb2 as c
 from pb.escalation.v1 import recommendations_pb2 as r
 from pb.escalation.v1 import warnings_pb2 as w
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from tests.conftest import COUNTY, Clients, request_id
 
 Maker = Callable[[Any, str], Message]

@@ -16,8 +16,8 @@ from prometheus_client import Counter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
+from services.kit.serving.businesstime import BusinessTime
 from workflows.backends import Backends
 from workflows.messages import DEFAULT_PURSUED, CaseStep, Source, Stage, Told, part_of, workflow_id
 

@@ -17,10 +17,10 @@ from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
-from services.kit.client import channel
-from services.kit.settings import ClientSettings
-from services.kit.tls import Tls
-from services.kit.tokens import TokenMint
+from services.kit.serving.client import channel
+from services.kit.serving.settings import ClientSettings
+from services.kit.serving.tls import Tls
+from services.kit.serving.tokens import TokenMint
 from workflows.messages import Source
 
 

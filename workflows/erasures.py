@@ -15,7 +15,7 @@ from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import erasure_pb2
 from pb.mediation.v1.erasure_pb2_grpc import ErasureServiceStub
 
-from services.kit.loops import Loop
+from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
 

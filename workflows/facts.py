@@ -27,7 +27,7 @@ from pb.mediation.v1 import facts_pb2 as mediation_facts
 from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
 from prometheus_client import Gauge
 
-from services.kit.loops import Loop
+from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
 

@@ -9,10 +9,10 @@ import structlog
 from pb.clock.v1 import clock_pb2
 from temporalio.client import Client
 
-from services.kit.businesstime import BusinessTime
 from services.kit.instants import instant
-from services.kit.loops import Loop
-from services.kit.settings import ClientSettings
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.loops import Loop
+from services.kit.serving.settings import ClientSettings
 from workflows import orphans as orphaned
 from workflows.backends import Backends
 from workflows.messages import Source

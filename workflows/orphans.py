@@ -18,7 +18,7 @@ from pb.mediation.v1 import case_pb2, mediation_pb2
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
-from services.kit import telemetry
+from services.kit.serving import telemetry
 from workflows.attributes import STAGE
 from workflows.backends import Backends
 from workflows.matters import all_matters

@@ -10,7 +10,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from casework.names import collection_of
-from services.kit.businesstime import BusinessTime
+from services.kit.serving.businesstime import BusinessTime
 from workflows import file, orphans, schedules
 from workflows.backends import Backends
 from workflows.case import first_attributes

@@ -29,10 +29,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from casework.names import area_of_number, collection_of, number_of
-from services.kit import telemetry
-from services.kit.businesstime import BusinessTime
-from services.kit.loops import Loop, Loops
-from services.kit.settings import ClientSettings, read_settings
+from services.kit.serving import telemetry
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.loops import Loop, Loops
+from services.kit.serving.settings import ClientSettings, read_settings
 from workflows import erasures, facts, file, net, standings
 from workflows.backends import Backends
 from workflows.case import first_attributes

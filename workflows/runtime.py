@@ -10,8 +10,8 @@ from temporalio.client import Client, Interceptor
 from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.service import RPCError, TLSConfig
 
-from services.kit.loops import Loop
-from services.kit.settings import ClientSettings
+from services.kit.serving.loops import Loop
+from services.kit.serving.settings import ClientSettings
 
 log = structlog.get_logger()
 

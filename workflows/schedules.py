@@ -29,8 +29,8 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from services.kit.businesstime import BusinessTime
-from services.kit.loops import Loop
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import SCHEDULED_WORKFLOW, TASK_QUEUE
 

@@ -14,7 +14,7 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import facts_pb2
 from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
 
-from services.kit.loops import Loop
+from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
 

@@ -12,10 +12,10 @@ import uvloop
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from services.kit import telemetry
-from services.kit.businesstime import BusinessTime
-from services.kit.loops import Loops
-from services.kit.settings import ClientSettings, read_settings
+from services.kit.serving import telemetry
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.loops import Loops
+from services.kit.serving.settings import ClientSettings, read_settings
 from workflows import schedules
 from workflows.activities import Activities
 from workflows.backends import Backends

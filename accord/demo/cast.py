@@ -19,10 +19,10 @@ from pb.intake.v1 import report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
-from accord import certificates
 from accord.demo.desk import Desk
-from accord.keys import Keys, client_token, demo_token
-from services.kit.tls import open_channel
+from accord.embedded import certificates
+from accord.embedded.keys import Keys, client_token, demo_token
+from services.kit.serving.tls import open_channel
 
 SERVICES = ("intake", "mediation", "escalation")
 Answer = TypeVar("Answer")

@@ -21,11 +21,11 @@ from accord.demo.handling import Handling
 from accord.demo.progress import Progress
 from accord.demo.scene import PHASES, Scene
 from accord.demo.supervision import Supervision
+from accord.embedded.keys import Keys
 from accord.generator import MERGED, GeneratedReport, reports
-from accord.keys import Keys
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from casework.units import UnitTree
-from services.kit.businesstime import BusinessTime
+from services.kit.serving.businesstime import BusinessTime
 
 STILL = timedelta(days=40)
 """Business time in which nothing at all is answered after which the play ends: longer than any wait of the day."""

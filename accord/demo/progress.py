@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from accord.demo.scene import PHASES, Scene
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 
 _DAYS_A_LINE = 3
 

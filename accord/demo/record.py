@@ -23,10 +23,10 @@ from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from temporalio.client import Client
 
 from accord.demo.cast import SERVICES, channel
-from accord.keys import Keys, client_token
+from accord.embedded.keys import Keys, client_token
 from casework.names import last
 from services.kit.instants import instant
-from services.kit.verification import Verdict, verify
+from services.kit.storage.verification import Verdict, verify
 
 _PAGE = 1000
 _SETTLE_SECONDS = 20.0

@@ -11,7 +11,7 @@ from random import Random
 from accord.demo.board import Board
 from accord.demo.cast import Cast
 from casework.units import UnitTree
-from services.kit.businesstime import BusinessTime
+from services.kit.serving.businesstime import BusinessTime
 
 PHASES = ("received", "decided", "opened", "handled", "closed")
 

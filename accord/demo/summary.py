@@ -15,7 +15,7 @@ from accord.demo.comparison import Comparison
 from accord.demo.play import Played
 from accord.demo.record import Record, Told
 from accord.demo.words import Narrator
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from casework.names import last
 from casework.units import UnitTree, level_of
 from services.kit.instants import instant

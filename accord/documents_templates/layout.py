@@ -17,7 +17,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
-from casework.package import packed
+from casework.papers.package import packed
 
 SONG, HEI, FANG = "宋体", "黑体", "仿宋"
 _LATIN = "Times New Roman"

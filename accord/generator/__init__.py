@@ -20,7 +20,7 @@ from accord.generator.kinds import KINDS, PERSON, Kind
 from accord.generator.phrases import EFFORTS, ENDINGS, GIVEN, MORE, OPENINGS, PLAIN_ENDINGS, SURNAMES
 from accord.generator.places import Place, Places
 from accord.generator.sentences import SENTENCES
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from casework.units import UnitTree
 from services.kit.rules import load_rules
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import grpc
 
-from accord import certificates
-from accord.folder import StateFolder
-from accord.keys import Keys, client_token
-from accord.running import RunningStack
-from services.kit.tls import open_channel
+from accord.embedded import certificates
+from accord.embedded.folder import StateFolder
+from accord.embedded.keys import Keys, client_token
+from accord.embedded.running import RunningStack
+from services.kit.serving.tls import open_channel
 
 TOKEN_VARIABLE = "ACCORD_TOKEN"
 _LARGEST_MESSAGE = 4 * 1024 * 1024

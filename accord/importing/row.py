@@ -18,7 +18,7 @@ from accord.importing.moment import Clock
 from accord.importing.rejection import Rejection, RowReason, RowRefused
 from accord.importing.source import SourceRow, positions
 from accord.importing.value import Cells, Columns, Note, Notes, Reader, fen, number_reader, point_reader, value_reader
-from services.kit import validation
+from services.kit.serving import validation
 
 DUE_BEFORE_RECEIPT = "DUE_BEFORE_RECEIPT"
 DUE_FAR_AWAY = "DUE_FAR_AWAY"

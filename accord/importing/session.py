@@ -15,7 +15,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from accord.folder import StateFolder
+from accord.embedded.folder import StateFolder
 from accord.importing import screen
 from accord.importing.access import credentials, intake_address, intake_channel
 from accord.importing.batch import batches

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.kit.database import Connection, text
+from services.kit.storage.database import Connection, text
 
 _TOUCHED = text("""
     SELECT number, coalesce(nullif(unit, ''), (

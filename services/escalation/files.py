@@ -7,10 +7,10 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.numbering import year_of
-from services.kit import numbering, rows
-from services.kit.database import Connection, text
-from services.kit.sealing import CaseSealer, Sealer
+from casework.papers.numbering import year_of
+from services.kit.storage import numbering, rows
+from services.kit.storage.database import Connection, text
+from services.kit.storage.sealing import CaseSealer, Sealer
 
 _LOCK = text("SELECT * FROM files WHERE number = :number FOR NO KEY UPDATE")
 _GET = text("SELECT * FROM files WHERE number = :number")

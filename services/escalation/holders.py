@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.kit import rows
-from services.kit.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
 
 _RELEASE = text("""
     UPDATE holdings SET until = :at WHERE number = :number AND subject = :subject AND role = :role AND until IS NULL

@@ -54,46 +54,46 @@ from pb.escalation.v1 import (
     worklists_pb2_grpc,
 )
 
-from services.escalation import erasing, occasions, store
-from services.escalation.absences import standing_in
-from services.escalation.absences.service import AbsenceServicer
-from services.escalation.assessments.service import AssessmentServicer
-from services.escalation.campaigns import rounds
-from services.escalation.campaigns.service import CampaignServicer
-from services.escalation.digests.service import DigestServicer
+from services.escalation import erasing, occasions
 from services.escalation.directory import FileDirectory
-from services.escalation.facts.service import FactsServicer
-from services.escalation.handovers import taking_over
-from services.escalation.handovers.service import HandoverServicer
-from services.escalation.indicators.service import IndicatorServicer
-from services.escalation.ledger import course as ledger
-from services.escalation.ledger.service import LedgerServicer
+from services.escalation.figures.assessments.service import AssessmentServicer
+from services.escalation.figures.digests.service import DigestServicer
+from services.escalation.figures.facts.service import FactsServicer
+from services.escalation.figures.indicators.service import IndicatorServicer
+from services.escalation.figures.registers.service import RegisterServicer
+from services.escalation.figures.statistics.service import StatisticsServicer
+from services.escalation.figures.worklists.service import WorklistServicer
 from services.escalation.letters import course as letters
 from services.escalation.letters.service import LetterServicer
-from services.escalation.levels import timing
-from services.escalation.meetings.service import MeetingServicer
-from services.escalation.recommendations.cluster_service import ClusterServicer
-from services.escalation.recommendations.service import RecommendationServicer
-from services.escalation.registers.service import RegisterServicer
-from services.escalation.reviews import course as reviews
-from services.escalation.reviews.service import ReviewServicer
-from services.escalation.schedules.service import ScheduleServicer
-from services.escalation.service import EscalationServicer
-from services.escalation.special.consultations import course as consultations
-from services.escalation.special.consultations.service import ConsultationServicer
-from services.escalation.special.experts.service import ExpertServicer
-from services.escalation.special.forces.service import TaskForceServicer
-from services.escalation.special.leads import course as leads
-from services.escalation.special.leads.service import LeadServicer
-from services.escalation.special.monitorings import service as monitorings
-from services.escalation.special.monitorings.service import MonitoringServicer
-from services.escalation.special.plans.service import PlanServicer
-from services.escalation.statistics.service import StatisticsServicer
-from services.escalation.warnings.service import WarningServicer
-from services.escalation.worklists.service import WorklistServicer
-from services.kit.clock_service import Consequence
+from services.escalation.matters.ledger import course as ledger
+from services.escalation.matters.ledger.service import LedgerServicer
+from services.escalation.matters.special.consultations import course as consultations
+from services.escalation.matters.special.consultations.service import ConsultationServicer
+from services.escalation.matters.special.experts.service import ExpertServicer
+from services.escalation.matters.special.forces.service import TaskForceServicer
+from services.escalation.matters.special.leads import course as leads
+from services.escalation.matters.special.leads.service import LeadServicer
+from services.escalation.matters.special.monitorings import service as monitorings
+from services.escalation.matters.special.monitorings.service import MonitoringServicer
+from services.escalation.matters.special.plans.service import PlanServicer
+from services.escalation.meetings.dispatch.service import MeetingServicer
+from services.escalation.meetings.reviews import course as reviews
+from services.escalation.meetings.reviews.service import ReviewServicer
+from services.escalation.meetings.schedules.service import ScheduleServicer
+from services.escalation.prevention.campaigns import rounds
+from services.escalation.prevention.campaigns.service import CampaignServicer
+from services.escalation.prevention.recommendations.cluster_service import ClusterServicer
+from services.escalation.prevention.recommendations.service import RecommendationServicer
+from services.escalation.prevention.warnings.service import WarningServicer
+from services.escalation.raising.absences import standing_in
+from services.escalation.raising.absences.service import AbsenceServicer
+from services.escalation.raising.handovers import taking_over
+from services.escalation.raising.handovers.service import HandoverServicer
+from services.escalation.raising.levels import store, timing
+from services.escalation.raising.levels.service import EscalationServicer
+from services.kit.clocks.service import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
-from services.kit.standings import StandingServicer
+from services.kit.storage.standings import StandingServicer
 
 DIRECTORY = FileDirectory
 """Knows what a request may name here."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.calendar import LOCAL
-from casework.escalation import EscalationState
-from casework.occasion import Happening, Occasion
+from casework.clocks.calendar import LOCAL
+from casework.supervision.letters.occasion import Happening, Occasion
+from casework.supervision.raising.escalation import EscalationState
 from casework.units import ROOT, parent_code
-from services.escalation import store
 from services.escalation.letters import drafting
-from services.escalation.levels import timing
-from services.kit.clocks import Firing
+from services.escalation.raising.levels import store, timing
+from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
-from services.kit.events import NewEvent
+from services.kit.storage.events import NewEvent
 
 WATCH_RULE = "letter_watch"
 OVERDUE = "overdue"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.kit.access import current_call
-from services.kit.database import Connection
-from services.kit.events import EventLog, NewEvent
+from services.kit.serving.access import current_call
+from services.kit.storage.database import Connection
+from services.kit.storage.events import EventLog, NewEvent
 
 
 async def record(

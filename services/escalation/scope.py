@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from casework import names
 from casework.units import prefix
-from services.kit.access import current_call
+from services.kit.serving.access import current_call
 
 Range = dict[str, str]
 

@@ -8,9 +8,9 @@ from casework import names
 from services.escalation import files
 from services.kit.command import Work
 from services.kit.composition import Parts
-from services.kit.database import Connection
-from services.kit.events import EventLog
-from services.kit.sealing import CaseSealer
+from services.kit.storage.database import Connection
+from services.kit.storage.events import EventLog
+from services.kit.storage.sealing import CaseSealer
 
 
 class Servicer:

@@ -30,10 +30,10 @@ from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.gateway.template import RouteTable, Template
 from services.gateway.timeline import FEED, PATH, TimelineEndpoint
 from services.gateway.unary import UnaryEndpoint
-from services.kit.limits import Use
-from services.kit.settings import Profile
-from services.kit.tls import Tls
-from services.kit.tokens import TokenChecker
+from services.kit.serving.limits import Use
+from services.kit.serving.settings import Profile
+from services.kit.serving.tls import Tls
+from services.kit.serving.tokens import TokenChecker
 
 _SECURITY: list[Header] = [
     (b"x-content-type-options", b"nosniff"),

@@ -20,8 +20,8 @@ from services.gateway.problem import Fault, refuse, wrong_field
 from services.gateway.query import Parameters, Setter, field_path, query_fields, setter_of
 from services.gateway.schema import is_output_only
 from services.gateway.template import Template
-from services.kit.limits import LARGE, HttpLimitSettings
-from services.kit.masks import resource_of
+from services.kit.serving.limits import LARGE, HttpLimitSettings
+from services.kit.serving.masks import resource_of
 
 # One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
 IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'

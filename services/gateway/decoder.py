@@ -21,7 +21,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from services.gateway.problem import Fault, Problem, refuse, wrong_field
-from services.kit.validation import most_items
+from services.kit.serving.validation import most_items
 
 Read = Callable[[Any], Any]
 Fill = Callable[[Any, Any], None]

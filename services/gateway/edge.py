@@ -17,9 +17,9 @@ from services.gateway.exchange import ClientGone, Exchange, Header
 from services.gateway.problem import Problem, of_case, refuse
 from services.gateway.template import RouteTable
 from services.gateway.tracing import Trace
-from services.kit.errors import is_exhausted
-from services.kit.limits import HttpLimitSettings, Quota, Use
-from services.kit.tokens import Caller
+from services.kit.serving.errors import is_exhausted
+from services.kit.serving.limits import HttpLimitSettings, Quota, Use
+from services.kit.serving.tokens import Caller
 
 REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(

@@ -10,8 +10,8 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.problem import Problem, refuse, wrong_field
-from services.kit.errors import language_of, weights_of
-from services.kit.limits import HttpLimitSettings
+from services.kit.serving.errors import language_of, weights_of
+from services.kit.serving.limits import HttpLimitSettings
 
 Header = tuple[bytes, bytes]
 _READ_OFF = 16 * 1024 * 1024

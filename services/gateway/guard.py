@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from services.gateway.problem import Problem, refuse
-from services.kit.limits import HttpLimitSettings
+from services.kit.serving.limits import HttpLimitSettings
 
 _FAREWELL = 5.0
 """Seconds in which a refused client must have read why."""

@@ -24,8 +24,8 @@ from starlette.routing import Route
 
 from services.gateway.decoder import parse
 from services.gateway.problem import refuse, wrong_field
-from services.kit.settings import Profile
-from services.kit.tokens import DEMO
+from services.kit.serving.settings import Profile
+from services.kit.serving.tokens import DEMO
 
 ISSUER = "accord-embedded"
 AUDIENCE = "accord"

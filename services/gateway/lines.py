@@ -18,7 +18,7 @@ from services.gateway.encoder import encoder_of
 from services.gateway.events import LINES, EventWriter
 from services.gateway.exchange import ClientGone, Exchange
 from services.gateway.problem import Problem, of_rpc, refuse
-from services.kit.limits import LARGE
+from services.kit.serving.limits import LARGE
 
 _LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")
 # Answers kept for a client that sends everything before it reads anything; past this it must read to go on.

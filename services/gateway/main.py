@@ -15,8 +15,8 @@ from services.gateway.contract import ContractError
 from services.gateway.guard import guarded
 from services.gateway.issuer import IssuerError
 from services.gateway.settings import GatewaySettings
-from services.kit.settings import read_settings
-from services.kit.telemetry import serve_metrics, set_up
+from services.kit.serving.settings import read_settings
+from services.kit.serving.telemetry import serve_metrics, set_up
 
 _LOG = structlog.get_logger("gateway")
 

@@ -14,7 +14,7 @@ from services.gateway.files import ANY, TYPES, file_shape
 from services.gateway.query import field_path
 from services.gateway.schema import Schema, Schemas, refuses_absence, rules_of, split_pattern
 from services.gateway.template import Variable
-from services.kit.masks import is_changed
+from services.kit.serving.masks import is_changed
 
 _ALWAYS = (400, 401, 403, 404, 406, 429, 500, 503, 504)
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from services.kit.limits import HttpLimitSettings
-from services.kit.settings import ClientSettings
+from services.kit.serving.limits import HttpLimitSettings
+from services.kit.serving.settings import ClientSettings
 
 # Which backends serve which gRPC service. A service of several backends is told apart by the request field `service`,
 # or by the second part of its `name`.

@@ -15,12 +15,13 @@ from casework import names
 from casework.errors import CaseError, FieldFault, Reason
 from services.intake import store
 from services.intake.reception import Draft, Received, Reception
-from services.kit import requests, validation
-from services.kit.access import Call
-from services.kit.businesstime import BusinessTime
-from services.kit.database import Database, is_unique_violation
-from services.kit.errors import invalid
-from services.kit.feed import FeedPulse
+from services.kit.serving import validation
+from services.kit.serving.access import Call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.errors import invalid
+from services.kit.storage import requests
+from services.kit.storage.database import Database, is_unique_violation
+from services.kit.storage.feed import FeedPulse
 
 _BREATH = 50
 """Rows worked on before the loop gets a turn: else the batch that is being sent to PostgreSQL would wait for them."""

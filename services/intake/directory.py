@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from casework import names
-from services.kit.database import Database, text
-from services.kit.named import Found
-from services.kit.standings import FROM_CASES
+from services.kit.serving.named import Found
+from services.kit.storage.database import Database, text
+from services.kit.storage.standings import FROM_CASES
 
 _REPORTS = text("""
     SELECT number, unit, about FROM reports WHERE number = ANY(CAST(:numbers AS text[]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
+from services.kit.storage.database import Connection, text
 
 _TOUCHED = text("""
     SELECT number, unit FROM reports

@@ -8,10 +8,10 @@ from pb.intake.v1 import facts_pb2 as pb
 from pb.intake.v1 import facts_pb2_grpc
 
 from casework import names
-from services.kit.access import current_call
 from services.kit.composition import Parts
-from services.kit.database import text
 from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage.database import text
 
 _FACTS = text("""
     SELECT number, seq, state, unit, area, channel, category, grade, received_at, decided_at, closed_at, about

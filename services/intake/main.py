@@ -11,7 +11,7 @@ from services.intake.facts import ReportFactsServicer
 from services.intake.reception import Reception
 from services.intake.service import IntakeServicer
 from services.kit.composition import Parts, Registration, clock_service, run, served
-from services.kit.standings import StandingServicer
+from services.kit.storage.standings import StandingServicer
 
 DIRECTORY = ReportDirectory
 """Knows what a request may name here."""

@@ -13,20 +13,21 @@ import orjson
 from google.type.latlng_pb2 import LatLng
 from pb.intake.v1 import report_pb2 as pb
 
-from casework import names, receipt
-from casework.calendar import LOCAL
+from casework import names
 from casework.chain import GENESIS, chain_hash, content_hash
-from casework.complaint import receiving_unit
+from casework.clocks.calendar import LOCAL
+from casework.door import receipt
+from casework.door.complaint import receiving_unit
+from casework.door.likeness import KeyedPairs
+from casework.door.report import ReportState
+from casework.door.triage import Acceptance, CaseFacts, Triage
 from casework.errors import CaseError, Reason, field_error
-from casework.likeness import KeyedPairs
-from casework.report import ReportState
-from casework.triage import Acceptance, CaseFacts, Triage
-from services.kit.catalogue import catalogue
-from services.kit.clockwork import Clockwork, NewClock
-from services.kit.events import NewEvent
+from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.instants import instant
 from services.kit.rules import Rules
-from services.kit.sealing import Sealed, Sealer
+from services.kit.storage.catalogue import catalogue
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import Sealed, Sealer
 
 SCOPES = ("household", "household", "village", "township", "county", "wider")
 URGENCIES = ("routine", "routine", "soon", "urgent")

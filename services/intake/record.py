@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from casework.complaint import lies_within
-from services.kit import standings
-from services.kit.access import Call, Part
-from services.kit.database import Connection, text
+from casework.door.complaint import lies_within
+from services.kit.serving.access import Call, Part
+from services.kit.storage import standings
+from services.kit.storage.database import Connection, text
 
 _FILED_BY = text("SELECT actor FROM events WHERE number = :number AND seq = 1")
 

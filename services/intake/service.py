@@ -11,26 +11,26 @@ from pb.intake.v1 import intake_pb2 as pb
 from pb.intake.v1 import intake_pb2_grpc, report_pb2
 
 from casework import names
-from casework import report as rules_of
-from casework.complaint import must_not_judge_itself
+from casework.door import report as rules_of
+from casework.door.complaint import must_not_judge_itself
+from casework.door.report import ReportState
+from casework.door.triage import Acceptance, CaseFacts
 from casework.errors import CaseError, Reason, field_error
-from casework.report import ReportState
-from casework.triage import Acceptance, CaseFacts
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
 from services.intake.reception import ACCEPT, GRADES, Reception
-from services.kit import paging, requests
-from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
-from services.kit.clockwork import Clockwork, NewClock
+from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Connection, Database, text
-from services.kit.erasures import ErasureList
-from services.kit.events import EventLog, NewEvent, row_payload
-from services.kit.feed import FeedPulse
 from services.kit.instants import stamp
 from services.kit.rules import Rules
+from services.kit.serving.access import current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage import paging, requests
+from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.erasures import ErasureList
+from services.kit.storage.events import EventLog, NewEvent, row_payload
+from services.kit.storage.feed import FeedPulse
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10

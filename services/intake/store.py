@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from casework import names
+from casework.door.report import ReportState
 from casework.errors import CaseError, Reason
-from casework.report import ReportState
 from services.intake.reception import Received, first_link
-from services.kit import clocks
-from services.kit.database import Connection, Database, text
+from services.kit.clocks import clocks
+from services.kit.storage.database import Connection, Database, text
 
 _BLOCK = 50
 OPEN_MATTER = "SELECT unit, false AS closed FROM reports WHERE number = :number AND state IN (1, 2, 3)"

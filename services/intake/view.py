@@ -10,12 +10,12 @@ from google.type.money_pb2 import Money
 from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
-from casework.report import OPEN, ReportState
+from casework.door.report import OPEN, ReportState
 from services.intake.reception import SCOPES, URGENCIES
-from services.kit import other_routes
-from services.kit.events import row_payload
 from services.kit.instants import stamp
 from services.kit.rules import Rules
+from services.kit.serving import other_routes
+from services.kit.storage.events import row_payload
 
 _NEXT_STEP = {
     ReportState.RECEIVED: ("等待受理审查。", "Waits to be checked and accepted or declined."),

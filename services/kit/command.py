@@ -11,16 +11,18 @@ from typing import Any, Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from casework.clocks.ledger import Extended
+from casework.clocks.rule import ExtensionKind
 from casework.errors import CaseError, Reason
-from casework.ledger import Extended
-from casework.rule import ExtensionKind
-from services.kit import clock_ledger, clocks, requests
-from services.kit.access import Call, current_call
-from services.kit.businesstime import BusinessTime
-from services.kit.clockwork import Clockwork, NewClock
-from services.kit.database import Connection, Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
+from services.kit.clocks import clocks
+from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks.clockwork import Clockwork, NewClock
+from services.kit.serving.access import Call, current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage import requests
+from services.kit.storage.database import Connection, Database
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
 
 
 @dataclass(slots=True)

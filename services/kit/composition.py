@@ -15,26 +15,26 @@ from google.protobuf.descriptor import ServiceDescriptor
 from pb.clock.v1 import clock_pb2, clock_pb2_grpc
 from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 
-from services.kit import telemetry
-from services.kit.access import Access, PolicyError
-from services.kit.businesstime import BusinessTime
-from services.kit.clock_keeping import automatic_rules, keep_clocks
-from services.kit.clock_ledger import Pins
-from services.kit.clock_service import ClockServicer, Consents, Consequence
-from services.kit.clockwork import Clockwork
-from services.kit.database import Database
-from services.kit.erasures import Erase, ErasureList, erase_again
-from services.kit.events import EventLog
-from services.kit.feed import FeedPulse, FeedServicer, keep_sealing
-from services.kit.key_check import await_right_key
-from services.kit.loops import Loops
-from services.kit.named import Directory
+from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.keeping import automatic_rules, keep_clocks
+from services.kit.clocks.ledger import Pins
+from services.kit.clocks.service import ClockServicer, Consents, Consequence
 from services.kit.rules import Rules, RulesError, load_rules
-from services.kit.sealing import HeldKey, MasterKey, Sealer, SealError
-from services.kit.server import serve
-from services.kit.settings import ServiceSettings, read_settings
-from services.kit.tokens import TokenChecker
-from services.kit.unit_check import OPEN, name_missing
+from services.kit.serving import telemetry
+from services.kit.serving.access import Access, PolicyError
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.loops import Loops
+from services.kit.serving.named import Directory
+from services.kit.serving.server import serve
+from services.kit.serving.settings import ServiceSettings, read_settings
+from services.kit.serving.tokens import TokenChecker
+from services.kit.storage.database import Database
+from services.kit.storage.erasures import Erase, ErasureList, erase_again
+from services.kit.storage.events import EventLog
+from services.kit.storage.feed import FeedPulse, FeedServicer, keep_sealing
+from services.kit.storage.key_check import await_right_key
+from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
+from services.kit.storage.unit_check import OPEN, name_missing
 
 Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from google.type import date_pb2
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from casework.errors import Reason, field_error
 
 

@@ -14,8 +14,8 @@ from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from casework.chinese import legible
-from casework.package import packed
+from casework.papers.chinese import legible
+from casework.papers.package import packed
 
 # A template may be edited in Word by whoever keeps the rules: it can show what it is given and do nothing else.
 _ENVIRONMENT = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)

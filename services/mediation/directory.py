@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from casework import names
-from services.kit.database import Connection, Database, text
-from services.kit.named import Found
+from services.kit.serving.named import Found
+from services.kit.storage.database import Connection, Database, text
 from services.mediation.grants.store import FROM_CASES
 
 _CASES = text("""

@@ -7,10 +7,10 @@ from typing import Any
 from casework import names
 from casework.case import TaskState
 from casework.errors import CaseError, Reason
-from casework.objection import ObjectionState
-from services.kit import clocks
+from casework.mediation.objection import ObjectionState
+from services.kit.clocks import clocks
 from services.kit.command import Work
-from services.kit.events import NewEvent
+from services.kit.storage.events import NewEvent
 from services.mediation import store
 from services.mediation.objections import store as objections
 from services.mediation.offers import store as offers

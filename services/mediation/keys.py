@@ -6,8 +6,8 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
-from services.kit.sealing import CaseSealer, Sealer
+from services.kit.storage.database import Connection, text
+from services.kit.storage.sealing import CaseSealer, Sealer
 
 _KEEP = text("UPDATE cases SET sealed_key = :key WHERE number = :number")
 

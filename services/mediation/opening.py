@@ -11,14 +11,14 @@ from pb.mediation.v1 import mediation_pb2 as pb
 
 from casework import names
 from casework.case import Stage, TaskState
-from casework.complaint import lies_within, must_not_judge_itself
+from casework.door.complaint import lies_within, must_not_judge_itself
 from casework.errors import Reason, field_error
-from casework.plan import PlanTemplate, resolve_unit
-from services.kit.clockwork import Clockwork, NewClock
-from services.kit.events import NewEvent
+from casework.mediation.plan import PlanTemplate, resolve_unit
+from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.instants import instant
 from services.kit.rules import Rules
-from services.kit.sealing import Sealer
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import Sealer
 
 GRADE_NAMES = {1: "low", 2: "medium", 3: "high"}
 CLOSE, REVIEW, PROMISED = "close", "review", "promised"

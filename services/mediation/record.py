@@ -10,12 +10,12 @@ from typing import Any
 
 from casework import names
 from casework.case import DONE
-from casework.choosing import AskState
-from casework.complaint import lies_within
+from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
-from services.kit.access import Call, Part, current_call
+from casework.mediation.choosing import AskState
 from services.kit.command import Work
-from services.kit.database import Connection, text
+from services.kit.serving.access import Call, Part, current_call
+from services.kit.storage.database import Connection, text
 from services.mediation import store
 from services.mediation.people import access_log
 

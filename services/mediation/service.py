@@ -10,19 +10,21 @@ from pb.mediation.v1 import mediation_pb2 as pb
 from casework import case as rules_of
 from casework import names
 from casework.case import Outcome, Stage, TaskState
-from casework.choosing import MatterRole
-from casework.complaint import must_not_judge_itself
+from casework.clocks.ledger import Reopened
+from casework.door.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
-from casework.ledger import Reopened
-from services.kit import clock_ledger, clocks, paging
-from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
-from services.kit.clockwork import Clockwork, NewClock
+from casework.mediation.choosing import MatterRole
+from services.kit.clocks import clocks
+from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
 from services.kit.rules import Rules
+from services.kit.serving.access import current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage import paging
+from services.kit.storage.database import Database
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
 from services.mediation import dispatch, record, store, view
 from services.mediation.closing import closure
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key

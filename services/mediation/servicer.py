@@ -6,11 +6,11 @@ from typing import Any
 
 from casework.case import Stage
 from casework.errors import CaseError, Reason
-from services.kit.access import current_call
 from services.kit.command import Work
 from services.kit.composition import Parts
-from services.kit.database import Connection
-from services.kit.events import EventLog, NewEvent
+from services.kit.serving.access import current_call
+from services.kit.storage.database import Connection
+from services.kit.storage.events import EventLog, NewEvent
 from services.mediation import record
 from services.mediation.people import access_log
 

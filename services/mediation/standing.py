@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from casework.errors import CaseError, Reason
-from casework.mediation import MediationState, PeopleStanding, Step
-from services.kit.database import Connection, text
+from casework.mediation.course import MediationState, PeopleStanding, Step
+from services.kit.storage.database import Connection, text
 from services.mediation.people.store import standing
 
 __all__ = ("MediationState", "PeopleStanding", "Step", "mediation", "mediator_only", "standing", "under_way")

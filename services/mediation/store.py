@@ -9,7 +9,7 @@ from typing import Any
 from casework import names
 from casework.case import DONE, TaskState
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
+from services.kit.storage.database import Connection, text
 from services.mediation.opening import Opened
 
 OPEN_MATTER = "SELECT unit, stage = 4 AS closed FROM cases WHERE number = :number"

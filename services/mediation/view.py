@@ -9,8 +9,8 @@ from pb.mediation.v1 import case_pb2 as pb
 
 from casework import names
 from casework.case import TaskState
-from services.kit.events import row_payload
 from services.kit.instants import stamp
+from services.kit.storage.events import row_payload
 
 
 def case(row: Any, now: datetime) -> pb.Case:

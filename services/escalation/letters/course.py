@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.letter import Failure, LetterKind, LetterState, Objection, move, next_kind
+from casework.supervision.letters.letter import Failure, LetterKind, LetterState, Objection, move, next_kind
 from services.escalation import holders
 from services.escalation.letters import drafting, store, timing
-from services.kit.clocks import Firing
+from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
-from services.kit.events import NewEvent
+from services.kit.storage.events import NewEvent
 
 DRAFTER, ANSWERER = "letter_drafter", "letter_answerer"
 """Roles in which officials hold a letter: for the unit that issues it, for the unit it is to."""

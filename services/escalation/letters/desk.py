@@ -9,13 +9,13 @@ from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
 from casework.errors import CaseError, FieldFault, Reason
-from casework.letter import LetterState, Part, must_be
+from casework.supervision.letters.letter import LetterState, Part, must_be
 from services.escalation.letters import store
 from services.escalation.servicer import Servicer
 from services.kit import dates
-from services.kit.access import current_call
 from services.kit.command import Work, check_etag
-from services.kit.database import Connection
+from services.kit.serving.access import current_call
+from services.kit.storage.database import Connection
 
 
 class LetterDesk(Servicer):

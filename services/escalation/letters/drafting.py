@@ -7,15 +7,15 @@ from datetime import date
 from typing import Any
 
 from casework import names
-from casework.calendar import LOCAL
-from casework.letter import REPLY_RULES, LetterKind, next_kind
-from casework.letter_trigger import LetterTrigger
-from casework.occasion import Happening, Occasion
+from casework.clocks.calendar import LOCAL
+from casework.supervision.letters.letter import REPLY_RULES, LetterKind, next_kind
+from casework.supervision.letters.occasion import Happening, Occasion
+from casework.supervision.letters.trigger import LetterTrigger
 from services.escalation import files
 from services.escalation.letters import store, timing, view
 from services.kit import dates
 from services.kit.command import Work
-from services.kit.events import NewEvent
+from services.kit.storage.events import NewEvent
 
 COLLECTION = "letters"
 

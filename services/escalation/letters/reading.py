@@ -9,16 +9,17 @@ from typing import Any
 from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
-from casework.letter import REPLY_RULES, LetterKind, shown_parts
-from casework.letter_sheet import LetterFacts, LetterSheet, sheet
-from casework.scan import WORD
+from casework.papers.scan import WORD
+from casework.supervision.letters.letter import REPLY_RULES, LetterKind, shown_parts
+from casework.supervision.letters.sheet import LetterFacts, LetterSheet, sheet
 from services.escalation.letters import store, view
 from services.escalation.letters.desk import LetterDesk
 from services.escalation.letters.word import written
-from services.kit import dates, paging
-from services.kit.access import current_call
-from services.kit.database import Connection
-from services.kit.events import NewEvent
+from services.kit import dates
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 
 
 class LetterReading(LetterDesk):

@@ -7,17 +7,18 @@ from typing import Any
 from pb.escalation.v1 import letters_pb2 as pb
 from pb.escalation.v1 import letters_pb2_grpc
 
-from casework import letter as rules_of
 from casework import names
 from casework.errors import CaseError, Reason, field_error
-from casework.letter import SERIES, Failure, LetterKind, LetterState, Objection, Part
-from casework.subject import must_be_matter
+from casework.supervision.letters import letter as rules_of
+from casework.supervision.letters.letter import SERIES, Failure, LetterKind, LetterState, Objection, Part
+from casework.supervision.raising.subject import must_be_matter
 from services.escalation import holders
 from services.escalation.letters import course, drafting, store, timing, view
 from services.escalation.letters.course import told
 from services.escalation.letters.reading import LetterReading
-from services.kit import dates, numbering
+from services.kit import dates
 from services.kit.command import Work, command
+from services.kit.storage import numbering
 
 
 class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):

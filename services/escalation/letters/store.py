@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from casework import names
-from casework.letter import LetterState, Part
-from services.kit import rows
-from services.kit.database import Connection, text
+from casework.supervision.letters.letter import LetterState, Part
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
 
 _GET = text("SELECT * FROM letters WHERE number = :number")
 _READS = text("INSERT INTO letter_readers (number, unit) VALUES (:number, :unit) ON CONFLICT DO NOTHING")

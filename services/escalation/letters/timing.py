@@ -6,10 +6,10 @@ from datetime import date, datetime, time
 from typing import Any
 
 from casework import names
-from casework.calendar import LOCAL
-from casework.letter import REPLY_RULES, LetterKind, LetterState
+from casework.clocks.calendar import LOCAL
+from casework.supervision.letters.letter import REPLY_RULES, LetterKind, LetterState
 from services.escalation.letters import store
-from services.kit.clockwork import NewClock
+from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work
 
 _ALL = DRAFT, SERVICE, RECEIPT, REPLY, MINUTES, VERIFICATION, OBJECTION, DECISION, NEXT = (

@@ -7,8 +7,8 @@ from typing import Any
 from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
-from casework.letter import Part
-from casework.letter_trigger import Words
+from casework.supervision.letters.letter import Part
+from casework.supervision.letters.trigger import Words
 from services.kit import dates
 from services.kit.instants import stamp
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from casework.letter_sheet import LetterSheet
+from casework.supervision.letters.sheet import LetterSheet
 from services.kit import word
-from services.kit.rules.letters import LetterRules
+from services.kit.rules.supervision.letters import LetterRules
 
 
 def written(rules: LetterRules, sheets: Iterable[tuple[str, LetterSheet]]) -> bytes:

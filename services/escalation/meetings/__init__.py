@@ -1,1 +1,1 @@
-"""Dispatch meetings: series, agendas drawn from the ledger, what was decided and what became of it."""
+"""Dispatch meetings, reviews of answers to petitions, and what comes round again."""

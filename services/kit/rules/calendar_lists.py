@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from casework.calendar import Layer, Names
+from casework.clocks.calendar import Layer, Names
 from services.kit.rules.document import Document, read_document
 from services.kit.rules.models import CalendarFile, HolidayCnFile
 from services.kit.rules.problem import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from casework.calendar import CalendarBook, Layer
+from casework.clocks.calendar import CalendarBook, Layer
 from services.kit.rules.calendar_lists import FORMS, read_list
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import CalendarSources, PackageEntry

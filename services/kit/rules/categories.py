@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from casework.category import Category, CategoryTree
-from casework.plan import PlanBook
-from casework.triage import Grade
+from casework.door.category import Category, CategoryTree
+from casework.door.triage import Grade
+from casework.mediation.plan import PlanBook
 from casework.units import UnitTree
 from services.kit.rules.document import Document, Location
 from services.kit.rules.folder import RulesFolder

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from casework.calendar import CalendarBook
-from casework.rule_book import RuleBook
+from casework.clocks.calendar import CalendarBook
+from casework.clocks.rule_book import RuleBook
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits

@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 from pydantic import RootModel
 
-from casework.forms import TEMPLATED, Form, FormRule
-from casework.sheets import SHEETS
-from casework.wording import CHINESE, PLACES, WORDS, Wording
+from casework.papers.forms import TEMPLATED, Form, FormRule
+from casework.papers.sheets import SHEETS
+from casework.papers.wording import CHINESE, PLACES, WORDS, Wording
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.template import faults

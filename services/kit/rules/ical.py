@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from casework.calendar import LOCAL
+from casework.clocks.calendar import LOCAL
 from services.kit.rules.problem import Problem
 
 _MOST_DAYS = 62

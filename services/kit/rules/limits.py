@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from casework.rule import (
+from casework.clocks.rule import (
     ALSO_BY_HAND,
     CONSUMED,
     Consumer,
@@ -16,7 +16,7 @@ from casework.rule import (
     Trigger,
     Unit,
 )
-from casework.rule_book import RuleBook
+from casework.clocks.rule_book import RuleBook
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import LimitEntry, LimitsFile
@@ -116,7 +116,7 @@ def _build(entry: LimitEntry, content: LimitsFile) -> Rule:
 def _check_consumer(entry: LimitEntry, place: tuple[str, int], document: Document, folder: RulesFolder) -> None:
     """Every rule has a consumer: a service that asks for its name, or an official who starts its trigger by hand.
 
-    A limit of a ladder is asked for by the ladder that names it (`services.kit.rules.ladders`).
+    A limit of a ladder is asked for by the ladder that names it (`services.kit.rules.supervision.ladders`).
     """
     wanted = CONSUMED.get(entry.name)
     if wanted is None and entry.trigger is Trigger.ladder_step:

@@ -6,33 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from casework.calendar import CalendarBook
-from casework.category import CategoryTree
-from casework.cluster import ClusterRule
-from casework.indicator import Indicator
-from casework.ladder import LadderBook
-from casework.matter_grade import GradeTable
-from casework.period import Rhythm
-from casework.plan import PlanBook
-from casework.routes import RouteBook
-from casework.rule_book import RuleBook
-from casework.triage import AcceptanceTable, DecisionTable
+from casework.clocks.calendar import CalendarBook
+from casework.clocks.rule_book import RuleBook
+from casework.door.category import CategoryTree
+from casework.door.routes import RouteBook
+from casework.door.triage import AcceptanceTable, DecisionTable
+from casework.mediation.plan import PlanBook
+from casework.supervision.figures.indicator import Indicator
+from casework.supervision.matters.grade import GradeTable
+from casework.supervision.meetings.period import Rhythm
+from casework.supervision.prevention.cluster import ClusterRule
+from casework.supervision.raising.ladder import LadderBook
 from casework.units import UnitTree
-from services.kit.rules import categories, ladders, letters, plans
+from services.kit.rules import categories, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
-from services.kit.rules.clusters import read_clusters
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.indicators import read_indicators
-from services.kit.rules.ladders import read_ladders
-from services.kit.rules.letters import LetterRules, read_letters
 from services.kit.rules.limits import read_limits
-from services.kit.rules.matters import read_matter_grades
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
-from services.kit.rules.rhythms import read_rhythms
 from services.kit.rules.routes import read_routes
+from services.kit.rules.supervision import ladders, letters
+from services.kit.rules.supervision.clusters import read_clusters
+from services.kit.rules.supervision.indicators import read_indicators
+from services.kit.rules.supervision.ladders import read_ladders
+from services.kit.rules.supervision.letters import LetterRules, read_letters
+from services.kit.rules.supervision.matters import read_matter_grades
+from services.kit.rules.supervision.rhythms import read_rhythms
 from services.kit.rules.triage import read_acceptance, read_triage
 from services.kit.rules.units import read_units
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from casework.rule import (
+from casework.clocks.rule import (
     AtCap,
     Confidence,
     Consequence,

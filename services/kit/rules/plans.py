@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from casework.plan import ANY, DEPARTMENT, PlanBook, PlanTemplate, TaskTemplate
-from casework.rule_book import RuleBook
-from casework.triage import Grade
+from casework.clocks.rule_book import RuleBook
+from casework.door.triage import Grade
+from casework.mediation.plan import ANY, DEPARTMENT, PlanBook, PlanTemplate, TaskTemplate
 from casework.units import UnitTree
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from casework.routes import Route, RouteBook, RouteKind
-from casework.rule_book import RuleBook
+from casework.clocks.rule_book import RuleBook
+from casework.door.routes import Route, RouteBook, RouteKind
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import RoutesFile
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from casework.rule import CONSUMED, Trigger
-from casework.triage import (
+from casework.clocks.rule import CONSUMED, Trigger
+from casework.door.triage import (
     FACTS,
     AcceptanceTable,
     Between,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pb.mediation.v1 import agreement_pb2 as pb
 
 from casework import names
-from casework.agreement import Clause, ClauseKind, Due
 from casework.errors import Reason, field_error
+from casework.mediation.agreement import Clause, ClauseKind, Due
 from services.kit import dates
 
 _NOBODY = -1

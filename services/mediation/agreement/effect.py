@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from casework import names
-from casework.agreement import AgreementState, Extent, Form, effective_at
-from casework.category import within
-from casework.mediation import Ground
-from services.kit import dates, rows
+from casework.door.category import within
+from casework.mediation.agreement import AgreementState, Extent, Form, effective_at
+from casework.mediation.course import Ground
+from services.kit import dates
 from services.kit.command import Work
-from services.kit.events import NewEvent
+from services.kit.storage import rows
+from services.kit.storage.events import NewEvent
 from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.agreement.store import Loaded

@@ -8,9 +8,9 @@ from typing import Any
 from pb.mediation.v1 import agreement_pb2 as pb
 
 from casework import names
-from casework.fulfilment import performance
-from casework.termination import result
-from services.kit.database import Connection, text
+from casework.mediation.fulfilment import performance
+from casework.mediation.termination import result
+from services.kit.storage.database import Connection, text
 from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.fulfilment import store as fulfilment

@@ -8,18 +8,18 @@ from typing import Any
 from pb.mediation.v1 import agreement_pb2 as pb
 from pb.mediation.v1 import agreement_pb2_grpc, sessions_pb2
 
-from casework import agreement as rules_of
 from casework import names
-from casework.agreement import AgreementState, Form, Signer
 from casework.case import Stage
-from casework.contradiction import Act, Fact, must_hold
 from casework.errors import CaseError, Reason, field_error
-from casework.mediation import CompanionRole, Ground
-from casework.termination import ended_as, may_end
+from casework.mediation import agreement as rules_of
+from casework.mediation.agreement import AgreementState, Form, Signer
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.course import CompanionRole, Ground
+from casework.mediation.termination import ended_as, may_end
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
-from services.kit.events import NewEvent
-from services.kit.rows import not_found
+from services.kit.storage.events import NewEvent
+from services.kit.storage.rows import not_found
 from services.mediation import keys, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.effect import take_effect

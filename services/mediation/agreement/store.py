@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from casework import names
-from casework.agreement import AgreementState, Clause, ClauseKind, Due, Extent, Question
-from services.kit import rows
-from services.kit.database import Connection, text
-from services.kit.rows import not_found
+from casework.mediation.agreement import AgreementState, Clause, ClauseKind, Due, Extent, Question
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
+from services.kit.storage.rows import not_found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import Any
 from pb.mediation.v1 import agreement_pb2 as pb
 
 from casework import names
-from casework.agreement import ClauseKind
-from casework.routes import OpenRoute, RouteKind
-from services.kit import dates, other_routes
+from casework.door.routes import OpenRoute, RouteKind
+from casework.mediation.agreement import ClauseKind
+from services.kit import dates
 from services.kit.instants import stamp
+from services.kit.serving import other_routes
 from services.mediation.agreement.store import Loaded
 
 _KINDS = {

@@ -1,4 +1,7 @@
-"""CaucusService's RPCs. Access goes by the person, never by role and unit alone: see `casework.caucus.may_read`."""
+"""CaucusService's RPCs.
+
+Access goes by the person, never by role and unit alone: see `casework.mediation.caucus.may_read`.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,17 @@ from pb.mediation.v1 import caucus_pb2 as pb
 from pb.mediation.v1 import caucus_pb2_grpc
 
 from casework import names
-from casework.caucus import Side, is_released, may_read, must_be_released, side_of
-from casework.choosing import MatterRole
 from casework.errors import CaseError, Reason, field_error
-from casework.session import Manner
-from services.kit.access import Call, current_call
-from services.kit.businesstime import BusinessTime
+from casework.mediation.caucus import Side, is_released, may_read, must_be_released, side_of
+from casework.mediation.choosing import MatterRole
+from casework.mediation.session import Manner
 from services.kit.command import Work, command
-from services.kit.database import Connection, Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
-from services.kit.sealing import CaseSealer, Sealer
+from services.kit.serving.access import Call, current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage.database import Connection, Database
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import CaseSealer, Sealer
 from services.mediation import keys, record
 from services.mediation.caucus import store, view
 from services.mediation.people import store as roles

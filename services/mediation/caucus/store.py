@@ -8,7 +8,7 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
+from services.kit.storage.database import Connection, text
 
 _ADD_NOTE = text("""
     INSERT INTO caucus_notes (number, side, note, by_mediator, sealed, created_at, mediator)

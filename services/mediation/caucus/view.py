@@ -8,7 +8,7 @@ from typing import Any
 from pb.mediation.v1 import caucus_pb2 as pb
 
 from casework import names
-from casework.caucus import Side
+from casework.mediation.caucus import Side
 from services.kit.instants import stamp
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from casework.agreement import Extent
 from casework.case import Outcome
-from casework.closing import Retention, may_close, retention
-from casework.contradiction import Act, Fact, must_hold
-from casework.fulfilment import Performance
-from casework.numbering import Series
-from casework.rule import Holder
-from services.kit import clock_ledger, numbering
+from casework.clocks.rule import Holder
+from casework.mediation.agreement import Extent
+from casework.mediation.closing import Retention, may_close, retention
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.fulfilment import Performance
+from casework.papers.numbering import Series
+from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work
-from services.kit.database import text
 from services.kit.rules import Rules
+from services.kit.storage import numbering
+from services.kit.storage.database import text
 from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements

@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Any
 
 from casework import names
-from casework.fulfilment import follow_ups
+from casework.mediation.fulfilment import follow_ups
 from services.kit import dates
 from services.kit.command import Work
-from services.kit.database import text
+from services.kit.storage.database import text
 
 _PLAN = text("""
     INSERT INTO visits (number, days, due_on, due_at) VALUES (:number, :days, :on, :at)

@@ -9,15 +9,15 @@ from pb.mediation.v1 import follow_up_pb2 as pb
 
 from casework import names
 from casework.case import Stage
-from casework.closing import ReopenReason, View, gates, may_reopen
-from casework.contradiction import Act, Fact, must_hold
 from casework.errors import CaseError, FieldFault, Reason
-from casework.fulfilment import InstalmentState, may_visit
+from casework.mediation.closing import ReopenReason, View, gates, may_reopen
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.fulfilment import InstalmentState, may_visit
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Connection
-from services.kit.events import NewEvent
 from services.kit.instants import stamp
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 from services.mediation import keys, standing
 from services.mediation import store as cases
 from services.mediation import view as case_view

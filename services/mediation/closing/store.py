@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from casework.closing import Standing, sides_heard
-from casework.fulfilment import ROUTE_TOLD, is_open
-from casework.mediation import MediationState
-from services.kit import rows
-from services.kit.database import Connection, text
-from services.kit.rows import not_found
+from casework.mediation.closing import Standing, sides_heard
+from casework.mediation.course import MediationState
+from casework.mediation.fulfilment import ROUTE_TOLD, is_open
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
+from services.kit.storage.rows import not_found
 from services.mediation import standing
 from services.mediation.agreement import store as agreements
 from services.mediation.fulfilment import store as fulfilment

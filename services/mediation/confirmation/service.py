@@ -9,16 +9,16 @@ from pb.mediation.v1 import fulfilment_pb2 as pb
 from pb.mediation.v1 import fulfilment_pb2_grpc
 
 from casework import names
-from casework.agreement import AgreementState, Form
-from casework.confirmation import ConfirmationState, cautions, decide, may_apply
 from casework.errors import CaseError, Reason
-from casework.fulfilment import InstalmentState
-from services.kit import rows
+from casework.mediation.agreement import AgreementState, Form
+from casework.mediation.confirmation import ConfirmationState, cautions, decide, may_apply
+from casework.mediation.fulfilment import InstalmentState
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Connection
-from services.kit.events import NewEvent
 from services.kit.instants import stamp
-from services.kit.rows import not_found
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+from services.kit.storage.rows import not_found
 from services.mediation import standing
 from services.mediation.agreement import store as agreements
 from services.mediation.agreement.effect import confirmation_key

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from casework.documents import DossierSource
-from casework.filling import Filling, fill
-from casework.forms import FORMS, Form
-from casework.wording import CHINESE
+from casework.papers.documents import DossierSource
+from casework.papers.filling import Filling, fill
+from casework.papers.forms import FORMS, Form
+from casework.papers.wording import CHINESE
 from services.kit.rules.documents import DocumentBook
 from services.mediation.documents.render import listing, rendered
 

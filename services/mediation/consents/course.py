@@ -6,14 +6,14 @@ from typing import Any
 
 from casework import names
 from casework.case import Stage
-from casework.choosing import ChoicePhase, Conflict, conflict_of
 from casework.errors import Reason, field_error
-from casework.mediation import ENDED, Ground, MediationState, PeopleStanding, Step, leaving_ends, move
-from casework.termination import ended_as, statutory_term
+from casework.mediation.choosing import ChoicePhase, Conflict, conflict_of
+from casework.mediation.course import ENDED, Ground, MediationState, PeopleStanding, Step, leaving_ends, move
+from casework.mediation.termination import ended_as, statutory_term
 from services.kit.command import Work
-from services.kit.database import text
-from services.kit.events import NewEvent
-from services.kit.sealing import Sealer
+from services.kit.storage.database import text
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import Sealer
 from services.mediation.agreement import store as agreements
 from services.mediation.consents import store
 from services.mediation.mediators import store as mediators

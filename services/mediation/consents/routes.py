@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from casework.routes import OpenRoute
-from services.kit.database import Connection, text
+from casework.door.routes import OpenRoute
 from services.kit.rules import Rules
+from services.kit.storage.database import Connection, text
 
 _FACTS = text("SELECT matter_facts FROM mediations WHERE number = :number")
 _DUE = text("SELECT rule, max(due_at) AS due_at FROM clocks WHERE number = :number AND state IN (1, 4) GROUP BY rule")

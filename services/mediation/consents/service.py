@@ -9,19 +9,20 @@ from pb.mediation.v1 import consent_pb2 as pb
 from pb.mediation.v1 import consent_pb2_grpc
 
 from casework import case as rules_of_case
-from casework import mediation as rules_of
 from casework import names
 from casework.case import Stage
-from casework.choosing import ChoicePhase
-from casework.contradiction import Act, Fact, must_hold
 from casework.errors import Reason, field_error
-from casework.mediation import Beside, MediationState, Person, Side, Step
-from services.kit import dates, paging
-from services.kit.access import current_call
+from casework.mediation import course as rules_of
+from casework.mediation.choosing import ChoicePhase
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.course import Beside, MediationState, Person, Side, Step
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.events import EventLog, NewEvent
 from services.kit.instants import instant
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.events import EventLog, NewEvent
 from services.mediation import record
 from services.mediation.consents import course, routes, store, view
 from services.mediation.people import access_log

@@ -8,7 +8,7 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
+from services.kit.storage.database import Connection, text
 
 _BEGIN = text("INSERT INTO mediations (number) VALUES (:number) ON CONFLICT DO NOTHING")
 _ADD = text("""

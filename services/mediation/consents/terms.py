@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.agreement import AgreementState
 from casework.case import Stage
-from casework.docking import OVER, DockingState
-from casework.mediation import ENDED, Ground, MediationState
-from casework.termination import ended_as
-from services.kit.clock_service import Consequence
-from services.kit.clocks import Firing
+from casework.mediation.agreement import AgreementState
+from casework.mediation.course import ENDED, Ground, MediationState
+from casework.mediation.docking import OVER, DockingState
+from casework.mediation.termination import ended_as
+from services.kit.clocks.clocks import Firing
+from services.kit.clocks.service import Consequence
 from services.kit.command import Work
 from services.mediation import standing
 from services.mediation import store as cases

@@ -7,10 +7,10 @@ from typing import Any
 from pb.mediation.v1 import consent_pb2 as pb
 
 from casework import names
-from casework.mediation import PeopleStanding, Step
-from casework.routes import OpenRoute
-from services.kit import other_routes
+from casework.door.routes import OpenRoute
+from casework.mediation.course import PeopleStanding, Step
 from services.kit.instants import stamp
+from services.kit.serving import other_routes
 
 
 def mediation(row: Any, standing: PeopleStanding) -> pb.Mediation:

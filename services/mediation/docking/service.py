@@ -8,18 +8,18 @@ from typing import Any
 from pb.mediation.v1 import docking_pb2 as pb
 from pb.mediation.v1 import docking_pb2_grpc
 
-from casework import docking as rules_of
 from casework import names
-from casework.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure
 from casework.errors import CaseError, Reason, field_error
-from casework.fulfilment import Performance
-from casework.numbering import Series
-from services.kit import numbering
-from services.kit.clockwork import NewClock
+from casework.mediation import docking as rules_of
+from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure
+from casework.mediation.fulfilment import Performance
+from casework.papers.numbering import Series
+from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
-from services.kit.events import NewEvent
 from services.kit.instants import instant
-from services.kit.validation import must_say
+from services.kit.serving.validation import must_say
+from services.kit.storage import numbering
+from services.kit.storage.events import NewEvent
 from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements

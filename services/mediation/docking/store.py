@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from casework import names
-from casework.docking import Letter
-from services.kit import rows
-from services.kit.database import Connection, text
-from services.kit.rows import not_found
+from casework.mediation.docking import Letter
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
+from services.kit.storage.rows import not_found
 
 _NEXT = text("SELECT coalesce(max(docking), 0) + 1 FROM dockings WHERE number = :number")
 

@@ -8,7 +8,7 @@ from typing import Any
 from pb.mediation.v1 import docking_pb2 as pb
 
 from casework import names
-from casework.docking import DockingKind, Letter
+from casework.mediation.docking import DockingKind, Letter
 from services.kit.instants import stamp
 
 

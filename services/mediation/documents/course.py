@@ -10,13 +10,13 @@ from datetime import datetime
 import orjson
 from pb.mediation.v1 import evidence_pb2, sessions_pb2
 
-from casework.calendar import LOCAL
-from casework.choosing import AskState
-from casework.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Recusal
-from casework.mediation import Step
-from casework.session import SessionKind, SessionState, Venue
-from services.kit.database import Connection, Row, text
-from services.kit.sealing import CaseSealer
+from casework.clocks.calendar import LOCAL
+from casework.mediation.choosing import AskState
+from casework.mediation.course import Step
+from casework.mediation.session import SessionKind, SessionState, Venue
+from casework.papers.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Recusal
+from services.kit.storage.database import Connection, Row, text
+from services.kit.storage.sealing import CaseSealer
 
 _SESSIONS = text("""
     SELECT s.session, s.venue, s.sealed, s.started_at, s.ended_at, coalesce(rooms.display_name, '') AS room_name,

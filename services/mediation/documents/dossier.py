@@ -9,13 +9,14 @@ from typing import Any
 
 from pb.mediation.v1 import documents_pb2 as pb
 
-from casework import dossier, forms, names
-from casework.documents import DossierSource
-from casework.dossier import Filed, Placed
-from casework.forms import FORMS, Form
-from casework.package import package
-from casework.scan import EXTENSIONS, WORD
-from casework.sheets import Sheet
+from casework import names
+from casework.papers import dossier, forms
+from casework.papers.documents import DossierSource
+from casework.papers.dossier import Filed, Placed
+from casework.papers.forms import FORMS, Form
+from casework.papers.package import package
+from casework.papers.scan import EXTENSIONS, WORD
+from casework.papers.sheets import Sheet
 from services.kit.rules.documents import DocumentBook
 from services.mediation.documents.render import merged, rendered, sheet_of
 

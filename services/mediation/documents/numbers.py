@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from casework.docking import Letter
-from casework.forms import Form, FormRule
-from casework.numbering import Series
-from services.kit import numbering
-from services.kit.database import Connection, text
+from casework.mediation.docking import Letter
+from casework.papers.forms import Form, FormRule
+from casework.papers.numbering import Series
+from services.kit.storage import numbering
+from services.kit.storage.database import Connection, text
 from services.mediation.documents import store
 
 _SENT = {

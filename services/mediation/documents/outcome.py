@@ -8,12 +8,13 @@ from typing import Any
 
 from pb.mediation.v1 import agreement_pb2
 
-from casework.agreement import AgreementState, Extent, Form
-from casework.calendar import LOCAL
 from casework.case import Outcome, Stage
-from casework.closing import Retention, Satisfaction
-from casework.docking import DockingKind, DockingState, Letter, Result
-from casework.documents import (
+from casework.clocks.calendar import LOCAL
+from casework.mediation.agreement import AgreementState, Extent, Form
+from casework.mediation.closing import Retention, Satisfaction
+from casework.mediation.docking import DockingKind, DockingState, Letter, Result
+from casework.mediation.fulfilment import Performance
+from casework.papers.documents import (
     AgreementFacts,
     Clause,
     ClosingFacts,
@@ -24,9 +25,8 @@ from casework.documents import (
     PerformanceFacts,
     Visit,
 )
-from casework.fulfilment import Performance
-from services.kit.database import Connection, text
-from services.kit.sealing import CaseSealer
+from services.kit.storage.database import Connection, text
+from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.agreement.store import Loaded

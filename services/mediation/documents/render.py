@@ -8,8 +8,8 @@ from typing import Any
 
 from docx import Document
 
-from casework.forms import Form
-from casework.sheets import Sheet
+from casework.papers.forms import Form
+from casework.papers.sheets import Sheet
 from services.kit.rules.documents import DocumentBook
 from services.kit.word import filled, joined, saved
 

@@ -10,21 +10,21 @@ from pb.mediation.v1 import documents_pb2 as pb
 from pb.mediation.v1 import documents_pb2_grpc
 
 from casework import names
-from casework.documents import DossierSource
 from casework.errors import CaseError, Reason, field_error
-from casework.filling import Filling, fill, lacks
-from casework.forms import FORMS, NOT_SCANNED, About, Form, FormRule, Made
-from casework.scan import WORD, media_type_of
-from casework.wording import CHINESE
-from services.kit import paging
-from services.kit.access import Call, current_call
-from services.kit.businesstime import BusinessTime
+from casework.papers.documents import DossierSource
+from casework.papers.filling import Filling, fill, lacks
+from casework.papers.forms import FORMS, NOT_SCANNED, About, Form, FormRule, Made
+from casework.papers.scan import WORD, media_type_of
+from casework.papers.wording import CHINESE
 from services.kit.command import Work, command
-from services.kit.database import Connection, Database, text
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
 from services.kit.rules import Rules
-from services.kit.sealing import Sealer, SealError
+from services.kit.serving.access import Call, current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage import paging
+from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import Sealer, SealError
 from services.mediation import keys, record
 from services.mediation import store as cases
 from services.mediation.documents import dossier, numbers, store, view

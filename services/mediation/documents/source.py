@@ -12,8 +12,10 @@ from typing import Any
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import people_pb2, safeguards_pb2
 
-from casework.chinese import LOCAL, masked
-from casework.documents import (
+from casework.mediation.course import CompanionRole, MediationState
+from casework.mediation.course import Ground as EndGround
+from casework.papers.chinese import LOCAL, masked
+from casework.papers.documents import (
     ConsentFacts,
     DossierSource,
     Ground,
@@ -27,11 +29,9 @@ from casework.documents import (
     Term,
     TerminationFacts,
 )
-from casework.mediation import CompanionRole, MediationState
-from casework.mediation import Ground as EndGround
-from services.kit.database import Connection, text
 from services.kit.rules import Rules
-from services.kit.sealing import CaseSealer, Sealed, Sealer
+from services.kit.storage.database import Connection, text
+from services.kit.storage.sealing import CaseSealer, Sealed, Sealer
 from services.mediation import keys
 from services.mediation.consents import routes
 from services.mediation.documents import course, outcome

@@ -8,8 +8,8 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.forms import Form
-from services.kit.database import Connection, text
+from casework.papers.forms import Form
+from services.kit.storage.database import Connection, text
 
 _OF_SUBJECT = text("""
     SELECT * FROM documents WHERE number = :number AND form = :form AND subject = :subject AND NOT scanned

@@ -7,8 +7,8 @@ from typing import Any
 from pb.mediation.v1 import documents_pb2 as pb
 
 from casework import names
-from casework.forms import FORMS, About, Form
-from casework.scan import EXTENSIONS
+from casework.papers.forms import FORMS, About, Form
+from casework.papers.scan import EXTENSIONS
 from services.kit.instants import stamp
 
 

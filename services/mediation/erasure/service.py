@@ -8,19 +8,19 @@ import orjson
 from pb.mediation.v1 import erasure_pb2 as pb
 from pb.mediation.v1 import erasure_pb2_grpc
 
-from casework import erasure as rules_of
 from casework import names
 from casework.case import Stage, someone_else
-from casework.closing import Retention
-from casework.erasure import SERVICES, ErasureState, Ground
 from casework.errors import CaseError, Reason
-from services.kit import paging
-from services.kit.access import current_call
+from casework.mediation import erasure as rules_of
+from casework.mediation.closing import Retention
+from casework.mediation.erasure import SERVICES, ErasureState, Ground
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.database import Connection
-from services.kit.events import NewEvent, row_payload
 from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent, row_payload
 from services.mediation import store as cases
 from services.mediation.closing import store as closings
 from services.mediation.erasure import store

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.kit import rows
-from services.kit.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
 from services.mediation.people import store as people
 
 _DUE = text("""

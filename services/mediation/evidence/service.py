@@ -14,17 +14,17 @@ from pb.mediation.v1 import evidence_pb2_grpc
 
 from casework import names
 from casework.errors import CaseError, Reason, field_error
-from casework.file_type import LARGEST, FileType, check_file
-from services.kit import paging
-from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
+from casework.papers.file_type import LARGEST, FileType, check_file
 from services.kit.command import Work, command
-from services.kit.database import Connection, Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
 from services.kit.instants import instant
-from services.kit.limits import too_many
-from services.kit.sealing import Sealer
+from services.kit.serving.access import current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.limits import too_many
+from services.kit.storage import paging
+from services.kit.storage.database import Connection, Database
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import Sealer
 from services.mediation import keys
 from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files

@@ -9,7 +9,7 @@ import asyncpg
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
+from services.kit.storage.database import Connection, text
 
 _SAME = text("SELECT evidence FROM evidence WHERE number = :number AND content_mac = :content_mac")
 _ADD = text("""

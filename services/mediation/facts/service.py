@@ -9,13 +9,13 @@ from pb.mediation.v1 import facts_pb2 as pb
 from pb.mediation.v1 import facts_pb2_grpc
 
 from casework import names
-from casework.agreement import Extent
-from casework.fulfilment import performance
-from casework.termination import result
-from services.kit import standings
-from services.kit.access import current_call
+from casework.mediation.agreement import Extent
+from casework.mediation.fulfilment import performance
+from casework.mediation.termination import result
 from services.kit.composition import Parts
 from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import standings
 from services.mediation.facts import store
 from services.mediation.fulfilment import store as fulfilment
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from casework.agreement import AgreementState
 from casework.case import DONE, Stage
-from casework.closing import ReopenReason, Satisfaction
-from services.kit.database import Connection, text
+from casework.mediation.agreement import AgreementState
+from casework.mediation.closing import ReopenReason, Satisfaction
+from services.kit.storage.database import Connection, text
 from services.mediation.grants.store import EXCLUDED
 
 _EFFECTIVE = int(AgreementState.EFFECTIVE)

@@ -8,17 +8,17 @@ from typing import Any
 from pb.mediation.v1 import fulfilment_pb2 as pb
 from pb.mediation.v1 import fulfilment_pb2_grpc
 
-from casework import fulfilment as rules_of
 from casework import names
-from casework.agreement import ClauseKind
-from casework.contradiction import Act, Fact, must_hold
 from casework.errors import Reason, field_error
-from casework.fulfilment import InstalmentState, Remedy
+from casework.mediation import fulfilment as rules_of
+from casework.mediation.agreement import ClauseKind
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.fulfilment import InstalmentState, Remedy
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Connection
-from services.kit.events import NewEvent
-from services.kit.validation import must_say
+from services.kit.serving.validation import must_say
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 from services.mediation.agreement.effect import performance_key
 from services.mediation.closing import follow_up
 from services.mediation.fulfilment import store, view

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.agreement import AgreementState, ClauseKind
-from casework.fulfilment import Instalment
-from services.kit import rows
-from services.kit.database import Connection, text
-from services.kit.rows import not_found
+from casework.mediation.agreement import AgreementState, ClauseKind
+from casework.mediation.fulfilment import Instalment
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
+from services.kit.storage.rows import not_found
 
 _PARTS = """
     SELECT i.*, c.kind, c.performer, c.beneficiary, a.form, a.effective_at FROM instalments i

@@ -9,8 +9,8 @@ from typing import Any
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
 from casework import names
-from casework.agreement import ClauseKind
-from casework.fulfilment import InstalmentState, remedies
+from casework.mediation.agreement import ClauseKind
+from casework.mediation.fulfilment import InstalmentState, remedies
 from services.kit import dates
 from services.kit.instants import stamp
 from services.mediation.fulfilment.store import facts, key_of

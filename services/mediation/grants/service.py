@@ -13,11 +13,11 @@ from prometheus_client import Counter
 from casework import names
 from casework.case import someone_else
 from casework.errors import Reason, field_error
-from services.kit import paging
-from services.kit.access import current_call
 from services.kit.command import Work, command
-from services.kit.events import NewEvent
 from services.kit.instants import instant, stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.grants import store
 from services.mediation.people import access_log

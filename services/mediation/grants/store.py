@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from casework import names
-from services.kit import rows
-from services.kit.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
 
 EXCLUDED = 3
 """Scope of an exclusion."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.choosing import AskState, ChoicePhase, Conflict, ranked
-from casework.mediation import MediationState
-from services.kit.clock_service import Consequence
-from services.kit.clocks import Firing
+from casework.mediation.choosing import AskState, ChoicePhase, Conflict, ranked
+from casework.mediation.course import MediationState
+from services.kit.clocks.clocks import Firing
+from services.kit.clocks.service import Consequence
 from services.kit.command import Work
-from services.kit.sealing import Sealer
+from services.kit.storage.sealing import Sealer
 from services.mediation import store as cases
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations

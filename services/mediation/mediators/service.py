@@ -7,17 +7,19 @@ from typing import Any
 from pb.mediation.v1 import consent_pb2, mediators_pb2_grpc
 from pb.mediation.v1 import mediators_pb2 as pb
 
-from casework import choosing, names
-from casework import mediation as rules_of
-from casework.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
+from casework import names
 from casework.errors import CaseError, Reason, field_error
-from casework.mediation import MediationState, move
-from services.kit import masks, paging
-from services.kit.access import current_call
+from casework.mediation import choosing
+from casework.mediation import course as rules_of
+from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
+from casework.mediation.course import MediationState, move
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.events import EventLog
-from services.kit.validation import must_say
+from services.kit.serving import masks
+from services.kit.serving.access import current_call
+from services.kit.serving.validation import must_say
+from services.kit.storage import paging
+from services.kit.storage.events import EventLog
 from services.mediation import record
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations

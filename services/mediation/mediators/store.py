@@ -9,10 +9,10 @@ from typing import Any
 from pb.mediation.v1 import people_pb2
 
 from casework import names
-from casework.choosing import Against, AskState, Candidate, MatterRole
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
-from services.kit.sealing import Sealer
+from casework.mediation.choosing import Against, AskState, Candidate, MatterRole
+from services.kit.storage.database import Connection, text
+from services.kit.storage.sealing import Sealer
 
 _ADD = text("""
     INSERT INTO mediators (mediator, subject, display_name, unit, areas, languages, specialities, active, updated_at,

@@ -7,7 +7,7 @@ from typing import Any
 from pb.mediation.v1 import mediators_pb2 as pb
 
 from casework import names
-from casework.choosing import Candidate, Conflict, knows
+from casework.mediation.choosing import Candidate, Conflict, knows
 
 
 def mediator(row: Any) -> pb.Mediator:

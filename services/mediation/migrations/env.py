@@ -1,5 +1,5 @@
 """Alembic's entry: runs the mediation migrations on the connection it is given."""
 
-from services.kit.migration import run_environment
+from services.kit.storage.migration import run_environment
 
 run_environment("mediation")

@@ -9,15 +9,15 @@ from pb.mediation.v1 import objections_pb2 as pb
 from pb.mediation.v1 import objections_pb2_grpc
 
 from casework import names
-from casework import objection as rules_of
 from casework.case import Stage, TaskState, someone_else
 from casework.errors import CaseError, Reason, field_error
-from casework.objection import ObjectionState
-from services.kit import paging
-from services.kit.access import current_call
+from casework.mediation import objection as rules_of
+from casework.mediation.objection import ObjectionState
 from services.kit.command import Work, check_etag, command
-from services.kit.events import NewEvent
 from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, keys
 from services.mediation import store as cases
 from services.mediation.objections import store

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from casework.objection import ObjectionState
-from services.kit import rows
-from services.kit.database import Connection, text
+from casework.mediation.objection import ObjectionState
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
 
 _NEXT = text("SELECT coalesce(max(objection), 0) + 1 FROM objections WHERE number = :number")
 _OF_DISPATCH = text("""

@@ -8,17 +8,17 @@ from pb.mediation.v1 import offers_pb2 as pb
 from pb.mediation.v1 import offers_pb2_grpc
 
 from casework import names
-from casework import offer as rules_of
 from casework.case import DONE, Stage, TaskState, someone_else
 from casework.errors import CaseError, Reason, field_error
-from casework.offer import OfferState
-from services.kit import paging
-from services.kit.access import current_call
-from services.kit.clock_service import Consequence
-from services.kit.clocks import Firing
+from casework.mediation import offer as rules_of
+from casework.mediation.offer import OfferState
+from services.kit.clocks.clocks import Firing
+from services.kit.clocks.service import Consequence
 from services.kit.command import Work, check_etag, command
-from services.kit.events import NewEvent, row_payload
 from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.events import NewEvent, row_payload
 from services.mediation import dispatch, record
 from services.mediation import store as cases
 from services.mediation.offers import store

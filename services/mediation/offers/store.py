@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from casework.errors import CaseError, Reason
-from casework.offer import OfferState
-from services.kit import rows
-from services.kit.database import Connection, text
+from casework.mediation.offer import OfferState
+from services.kit.storage import rows
+from services.kit.storage.database import Connection, text
 
 _MADE = int(OfferState.MADE)
 _NEXT = text("SELECT coalesce(max(offer), 0) + 1 FROM offers WHERE number = :number")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.kit.access import Call
-from services.kit.database import Connection, text
+from services.kit.serving.access import Call
+from services.kit.storage.database import Connection, text
 
 _RECORD = text("""
     INSERT INTO access_log (number, at, actor, unit, action, subject, purpose)

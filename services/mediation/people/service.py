@@ -9,19 +9,22 @@ from typing import Any
 from pb.mediation.v1 import people_pb2 as pb
 from pb.mediation.v1 import people_pb2_grpc
 
-from casework import age, names
 from casework import case as rules_of_case
+from casework import names
 from casework.case import Stage
-from casework.choosing import MatterRole
 from casework.errors import Reason, field_error
-from casework.mask import national
-from casework.mediation import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
-from services.kit import dates, masks, paging
-from services.kit.access import current_call
+from casework.mediation import age
+from casework.mediation.choosing import MatterRole
+from casework.mediation.course import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
+from casework.mediation.mask import national
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.events import EventLog, NewEvent
-from services.kit.sealing import CaseSealer
+from services.kit.serving import masks
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.consents import course
 from services.mediation.people import access_log, store, view

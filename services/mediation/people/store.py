@@ -8,8 +8,8 @@ from typing import Any
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.mediation import Beside, CompanionRole, PeopleStanding, Person, Scope, Side, Step
-from services.kit.database import Connection, text
+from casework.mediation.course import Beside, CompanionRole, PeopleStanding, Person, Scope, Side, Step
+from services.kit.storage.database import Connection, text
 
 _PEOPLE = text("""
     SELECT party, side, member, withdrawn_at IS NOT NULL AS withdrawn,

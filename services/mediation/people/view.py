@@ -7,9 +7,9 @@ from typing import Any
 from pb.mediation.v1 import people_pb2 as pb
 
 from casework import names
-from casework.mask import mask_name, mask_phone
+from casework.mediation.mask import mask_name, mask_phone
 from services.kit.instants import stamp
-from services.kit.sealing import CaseSealer
+from services.kit.storage.sealing import CaseSealer
 
 
 def details(opener: CaseSealer | None, sealed: Any) -> pb.PartyDetails:

@@ -7,15 +7,15 @@ from typing import Any
 from pb.mediation.v1 import safeguards_pb2 as pb
 from pb.mediation.v1 import safeguards_pb2_grpc
 
-from casework import alert as rules_of
 from casework import names
-from casework.alert import AlertState
-from casework.choosing import MatterRole
-from services.kit.access import current_call
+from casework.mediation import alert as rules_of
+from casework.mediation.alert import AlertState
+from casework.mediation.choosing import MatterRole
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.events import EventLog, NewEvent
 from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage.events import EventLog, NewEvent
 from services.mediation import keys, record
 from services.mediation.consents import store as mediations
 from services.mediation.people import access_log

@@ -10,8 +10,8 @@ from pb.mediation.v1 import safeguards_pb2 as pb
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.database import Connection, text
-from services.kit.sealing import CaseSealer
+from services.kit.storage.database import Connection, text
+from services.kit.storage.sealing import CaseSealer
 
 _SCREEN = text("""
     INSERT INTO screenings (number, party, sealed, screened_at, screened_by)

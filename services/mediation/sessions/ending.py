@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from casework.session import SessionState
-from services.kit.database import Connection, text
-from services.kit.events import NewEvent
+from casework.mediation.session import SessionState
+from services.kit.storage.database import Connection, text
+from services.kit.storage.events import NewEvent
 from services.mediation.sessions import store
 
 _UNIT = text("SELECT unit FROM cases WHERE number = :number")

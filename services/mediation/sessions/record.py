@@ -7,16 +7,16 @@ from typing import Any
 from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import names
-from casework import session as rules_of
 from casework.errors import CaseError, Reason, field_error
-from casework.session import Manner, SessionKind, SessionState, SignerRole
-from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
+from casework.mediation import session as rules_of
+from casework.mediation.session import Manner, SessionKind, SessionState, SignerRole
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Connection, Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
-from services.kit.sealing import Sealer
+from services.kit.serving.access import current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage.database import Connection, Database
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import Sealer
 from services.mediation import keys
 from services.mediation.people import access_log
 from services.mediation.sessions import standing, store, view

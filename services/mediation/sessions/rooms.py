@@ -8,11 +8,11 @@ from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import names
 from casework.errors import Reason, field_error
-from services.kit import paging
-from services.kit.access import current_call
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
 from services.kit.rules import Rules
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.database import Database
 from services.mediation.sessions import store, view
 
 

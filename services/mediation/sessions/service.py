@@ -9,20 +9,20 @@ from pb.mediation.v1 import sessions_pb2 as pb
 from pb.mediation.v1 import sessions_pb2_grpc
 
 from casework import names
-from casework import session as rules_of
 from casework.case import Stage
-from casework.contradiction import Act, Fact, must_hold
 from casework.errors import CaseError, Reason, field_error
-from casework.session import SessionKind, SessionState, Venue
-from services.kit.access import current_call
-from services.kit.businesstime import BusinessTime
+from casework.mediation import session as rules_of
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.session import SessionKind, SessionState, Venue
 from services.kit.command import Work, check_etag, command
-from services.kit.database import Database
-from services.kit.events import EventLog, NewEvent
-from services.kit.feed import FeedPulse
 from services.kit.instants import instant
 from services.kit.rules import Rules
-from services.kit.sealing import CaseSealer, Sealer
+from services.kit.serving.access import current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage.database import Database
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
+from services.kit.storage.sealing import CaseSealer, Sealer
 from services.mediation import keys
 from services.mediation.people import access_log
 from services.mediation.sessions import standing, store, view

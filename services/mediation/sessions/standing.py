@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from casework.errors import CaseError, Reason
-from casework.mediation import MediationState, Step
-from casework.session import Meeting, is_screened_first
-from services.kit.access import Call
-from services.kit.database import Connection, text
+from casework.mediation.course import MediationState, Step
+from casework.mediation.session import Meeting, is_screened_first
+from services.kit.serving.access import Call
+from services.kit.storage.database import Connection, text
 from services.mediation import record
 from services.mediation.people import store as people
 

@@ -10,8 +10,8 @@ import asyncpg
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.session import SessionState
-from services.kit.database import Connection, text
+from casework.mediation.session import SessionState
+from services.kit.storage.database import Connection, text
 
 _ADD_ROOM = text("""
     INSERT INTO rooms (room, unit, kind, display_name, capacity, accessible, updated_at)

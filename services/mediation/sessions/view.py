@@ -9,7 +9,7 @@ from typing import Any
 from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import names
-from casework.session import SignerRole, is_complete
+from casework.mediation.session import SignerRole, is_complete
 from services.kit.instants import stamp
 
 CAME = (pb.PRESENCE_PRESENT, pb.PRESENCE_REMOTE, pb.PRESENCE_LEFT)

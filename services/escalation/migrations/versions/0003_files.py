@@ -1,6 +1,6 @@
 """Third layer: files of supervision beside the cases that are escalated, each with its own chain, clocks and key."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0003"
 down_revision = "0002"

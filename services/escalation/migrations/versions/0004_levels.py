@@ -1,6 +1,6 @@
 """Levels: ladders that escalations are pinned to, their way up and back, absences and hand-overs."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0004"
 down_revision = "0003"

@@ -1,6 +1,6 @@
 """Supervision letters: what stands in the open, what is sealed, who may read, what a rule has drafted."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0005"
 down_revision = "0004"

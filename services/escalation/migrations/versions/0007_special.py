@@ -1,6 +1,6 @@
 """Special handling: plans, task forces, lead officials, experts and their consultations, long-term monitoring."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0007"
 down_revision = "0006"

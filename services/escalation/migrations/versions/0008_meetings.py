@@ -1,6 +1,6 @@
 """Review of answers, dispatch meetings, and what comes round again."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0008"
 down_revision = "0007"

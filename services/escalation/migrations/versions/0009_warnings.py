@@ -1,6 +1,6 @@
 """Ninth layer: early warnings, recommendations, screening campaigns."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0009"
 down_revision = "0008"

@@ -1,6 +1,6 @@
 """One escalation a matter and level: what is missed besides is added to it as a reason."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0013"
 down_revision = "0012"

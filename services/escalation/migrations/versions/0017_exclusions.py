@@ -1,7 +1,7 @@
 """Who is excluded from a case, as its owner told it."""
 
-from services.kit.migration import run_script
-from services.kit.standings import EXCLUSIONS
+from services.kit.storage.migration import run_script
+from services.kit.storage.standings import EXCLUSIONS
 
 revision = "0017"
 down_revision = "0016"

@@ -1,6 +1,6 @@
 """Third layer: the unit a report complains of."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0003"
 down_revision = "0002"

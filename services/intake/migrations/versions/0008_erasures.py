@@ -1,6 +1,6 @@
 """Eighth layer: reports whose text, names and likeness were erased."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0008"
 down_revision = "0007"

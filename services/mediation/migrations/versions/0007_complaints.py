@@ -1,6 +1,6 @@
 """Seventh layer: the unit a case is a complaint about."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0007"
 down_revision = "0006"

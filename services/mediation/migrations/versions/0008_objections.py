@@ -1,6 +1,6 @@
 """Eighth layer: objections to a dispatch, the door a case came through, and when it was dispatched."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0008"
 down_revision = "0007"

@@ -1,6 +1,6 @@
 """The declared facts of a matter by which its other routes are chosen."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0013"
 down_revision = "0012"

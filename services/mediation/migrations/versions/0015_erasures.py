@@ -1,6 +1,6 @@
 """Fifteenth layer: erasures that take two people, what they reach, and holds."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0015"
 down_revision = "0014"

@@ -1,6 +1,6 @@
 """Exclusions are grants of nothing; a party may have asked for one."""
 
-from services.kit.migration import run_script
+from services.kit.storage.migration import run_script
 
 revision = "0017"
 down_revision = "0016"

@@ -1,0 +1,1 @@
+"""The engines a stack runs on: PostgreSQL and Temporal, embedded or given."""

@@ -1,0 +1,170 @@
+"""Keys of the embedded stack: the demo issuer's, the machine clients', the master key, and the tokens they sign."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from accord.embedded.folder import StackError, write_json, write_private
+from accord.embedded.secret import SERVICES
+from services.kit.serving.tokens import DEMO, audience_of
+
+AUDIENCE = "accord"
+EMBEDDED_ISSUER = "accord-embedded"
+ROOT_UNIT = "cn"
+
+ROLES = (
+    "citizen", "grid_worker", "clerk", "duty_officer", "handler", "mediator", "reviewer",
+    "unit_head", "supervisor", "auditor", "operator", "integrator", "service",
+)  # fmt: skip
+
+CLIENT_ROLES = {
+    "worker": ["service"],
+    "relay": ["service"],
+    "cli": ["operator", "integrator", "auditor"],
+}
+"""Machine clients that sign their own tokens, as issuer `accord-<name>`, and the roles each may claim."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key files of one state folder."""
+
+    folder: Path
+
+    @property
+    def issuer(self) -> Path:
+        """Private key of the embedded issuer of demo users."""
+        return self.folder / "issuer.pem"
+
+    @property
+    def master(self) -> Path:
+        """The 32 bytes, in base64, that wrap each case's data key. Lost, all sealed data is lost."""
+        return self.folder / "master.key"
+
+    @property
+    def trust(self) -> Path:
+        """The public side: which issuers are trusted, with what keys and roles."""
+        return self.folder / "trust.json"
+
+    def client(self, name: str) -> Path:
+        """Private key of the machine client `name`."""
+        return self.folder / f"{name}.pem"
+
+
+def ensure_keys(folder: Path) -> Keys:
+    """The folder's keys but the master key; those that are missing are made, the trust file is written anew."""
+    keys = Keys(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (keys.issuer, *(keys.client(name) for name in CLIENT_ROLES)):
+        if not path.exists():
+            write_private(path, _new_key())
+    write_json(keys.trust, _trust(keys))
+    return keys
+
+
+def ensure_master(keys: Keys, sealed: bool) -> None:
+    """Make the master key where there is none yet; StackError where the database is `sealed` under one already."""
+    if keys.master.exists():
+        return
+    if sealed:
+        raise StackError(
+            f"{keys.master} is missing, and the database was sealed with it: put it back from where it is kept; "
+            "a new key would open nothing of what is there"
+        )
+    write_private(keys.master, base64.b64encode(os.urandom(32)).decode() + "\n")
+
+
+def _new_key() -> str:
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def _trust(keys: Keys) -> dict[str, Any]:
+    production = os.environ.get("ACCORD_PROFILE") == "production"
+    issuers: list[dict[str, Any]] = [] if production else [_demo(keys)]
+    for name, roles in CLIENT_ROLES.items():
+        issuers.append(
+            _trusted(f"accord-{name}", keys.client(name), clients=True) | {"roles": roles, "unit": ROOT_UNIT}
+        )
+    return {"issuers": issuers}
+
+
+def _trusted(issuer: str, key_file: Path, *, clients: bool) -> dict[str, Any]:
+    jwk = public_jwk(key_file)
+    return {"issuer": issuer, "audience": AUDIENCE, "jwks": {"keys": [jwk]}, "clients": clients}
+
+
+def _demo(keys: Keys) -> dict[str, Any]:
+    """The entry of the demo issuer; it and its key say what they are, so that a production profile refuses both."""
+    jwk = public_jwk(keys.issuer) | {DEMO: True}
+    return _trusted(EMBEDDED_ISSUER, keys.issuer, clients=False) | {"demo": True, "jwks": {"keys": [jwk]}}
+
+
+def _load(key_file: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    except FileNotFoundError:
+        raise StackError(f"there is no key {key_file}; the first `accord up` makes it") from None
+    except ValueError as error:
+        raise StackError(f"{key_file} is not a PEM private key: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise StackError(f"{key_file} is not an ES256 (P-256) key")
+    return key
+
+
+def public_jwk(key_file: Path) -> dict[str, str]:
+    """The public half of a private key file as a JWK; its `kid` is the RFC 7638 thumbprint."""
+    point = _load(key_file).public_key().public_numbers()
+    members = {"crv": "P-256", "kty": "EC", "x": _url64(point.x.to_bytes(32)), "y": _url64(point.y.to_bytes(32))}
+    digest = hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return members | {"kid": _url64(digest), "use": "sig", "alg": "ES256"}
+
+
+def _url64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def mint(
+    key_file: Path, issuer: str, sub: str, roles: Iterable[str], unit: str, ttl: timedelta,
+    audience: str | list[str] = AUDIENCE,
+) -> str:  # fmt: skip
+    """A signed ES256 token with these claims, valid from now for `ttl`. Raises StackError for an unusable key."""
+    now = int(time.time())
+    claims = {
+        "iss": issuer, "sub": sub, "aud": audience, "iat": now, "exp": now + int(ttl.total_seconds()),
+        "jti": uuid.uuid4().hex, "roles": list(roles), "unit": unit,
+    }  # fmt: skip
+    return jwt.encode(claims, _load(key_file), algorithm="ES256", headers={"kid": public_jwk(key_file)["kid"]})
+
+
+def demo_token(keys: Keys, role: str, unit: str, sub: str | None = None, ttl: timedelta = timedelta(hours=12)) -> str:
+    """A token of the embedded issuer for a demo user with this role in this unit; StackError for an unknown role."""
+    if role not in ROLES:
+        raise StackError(f"there is no role {role!r}; roles are {', '.join(ROLES)}")
+    return mint(keys.issuer, EMBEDDED_ISSUER, sub or f"demo-{role}-{unit}", [role], unit, ttl)
+
+
+def client_token(
+    keys: Keys, name: str = "cli", ttl: timedelta = timedelta(minutes=10), services: Iterable[str] = SERVICES
+) -> str:
+    """A token the machine client `name` signs for itself, with all its roles, for the root unit, at these services."""
+    issuer = f"accord-{name}"
+    audience = [audience_of(service) for service in services]
+    return mint(keys.client(name), issuer, issuer, CLIENT_ROLES[name], ROOT_UNIT, ttl, audience)

@@ -1,0 +1,1 @@
+"""Clocks: rules of time, calendars and ledgers, and the dates they give."""

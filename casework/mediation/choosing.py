@@ -1,0 +1,167 @@
+"""Choosing a mediator: what stands against one, whether both sides chose the same, who is asked next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from casework.door.complaint import lies_within
+from casework.errors import CaseError, Reason
+from casework.mediation.course import PeopleStanding, Side
+
+
+class ChoicePhase(IntEnum):
+    """How the mediator is being found; the numbers are those of the contract."""
+
+    NONE = 0
+    PARTIES = 1
+    UNIT = 2
+    ASKED = 3
+    FIXED = 4
+
+
+class AskState(IntEnum):
+    """What became of asking a mediator."""
+
+    ASKED = 1
+    ACCEPTED = 2
+    DECLINED = 3
+    LAPSED = 4
+    DISCLOSED = 5
+    REPLACED = 6
+    CANCELLED = 7
+
+
+class Conflict(IntEnum):
+    """What stands against a mediator in a case; the numbers are those of the contract."""
+
+    NONE = 0
+    SAME_UNIT = 1
+    KIN = 2
+    INTEREST = 3
+    PRIOR_ROLE = 4
+    REPLACED = 5
+    NOT_AVAILABLE = 6
+
+
+class MatterRole(IntEnum):
+    """A role somebody can have in a matter; one who mediated has no other one later (特邀调解规定 art. 16)."""
+
+    MEDIATOR = 1
+    AGENT = 2
+    INTERPRETER = 3
+    WITNESS = 4
+    APPRAISER = 5
+    JUROR = 6
+    ARBITRATOR = 7
+    PARTY = 8
+    COMPANION = 9
+    REVIEWER = 10
+
+
+BARRED_TO_MEDIATOR = frozenset(MatterRole) - {MatterRole.MEDIATOR}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mediator of the register, as far as choosing goes."""
+
+    mediator: str
+    subject: str
+    unit: str
+    areas: tuple[str, ...]
+    languages: tuple[str, ...]
+    specialities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What is known in a case that can stand against mediators, by user."""
+
+    party_units: frozenset[str]
+    barred: frozenset[str]
+    kin: frozenset[str]
+    interest: frozenset[str]
+    prior_role: frozenset[str]
+    replaced: frozenset[str]
+    unavailable: frozenset[str]
+    about: str = ""
+    """The unit complained of; nobody of it mediates."""
+
+
+def conflict_of(subject: str, unit: str, against: Against) -> Conflict:
+    """Return what stands against a mediator, the gravest first (人民调解法 art. 23; 特邀调解规定 art. 15)."""
+    if unit in against.party_units or lies_within(against.about, unit):
+        return Conflict.SAME_UNIT
+    for conflict, subjects in (
+        (Conflict.KIN, against.kin),
+        (Conflict.INTEREST, against.interest),
+        (Conflict.PRIOR_ROLE, against.barred | against.prior_role),
+        (Conflict.REPLACED, against.replaced),
+        (Conflict.NOT_AVAILABLE, against.unavailable),
+    ):
+        if subject in subjects:
+            return conflict
+    return Conflict.NONE
+
+
+def must_be_free(subject: str, unit: str, against: Against) -> None:
+    """Raise CONFLICT_OF_INTEREST naming what stands against the mediator."""
+    conflict = conflict_of(subject, unit, against)
+    if conflict is not Conflict.NONE:
+        raise CaseError(Reason.CONFLICT_OF_INTEREST, conflict.name, conflict=conflict.name)
+
+
+def both_chose(standing: PeopleStanding, choices: Mapping[int, str]) -> str:
+    """Return the mediator both sides chose; empty where they did not (yet).
+
+    Each party has a say; of a group, its members' word is that of those who spoke, and somebody must have.
+    """
+    chosen: set[str] = set()
+    for side in (Side.APPLICANT, Side.RESPONDENT):
+        people = [person for person in standing.people if person.side is side and not person.withdrawn]
+        said = [choices.get(person.party, "") for person in people if not person.member]
+        spoke = [choices[person.party] for person in people if person.member and person.party in choices]
+        if any(person.member for person in people):
+            said += spoke or [""]
+        if not said:
+            return ""
+        chosen.update(said)
+    return chosen.pop() if len(chosen) == 1 else ""
+
+
+def sides_differ(standing: PeopleStanding, choices: Mapping[int, str]) -> bool:
+    """Return whether each side chose and they did not choose the same: waiting longer would bring nothing."""
+    by_side: dict[Side, set[str]] = {Side.APPLICANT: set(), Side.RESPONDENT: set()}
+    for person in standing.people:
+        if person.party in choices and not person.withdrawn and person.side in by_side:
+            by_side[person.side].add(choices[person.party])
+    return all(by_side.values()) and len(set().union(*by_side.values())) > 1
+
+
+def ranked(
+    candidates: Iterable[Candidate], category: str, load: Mapping[str, int], against: Against
+) -> list[tuple[Candidate, Conflict]]:
+    """Return candidates, best fit first: nothing against them, a speciality of the case, fewest open mediations."""
+    judged = [(each, conflict_of(each.subject, each.unit, against)) for each in candidates]
+    return sorted(
+        judged,
+        key=lambda pair: (
+            pair[1] is not Conflict.NONE,
+            not knows(pair[0], category),
+            load.get(pair[0].subject, 0),
+            pair[0].mediator,
+        ),
+    )
+
+
+def knows(candidate: Candidate, category: str) -> bool:
+    """Return whether a category is one the mediator knows well, itself or one above it."""
+    return any(category == known or category.startswith(f"{known}/") for known in candidate.specialities)
+
+
+def must_be_in(phase: ChoicePhase, *expected: ChoicePhase) -> None:
+    """Raise WRONG_STATE unless the mediator is being found in one of these ways."""
+    if phase not in expected:
+        raise CaseError(Reason.WRONG_STATE, phase.name, state=phase.name)

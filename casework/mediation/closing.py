@@ -1,0 +1,127 @@
+"""Closing: what must be there before a mediated case closes, how long its file is kept, and what reopens it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import IntEnum
+
+from casework.case import ENDS_EARLY, Outcome, Stage
+from casework.door.category import within
+from casework.errors import CaseError, Reason
+
+
+class View(IntEnum):
+    """What a side says to the closing; the numbers are those of the contract."""
+
+    AGREES = 1
+    OBJECTS = 2
+    NO_STATEMENT = 3
+
+
+class Retention(IntEnum):
+    """How long the file is kept (house default: no statute gives years; 档案法实施条例 19)."""
+
+    TEN_YEARS = 1
+    THIRTY_YEARS = 2
+    PERMANENT = 3
+
+
+class Satisfaction(IntEnum):
+    """What a party says of the mediation: a result of its own, never merged with outcome or performance."""
+
+    SATISFIED = 1
+    PARTLY = 2
+    NOT_SATISFIED = 3
+    NO_ANSWER = 4
+
+
+class ReopenReason(IntEnum):
+    """Why a closed case is taken up again; the numbers are those of the contract."""
+
+    NEW_FACTS = 1
+    RECURRENCE = 2
+    NOT_PERFORMED = 3
+
+
+class Gate(IntEnum):
+    """What a closing still lacks; the numbers are those of the contract."""
+
+    MEDIATION_OPEN = 1
+    AGREEMENT_MISSING = 2
+    NOTICES_UNSERVED = 3
+    VIEWS_MISSING = 4
+    CLAUSES_OPEN = 5
+
+
+_REASONS = {
+    Gate.MEDIATION_OPEN: Reason.MEDIATION_OPEN,
+    Gate.AGREEMENT_MISSING: Reason.NOT_EFFECTIVE,
+    Gate.NOTICES_UNSERVED: Reason.NOTICES_UNSERVED,
+    Gate.VIEWS_MISSING: Reason.VIEWS_MISSING,
+    Gate.CLAUSES_OPEN: Reason.CLAUSES_OPEN,
+}
+
+COLLECTIVE = 6
+"""Parties on one side from which a matter is collective: more than the five who may represent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a mediated case has: sides with somebody standing, sides heard, agreements, notices, open parts."""
+
+    ended: bool
+    effective: bool
+    unserved: int
+    sides: frozenset[int]
+    heard: frozenset[int]
+    open_parts: int
+
+
+def gates(standing: Standing, outcome: Outcome | None) -> list[Gate]:
+    """Return what a closing with this outcome still lacks; None for what any outcome would lack.
+
+    Evidence: an effective agreement, or the notice of other routes served to all; both sides heard; no open clause
+    unless the matter ends early. Nobody who has left is asked for a view.
+    """
+    early = outcome in ENDS_EARLY
+    found = {
+        Gate.MEDIATION_OPEN: not standing.ended,
+        Gate.AGREEMENT_MISSING: outcome is Outcome.AGREED and not standing.effective,
+        Gate.NOTICES_UNSERVED: standing.unserved > 0,
+        Gate.VIEWS_MISSING: bool(standing.sides - standing.heard),
+        Gate.CLAUSES_OPEN: standing.open_parts > 0 and not early,
+    }
+    return [gate for gate, shut in found.items() if shut]
+
+
+def may_close(standing: Standing, outcome: Outcome) -> None:
+    """Raise the reason of the first gate that is shut, naming all of them."""
+    if shut := gates(standing, outcome):
+        listed = ",".join(gate.name for gate in shut)
+        raise CaseError(_REASONS[shut[0]], listed, gates=listed)
+
+
+def may_reopen(stage: Stage) -> None:
+    """Raise WRONG_STATE unless the case is closed."""
+    if stage is not Stage.CLOSED:
+        raise CaseError(Reason.WRONG_STATE, stage.name, state=stage.name)
+
+
+_THIRTY = ("land", "homestead", "family/inheritance", "damages/injury", "labour/injury", "medical", "expropriation")
+
+
+def retention(category: str, *, major: bool, largest_side: int, minors: bool, simple_and_performed: bool) -> Retention:
+    """Return how long the file is kept: permanent for collective or major matters, 30 years for land, house,
+    inheritance, injury and minors and for what was not performed, 10 for what was simple and performed.
+    """
+    if major or largest_side >= COLLECTIVE:
+        return Retention.PERMANENT
+    if minors or any(within(each, category) for each in _THIRTY) or not simple_and_performed:
+        return Retention.THIRTY_YEARS
+    return Retention.TEN_YEARS
+
+
+def sides_heard(views: Collection[tuple[int, int]], sides: dict[int, int]) -> frozenset[int]:
+    """Return the sides of which somebody was heard; `views` are (party, view), `sides` the side of each party."""
+    return frozenset(sides[party] for party, _ in views if party in sides)

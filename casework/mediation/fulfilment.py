@@ -1,0 +1,140 @@
+"""Fulfilment: what was performed of an agreement, what is in default, and what may be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import IntEnum
+
+from casework.errors import CaseError, Reason, field_error
+from casework.mediation.agreement import ClauseKind
+
+
+class InstalmentState(IntEnum):
+    """Where one part of a clause stands; the numbers are those of the contract."""
+
+    PENDING = 1
+    PART = 2
+    PERFORMED = 3
+    DEFAULTED = 4
+
+
+class Performance(IntEnum):
+    """How far an agreement was performed: a result of its own, never merged with outcome or satisfaction."""
+
+    NOT = 1
+    PART = 2
+    DONE = 3
+
+
+class Remedy(IntEnum):
+    """What may follow a default; the numbers are those of the contract."""
+
+    REMIND = 1
+    """The performer is reminded; the mediation body follows performance up (人民调解法 31)."""
+    ENFORCEMENT = 2
+    """The beneficiary is told of suit, and of enforcement of a confirmed agreement (人民调解法 32, 33; 民诉法 250)."""
+    PAYMENT_ORDER = 3
+    """The beneficiary is told of the payment order for wages (支付令, 劳动争议调解仲裁法 16)."""
+    ESCALATE = 4
+    """The accountable unit is told."""
+
+
+ROUTE_TOLD = frozenset({Remedy.ENFORCEMENT, Remedy.PAYMENT_ORDER})
+"""Remedies after which a default keeps no case open: the other routes were told."""
+
+FOLLOW_UP_DAYS = (7, 30, 90)
+"""Days after the performance date at which somebody visits (house default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """The facts of one part of a clause. `amount` and `paid` in fen."""
+
+    kind: ClauseKind
+    amount: int
+    paid: int
+    due_at: datetime | None
+    begun: bool
+    performed_on: date | None
+    defaulted_at: datetime | None
+
+    def state(self, now: datetime) -> InstalmentState:
+        """Return where it stands: in default when that was declared, or when its last day has passed."""
+        if self.performed_on is not None:
+            return InstalmentState.PERFORMED
+        if self.defaulted_at is not None or (self.due_at is not None and self.due_at < now):
+            return InstalmentState.DEFAULTED
+        return InstalmentState.PART if self.begun else InstalmentState.PENDING
+
+
+def perform(instalment: Instalment, amount: int, complete: bool) -> tuple[int, bool]:
+    """Return how much is paid after this performance and whether the part is performed; late ones count as well.
+
+    A payment is complete when its whole amount was paid; anything else when it is said to be.
+    """
+    if instalment.performed_on is not None:
+        raise CaseError(Reason.WRONG_STATE, InstalmentState.PERFORMED.name, state=InstalmentState.PERFORMED.name)
+    if instalment.kind is not ClauseKind.PAY:
+        if amount:
+            raise field_error("amount_fen", Reason.INVALID_FIELD, "not a payment")
+        return 0, complete
+    paid = instalment.paid + amount
+    if amount <= 0 or paid > instalment.amount:
+        raise field_error("amount_fen", Reason.INVALID_FIELD, f"1 … {instalment.amount - instalment.paid}")
+    return paid, paid == instalment.amount
+
+
+def remedies(kind: ClauseKind) -> tuple[Remedy, ...]:
+    """Return what may follow a default of such a clause; a payment order is for any clear sum (民事诉讼法 art. 225)."""
+    return tuple(remedy for remedy in Remedy if kind is ClauseKind.PAY or remedy is not Remedy.PAYMENT_ORDER)
+
+
+def pursue(instalment: Instalment, remedy: Remedy, now: datetime) -> None:
+    """Raise unless this may follow: only a default has remedies, and only those of its kind of clause."""
+    state = instalment.state(now)
+    if state is not InstalmentState.DEFAULTED:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+    if remedy not in remedies(instalment.kind):
+        raise field_error("remedy", Reason.INVALID_FIELD, remedy.name)
+
+
+def declare(instalment: Instalment, now: datetime) -> None:
+    """Raise WRONG_STATE unless a part can be declared in default: not performed, not in default already."""
+    state = instalment.state(now)
+    if state not in (InstalmentState.PENDING, InstalmentState.PART):
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+def is_open(state: InstalmentState, open_ended: bool, route_told: bool) -> bool:
+    """Return whether a part keeps its case open. A lasting duty without a day, and a default whose other routes were
+    told, do not.
+    """
+    if state is InstalmentState.PERFORMED or open_ended:
+        return False
+    return not (state is InstalmentState.DEFAULTED and route_told)
+
+
+def performance(states: Iterable[InstalmentState], begun: bool) -> Performance | None:
+    """Return how far an agreement with parts in these states was performed; None where it has none with a day."""
+    found = list(states)
+    if not found:
+        return None
+    if all(state is InstalmentState.PERFORMED for state in found):
+        return Performance.DONE
+    return Performance.PART if begun or InstalmentState.PERFORMED in found else Performance.NOT
+
+
+VISIT_EARLY = timedelta(days=7)
+"""How long before its last day a follow-up visit may be made: earlier it tells nothing of how things stand then."""
+
+
+def may_visit(due_on: date, today: date) -> bool:
+    """Return whether a follow-up visit that is due on a day may be made today; a late one always may."""
+    return today >= due_on - VISIT_EARLY
+
+
+def follow_ups(performed_on: date) -> dict[int, date]:
+    """Return the last day of each follow-up visit, by days after the performance date."""
+    return {days: performed_on + timedelta(days=days) for days in FOLLOW_UP_DAYS}

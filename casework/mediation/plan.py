@@ -1,0 +1,103 @@
+"""Plan templates (一事一策): what is done for a case, by which unit, by when, and what must be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from casework.door.category import lineage
+from casework.door.triage import Grade
+from casework.units import Level, UnitTree
+
+ACCOUNTABLE = "accountable"
+PARENT = "parent"
+DEPARTMENT = "department:"
+ANY = "*"
+
+
+class NoPlan(ValueError):
+    """No template fits a category and grade. Rules that load have one for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTemplate:
+    """One measure of a plan.
+
+    `unit` says who does it: `accountable`, `parent` (the unit one step above), or `department:SLUG`; `due_days` are
+    calendar days, the start day not counted; `milestone` marks a measure that the parties are told of.
+    """
+
+    key: str
+    zh: str
+    en: str
+    unit: str
+    due_days: int
+    evidence_zh: str
+    evidence_en: str
+    milestone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTemplate:
+    """A plan before it belongs to a case: the categories (`*` for any) and grades it is for, and its tasks."""
+
+    name: str
+    version: str
+    zh: str
+    en: str
+    categories: tuple[str, ...]
+    grades: frozenset[Grade]
+    tasks: tuple[TaskTemplate, ...]
+
+
+class PlanBook:
+    """All plan templates. The most specific category wins, then the template made for fewer grades."""
+
+    def __init__(self, templates: Iterable[PlanTemplate]) -> None:
+        self._by_name = {template.name: template for template in templates}
+        self._by_key: dict[tuple[str, Grade], PlanTemplate] = {}
+        for template in sorted(self._by_name.values(), key=lambda each: -len(each.grades)):
+            for category in template.categories:
+                for grade in template.grades:
+                    self._by_key[category, grade] = template
+
+    def __iter__(self) -> Iterator[PlanTemplate]:
+        """Iterate over the templates in the order of their files."""
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        """Return how many templates there are."""
+        return len(self._by_name)
+
+    def get(self, name: str) -> PlanTemplate:
+        """Return the template with this name; NoPlan if there is none."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise NoPlan(f"no plan template has the name {name!r}") from None
+
+    def choose(self, category: str, grade: str) -> PlanTemplate:
+        """Return the template for a case of this category and grade; NoPlan if none fits."""
+        graded = Grade(grade)
+        for candidate in (*lineage(category), ANY):
+            template = self._by_key.get((candidate, graded))
+            if template is not None:
+                return template
+        raise NoPlan(f"no plan template fits category {category!r}, grade {grade}")
+
+
+def resolve_unit(task: TaskTemplate, accountable: str, tree: UnitTree) -> str:
+    """Return the code of the unit that must do the task in a case of the accountable unit.
+
+    A department is that of the nearest area at or above the accountable unit (a township has no labour bureau, its
+    county has); where no area has it, and where there is no unit above, the accountable unit itself.
+    """
+    if task.unit == ACCOUNTABLE:
+        return tree.known(accountable).code
+    if task.unit == PARENT:
+        return tree.parent(accountable) or accountable
+    slug = task.unit.removeprefix(DEPARTMENT)
+    for area in reversed(tree.path(accountable)):
+        if tree.known(area).level is not Level.department and f"{area}-{slug}" in tree:
+            return f"{area}-{slug}"
+    return accountable

@@ -1,0 +1,56 @@
+"""How a mediation ends: the closed list of grounds, the terms of the law, and what it came to."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from casework.door.category import within
+from casework.errors import CaseError, Reason
+from casework.mediation.agreement import Extent
+from casework.mediation.course import Ground, MediationState
+
+
+class MediationResult(IntEnum):
+    """What a mediation came to: a result of its own, never merged with performance or satisfaction."""
+
+    AGREED_FULL = 1
+    AGREED_PARTIAL = 2
+    NOT_AGREED = 3
+
+
+_STATUTORY = {"labour": "labour_mediation", "medical": "medical_mediation", "consumer": "consumer_mediation"}
+
+
+def statutory_term(category: str) -> str | None:
+    """Return the limit that a law sets for mediating this kind of matter; None where it sets none.
+
+    劳动争议调解仲裁法 14, 医疗纠纷条例 38, 投诉举报处理办法 23. It stands beside the general term, never instead.
+    """
+    return next((rule for kind, rule in _STATUTORY.items() if within(kind, category)), None)
+
+
+def may_end(ground: Ground, ended: bool, agreed: bool) -> None:
+    """Raise unless a mediation can end on this ground: it is under way, and is agreed only with an agreement."""
+    if ended:
+        raise CaseError(Reason.WRONG_STATE, "ENDED", state="ENDED")
+    if ground is Ground.AGREED and not agreed:
+        raise CaseError(Reason.NOT_EFFECTIVE)
+
+
+def ended_as(ground: Ground, agreed: bool) -> MediationState:
+    """Return the state of a mediation that ends on this ground; with an agreement that binds, even in part, it agreed.
+
+    What was agreed in part stays agreed when somebody leaves over the rest.
+    """
+    if agreed:
+        return MediationState.AGREED
+    return MediationState.WITHDRAWN if ground is Ground.PARTY_WITHDREW else MediationState.NOT_AGREED
+
+
+def result(ended: bool, effective: list[Extent]) -> MediationResult | None:
+    """Return what a mediation came to; None while it is still going on."""
+    if Extent.FULL in effective:
+        return MediationResult.AGREED_FULL
+    if not ended:
+        return None
+    return MediationResult.AGREED_PARTIAL if effective else MediationResult.NOT_AGREED

@@ -1,0 +1,1 @@
+"""Papers: forms, what they are filled with, their numbers, and the dossier."""

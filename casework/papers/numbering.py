@@ -1,0 +1,31 @@
+"""Numbers of documents: `(2026)城关区人调字第17号`, a running number a unit, a series and a year, without gaps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from casework.clocks.calendar import LOCAL
+
+
+class Series(StrEnum):
+    """What is numbered on its own; the value is the word in the number."""
+
+    AGREEMENT = "人调字"
+    CLOSING = "人调结字"
+    LETTER = "人调函字"
+    NOTICE = "提字"
+    WARNING = "警字"
+    CIRCULAR = "通字"
+    INTERVIEW = "约字"
+    INSPECTION = "督字"
+
+
+def year_of(now: datetime) -> int:
+    """Return the year a number given now belongs to: the local one."""
+    return now.astimezone(LOCAL).year
+
+
+def document_number(year: int, unit_name: str, series: Series, running: int) -> str:
+    """Return the number as it stands on the document."""
+    return f"({year}){unit_name}{series.value}第{running}号"

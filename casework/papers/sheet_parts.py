@@ -1,0 +1,112 @@
+"""What the fillers of forms have in common: the case with its words, parties and clauses as lines, legible text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from casework.papers.chinese import legible
+from casework.papers.documents import AgreementFacts, DockingFacts, DossierSource, PartyFacts, Side
+from casework.papers.sheets import ClauseLine, PartyLine, Sheet
+from casework.papers.wording import Wording
+
+Item = TypeVar("Item")
+Filled = TypeVar("Filled", bound=Sheet)
+SIDES = {Side.APPLICANT: "side_applicant", Side.RESPONDENT: "side_respondent", Side.THIRD: "side_third"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a form is filled from: the case, what the document is about, its number and day, the words."""
+
+    source: DossierSource
+    subject: int
+    number: str
+    on: datetime
+    words: Wording
+
+    def common(self) -> dict[str, Any]:
+        """Return what every form has."""
+        source, words = self.source, self.words
+        return {
+            "body": source.body,
+            "number": self.number or source.dossier_number,
+            "case": source.number,
+            "day": words.day(self.on),
+            "parties_line": words.listed(each.name for each in source.parties),
+            "category": words.term(source.category),
+            "mediator": source.mediator.name if source.mediator else "",
+        }
+
+    def about(self, items: Iterable[Item], key: Callable[[Item], int]) -> Item:
+        """Return the item that the document is about; LookupError where there is none."""
+        return next(each for each in items if key(each) == self.subject)
+
+
+def legible_sheet(sheet: Filled) -> Filled:
+    """Return the sheet with every text in it made legible, at any depth."""
+    changed: Any = _legible(sheet)
+    return changed
+
+
+def _legible(value: Any) -> Any:
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, tuple):
+        return tuple(map(_legible, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _legible(getattr(value, each.name)) for each in fields(value)})
+    return value
+
+
+def docking_of(source: DossierSource, subject: int) -> DockingFacts:
+    return next(each for each in source.dockings if each.docking == subject)
+
+
+def party_line(each: PartyFacts, words: Wording, *, ethnic_group: bool = False) -> PartyLine:
+    """Return a party's line; the ethnic group only where the form has a place for it and the party gave it."""
+    helpers = [
+        words.word("helper_guardian", name=each.guardian) if each.guardian else "",
+        words.word("helper_support", name=each.support) if each.support else "",
+    ]
+    return PartyLine(
+        role=words.word(SIDES[each.side]),
+        name=each.name + (words.word("withdrawn") if each.withdrawn_at else ""),
+        organisation=each.organisation,
+        gender=each.gender,
+        ethnic_group=each.ethnic_group if ethnic_group else "",
+        age=each.age,
+        occupation=each.occupation,
+        phone=words.word("address_hidden") if each.address_hidden else each.phone,
+        address=words.word("address_hidden") if each.address_hidden else each.address,
+        employer="" if each.address_hidden else each.employer,
+        legal_representative=each.legal_representative,
+        helper=words.listed(helpers),
+    )
+
+
+def party_lines(filling: Filling, *sides: Side, ethnic_group: bool = False) -> tuple[PartyLine, ...]:
+    chosen = filling.source.of_side(*(sides or tuple(Side)))
+    return tuple(party_line(each, filling.words, ethnic_group=ethnic_group) for each in chosen)
+
+
+def clause_lines(agreement: AgreementFacts, words: Wording) -> tuple[ClauseLine, ...]:
+    return tuple(
+        ClauseLine(
+            index=str(each.clause),
+            performer=each.performer,
+            # Amount and day follow in the same sentence.
+            content=companion(each.content, each.companion, words).rstrip("。；;. "),
+            amount=words.amount(each.amount),
+            due=words.day(each.due),
+            manner=each.manner,
+        )
+        for each in agreement.clauses
+    )
+
+
+def companion(text: str, companion: str, words: Wording) -> str:
+    """Return a text as it was said, or in the companion as it was translated, if it was."""
+    return companion if words.is_companion and companion else text

@@ -1,0 +1,1 @@
+"""Figures: what is counted over which period, and what of it may be published."""

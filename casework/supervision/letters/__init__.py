@@ -1,0 +1,1 @@
+"""Supervision letters, and what calls for one."""

@@ -1,0 +1,108 @@
+"""What the Word template of a supervision letter may use, and how it is filled: nothing in it but text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from casework.supervision.letters.letter import INTERVIEW_NOTICE, LetterKind
+from casework.supervision.letters.trigger import Words
+
+TITLES = {
+    LetterKind.NOTICE: ("提示函", "Notice"),
+    LetterKind.WARNING: ("警示函", "Warning"),
+    LetterKind.CIRCULAR: ("通报函", "Circular"),
+    LetterKind.INTERVIEW: ("约谈函", "Invitation to an interview"),
+    LetterKind.INSPECTION: ("督查函", "Letter of inspection"),
+}
+OFFICES = {
+    1: ("主要负责人", "head of the unit"),
+    2: ("分管负责人", "deputy head of the unit"),
+    3: ("督查机构负责人", "head of the supervision office"),
+}
+"""As what somebody signs; the numbers are those of the contract."""
+_LIST = {"zh": "、", "en": ", "}
+
+
+@dataclass(frozen=True, slots=True)
+class LetterSheet:
+    """A supervision letter as its template shows it; empty text is an empty place."""
+
+    title: str
+    number: str
+    draft: str
+    unit: str
+    issuer: str
+    copies: str
+    subject: str
+    basis: str
+    facts: str
+    demand: str
+    due: str
+    reply: str
+    interview: str
+    signer: str
+    office: str
+    signed: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFacts:
+    """What is known of a letter when it is written out; names are those of the units."""
+
+    kind: LetterKind
+    number: str
+    unit: str
+    issuer: str
+    copies: tuple[str, ...]
+    subject: str
+    due_on: date | None
+    reply_days: int
+    interview_on: date | None
+    signer: str
+    office: int
+    signed_on: date | None
+
+
+def sheet(facts: LetterFacts, words: Words, language: str) -> LetterSheet:
+    """Return a letter in `zh` or `en`; one that nobody signed says so where its number would stand."""
+    at = 0 if language == "zh" else 1
+    return LetterSheet(
+        title=TITLES[facts.kind][at],
+        number=facts.number,
+        draft="" if facts.number else ("草稿，未经签发", "Draft, not signed")[at],
+        unit=facts.unit,
+        issuer=facts.issuer,
+        copies=_LIST[language].join(facts.copies),
+        subject=facts.subject,
+        basis=words.basis,
+        facts=words.facts,
+        demand=words.demand,
+        due=day(facts.due_on, language),
+        reply=_reply(facts, language),
+        interview=day(facts.interview_on, language),
+        signer=facts.signer,
+        office=OFFICES[facts.office][at] if facts.office else "",
+        signed=day(facts.signed_on, language),
+    )
+
+
+def day(on: date | None, language: str) -> str:
+    """Return a day as it stands in a letter; empty where there is none."""
+    if on is None:
+        return ""
+    return f"{on.year}年{on.month}月{on.day}日" if language == "zh" else f"{on.day} {on:%B %Y}"
+
+
+def _reply(facts: LetterFacts, language: str) -> str:
+    days = facts.reply_days
+    if facts.kind is LetterKind.INTERVIEW:
+        return (
+            f"约谈于送达{INTERVIEW_NOTICE}个工作日后进行；请在约谈纪要形成之日起{days}个工作日内书面提出整改方案"
+            if language == "zh"
+            else f"The interview is held {INTERVIEW_NOTICE} working days after service or later; hand in a plan in "
+            f"writing within {days} working days of its minutes"
+        )
+    if language == "zh":
+        return f"请自签收之日起{days}个工作日内书面回复所采取的措施和结果"
+    return f"Answer in writing what was done within {days} working days of receipt"

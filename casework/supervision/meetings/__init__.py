@@ -1,0 +1,1 @@
+"""Dispatch meetings, what comes round again, and reviews of answers to petitions."""

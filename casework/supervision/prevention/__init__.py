@@ -1,0 +1,1 @@
+"""Prevention: warnings, clusters of like cases, recommendations and campaigns."""

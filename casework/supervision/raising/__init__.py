@@ -1,0 +1,1 @@
+"""Raising a matter: ladders and levels, and who stands in or takes over."""

@@ -1,0 +1,1 @@
+"""Figures: the facts taken over, and all that is listed and counted by them."""

@@ -1,0 +1,129 @@
+"""Answers the four lists and four ledgers, and keeps the fixes of rules that problems lead to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.escalation.v1 import registers_pb2 as pb
+from pb.escalation.v1 import registers_pb2_grpc
+
+from casework import names
+from casework.errors import Reason, field_error
+from casework.supervision.figures import assessment as rules_of
+from casework.supervision.figures.assessment import RuleFixState
+from services.escalation import scope
+from services.escalation.figures.registers import store
+from services.escalation.figures.registers.store import Register
+from services.escalation.servicer import Servicer
+from services.kit.command import Work, check_etag, command
+from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.events import NewEvent
+
+
+class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
+    """Serves lists, ledgers and fixes of rules."""
+
+    async def ListRegisterEntries(
+        self, request: pb.ListRegisterEntriesRequest, context: Any
+    ) -> pb.ListRegisterEntriesResponse:
+        """Answer a page of a list or ledger of the caller's units."""
+        unit, size = scope.asked(request.unit), request.page_size or 50
+        register = Register(request.kind)
+        kind = f"register-{int(register)}"
+        behind = paging.read(request.page_token, kind, paging.instant, paging.key)
+        async with self.database.begin() as connection:
+            rows = await store.listed(
+                connection, register, scope.subtree(unit), behind, self.time.now(), size + 1
+            )  # fmt: skip
+        reply = pb.ListRegisterEntriesResponse(entries=[_entry(row) for row in rows[:size]])
+        if len(rows) > size:
+            end = rows[size - 1]
+            reply.next_page_token = paging.token(kind, end.at.isoformat(), end.key)
+        return reply
+
+    @command(pb.RuleFix)
+    async def ProposeRuleFix(self, request: pb.ProposeRuleFixRequest, work: Work) -> pb.RuleFix:
+        """Propose to fix a rule out of a problem; what is to be changed is sealed."""
+        unit = names.last(request.unit)
+        if unit not in self.rules.units:
+            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        work.call.require(unit)
+        file = await self.opened(work, "fixes", unit)
+        sealed = (await self.seal(work, file)).seal(request.text.encode())
+        row = await store.propose(
+            work.connection, file.number, state=int(RuleFixState.PROPOSED), unit=unit, problem=request.problem,
+            rule=request.rule, sealed=sealed, proposed_at=work.now, proposed_by=work.actor,
+        )  # fmt: skip
+        payload = {"problem": request.problem, "rule": request.rule}
+        await work.append(NewEvent(file.number, "RuleFixProposed", unit, payload))
+        return _fix(row)
+
+    async def GetRuleFix(self, request: pb.GetRuleFixRequest, context: Any) -> pb.RuleFix:
+        """Answer a fix without what it says."""
+        async with self.database.begin() as connection:
+            row = await store.fix(connection, names.number_of(request.name))
+        current_call().require(row.unit)
+        return _fix(row)
+
+    async def GetRuleFixText(self, request: pb.GetRuleFixTextRequest, context: Any) -> pb.RuleFixText:
+        """Answer what a fix says, and record that it was read."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            row = await store.fix(connection, number)
+            call.require(row.unit)
+            text = (await self.opener(connection, number)).open(row.sealed).decode()
+            await self.log.append(
+                connection, [NewEvent(number, "RuleFixRead", row.unit)], at=self.time.now(),
+                actor=call.caller.subject, trace=call.trace_parent,
+            )  # fmt: skip
+        self.pulse.beat()
+        return pb.RuleFixText(name=request.name, text=text)
+
+    @command(pb.RuleFix)
+    async def DecideRuleFix(self, request: pb.DecideRuleFixRequest, work: Work) -> pb.RuleFix:
+        """Adopt a fix or drop it; never by the one who proposed it."""
+        file = await self.locked(request.name, work)
+        row = await store.fix(work.connection, file.number)
+        work.call.require(row.unit)
+        check_etag(row.version, request.etag)
+        rules_of.must_be(RuleFixState(row.state), RuleFixState.PROPOSED)
+        rules_of.must_be_others(work.actor, row.proposed_by)
+        state = RuleFixState.ADOPTED if request.adopted else RuleFixState.DROPPED
+        changed = await store.decide(
+            work.connection, row.number, state=int(state), decided_at=work.now, decided_by=work.actor,
+            reason=request.reason,
+        )  # fmt: skip
+        payload = {"state": state.name, "reason": request.reason}
+        await work.append(NewEvent(row.number, "RuleFixDecided", row.unit, payload))
+        return _fix(changed)
+
+
+def _entry(row: Any) -> pb.RegisterEntry:
+    return pb.RegisterEntry(
+        unit=names.unit_name(row.unit),
+        file=names.file_name(row.number) if row.number else "",
+        subject=row.subject,
+        what=row.what,
+        time=stamp(row.at),
+        due_time=stamp(row.due_at),
+        category=f"categories/{row.category}" if row.category else "",
+        grade=row.grade,
+        outcome=row.outcome,
+        performance=row.performance,
+    )
+
+
+def _fix(row: Any) -> pb.RuleFix:
+    return pb.RuleFix(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        unit=names.unit_name(row.unit),
+        problem=row.problem,
+        rule=row.rule,
+        propose_time=stamp(row.proposed_at),
+        decide_time=stamp(row.decided_at),
+        reason=row.reason,
+    )

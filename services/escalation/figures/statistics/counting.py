@@ -1,0 +1,90 @@
+"""Counts of matters received, by one property, in one statement."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from pb.intake.v1 import report_pb2
+from pb.mediation.v1 import agreement_pb2, case_pb2
+
+from casework.door.category import CategoryTree
+from casework.supervision.figures.reporting_period import ReportingPeriod
+from casework.supervision.figures.suppression import Publication
+from services.escalation.scope import Range
+from services.kit.storage.database import Connection, text
+
+
+class By(IntEnum):
+    """What is counted by; the numbers are those of the contract."""
+
+    CATEGORY = 1
+    DOOR = 2
+    STAGE = 3
+    MONTH = 4
+    GRADE = 5
+    OUTCOME = 6
+    PERFORMANCE = 7
+
+
+_KEYS = {
+    By.CATEGORY: "split_part(category, '/', 1)",
+    By.DOOR: "door",
+    By.STAGE: "lower(CASE WHEN stage <> '' THEN stage ELSE state END)",
+    By.MONTH: "to_char(received_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM')",
+    By.GRADE: "CASE grade WHEN 1 THEN 'low' WHEN 2 THEN 'medium' WHEN 3 THEN 'high' ELSE '' END",
+    By.OUTCOME: "lower(mediation)",
+    By.PERFORMANCE: "lower(performance)",
+}
+# A report that was merged into another is the same matter: it is counted once.
+_COUNT = """
+    SELECT {key} AS key, count(*) AS count FROM case_facts
+    WHERE unit >= :low AND unit < :high AND received_at >= :start AND received_at < :end AND state <> 'MERGED'
+    GROUP BY 1 ORDER BY 1
+"""
+NONE = "none"
+"""The key of matters that have no such property."""
+
+
+async def count(connection: Connection, units: Range, start: datetime, end: datetime, by: By) -> dict[str, int]:
+    """Return the counts by key, in order of key."""
+    rows = await connection.execute(text(_COUNT.format(key=_KEYS[by])), {**units, "start": start, "end": end})
+    return {row.key or NONE: row.count for row in rows}
+
+
+def keys(by: By, categories: CategoryTree, period: ReportingPeriod) -> list[str]:
+    """Return every key there can be, in order: what is published has them all, whether there is anything or not."""
+    if by is By.MONTH:
+        return period.month_names
+    found = {
+        By.CATEGORY: lambda: [each.id for each in categories.children()],
+        By.DOOR: lambda: _words(report_pb2.Channel, "CHANNEL_"),
+        By.STAGE: lambda: {*_words(case_pb2.Stage, "STAGE_"), *_words(report_pb2.ReportState, "REPORT_STATE_")},
+        By.GRADE: lambda: _words(report_pb2.Grade, "GRADE_"),
+        By.OUTCOME: lambda: _words(agreement_pb2.MediationOutcome, "MEDIATION_OUTCOME_"),
+        By.PERFORMANCE: lambda: _words(agreement_pb2.Performance, "PERFORMANCE_"),
+    }[by]()
+    return sorted({*found, NONE} - {"merged"})
+
+
+def published(
+    counts: dict[str, int], unit: str, period: str, by: By, every: list[str], publication: Publication
+) -> dict[str, int | None]:
+    """Return the counts of every key as they may be published; what has a key that no longer is counts as none."""
+    held = {key: counts.get(key, 0) for key in every}
+    if NONE in held:
+        held[NONE] += sum(count for key, count in counts.items() if key not in held)
+    # A month is the same cell wherever it is shown: its matters, whatever they are counted by.
+    cells = {key: whole(unit, key) if by is By.MONTH else f"{whole(unit, period)}/{by.name}/{key}" for key in held}
+    return {key: publication.count(cells[key], count) for key, count in held.items()}
+
+
+def whole(unit: str, period: str) -> str:
+    """Return the name of the cell of all matters of a unit in a period."""
+    return f"{unit}/{period}"
+
+
+def _words(enum: Any, prefix: str) -> list[str]:
+    """Return the values of an enum as the facts have them."""
+    return [name.removeprefix(prefix).lower() for name, number in enum.items() if number]

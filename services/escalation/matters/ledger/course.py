@@ -1,0 +1,235 @@
+"""The course of a matter: versions written down as it changes, and the clocks that run meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from casework import names
+from casework.clocks.ledger import Reopened
+from casework.door.triage import Grade
+from casework.supervision.letters.occasion import Happening, Occasion, ends_soon
+from casework.supervision.matters.matter import LOOK_BACKS, MatterLevel, MatterState
+from services.escalation import holders
+from services.escalation.matters.ledger import store
+from services.escalation.occasions import consider
+from services.escalation.raising.levels import raising
+from services.kit import dates
+from services.kit.clocks import clocks
+from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks.clocks import Firing
+from services.kit.command import Work
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+
+LATELY = timedelta(days=90)
+"""How far back like matters of a unit are counted."""
+HOLDER = "responsible"
+"""The role in which an official holds a unit's part."""
+TRACKED = (
+    "state", "level", "keeper", "unit", "lead", "grade", "entry", "returned", "due_on", "plan_at", "progress_at",
+    "struck_off_at",
+)  # fmt: skip
+_SHOWN = {
+    "due_on": "due_date",
+    "plan_at": "plan_time",
+    "progress_at": "progress_time",
+    "struck_off_at": "strike_off_time",
+}
+_GRADES = tuple(Grade)
+
+Change = dict[str, str]
+
+
+def answerable(matter: Any) -> str:
+    """Return the unit whose matter it is: the one that answers for it, or keeps it while nobody was given it."""
+    return str(matter.unit or matter.keeper)
+
+
+def grade_name(matter: Any) -> str:
+    """Return a matter's grade as rules name it; empty before it was graded."""
+    return str(_GRADES[matter.grade - 1]) if matter.grade else ""
+
+
+def said(field: str, before: object, after: object) -> Change:
+    """Return a change as the history keeps it."""
+    return {"field": field, "before": _told(before), "after": _told(after)}
+
+
+def _told(value: object) -> str:
+    return "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def changes(before: Any, after: Any) -> list[Change]:
+    """Return what differs between two rows of a matter, states and levels by their names."""
+    found = []
+    for name in TRACKED:
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        if name == "state":
+            old, new = MatterState(old).name, MatterState(new).name
+        if name == "grade":
+            old, new = grade_name(before), grade_name(after)
+        found.append(said(_SHOWN.get(name, name), old, new))
+    return found
+
+
+async def change(
+    work: Work, matter: Any, event: str, *, reason: str = "", sealed: bytes | None = None,
+    also: Sequence[Change] = (), payload: dict[str, object] | None = None, **columns: Any,
+) -> Any:  # fmt: skip
+    """Change a matter, write the version down, tell of it, and return the new row."""
+    row = await _store(work, matter, event, reason, sealed, also, columns)
+    told = {**(payload or {}), **({"reason": reason} if reason else {})}
+    await work.append(happened(row, event, **told))
+    return row
+
+
+def happened(row: Any, kind: str, **payload: Any) -> NewEvent:
+    """Return the event of something that happened to a matter: ids and codes only."""
+    told = {"state": MatterState(row.state).name, "unit": answerable(row), **payload}
+    return NewEvent(row.number, kind, answerable(row), told)
+
+
+async def _store(
+    work: Work, matter: Any, event: str, reason: str, sealed: bytes | None, also: Sequence[Change],
+    columns: dict[str, Any],
+) -> Any:  # fmt: skip
+    row = await store.change(work.connection, matter, **columns)
+    await store.keep_version(
+        work.connection, row, event, work.now, work.call, reason=reason, changes=[*changes(matter, row), *also],
+        sealed=sealed,
+    )  # fmt: skip
+    return row
+
+
+def plan_key(entry: int) -> str:
+    """Return the key of the clock of the plan; each entry on the ledger needs one of its own."""
+    return "plan" if entry == 1 else f"plan-{entry}"
+
+
+async def start_plan(work: Work, number: str, entry: int, keeper: str) -> date:
+    """Start the clock of the plan and return its last day."""
+    name = names.file_name(number)
+    clock = await work.start_clock(number, plan_key(entry), "matter_plan", subject=name, unit=keeper, at=work.now)
+    return dates.today(clock.due_at)
+
+
+async def plan_approved(work: Work, matter: Any) -> Any:
+    """Take note that a matter's plan was approved: its clock is met. Whoever approves it appends the event.
+
+    Returns the new row; a matter that was only assigned is now being handled. The matter must be locked.
+    """
+    await work.stop(matter.number, plan_key(matter.entry))
+    columns: dict[str, Any] = {"plan_at": work.now}
+    if matter.state == MatterState.ASSIGNED:
+        columns["state"] = int(MatterState.HANDLING)
+    return await _store(work, matter, "PlanApproved", "", None, (), columns)
+
+
+async def plan_missing(work: Work, firing: Firing) -> None:
+    """Consider a letter where a matter has no plan in time; the rung itself carries it one level up."""
+    matter = await store.get(work.connection, names.number_of(firing.subject))
+    await consider(work, Occasion(Happening.no_plan, answerable(matter), firing.subject, grade=grade_name(matter)))
+
+
+async def consider_like_matters(work: Work, matter: Any) -> None:
+    """Consider a notice to the unit that is given one more of the matters it was lately given several of."""
+    times = await store.like_matters(work.connection, matter, work.now - LATELY)
+    name = names.file_name(matter.number)
+    await consider(work, Occasion(Happening.similar_matters, matter.unit, name, times=times))
+
+
+async def due_soon(work: Work, firing: Firing) -> None:
+    """Consider a notice to a unit whose part of a matter is about to end; each reminder looks anew."""
+    clock = await clock_ledger.get(work.connection, firing.clock)
+    if not ends_soon(clock.started_at, clock.due_at, work.now):
+        return
+    await consider(work, Occasion(Happening.due_soon, firing.unit, names.file_name(names.number_of(firing.subject))))
+
+
+def assignment_name(row: Any) -> str:
+    """Return `matters/{matter}/assignments/{assignment}`."""
+    return f"{names.file_name(row.number)}/assignments/{row.assignment}"
+
+
+async def start_unit(work: Work, number: str, assignment: int, unit: str, due_on: date, key: str) -> None:
+    """Start the clock of a unit's part, towards the end of the day it was given."""
+    subject = f"{names.file_name(number)}/assignments/{assignment}"
+    until = dates.last_second(due_on)
+    await work.start_clock(number, key, "matter_unit", subject=subject, unit=unit, at=work.now, until=until)
+
+
+async def start_progress(work: Work, matter: Any, unit: str) -> int:
+    """Let the next report of progress fall due; the clock before it is over. Return how many were started so far."""
+    turns = int(matter.turns) + 1
+    await work.stop(matter.number, "progress-%")
+    name = names.file_name(matter.number)
+    await work.start_clock(matter.number, f"progress-{turns}", "matter_progress", subject=name, unit=unit, at=work.now)
+    return turns
+
+
+async def reopen(work: Work, matter: Any, key: str) -> list[NewEvent]:
+    """Let a unit's clock run on towards its own date: what met it was not enough."""
+    assert work.clockwork is not None, "the ledger was handed its clockwork"
+    row = await clock_ledger.get(work.connection, f"{matter.number}.{key}", lock=True)
+    if row.state != clocks.ClockState.MET:
+        return []
+    entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
+    return (await clock_ledger.record(work.connection, work.clockwork, row, entry, work.now)).events
+
+
+async def give(work: Work, matter: Any, keys: str, unit: str) -> None:
+    """Let another unit answer for clocks of a matter. No date moves."""
+    await clocks.reassign(work.connection, matter.number, keys, unit)
+
+
+async def considered(work: Work, matter: Any, happening: Happening) -> None:
+    """Consider a letter to the unit that answers for a matter."""
+    occasion = Occasion(
+        happening, answerable(matter), names.file_name(matter.number), times=max(int(matter.returned), 1),
+        grade=grade_name(matter),
+    )  # fmt: skip
+    await consider(work, occasion)
+
+
+async def end_everything(work: Work, matter: Any) -> None:
+    """Let nothing of a matter that is struck off be owed any more: parts, officials, escalations, clocks."""
+    for row in await store.assignments(work.connection, matter):
+        await holders.release(work.connection, matter.number, assignment_name(row), HOLDER, work.now)
+    await store.end_assignments(work.connection, matter.number, work.now)
+    await work.stop(matter.number, "%", met=False)
+    await raising.settle(work, matter.number, "struck-off")
+
+
+async def start_look_backs(work: Work, matter: Any) -> None:
+    """Plan the looks back at a matter that was struck off, each with its clock."""
+    name = names.file_name(matter.number)
+    for count in LOOK_BACKS:
+        await work.start_clock(
+            matter.number, look_back_key(matter.entry, count), f"matter_look_back_{count}",
+            subject=f"{name}/lookBacks/{count}", unit=matter.keeper, at=work.now,
+        )  # fmt: skip
+        due_on = dates.today(work.now) + timedelta(days=count)
+        await rows.insert(
+            work.connection, "matter_look_backs", number=matter.number, entry=matter.entry, days=count, due_on=due_on
+        )
+
+
+def look_back_key(entry: int, count: int) -> str:
+    """Return the key of the clock of a look back."""
+    return f"lookback-{entry}-{count}"
+
+
+def column_of(level: MatterLevel) -> str:
+    """Return a level as it stands in the column."""
+    return level.name.lower()
+
+
+async def units_of(connection: Connection, matter: Any) -> tuple[str, ...]:
+    """Return the units concerned with a matter: whoever keeps it, answers for it, leads, or ever had a part."""
+    found = (matter.keeper, matter.unit, matter.lead, *await store.part_units(connection, matter.number))
+    return tuple(dict.fromkeys(unit for unit in found if unit))

@@ -1,0 +1,72 @@
+"""The lines of the exported list: each matter as the office reads it, its texts opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from pb.escalation.v1 import ledger_pb2 as pb
+
+from casework import names
+from casework.errors import CaseError
+from casework.supervision.matters.matter import MatterState, Part
+from casework.supervision.matters.words import ERASED, GRADES, OVERDUE, STATES
+from services.escalation import files
+from services.escalation.matters.ledger import view
+from services.escalation.matters.ledger.listing import Sealed
+from services.escalation.matters.ledger.sheet import Row
+from services.kit import dates
+from services.kit.rules import Rules
+from services.kit.storage.sealing import CaseSealer, Sealer
+
+
+def lines(found: Sequence[Any], sealed: Sealed, rules: Rules, sealer: Sealer, today: date) -> Iterator[Row]:
+    """Yield one line a matter, in the order of the list."""
+    for number, row in enumerate(found, start=1):
+        try:
+            opener = files.reading(sealer, sealed.keys[row.number]) if row.sealed else None
+        except CaseError:
+            opener = None
+        yield _line(number, row, sealed, rules, opener, today)
+
+
+def _line(number: int, row: Any, sealed: Sealed, rules: Rules, opener: CaseSealer | None, today: date) -> Row:
+    parts = sealed.parts.get(row.number, [])
+    texts = [(part, _text(opener, part)) for part in parts]
+    several = len(texts) > 1
+
+    def named(unit: str) -> str:
+        return rules.units.get(unit).name if unit in rules.units else unit
+
+    measures = [
+        f"{named(part.unit)}：{told.measures}" if several else told.measures for part, told in texts if told.measures
+    ]
+    offices = [told.office for part, told in texts if part.part == Part.RESPONSIBLE and told.office]
+    state = STATES[MatterState(row.state)] + (OVERDUE if view.overdue(row, today) else "")
+    return (
+        number,
+        names.file_name(row.number).partition("/")[2],
+        _title(opener, row),
+        rules.categories.get(row.category).zh if row.category in rules.categories else row.category,
+        GRADES[row.grade],
+        named(row.lead) if row.lead else "",
+        named(row.unit) if row.unit else "",
+        "、".join(named(part.unit) for part in parts if part.part == Part.CO),
+        "\n".join(measures),
+        "、".join(offices),
+        row.due_on.isoformat() if row.due_on else "",
+        opener.open(sealed.progress[row.number]).decode() if opener and row.number in sealed.progress else "",
+        state,
+        dates.today(row.struck_off_at).isoformat() if row.struck_off_at else "",
+    )
+
+
+def _title(opener: CaseSealer | None, row: Any) -> str:
+    if opener is None:
+        return ERASED if row.sealed else ""
+    return str(pb.MatterContent.FromString(opener.open(bytes(row.sealed))).title)
+
+
+def _text(opener: CaseSealer | None, part: Any) -> pb.AssignmentText:
+    return pb.AssignmentText.FromString(opener.open(bytes(part.sealed))) if opener else pb.AssignmentText()

@@ -1,0 +1,192 @@
+"""RPCs of the work on a matter: progress, evidence, striking off, looking back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.escalation.v1 import ledger_pb2 as pb
+
+from casework import names
+from casework.errors import CaseError, Reason, field_error
+from casework.supervision.letters.occasion import Happening
+from casework.supervision.matters import matter as rules_of
+from casework.supervision.matters.lead import Barred, must_not_be_the_lead
+from casework.supervision.matters.matter import AssignmentState, Found, MatterState, Part, Step, Verdict
+from services.escalation import holders
+from services.escalation.matters.ledger import course, store, view
+from services.escalation.matters.ledger.course import said
+from services.escalation.matters.ledger.servicer import LedgerBase
+from services.escalation.matters.special import ending
+from services.escalation.matters.special.leads import course as leads
+from services.kit.command import Work, check_etag, command
+from services.kit.storage import rows
+
+
+class Handling(LedgerBase):
+    """Takes reports, evidence and requests, checks them, looks back."""
+
+    @command(pb.Matter)
+    async def ReportProgress(self, request: pb.ReportProgressRequest, work: Work) -> pb.Matter:
+        """Keep what a unit did. Only when the next report is due moves by it, no deadline does."""
+        matter, part = await self.own_part(request, work)
+        await self._report(work, matter, part, request.text)
+        await store.change_assignment(work.connection, part, progress_at=work.now)
+        columns: dict[str, Any] = {}
+        if part.part != Part.CO:
+            turns = await course.start_progress(work, matter, matter.unit)
+            columns = {"turns": turns, "progress_at": work.now, "state": int(MatterState.HANDLING)}
+        row = await course.change(work, matter, "ProgressReported", payload={"assignment": part.assignment}, **columns)
+        return await self.shown(work, row)
+
+    @command(pb.Matter)
+    async def FinishAssignment(self, request: pb.FinishAssignmentRequest, work: Work) -> pb.Matter:
+        """Keep that a unit's part is done; its clock is met."""
+        matter, part = await self.own_part(request, work)
+        if part.part == Part.RESPONSIBLE:
+            # Whoever answers for the matter is done when it is struck off, and somebody else checks that.
+            raise CaseError(Reason.WRONG_STATE, Part.RESPONSIBLE.name, state=Part.RESPONSIBLE.name)
+        await self._report(work, matter, part, request.text)
+        state = AssignmentState.DONE
+        await store.change_assignment(
+            work.connection, part, state=int(state), finished_at=work.now, progress_at=work.now
+        )
+        await holders.release(work.connection, matter.number, course.assignment_name(part), course.HOLDER, work.now)
+        await work.stop(matter.number, part.clock)
+        row = await course.change(
+            work, matter, "AssignmentFinished", payload={"assignment": part.assignment},
+            also=[said(f"assignments/{part.assignment}/state", AssignmentState.OPEN.name, state.name)],
+        )  # fmt: skip
+        return await self.shown(work, row)
+
+    async def _report(self, work: Work, matter: Any, part: Any, told: str) -> None:
+        progress = await store.next_of(work.connection, "matter_progress", "progress", matter.number)
+        await rows.insert(
+            work.connection, "matter_progress", number=matter.number, progress=progress, assignment=part.assignment,
+            unit=part.unit, entry=matter.entry, sealed=await self.sealed(work, matter.number, told.encode()),
+            reported_at=work.now, reported_by=work.actor,
+        )  # fmt: skip
+
+    @command(pb.MatterEvidence)
+    async def AddMatterEvidence(self, request: pb.AddMatterEvidenceRequest, work: Work) -> pb.MatterEvidence:
+        """Keep a piece of evidence: a reference and a hash; what it shows is sealed."""
+        matter = await self.matter(request.parent, work)
+        work.call.require_any(await course.units_of(work.connection, matter))
+        told = request.evidence
+        row = await rows.insert(
+            work.connection, "matter_evidence", number=matter.number,
+            evidence=await store.next_of(work.connection, "matter_evidence", "evidence", matter.number),
+            reference=told.reference, file_hash=told.sha256, unit=work.call.caller.unit, added_at=work.now,
+            sealed=await self.note(work, matter.number, told.description), added_by=work.actor,
+        )  # fmt: skip
+        await work.append(course.happened(matter, "MatterEvidenceAdded", evidence=row.evidence))
+        return view.evidence(row)
+
+    @command(pb.Matter)
+    async def RequestStrikeOff(self, request: pb.RequestStrikeOffRequest, work: Work) -> pb.Matter:
+        """Ask for striking off, when everybody who works on it is done; somebody else checks it in five days."""
+        matter = await self.matter(request.name, work)
+        work.call.require(course.answerable(matter))
+        check_etag(matter.version, request.etag)
+        rules_of.may(MatterState(matter.state), Step.REQUEST)
+        parts = await store.assignments(work.connection, matter)
+        responsible = next(part for part in parts if part.part == Part.RESPONSIBLE)
+        if waits := [each.unit for each in parts if each.state == AssignmentState.OPEN and each is not responsible]:
+            raise CaseError(Reason.TASKS_OPEN, ",".join(waits), units=",".join(waits))
+        if items := await ending.open_items(work.connection, matter.number):
+            raise CaseError(Reason.TASKS_OPEN, ",".join(items), items=",".join(items))
+        await self._must_have(work, matter, list(request.evidence))
+        await work.stop(matter.number, responsible.clock)
+        await work.stop(matter.number, "progress-%", met=False)
+        checks, name = matter.checks + 1, names.file_name(matter.number)
+        await work.start_clock(
+            matter.number, f"check-{checks}", "matter_check", subject=name, unit=matter.keeper, at=work.now
+        )
+        row = await course.change(
+            work, matter, "StrikeOffRequested", sealed=await self.note(work, matter.number, request.text),
+            payload={"evidence": [names.index_of(each) for each in request.evidence]},
+            state=int(MatterState.CHECKING), checks=checks, requested_by=work.actor,
+        )  # fmt: skip
+        return await self.shown(work, row)
+
+    @staticmethod
+    async def _must_have(work: Work, matter: Any, evidence: list[str]) -> None:
+        """Check that evidence named is evidence of this matter."""
+        foreign = [each for each in evidence if names.number_of(each) != matter.number]
+        missing = await store.missing_evidence(work.connection, matter.number, {*map(names.index_of, evidence)})
+        if foreign or missing:
+            raise field_error("evidence", Reason.NOT_FOUND, ", ".join([*foreign, *map(str, missing)]))
+
+    @command(pb.Matter)
+    async def VerifyStrikeOff(self, request: pb.VerifyStrikeOffRequest, work: Work) -> pb.Matter:
+        """Strike a matter off, or return it; a return is counted and may call for a letter to the unit."""
+        matter = await self.kept(request, work)
+        rules_of.may(MatterState(matter.state), Step.VERIFY)
+        await self._may_check(work, matter)
+        lead = await holders.holder(work.connection, matter.number, names.file_name(matter.number), leads.ROLE)
+        must_not_be_the_lead(work.actor, lead, Barred.strike_off)
+        verdict = Verdict(request.verdict)
+        state = rules_of.verified(verdict, request.reason)
+        sealed = await self.note(work, matter.number, request.text)
+        await work.stop(matter.number, "check-%")
+        if state is MatterState.STRUCK_OFF:
+            await ending.struck_off(work, matter.number)
+            await course.end_everything(work, matter)
+            await course.start_look_backs(work, matter)
+            row = await course.change(
+                work, matter, "MatterStruckOff", sealed=sealed, state=int(state), struck_off_at=work.now
+            )
+            return await self.shown(work, row)
+        return await self._returned(work, matter, verdict, request.reason, sealed)
+
+    async def _returned(
+        self, work: Work, matter: Any, verdict: Verdict, reason: str, sealed: bytes | None
+    ) -> pb.Matter:
+        parts = await store.assignments(work.connection, matter)
+        responsible = next(part for part in parts if part.part == Part.RESPONSIBLE)
+        reopened = await course.reopen(work, matter, responsible.clock)
+        turns = await course.start_progress(work, matter, matter.unit)
+        row = await course.change(
+            work, matter, "StrikeOffReturned", reason=reason, payload={"verdict": verdict.name}, sealed=sealed,
+            state=int(MatterState.RETURNED), returned=matter.returned + 1, turns=turns,
+        )  # fmt: skip
+        if reopened:
+            await work.append(*reopened)
+        await course.considered(work, row, Happening.false_closing if verdict is Verdict.FALSE else Happening.returned)
+        return await self.shown(work, row)
+
+    @command(pb.Matter)
+    async def RecordLookBack(self, request: pb.RecordLookBackRequest, work: Work) -> pb.Matter:
+        """Record what a look back found; a matter that came back is put on the ledger again, to be assigned anew."""
+        matter = await self.kept(request, work)
+        rules_of.may(MatterState(matter.state), Step.LOOK_BACK)
+        count, found = names.index_of(request.name), Found(request.result)
+        planned = await store.look_backs(work.connection, matter)
+        look = rows.not_found(next((each for each in planned if each.days == count), None), request.name)
+        if look.result:
+            raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        await self._may_check(work, matter)
+        sealed = await self.note(work, matter.number, request.text)
+        await store.look_back(work.connection, matter, count, int(found), work.now, work.actor)
+        await work.stop(matter.number, course.look_back_key(matter.entry, count))
+        payload: dict[str, object] = {"look_back": count, "result": found.name}
+        also = [said(f"look_backs/{count}/result", "", found.name)]
+        if found is Found.HOLDS:
+            row = await course.change(work, matter, "LookedBack", payload=payload, also=also, sealed=sealed)
+            return await self.shown(work, row)
+        await work.stop(matter.number, f"lookback-{matter.entry}-%", met=False)
+        entry = matter.entry + 1
+        due_on = await course.start_plan(work, matter.number, entry, matter.keeper)
+        row = await course.change(
+            work, matter, "MatterRelapsed", payload=payload, also=also, sealed=sealed, entry=entry,
+            state=int(MatterState.GRADED), struck_off_at=None, due_on=due_on, unit="", lead="", requested_by="",
+            plan_at=None, progress_at=None,
+        )  # fmt: skip
+        return await self.shown(work, row)
+
+    async def _may_check(self, work: Work, matter: Any) -> None:
+        """Check that the caller may check this matter: another person, who did not work on it, of another unit."""
+        caller = work.call.caller
+        rules_of.may_check(
+            self.rules.units, matter.unit, checker=caller.subject, checker_unit=caller.unit,
+            requester=matter.requested_by, workers=await store.workers(work.connection, matter),
+        )  # fmt: skip

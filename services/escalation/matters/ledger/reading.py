@@ -1,0 +1,202 @@
+"""RPCs that look at the ledger: single matters, lists, counts, texts, history, the exported list."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+from pb.escalation.v1 import ledger_pb2 as pb
+
+from casework import names
+from casework.errors import Reason, field_error
+from casework.supervision.matters.matter import MatterLevel
+from services.escalation import files
+from services.escalation.matters.ledger import course, export, listing, sheet, store, view
+from services.escalation.matters.ledger.listing import Wanted
+from services.escalation.matters.ledger.servicer import LedgerBase
+from services.kit import dates
+from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import CaseSealer
+
+_REPORTS = 200
+"""Reports of progress that one look shows, the latest."""
+_MOST = 20_000
+"""Matters in one export."""
+_CHUNK = 1_000_000
+_BEGINNING, _LAST = 0, 2**63 - 1
+
+
+class Reading(LedgerBase):
+    """Answers questions."""
+
+    async def GetMatter(self, request: pb.GetMatterRequest, context: Any) -> pb.Matter:
+        """Answer a matter without what is told of it."""
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.name)
+            return view.whole(
+                row, self._today(), current_call().language, await store.grading(connection, row.number),
+                await store.assignments(connection, row), await store.look_backs(connection, row),
+            )  # fmt: skip
+
+    async def ListMatterEvidence(
+        self, request: pb.ListMatterEvidenceRequest, context: Any
+    ) -> pb.ListMatterEvidenceResponse:
+        """Answer the evidence of a matter, in order, without what it shows."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "matter-evidence", paging.number) or 0
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.parent)
+            found = await store.evidence(connection, row.number, behind, size + 1)
+        reply = pb.ListMatterEvidenceResponse(evidence=[view.evidence(each) for each in found[:size]])
+        if len(found) > size:
+            reply.next_page_token = paging.token("matter-evidence", found[size - 1].evidence)
+        return reply
+
+    async def ReadMatter(self, request: pb.ReadMatterRequest, context: Any) -> pb.MatterText:
+        """Answer what is told of a matter, on record."""
+        async with self.database.begin() as connection:
+            file = await files.lock(connection, names.number_of(request.name))
+            row = await self._seen(connection, request.name)
+            answer = await self._texts(connection, row, files.reading(self.sealer, file))
+            call, now = current_call(), self.time.now()
+            await store.note_reading(connection, [row.number], now, call)
+            told = [course.happened(row, "MatterRead")]
+            await self.log.append(connection, told, at=now, actor=call.caller.subject, trace=call.trace_parent)
+        self.pulse.beat()
+        return answer
+
+    async def _texts(self, connection: Connection, row: Any, opener: CaseSealer) -> pb.MatterText:
+        answer = pb.MatterText(name=f"{names.file_name(row.number)}/text")
+        if row.sealed:
+            answer.content.ParseFromString(opener.open(bytes(row.sealed)))
+        for part in await listing.texts(connection, "matter_assignments", "assignment", row.number, 1000):
+            told = pb.AssignmentText.FromString(opener.open(bytes(part.sealed)))
+            told.assignment = course.assignment_name(part)
+            answer.assignments.append(told)
+
+        def opened(each: Any) -> str:
+            return opener.open(bytes(each.sealed)).decode()
+
+        for each in await listing.texts(connection, "matter_progress", "progress DESC", row.number, _REPORTS):
+            answer.progress.add(
+                assignment=course.assignment_name(each), unit=names.unit_name(each.unit),
+                report_time=stamp(each.reported_at), text=opened(each),
+            )  # fmt: skip
+        for each in await listing.texts(connection, "matter_evidence", "evidence", row.number, 1000):
+            answer.evidence.add(evidence=view.evidence_name(each), description=opened(each))
+        for each in await listing.texts(connection, "matter_versions", "version", row.number, 1000):
+            answer.notes.add(version=each.version, text=opened(each))
+        return answer
+
+    async def ListMatters(self, request: pb.ListMattersRequest, context: Any) -> pb.ListMattersResponse:
+        """Answer matters of the caller's units, overdue ones first, then by due date."""
+        size, wanted = request.page_size or 50, self._wanted(request)
+        behind = paging.read(request.page_token, "matters", _day, paging.key)
+        async with self.database.begin() as connection:
+            found = await listing.listed(connection, wanted, behind and (behind[0], behind[1]), size + 1)
+        reply = pb.ListMattersResponse(matters=[view.matter(row, wanted.today) for row in found[:size]])
+        if len(found) > size:
+            end = found[size - 1]
+            reply.next_page_token = paging.token("matters", end.urgent_on.isoformat(), end.number)
+        return reply
+
+    async def CountMatters(self, request: pb.CountMattersRequest, context: Any) -> pb.CountMattersResponse:
+        """Answer how many matters of the caller's units there are, with those overdue."""
+        wanted, reply = self._wanted(request), pb.CountMattersResponse()
+        async with self.database.begin() as connection:
+            found = await listing.counted(connection, wanted)
+        for row in found:
+            count = {"count": row.count, "overdue": row.overdue}
+            match row.kind:
+                case 15:
+                    reply.total, reply.overdue = row.count, row.overdue
+                case 7:
+                    reply.states.add(state=row.state, **count)
+                case 11:
+                    reply.grades.add(grade=row.grade, **count)
+                case 13:
+                    reply.levels.add(level=MatterLevel[row.level.upper()], **count)
+                case _:
+                    reply.units.add(unit=names.unit_name(row.answers) if row.answers else "", **count)
+        return reply
+
+    async def ListMatterHistory(
+        self, request: pb.ListMatterHistoryRequest, context: Any
+    ) -> pb.ListMatterHistoryResponse:
+        """Answer every version of a matter, oldest first."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "matter-versions", paging.number) or 0
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.parent)
+            found = await listing.versions(connection, row.number, behind, size + 1)
+        reply = pb.ListMatterHistoryResponse(versions=[view.version(each) for each in found[:size]])
+        if len(found) > size:
+            reply.next_page_token = paging.token("matter-versions", found[size - 1].version)
+        return reply
+
+    async def ListMatterReadings(
+        self, request: pb.ListMatterReadingsRequest, context: Any
+    ) -> pb.ListMatterReadingsResponse:
+        """Answer who read or exported what is told of a matter, latest first."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "matter-readings")
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.parent)
+            found = await listing.readings(connection, row.number, _LAST if behind is None else behind, size + 1)
+        shown = [
+            pb.MatterReading(
+                read_time=stamp(each.at), account=each.actor, unit=names.unit_name(each.unit), action=each.action
+            )
+            for each in found[:size]
+        ]
+        reply = pb.ListMatterReadingsResponse(readings=shown)
+        if len(found) > size:
+            reply.next_page_token = paging.token("matter-readings", found[size - 1].id)
+        return reply
+
+    async def ExportMatters(
+        self, request: pb.ExportMattersRequest, context: Any
+    ) -> AsyncIterator[pb.ExportMattersResponse]:
+        """Answer the list as a workbook, part by part; the look is on record for every matter in it."""
+        wanted, call = self._wanted(request), current_call()
+        async with self.database.begin() as connection:
+            found = await listing.listed(connection, wanted, None, _MOST + 1)
+            if len(found) > _MOST:
+                raise field_error("unit", Reason.INVALID_FIELD, f"more than {_MOST} matters: ask for fewer")
+            sealed = await listing.sealed_of(connection, [row.number for row in found])
+            await store.note_reading(connection, [row.number for row in found], self.time.now(), call)
+        unit = self.rules.units.known(wanted.unit)
+        lines = export.lines(found, sealed, self.rules, self.sealer, wanted.today)
+        content = await asyncio.to_thread(sheet.workbook, unit.name, wanted.today, lines)
+        first = pb.ExportMattersResponse(
+            file_name=f"matters-{unit.code}-{wanted.today:%Y%m%d}.xlsx", media_type=sheet.MEDIA_TYPE,
+            count=len(found), sha256=hashlib.sha256(content).hexdigest(), chunk=content[:_CHUNK],
+        )  # fmt: skip
+        yield first
+        for start in range(_CHUNK, len(content), _CHUNK):
+            yield pb.ExportMattersResponse(chunk=content[start : start + _CHUNK])
+
+    async def _seen(self, connection: Connection, name: str) -> Any:
+        """Return the matter a name lies in, if the caller may look at it for one of its units."""
+        row = await store.get(connection, names.number_of(name))
+        current_call().require_any(await course.units_of(connection, row))
+        return row
+
+    def _wanted(self, request: Any) -> Wanted:
+        """Return which matters a request asks for, within what the caller may see."""
+        unit = current_call().scope(names.last(request.unit) if request.unit else "")
+        level = course.column_of(MatterLevel(request.level)) if request.level else ""
+        return Wanted(unit, self._today(), level, request.state, request.grade, request.overdue)
+
+    def _today(self) -> date:
+        return dates.today(self.time.now())
+
+
+def _day(value: Any) -> date:
+    """Return a day out of a page token; ValueError where it is none."""
+    if not isinstance(value, str) or len(value) != 10:
+        raise ValueError
+    return date.fromisoformat(value)

@@ -1,0 +1,13 @@
+"""The ledger's servicer: one method an RPC, in the rooms they belong to."""
+
+from __future__ import annotations
+
+from pb.escalation.v1 import ledger_pb2_grpc
+
+from services.escalation.matters.ledger.assigning import Assigning
+from services.escalation.matters.ledger.handling import Handling
+from services.escalation.matters.ledger.reading import Reading
+
+
+class LedgerServicer(Assigning, Handling, Reading, ledger_pb2_grpc.LedgerServiceServicer):
+    """Serves the ledger of matters."""

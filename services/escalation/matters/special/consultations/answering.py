@@ -1,0 +1,180 @@
+"""RPCs of the expert who was drawn: accepted, stepped back, signed; and those that change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pb.escalation.v1 import consultations_pb2 as pb
+
+from casework import names
+from casework.errors import CaseError, Reason
+from casework.supervision.matters import consultation as rules_of
+from casework.supervision.matters import lead as leading
+from casework.supervision.matters.consultation import AskState, ConsultationState, Recusal
+from services.escalation import files, holders
+from services.escalation.matters.special import matters
+from services.escalation.matters.special.consultations import course, store, view, waiting
+from services.escalation.matters.special.experts import store as experts
+from services.escalation.matters.special.servicer import SpecialServicer
+from services.kit.command import Work, check_etag, command
+from services.kit.instants import stamp
+from services.kit.serving.access import Call, current_call
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+
+
+class Answering(SpecialServicer):
+    """What the drawn expert does, and looks at consultations."""
+
+    @command(pb.Consultation)
+    async def AcceptConsultation(self, request: pb.AcceptConsultationRequest, work: Work) -> pb.Consultation:
+        """Accept, as the expert who was drawn."""
+        row = await self._mine(request, work)
+        state = rules_of.move(ConsultationState(row.state), ConsultationState.ACCEPTED)
+        ask = await store.ask_in(work.connection, row, AskState.ASKED)
+        await store.answer(work.connection, ask, state=int(AskState.ACCEPTED), answered_at=work.now)
+        await work.stop(row.number, course.key(row, course.ANSWER, ask.place))
+        row = await store.change(work.connection, row, state=int(state))
+        return await self._told(work, row, "ConsultationAccepted", place=ask.place)
+
+    @command(pb.Consultation)
+    async def RecuseConsultation(self, request: pb.RecuseConsultationRequest, work: Work) -> pb.Consultation:
+        """Step back, before or after accepting; the next of the draw is asked."""
+        row = await self._mine(request, work)
+        rules_of.may_recuse(ConsultationState(row.state))
+        ask = await store.ask_in(work.connection, row, AskState.ASKED, AskState.ACCEPTED)
+        await store.answer(
+            work.connection, ask, state=int(AskState.RECUSED), reason=request.reason, answered_at=work.now
+        )
+        await work.stop(row.number, course.key(row, course.ANSWER, ask.place))
+        row = await course.ask_next(work, row)
+        return await self._told(work, row, "ExpertRecused", place=ask.place, reason=Recusal(request.reason).name)
+
+    @command(pb.Consultation)
+    async def SignOpinion(self, request: pb.SignOpinionRequest, work: Work) -> pb.Consultation:
+        """Sign the opinion: advice. What waited for it runs on; whether it is followed is said within five days."""
+        row = await self._mine(request, work)
+        state = rules_of.move(ConsultationState(row.state), ConsultationState.OPINED)
+        lead = await holders.holder(work.connection, row.number, names.file_name(row.number), "lead")
+        leading.must_not_be_the_lead(work.actor, lead, leading.Barred.expert_opinion)
+        file = await files.get(work.connection, row.number)
+        row = await store.change(
+            work.connection, row, state=int(state), opinion_by=work.actor, opinion_at=work.now,
+            sealed_opinion=await self.sealed(work, file, request.text),
+        )  # fmt: skip
+        await work.stop(row.number, course.key(row, course.LIMIT))
+        resumed = await waiting.resume(work, self.clockwork, row)
+        await work.start_clock(
+            row.number, course.key(row, course.ADOPTION), "opinion_adoption", subject=store.consultation_name(row),
+            unit=row.unit, at=work.now,
+        )  # fmt: skip
+        return await self._told(work, row, "OpinionSigned", *resumed)
+
+    async def GetConsultation(self, request: pb.GetConsultationRequest, context: Any) -> pb.Consultation:
+        """Answer a consultation."""
+        async with self.database.begin() as connection:
+            return await self._shown(connection, await self._looked_at(connection, request.name))
+
+    async def ListConsultations(
+        self, request: pb.ListConsultationsRequest, context: Any
+    ) -> pb.ListConsultationsResponse:
+        """Answer the consultations of a matter or a case, as far as the caller may see them."""
+        number, call = names.number_of(request.parent), current_call()
+        async with self.database.begin() as connection:
+            await files.get(connection, number)
+            found = await store.of_file(connection, number)
+            if names.collection_of(number) == "matters":
+                await self.seen(connection, request.parent)
+            else:
+                call.require_any({names.area_of_number(number), *(row.unit for row in found)})
+                found = [row for row in found if call.access.allows(call.caller, call.permission, row.unit)]
+            shown = [await self._shown(connection, row) for row in found]
+        return pb.ListConsultationsResponse(consultations=shown)
+
+    async def GetExpertDraw(self, request: pb.GetExpertDrawRequest, context: Any) -> pb.ExpertDraw:
+        """Answer the draw, for anybody who may look at the consultation to check."""
+        async with self.database.begin() as connection:
+            row = await self._looked_at(connection, request.name)
+            return view.draw(row, await store.asks(connection, row))
+
+    async def GetConsultationText(self, request: pb.GetConsultationTextRequest, context: Any) -> pb.ConsultationText:
+        """Answer questions and file to who asks, and to the expert who was drawn; the reading is written down."""
+        async with self.database.begin() as connection:
+            row = await self._read_by(connection, request.name)
+            (told,) = await self.read(connection, row.number, row.sealed)
+            await self._log(connection, row, "ConsultationTextRead")
+        self.pulse.beat()
+        found = pb.ConsultationText.FromString(told)
+        found.name = request.name
+        return found
+
+    async def GetExpertOpinion(self, request: pb.GetExpertOpinionRequest, context: Any) -> pb.ExpertOpinion:
+        """Answer the opinion, and what was said of it; the reading is written down."""
+        async with self.database.begin() as connection:
+            row = await self._read_by(connection, request.name)
+            if row.opinion_at is None:
+                raise CaseError(Reason.WRONG_STATE, "NOT_SIGNED", state="NOT_SIGNED")
+            opinion, reason = await self.read(connection, row.number, row.sealed_opinion, row.sealed_adoption)
+            await self._log(connection, row, "ExpertOpinionRead")
+        self.pulse.beat()
+        return pb.ExpertOpinion(
+            name=request.name, text=opinion.decode(), binding=False, expert=experts.expert_name(row.expert),
+            adoption=row.adoption, adoption_reason=reason.decode(), sign_time=stamp(row.opinion_at),
+        )  # fmt: skip
+
+    async def _own(self, request: Any, work: Work) -> Any:
+        """Return a consultation, its file locked, if the caller acts for the unit that asks."""
+        file = await self.locked(request.name, work)
+        row = await store.get(work.connection, file.number, names.index_of(request.name))
+        work.call.require(row.unit)
+        check_etag(row.version, request.etag)
+        return row
+
+    async def _mine(self, request: Any, work: Work) -> Any:
+        """Return a consultation, its file locked, if the caller is the expert who was drawn."""
+        file = await self.locked(request.name, work)
+        row = await store.get(work.connection, file.number, names.index_of(request.name))
+        await self._must_be_expert(work.connection, work.call, row, request.etag)
+        return row
+
+    @staticmethod
+    async def _must_be_expert(connection: Connection, call: Call, row: Any, etag: str = "") -> None:
+        """Raise unless the caller is the drawn expert: of that unit, and the very person (NOT_THE_EXPERT)."""
+        expert = await experts.get(connection, row.expert) if row.expert else None
+        call.require(expert.unit if expert else row.unit)
+        check_etag(row.version, etag)
+        if expert is None or expert.account != call.caller.subject:
+            raise CaseError(Reason.NOT_THE_EXPERT)
+
+    async def _looked_at(self, connection: Connection, name: str) -> Any:
+        """Return a consultation, if the caller may look at it: who asks, who has the matter, the expert's unit."""
+        number = names.number_of(name)
+        row = await store.get(connection, number, names.index_of(name, "consultations"))
+        units = {row.unit}
+        if names.collection_of(number) == "matters":
+            units |= set(matters.concerned(await matters.get(connection, number)))
+        if row.expert:
+            units.add((await experts.get(connection, row.expert)).unit)
+        current_call().require_any(units)
+        return row
+
+    async def _read_by(self, connection: Connection, name: str) -> Any:
+        """Return a consultation whose texts the caller may read: for the unit that asks, or as the drawn expert."""
+        call = current_call()
+        row = await store.get(connection, names.number_of(name), names.index_of(name, "consultations"))
+        if call.access.allows(call.caller, call.permission, row.unit):
+            call.require(row.unit)
+        else:
+            await self._must_be_expert(connection, call, row)
+        return row
+
+    async def _log(self, connection: Connection, row: Any, kind: str) -> None:
+        await self.log_reading(connection, row.number, row.unit, kind, consultation=row.consultation)
+
+    async def _shown(self, connection: Connection, row: Any) -> pb.Consultation:
+        return view.consultation(row, await store.conflicts(connection, row), await waiting.paused(connection, row))
+
+    async def _told(self, work: Work, row: Any, kind: str, *also: NewEvent, **payload: object) -> pb.Consultation:
+        told = {"consultation": row.consultation, **payload}
+        await work.append(NewEvent(row.number, kind, row.unit, told), *also)
+        return await self._shown(work.connection, row)

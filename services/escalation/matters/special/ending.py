@@ -1,0 +1,38 @@
+"""What the ledger asks of special handling when a matter is to be struck off, and tells it when it was."""
+
+from __future__ import annotations
+
+from casework import names
+from services.escalation.matters.special.consultations import store as consultations
+from services.escalation.matters.special.forces import store as forces
+from services.escalation.matters.special.forces import view as forces_view
+from services.escalation.matters.special.leads import course as leads
+from services.escalation.matters.special.monitorings import store as monitorings
+from services.escalation.matters.special.plans import store as plans
+from services.kit.command import Work
+from services.kit.storage.database import Connection
+
+
+async def open_items(connection: Connection, number: str) -> list[str]:
+    """Return what is open about a matter, by resource name; a matter is struck off when nothing is.
+
+    Measures to be done, tasks of the task force, consultations that are not answered, a monitoring.
+    """
+    base = names.file_name(number)
+    return [
+        *await plans.open_measures(connection, number),
+        *(forces_view.task_name(task) for task in await forces.tasks(connection, number) if task.state != 3),
+        *(
+            f"{base}/consultations/{each.consultation}"
+            for each in await consultations.of_file(connection, number)
+            if each.ended_at is None
+        ),
+        *await monitorings.active(connection, number),
+    ]
+
+
+async def struck_off(work: Work, number: str) -> None:
+    """Let fall away what a matter that was struck off no longer needs. Append an event after it."""
+    await leads.struck_off(work, number)
+    for keys in ("revise-%", "countersign-%", "approve-%", "assess-%", "force-%", "force_check-%", "minutes-%"):
+        await work.stop(number, keys, met=False)

@@ -1,0 +1,96 @@
+"""The clocks of a lead, and what the rest of supervision tells it: a missed month, a matter that is struck off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from casework import names
+from casework.supervision.matters.lead import CONTACT, FIRST_LOOK, NOTE, RULES, note_due
+from services.escalation import files, holders
+from services.escalation.matters.special import matters
+from services.escalation.matters.special.leads import store, view
+from services.kit import dates
+from services.kit.clocks import clocks
+from services.kit.clocks.clocks import Firing
+from services.kit.clocks.service import Consequence
+from services.kit.command import Work
+from services.kit.storage.events import NewEvent
+
+ROLE = "lead"
+HAND_OVER = "hand_over"
+OWN = (f"{FIRST_LOOK}-1", f"{CONTACT}-1", f"{NOTE}-%")
+"""The keys of the clocks that a lead has to meet; they stay when the official changes."""
+
+
+async def begin(work: Work, row: Any) -> None:
+    """Start the clocks of a lead that was just assigned. Append an event after it."""
+    for kind in (FIRST_LOOK, CONTACT):
+        await work.start_clock(
+            row.number, f"{kind}-1", RULES[kind], subject=view.lead_name(row.number), unit=row.unit, at=work.now
+        )
+    await month(work, row, 1)
+
+
+async def month(work: Work, row: Any, index: int) -> None:
+    """Start the clock of a month's note: from the last day of the month before it, however late that is noticed.
+
+    A month that was missed while nothing ran is told late, once, as every other rung is.
+    """
+    assigned = dates.today(row.assigned_at)
+    at: datetime = row.assigned_at if index == 1 else dates.last_second(note_due(assigned, index - 1))
+    await work.start_clock(
+        row.number, f"{NOTE}-{index}", RULES[NOTE], subject=view.lead_name(row.number), unit=row.unit,
+        at=min(at, work.now), until=dates.last_second(note_due(assigned, index)),
+    )  # fmt: skip
+
+
+async def noted(work: Work, row: Any) -> Any:
+    """Meet the notes that are due by now, or the month's own where none is, and return the lead's new row.
+
+    Then the next month's is due; of months that went by unnoticed each is still told, late.
+    """
+    running = await matters.running(work.connection, row.number, f"{NOTE}-%")
+    late = [each.id for each in running if each.due_at < work.now]
+    for clock in late or [running[-1].id]:
+        await work.stop(row.number, clock.partition(".")[2])
+    index, assigned = row.month, dates.today(row.assigned_at)
+    while not late or dates.last_second(note_due(assigned, index)) < work.now:
+        index += 1
+        await month(work, row, index)
+        late = late or [""]
+    return await store.change(work.connection, row, month=index, notes=row.notes + 1)
+
+
+async def struck_off(work: Work, number: str) -> None:
+    """End the lead of a matter that is struck off: what is not due any more falls away. Append an event after it."""
+    row = await store.find(work.connection, number)
+    if row is None or row.ended_at is not None:
+        return
+    for keys in (*OWN, f"{HAND_OVER}-%"):
+        await work.stop(number, keys, met=False)
+    await store.change(work.connection, row, ended_at=work.now)
+    await holders.release(work.connection, number, names.file_name(number), ROLE, work.now)
+
+
+async def move_clocks(work: Work, number: str, unit: str) -> None:
+    """Make the successor's unit answer for the clocks of a lead. No date moves."""
+    for keys in OWN:
+        await clocks.reassign(work.connection, number, keys, unit)
+
+
+def consequences() -> dict[str, Consequence]:
+    """Return what follows when a monthly note was missed: the next month's is due all the same."""
+
+    async def missed(work: Work, firing: Firing) -> None:
+        number, _, key = firing.clock.partition(".")
+        await files.lock(work.connection, number)
+        row = await store.get(work.connection, number)
+        index = int(key.rpartition("-")[2])
+        if row.ended_at is not None or row.month != index:
+            return
+        await month(work, row, index + 1)
+        await store.change(work.connection, row, month=index + 1)
+        await work.append(NewEvent(number, "LeadNoteMissed", row.unit, {"month": index}))
+
+    return {RULES[NOTE]: missed}

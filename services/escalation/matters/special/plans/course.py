@@ -1,0 +1,57 @@
+"""What follows from an approval, and what the rest of supervision asks of a matter's plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from casework import names
+from casework.supervision.matters.plan import MeasureState, PlanState, revision_rule
+from services.escalation.matters.ledger import course as ledger
+from services.escalation.matters.special import matters
+from services.escalation.matters.special.plans import store, view
+from services.kit import dates
+from services.kit.command import Work
+
+DUE = "plan"
+"""The key of the clock by which a matter's first plan is due; the ledger starts it when the matter is listed."""
+REVISION = "revise"
+
+
+async def approved(work: Work, matter: Any, row: Any) -> None:
+    """Let a version hold: the plan's clocks are met, the version before it ends, its measures get their clocks."""
+    await ledger.plan_approved(work, matter)
+    await work.stop(matter.number, f"{REVISION}-%")
+    for before in await store.supersede(work.connection, matter.number, row.plan):
+        await store.set_measures(work.connection, before, MeasureState.RUNNING, MeasureState.DROPPED)
+        await work.stop(matter.number, f"measure-{before.plan}-%", met=False)
+        await work.stop(matter.number, f"assess-{before.plan}-%", met=False)
+    for measure in await store.set_measures(work.connection, row, MeasureState.PLANNED, MeasureState.RUNNING):
+        await work.start_clock(
+            matter.number, measure_key(measure), "plan_measure", subject=view.measure_name(measure), unit=measure.unit,
+            at=work.now, until=dates.last_second(measure.due_on),
+        )  # fmt: skip
+
+
+def measure_key(row: Any) -> str:
+    """Return the key of a measure's clock."""
+    return f"measure-{row.plan}-{row.measure}"
+
+
+async def want_revision(work: Work, matter: Any) -> None:
+    """Give the unit its days to have the next version approved. Append an event after it."""
+    row = await store.latest(work.connection, matter.number)
+    key = f"{REVISION}-{await revisions(work, matter.number) + 1}"
+    subject = view.plan_name(row) if row else names.file_name(matter.number)
+    await work.start_clock(
+        matter.number, key, revision_rule(matter.level), subject=subject, unit=matters.answerable(matter), at=work.now
+    )
+
+
+async def revisions(work: Work, number: str) -> int:
+    """Return how often a further version was due."""
+    return await matters.begun(work.connection, number, f"{REVISION}-%")
+
+
+def is_under_way(row: Any) -> bool:
+    """Tell whether the newest version is still being made."""
+    return row is not None and row.state in (PlanState.DRAFTED, PlanState.COUNTERSIGNING)

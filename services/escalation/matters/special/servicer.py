@@ -1,0 +1,66 @@
+"""What the servicers of special handling are made of: a matter locked, a matter looked at, a reading written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from casework import names
+from casework.errors import Reason, field_error
+from services.escalation.matters.special import matters
+from services.escalation.servicer import Servicer
+from services.kit.command import Work
+from services.kit.serving.access import current_call
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+
+
+class SpecialServicer(Servicer):
+    """A servicer of what lies below a matter."""
+
+    async def matter(self, name: str, work: Work) -> tuple[Any, Any]:
+        """Return the file of the matter a name lies in, locked, and the matter. Ask for the right next."""
+        file = await self.locked(name, work)
+        return file, await matters.get(work.connection, file.number)
+
+    async def seen(self, connection: Connection, name: str, also: Iterable[str] = ()) -> Any:
+        """Return the matter a name lies in, if the caller may look at it: by its units, or by one of these."""
+        matter = await matters.get(connection, names.number_of(name))
+        current_call().require_any((*matters.concerned(matter), *also))
+        return matter
+
+    async def sealed(self, work: Work, file: Any, message: Message | str) -> bytes:
+        """Return a text sealed under the key of a locked file; empty for an empty one."""
+        data = message.encode() if isinstance(message, str) else message.SerializeToString()
+        return (await self.seal(work, file)).seal(data) if data else b""
+
+    async def read(self, connection: Connection, number: str, *sealed: bytes | None) -> list[bytes]:
+        """Return what was sealed in a file; empty where nothing was."""
+        if not any(sealed):
+            return [b"" for _ in sealed]
+        opener = await self.opener(connection, number)
+        return [opener.open(bytes(each)) if each else b"" for each in sealed]
+
+    async def log_reading(self, connection: Connection, number: str, unit: str, kind: str, **payload: object) -> None:
+        """Write into a file's history that sealed texts were read, and by whom."""
+        call, now = current_call(), self.time.now()
+        told = [NewEvent(number, kind, unit, dict(payload))]
+        await self.log.append(connection, told, at=now, actor=call.caller.subject, trace=call.trace_parent)
+
+    def known(self, name: str, field: str) -> str:
+        """Return the unit of a resource name; UNKNOWN_UNIT naming the field where the tree has none."""
+        unit = names.last(name)
+        if unit not in self.rules.units:
+            raise field_error(field, Reason.UNKNOWN_UNIT, unit)
+        return unit
+
+
+def required(message: Any, field: str, path: str) -> Any:
+    """Return a part of a message that must be there; INVALID_FIELD naming it where it is not."""
+    found = getattr(message, field)
+    there = message.HasField(field) if isinstance(found, Message) else bool(found)
+    if not there:
+        raise field_error(path, Reason.INVALID_FIELD, "required")
+    return found

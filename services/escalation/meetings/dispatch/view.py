@@ -1,0 +1,101 @@
+"""Series, meetings and decisions as the contract shows them, none of the texts; days in and out."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from google.type import date_pb2
+from pb.escalation.v1 import meetings_pb2 as pb
+
+from casework import names
+from casework.clocks.calendar import LOCAL
+from casework.errors import Reason, field_error
+from casework.supervision.meetings.period import Period, Rhythm
+from services.kit.instants import stamp
+
+
+def series(row: Any, rule: Rhythm, coming: Period | None) -> pb.MeetingSeries:
+    """Return a series; `coming` is its next period, None once it has ended."""
+    return pb.MeetingSeries(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        unit=names.unit_name(row.unit),
+        rule=row.rule,
+        rule_version=rule.version,
+        create_time=stamp(row.began_at),
+        end_time=stamp(row.ended_at),
+        next_period=coming.key if coming else "",
+        next_time=stamp(coming.at) if coming else None,
+    )
+
+
+def meeting(row: Any, still_open: int) -> pb.Meeting:
+    """Return a meeting and how many of its decisions are not yet done."""
+    return pb.Meeting(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        state=row.state,
+        series=names.file_name(row.series),
+        period=row.period,
+        unit=names.unit_name(row.unit),
+        agenda_items=row.agenda_items,
+        rule_version=row.rule_version,
+        attendees=map(names.unit_name, row.attendees),
+        create_time=stamp(row.prepared_at),
+        hold_time=stamp(row.held_at),
+        minutes_due_time=stamp(row.minutes_due_at),
+        minutes_time=stamp(row.minutes_at),
+        open_decisions=still_open,
+        close_time=stamp(row.closed_at),
+    )
+
+
+def item(row: Any) -> pb.AgendaItem:
+    """Return an item of an agenda."""
+    day = row.due_on
+    return pb.AgendaItem(
+        name=f"{names.file_name(row.number)}/agendaItems/{row.item}",
+        subject=row.subject,
+        unit=names.unit_name(row.unit),
+        reasons=row.reasons,
+        due_date=date_pb2.Date(year=day.year, month=day.month, day=day.day) if day else None,
+    )
+
+
+def decision(row: Any, official: str = "") -> pb.Decision:
+    """Return a decision without what has to be done; `official` is who answers for it inside its unit."""
+    local = row.due_at.astimezone(LOCAL)
+    return pb.Decision(
+        name=decision_name(row.number, row.decision),
+        etag=str(row.version),
+        state=row.state,
+        agenda_item=row.item,
+        unit=names.unit_name(row.unit),
+        official=official,
+        due_date=date_pb2.Date(year=local.year, month=local.month, day=local.day),
+        due_time=stamp(row.due_at),
+        verifier=names.unit_name(row.verifier),
+        returned=row.returned,
+        create_time=stamp(row.decided_at),
+        report_time=stamp(row.reported_at),
+        evidence=row.evidence,
+        done_time=stamp(row.done_at),
+    )
+
+
+def decision_name(number: str, decision: int) -> str:
+    """Return `meetings/{meeting}/decisions/{decision}`."""
+    return f"{names.file_name(number)}/decisions/{decision}"
+
+
+def last_second(message: date_pb2.Date, now: datetime, field: str) -> datetime:
+    """Return the last second of a day that is to come, at most ten years away; INVALID_FIELD where it is none."""
+    try:
+        day = date(message.year, message.month, message.day)
+    except ValueError:
+        raise field_error(field, Reason.INVALID_FIELD, "date") from None
+    today = now.astimezone(LOCAL).date()
+    if not today <= day <= today.replace(year=today.year + 10, day=1):
+        raise field_error(field, Reason.INVALID_FIELD, "date")
+    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=LOCAL)

@@ -1,0 +1,121 @@
+"""What follows from what: clocks that end and begin, whose turn it is, once a reply is served or a review asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from casework import names
+from casework.supervision.meetings import review as rules_of
+from casework.supervision.meetings.review import RIGHTS, ReplyKind, Result, ReviewState
+from casework.units import UnitTree
+from services.escalation.meetings.reviews import store
+from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks.clocks import Firing
+from services.kit.clocks.clockwork import NOTHING_DUE
+from services.kit.command import Work
+from services.kit.storage.database import Connection, text
+from services.kit.storage.events import NewEvent
+
+HEARING = "hearing"
+"""The cause for which the rule of a second review lets time stand still (条例 36)."""
+_CLOCK = text("SELECT raw_due_at, due_at FROM clocks WHERE id = :id")
+_ENDS = {
+    ReplyKind.ANSWER: "new-answer-%",
+    ReplyKind.REVIEW: "review-%",
+    ReplyKind.SECOND_REVIEW: "review-%",
+    ReplyKind.FINAL_NOTICE: "final-notice-%",
+}
+"""The clock a served reply meets."""
+
+
+def reply_name(row: Any) -> str:
+    """Return `reviews/{review}/replies/{reply}`."""
+    return f"{names.file_name(row.number)}/replies/{row.reply}"
+
+
+def above(units: UnitTree, unit: str) -> str:
+    """Return the unit one level up that reviews what this one said; empty where there is none below the nation."""
+    found = units.parent(unit)
+    return "" if found is None or found == names.ROOT_UNIT else found
+
+
+async def meet(work: Work, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
+    """Meet (or cancel) clocks as of an instant that may lie before: what was done in time is told in time."""
+    await work.stop(number, keys, met=met, at=at)
+
+
+async def follow_service(work: Work, row: Any, reply: Any, at: datetime, units: UnitTree) -> Any:
+    """Do what follows when a reply has been served, and return the review's new row."""
+    kind, result = ReplyKind(reply.kind), Result(reply.result) if reply.result else None
+    await meet(work, row.number, _ENDS[kind], at)
+    state = rules_of.after(kind, result, above=bool(above(units, reply.unit)))
+    if state is ReviewState.ENDED:
+        return await store.change(work.connection, row, state=int(state), **NOTHING_DUE, ended_at=at)
+    rule, key, turn = _next(state, kind, row, reply)
+    clock = await work.start_clock(
+        row.number, f"{key}-{reply.reply}", rule, subject=reply_name(reply), unit=turn, at=at
+    )
+    return await store.change(work.connection, row, state=int(state), turn=turn, **clock.shown())
+
+
+def _next(state: ReviewState, kind: ReplyKind, row: Any, reply: Any) -> tuple[str, str, str]:
+    """Return rule and key of the clock that begins, and whose turn it is."""
+    if state is ReviewState.ANSWER_DUE:
+        return rules_of.NEW_ANSWER, "new-answer", row.unit
+    if state is ReviewState.FINAL_NOTICE_DUE:
+        return rules_of.FINAL_NOTICE, "final-notice", reply.unit
+    # A right is reminded of at the counter of the unit that handled the petition: that one knows the person.
+    return RIGHTS[kind].rule, "ask", row.unit
+
+
+async def ask_clock(connection: Connection, reply: Any) -> Any:
+    """Return the clock of the right to ask about a reply, None where it gave no such right."""
+    return (await connection.execute(_CLOCK, {"id": f"{reply.number}.ask-{reply.reply}"})).first()
+
+
+async def follow_appeal(work: Work, row: Any, appeal: Any, reply: Any, made_at: datetime, unit: str) -> Any:
+    """Let a review begin that was asked for in time; return the review's new row."""
+    right = RIGHTS[ReplyKind(reply.kind)]
+    await meet(work, row.number, f"ask-{reply.reply}", made_at)
+    # Where the right was taken for lost before the letter came, nothing is to be ended any more.
+    await meet(work, row.number, "final-notice-%", work.now, met=False)
+    subject = f"{names.file_name(row.number)}/appeals/{appeal}"
+    clock = await work.start_clock(
+        row.number, f"review-{appeal}", right.decision, subject=subject, unit=unit, at=work.now
+    )
+    return await store.change(
+        work.connection, row, state=int(right.asked), turn=unit, **clock.shown(), lapsed=False, ended_at=None
+    )
+
+
+async def lapse(work: Work, firing: Firing) -> None:
+    """Let the review come to its end where the right to ask ran out: not unsaid, a notice of it is due."""
+    number = firing.clock.partition(".")[0]
+    row = await store.get(work.connection, number)
+    if not rules_of.lapse(ReviewState(row.state)):
+        return
+    reply = (await store.course(work.connection, number)).last
+    clock = await work.start_clock(
+        number, f"final-notice-{reply.reply}", rules_of.FINAL_NOTICE, subject=reply_name(reply), unit=row.unit,
+        at=work.now,
+    )  # fmt: skip
+    await store.change(
+        work.connection, row, state=int(ReviewState.FINAL_NOTICE_DUE), turn=row.unit, **clock.shown(), lapsed=True
+    )
+    await work.append(NewEvent(number, "ReviewRightLapsed", row.unit, {"reply": reply.reply}))
+
+
+CONSEQUENCES = {right.rule: lapse for right in RIGHTS.values()}
+"""What this service does itself when a deadline was missed, by its rule."""
+
+
+async def deciding_clock(work: Work, number: str, appeal: int) -> Any:
+    """Return the row, locked, of the clock by which a decision is due."""
+    return await clock_ledger.get(work.connection, f"{number}.review-{appeal}", lock=True)
+
+
+async def stands_still(work: Work, clock: Any) -> bool:
+    """Return whether the rule the clock was started by lets time stand still for a hearing."""
+    rule = (await clock_ledger.rules_of(work.connection, [clock.rule_hash]))[clock.rule_hash]
+    return rule.pause(HEARING) is not None

@@ -1,0 +1,78 @@
+"""A reply as a Word file: the written answer, a decision, the final notice; in Chinese, with what stays open."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+
+from docx import Document
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.shared import Pt
+
+from casework.papers.chinese import LOCAL
+from casework.papers.package import packed
+from casework.supervision.meetings.review import ReplyKind, Result, ReviewState
+
+_TITLES = {
+    ReplyKind.ANSWER: "信访事项处理意见书",
+    ReplyKind.REVIEW: "信访事项复查意见书",
+    ReplyKind.SECOND_REVIEW: "信访事项复核意见书",
+    ReplyKind.FINAL_NOTICE: "信访事项复查复核终结告知书",
+}
+_RESULTS = {
+    Result.UPHELD: "维持原意见。", Result.CHANGED: "变更原意见。", Result.SET_ASIDE: "撤销原意见，责令重新作出。",
+}  # fmt: skip
+_RIGHTS = {
+    ReviewState.ANSWERED: "对本意见不服的，可以自收到之日起三十日内，向{above}请求复查。",
+    ReviewState.REVIEWED: "对本意见不服的，可以自收到之日起三十日内，向{above}请求复核。",
+    ReviewState.ANSWER_DUE: "原承办单位将在规定期限内重新作出书面答复。",
+    ReviewState.FINAL_NOTICE_DUE: "复查复核程序到此终结，将另行书面告知。",
+    ReviewState.ENDED: "同一事实和理由不再进行复查复核。",
+}
+_ROUTES = (
+    "对复查、复核意见本身不能提起行政诉讼（行政诉讼法解释第一条第二款第九项）；对信访事项所涉的行政行为，可以在法定期限内"
+    "申请行政复议（行政复议法第二十条）或者提起行政诉讼（行政诉讼法第四十五条、第四十六条）。需要帮助的，可以申请法律援助。"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a reply says and where it leads; `above` is the unit that may be asked next."""
+
+    number: str
+    case: str
+    unit: str
+    above: str
+    kind: ReplyKind
+    result: Result | None
+    leads_to: ReviewState
+    facts: str
+    conclusion: str
+    served_at: datetime | None
+
+
+def written(notice: Notice) -> bytes:
+    """Return the Word file; of the same reply always the same bytes."""
+    document = Document()
+    title = document.add_paragraph()
+    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    run = title.add_run(_TITLES[notice.kind])
+    run.bold, run.font.size = True, Pt(20)
+    for label, value in (("编号", notice.number), ("信访事项", notice.case), ("单位", notice.unit)):
+        document.add_paragraph(f"{label}：{value}")
+    document.add_paragraph("查明：").runs[0].bold = True
+    document.add_paragraph(notice.facts)
+    document.add_paragraph("意见：").runs[0].bold = True
+    if notice.result is not None:
+        document.add_paragraph(_RESULTS[notice.result])
+    document.add_paragraph(notice.conclusion)
+    document.add_paragraph(_RIGHTS[notice.leads_to].format(above=notice.above))
+    document.add_paragraph(_ROUTES)
+    served = notice.served_at.astimezone(LOCAL) if notice.served_at else None
+    day = f"{served.year}年{served.month}月{served.day}日" if served else "　　年　　月　　日"
+    for line in (f"{notice.unit}（印章）", f"送达日期：{day}"):
+        document.add_paragraph(line).alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    held = io.BytesIO()
+    document.save(held)
+    return packed(held.getvalue())

@@ -1,0 +1,24 @@
+"""The receipt code of a review: what the person follows it and asks with. It is worked out, and nowhere stored."""
+
+from __future__ import annotations
+
+import hmac
+
+from casework.door import receipt
+from services.kit.storage.sealing import Sealer
+
+
+class Receipts:
+    """Codes of reviews, and the keyed hashes they are found by."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._codes = sealer.derive("codes of review receipts")
+        self._index = sealer.derive("index of review receipts")
+
+    def code(self, number: str) -> str:
+        """Return the receipt code of a review, the same every time."""
+        return receipt.receipt_code(hmac.digest(self._codes, number.encode(), "sha256"))
+
+    def index(self, code: str) -> bytes:
+        """Return what a code is found by; of a text that cannot be a code, what nothing is found by."""
+        return hmac.digest(self._index, (receipt.normal_form(code) or "").encode(), "sha256")

@@ -1,0 +1,1 @@
+"""Prevention: warnings, recommendations on clusters of like cases, and campaigns."""

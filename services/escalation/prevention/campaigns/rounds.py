@@ -1,0 +1,53 @@
+"""Rounds and periods: what begins when a campaign is started, and what follows when one is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from casework import names
+from casework.supervision.prevention.campaign import CampaignState, round_end
+from services.escalation.prevention.campaigns import store
+from services.kit import dates
+from services.kit.clocks.clocks import Firing
+from services.kit.clocks.service import Consequence
+from services.kit.command import Work
+from services.kit.storage.events import NewEvent
+
+
+async def begin(work: Work, row: Any, first: date) -> Any:
+    """Begin the next round, or the period where there are no rounds, on a day; return the campaign's new row."""
+    nth, last = row.round + 1, round_end(first, row.end_on, row.round_days)
+    rule = "campaign_round" if row.round_days else "campaign_end"
+    clock = await work.start_clock(
+        row.number, f"round-{nth}", rule, subject=names.file_name(row.number), unit=row.unit, at=work.now,
+        until=dates.last_second(last),
+    )  # fmt: skip
+    return await store.change(work.connection, row, round=nth, round_end_on=last, **clock.shown())
+
+
+async def over(work: Work, firing: Firing) -> None:
+    """Begin the next round where the period goes on; otherwise the report is due.
+
+    A round that ended late, after an outage, is followed by the one of today: nobody is asked for days gone by.
+    """
+    number = names.number_of(firing.subject)
+    row = await store.get(work.connection, number)
+    if CampaignState(row.state) is not CampaignState.RUNNING or firing.clock != f"{number}.round-{row.round}":
+        return
+    await work.stop(number, f"round-{row.round}")
+    first = max(row.round_end_on + timedelta(days=1), dates.today(work.now))
+    if first <= row.end_on:
+        row = await begin(work, row, first)
+        await work.append(NewEvent(number, "CampaignRoundBegan", row.unit, {"round": row.round}))
+        return
+    clock = await work.start_clock(
+        number, "report-1", "campaign_report", subject=names.file_name(number), unit=row.unit, at=work.now
+    )
+    row = await store.change(work.connection, row, state=int(CampaignState.REPORTING), **clock.shown())
+    await work.append(NewEvent(number, "CampaignOver", row.unit, {"round": row.round}))
+
+
+CONSEQUENCES: Mapping[str, Consequence] = {"campaign_round": over, "campaign_end": over}
+"""What follows, by rule of time, when a round or a period is over."""

@@ -1,0 +1,140 @@
+"""SQL and counting of clusters: like cases by place and kind, in the window and before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from casework.supervision.prevention.cluster import ClusterRule, Counted, Finding, Place, judge
+from casework.units import DIGITS, ROOT, level_of
+from services.kit.storage import paging, rows
+from services.kit.storage.database import Connection, text
+
+# One pass over the window's index: counted where they are first, then for the branch above and the level below the unit
+# asked for. A department's case counts where the department is.
+_COUNTS = text("""
+    WITH counted AS (
+        SELECT coalesce(nullif(place, ''), unit) AS place, category,
+               count(*) FILTER (WHERE received_at >= :start) AS recent,
+               count(*) FILTER (WHERE received_at < :start) AS earlier
+        FROM case_facts
+        WHERE received_at >= :earliest AND received_at < :now AND unit LIKE :holder
+          AND coalesce(nullif(place, ''), unit) LIKE :scope
+        GROUP BY 1, 2
+    )
+    SELECT left(area, digits) AS place, kind.category, sum(recent)::bigint AS recent, sum(earlier)::bigint AS earlier
+    FROM (SELECT split_part(place, '-', 1) AS area, category, recent, earlier FROM counted) AS facts
+    CROSS JOIN LATERAL
+        (SELECT DISTINCT unnest(ARRAY[facts.category, split_part(facts.category, '/', 1)])) AS kind (category)
+    CROSS JOIN unnest(CAST(:levels AS integer[])) AS digits
+    WHERE length(area) >= digits
+    GROUP BY 1, 2
+""")
+_SINCE = text("""
+    SELECT received_at FROM case_facts
+    WHERE coalesce(nullif(place, ''), unit) LIKE :scope AND unit LIKE :holder
+    ORDER BY received_at LIMIT 1
+""")
+_ONE = text("""
+    SELECT count(*) FROM case_facts
+    WHERE coalesce(nullif(place, ''), unit) LIKE :scope
+      AND (category = :category OR category LIKE :below) AND received_at >= :start AND received_at < :end
+""")
+_DISMISSED = text("SELECT place, category FROM cluster_dismissals WHERE until > :now AND place LIKE :scope")
+_BELOW = {0: 2, 2: 4, 4: 6, 6: 9, 9: 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days that are compared: the window, and the time before as far back as there are cases."""
+
+    earliest: datetime
+    start: datetime
+    end: datetime
+
+    @property
+    def recent_days(self) -> float:
+        """Days of the window."""
+        return (self.end - self.start) / timedelta(days=1)
+
+    @property
+    def earlier_days(self) -> float:
+        """Days of the time before."""
+        return (self.start - self.earliest) / timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place and a kind of case with what makes them a candidate."""
+
+    place: str
+    category: str
+    counts: Place
+    finding: Finding
+    dismissed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search brought: candidates, how many were looked at, over which days."""
+
+    candidates: list[Candidate]
+    looked_at: int
+    window: Window
+    history_short: bool
+
+
+async def find(connection: Connection, rule: ClusterRule, scope: str, now: datetime) -> Found:
+    """Return the candidates in the subtree of a unit: the unit itself and the units one level below.
+
+    A department finds what lies among its own cases, and nothing of its neighbours'.
+    """
+    area, _, department = scope.partition("-")
+    holder = scope if department else "%"
+    pattern = paging.subtree(area)
+    start = now - timedelta(days=rule.window_days)
+    since = await connection.scalar(_SINCE, {"scope": pattern, "holder": holder})
+    earliest = max(start - timedelta(days=rule.window_days * rule.earlier_windows), min(since or start, start))
+    window = Window(earliest, start, now)
+    if window.earlier_days < rule.window_days:
+        return Found([], 0, window, history_short=True)
+    own = DIGITS[level_of(area)]
+    levels = [own] if department or own not in _BELOW else [own, _BELOW[own]]
+    asked = {"scope": pattern, "holder": holder, "levels": levels, "earliest": earliest, "start": start, "now": now}
+    counted = (await connection.execute(_COUNTS, asked)).all()
+    aside = {(row.place, row.category) for row in await connection.execute(_DISMISSED, {"now": now, "scope": pattern})}
+    candidates = []
+    for row in counted:
+        counts = _compared(row, counted, window)
+        finding = judge(rule, counts, len(counted))
+        if finding:
+            place = row.place or ROOT
+            candidates.append(Candidate(place, row.category, counts, finding, (place, row.category) in aside))
+    candidates.sort(key=lambda each: (each.finding.chance, each.place, each.category))
+    return Found(candidates, len(counted), window, history_short=False)
+
+
+def _compared(row: Any, counted: list[Any], window: Window) -> Place:
+    peers = [
+        each for each in counted
+        if each.category == row.category and len(each.place) == len(row.place) and each.place != row.place
+    ]  # fmt: skip
+    return Place(
+        Counted(row.recent, window.recent_days),
+        Counted(row.earlier, window.earlier_days),
+        Counted(sum(each.recent for each in peers), window.recent_days),
+        Counted(sum(each.earlier for each in peers), window.earlier_days),
+    )
+
+
+async def count(connection: Connection, place: str, category: str, start: datetime, end: datetime) -> Counted:
+    """Return the like cases in a place's subtree between two instants."""
+    scope = paging.subtree(place.partition("-")[0])
+    parameters = {"scope": scope, "category": category, "below": f"{category}/%", "start": start, "end": end}
+    return Counted(int(await connection.scalar(_ONE, parameters)), (end - start) / timedelta(days=1))
+
+
+async def dismiss(connection: Connection, number: str, **columns: Any) -> Any:
+    """Store that a candidate was set aside."""
+    return await rows.insert(connection, "cluster_dismissals", number=number, **columns)

@@ -1,0 +1,57 @@
+"""The measured effect of a recommendation: like cases before it was received and after, over days of equal number."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pb.escalation.v1 import recommendations_pb2 as pb
+
+from casework.errors import CaseError, Reason
+from casework.supervision.prevention.cluster import ClusterRule, Counted, effect
+from casework.supervision.prevention.cluster_words import effect_told
+from casework.supervision.prevention.recommendation import RecommendationState
+from services.escalation.prevention.recommendations import clusters, view
+from services.kit.instants import stamp
+from services.kit.storage.database import Connection
+
+
+async def measured(
+    connection: Connection, rule: ClusterRule, row: Any, now: datetime, *, unit: str, language: str
+) -> pb.MeasuredEffect:
+    """Return what can be said now, as somebody of a unit may see it. WRONG_STATE before it was received."""
+    if row.served_at is None:
+        state = RecommendationState(row.state).name
+        raise CaseError(Reason.WRONG_STATE, state, state=state)
+    begins = row.served_at + timedelta(days=rule.effect.transition_days)
+    ends = min(now, begins + timedelta(days=rule.effect.window_days))
+    # As many days before as there are after: the seasons aside, nothing but the recommendation lies between.
+    length = max(ends - begins, timedelta())
+    since = row.served_at - length
+    before = await _counted(connection, row, since, row.served_at)
+    after = await _counted(connection, row, begins, ends)
+    verdict, change = effect(rule.effect, before or Counted(0, 1.0), after if before else None)
+    whole = view.answers_for(unit, row.place)
+    hidden = not whole and any(each is not None and each.is_small for each in (before, after))
+    shown = None if hidden else change
+    found = pb.MeasuredEffect(
+        before=view.like_count(before, whole) if before else None,
+        after=view.like_count(after, whole) if after else None,
+        before_start_time=stamp(since),
+        before_end_time=stamp(row.served_at),
+        after_start_time=stamp(begins),
+        after_end_time=stamp(max(begins, ends)),
+        verdict=verdict.value,  # type: ignore[arg-type]
+        told=effect_told(verdict, shown, language),
+        rule_version=rule.version,
+    )
+    for name, value in view.ratio_of(change, hidden).items():
+        setattr(found, name, value)
+    return found
+
+
+async def _counted(connection: Connection, row: Any, start: datetime, end: datetime) -> Counted | None:
+    """Return the like cases between two instants; None where there is no time between them."""
+    if end <= start:
+        return None
+    return await clusters.count(connection, row.place, row.category, start, end)

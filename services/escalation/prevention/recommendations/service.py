@@ -1,0 +1,341 @@
+"""RPCs of recommendations: drafted, approved, served, replied to pair by pair, visited, measured."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pb.escalation.v1 import recommendations_pb2 as pb
+from pb.escalation.v1 import recommendations_pb2_grpc
+
+from casework import names
+from casework.errors import CaseError, FieldFault, Reason, field_error
+from casework.papers.numbering import year_of
+from casework.papers.scan import WORD
+from casework.supervision.prevention import recommendation as rules_of
+from casework.supervision.prevention.recommendation import (
+    Adoption,
+    CarryingOut,
+    ObjectionState,
+    RecommendationKind,
+    RecommendationState,
+)
+from services.escalation import readings
+from services.escalation.prevention.recommendations import clusters, effect, letter, store, view
+from services.escalation.servicer import Servicer
+from services.kit import dates, word
+from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
+from services.kit.command import Work, check_etag, command
+from services.kit.composition import Parts
+from services.kit.serving.access import current_call
+from services.kit.storage import numbering, paging
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+
+State = RecommendationState
+
+
+class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationServiceServicer):
+    """Serves recommendations."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._template = (parts.settings.rules / letter.TEMPLATE).read_bytes()
+
+    @command(pb.Recommendation)
+    async def DraftRecommendation(self, request: pb.DraftRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Draft a recommendation, from a cluster or by hand."""
+        unit, addressee, place = (names.last(each) for each in (request.unit, request.addressee, request.place))
+        category = request.category.removeprefix("categories/")
+        self._check(request, unit, addressee, place, category)
+        work.call.require(unit)
+        cluster = await self._cluster(work, place, category) if request.from_cluster else ""
+        file = await self.opened(work, "recommendations", unit)
+        row = await store.add(
+            work.connection, file.number, pair_count=len(request.pairs), state=int(State.DRAFT), kind=request.kind,
+            unit=unit,
+            addressee=addressee, category=category, place=place, cluster=cluster, researched=request.researched,
+            communicated=request.communicated, drafters=[work.actor], created_at=work.now,
+            sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
+        )  # fmt: skip
+        row = await self._to_be_approved(work, row)
+        series = RecommendationKind(row.kind).name
+        return await self._told(work, row, "RecommendationDrafted", series=series, pairs=len(request.pairs))
+
+    async def GetRecommendation(self, request: pb.GetRecommendationRequest, context: Any) -> pb.Recommendation:
+        """Answer a recommendation."""
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.name)
+            return view.recommendation(row, await store.pairs_of(connection, row.number))
+
+    async def ListRecommendations(
+        self, request: pb.ListRecommendationsRequest, context: Any
+    ) -> pb.ListRecommendationsResponse:
+        """Answer recommendations of the caller's units, oldest first."""
+        size = request.page_size or 50
+        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        behind = paging.read(request.page_token, "recommendations", paging.instant, paging.key)
+        async with self.database.begin() as connection:
+            found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
+            pairs = await store.pairs_by_number(connection, [row.number for row in found[:size]])
+        shown = [view.recommendation(row, pairs[row.number]) for row in found[:size]]
+        reply = pb.ListRecommendationsResponse(recommendations=shown)
+        if len(found) > size:
+            end = found[size - 1]
+            reply.next_page_token = paging.token("recommendations", end.created_at.isoformat(), end.number)
+        return reply
+
+    async def GetRecommendationText(
+        self, request: pb.GetRecommendationTextRequest, context: Any
+    ) -> pb.RecommendationText:
+        """Answer what it says and what was answered; the author's own notes only to the author."""
+        call = current_call()
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.name)
+            found = await self._text(connection, row)
+            await self._read(connection, row, "RecommendationTextRead")
+        self.pulse.beat()
+        if not call.access.allows(call.caller, call.permission, row.unit):
+            found.ClearField("note")
+            found.ClearField("visit")
+        found.name = request.name
+        return found
+
+    @command(pb.Recommendation)
+    async def ReviseRecommendation(self, request: pb.ReviseRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Change a draft; whoever had a hand in it does not approve it."""
+        row, file = await self._own(request, work)
+        rules_of.must_be(State(row.state), State.DRAFT)
+        await work.stop(row.number, "approve-%", met=False)
+        row = await store.change(
+            work.connection, row,
+            researched=request.researched if request.HasField("researched") else row.researched,
+            communicated=request.communicated if request.HasField("communicated") else row.communicated,
+            drafters=sorted({*row.drafters, work.actor}), pair_count=len(request.pairs),
+            sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
+        )  # fmt: skip
+        row = await self._to_be_approved(work, row)
+        return await self._told(work, row, "RecommendationRevised", pairs=len(request.pairs))
+
+    @command(pb.Recommendation)
+    async def ApproveRecommendation(self, request: pb.ApproveRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Approve a draft and number it, or send it back; whoever drafted it does neither."""
+        row, _ = await self._own(request, work)
+        state = rules_of.move(State(row.state), State.APPROVED)
+        if work.actor in row.drafters:
+            raise CaseError(Reason.SAME_PERSON)
+        await work.stop(row.number, "approve-%")
+        if not request.approved:
+            row = await store.change(work.connection, row, **NOTHING_DUE)
+            return await self._told(work, row, "RecommendationSentBack")
+        clock = await self._clock(work, row, "serve-1", "serve_recommendation")
+        await store.fix_pairs(work.connection, row)
+        row = await store.change(
+            work.connection, row, state=int(state), approved_by=work.actor, approved_at=work.now, **clock.shown(),
+            letter_number=await self._number(work, row),
+        )  # fmt: skip
+        return await self._told(work, row, "RecommendationApproved")
+
+    @command(pb.Recommendation)
+    async def ServeRecommendation(self, request: pb.ServeRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Record that the department received it; its term to reply begins (two months where none was set)."""
+        row, _ = await self._own(request, work)
+        state = rules_of.move(State(row.state), State.SERVED)
+        until = dates.term(request, "reply_date", work.now)
+        await work.stop(row.number, "serve-1")
+        rule = rules_of.REPLY_RULES[RecommendationKind(row.kind)]
+        clock = await self._clock(work, row, "reply-1", rule, unit=row.addressee, until=until)
+        row = await store.change(
+            work.connection, row, state=int(state), receipt=request.receipt, served_at=work.now, **clock.shown()
+        )
+        return await self._told(work, row, "RecommendationServed", receipt=request.receipt)
+
+    @command(pb.Recommendation)
+    async def ObjectToRecommendation(self, request: pb.ObjectToRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Object, for the department, once; the term to reply runs on."""
+        row, file = await self._department(request, work)
+        rules_of.must_be(State(row.state), State.SERVED, State.REPLIED)
+        if row.objection:
+            raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        await self._clock(work, row, "objection-1", rules_of.OBJECTION_RULES[RecommendationKind(row.kind)])
+        row = await store.change(
+            work.connection, row, objection=int(ObjectionState.OPEN), objected_at=work.now,
+            sealed_objection=await self._seal(work, file, objection=request.reason),
+        )  # fmt: skip
+        return await self._told(work, row, "RecommendationObjected")
+
+    @command(pb.Recommendation)
+    async def DecideRecommendationObjection(
+        self, request: pb.DecideRecommendationObjectionRequest, work: Work
+    ) -> pb.Recommendation:
+        """Decide on an objection, by somebody who neither drafted nor approved what is objected to."""
+        row, file = await self._own(request, work)
+        if row.objection != ObjectionState.OPEN:
+            raise CaseError(Reason.WRONG_STATE, State(row.state).name, state=State(row.state).name)
+        if work.actor in (*row.drafters, row.approved_by):
+            raise CaseError(Reason.SAME_PERSON)
+        sealed = await self._seal(work, file, decision=request.decision)
+        if request.upheld:
+            state = rules_of.move(State(row.state), State.WITHDRAWN)
+            await work.stop(row.number, "objection-1")
+            await work.stop(row.number, "%", met=False)
+            row = await store.change(
+                work.connection, row, state=int(state), objection=int(ObjectionState.UPHELD), withdrawn_at=work.now,
+                **NOTHING_DUE, sealed_decision=sealed,
+            )  # fmt: skip
+        else:
+            await work.stop(row.number, "objection-1")
+            row = await store.change(
+                work.connection, row, objection=int(ObjectionState.REJECTED), sealed_decision=sealed
+            )
+        return await self._told(work, row, "RecommendationObjectionDecided", upheld=request.upheld)
+
+    @command(pb.Recommendation)
+    async def ReplyToRecommendation(self, request: pb.ReplyToRecommendationRequest, work: Work) -> pb.Recommendation:
+        """Reply to every pair; what is not adopted in full says why."""
+        row, file = await self._department(request, work)
+        state = rules_of.move(State(row.state), State.REPLIED)
+        pairs = await store.pairs_of(work.connection, row.number)
+        rules_of.check_pairs([each.pair for each in request.replies], len(pairs), "replies")
+        for index, each in enumerate(request.replies):
+            if Adoption(each.adoption) is not Adoption.ADOPTED and not each.reason.strip():
+                raise field_error(f"replies[{index}].reason", Reason.REASON_REQUIRED)
+        await work.stop(row.number, "reply-1")
+        clock = await self._clock(work, row, "visit-1", "recommendation_visit")
+        await store.answer(
+            work.connection, row.number, "adoption", {each.pair: each.adoption for each in request.replies}
+        )
+        row = await store.change(
+            work.connection, row, state=int(state), replied_at=work.now, **clock.shown(),
+            sealed_reply=await self._seal(work, file, replies=request.replies, measures=request.measures),
+        )  # fmt: skip
+        adopted = {each.name.lower(): sum(int(a.adoption) == each for a in request.replies) for each in Adoption}
+        return await self._told(work, row, "RecommendationReplied", **adopted)
+
+    @command(pb.Recommendation)
+    async def RecordRecommendationVisit(
+        self, request: pb.RecordRecommendationVisitRequest, work: Work
+    ) -> pb.Recommendation:
+        """Record a visit: what was carried out of each pair."""
+        row, file = await self._own(request, work)
+        state = rules_of.move(State(row.state), State.VISITED)
+        if row.objection == ObjectionState.OPEN:
+            raise CaseError(Reason.WRONG_STATE, State(row.state).name, state=State(row.state).name)
+        pairs = await store.pairs_of(work.connection, row.number)
+        rules_of.check_pairs([each.pair for each in request.pairs], len(pairs), "pairs")
+        await work.stop(row.number, "visit-1")
+        found = {each.pair: int(each.carried_out) for each in request.pairs}
+        await store.answer(work.connection, row.number, "carried_out", found)
+        row = await store.change(
+            work.connection, row, state=int(state), visited_at=work.now, **NOTHING_DUE,
+            sealed_visit=await self._seal(work, file, visit=request.note),
+        )  # fmt: skip
+        counts = {each.name.lower(): sum(one == each for one in found.values()) for each in CarryingOut}
+        return await self._told(work, row, "RecommendationVisited", **counts)
+
+    async def GetMeasuredEffect(self, request: pb.GetMeasuredEffectRequest, context: Any) -> pb.MeasuredEffect:
+        """Answer the rate of like cases before and after."""
+        call = current_call()
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.name)
+            found = await effect.measured(
+                connection, self.rules.clusters, row, self.time.now(), unit=call.caller.unit, language=call.language
+            )
+        found.name = request.name
+        return found
+
+    async def GetRecommendationDocument(
+        self, request: pb.GetRecommendationDocumentRequest, context: Any
+    ) -> pb.RecommendationDocument:
+        """Answer the letter as a Word document."""
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.name)
+            told = await self._text(connection, row)
+            await self._read(connection, row, "RecommendationPrinted")
+        self.pulse.beat()
+        content = word.saved(word.filled_with(self._template, letter.fields(row, told, self.rules.units)))
+        return pb.RecommendationDocument(name=request.name, media_type=WORD, content=content)
+
+    # --- what they have in common -------------------------------------------------------------------------------------
+
+    def _check(self, request: Any, unit: str, addressee: str, place: str, category: str) -> None:
+        for field, code in (("unit", unit), ("addressee", addressee), ("place", place)):
+            if code not in self.rules.units:
+                raise field_error(field, Reason.UNKNOWN_UNIT, code)
+        if not self.rules.units.contains(unit.partition("-")[0], place):
+            raise field_error("place", Reason.UNKNOWN_UNIT, place)
+        if category not in self.rules.categories:
+            raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
+        rules_of.check_author(RecommendationKind(request.kind), unit)
+        if addressee == unit:
+            fault = FieldFault("addressee", "不能向本单位提出建议。", "a unit recommends nothing to itself")
+            raise CaseError(Reason.INVALID_FIELD, addressee, (fault,))
+
+    async def _cluster(self, work: Work, place: str, category: str) -> str:
+        """Return what is kept of the cluster a draft comes from; NO_CLUSTER where there is none now."""
+        found = await clusters.find(work.connection, self.rules.clusters, place, work.now)
+        for each in found.candidates:
+            if (each.place, each.category) == (place, category):
+                counts = {"recent": each.counts.recent.cases, "earlier": each.counts.earlier.cases}
+                told = {**counts, "chance": each.finding.chance, "rule": self.rules.clusters.version}
+                return orjson.dumps(told).decode()
+        raise CaseError(Reason.NO_CLUSTER, place)
+
+    async def _own(self, request: Any, work: Work) -> tuple[Any, Any]:
+        """Return row and file, locked, for the unit that recommends."""
+        file = await self.locked(request.name, work)
+        row = await store.get(work.connection, file.number)
+        work.call.require(row.unit)
+        check_etag(row.version, request.etag)
+        return row, file
+
+    async def _department(self, request: Any, work: Work) -> tuple[Any, Any]:
+        """Return row and file, locked, for the department it is to."""
+        file = await self.locked(request.name, work)
+        row = await store.get(work.connection, file.number)
+        work.call.require(row.addressee)
+        check_etag(row.version, request.etag)
+        return row, file
+
+    async def _seen(self, connection: Connection, name: str) -> Any:
+        row = await store.get(connection, names.number_of(name))
+        served = State(row.state) in rules_of.WITH_DEPARTMENT
+        current_call().require_any((row.unit, row.addressee) if served else (row.unit,))
+        return row
+
+    async def _read(self, connection: Connection, row: Any, kind: str) -> None:
+        await readings.record(connection, self.log, self.time.now(), row.number, row.unit, kind)
+
+    async def _seal(self, work: Work, file: Any, **parts: Any) -> bytes:
+        return (await self.seal(work, file)).seal(pb.RecommendationText(**parts).SerializeToString())
+
+    async def _text(self, connection: Connection, row: Any) -> pb.RecommendationText:
+        opener, whole = await self.opener(connection, row.number), pb.RecommendationText()
+        for data in (row.sealed, row.sealed_objection, row.sealed_decision, row.sealed_reply, row.sealed_visit):
+            if data is not None:
+                whole.MergeFromString(opener.open(bytes(data)))
+        return whole
+
+    async def _number(self, work: Work, row: Any) -> str:
+        kind, area = RecommendationKind(row.kind), row.unit.partition("-")[0]
+        running = await numbering.running(work.connection, rules_of.series_of(kind), row.unit, work.now)
+        return rules_of.letter_number(kind, self.rules.units.known(area).name, year_of(work.now), running)
+
+    async def _to_be_approved(self, work: Work, row: Any) -> Any:
+        clock = await self._clock(work, row, f"approve-{row.version}", "approve_recommendation")
+        return await store.change(work.connection, row, **clock.shown())
+
+    @staticmethod
+    async def _clock(
+        work: Work, row: Any, key: str, rule: str, *, unit: str = "", until: datetime | None = None
+    ) -> NewClock:
+        subject = names.file_name(row.number)
+        return await work.start_clock(
+            row.number, key, rule, subject=subject, unit=unit or row.unit, at=work.now, until=until
+        )
+
+    @staticmethod
+    async def _told(work: Work, row: Any, kind: str, **payload: object) -> pb.Recommendation:
+        await work.append(NewEvent(row.number, kind, row.unit, {"state": State(row.state).name, **payload}))
+        return view.recommendation(row, await store.pairs_of(work.connection, row.number))

@@ -1,0 +1,1 @@
+"""Raising a matter that is let lie; absences and hand-overs of who answers for it."""

@@ -1,0 +1,137 @@
+"""RPCs of absences: recorded, ended; and what somebody holds or stands in for."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pb.escalation.v1 import absences_pb2 as pb
+from pb.escalation.v1 import absences_pb2_grpc
+
+from casework import names
+from casework.errors import CaseError, Reason, field_error
+from casework.supervision.raising import absence as rules_of
+from casework.supervision.raising.absence import Absence, AbsenceState
+from services.escalation import files
+from services.escalation.raising.absences import standing_in, store
+from services.escalation.servicer import Servicer
+from services.kit import dates
+from services.kit.command import Work, check_etag, command
+from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.storage import paging, rows
+from services.kit.storage.events import NewEvent
+
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
+    """Serves absences and worklists."""
+
+    @command(pb.Absence)
+    async def CreateAbsence(self, request: pb.CreateAbsenceRequest, work: Work) -> pb.Absence:
+        """Record that an official is absent and who stands in; it ends by itself with its last day."""
+        told, unit = request.absence, names.last(request.absence.unit)
+        if unit not in self.rules.units:
+            raise field_error("absence.unit", Reason.UNKNOWN_UNIT, unit)
+        work.call.require(unit)
+        first, last = dates.read(told.first_date, "absence.first_date"), dates.read(told.last_date, "absence.last_date")
+        file = await self.opened(work, "absences", unit)
+        others = [_absence(row) for row in await store.standing(work.connection, unit)]
+        new = Absence(unit, told.official, told.cover, first, last)
+        rules_of.check(new, others, dates.today(work.now))
+        row = await rows.insert(
+            work.connection, "absences", number=file.number, unit=unit, official=new.official, cover=new.cover,
+            first_on=first, last_on=last,
+        )  # fmt: skip
+        await work.start_clock(
+            file.number, standing_in.END, standing_in.RULE, subject=names.file_name(file.number), unit=unit,
+            at=work.now, until=dates.last_second(last),
+        )  # fmt: skip
+        await work.append(NewEvent(file.number, "AbsenceRecorded", unit, {"first": first, "last": last}))
+        return _view(row, dates.today(work.now))
+
+    async def GetAbsence(self, request: pb.GetAbsenceRequest, context: Any) -> pb.Absence:
+        """Answer an absence that is not over."""
+        async with self.database.begin() as connection:
+            row = await store.get(connection, names.number_of(request.name))
+        current_call().require(row.unit)
+        today = dates.today(self.time.now())
+        _must_not_be_over(row, today)
+        return _view(row, today)
+
+    async def ListAbsences(self, request: pb.ListAbsencesRequest, context: Any) -> pb.ListAbsencesResponse:
+        """Answer the absences of the caller's units that are not over."""
+        size, today = request.page_size or 50, dates.today(self.time.now())
+        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        behind = paging.read(request.page_token, "absences", date.fromisoformat, paging.key) or (date.min, "")
+        async with self.database.begin() as connection:
+            found = await store.listed(connection, paging.subtree(scope), today, behind, size + 1)
+        reply = pb.ListAbsencesResponse(absences=[_view(row, today) for row in found[:size]])
+        if len(found) > size:
+            end = found[size - 1]
+            reply.next_page_token = paging.token("absences", end.first_on.isoformat(), end.number)
+        return reply
+
+    @command(pb.Absence)
+    async def EndAbsence(self, request: pb.EndAbsenceRequest, work: Work) -> pb.Absence:
+        """End an absence before its last day."""
+        await files.lock(work.connection, names.number_of(request.name))
+        row = await store.get(work.connection, names.number_of(request.name))
+        work.call.require(row.unit)
+        check_etag(row.version, request.etag)
+        today = dates.today(work.now)
+        _must_not_be_over(row, today)
+        return _view(await standing_in.end(work, row, work.now), today)
+
+    async def ListHoldings(self, request: pb.ListHoldingsRequest, context: Any) -> pb.ListHoldingsResponse:
+        """Answer what the caller holds and stands in for today, the most urgent first."""
+        call, now, size = current_call(), self.time.now(), request.page_size or 50
+        scope = call.scope(names.last(request.unit) if request.unit else "")
+        mark = paging.read(request.page_token, "holdings", paging.instant, paging.position)
+        behind = mark or (datetime(1, 1, 2, tzinfo=UTC), 0)
+        async with self.database.begin() as connection:
+            found = await store.worklist(
+                connection, call.caller.subject, paging.subtree(scope), dates.today(now), behind, size + 1
+            )
+        reply = pb.ListHoldingsResponse(holdings=[_holding(row, call.caller.subject, now) for row in found[:size]])
+        if len(found) > size:
+            end = found[size - 1]
+            reply.next_page_token = paging.token("holdings", end.due_at.isoformat(), end.id)
+        return reply
+
+
+def _must_not_be_over(row: Any, today: date) -> None:
+    if rules_of.state_of(row.first_on, row.last_on, row.ended_at is not None, today) is AbsenceState.ENDED:
+        raise CaseError(Reason.WRONG_STATE, AbsenceState.ENDED.name, state=AbsenceState.ENDED.name)
+
+
+def _absence(row: Any) -> Absence:
+    return Absence(row.unit, row.official, row.cover, row.first_on, row.last_on)
+
+
+def _view(row: Any, today: date) -> pb.Absence:
+    return pb.Absence(
+        name=names.file_name(row.number),
+        etag=str(row.version),
+        state=int(rules_of.state_of(row.first_on, row.last_on, row.ended_at is not None, today)),  # type: ignore[arg-type]
+        unit=names.unit_name(row.unit),
+        official=row.official,
+        cover=row.cover,
+        first_date=dates.shown(row.first_on),
+        last_date=dates.shown(row.last_on),
+        end_time=stamp(row.ended_at),
+    )
+
+
+def _holding(row: Any, caller: str, now: datetime) -> pb.Holding:
+    return pb.Holding(
+        subject=row.subject,
+        role=row.role,
+        unit=names.unit_name(row.unit),
+        official=row.official,
+        covered=row.official != caller,
+        since_time=stamp(row.since),
+        due_time=stamp(row.due_at) if row.due_at < _NEVER else None,
+        overdue=row.due_at < now,
+    )

@@ -1,0 +1,38 @@
+"""How an absence ends: by itself with its last day, or before when the official is back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from services.escalation.raising.absences import store
+from services.kit.clocks import clocks
+from services.kit.clocks.clocks import Firing
+from services.kit.command import Work
+from services.kit.storage.database import text
+from services.kit.storage.events import NewEvent
+
+END = "end"
+RULE = "absence_end"
+
+
+async def end(work: Work, row: Any, at: datetime) -> Any:
+    """End an absence: from then on the official has everything again."""
+    changed = await store.end(work.connection, row, at)
+    # It was no deadline that anybody missed: its clock stops on the last second, not behind it.
+    await clocks.stop(work.connection, row.number, END, at, work.actor)
+    await work.append(NewEvent(row.number, "AbsenceEnded", row.unit))
+    return changed
+
+
+async def _end_by_itself(work: Work, firing: Firing) -> None:
+    row = await store.get(work.connection, firing.clock.rpartition(".")[0])
+    if row.ended_at is None:
+        due_at = await work.connection.scalar(_DUE, {"id": firing.clock})
+        await end(work, row, due_at)
+
+
+_DUE = text("SELECT due_at FROM clocks WHERE id = :id")
+
+CONSEQUENCES = {RULE: _end_by_itself}
+"""What follows when the last day is over."""

@@ -1,0 +1,1 @@
+"""Clocks of a service: stored, fired, explained, moved and verified."""

@@ -1,0 +1,71 @@
+"""What a service does for its clocks beside answering calls: pins its rules, follows applied calendars, counts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from casework.clocks.rule import ALSO_BY_HAND, Consumer, Rule
+from services.kit.clocks import calendars as clock_calendars
+from services.kit.clocks import moves as clock_moves
+from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.ledger import Pins
+from services.kit.rules import Rules
+from services.kit.serving import telemetry
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.loops import Loop
+from services.kit.storage.database import Database, text
+
+_EVERY = 30.0
+"""Seconds of real time between looks. Nothing depends on them: calls that fire or enter look for themselves."""
+_COUNTS = text("""
+    SELECT state, calendar, region, count(*) AS clocks, min(next_at) FILTER (WHERE next_at <= :now) AS oldest
+    FROM clocks WHERE state IN (1, 4) GROUP BY state, calendar, region
+""")
+
+log = structlog.get_logger()
+
+
+def automatic_rules(rules: Rules) -> list[Rule]:
+    """Return the rules that services start clocks by themselves with; of a task's, one for each number of days."""
+    found = [rule for rule in rules.clocks if rule.trigger.consumer is Consumer.service or rule.name in ALSO_BY_HAND]
+    days = {task.due_days for plan in rules.plans for task in plan.tasks}
+    return found + [rules.clocks.task(count) for count in sorted(days)]
+
+
+async def keep_clocks(
+    loop: Loop, database: Database, clockwork: Clockwork, pins: Pins, time: BusinessTime, rules: list[Rule]
+) -> None:
+    """Pin the rules, then follow applied calendars and keep the gauges, for ever."""
+    while True:
+        loop.begin()
+        await pins.keep(rules)
+        await look(database, clockwork, time.now())
+        loop.turned()
+        await asyncio.sleep(_EVERY)
+
+
+async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
+    """Let the calendars hold that were applied, here or by another process, and set the gauges."""
+    async with database.begin() as connection:
+        before = clockwork.calendars
+        clockwork.lay(await clock_moves.applied_layers(connection))
+        await clock_calendars.keep(connection, before, clockwork.calendars)
+        rows = (await connection.execute(_COUNTS, {"now": now})).all()
+    for state, name in ((1, "running"), (4, "paused")):
+        telemetry.CLOCKS.labels(name).set(sum(row.clocks for row in rows if row.state == state))
+    stale = sum(row.clocks for row in rows if row.calendar != clockwork.calendars.of(row.region).version)
+    telemetry.CLOCKS_STALE.set(stale)
+    oldest = min((row.oldest for row in rows if row.oldest), default=None)
+    telemetry.OLDEST_UNFIRED.set((now - oldest).total_seconds() if oldest else 0)
+    year = clockwork.calendars.missing_year(now.date())
+    telemetry.CALENDAR_MISSING.set(year or 0)
+    if year != clockwork.missing_year:
+        # Said when it changes: the gauge shows it all the time, and a log that repeats itself hides what is new.
+        clockwork.missing_year = year
+        if year:
+            log.warning("a calendar is missing: dates beyond it are provisional", year=year)
+        else:
+            log.info("the calendar is complete again")

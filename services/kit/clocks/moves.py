@@ -1,0 +1,176 @@
+"""What an edited calendar or a newer rule version moves: previewed, then applied clock by clock and journaled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from casework.clocks.calendar import LOCAL, CalendarBook, Layer
+from casework.clocks.clock import Projection, project
+from casework.clocks.ledger import Moved
+from casework.clocks.rule import Rule
+from casework.clocks.rule_book import UnknownRule
+from services.kit.clocks import calendars as clock_calendars
+from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks.calendars import layer_from_data, layer_to_data
+from services.kit.clocks.clocks import read_rungs
+from services.kit.clocks.clockwork import Clockwork, rule_hash
+from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.events import EventLog
+
+_BATCH = 500
+_RUNNING = text("""
+    SELECT * FROM clocks WHERE state IN (1, 4) AND id > :after ORDER BY id LIMIT :limit
+""")
+# One that was changed since it was looked at is left for the next look.
+_FOLLOW = text("""
+    UPDATE clocks SET calendar = seen.calendar
+    FROM unnest(CAST(:ids AS text[]), CAST(:generations AS integer[]), CAST(:calendars AS text[]))
+        AS seen (id, generation, calendar)
+    WHERE clocks.id = seen.id AND clocks.generation = seen.generation
+""")
+_LAYERS = text("SELECT id, content FROM calendar_layers ORDER BY id")
+_KEEP_LAYER = text("""
+    INSERT INTO calendar_layers (digest, content, actor, reason, applied_at)
+    VALUES (:digest, CAST(:content AS jsonb), :actor, :reason, :at) ON CONFLICT (digest) DO NOTHING
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is previewed or applied: calendars that would hold, and perhaps a rule whose newest version would."""
+
+    calendars: CalendarBook
+    rule: str
+    name: str
+    """16 hex digits that name just this candidate."""
+
+    @classmethod
+    def of(cls, clockwork: Clockwork, layers: list[Layer], layer: Layer | None, rule: str) -> Candidate:
+        """Return the candidate of a layer over those applied, and a rule; UnknownRule where there is none."""
+        said = [each.digest() for each in (*layers, *([layer] if layer else []))]
+        if rule:
+            said += [rule_hash(each) for each in clockwork.rules.versions(rule)]
+        calendars = clockwork.candidate([*layers, *([layer] if layer else [])])
+        said.append(calendars.of().version)
+        return cls(calendars, rule, hashlib.sha256("\n".join(said).encode()).hexdigest()[:16])
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A clock whose pins would change, with its dates before and after."""
+
+    row: Any
+    rule: Rule
+    old_rule: Rule
+    projection: Projection
+
+    @property
+    def moves(self) -> bool:
+        """Whether any of its dates, or its rule, changes; otherwise it only follows another calendar from now on."""
+        row, said = self.row, self.projection
+        same = (said.due, said.raw_due, said.provisional) == (row.due_at, row.raw_due_at, row.provisional)
+        instants = [at for _, at, _, _ in read_rungs(row.rungs)] == [rung.at for rung in said.rungs]
+        return not (same and instants and rule_hash(self.rule) == row.rule_hash)
+
+
+async def applied_layers(connection: Connection) -> list[Layer]:
+    """Return the layers that were applied, in order."""
+    rows = await connection.execute(_LAYERS)
+    return [layer_from_data(orjson.loads(row.content)) for row in rows]
+
+
+async def keep_layer(connection: Connection, layer: Layer, actor: str, reason: str, now: datetime) -> None:
+    """Store an applied layer, once."""
+    content = orjson.dumps(layer_to_data(layer)).decode()
+    digest = hashlib.sha256(f"{layer.name}\n{layer.digest()}".encode()).hexdigest()
+    parameters = {"digest": digest, "content": content, "actor": actor, "reason": reason, "at": now}
+    await connection.execute(_KEEP_LAYER, parameters)
+
+
+async def moves(database: Database, clockwork: Clockwork, candidate: Candidate, unit: str) -> AsyncIterator[Move]:
+    """Yield every running clock of units with the prefix whose pins the candidate would change."""
+    after = ""
+    while True:
+        async with database.begin() as connection:
+            rows = (await connection.execute(_RUNNING, {"after": after, "limit": _BATCH})).all()
+            found = await _stale(connection, clockwork, candidate, [row for row in rows if row.unit.startswith(unit)])
+        for move in found:
+            yield move
+        if len(rows) < _BATCH:
+            return
+        after = rows[-1].id
+
+
+async def _stale(connection: Connection, clockwork: Clockwork, candidate: Candidate, rows: list[Any]) -> list[Move]:
+    pinned = await clock_ledger.rules_of(connection, {row.rule_hash for row in rows})
+    stale: list[tuple[Any, Rule]] = []
+    for row in rows:
+        rule = newest(clockwork, candidate, row, pinned[row.rule_hash])
+        if rule_hash(rule) != row.rule_hash or candidate.calendars.of(row.region).version != row.calendar:
+            stale.append((row, rule))
+    ledgers = await clock_ledger.ledgers_of(connection, [row.id for row, _ in stale])
+    return [
+        Move(row, rule, pinned[row.rule_hash], project(rule, ledgers[row.id], candidate.calendars.of(row.region)))
+        for row, rule in stale
+    ]
+
+
+def newest(clockwork: Clockwork, candidate: Candidate, row: Any, pinned: Rule) -> Rule:
+    """Return the rule a clock would follow: its pinned one, or the newest of that name where the candidate says so.
+
+    A task's number of days belongs to its plan and stays.
+    """
+    if candidate.rule != row.rule:
+        return pinned
+    try:
+        rule = clockwork.rules.get(row.rule, row.region or None, row.started_at.astimezone(LOCAL).date())
+    except UnknownRule:
+        return pinned
+    return clockwork.rules.task(pinned.n) if row.rule == "task" else rule
+
+
+async def apply(
+    connection: Connection, clockwork: Clockwork, log: EventLog, candidate: Candidate, batch: list[Move],
+    *, actor: str, reason: str, trace: str, now: datetime,
+) -> int:  # fmt: skip
+    """Move these clocks to the candidate, each with an entry in its ledger and an event; return how many moved."""
+    await clock_calendars.keep(connection, clockwork.calendars, candidate.calendars)
+    kept = [move for move in batch if not move.moves]
+    await _keep(connection, candidate, kept)
+    moved = 0
+    # The case before its clocks, and cases in one order, as commands take them: nobody waits in a ring.
+    for move in sorted((move for move in batch if move.moves), key=lambda move: (move.row.number, move.row.id)):
+        await log.lock(connection, move.row.number)
+        row = await clock_ledger.get(connection, move.row.id, lock=True)
+        pinned = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
+        rule, calendar = newest(clockwork, candidate, row, pinned), candidate.calendars.of(row.region)
+        if row.state not in (1, 4) or (rule_hash(rule) == row.rule_hash and calendar.version == row.calendar):
+            continue
+        entry = Moved(
+            seq=row.entries + 1, at=now, recorded_at=now, actor=actor, reason=reason,
+            from_version=f"{pinned.version}/{row.calendar}", to_version=f"{rule.version}/{calendar.version}",
+        )  # fmt: skip
+        change = await clock_ledger.record(
+            connection, clockwork, row, entry, now, rule=rule, calendar=calendar, checked=False
+        )
+        await log.append(connection, change.events, at=now, actor=actor, trace=trace)
+        moved += 1
+    return moved
+
+
+async def _keep(connection: Connection, candidate: Candidate, kept: list[Move]) -> None:
+    if kept:
+        await connection.execute(
+            _FOLLOW,
+            {
+                "ids": [move.row.id for move in kept],
+                "generations": [move.row.generation for move in kept],
+                "calendars": [candidate.calendars.of(move.row.region).version for move in kept],
+            },
+        )

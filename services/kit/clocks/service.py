@@ -1,0 +1,460 @@
+"""The clock service of a service: fires what is due, lists and explains what runs, enters what moves a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NoReturn, TypeVar
+
+from pb.clock.v1 import clock_pb2 as pb
+from pb.clock.v1 import clock_pb2_grpc
+
+from casework.clocks.admission import last_day_to_enter, pause_ended
+from casework.clocks.calendar import LOCAL, Layer
+from casework.clocks.explanation import explain
+from casework.clocks.ledger import Cancelled, Entry, Extended, ExtensionRevoked, Met, Paused, Restarted, Resumed
+from casework.clocks.rule import Consumer, ExtensionKind, Holder, Rule
+from casework.clocks.rule_book import UnknownRule
+from casework.errors import CaseError, Reason, field_error
+from casework.names import ROOT_UNIT, file_name, last, number_of
+from services.kit.clocks import clocks
+from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks import moves as clock_moves
+from services.kit.clocks import view as clock_view
+from services.kit.clocks.calendars import calendar_of
+from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.moves import Candidate
+from services.kit.clocks.sweep import sweep
+from services.kit.command import Work, check_etag, command
+from services.kit.instants import instant, stamp
+from services.kit.serving.access import current_call
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage import paging
+from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.feed import FeedPulse
+
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where a clock without a due date stands in a list: behind all others."""
+_UNIT = text("SELECT unit FROM clocks WHERE number = :number LIMIT 1")
+_DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
+_LIST = f"""
+    SELECT * FROM clocks WHERE unit LIKE :unit AND ({_DUE}, id) > (CAST(:due AS timestamptz), :id) {{filters}}
+    ORDER BY {_DUE}, id LIMIT :limit
+"""
+_FIRED = text("SELECT rung, fired_at FROM clock_rungs WHERE clock = :clock")
+_KINDS = {1: ExtensionKind.head_approval, 2: ExtensionKind.once, 3: ExtensionKind.consent_of_all,
+          4: ExtensionKind.superior_approval}  # fmt: skip
+_APPLIED = 200
+"""Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
+
+Kind = TypeVar("Kind", bound=Entry)
+
+
+Consequence = Callable[[Work, clocks.Firing], Awaitable[None]]
+"""What follows when a deadline was missed, in the transaction in which that is told."""
+
+
+Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
+"""Returns of each party of a matter that is there, when its yes to more time was recorded; None where it has none."""
+
+
+async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
+    """Do what follows from deadlines that were missed, by their rules; `warning/{rule}` is what follows before them."""
+    for firing in firings:
+        key = firing.rule if firing.kind == "overdue" else f"{firing.kind}/{firing.rule}"
+        if key in consequences:
+            await consequences[key](work, firing)
+
+
+class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
+    """Serves the clocks one service owns. `open_matter` is SQL for the unit of a matter and whether it is closed.
+
+    With `consents` an extension by consent takes what the parties said on record, and nobody's word for it.
+    """
+
+    def __init__(
+        self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse,
+        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str, consequences: Mapping[str, Consequence],
+        consents: Consents | None = None,
+    ) -> None:  # fmt: skip
+        self._service = service
+        self.database = database
+        self.time = time
+        self.log = log
+        self.pulse = pulse
+        self._clockwork = clockwork
+        self._consequences = consequences
+        self._consents = consents
+        self._pins = pins
+        self._open_matter = text(open_matter)
+
+    def _check(self, service: str) -> None:
+        if service != self._service:
+            raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
+
+    def _id(self, name: str) -> str:
+        _, service, clock = name.split("/", 2)
+        if service != self._service:
+            raise field_error("name", Reason.INVALID_FIELD, f"this is {self._service}")
+        return clock
+
+    async def FireClocks(self, request: pb.FireClocksRequest, context: Any) -> pb.FireClocksResponse:
+        """Fire every rung of the case that is due and was not fired; answer when to ask again."""
+        self._check(request.service)
+        call, number, now = current_call(), number_of(request.case), self.time.now()
+        async with self.database.begin() as connection:
+            unit = await connection.scalar(_UNIT, {"number": number})
+            if unit is None:
+                call.scope()
+                return pb.FireClocksResponse()
+            call.require(unit)
+            # The case before its clocks, in the order in which commands take them.
+            await self.log.lock(connection, number)
+            stale = request.generation and request.generation != (await clocks.standing(connection, number)).generation
+            firings, events = ([], []) if stale else await clocks.fire(connection, number, now)
+            if events:
+                await self.log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
+            work = Work(connection, now, call, self.log, clockwork=self._clockwork)
+            await follow(self._consequences, work, firings)
+            standing = await clocks.standing(connection, number)
+            breaches = await clocks.breaches(connection, number)
+            withdrawn = await clocks.breaches(connection, number, withdrawn=True)
+        if events:
+            self.pulse.beat()
+        return pb.FireClocksResponse(
+            firings=[clock_view.firing(self._service, firing) for firing in firings],
+            overdue=[clock_view.firing(self._service, firing) for firing in breaches],
+            withdrawn=[clock_view.firing(self._service, firing) for firing in withdrawn],
+            next_time=stamp(standing.next_at),
+            next_clock=standing.clock.partition(".")[2],
+            generation=standing.generation,
+        )
+
+    async def FireDueClocks(self, request: pb.FireDueClocksRequest, context: Any) -> pb.FireDueClocksResponse:
+        """Fire the oldest rungs that are due, across all cases, oldest first."""
+        self._check(request.service)
+        call, now = current_call(), self.time.now()
+        call.require(ROOT_UNIT)
+        firings, more = await sweep(
+            self.database, self.log, now, now - timedelta(seconds=request.grace_seconds), request.max_cases or 200,
+            actor=call.caller.subject, trace=call.trace_parent,
+            then=lambda connection, fired: follow(
+                self._consequences, Work(connection, now, call, self.log, clockwork=self._clockwork), fired
+            ),
+        )  # fmt: skip
+        if firings:
+            self.pulse.beat()
+        return pb.FireDueClocksResponse(firings=[clock_view.firing(self._service, each) for each in firings], more=more)
+
+    async def ListClocks(self, request: pb.ListClocksRequest, context: Any) -> pb.ListClocksResponse:
+        """Answer clocks of the caller's units, earliest deadline first."""
+        self._check(request.service)
+        now, size = self.time.now(), request.page_size or 50
+        scope = current_call().scope(last(request.unit) if request.unit else "")
+        mark = paging.read(request.page_token, "clocks", paging.instant, paging.key)
+        due, behind = mark or (_BEGINNING, "")
+        filters = ""
+        if request.running:
+            filters += " AND state IN (1, 4)"
+        if request.overdue:
+            filters += f" AND {clocks.OVERDUE}"
+        if request.case:
+            filters += " AND number = :number"
+        if request.cases:
+            filters += " AND number = ANY(CAST(:numbers AS text[]))"
+        if request.HasField("stopped_after_time"):
+            filters += " AND (stopped_at IS NULL OR stopped_at > :stopped_after)"
+        if request.HasField("breached_after_time"):
+            filters += f" AND id IN ({clocks.BREACHED})"
+        parameters = {
+            "unit": paging.subtree(scope),
+            "due": due,
+            "id": behind,
+            "limit": size + 1,
+            **({"now": now} if request.overdue else {}),
+            **({"number": number_of(request.case)} if request.case else {}),
+            **({"numbers": [number_of(case) for case in request.cases]} if request.cases else {}),
+            "stopped_after": instant(request.stopped_after_time),
+            "breached_after": instant(request.breached_after_time),
+        }
+        async with self.database.begin() as connection:
+            rows = (await connection.execute(text(_LIST.format(filters=filters)), parameters)).all()
+        reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
+        if len(rows) > size:
+            end = rows[size - 1]
+            reply.next_page_token = paging.token("clocks", (end.due_at or _NEVER).isoformat(), end.id)
+        return reply
+
+    async def GetClock(self, request: pb.GetClockRequest, context: Any) -> pb.Clock:
+        """Answer a clock with its rungs and when they fired."""
+        async with self.database.begin() as connection:
+            return await self._shown(connection, request.name)
+
+    async def ExplainClock(self, request: pb.ExplainClockRequest, context: Any) -> pb.ExplainClockResponse:
+        """Answer every day from the start to the due date, once, with what was done with it and why."""
+        language = current_call().language
+        async with self.database.begin() as connection:
+            shown = await self._shown(connection, request.name)
+            row = await clock_ledger.get(connection, self._id(request.name))
+            rule = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
+            ledger = (await clock_ledger.ledgers_of(connection, [row.id]))[row.id]
+            calendar = await calendar_of(connection, self._clockwork, row)
+        days = explain(rule, ledger, calendar)
+        return clock_view.explanation(shown, rule, [clock_view.day(each, language) for each in days], language)
+
+    async def _shown(self, connection: Connection, name: str) -> pb.Clock:
+        row = await clock_ledger.get(connection, self._id(name))
+        current_call().require(row.unit)
+        fired = {each.rung: each.fired_at for each in await connection.execute(_FIRED, {"clock": row.id})}
+        return clock_view.clock(self._service, row, self.time.now(), fired)
+
+    @command(pb.Clock)
+    async def StartClock(self, request: pb.StartClockRequest, work: Work) -> pb.Clock:
+        """Start a legal clock on a case: an official recorded the event that starts it.
+
+        A right or an authority's term begins as well when the case is closed: enforcement, say.
+        """
+        self._check(request.service)
+        number = number_of(request.case)
+        matter = (await work.connection.execute(self._open_matter, {"number": number})).first()
+        if matter is None:
+            await self._refuse_closed(work, number)
+        unit = matter.unit
+        work.call.require(unit)
+        await self.log.lock(work.connection, number)
+        at = instant(request.effective_time) if request.HasField("effective_time") else work.now
+        answerable = last(request.unit) if request.unit else unit
+        if not work.call.access.knows(answerable):
+            raise field_error("unit", Reason.UNKNOWN_UNIT, answerable)
+        clock = await self._by_hand(work.connection, number, request, answerable, at, work.now)
+        if matter.closed and clock.rule.belongs_to not in (Holder.party, Holder.authority):
+            await self._refuse_closed(work, number)
+        await self._pins.keep_of([clock])
+        await clocks.start(work.connection, work.now, work.actor, clock)
+        next_at = clock.next_at
+        payload = {"clock": clock.id, "rule": clock.rule.name, "unit": answerable, "due_at": clock.due_at}
+        if wakes := next_at is not None and await clocks.is_next(work.connection, clock):
+            payload["next_at"] = next_at
+        await work.append(NewEvent(number, "ClockStarted", unit, payload, wakes=wakes))
+        return clock_view.clock(self._service, await clock_ledger.get(work.connection, clock.id), work.now)
+
+    async def _refuse_closed(self, work: Work, number: str) -> NoReturn:
+        unit = await work.connection.scalar(_UNIT, {"number": number})
+        if unit is None:
+            raise CaseError(Reason.NOT_FOUND, file_name(number))
+        work.call.require(unit)
+        raise CaseError(Reason.WRONG_STATE, f"{file_name(number)} does not wait here")
+
+    async def _by_hand(
+        self, connection: Connection, number: str, request: pb.StartClockRequest, unit: str, at: datetime, now: datetime
+    ) -> Any:
+        name = request.rule
+        try:
+            rule = self._clockwork.rules.get(name, unit, day := at.astimezone(LOCAL).date())
+        except UnknownRule:
+            raise field_error("rule", Reason.UNKNOWN_RULE, name) from None
+        if rule.trigger.consumer is not Consumer.by_hand:
+            raise field_error("rule", Reason.UNKNOWN_RULE, f"{name} is started by the service itself")
+        if not rule.valid_on(day):
+            _refuse_rule(rule, day)
+        if at > now:
+            raise field_error("effective_time", Reason.IN_THE_FUTURE)
+        late = now.astimezone(LOCAL).date() > last_day_to_enter(rule, at, self._clockwork.calendars.of(unit))
+        if late and not request.evidence:
+            # No desk decides when it happened, so no bound of a desk holds: but somebody must be able to check it.
+            raise field_error("evidence", Reason.EVIDENCE_REQUIRED, at.astimezone(LOCAL).date().isoformat())
+        query = text("SELECT count(*) FROM clocks WHERE number = :number AND id LIKE :keys")
+        taken = await connection.scalar(query, {"number": number, "keys": f"{number}.{name}-%"})
+        key = f"{name}-{taken + 1}"
+        clock = self._clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
+        return replace(clock, evidence=request.evidence)
+
+    @command(pb.Clock)
+    async def StopClock(self, request: pb.StopClockRequest, work: Work) -> pb.Clock:
+        """Stop a clock that was started by hand, as of when it was met; what had come due before fires first."""
+        row = await self._locked(request, work)
+        rule = (await clock_ledger.rules_of(work.connection, [row.rule_hash]))[row.rule_hash]
+        if rule.trigger.consumer is not Consumer.by_hand:
+            raise field_error("name", Reason.CLOCK_NOT_BY_HAND, row.rule)
+        return await self._enter(request, work, Met if request.met else Cancelled)
+
+    @command(pb.Clock)
+    async def PauseClock(self, request: pb.PauseClockRequest, work: Work) -> pb.Clock:
+        """Pause a clock for a cause its rule allows."""
+        return await self._enter(
+            request, work, lambda **entry: Paused(**entry, cause=request.cause, evidence=request.evidence)
+        )
+
+    @command(pb.Clock)
+    async def ResumeClock(self, request: pb.ResumeClockRequest, work: Work) -> pb.Clock:
+        """Let a paused clock run on, from the pause that is named or is the only one."""
+        row = await self._locked(request, work)
+        ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
+        at = _effective(request, work)
+        of = pause_ended(ledger, at, request.pause, request.cause)
+        if of is None and (request.pause or request.cause):
+            raise field_error("pause" if request.pause else "cause", Reason.CLOCK_NOT_PAUSED)
+        return await self._enter(request, work, lambda **entry: Resumed(**entry, of=of))
+
+    @command(pb.Clock)
+    async def ExtendClock(self, request: pb.ExtendClockRequest, work: Work) -> pb.Clock:
+        """Extend a clock as its rule allows; the head of the unit is the one who approves."""
+        how, approver = _KINDS[request.kind], ""
+        claimed, parties, also = tuple(request.consents), tuple[str, ...](), tuple[str, ...]()
+        if how in (ExtensionKind.head_approval, ExtensionKind.superior_approval):
+            row = await clock_ledger.get(work.connection, self._id(request.name))
+            above = how is ExtensionKind.superior_approval
+            unit = work.call.access.superior(row.unit) if above else row.unit
+            if not unit or not work.call.access.allows(work.call.caller, "clocks.approve", unit):
+                raise field_error("kind", Reason.APPROVER_REQUIRED)
+            # The organ above need not have the clock's own unit under it: a city's bureau and a county's do not.
+            also = (unit,) if above else ()
+            approver = work.actor
+        if how is ExtensionKind.consent_of_all and self._consents:
+            claimed, parties = await self._agreed(self._consents, request, work)
+        return await self._enter(
+            request, work,
+            lambda **entry: Extended(
+                **entry, amount=request.amount, how=how, reason=request.reason, approver=approver,
+                consents=claimed,
+            ),
+            parties, also,
+        )  # fmt: skip
+
+    async def _agreed(self, consents: Consents, request: Any, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return who said yes on record since the clock was last extended by consent, and who must have."""
+        row = await self._locked(request, work)
+        ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
+        before = [each.recorded_at for each in ledger if isinstance(each, Extended) and each.consents]
+        said = await consents(work.connection, row.number)
+        agreed = [party for party, at in said.items() if at and all(at > each for each in before)]
+        return tuple(agreed), tuple(said)
+
+    @command(pb.Clock)
+    async def RestartClock(self, request: pb.RestartClockRequest, work: Work) -> pb.Clock:
+        """Let the whole time begin anew from what interrupted it, where the rule knows the cause."""
+        return await self._enter(
+            request, work, lambda **entry: Restarted(**entry, cause=request.cause, evidence=request.evidence)
+        )
+
+    @command(pb.Clock)
+    async def RevokeExtension(self, request: pb.RevokeExtensionRequest, work: Work) -> pb.Clock:
+        """Take an extension back."""
+        clock = self._id(request.name)
+        ledger = (await clock_ledger.ledgers_of(work.connection, [clock]))[clock]
+        given = [each.seq for each in ledger if isinstance(each, Extended)]
+        of = request.extension or (given[-1] if given else 0)
+        return await self._enter(request, work, lambda **entry: ExtensionRevoked(**entry, of=of))
+
+    async def _locked(self, request: Any, work: Work, also: Sequence[str] = ()) -> Any:
+        """Return the clock's row if the caller may act on it or for one of the units `also`; its case locked before."""
+        seen = await clock_ledger.get(work.connection, self._id(request.name))
+        work.call.require_any((seen.unit, *also))
+        await self.log.lock(work.connection, seen.number)
+        row = await clock_ledger.get(work.connection, seen.id, lock=True)
+        check_etag(row.generation, request.etag)
+        return row
+
+    async def _enter(
+        self, request: Any, work: Work, entry: Callable[..., Kind], parties: Sequence[str] = (),
+        also: Sequence[str] = (),
+    ) -> pb.Clock:  # fmt: skip
+        row = await self._locked(request, work, also)
+        made = entry(seq=row.entries + 1, at=_effective(request, work), recorded_at=work.now, actor=work.actor)
+        change = await clock_ledger.record(work.connection, self._clockwork, row, made, work.now, parties=parties)
+        await work.append(*change.events)
+        return clock_view.clock(self._service, change.after, work.now)
+
+    async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Any) -> pb.PreviewMovesResponse:
+        """Answer which running clocks of the caller's units would move, and from when to when."""
+        self._check(request.service)
+        scope = current_call().scope(last(request.unit) if request.unit else "")
+        candidate = await self._candidate(request)
+        shown, moved, kept = [], 0, 0
+        async for move in clock_moves.moves(self.database, self._clockwork, candidate, _prefix(scope)):
+            if not move.moves:
+                kept += 1
+                continue
+            moved += 1
+            shown.append(move)
+        shown.sort(key=lambda move: (move.projection.due or _NEVER, move.row.id))
+        first = shown[: request.page_size or 100]
+        return pb.PreviewMovesResponse(
+            moves=[clock_view.move(self._service, move) for move in first],
+            moved=moved, kept=kept, candidate=candidate.name,
+        )  # fmt: skip
+
+    @command(pb.ApplyMovesResponse)
+    async def ApplyMoves(self, request: pb.ApplyMovesRequest, work: Work) -> pb.ApplyMovesResponse:
+        """Apply what was previewed to some clocks, each journaled; the list holds for new clocks from then on."""
+        self._check(request.service)
+        work.call.require(ROOT_UNIT)
+        candidate = await self._candidate(request)
+        if candidate.name != request.candidate:
+            raise field_error("candidate", Reason.PREVIEW_STALE)
+        layer = _layer(request.layer) if request.HasField("layer") else None
+        if layer:
+            await clock_moves.keep_layer(work.connection, layer, work.actor, request.reason, work.now)
+        if request.rule:
+            await self._pins.keep(self._clockwork.rules.versions(request.rule))
+        batch: list[clock_moves.Move] = []
+        async for move in clock_moves.moves(self.database, self._clockwork, candidate, ""):
+            if len(batch) == _APPLIED:
+                break
+            batch.append(move)
+        else:
+            self._clockwork.lay(await clock_moves.applied_layers(work.connection))
+        moved = await clock_moves.apply(
+            work.connection, self._clockwork, self.log, candidate, batch, actor=work.actor, reason=request.reason,
+            trace=work.call.trace_parent, now=work.now,
+        )  # fmt: skip
+        return pb.ApplyMovesResponse(done=len(batch), moved=moved, more=len(batch) == _APPLIED)
+
+    async def _candidate(self, request: Any) -> Candidate:
+        layer = _layer(request.layer) if request.HasField("layer") else None
+        async with self.database.begin() as connection:
+            applied = await clock_moves.applied_layers(connection)
+        if layer:
+            # What is applied already, and is now applied to more clocks, is not laid over itself.
+            applied = [each for each in applied if (each.name, each.digest()) != (layer.name, layer.digest())]
+        try:
+            return Candidate.of(self._clockwork, applied, layer, request.rule)
+        except UnknownRule:
+            raise field_error("rule", Reason.UNKNOWN_RULE, request.rule) from None
+
+
+def _refuse_rule(rule: Rule, day: date) -> NoReturn:
+    """Raise RULE_NOT_IN_FORCE: a rule that is over starts no clock any more and names the one that holds since."""
+    fault = field_error("rule", Reason.RULE_NOT_IN_FORCE)
+    bound = f"valid to {rule.valid_to}" if rule.is_over(day) else f"valid from {rule.valid_from}"
+    named = {"successor": rule.successor} if rule.is_over(day) and rule.successor else {}
+    detail = f"{rule.name}: {bound}" + (f"; {rule.successor}" if named else "")
+    raise CaseError(Reason.RULE_NOT_IN_FORCE, detail, fault.fields, field="rule", **named)
+
+
+def _effective(request: Any, work: Work) -> datetime:
+    """Return from when an entry counts: the instant that is said, or now."""
+    given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
+    return instant(request.effective_time) if given else work.now
+
+
+def _prefix(scope: str) -> str:
+    return paging.subtree(scope).rstrip("%")
+
+
+def _layer(given: pb.CalendarLayer) -> Layer:
+    closed: dict[date, tuple[str, str]] = {}
+    opened: dict[date, tuple[str, str]] = {}
+    for index, day in enumerate(given.days):
+        try:
+            parsed = date.fromisoformat(day.date)
+        except ValueError:
+            raise field_error(f"layer.days[{index}].date", Reason.INVALID_FIELD, day.date) from None
+        (opened if day.working else closed)[parsed] = (day.zh, day.en)
+    try:
+        return Layer(given.name, given.region, frozenset(given.years), closed, opened, given.source)
+    except ValueError as error:
+        raise field_error("layer", Reason.INVALID_FIELD, str(error)) from None

@@ -1,0 +1,1 @@
+"""Rules of supervision: ladders, letters, meetings, matters, clusters, indicators."""

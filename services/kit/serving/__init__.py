@@ -1,0 +1,1 @@
+"""Serving: a server, its callers, their rights and limits, and how a request is checked."""

@@ -1,0 +1,216 @@
+"""Who may do what for matters of which unit: Cedar policies over the unit tree, one permission an RPC, fail closed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cedarpy
+
+from casework.errors import CaseError, Reason, field_error
+from casework.units import UnitTree, is_code
+from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.tokens import Caller
+
+_DECISIONS = 100_000
+_POLICY = re.compile(r"\b(permit|forbid)\s*\(.*?;", re.S)
+_ACTION = re.compile(r'Action::"([\w.]+)"')
+
+
+class Part(StrEnum):
+    """What a matter says that somebody is to it: a policy may ask for it beside the role, as `Part::"mediator"`."""
+
+    accountable = "accountable"
+    """Of the very unit that answers for it, not of one above or below."""
+    co_unit = "co_unit"
+    """Of a unit that has an open task of it."""
+    mediator = "mediator"
+    """The mediator of record."""
+    mediator_unit = "mediator_unit"
+    """Of the unit of the mediator of record."""
+    preparing = "preparing"
+    """May prepare a mediation: nobody mediates yet, and they were neither replaced nor gave way."""
+    party = "party"
+    """Signs in for a party."""
+    maker = "maker"
+    """Made the very thing that is asked for."""
+    reader = "reader"
+    """Was granted access to this case for a time."""
+    worker = "worker"
+    """Was granted access for a time, to carry out tasks as well."""
+
+
+PARTS = frozenset(Part)
+NO_PARTS: frozenset[Part] = frozenset()
+OFFICIALS = frozenset({
+    "clerk", "duty_officer", "handler", "mediator", "reviewer", "unit_head", "supervisor", "auditor",
+})  # fmt: skip
+"""Roles of people in an office: together `Group::"officials"` in the policies."""
+
+
+class PolicyError(Exception):
+    """The policies do not parse or name a permission that no RPC has; the process does not start."""
+
+
+class Access:
+    """Decides, by the policies in `rules/access/`. A decision depends on roles, units and permission alone."""
+
+    def __init__(self, folder: Path, tree: UnitTree) -> None:
+        texts = [path.read_text("utf-8") for path in sorted(folder.glob("*.cedar"))]
+        if not texts:
+            raise PolicyError(f"{folder}: no policies")
+        try:
+            self._policies = cedarpy.PolicySet.from_str("\n".join(texts))
+        except ValueError as error:
+            raise PolicyError(f"{folder}: {error}") from None
+        self._tree = tree
+        self._decide = lru_cache(maxsize=_DECISIONS)(self._ask)
+        asking = [found for text in texts for found in _POLICY.finditer(text) if 'Part::"' in found[0]]
+        self._widened = {action for found in asking if found[1] == "permit" for action in _ACTION.findall(found[0])}
+        self._narrowed = {action for found in asking if found[1] == "forbid" for action in _ACTION.findall(found[0])}
+
+    def knows(self, unit: str) -> bool:
+        """Return whether the unit is in the tree."""
+        return unit in self._tree
+
+    def reaches(self, unit: str) -> bool:
+        """Return whether matters may be asked for by this code: that of a unit, or one that was retired."""
+        return unit in self._tree or unit in self._tree.retired
+
+    def lies_under(self, unit: str, above: str) -> bool:
+        """Return whether a unit is another one or lies under it, or what became of it does."""
+        return above in self._tree.path(unit) or above in self._tree.path(self._tree.successor(unit) or unit)
+
+    def superior(self, unit: str) -> str | None:
+        """Return the organ one level up from a unit of the tree; None where there is none."""
+        return self._tree.superior(unit)
+
+    def allows(self, caller: Caller, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS) -> bool:
+        """Return whether the caller may do it for a matter of this unit in which they have these parts."""
+        return self._decide(caller.roles, caller.unit, permission, unit, parts)
+
+    def holds(self, caller: Caller, permission: str) -> bool:
+        """Return whether the caller may do it for any matter at all, beginning with one of the own unit."""
+        return caller.unit in self._tree and self.allows(caller, permission, caller.unit, PARTS)
+
+    def must_hold(self, caller: Caller, permission: str, unit: str, field: str) -> None:
+        """Raise PERMISSION_DENIED naming the field whose value needs a permission beside that of the call."""
+        if not self.allows(caller, permission, unit):
+            raise field_error(field, Reason.PERMISSION_DENIED, permission)
+
+    def depends_on_parts(self, caller: Caller, permission: str, unit: str) -> bool:
+        """Return whether what the matter says of the caller can change the decision: only then is it looked up."""
+        if permission in self._narrowed:
+            return True
+        return permission in self._widened and not self.allows(caller, permission, unit)
+
+    def _ask(
+        self, roles: frozenset[str], own: str, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS
+    ) -> bool:
+        # A matter of a code that was dropped is reached from the nearest unit above that is left, and by the successor.
+        if own not in self._tree or not is_code(unit):
+            return False
+        successor = self._tree.successor(unit)
+        starts = (own, unit, *([successor] if successor else []))
+        units = {code: [self._tree.parent(code)] for start in starts for code in self._tree.path(start)}
+        if successor:
+            units[unit].append(successor)
+        entities: list[dict[str, Any]] = [
+            {
+                "uid": {"type": "Unit", "id": code},
+                "attrs": {"department": code.partition("-")[2]},
+                "parents": [{"type": "Unit", "id": parent} for parent in parents if parent is not None],
+            }
+            for code, parents in units.items()
+        ]
+        entities.append(
+            {
+                "uid": {"type": "User", "id": "caller"},
+                "attrs": {"unit": {"__entity": {"type": "Unit", "id": own}}},
+                "parents": [
+                    *({"type": "Role", "id": role} for role in sorted(roles)),
+                    *({"type": "Part", "id": str(part)} for part in sorted(parts)),
+                    *([{"type": "Group", "id": "officials"}] if roles & OFFICIALS else []),
+                ],
+            }
+        )
+        request = {
+            "principal": {"type": "User", "id": "caller"},
+            "action": {"type": "Action", "id": permission},
+            "resource": {"type": "Unit", "id": unit},
+            "context": {},
+        }
+        return bool(cedarpy.is_authorized(request, self._policies, entities).allowed)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call being answered: who, in which language, and whether access was decided."""
+
+    caller: Caller
+    permission: str
+    language: str
+    access: Access
+    trace_parent: str = ""
+    time: BusinessTime = field(default_factory=BusinessTime)
+    decided: bool = field(default=False)
+    _granted: set[str] = field(default_factory=set)
+
+    def require(self, unit: str, parts: frozenset[Part] = NO_PARTS) -> None:
+        """Let the call go on for a matter of this unit in which the caller has these parts, or raise PERMISSION_DENIED.
+
+        A handler of a case does not call this: `services.mediation.record.admit` looks the parts up.
+        """
+        self.decided = True
+        if unit in self._granted and not parts:
+            return
+        if not self.access.allows(self.caller, self.permission, unit, parts):
+            raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
+        if not parts:
+            self._granted.add(unit)
+
+    def require_any(self, units: Iterable[str]) -> None:
+        """Let the call go on if one of the units gives the right: the accountable one or the one with the task."""
+        self.decided = True
+        if not any(self.access.allows(self.caller, self.permission, unit) for unit in units):
+            raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
+
+    def require_person(self, admitted: bool) -> None:
+        """Let the call go on for somebody the facts of the case name, whatever the unit, or raise PERMISSION_DENIED."""
+        self.decided = True
+        if not admitted:
+            raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
+
+    def scope(self, asked: str = "") -> str:
+        """Return the unit whose subtree a list may show: the one asked for if allowed, otherwise the caller's own."""
+        unit = asked or self.caller.unit
+        if not self.access.reaches(unit):
+            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        self.require(unit)
+        # A right that reaches up the own line, to file or to be told, shows nobody what lies beside it there.
+        if not self.access.lies_under(unit, self.caller.unit):
+            raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
+        return unit
+
+    def repeat(self) -> None:
+        """Let a repeated call have its first answer: it was decided then, for the same caller."""
+        self.decided = True
+
+
+_CALL: ContextVar[Call] = ContextVar("call")
+
+
+def current_call() -> Call:
+    """Return the call being answered; only the server's pipeline sets it."""
+    return _CALL.get()
+
+
+def set_call(call: Call) -> None:
+    """Set the call being answered, for this task."""
+    _CALL.set(call)

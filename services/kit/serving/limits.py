@@ -1,0 +1,129 @@
+"""What one caller may take: calls a minute, calls at a time, bytes, headers, seconds. The one place of all bounds.
+
+Rates are counted by the library `limits`, for each process by itself. Calls at a time are a share: what is beyond it
+waits its turn and holds nothing meanwhile, neither a connection to the database nor a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import limits
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from casework.errors import CaseError, Reason
+from services.kit.serving.tokens import Caller
+
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes of a gRPC message."""
+MAX_METADATA = 64 * 1024
+"""Bytes of a call's metadata, both ways."""
+LARGE = 64 * 1024
+"""Bytes from which on what is sent is not decoded on the event loop, nor searched for its fault."""
+
+
+class LimitSettings(BaseSettings):
+    """Bounds of one caller, for each process; a machine client's are those of a class of its own."""
+
+    model_config = SettingsConfigDict(env_prefix="ACCORD_", frozen=True, extra="ignore")
+
+    limit_rate_person: str = Field("60000/minute", description="calls of one person or client address")
+    limit_rate_machine: str = Field("600000/minute", description="calls of one machine client")
+    limit_calls_person: int = Field(5, ge=1, description="calls of one person answered at a time; more wait")
+    limit_calls_machine: int = Field(8, ge=1, description="calls of one machine client answered at a time; more wait")
+    limit_waiting: int = Field(1_000, ge=0, description="calls of one caller that wait; more are refused")
+    limit_uploads: int = Field(8, ge=1, description="streams of one caller from which is read; more are refused")
+    limit_watches: int = Field(200, ge=1, description="feeds that one caller watches; more are refused")
+    limit_idle: float = Field(60.0, gt=0, description="seconds for which a sender or reader may be silent")
+
+    @field_validator("limit_rate_person", "limit_rate_machine")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        limits.parse(value)
+        return value
+
+
+class HttpLimitSettings(LimitSettings):
+    """Bounds on top, of what speaks HTTP to anybody."""
+
+    limit_calls_person: int = Field(32, ge=1, description="calls of one person answered at a time; more wait")
+    limit_calls_machine: int = Field(128, ge=1, description="calls of one machine client answered at a time")
+    limit_headers: int = Field(100, ge=10, description="headers of a request")
+    limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")
+    limit_header_seconds: float = Field(10.0, gt=0, description="seconds in which they must have come")
+    limit_body_seconds: float = Field(120.0, gt=0, description="seconds in which a body must have come")
+    limit_connections: int = Field(900, ge=10, description="connections open at a time")
+    # A file of 3 MiB in base64, and what is said about it.
+    body_limit: int = Field(4_500_000, ge=1024, description="bytes of a body with a file, or of one NDJSON line")
+    text_limit: int = Field(524_288, ge=1024, description="bytes of a body that holds no file")
+
+
+class Use(StrEnum):
+    """What a call takes while it lasts."""
+
+    CALL = "call"
+    UPLOAD = "upload"
+    WATCH = "watch"
+
+
+@dataclass(slots=True)
+class _Turns:
+    free: asyncio.Semaphore
+    there: int = 0
+
+
+class Quota:
+    """Counts what each caller takes, and makes them wait or refuses them beyond their share."""
+
+    def __init__(self, settings: LimitSettings) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rates = {
+            machine: limits.parse(text)
+            for machine, text in ((False, settings.limit_rate_person), (True, settings.limit_rate_machine))
+        }
+        self._calls = {False: settings.limit_calls_person, True: settings.limit_calls_machine}
+        self._streams = {Use.UPLOAD: settings.limit_uploads, Use.WATCH: settings.limit_watches}
+        self._waiting = settings.limit_waiting
+        self._turns: dict[tuple[Use, str], _Turns] = {}
+
+    async def count(self, caller: Caller) -> None:
+        """Count a call of this caller; raise TOO_MANY_REQUESTS, saying when to come again."""
+        rate = self._rates[caller.machine]
+        if not await self._limiter.hit(rate, caller.subject):
+            reset = (await self._limiter.get_window_stats(rate, caller.subject)).reset_time
+            raise too_many(reset - time.time())
+
+    @asynccontextmanager
+    async def turn(self, caller: Caller, use: Use) -> AsyncIterator[None]:
+        """Wait for one of the caller's places and hold it; raise TOO_MANY_REQUESTS where too many wait already."""
+        key = (use, caller.subject)
+        most = self._streams.get(use) or self._calls[caller.machine]
+        turns = self._turns.get(key)
+        if turns is None:
+            turns = self._turns[key] = _Turns(asyncio.Semaphore(most))
+        if turns.there >= most + (self._waiting if use is Use.CALL else 0):
+            raise too_many(1)
+        turns.there += 1
+        try:
+            async with turns.free:
+                yield
+        finally:
+            turns.there -= 1
+            if not turns.there:
+                del self._turns[key]
+
+
+def too_many(seconds: float) -> CaseError:
+    """Return the refusal of who takes too much; `seconds` are until it is worth trying again."""
+    error = CaseError(Reason.TOO_MANY_REQUESTS)
+    error.retry_after = max(1, math.ceil(seconds))
+    return error

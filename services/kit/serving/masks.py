@@ -1,0 +1,78 @@
+"""What a change changes (AIP-134): the fields its mask names, or without one those that are set in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.api import field_behavior_pb2 as behaviour
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from casework.errors import CaseError, FieldFault
+from services.kit.serving.errors import invalid
+
+_BEHAVIOUR: Any = behaviour.field_behavior
+_KEPT = {behaviour.IDENTIFIER, behaviour.IMMUTABLE}
+_APART = {"name", "etag"}
+
+
+def resource_of(request: Descriptor) -> Any:
+    """Return the field of a request that holds the resource to change; None where the request changes none so."""
+    if "update_mask" not in request.fields_by_name:
+        return None
+    return next(field for field in request.fields if field.message_type is not None and field.name != "update_mask")
+
+
+def is_changed(field: FieldDescriptor) -> bool:
+    """Return whether a field of a resource may be changed after it was made."""
+    found = set(field.GetOptions().Extensions[_BEHAVIOUR])
+    return field.name not in _APART and not found & {*_KEPT, behaviour.OUTPUT_ONLY}
+
+
+def masked(request: Any) -> set[str]:
+    """Return the fields of the resource that the request means to change, whether or not they may be."""
+    field = resource_of(request.DESCRIPTOR)
+    assert field is not None, "asked of changes alone"
+    paths = list(request.update_mask.paths)
+    if paths == ["*"]:
+        return {each.name for each in field.message_type.fields if is_changed(each)}
+    if paths:
+        return set(paths)
+    given = {each.name: each for each, _ in getattr(request, field.name).ListFields()}
+    return {name for name, each in given.items() if name not in _APART and not _is_answer(each)}
+
+
+def changes(request: Any, current: Message) -> list[str]:
+    """Return the fields to change, in the order of the contract; INVALID_FIELD names what cannot be.
+
+    Without a mask a field that stays as it is may be there, such as the kind of a party beside its new name.
+    """
+    resource = resource_of(request.DESCRIPTOR)
+    assert resource is not None, "asked of changes alone"
+    fields = resource.message_type.fields_by_name
+    asked, named = getattr(request, resource.name), bool(request.update_mask.paths)
+    faults: list[FieldFault] = []
+    found = masked(request)
+    for path in sorted(found):
+        field = fields.get(path)
+        where = "update_mask" if named else f"{resource.name}.{path}"
+        if field is None:
+            faults.append(FieldFault(where, f"没有字段 {path}。", f"there is no field {path}"))
+        elif not is_changed(field) and (named or getattr(asked, path) != getattr(current, path)):
+            faults.append(FieldFault(where, f"{path} 不可更改。", f"{path} cannot be changed"))
+    if faults:
+        raise _named(faults, sorted(found))
+    paths = [name for name, field in fields.items() if name in found and is_changed(field)]
+    if not paths:
+        raise invalid([FieldFault("update_mask", "没有要更改的字段。", "names nothing to change")])
+    return paths
+
+
+def _named(faults: list[FieldFault], paths: list[str]) -> CaseError:
+    error = invalid(faults)
+    error.metadata["paths"] = ",".join(paths)[:200]
+    return error
+
+
+def _is_answer(field: FieldDescriptor) -> bool:
+    return behaviour.OUTPUT_ONLY in field.GetOptions().Extensions[_BEHAVIOUR]

@@ -1,0 +1,138 @@
+"""Requests against the rules in their contract (protovalidate)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, cast
+
+import protovalidate
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from casework.errors import FieldFault
+from casework.saying import says_something
+from services.kit.serving.errors import invalid
+from services.kit.serving.masks import is_changed, masked, resource_of
+
+_RULES: Any = validate_pb2.field
+_ZH = {
+    "required": "必须填写。",
+    "string.pattern": "格式不正确。",
+    "string.max_len": "太长。",
+    "string.min_len": "太短或为空。",
+    "enum.defined_only": "没有这个选项。",
+    "enum.not_in": "必须选择。",
+    "timestamp.gte_lt": "时间应在 1900 年与 2200 年之间。",
+    "repeated.max_items": "项目太多。",
+    "repeated.min_items": "至少要有一项。",
+}
+
+
+NO_WORDS = {"update_mask", "page_token"}
+"""Texts that hold names or what a service made itself; their own checks say what is wrong with them."""
+_MOST = 1_000
+"""Items of a list that names no number of its own; lists that only answers hold are among them."""
+
+
+def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
+    """Return what is wrong with a message's fields; empty where nothing is. `prefix` goes in front of each path."""
+    # Counted before anything is looked at: each item is looked at in turn, and two bytes make one.
+    if crowded := next(_crowded(message), None):
+        path, most = crowded
+        return [FieldFault(prefix + path, _ZH["repeated.max_items"], f"must contain no more than {most} items")]
+    faults = [
+        FieldFault(
+            prefix + _path(violation.proto.field),
+            _ZH.get(violation.proto.rule_id, "不符合要求。"),
+            violation.proto.message,
+        )
+        for violation in protovalidate.collect_violations(message)
+    ]
+    known = {fault.field for fault in faults}
+    paths = [prefix + path for path, text in _texts(message) if text and not says_something(text)]
+    faults += [FieldFault(path, "没有内容。", "says nothing") for path in paths if path not in known]
+    if resource := resource_of(cast("Descriptor", message.DESCRIPTOR)):
+        # A change says what it changes; what it leaves out is there already and need not be said again.
+        changed = {field.name for field in resource.message_type.fields if is_changed(field)} & masked(message)
+        said = {f"{prefix}{resource.name}.{path}" for path in ({"name", "etag"} | changed)}
+        inside = f"{prefix}{resource.name}."
+        faults = [each for each in faults if not each.field.startswith(inside) or _first(each.field, inside) in said]
+    # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
+    if b"\0" in message.SerializePartialToString():
+        known = {fault.field for fault in faults}
+        paths = [prefix + path for path, text in _texts(message) if "\0" in text]
+        faults += [FieldFault(path, "含有空字符。", "holds a NUL character") for path in paths if path not in known]
+    return faults
+
+
+@cache
+def most_items(field: FieldDescriptor) -> int:
+    """Return how many items a list or map of a request may have."""
+    rules = field.GetOptions().Extensions[_RULES]
+    return int(rules.repeated.max_items or rules.map.max_pairs or _MOST)
+
+
+def _crowded(message: Message) -> Iterator[tuple[str, int]]:
+    """Yield the path of each list that has more items than it may, and how many it may have."""
+    for field, value in message.ListFields():
+        if field.GetOptions().Extensions[_RULES].ignore == validate_pb2.IGNORE_ALWAYS:
+            continue
+        if field.is_repeated:
+            if len(value) > most_items(field):
+                yield field.name, most_items(field)
+            elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
+                for index, item in enumerate(value):
+                    yield from ((f"{field.name}[{index}].{path}", most) for path, most in _crowded(item))
+        elif field.message_type is not None:
+            yield from ((f"{field.name}.{path}", most) for path, most in _crowded(value))
+
+
+def check(message: Message) -> None:
+    """Raise INVALID_FIELD naming every field of the request that breaks a rule of its contract."""
+    if faults := faults_of(message):
+        raise invalid(faults)
+
+
+def must_say(message: Message, field: str, path: str = "") -> None:
+    """Raise INVALID_FIELD where a field that this call needs was left out; `path` names it where it lies deeper."""
+    if not message.HasField(field):
+        raise invalid([FieldFault(path or field, _ZH["required"], "value is required")])
+
+
+def _texts(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield path and text of every text field that is filled, but for those the contract leaves to be checked apart."""
+    for field, value in message.ListFields():
+        if field.message_type is None and field.type != field.TYPE_STRING:
+            continue
+        rules = field.GetOptions().Extensions[_RULES]
+        if rules.ignore == validate_pb2.IGNORE_ALWAYS or field.name in NO_WORDS:
+            continue
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            items = [(f'{field.name}["{key}"]', part) for key, each in value.items() for part in (key, each)]
+        elif field.is_repeated:
+            items = [(f"{field.name}[{index}]", each) for index, each in enumerate(value)]
+        else:
+            items = [(field.name, value)]
+        for path, item in items:
+            if isinstance(item, Message):
+                yield from ((f"{path}.{inner}", text) for inner, text in _texts(item))
+            elif isinstance(item, str):
+                yield path, item
+
+
+def _first(path: str, inside: str) -> str:
+    """Return the path of the field of a resource in which a fault lies."""
+    return inside + re.split(r"[.\[]", path.removeprefix(inside), maxsplit=1)[0]
+
+
+def _path(field: protovalidate.FieldPathPb | None) -> str:
+    if field is None:
+        return ""
+    parts: list[str] = []
+    for element in field.elements:
+        subscript = element.subscript
+        parts.append(f"{element.field_name}[{subscript.value}]" if subscript is not None else element.field_name)
+    return ".".join(parts)

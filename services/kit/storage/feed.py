@@ -1,0 +1,347 @@
+"""The feed service: a service's events in commit order, for durable consumers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.protobuf.struct_pb2 import Struct
+from pb.feed.v1 import feed_pb2, feed_pb2_grpc
+
+from casework.errors import CaseError, Reason, field_error
+from casework.names import ROOT_UNIT, file_name, last, number_of
+from services.kit.instants import stamp
+from services.kit.serving.access import current_call
+from services.kit.serving.loops import Loop
+from services.kit.storage import paging
+from services.kit.storage.catalogue import catalogue
+from services.kit.storage.database import Database, text
+from services.kit.storage.events import FeedSealer, head_position, row_payload
+
+_IDLE = 0.5
+"""Seconds between looks for events that another process committed."""
+_GATHER = 0.02
+"""Seconds to gather commits into one pass."""
+
+
+class FeedPulse:
+    """Tells the sealer of this process that something was committed, and watchers that the feed grew."""
+
+    def __init__(self) -> None:
+        self._committed = asyncio.Event()
+        self._grown = asyncio.Condition()
+        self.position = 0
+
+    def beat(self) -> None:
+        """Say that something was committed."""
+        self._committed.set()
+
+    async def committed(self) -> None:
+        """Wait until something was committed here, or long enough for another process to have."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._committed.wait(), _IDLE)
+            await asyncio.sleep(_GATHER)
+        self._committed.clear()
+
+    async def grow(self, position: int) -> None:
+        """Say that the feed now ends at this position: further on, or after a restore further back."""
+        if position != self.position:
+            async with self._grown:
+                self.position = position
+                self._grown.notify_all()
+
+    async def beyond(self, position: int) -> None:
+        """Wait until the feed no longer ends at this position."""
+        async with self._grown:
+            await self._grown.wait_for(lambda: self.position != position)
+
+
+async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None:
+    """Seal for ever, at once when something was committed here, and now and then."""
+    sealer = FeedSealer(database)
+    while True:
+        loop.begin()
+        position = await sealer.seal()
+        await pulse.grow(await head_position(database) if position is None else position)
+        loop.turned()
+        await pulse.committed()
+
+
+_COLUMNS = """events.number, events.seq, events.kind, events.occurred_at, events.recorded_at, events.actor,
+    events.payload, events.hash, events.wakes, events.trace_parent"""
+_READ = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND feed.position <= :to AND events.unit LIKE :unit ORDER BY feed.position
+""")
+# A lane passes over what is not its own in strides: behind an import of thousands it is at its end in a moment.
+_READ_LANE = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND feed.position <= :to AND events.bulk = :bulk AND (events.wakes OR NOT :waking)
+      AND events.unit LIKE :unit
+    ORDER BY feed.position LIMIT :limit
+""")
+_STRIDE = 5000
+_READ_CASE = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM events JOIN feed ON feed.event_id = events.id
+    WHERE events.number = :number AND feed.position > :after AND feed.position <= :to ORDER BY feed.position
+""")
+_READ_NAMES = text("""
+    SELECT max(feed.position) AS position, events.number, max(events.seq) AS seq
+    FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND feed.position <= :to AND events.unit LIKE :unit GROUP BY events.number ORDER BY 1
+""")
+_OF_CASE = text(f"""
+    SELECT coalesce(feed.position, 0) AS position, {_COLUMNS}
+    FROM events LEFT JOIN feed ON feed.event_id = events.id
+    WHERE events.number = :number AND events.seq > :after ORDER BY events.seq LIMIT :limit
+""")
+_OF_UNIT = text(f"""
+    SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
+    WHERE feed.position > :after AND events.unit LIKE :unit ORDER BY feed.position LIMIT :limit
+""")
+_HASH = text("SELECT hash FROM events JOIN feed ON feed.event_id = events.id WHERE feed.position = :position")
+_CONSUMER = text("SELECT position, owner FROM consumers WHERE name = :name")
+_ACKNOWLEDGE = text("""
+    INSERT INTO consumers (name, position, owner) VALUES (:name, :position, :owner)
+    ON CONFLICT (name) DO UPDATE
+    SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp(),
+        owner = coalesce(nullif(consumers.owner, ''), excluded.owner)
+    WHERE :owner = '' OR consumers.owner IN ('', :owner)
+    RETURNING position
+""")
+MACHINES = frozenset({"relay", "supervision", "standings"})
+"""Consumers of Accord's own machine clients: nobody else says how far they have come."""
+
+
+def beyond(head: int) -> CaseError:
+    """Return the refusal of a place that this feed does not have; it says where the feed ends."""
+    return CaseError(Reason.BEYOND_THE_FEED, head_position=str(head))
+
+
+class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
+    """Serves one service's feed. `owner` is SQL for the unit whose the history of a case or file is."""
+
+    def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: str) -> None:
+        self._service = service
+        self._owner = text(owner)
+        self._database = database
+        self._pulse = pulse
+
+    def _check(self, service: str) -> None:
+        if service != self._service:
+            raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
+
+    async def ListEvents(self, request: feed_pb2.ListEventsRequest, context: Any) -> feed_pb2.ListEventsResponse:
+        """Answer past events, oldest first, of one case or of the caller's units."""
+        self._check(request.service)
+        call, size = current_call(), request.page_size or 100
+        after = int(paging.read(request.page_token, "events") or request.after_sequence)
+        async with self._database.begin() as connection:
+            if request.case:
+                number = number_of(request.case)
+                unit = await connection.scalar(self._owner, {"number": number})
+                if unit is None:
+                    # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
+                    call.scope()
+                    return feed_pb2.ListEventsResponse()
+                call.require(unit)
+                query, parameters = _OF_CASE, {"number": number, "after": after, "limit": size + 1}
+            else:
+                query = _OF_UNIT
+                after = after if request.page_token else 0
+                parameters = {"unit": paging.subtree(call.scope()), "after": after, "limit": size + 1}
+            rows = (await connection.execute(query, parameters)).all()
+        events = [self._event(row) for row in rows[:size]]
+        reply = feed_pb2.ListEventsResponse(events=events)
+        if len(rows) > size:
+            mark = rows[size - 1].seq if request.case else rows[size - 1].position
+            reply.next_page_token = paging.token("events", mark)
+        return reply
+
+    async def WatchEvents(
+        self, request: feed_pb2.WatchEventsRequest, context: Any
+    ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
+        """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
+        self._check(request.service)
+        number = number_of(request.case) if request.case else ""
+        allowed = await self._allow_watching(number)
+        # Without a case: all of the caller's own subtree, or of the part of it that is asked for.
+        units = "" if number else paging.subtree(current_call().scope(last(request.unit) if request.unit else ""))
+        position = request.after_position
+        if request.consumer:
+            position = await self._acknowledged(request.consumer)
+        await self._head()
+        await self._check_place(position, request.after_hash)
+        while True:
+            head = self._pulse.position
+            if position > head:
+                await self._must_reach(position)
+            while position < head:
+                events, position = await self._stretch(request, number, units, position, head)
+                if events and not allowed:
+                    allowed = await self._allow_watching(number)
+                if events or not number:
+                    yield feed_pb2.WatchEventsResponse(events=events, position=position)
+            if request.until_caught_up:
+                return
+            await self._pulse.beyond(position)
+
+    async def _stretch(
+        self, request: feed_pb2.WatchEventsRequest, number: str, units: str, after: int, head: int
+    ) -> tuple[list[feed_pb2.Event], int]:
+        """Return the next events of a watch, and the position up to which these are all."""
+        size = request.batch_size or 200
+        if request.lane and not number:
+            to = min(after + _STRIDE, head)
+            events = await self._read_lane(request, units, after, to, size)
+            return events, events[-1].position if len(events) == size else to
+        # A case has few events: one look finds them all, however long the feed is.
+        to = head if number else min(after + size, head)
+        if request.names_only and not number:
+            return await self._names(units, after, to), to
+        return await self._read(number, units, after, to, request.only_waking), to
+
+    async def _read_lane(
+        self, request: feed_pb2.WatchEventsRequest, units: str, after: int, to: int, limit: int
+    ) -> list[feed_pb2.Event]:
+        parameters = {
+            "after": after, "to": to, "limit": limit, "bulk": request.lane == feed_pb2.LANE_BULK,
+            "waking": request.only_waking, "unit": units,
+        }  # fmt: skip
+        async with self._database.begin() as connection:
+            return [self._event(row) for row in (await connection.execute(_READ_LANE, parameters)).all()]
+
+    async def _read(self, number: str, units: str, after: int, to: int, only_waking: bool) -> list[feed_pb2.Event]:
+        async with self._database.begin() as connection:
+            parameters = {"after": after, "to": to}
+            found = await (
+                connection.execute(_READ_CASE, {**parameters, "number": number})
+                if number
+                else connection.execute(_READ, {**parameters, "unit": units})
+            )
+            return [self._event(row) for row in found.all() if row.wakes or not only_waking]
+
+    async def _names(self, units: str, after: int, to: int) -> list[feed_pb2.Event]:
+        """Return of each case its last event in a stretch of the feed: which one it is, and nothing of what it says."""
+        async with self._database.begin() as connection:
+            found = await connection.execute(_READ_NAMES, {"after": after, "to": to, "unit": units})
+        return [
+            feed_pb2.Event(
+                name=f"feeds/{self._service}/events/{row.position}", position=row.position,
+                case=file_name(row.number), sequence=row.seq,
+            )
+            for row in found.all()
+        ]  # fmt: skip
+
+    async def _allow_watching(self, number: str) -> bool:
+        """Let the call watch; return whether that holds for what is still to come."""
+        unit = None
+        if number:
+            async with self._database.begin() as connection:
+                unit = await connection.scalar(self._owner, {"number": number})
+        if unit:
+            current_call().require(unit)
+        elif number:
+            # Nothing here yet to show or to hide; decided again when the case's first event comes.
+            current_call().scope()
+        return bool(unit) or not number
+
+    async def _acknowledged(self, consumer: str) -> int:
+        """Return how far a consumer of the caller's has come; another one's is shown to who may see the whole feed."""
+        async with self._database.begin() as connection:
+            row = (await connection.execute(_CONSUMER, {"name": consumer})).first()
+        call = current_call()
+        if row is None:
+            return 0
+        if row.owner != call.caller.subject:
+            call.require(ROOT_UNIT)
+        return int(row.position)
+
+    async def AcknowledgeEvents(self, request: feed_pb2.AcknowledgeEventsRequest, context: Any) -> feed_pb2.Consumer:
+        """Record how far a durable consumer has come."""
+        self._check(request.service)
+        current_call().scope()
+        head = await self._head()
+        if request.position > head:
+            await self._must_reach(request.position)
+        call = current_call()
+        is_machine = "service" in call.caller.roles
+        call.require_person(is_machine or request.consumer not in MACHINES)
+        owner = "" if is_machine else call.caller.subject
+        async with self._database.begin() as connection:
+            parameters = {"name": request.consumer, "position": request.position, "owner": owner}
+            position = await connection.scalar(_ACKNOWLEDGE, parameters)
+        # A consumer is whose it was first: a place that somebody else moves on would lose that one events.
+        call.require_person(position is not None)
+        return self._consumer(request.consumer, int(position or 0))
+
+    async def GetConsumer(
+        self, request: feed_pb2.GetConsumerRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> feed_pb2.Consumer:
+        """Answer how far a durable consumer has come."""
+        self._check(request.service)
+        current_call().scope()
+        await self._head()
+        return self._consumer(request.consumer, await self._acknowledged(request.consumer))
+
+    async def ListEventTypes(
+        self, request: feed_pb2.ListEventTypesRequest, context: Any
+    ) -> feed_pb2.ListEventTypesResponse:
+        """Answer the catalogue of the service's events."""
+        self._check(request.service)
+        current_call().scope()
+        size, after = request.page_size or 100, paging.read(request.page_token, "eventTypes", str) or ""
+        found = [each for each in catalogue(self._service).described() if each.type > after]
+        reply = feed_pb2.ListEventTypesResponse(event_types=found[:size])
+        if len(found) > size:
+            reply.next_page_token = paging.token("eventTypes", found[size - 1].type)
+        return reply
+
+    async def _check_place(self, position: int, known: str) -> None:
+        """Refuse a place that the feed does not have, or at which it has another event than the caller knows."""
+        if position > self._pulse.position:
+            await self._must_reach(position)
+        if position and known:
+            async with self._database.begin() as connection:
+                there = await connection.scalar(_HASH, {"position": position})
+            if there is None or bytes(there).hex() != known:
+                raise beyond(self._pulse.position)
+
+    async def _must_reach(self, position: int) -> None:
+        """Refuse a position at which the feed has no event: asked of the database, another process may seal."""
+        head = await head_position(self._database)
+        if position > head:
+            raise beyond(head)
+        await self._pulse.grow(head)
+
+    async def _head(self) -> int:
+        """Return where the feed ends. A service that has just started has not sealed yet and must look it up."""
+        if not self._pulse.position:
+            await self._pulse.grow(await head_position(self._database))
+        return self._pulse.position
+
+    def _consumer(self, name: str, position: int) -> feed_pb2.Consumer:
+        return feed_pb2.Consumer(
+            name=f"feeds/{self._service}/consumers/{name}", position=position, head_position=self._pulse.position
+        )
+
+    def _event(self, row: Any) -> feed_pb2.Event:
+        payload = Struct()
+        payload.update(row_payload(row.payload))
+        return feed_pb2.Event(
+            name=f"feeds/{self._service}/events/{row.position}",
+            position=row.position,
+            case=file_name(row.number),
+            sequence=row.seq,
+            type=row.kind,
+            occur_time=stamp(row.occurred_at),
+            record_time=stamp(row.recorded_at),
+            actor=row.actor,
+            payload=payload,
+            hash=bytes(row.hash).hex(),
+            trace_parent=row.trace_parent,
+            wakes=row.wakes,
+        )

@@ -1,0 +1,28 @@
+"""Numbers of documents and files, taken inside a command's transaction: no gaps, no duplicates, despite rollbacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from casework.papers.numbering import Series, document_number, year_of
+from services.kit.storage.database import Connection, text
+
+# The row stays locked until the transaction ends: the next number waits to see whether this one was really given.
+_TAKE = text("""
+    INSERT INTO number_series (unit, series, year, last) VALUES (:unit, :series, :year, 1)
+    ON CONFLICT (unit, series, year) DO UPDATE SET last = number_series.last + 1 RETURNING last
+""")
+
+
+async def take(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
+    """Return the next number of a unit's series in this year; given for good only if the transaction commits.
+
+    Take it last: until the commit, everybody else who numbers in this series waits.
+    """
+    return document_number(year_of(now), unit_name, series, await running(connection, series.name, unit, now))
+
+
+async def running(connection: Connection, series: str, unit: str, now: datetime) -> int:
+    """Return the next running number of a series in this year, from 1."""
+    parameters = {"unit": unit, "series": series, "year": year_of(now)}
+    return int(await connection.scalar(_TAKE, parameters))
