@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import pkgutil
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
@@ -18,11 +20,13 @@ from pb.mediation.v1 import case_pb2, consent_pb2, documents_pb2, grants_pb2, me
 from pb.mediation.v1.grants_pb2_grpc import GrantServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 
+import workflows
 from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, Clients, request_id
 from tests.still import standing_still
 from tests.world_documents import PDF
 from tests.world_grants import grant as a_grant
+from workflows import relay
 
 LABOUR, LAND = f"{COUNTY}-labour", f"{COUNTY}-land"
 TOWN, BESIDE, VILLAGE = "620102001", "620102002", "620102001001"
@@ -227,6 +231,14 @@ async def test_a_door_belongs_to_a_role_and_a_client(clients: Clients) -> None:
     assert await files("integrator", f"{COUNTY}-court", "620103", pb.CHANNEL_COURT) == "PERMISSION_DENIED"
 
 
+OURS = {lane.consumer for lane in relay.LANES} | {
+    found.CONSUMER
+    for each in pkgutil.iter_modules(workflows.__path__)
+    if hasattr(found := importlib.import_module(f"workflows.{each.name}"), "CONSUMER")
+}
+"""Under what names the workers and the relay read on, wherever they say so."""
+
+
 @pytest.mark.fault("C13")
 async def test_what_is_the_machines_is_no_persons_not_even_at_the_root(clients: Clients) -> None:
     facts = facts_pb2.RecordFactsRequest(request_id=request_id())
@@ -238,7 +250,7 @@ async def test_what_is_the_machines_is_no_persons_not_even_at_the_root(clients: 
         assert await refused(clients.clocks["intake"].FireDueClocks(fire, **root)) == "PERMISSION_DENIED", role
         one = clock_pb2.FireClocksRequest(service="mediation", case=case)
         assert await refused(clients.clocks["mediation"].FireClocks(one, **root)) == "PERMISSION_DENIED", role
-        for consumer in ("relay", "supervision", "standings"):
+        for consumer in OURS:
             ack = feed_pb2.AcknowledgeEventsRequest(service="intake", consumer=consumer, position=1)
             call = clients.feeds["intake"].AcknowledgeEvents(ack, **root)
             assert await refused(call) == "PERMISSION_DENIED", (role, consumer)

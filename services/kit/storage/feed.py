@@ -109,11 +109,13 @@ _ACKNOWLEDGE = text("""
     ON CONFLICT (name) DO UPDATE
     SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp(),
         owner = coalesce(nullif(consumers.owner, ''), excluded.owner)
-    WHERE :owner = '' OR consumers.owner IN ('', :owner)
+    WHERE :machine OR consumers.owner IN ('', :owner)
     RETURNING position
 """)
-MACHINES = frozenset({"relay", "supervision", "standings"})
+MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures"})
 """Consumers of Accord's own machine clients: nobody else says how far they have come."""
+_ACCORD = "machine:accord"
+"""The owner of what machine clients read on under, so that no row is left for whoever comes first."""
 
 
 def beyond(head: int) -> CaseError:
@@ -270,9 +272,11 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         call = current_call()
         is_machine = "service" in call.caller.roles
         call.require_person(is_machine or request.consumer not in MACHINES)
-        owner = "" if is_machine else call.caller.subject
+        owner = _ACCORD if is_machine else call.caller.subject
         async with self._database.begin() as connection:
-            parameters = {"name": request.consumer, "position": request.position, "owner": owner}
+            parameters = {
+                "name": request.consumer, "position": request.position, "owner": owner, "machine": is_machine,
+            }  # fmt: skip
             position = await connection.scalar(_ACKNOWLEDGE, parameters)
         # A consumer is whose it was first: a place that somebody else moves on would lose that one events.
         call.require_person(position is not None)
