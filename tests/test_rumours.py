@@ -311,3 +311,38 @@ async def test_in_whatever_order_services_are_heard_the_stage_is_that_of_the_fac
             await handle.signal(HEAR, facts[source])
         async with asyncio.timeout(PATIENCE):
             assert await handle.result() == CaseEnd(Stage.CLOSED)
+
+
+@pytest.mark.parametrize("kind", ["CaseClosed", "ReportDeclined"])
+async def test_a_breach_that_the_end_itself_told_of_is_asked_about_before_the_workflow_ends(
+    kind: str, temporal: Client
+) -> None:
+    """Closing late tells of what was missed, in the same transaction, before the end: it is escalated all the same."""
+    source, stage = (
+        (Source.MEDIATION, Stage.CLOSED) if kind == "CaseClosed" else (Source.INTAKE, Stage.DECLINED)
+    )  # fmt: skip
+    missed = [Heard(source, 2, "ClockOverdue", None, datetime.now(UTC)), Heard(source, 3, kind, stage)]
+    asked: list[Source] = []
+
+    @activity.defn(name="read_chains")
+    async def read_chains(asked: Asked) -> Read:
+        return Read(missed, {str(source): 3}, False)
+
+    @activity.defn(name="fire_clocks")
+    async def fire_clocks(step: CaseStep) -> Told:
+        asked.append(Source(step.source))
+        return Told(None, overdue=1)
+
+    queue = f"missed-{request_id()}"
+    async with Worker(
+        temporal, task_queue=queue, workflows=[CaseWorkflow], activities=[read_chains, fire_clocks],
+        workflow_runner=sandbox(),
+    ):  # fmt: skip
+        number = f"620102-1997-{1 if stage is Stage.CLOSED else 2:06}"
+        handle = await temporal.start_workflow(
+            CASE_WORKFLOW, CaseStart(number, "620102"), id=f"cases/{number}", task_queue=queue, result_type=CaseEnd
+        )
+        await handle.signal(HEAR, missed[-1:])
+        async with asyncio.timeout(PATIENCE):
+            assert await handle.result() == CaseEnd(stage)
+    assert asked == [source]

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         ENDED,
         LEFT,
+        OVERDUE_TOLD,
         RECHECK,
         REOPENED,
         UNMERGED,
@@ -149,7 +150,8 @@ class CaseWorkflow(Keeping):
         """Take in what happened."""
         facts_first = bool(self.inbox) and workflow.patched(FACTS_FIRST)
         before = self.stage
-        for event in await self.find_out() if facts_first else list(self.fresh()):
+        events = await self.find_out() if facts_first else list(self.fresh())
+        for event in events:
             self.proven = self.proven or facts_first
             if event.stage:
                 self.come_to(event.stage, event)
@@ -167,6 +169,11 @@ class CaseWorkflow(Keeping):
             if event.unit and event.unit != self.unit:
                 self.unit = event.unit
                 self.show()
+        for event in events if facts_first else ():
+            # What was missed may have been told by the very act that ended the matter, before the end in the same
+            # transaction: the end stops clocks, it does not take a breach back.
+            if event.kind == OVERDUE_TOLD and event.next_at:
+                self.learn(event.source, event.next_at)
         if facts_first and self.stage is not before and self.stage is not Stage.ACCEPTED:
             self.show()
 

@@ -92,8 +92,10 @@ class LetterWorkflow(Keeping):
     async def take_in(self) -> None:
         """Look after what was heard of: where the letter stands now, and when its clocks want to be asked."""
         if self.inbox and workflow.patched(FACTS_FIRST):
-            self.look_now(Source.ESCALATION)
-            await self.find_stage()
+            while self.inbox:  # what is heard while the facts are read is a rumour like what was heard before
+                self.look_now(Source.ESCALATION)
+                await self.find_stage()
+            return
         for event in self.fresh():
             self.stage = LETTER_TURNS.get(event.kind, self.stage)
             if event.next_at:

@@ -73,6 +73,9 @@ DEFAULT_PURSUED = "DefaultPursued"
 FINDING_RECORDED = "FindingRecorded"
 """A screening campaign found something: it becomes a report in intake, once."""
 
+OVERDUE_TOLD = "ClockOverdue"
+"""A deadline was missed: heard of only where the workflow did not ask for it, so that it has to be escalated."""
+
 LEFT = frozenset({"PartyWithdrew", "MediationEnded"})
 """Events by which a mediation is over at once, wherever it stands: the case goes on without it."""
 
