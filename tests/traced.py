@@ -15,8 +15,9 @@ from tests.patience import PATIENCE
 
 def spans(clients: Clients, trace: str) -> list[dict[str, Any]]:
     """Return the spans of a trace that the processes of the stack have written so far."""
-    lines = (clients.stack.folder.root / "spans.jsonl").read_text("utf-8").splitlines()
-    found = [json.loads(line) for line in lines if trace in line]
+    # What stands after the last end of a line is still being written.
+    whole, _, _ = (clients.stack.folder.root / "spans.jsonl").read_bytes().rpartition(b"\n")
+    found = [json.loads(line) for line in whole.splitlines() if trace.encode() in line]
     return [span for span in found if span["context"]["trace_id"] == f"0x{trace}"]
 
 
