@@ -173,11 +173,11 @@ class Patient:
         self._stub = stub
 
     def __getattr__(self, name: str) -> Any:
-        async def press(request: Any, **caller: Any) -> Any:
+        async def press(*request: Any, **caller: Any) -> Any:
             async with asyncio.timeout(PATIENCE):
                 while True:
                     try:
-                        return await getattr(self._stub, name)(request, **caller)
+                        return await getattr(self._stub, name)(*request, **caller)
                     except grpc.aio.AioRpcError as error:
                         if error.code() not in AGAIN:
                             raise
@@ -205,7 +205,7 @@ async def test_each_letter_is_numbered_and_followed_once_whatever_is_killed_whil
     seed = int(os.environ.get("FAULT_SEED") or random.randrange(1_000_000))
     print(f"FAULT_SEED={seed}")
     async with running(tmp_path) as (stack, clients):
-        at = Letters(Patient(clients.letters), clients.as_, today, tell_of=clients.tell_of)
+        at = Letters(Patient(clients.letters), clients.as_, today, tell_of=Patient(clients).tell_of)
         breaking = asyncio.create_task(break_things(stack, random.Random(seed)))
         numbers = await asyncio.gather(*(fail_a_letter(at, nth) for nth in range(LETTERS)))
         await breaking

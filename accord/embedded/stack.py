@@ -195,6 +195,8 @@ class Stack:
             now = next(each for each in self.standings() if each.name == name)
             if now.state is State.READY and now.pid is not None and now.pid != old_pid:
                 return now.pid
+            if now.state is State.STOPPED:
+                raise StackError(f"{name} was stopped")
             time.sleep(0.05)
         raise StackError(f"{name} was not ready again within {seconds:.0f} s")
 
