@@ -155,6 +155,7 @@ async def test_every_mediation_and_escalation_command_answers_a_repeat_with_its_
         await step
     await told.say(mediation.TransferCase, mediation_pb2.TransferCaseRequest(name=name, unit="units/6201"), officer)
     escalation = escalation_pb2.Escalation(mode=escalation_pb2.MODE_INFORM, from_unit=unit, reason="slow")
+    await clients.tell_of(name, "6201")
     raised = await told.say(
         clients.escalation.CreateEscalation,
         escalation_pb2.CreateEscalationRequest(parent=name, escalation=escalation),

@@ -14,6 +14,7 @@ from pb.mediation.v1 import mediation_pb2
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from accord.embedded.rebuild import client_settings
@@ -36,6 +37,7 @@ from workflows.messages import (
     HEAR,
     LETTER_TURNS,
     TASK_QUEUE,
+    VERSION,
     Asked,
     CaseEnd,
     CaseStart,
@@ -48,6 +50,7 @@ from workflows.messages import (
     Told,
 )
 from workflows.rebuild import rebuild
+from workflows.unfailing import Unfailing
 from workflows.worker import sandbox
 
 POISON = 10**9
@@ -166,7 +169,16 @@ async def test_a_forged_start_is_no_fact_either(
     await temporal.get_workflow_handle(name).terminate("by an intruder")
     await temporal.start_workflow(
         CASE_WORKFLOW,
-        CaseStart(number, "cn", stage, {}, dict.fromkeys(map(str, Source), POISON), transfers=[9], escalated=True),
+        CaseStart(
+            number,
+            "cn",
+            stage,
+            {},
+            dict.fromkeys(map(str, Source), POISON),
+            transfers=[9],
+            escalated=True,
+            version=VERSION,
+        ),
         id=name,
         task_queue=TASK_QUEUE,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -269,9 +281,10 @@ async def test_a_workflow_whose_clock_is_ahead_asks_ever_more_rarely(temporal: C
     assert pauses[5] > 1.0
 
 
+@pytest.mark.parametrize("version", [0, VERSION])
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 async def test_in_whatever_order_services_are_heard_the_stage_is_that_of_the_facts(
-    order: tuple[Source, ...], temporal: Client
+    order: tuple[Source, ...], version: int, temporal: Client
 ) -> None:
     """Escalation's history says nothing of the stage: heard for the first time, even last, it must not undo it."""
     facts = {
@@ -302,11 +315,11 @@ async def test_in_whatever_order_services_are_heard_the_stage_is_that_of_the_fac
         temporal, task_queue=queue, workflows=[CaseWorkflow], activities=[read_chains, open_case, settle_escalations],
         workflow_runner=sandbox(),
     ):  # fmt: skip
-        number = f"620102-1998-{ORDERS.index(order) + 1:06}"
+        number = f"620102-1998-{ORDERS.index(order) + 1 + 100 * version:06}"
+        start = CaseStart(number, "620102", escalated=True, version=version)
         handle = await temporal.start_workflow(
-            CASE_WORKFLOW, CaseStart(number, "620102", escalated=True), id=f"cases/{number}", task_queue=queue,
-            result_type=CaseEnd,
-        )  # fmt: skip
+            CASE_WORKFLOW, start, id=f"cases/{number}", task_queue=queue, result_type=CaseEnd
+        )
         for source in order[:over]:
             await handle.signal(HEAR, facts[source])
         async with asyncio.timeout(PATIENCE):
@@ -346,3 +359,57 @@ async def test_a_breach_that_the_end_itself_told_of_is_asked_about_before_the_wo
         async with asyncio.timeout(PATIENCE):
             assert await handle.result() == CaseEnd(stage)
     assert asked == [source]
+
+
+async def test_a_history_that_is_not_had_at_once_is_read_patiently(temporal: Client) -> None:
+    """Read within a workflow task it may fail, of services that are away: the workflow then waits like any other."""
+    heard = [Heard(Source.MEDIATION, 2, "CaseClosed", Stage.CLOSED)]
+    tried: list[bool] = []
+
+    @activity.defn(name="read_chains")
+    async def read_chains(asked: Asked) -> Read:
+        tried.append(activity.info().is_local)
+        if len(tried) < 3:
+            raise ApplicationError("service answered UNAVAILABLE", type="Unavailable")
+        return Read(heard, {str(Source.MEDIATION): 2}, False)
+
+    queue, number = f"away-{request_id()}", "620102-1996-000001"
+    async with Worker(
+        temporal, task_queue=queue, workflows=[CaseWorkflow], activities=[read_chains], workflow_runner=sandbox(),
+    ):  # fmt: skip
+        handle = await temporal.start_workflow(
+            CASE_WORKFLOW, CaseStart(number, "620102", version=VERSION), id=f"cases/{number}", task_queue=queue,
+            result_type=CaseEnd,
+        )  # fmt: skip
+        await handle.signal(HEAR, heard)
+        async with asyncio.timeout(PATIENCE):
+            assert await handle.result() == CaseEnd(Stage.CLOSED)
+    assert tried == [True, False, False]
+
+
+async def test_a_workflow_that_meets_what_it_did_not_foresee_stops_and_goes_on(temporal: Client) -> None:
+    """One that failed would take its clocks along: an unforeseen failure fails its task, which is tried again."""
+    heard = [Heard(Source.MEDIATION, 2, "CaseClosed", Stage.CLOSED)]
+    tried: list[int] = []
+
+    @activity.defn(name="read_chains")
+    async def read_chains(asked: Asked) -> Read:
+        tried.append(len(tried))
+        if len(tried) == 1:
+            raise ApplicationError("nobody thought of this", non_retryable=True)
+        return Read(heard, {str(Source.MEDIATION): 2}, False)
+
+    queue, number = f"unforeseen-{request_id()}", "620102-1996-000002"
+    async with Worker(
+        temporal, task_queue=queue, workflows=[CaseWorkflow], activities=[read_chains], workflow_runner=sandbox(),
+        interceptors=[Unfailing()],
+    ):  # fmt: skip
+        handle = await temporal.start_workflow(
+            CASE_WORKFLOW, CaseStart(number, "620102"), id=f"cases/{number}", task_queue=queue, result_type=CaseEnd
+        )
+        await handle.signal(HEAR, heard)
+        async with asyncio.timeout(PATIENCE):
+            while "workflow_task_failed" not in str(await handle.fetch_history()):
+                await asyncio.sleep(0.1)
+        assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+        await handle.terminate("shown")

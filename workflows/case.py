@@ -8,14 +8,16 @@ Only what it could not find out that way reaches it as a signal: a stage was rea
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, TIER, UNIT
-    from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
+    from workflows.keeping import AT_ONCE, FACTS_FIRST, ONCE, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
         ENDED,
         LEFT,
@@ -58,6 +60,7 @@ class CaseWorkflow(Keeping):
         self.escalated = start.escalated
         self.unit = start.unit
         self.tier = ""
+        self.version = start.version
         # A start can be forged like a signal: before a case is taken for over, the facts have said so.
         self.proven = False
 
@@ -74,7 +77,7 @@ class CaseWorkflow(Keeping):
             await self.until(lambda: self.has_come_to(Stage.FULFILLING))
             # Closed by somebody who did not handle it, whether it was mediated, agreed or neither.
             await self.until(lambda: self.stage in ENDED)
-            if not self.proven and workflow.patched(FACTS_FIRST):
+            if not self.proven and self.does(FACTS_FIRST):
                 self.inbox.append(Heard(Source.MEDIATION, 0, RECHECK))
                 await self.take_in()
                 continue
@@ -96,6 +99,10 @@ class CaseWorkflow(Keeping):
     def standing(self) -> dict[str, str]:
         """Return stage and the next rung by service, for an operator."""
         return {"stage": self.stage, **{source: at.isoformat() for source, at in self.next_at.items()}}
+
+    def does(self, patch: str) -> bool:
+        """Return whether a patch holds: in everything started since there are versions, elsewhere by the history."""
+        return self.version > 0 or workflow.patched(patch)
 
     def has_come_to(self, stage: Stage) -> bool:
         """Return whether the case has come to a stage, or past it."""
@@ -130,14 +137,7 @@ class CaseWorkflow(Keeping):
         seen = {
             str(source): 0 if whole else self.seen.get(source, 0) for source in Source if whole or source in sources
         }
-        read: Read = await workflow.execute_activity(
-            "read_chains",
-            Asked(self.number, seen),
-            result_type=Read,
-            start_to_close_timeout=TIMEOUT,
-            retry_policy=PATIENCE,
-            summary="read what happened",
-        )
+        read = await self.read(Asked(self.number, seen))
         if read.anew or whole:
             # Everything from its beginning: what is known here may never have been true. Never for one service's
             # history alone: that of escalation says nothing of the stage.
@@ -146,9 +146,31 @@ class CaseWorkflow(Keeping):
         self.seen.update(read.seen)
         return read.events
 
+    async def read(self, asked: Asked) -> Read:
+        """Read what happened: within the workflow task where it is had at once, as nearly always, else patiently."""
+        if self.version:
+            with suppress(FailureError):
+                return await workflow.execute_local_activity(
+                    "read_chains", asked, result_type=Read, schedule_to_close_timeout=AT_ONCE, retry_policy=ONCE,
+                    summary="read what happened",
+                )  # fmt: skip
+        read: Read = await workflow.execute_activity(
+            "read_chains",
+            asked,
+            result_type=Read,
+            start_to_close_timeout=TIMEOUT,
+            retry_policy=PATIENCE,
+            summary="read what happened",
+        )
+        return read
+
     async def take_in(self) -> None:
         """Take in what happened."""
-        facts_first = bool(self.inbox) and workflow.patched(FACTS_FIRST)
+        if self.version and self.may_open():
+            # Opening asks the door itself whether it was accepted: to read that before as well would be once too often.
+            self.inbox, self.stage = [], Stage.ACCEPTED
+            return
+        facts_first = bool(self.inbox) and self.does(FACTS_FIRST)
         before = self.stage
         events = await self.find_out() if facts_first else list(self.fresh())
         for event in events:
@@ -188,6 +210,14 @@ class CaseWorkflow(Keeping):
         else:
             self.show()
 
+    def may_open(self) -> bool:
+        """Return whether all that was heard is that the report which waits was accepted."""
+        accepted = all(
+            event.source is Source.INTAKE and event.stage is Stage.ACCEPTED and not event.next_at
+            for event in self.inbox
+        )
+        return self.stage is Stage.RECEIVED and bool(self.inbox) and accepted
+
     async def open_case(self) -> None:
         """Open the case with its one plan, and learn when its clocks want to be asked."""
         told: Told = await workflow.execute_activity(
@@ -204,8 +234,11 @@ class CaseWorkflow(Keeping):
             self.inbox.append(Heard(Source.INTAKE, 0, RECHECK))
             return
         if self.stage is Stage.ACCEPTED:
-            self.proven = self.proven or told.ended
+            self.proven = self.proven or told.ended or self.version > 0
             self.stage = Stage.CLOSED if told.ended else Stage.HANDLING
+            if self.version:
+                # The acceptance met the clocks of the door.
+                self.next_at.pop(Source.INTAKE, None)
         self.tier = told.tier or self.tier
         self.hear_answer(Source.MEDIATION, told)
         self.show()
@@ -217,7 +250,7 @@ class CaseWorkflow(Keeping):
             # The facts say it is over and the signal has not come (yet): believe the facts.
             self.stage, self.proven = Stage.CLOSED, True
         changed, self.overdue = told.overdue != self.overdue, told.overdue
-        if workflow.patched("shows-next-due") or changed:
+        if self.does("shows-next-due") or changed:
             self.show()
 
     async def settle_escalations(self) -> None:
@@ -262,7 +295,7 @@ class CaseWorkflow(Keeping):
             workflow.continue_as_new(
                 CaseStart(
                     self.number, self.unit, self.stage, self.next_at, self.seen, self.inbox,
-                    self.speed, self.epoch, self.transfers, self.escalated, self.defaults,
+                    self.speed, self.epoch, self.transfers, self.escalated, self.defaults, self.version,
                 )
             )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,17 @@ import grpc
 from google.protobuf.json_format import MessageToDict
 from pb.feed.v1 import feed_pb2
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from workflows.activities import failure
 from workflows.backends import Backends
 from workflows.messages import DEFAULT_PURSUED, Asked, Heard, Read, Source, Stage, part_of, workflow_id
 
 _PAGE = 1000
+_AT_ONCE = 1.0
+"""Seconds in which a history is had, or is not read within a workflow task."""
+_SLOW = 10.0
+"""Seconds for which nothing is read within workflow tasks after one was not had."""
 
 _STAGES = {
     "ReportReceived": Stage.RECEIVED,
@@ -62,13 +68,27 @@ class Chains:
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
+        self._slow_until = 0.0
 
     @activity.defn(name="read_chains")
     async def read_chains(self, asked: Asked) -> Read:
         """Return what happened since, of the services asked for.
 
-        A history that ends before what was seen of it is read from its beginning, and all others with it.
+        A history that ends before what was seen of it is read from its beginning, and all others with it. What is read
+        within a workflow task is had within a second or not: after one that was not, none is tried for a while.
         """
+        if not activity.info().is_local:
+            return await self._read(asked)
+        if time.monotonic() < self._slow_until:
+            raise ApplicationError("the services are slow", type="slow", non_retryable=True)
+        try:
+            async with asyncio.timeout(_AT_ONCE):
+                return await self._read(asked)
+        except Exception:
+            self._slow_until = time.monotonic() + _SLOW
+            raise
+
+    async def _read(self, asked: Asked) -> Read:
         try:
             found = await asyncio.gather(*(self._since(asked.number, name, seen) for name, seen in asked.seen.items()))
             anew = any(chain is None for chain in found)

@@ -18,6 +18,7 @@ from pb.mediation.v1.erasure_pb2_grpc import ErasureServiceStub
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
+from workflows.places import Place
 
 CONSUMER = "erasures"
 KINDS = {"ErasureRequested": True, "CaseDataErased": False}
@@ -33,17 +34,15 @@ async def carry(loop: Loop, backends: Backends) -> None:
     await stream.initial_metadata()
     if not stream.done():
         loop.turned()
-    async for batch in stream:
-        loop.begin()
-        for event in batch.events:
-            if event.type in KINDS:
-                await reach(backends, event.case, validate_only=KINDS[event.type], key=f"{event.type}-{event.position}")
-        if batch.position:
-            acknowledged = feed_pb2.AcknowledgeEventsRequest(
-                service="mediation", consumer=CONSUMER, position=batch.position
-            )
-            await feed.AcknowledgeEvents(acknowledged, timeout=_TIMEOUT)
-        loop.turned()
+    async with Place(feed, Source.MEDIATION, CONSUMER) as place:
+        async for batch in stream:
+            loop.begin()
+            for event in batch.events:
+                if (validate_only := KINDS.get(event.type)) is not None:
+                    key = f"{event.type}-{event.position}"
+                    await reach(backends, event.case, validate_only=validate_only, key=key)
+            place.reach(batch.position)
+            loop.turned()
 
 
 async def reach(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:

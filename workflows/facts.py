@@ -12,8 +12,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import grpc
 import structlog
@@ -25,11 +24,11 @@ from pb.intake.v1 import facts_pb2 as intake_facts
 from pb.intake.v1.facts_pb2_grpc import ReportFactsServiceStub
 from pb.mediation.v1 import facts_pb2 as mediation_facts
 from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
-from prometheus_client import Gauge
 
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
+from workflows.places import Gathered, Place, read_on
 
 log = structlog.get_logger()
 
@@ -47,8 +46,6 @@ WITHIN = 600.0
 """Seconds a pass over so many may take."""
 _PAGE = 1000
 _TIMEOUT = 30.0
-
-POSITION = Gauge("accord_facts_position", "Feed position up to which supervision has taken facts over.", ["source"])
 
 
 @dataclass(frozen=True)
@@ -69,70 +66,32 @@ class FactsBackends:
         )
 
 
-@dataclass
-class _Gathered:
-    """Cases something happened to, with the position up to which they are all there."""
-
-    cases: dict[str, None] = field(default_factory=dict)
-    position: int = 0
-    more: asyncio.Event = field(default_factory=asyncio.Event)
-    room: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.room.set()
-
-    def add(self, batch: feed_pb2.WatchEventsResponse) -> None:
-        """Take in a batch of the feed."""
-        self.cases.update(dict.fromkeys(event.case for event in batch.events if event.case.startswith("cases/")))
-        self.position = batch.position
-        self.more.set()
-        if len(self.cases) >= _AHEAD:
-            self.room.clear()
-
-    def take(self) -> tuple[list[str], int]:
-        """Return what was gathered and the position it goes up to, and begin anew."""
-        taken = list(self.cases), self.position
-        self.cases = {}
-        self.more.clear()
-        self.room.set()
-        return taken
-
-
 async def project(loop: Loop, source: Source, facts: FactsBackends) -> None:
     """Take over what a service's feed tells, from where it was acknowledged, until the feed breaks off."""
     request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE, names_only=True)
-    gathered = _Gathered()
+    gathered = Gathered(_AHEAD)
     stream = facts.backends.feeds[source].WatchEvents(request)
     await stream.initial_metadata()
-    reading = asyncio.create_task(_read(stream, gathered))
+    reading = asyncio.create_task(read_on(stream, gathered))
     try:
-        while not reading.done():
-            if not stream.done():
+        async with Place(facts.backends.feeds[source], source, CONSUMER) as place:
+            while not reading.done():
+                if not stream.done():
+                    loop.turned()
+                await gathered.more.wait()
+                loop.begin()
+                await asyncio.sleep(_GATHER)
+                started = time.monotonic()
+                cases, position = gathered.take()
+                for first in range(0, len(cases), AT_ONCE):
+                    await _try_each(source, facts, cases[first : first + AT_ONCE])
+                if position:
+                    place.reach(position)
                 loop.turned()
-            await gathered.more.wait()
-            loop.begin()
-            await asyncio.sleep(_GATHER)
-            started = time.monotonic()
-            cases, position = gathered.take()
-            for first in range(0, len(cases), AT_ONCE):
-                await _try_each(source, facts, cases[first : first + AT_ONCE])
-            if position:
-                await _acknowledge(source, facts, position)
-            loop.turned()
-            await asyncio.sleep(_REST * (time.monotonic() - started))
+                await asyncio.sleep(_REST * (time.monotonic() - started))
         await reading
     finally:
         reading.cancel()
-
-
-async def _read(stream: Any, gathered: _Gathered) -> None:
-    """Gather what the feed tells; where there is much, wait until it was taken over."""
-    try:
-        async for batch in stream:
-            gathered.add(batch)
-            await gathered.room.wait()
-    finally:
-        gathered.more.set()
 
 
 async def rebuild(source: Source, facts: FactsBackends) -> int:
@@ -144,13 +103,6 @@ async def rebuild(source: Source, facts: FactsBackends) -> int:
         await _try_each(source, facts, new)
         seen.update(new)
     return len(seen)
-
-
-async def _acknowledge(source: Source, facts: FactsBackends, position: int) -> None:
-    await facts.backends.feeds[source].AcknowledgeEvents(
-        feed_pb2.AcknowledgeEventsRequest(service=source, consumer=CONSUMER, position=position), timeout=_TIMEOUT
-    )
-    POSITION.labels(source).set(position)
 
 
 async def _try_each(source: Source, facts: FactsBackends, cases: Sequence[str]) -> None:

@@ -23,6 +23,9 @@ PATIENCE = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1)
 )
 """Activities are tried for ever: a service that is down keeps a matter waiting, never loses it."""
+AT_ONCE = timedelta(seconds=2)
+"""How long a workflow task may wait for what is read within it: it holds one of the worker's few places meanwhile."""
+ONCE = RetryPolicy(maximum_attempts=1)
 LATER = Priority(priority_key=5)
 """Of what is late already, a second more hurts less than one that a person waits for."""
 _LOCAL = timezone(timedelta(hours=8))

@@ -124,6 +124,10 @@ class Read:
     anew: bool = False
 
 
+VERSION = 1
+"""What a case's workflow does: 1 is all that was patched into it until then, and opening without a look before."""
+
+
 @dataclass(frozen=True)
 class CaseStart:
     """How a case's workflow begins, and how it goes on after it rolled.
@@ -142,6 +146,8 @@ class CaseStart:
     transfers: list[int] = field(default_factory=list)
     escalated: bool = False
     defaults: list[str] = field(default_factory=list)
+    version: int = 0
+    """`VERSION` of what is started now; what was started before there was one asks its history what it has done."""
 
 
 @dataclass(frozen=True)

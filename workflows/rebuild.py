@@ -18,6 +18,7 @@ from workflows.matters import all_matters, lost_matters
 from workflows.messages import (
     CASE_WORKFLOW,
     TASK_QUEUE,
+    VERSION,
     CaseStart,
     FileStart,
     Source,
@@ -51,7 +52,9 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
             try:
                 await client.start_workflow(
                     CASE_WORKFLOW,
-                    CaseStart(number, unit, stage, asks, speed=time.speed, epoch=time.epoch, escalated=True),
+                    CaseStart(
+                        number, unit, stage, asks, speed=time.speed, epoch=time.epoch, escalated=True, version=VERSION
+                    ),
                     id=workflow_id(number),
                     task_queue=TASK_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,

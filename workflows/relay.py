@@ -22,7 +22,7 @@ import uvloop
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from pb.feed.v1 import feed_pb2
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -33,7 +33,7 @@ from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loop, Loops
 from services.kit.serving.settings import ClientSettings, read_settings
-from workflows import erasures, facts, file, net, standings
+from workflows import erasures, facts, file, net, places, standings
 from workflows.backends import Backends
 from workflows.case import first_attributes
 from workflows.chains import heard
@@ -45,6 +45,7 @@ from workflows.messages import (
     REOPENED,
     TASK_QUEUE,
     UNMERGED,
+    VERSION,
     CaseStart,
     FileStart,
     Heard,
@@ -54,14 +55,12 @@ from workflows.messages import (
     is_case,
     workflow_id,
 )
+from workflows.places import Place
 from workflows.runtime import connect, watch_engine
 
 log = structlog.get_logger()
 
 _BATCH = 200
-_TIMEOUT = 20.0
-_ACKNOWLEDGE_EVERY = 0.5
-"""Seconds between acknowledgements: what a killed relay tells again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,6 @@ class Lane:
 LANES = (Lane("relay", feed_pb2.LANE_PERSON, 32, 2), Lane("relay-bulk", feed_pb2.LANE_BULK, 8, 4))
 
 TOLD = Counter("accord_relay_told_total", "Events workflows were told of.", ["source"])
-POSITION = Gauge("accord_relay_position", "Feed position the relay has acknowledged.", ["source", "consumer"])
 
 _AGAIN = {REOPENED: Stage.HANDLING, UNMERGED: Stage.RECEIVED, DEFAULT_PURSUED: Stage.CLOSED}
 """Where the new workflow of a case begins whose workflow had ended."""
@@ -142,7 +140,7 @@ class Teller:
 
     async def _start(self, number: str, unit: str, tier: str, events: list[Heard]) -> None:
         first, reuse = events[0], WorkflowIDReusePolicy.REJECT_DUPLICATE
-        start, rest = CaseStart(number, unit, speed=self._time.speed, epoch=self._time.epoch), events
+        start, rest = CaseStart(number, unit, speed=self._time.speed, epoch=self._time.epoch, version=VERSION), events
         if first.sequence == 1 and first.source is Source.INTAKE:
             # What it would be told first goes in with the start: one message less, one workflow task less. Where the
             # workflow is there already, it knows it already.
@@ -188,17 +186,14 @@ async def follow(loop: Loop, source: Source, lane: Lane, backends: Backends, tel
     await stream.initial_metadata()
     if not stream.done():
         loop.turned()
-    async for batch in stream:
-        loop.begin()
-        async for position in told(teller, source, batch):
-            await backends.feeds[source].AcknowledgeEvents(
-                feed_pb2.AcknowledgeEventsRequest(service=source, consumer=lane.consumer, position=position),
-                timeout=_TIMEOUT,
-            )
-            POSITION.labels(source, lane.consumer).set(position)
+    async with Place(backends.feeds[source], source, lane.consumer) as place:
+        async for batch in stream:
             loop.begin()
-        TOLD.labels(source).inc(len(batch.events))
-        loop.turned()
+            async for position in told(teller, source, batch):
+                place.reach(position)
+                loop.begin()
+            TOLD.labels(source).inc(len(batch.events))
+            loop.turned()
 
 
 async def told(teller: Teller, source: Source, batch: feed_pb2.WatchEventsResponse) -> AsyncIterator[int]:
@@ -211,7 +206,7 @@ async def told(teller: Teller, source: Source, batch: feed_pb2.WatchEventsRespon
     try:
         while True:
             if telling:
-                done, _ = await asyncio.wait(telling, timeout=_ACKNOWLEDGE_EVERY)
+                done, _ = await asyncio.wait(telling, timeout=places.EVERY)
                 for task in done:
                     number = telling.pop(task)
                     if error := task.exception():

@@ -17,6 +17,7 @@ from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.messages import Source
+from workflows.places import Gathered, Place, read_on
 
 CONSUMER = "standings"
 TOLD = (Source.INTAKE, Source.ESCALATION)
@@ -24,6 +25,8 @@ TOLD = (Source.INTAKE, Source.ESCALATION)
 AT_ONCE = 500
 """Cases read at a time; the contracts allow no more."""
 _TIMEOUT = 30.0
+_GATHER = 0.05
+"""Seconds between two readings."""
 
 
 async def hand_on_all(loop: Loop, backends: Backends) -> None:
@@ -34,15 +37,26 @@ async def hand_on_all(loop: Loop, backends: Backends) -> None:
     )
     stream = feed.WatchEvents(request)
     await stream.initial_metadata()
-    loop.turned()
-    async for batch in stream:
-        loop.begin()
-        await hand_on(backends, [event.case for event in batch.events if event.case.startswith("cases/")])
-        await feed.AcknowledgeEvents(
-            feed_pb2.AcknowledgeEventsRequest(service=Source.MEDIATION, consumer=CONSUMER, position=batch.position),
-            timeout=_TIMEOUT,
-        )
-        loop.turned()
+    gathered = Gathered(AT_ONCE)
+    reading = asyncio.create_task(read_on(stream, gathered))
+    try:
+        async with Place(feed, Source.MEDIATION, CONSUMER) as place:
+            while not reading.done():
+                if not stream.done():
+                    loop.turned()
+                await gathered.more.wait()
+                loop.begin()
+                cases, position = gathered.take()
+                for first in range(0, len(cases), AT_ONCE):
+                    await hand_on(backends, cases[first : first + AT_ONCE])
+                if position:
+                    place.reach(position)
+                loop.turned()
+                # What comes next may be there at once; what comes within this moment goes together.
+                await asyncio.sleep(_GATHER)
+        await reading
+    finally:
+        reading.cancel()
 
 
 async def hand_on(backends: Backends, cases: list[str]) -> None:

@@ -30,6 +30,7 @@ from workflows.messages import TASK_QUEUE
 from workflows.rhythms import Rhythms
 from workflows.runtime import connect, watch_engine
 from workflows.scheduled import ScheduledWorkflow
+from workflows.unfailing import Unfailing
 
 log = structlog.get_logger()
 
@@ -91,6 +92,7 @@ async def work(settings: ClientSettings) -> None:
             letters.letter_stage,
             letters.draft_next_letter,
         ],
+        interceptors=[Unfailing()],
         workflow_runner=sandbox(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=ACTIVITIES,

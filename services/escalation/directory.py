@@ -50,7 +50,7 @@ class FileDirectory:
 
     async def excluded(self, subject: str) -> frozenset[str]:
         """Return the numbers of the cases that an account is excluded from."""
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(text(FROM_CASES), {"subject": subject})
             return frozenset(row.number for row in rows)
 
@@ -61,7 +61,7 @@ class FileDirectory:
         """
         numbers = {value: names.number_of(value) for value in values}
         asked = {"numbers": sorted(set(numbers.values()))}
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(_FILES, asked)
             found = {row.number: Found((row.unit, *row.units), row.about) for row in rows}
             for row in await connection.execute(_CASES, asked):

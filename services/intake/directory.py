@@ -28,14 +28,14 @@ class ReportDirectory:
 
     async def excluded(self, subject: str) -> frozenset[str]:
         """Return the numbers of the cases that an account is excluded from."""
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(text(FROM_CASES), {"subject": subject})
             return frozenset(row.number for row in rows)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the unit whose report it is."""
         numbers = {value: names.number_of(value) for value in values if value.startswith("reports/")}
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(_REPORTS, {"numbers": sorted(set(numbers.values()))})
             found = {row.number: Found((row.unit,), row.about) for row in rows}
         return {value: found[number] for value, number in numbers.items() if number in found}

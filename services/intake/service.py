@@ -73,8 +73,8 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
                 if earlier is not None:
                     self._numbers.give_back(draft.series, number)
                     return await self._first_answer(connection, earlier)
-                await store.add(connection, [received], at=now, actor=caller, trace=call.trace_parent)
-                answer = view.report(await store.get(connection, number), call.language, now)
+                row = await store.add_one(connection, received, at=now, actor=caller, trace=call.trace_parent)
+                answer = view.report(row, call.language, now)
                 await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
         except UniqueViolationError:
             self._numbers.give_back(draft.series, number)
@@ -103,7 +103,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
     async def GetReport(self, request: pb.GetReportRequest, context: Any) -> report_pb2.Report:
         """Answer a report without its sealed part."""
         call = current_call()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
             await record.admit(connection, call, row)
         return view.report(row, call.language, self.time.now())
@@ -130,7 +130,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "reports", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(
                 connection, paging.subtree(scope), request.states, request.source,
                 now if request.overdue else None, behind, size + 1,

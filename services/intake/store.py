@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -87,28 +88,62 @@ _EVENT = (
 _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is stored of one new report, in the order of the columns of each table."""
+
+    report: tuple[Any, ...]
+    event: tuple[Any, ...]
+    clock: tuple[Any, ...] = ()
+    entry: tuple[Any, ...] = ()
+
+
+def _rows_of(each: Received, at: datetime, actor: str, trace: str, *, bulk: bool) -> _Rows:
+    event, row = each.event, each.row
+    content, link = first_link(event, at, actor)
+    row["head"] = link
+    payload = orjson.dumps(event.payload).decode()
+    told = (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace, bulk)
+    report = tuple(row[name] for name in _COLUMNS)
+    if each.clock is None:
+        return _Rows(report, told)
+    return _Rows(report, told, clocks.columns_of(each.clock), clocks.start_entry(each.clock, at, actor))
+
+
+def _adding(*tables: tuple[str, Sequence[str]]) -> str:
+    """Return one statement that adds a row to each table and answers that of the first."""
+    parts, taken = [], 0
+    for table, columns in tables:
+        values = ", ".join(f"${taken + place + 1}" for place in range(len(columns)))
+        parts.append(f"added_{table} AS (INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) RETURNING *)")
+        taken += len(columns)
+    return f"WITH {', '.join(parts)} SELECT * FROM added_{tables[0][0]}"
+
+
+_REPORT_ROWS = (("reports", _COLUMNS), ("events", _EVENT))
+_CLOCK_ROWS = (("clocks", clocks.COLUMNS), ("clock_entries", clocks.ENTRY_COLUMNS))
+_ADD = {False: _adding(*_REPORT_ROWS), True: _adding(*_REPORT_ROWS, *_CLOCK_ROWS)}
+
+
+async def add_one(connection: Connection, received: Received, *, at: datetime, actor: str, trace: str) -> Any:
+    """Store a new report with its clock and first event, in one statement; return its row."""
+    rows = _rows_of(received, at, actor, trace, bulk=received.event.bulk)
+    values = (*rows.report, *rows.event, *rows.clock, *rows.entry)
+    return await connection.raw.fetchrow(_ADD[bool(rows.clock)], *values)
+
+
 async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
-    """Store new reports with their clocks and first events, by COPY: one report or a thousand alike."""
-    reports, events, running, entries = [], [], [], []
+    """Store new reports with their clocks and first events, by COPY."""
     received = list(received)
     # One of many waits its turn; what somebody files alone is followed up first.
     many = len(received) > 1
-    for each in received:
-        event, row = each.event, each.row
-        content, link = first_link(event, at, actor)
-        row["head"] = link
-        reports.append(tuple(row[name] for name in _COLUMNS))
-        payload = orjson.dumps(event.payload).decode()
-        told = (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace)
-        events.append((*told, many or event.bulk))
-        if each.clock:
-            running.append(clocks.columns_of(each.clock))
-            entries.append(clocks.start_entry(each.clock, at, actor))
+    rows = [_rows_of(each, at, actor, trace, bulk=many or each.event.bulk) for each in received]
     raw = connection.raw
-    await raw.copy_records_to_table("reports", records=reports, columns=_COLUMNS)
-    await raw.copy_records_to_table("events", records=events, columns=_EVENT)
-    if running:
-        await raw.copy_records_to_table("clocks", records=running, columns=clocks.COLUMNS)
+    await raw.copy_records_to_table("reports", records=[each.report for each in rows], columns=_COLUMNS)
+    await raw.copy_records_to_table("events", records=[each.event for each in rows], columns=_EVENT)
+    if running := [each for each in rows if each.clock]:
+        await raw.copy_records_to_table("clocks", records=[each.clock for each in running], columns=clocks.COLUMNS)
+        entries = [each.entry for each in running]
         await raw.copy_records_to_table("clock_entries", records=entries, columns=clocks.ENTRY_COLUMNS)
 
 

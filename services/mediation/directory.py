@@ -35,14 +35,14 @@ class CaseDirectory:
 
     async def excluded(self, subject: str) -> frozenset[str]:
         """Return the numbers of the cases that an account is excluded from."""
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(text(FROM_CASES), {"subject": subject})
             return frozenset(row.number for row in rows)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units of the case: the accountable one and those of its tasks."""
         numbers = {value: names.number_of(value) for value in values if value.startswith("cases/")}
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(_CASES, {"numbers": sorted(set(numbers.values()))})
             found = {row.number: Found((row.unit, *row.units), row.about) for row in rows}
             return {

@@ -76,7 +76,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "cases", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(
                 connection, paging.subtree(scope), request.stages, now if request.overdue else None, behind, size + 1
             )

@@ -180,7 +180,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             "stopped_after": instant(request.stopped_after_time),
             "breached_after": instant(request.breached_after_time),
         }
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = (await connection.execute(text(_LIST.format(filters=filters)), parameters)).all()
         reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
         if len(rows) > size:
@@ -190,7 +190,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     async def GetClock(self, request: pb.GetClockRequest, context: Any) -> pb.Clock:
         """Answer a clock with its rungs and when they fired."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             return await self._shown(connection, request.name)
 
     async def ExplainClock(self, request: pb.ExplainClockRequest, context: Any) -> pb.ExplainClockResponse:

@@ -75,15 +75,33 @@ def most_items(field: FieldDescriptor) -> int:
     return int(rules.repeated.max_items or rules.map.max_pairs or _MOST)
 
 
+@cache
+def _is_left(field: FieldDescriptor) -> bool:
+    """Return whether the contract leaves a field to be checked apart."""
+    return bool(field.GetOptions().Extensions[_RULES].ignore == validate_pb2.IGNORE_ALWAYS)
+
+
+@cache
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+@cache
+def _holds_text(field: FieldDescriptor) -> bool:
+    """Return whether a field is a text, or may have texts in it, that must say something."""
+    may = field.message_type is not None or field.type == field.TYPE_STRING
+    return may and not _is_left(field) and field.name not in NO_WORDS
+
+
 def _crowded(message: Message) -> Iterator[tuple[str, int]]:
     """Yield the path of each list that has more items than it may, and how many it may have."""
     for field, value in message.ListFields():
-        if field.GetOptions().Extensions[_RULES].ignore == validate_pb2.IGNORE_ALWAYS:
+        if _is_left(field):
             continue
         if field.is_repeated:
             if len(value) > most_items(field):
                 yield field.name, most_items(field)
-            elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            elif field.message_type is not None and not _is_map(field):
                 for index, item in enumerate(value):
                     yield from ((f"{field.name}[{index}].{path}", most) for path, most in _crowded(item))
         elif field.message_type is not None:
@@ -105,12 +123,9 @@ def must_say(message: Message, field: str, path: str = "") -> None:
 def _texts(message: Message) -> Iterator[tuple[str, str]]:
     """Yield path and text of every text field that is filled, but for those the contract leaves to be checked apart."""
     for field, value in message.ListFields():
-        if field.message_type is None and field.type != field.TYPE_STRING:
+        if not _holds_text(field):
             continue
-        rules = field.GetOptions().Extensions[_RULES]
-        if rules.ignore == validate_pb2.IGNORE_ALWAYS or field.name in NO_WORDS:
-            continue
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        if _is_map(field):
             items = [(f'{field.name}["{key}"]', part) for key, each in value.items() for part in (key, each)]
         elif field.is_repeated:
             items = [(f"{field.name}[{index}]", each) for index, each in enumerate(value)]

@@ -128,6 +128,21 @@ class Database:
                 raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
             raise
 
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """Take a connection to read only: each statement sees what is committed when it runs, as in `begin()`.
+
+        It saves the two round trips that open and end a transaction. Nothing may be written, locked or set.
+        """
+        try:
+            pool = self._pool or await self._open()
+            async with pool.acquire(timeout=20) as raw:
+                yield Connection(raw)
+        except Exception as error:
+            if is_transient(error):
+                raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
+            raise
+
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:
             if self._pool is None:

@@ -148,7 +148,7 @@ class FeedSealer:
 
 async def head_position(database: Database) -> int:
     """Return the feed's last position."""
-    async with database.begin() as connection:
+    async with database.read() as connection:
         return int(await connection.scalar(text("SELECT position FROM feed_head")))
 
 

@@ -33,7 +33,7 @@ class CaseFactsServicer(facts_pb2_grpc.CaseFactsServiceServicer):
         """Answer the facts of those cases that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
         numbers, now = [names.number_of(name) for name in request.names], self._time.now()
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await store.facts(connection, numbers)
             parts = await store.parts(connection, numbers)
         return pb.BatchGetCaseFactsResponse(facts=[_view(row, parts.get(row.number, []), now) for row in rows])
@@ -44,7 +44,7 @@ class CaseFactsServicer(facts_pb2_grpc.CaseFactsServiceServicer):
         """Answer whose those cases are that exist; of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
         numbers = [names.number_of(name) for name in request.names]
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             rows = await store.standings(connection, numbers)
             grants = await store.grants(connection, numbers)
         found = [standings.standing(row.number, row, grants.get(row.number, [])) for row in rows]

@@ -1,0 +1,119 @@
+"""How far a durable consumer has come in a feed: acknowledged now and then, not with every event.
+
+Each acknowledgement is a commit of its own on the disk. What a consumer that is killed is told again is at most half a
+second of events, and all that it does may be done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import grpc
+from pb.feed.v1 import feed_pb2
+from prometheus_client import Gauge
+
+EVERY = 0.5
+"""Seconds between acknowledgements."""
+_TIMEOUT = 20.0
+_LAST = 2.0
+"""Seconds for the last one, of a consumer that leaves off."""
+_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+POSITION = Gauge("accord_relay_position", "Feed position a consumer has acknowledged.", ["source", "consumer"])
+
+
+class Place:
+    """Where one consumer is in one feed; a context in which it may say how far it has come."""
+
+    def __init__(self, feed: Any, source: str, consumer: str) -> None:
+        self._feed = feed
+        self._source = source
+        self._consumer = consumer
+        self._reached = self._acknowledged = 0
+        self._moved = asyncio.Event()
+
+    async def __aenter__(self) -> Place:
+        self._keeping = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._keeping.cancel()
+        await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._reached > self._acknowledged:
+            with suppress(grpc.aio.AioRpcError):
+                await self._acknowledge(_LAST)
+
+    def reach(self, position: int) -> None:
+        """Say that all up to here is done; raises what befell an acknowledgement before."""
+        if self._keeping.done():
+            self._keeping.result()
+        if position > self._reached:
+            self._reached = position
+            self._moved.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            try:
+                await self._acknowledge(_TIMEOUT)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _AWAY:
+                    raise
+                self._moved.set()
+            await asyncio.sleep(EVERY)
+
+    async def _acknowledge(self, timeout: float) -> None:
+        position = self._reached
+        request = feed_pb2.AcknowledgeEventsRequest(
+            service=self._source, consumer=self._consumer, position=position
+        )  # fmt: skip
+        await self._feed.AcknowledgeEvents(request, timeout=timeout)
+        self._acknowledged = position
+        POSITION.labels(self._source, self._consumer).set(position)
+
+
+@dataclass
+class Gathered:
+    """Cases something happened to, with the position up to which they are all there; at most about `ahead` of them."""
+
+    ahead: int
+    cases: dict[str, None] = field(default_factory=dict)
+    position: int = 0
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.room.set()
+
+    def add(self, batch: feed_pb2.WatchEventsResponse) -> None:
+        """Take in a batch of the feed."""
+        self.cases.update(dict.fromkeys(event.case for event in batch.events if event.case.startswith("cases/")))
+        self.position = batch.position
+        self.more.set()
+        if len(self.cases) >= self.ahead:
+            self.room.clear()
+
+    def take(self) -> tuple[list[str], int]:
+        """Return what was gathered and the position it goes up to, and begin anew."""
+        taken = list(self.cases), self.position
+        self.cases = {}
+        self.more.clear()
+        self.room.set()
+        return taken
+
+
+async def read_on(stream: Any, gathered: Gathered) -> None:
+    """Gather what a feed tells; where there is much, wait until it was taken over."""
+    try:
+        async for batch in stream:
+            gathered.add(batch)
+            await gathered.room.wait()
+    finally:
+        gathered.more.set()
