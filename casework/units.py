@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 ROOT = "cn"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,40}")
@@ -92,6 +93,7 @@ def is_code(code: str) -> bool:
     return _CODE.fullmatch(code) is not None
 
 
+@lru_cache(maxsize=65_536)
 def level_of(code: str) -> Level:
     """Return the level a well-formed code stands for, whether or not such a unit exists; else raise UnknownUnit."""
     if not _CODE.fullmatch(code):
@@ -101,6 +103,7 @@ def level_of(code: str) -> Level:
     return Level.nation if code == ROOT else _LEVELS[len(code)]
 
 
+@lru_cache(maxsize=65_536)
 def parent_code(code: str) -> str | None:
     """Return the code of the unit one step up, None for the root; a malformed code raises UnknownUnit."""
     level = level_of(code)
