@@ -11,6 +11,7 @@ import os
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -304,8 +305,11 @@ async def test_files_nobody_refers_to_are_cleaned_away_when_they_are_old(
         os.utime(path, (hour_ago, hour_ago))
     database = Database(Scratch.main(clients.stack).role("mediation"), 2)
     try:
-        servicer = EvidenceServicer(database, None, FeedPulse(), a_sealer(tmp_path), files)  # type: ignore[arg-type]
-        assert await servicer.clean() == 2
+        parts = SimpleNamespace(
+            settings=SimpleNamespace(files=folder), database=database, time=None, pulse=FeedPulse(), clockwork=None,
+            rules=None, sealer=a_sealer(tmp_path),
+        )  # fmt: skip
+        assert await EvidenceServicer(parts).clean() == 2  # type: ignore[arg-type]
     finally:
         await database.close()
     names = {path.name for path in stored(clients)}

@@ -233,7 +233,7 @@ async def test_an_approved_plan_stops_its_clock_and_the_matter_is_being_handled(
     call = Call(caller, "plans.approve", "zh", access=None)  # type: ignore[arg-type]
     async with still.database.begin() as connection:
         await files.lock(connection, number)
-        work = Work(connection, still.time.now(), call, EventLog("escalation", "files"))
+        work = Work(connection, still.time.now(), call, EventLog("escalation", "files"), still.clockwork)
         await course.plan_approved(work, await store.lock(connection, number))
     assert "plan" not in await clocks(still, matter.name)
     after = await ledger.do("GetMatter", "auditor", COUNTY, name=matter.name)

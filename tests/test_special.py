@@ -192,7 +192,7 @@ async def test_what_is_open_is_told_to_the_ledger_and_at_the_end_no_clock_of_a_l
     assert found == [f"{world.worked}/{each}" for each in ("taskForce/tasks/1", "consultations/1", "monitorings/1")]
     async with database.begin() as connection:
         await files.lock(connection, number)
-        work = Work(connection, datetime.now(UTC), _NoCall(), EventLog("escalation", "files"))  # type: ignore[arg-type]
+        work = Work(connection, datetime.now(UTC), _NoCall(), EventLog("escalation", "files"), None)  # type: ignore[arg-type]
         await ending.struck_off(work, number)
         left = await connection.raw.fetch("SELECT id FROM clocks WHERE number = $1 AND state = 1", number)
     keys = {row["id"].partition(".")[2] for row in left}

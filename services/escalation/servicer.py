@@ -6,25 +6,18 @@ from typing import Any
 
 from casework import names
 from services.escalation import files
+from services.kit import servicer as kit
 from services.kit.command import Work
-from services.kit.composition import Parts
 from services.kit.storage.database import Connection
-from services.kit.storage.events import EventLog
 from services.kit.storage.sealing import CaseSealer
 
 
-class Servicer:
-    """A servicer whose methods can be commands."""
+class Servicer(kit.Servicer):
+    """A servicer of supervision."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.database = parts.database
-        self.time = parts.time
-        self.pulse = parts.pulse
-        self.clockwork = parts.clockwork
-        self.log = EventLog("escalation", "files")
-        self.body_key = parts.sealer.derive("requests of supervision")
-        self.rules = parts.rules
-        self.sealer = parts.sealer
+    service = "escalation"
+    heads = "files"
+    body_key_name = "requests of supervision"
 
     async def opened(self, work: Work, collection: str, unit: str) -> Any:
         """Open a file of this unit and return its row, locked; the caller's right was asked for before."""

@@ -8,8 +8,8 @@ from pb.intake.v1 import facts_pb2 as pb
 from pb.intake.v1 import facts_pb2_grpc
 
 from casework import names
-from services.kit.composition import Parts
 from services.kit.instants import stamp
+from services.kit.servicer import Servicer
 from services.kit.serving.access import current_call
 from services.kit.storage.database import text
 
@@ -19,11 +19,11 @@ _FACTS = text("""
 """)
 
 
-class ReportFactsServicer(facts_pb2_grpc.ReportFactsServiceServicer):
+class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
     """Serves the facts of reports to the projector of supervision."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
+    service = "intake"
+    heads = "reports"
 
     async def BatchGetReportFacts(
         self, request: pb.BatchGetReportFactsRequest, context: Any
@@ -31,7 +31,7 @@ class ReportFactsServicer(facts_pb2_grpc.ReportFactsServiceServicer):
         """Answer the facts of those reports that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
         numbers = [names.number_of(name) for name in request.names]
-        async with self._database.begin() as connection:
+        async with self.database.begin() as connection:
             rows = await connection.execute(_FACTS, {"numbers": numbers})
         return pb.BatchGetReportFactsResponse(facts=[_view(row) for row in rows])
 

@@ -20,17 +20,15 @@ from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
 from services.intake.reception import ACCEPT, GRADES, Reception
-from services.kit.clocks.clockwork import Clockwork, NewClock
+from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
+from services.kit.composition import Parts
 from services.kit.instants import stamp
-from services.kit.rules import Rules
+from services.kit.servicer import Servicer
 from services.kit.serving.access import current_call
-from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging, requests
-from services.kit.storage.database import Connection, Database, text
-from services.kit.storage.erasures import ErasureList
-from services.kit.storage.events import EventLog, NewEvent, row_payload
-from services.kit.storage.feed import FeedPulse
+from services.kit.storage.database import Connection, text
+from services.kit.storage.events import NewEvent, row_payload
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
@@ -39,23 +37,18 @@ _THE_SAME = 0.7
 """How alike a text must be to one that the caller may not read: whoever tells it has nearly the whole before them."""
 
 
-class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
+class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     """Serves the doors."""
 
-    def __init__(
-        self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, reception: Reception,
-        clockwork: Clockwork, erasures: ErasureList,
-    ) -> None:  # fmt: skip
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("intake", "reports")
-        self.clockwork = clockwork
-        self._rules = rules
-        self._reception = reception
-        self._listed = erasures
-        self._numbers = store.Numbers(database)
-        self._bulk = BulkReception(database, reception, self._numbers, time, pulse)
+    service = "intake"
+    heads = "reports"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
+        self._listed = parts.erasures
+        self._numbers = store.Numbers(parts.database)
+        self._bulk = BulkReception(parts.database, self._reception, self._numbers, parts.time, parts.pulse)
 
     async def CreateReport(self, request: pb.CreateReportRequest, context: Any) -> report_pb2.Report:
         """Receive a report and answer its receipt."""
@@ -310,7 +303,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
             reception_.SCOPES[scope], reception_.URGENCIES[urgency],
             request.danger if request.HasField("danger") else row.danger, row.category,
         )  # fmt: skip
-        triage, acceptance = self._rules.triage.evaluate(facts), self._rules.acceptance.evaluate(facts)
+        triage, acceptance = self.rules.triage.evaluate(facts), self.rules.acceptance.evaluate(facts)
         clock = await self._limit_anew(row, acceptance, work)
         moved = {"due_at": clock.due_at} if clock else {}
         changed = await store.change(
@@ -368,7 +361,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
         async with self.database.begin() as connection:
             row = await store.by_receipt(connection, index)
         call.require(row.unit)
-        return view.receipt(row, code, call.language, self._rules)
+        return view.receipt(row, code, call.language, self.rules)
 
     async def _limit_anew(self, row: Any, acceptance: Acceptance, work: Work) -> NewClock | None:
         """Start the limit that the facts call for now, and return it; None where the one that runs stays.
@@ -411,6 +404,6 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
 
     def _known_unit(self, name: str, field: str) -> str:
         unit = names.last(name)
-        if unit not in self._rules.units:
+        if unit not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, unit)
         return unit

@@ -33,10 +33,10 @@ class Work:
     now: datetime
     call: Call
     log: EventLog
+    clockwork: Clockwork
     late: list[NewEvent] = field(default_factory=list)
     missed: list[NewEvent] = field(default_factory=list)
     soonest: NewClock | None = None
-    clockwork: Clockwork | None = None
     told_by: str = ""
     """What the history says in place of an account that must not be known from it."""
 
@@ -62,7 +62,6 @@ class Work:
         self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, until: datetime | None = None
     ) -> NewClock:
         """Start the clock that a rule gives and return it; `until` is an end promised elsewhere, kept as it is."""
-        assert self.clockwork is not None, "only a service that was handed its clockwork starts clocks"
         clock = self.clockwork.new(number, key, rule, subject=subject, unit=unit, at=at, until=until)
         await self.start(clock)
         return clock
@@ -77,7 +76,6 @@ class Work:
 
     async def extend(self, number: str, key: str, amount: int, parties: Sequence[int]) -> clock_ledger.Change:
         """Extend a clock by every party's consent, as its rule allows; append the event of the change yourself."""
-        assert self.clockwork is not None, "only a service that was handed its clockwork extends clocks"
         row = await clock_ledger.get(self.connection, f"{number}.{key}", lock=True)
         names = tuple(f"parties/{party}" for party in parties)
         entry = Extended(
@@ -94,7 +92,6 @@ class Work:
         if at is None or at >= self.now:
             self.missed += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
             return
-        assert self.clockwork is not None, "only a service that was handed its clockwork enters what is dated back"
         self.late += await clock_ledger.end(
             self.connection, self.clockwork, number, keys, at, self.now, self.actor, met=met
         )
@@ -113,6 +110,9 @@ class CommandService(Protocol):
     time: BusinessTime
     log: EventLog
     pulse: FeedPulse
+    clockwork: Clockwork
+    body_key: bytes
+    """Keys the hash by which a request is known again; empty where nothing in it could be guessed."""
 
 
 Request = TypeVar("Request", bound=Message)
@@ -137,13 +137,13 @@ def command(
         @functools.wraps(method)
         async def rpc(self: CommandService, request: Any, context: Any) -> Answer:
             call = current_call()
-            caller, body = call.caller.subject, requests.body_hash(request, getattr(self, "body_key", b""))
+            caller, body = call.caller.subject, requests.body_hash(request, self.body_key)
             async with self.database.begin() as connection:
                 earlier = await requests.claim(connection, caller, request.request_id, body)
                 if earlier is not None:
                     call.repeat()
                     return answer_type.FromString(earlier)
-                work = Work(connection, self.time.now(), call, self.log, clockwork=getattr(self, "clockwork", None))
+                work = Work(connection, self.time.now(), call, self.log, self.clockwork)
                 answer = await method(self, request, work)
                 await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
             self.pulse.beat()

@@ -6,14 +6,11 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from importlib import import_module
 
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from pb.clock.v1 import clock_pb2, clock_pb2_grpc
-from pb.feed.v1 import feed_pb2, feed_pb2_grpc
 
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.keeping import automatic_rules, keep_clocks
@@ -36,6 +33,7 @@ from services.kit.storage.key_check import await_right_key
 from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.storage.unit_check import OPEN, name_missing
 
+_STUBS = "_pb2_grpc"
 Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
 
 
@@ -120,38 +118,31 @@ async def _serve(
         await database.close()
 
 
-def served(name: str, contract: ModuleType, stubs: ModuleType, servicer: Any) -> Registration:
-    """Return a service of a contract and how its servicer is added to a server."""
-    add = getattr(stubs, f"add_{name}Servicer_to_server")
-    return contract.DESCRIPTOR.services_by_name[name], lambda server: add(servicer, server)
+def served(servicer: object) -> Registration:
+    """Return the service that a servicer serves, after the generated class it is made from, and how it is added."""
+    base = next(each for each in type(servicer).__mro__ if each.__module__.endswith(_STUBS))
+    add = getattr(import_module(base.__module__), f"add_{base.__name__}_to_server")
+    contract = import_module(base.__module__.removesuffix(_STUBS) + "_pb2")
+    service = contract.DESCRIPTOR.services_by_name[base.__name__.removesuffix("Servicer")]
+    return service, lambda server: add(servicer, server)
 
 
 def feed_service(name: str, parts: Parts, owner: str) -> Registration:
     """Return the feed of a service; `owner` is SQL for the unit whose the history of a case or file is."""
-    return served("FeedService", feed_pb2, feed_pb2_grpc, FeedServicer(name, parts.database, parts.pulse, owner))
+    return served(FeedServicer(name, parts.database, parts.pulse, owner))
 
 
 def clock_service(
-    name: str, parts: Parts, log: EventLog, open_matter: str, consequences: Mapping[str, Consequence] | None = None,
+    name: str, heads: str, parts: Parts, open_matter: str, consequences: Mapping[str, Consequence] | None = None,
     consents: Consents | None = None,
 ) -> Registration:  # fmt: skip
     """Return the clock service of a service that owns clocks; `open_matter` is SQL for a matter.
 
     `consequences` follow, by rule, from a missed deadline; `consents` are who said yes to more time.
     """
-    servicer = ClockServicer(
-        name,
-        parts.database,
-        parts.time,
-        log,
-        parts.pulse,
-        parts.clockwork,
-        parts.pins,
-        open_matter,
-        consequences or {},
-        consents,
-    )
-    return (
-        clock_pb2.DESCRIPTOR.services_by_name["ClockService"],
-        lambda server: clock_pb2_grpc.add_ClockServiceServicer_to_server(servicer, server),
-    )
+    return served(
+        ClockServicer(
+            name, parts.database, parts.time, EventLog(name, heads), parts.pulse, parts.clockwork, parts.pins,
+            open_matter, consequences or {}, consents,
+        )
+    )  # fmt: skip

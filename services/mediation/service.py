@@ -16,40 +16,27 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation.choosing import MatterRole
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
-from services.kit.clocks.clockwork import Clockwork, NewClock
+from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
-from services.kit.rules import Rules
+from services.kit.composition import Parts
 from services.kit.serving.access import current_call
-from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
-from services.kit.storage.database import Database
-from services.kit.storage.events import EventLog, NewEvent
-from services.kit.storage.feed import FeedPulse
+from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, record, store, view
 from services.mediation.closing import closure
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
+from services.mediation.servicer import Servicer
 
 
-class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
+class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     """Serves cases, plans and tasks."""
 
-    def __init__(
-        self,
-        database: Database,
-        time: BusinessTime,
-        pulse: FeedPulse,
-        rules: Rules,
-        opening: Opening,
-        clockwork: Clockwork,
-    ) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("mediation", "cases")
-        self._rules = rules
-        self._opening = opening
-        self._clockwork = clockwork
+    body_key_name = ""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._opening = Opening(parts.rules, parts.sealer, parts.clockwork)
 
     @command(case_pb2.Case)
     async def CreateCase(self, request: pb.CreateCaseRequest, work: Work) -> case_pb2.Case:
@@ -151,7 +138,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
         check_etag(row.version, request.etag)
         unit = names.last(request.unit) if request.unit else row.unit
-        if unit not in self._rules.units:
+        if unit not in self.rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         must_not_judge_itself(case.about, unit)
         rules_of.must_be(Stage(case.stage), Stage.HANDLING)
@@ -244,7 +231,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         await dispatch.lapse(work, row)
         cancelled = await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
-        number = await closure.close(work, row, self._rules, mediated)
+        number = await closure.close(work, row, self.rules, mediated)
         payload: dict[str, Any] = {
             "stage": Stage.CLOSED.name,
             "outcome": Outcome(row.outcome).name,
@@ -263,7 +250,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         """Make another unit accountable. Deadlines stay; open tasks and clocks of the old unit go along."""
         row = await self._case(request, work)
         unit = names.last(request.unit)
-        if unit not in self._rules.units:
+        if unit not in self.rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         must_not_judge_itself(row.about, unit)
         await dispatch.must_be_undisputed(work, row)
@@ -293,7 +280,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
 
     def _new(self, key: str, rule: str, subject: str, unit: str, work: Work) -> NewClock:
         number = names.number_of(subject)
-        return self._clockwork.new(number, key, rule, subject=subject, unit=unit, at=work.now)
+        return self.clockwork.new(number, key, rule, subject=subject, unit=unit, at=work.now)
 
     async def _reopen(self, clock: str, work: Work) -> list[NewEvent]:
         """Let a met clock run again towards its first deadline: what met it turned out not to be enough."""
@@ -301,7 +288,7 @@ class MediationServicer(mediation_pb2_grpc.MediationServiceServicer):
         if row.state != clocks.ClockState.MET:
             return []
         entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
-        return (await clock_ledger.record(work.connection, self._clockwork, row, entry, work.now)).events
+        return (await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).events
 
     @staticmethod
     def _told(case: Any, task: Any, kind: str, **payload: object) -> NewEvent:

@@ -6,27 +6,21 @@ from typing import Any
 
 from casework.case import Stage
 from casework.errors import CaseError, Reason
+from services.kit import servicer as kit
 from services.kit.command import Work
-from services.kit.composition import Parts
 from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
-from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.events import NewEvent
 from services.mediation import record
 from services.mediation.people import access_log
 
 
-class Servicer:
-    """A servicer whose methods can be commands."""
+class Servicer(kit.Servicer):
+    """A servicer of mediation."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.database = parts.database
-        self.time = parts.time
-        self.pulse = parts.pulse
-        self.clockwork = parts.clockwork
-        self.log = EventLog("mediation", "cases")
-        self.body_key = parts.sealer.derive("requests of agreements")
-        self.rules = parts.rules
-        self.sealer = parts.sealer
+    service = "mediation"
+    heads = "cases"
+    body_key_name = "requests of agreements"
 
     async def locked(self, name: str, work: Work, *, closed: bool = False) -> Any:
         """Return the case a name lies in, locked, if the caller may do it; closed ones only where `closed` says so."""

@@ -71,7 +71,6 @@ def _following(work: Work, row: Any) -> LetterKind | None:
 
 def _due_on(work: Work, kind: LetterKind, unit: str) -> date:
     """Return the day a draft proposes: as many working days from today as the unit has to answer."""
-    assert work.clockwork is not None, "a command of supervision is handed its clockwork"
     today = _today(work)
     n = work.clockwork.rules.get(REPLY_RULES[kind], unit, today).n
     return work.clockwork.calendars.of(unit).nth_after(today, n)

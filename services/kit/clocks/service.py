@@ -85,7 +85,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self.time = time
         self.log = log
         self.pulse = pulse
-        self._clockwork = clockwork
+        self.clockwork = clockwork
+        self.body_key = b""
         self._consequences = consequences
         self._consents = consents
         self._pins = pins
@@ -117,7 +118,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             firings, events = ([], []) if stale else await clocks.fire(connection, number, now)
             if events:
                 await self.log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
-            work = Work(connection, now, call, self.log, clockwork=self._clockwork)
+            work = Work(connection, now, call, self.log, self.clockwork)
             await follow(self._consequences, work, firings)
             standing = await clocks.standing(connection, number)
             breaches = await clocks.breaches(connection, number)
@@ -142,7 +143,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             self.database, self.log, now, now - timedelta(seconds=request.grace_seconds), request.max_cases or 200,
             actor=call.caller.subject, trace=call.trace_parent,
             then=lambda connection, fired: follow(
-                self._consequences, Work(connection, now, call, self.log, clockwork=self._clockwork), fired
+                self._consequences, Work(connection, now, call, self.log, self.clockwork), fired
             ),
         )  # fmt: skip
         if firings:
@@ -201,7 +202,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             row = await clock_ledger.get(connection, self._id(request.name))
             rule = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
             ledger = (await clock_ledger.ledgers_of(connection, [row.id]))[row.id]
-            calendar = await calendar_of(connection, self._clockwork, row)
+            calendar = await calendar_of(connection, self.clockwork, row)
         days = explain(rule, ledger, calendar)
         return clock_view.explanation(shown, rule, [clock_view.day(each, language) for each in days], language)
 
@@ -253,7 +254,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     ) -> Any:
         name = request.rule
         try:
-            rule = self._clockwork.rules.get(name, unit, day := at.astimezone(LOCAL).date())
+            rule = self.clockwork.rules.get(name, unit, day := at.astimezone(LOCAL).date())
         except UnknownRule:
             raise field_error("rule", Reason.UNKNOWN_RULE, name) from None
         if rule.trigger.consumer is not Consumer.by_hand:
@@ -262,14 +263,14 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             _refuse_rule(rule, day)
         if at > now:
             raise field_error("effective_time", Reason.IN_THE_FUTURE)
-        late = now.astimezone(LOCAL).date() > last_day_to_enter(rule, at, self._clockwork.calendars.of(unit))
+        late = now.astimezone(LOCAL).date() > last_day_to_enter(rule, at, self.clockwork.calendars.of(unit))
         if late and not request.evidence:
             # No desk decides when it happened, so no bound of a desk holds: but somebody must be able to check it.
             raise field_error("evidence", Reason.EVIDENCE_REQUIRED, at.astimezone(LOCAL).date().isoformat())
         query = text("SELECT count(*) FROM clocks WHERE number = :number AND id LIKE :keys")
         taken = await connection.scalar(query, {"number": number, "keys": f"{number}.{name}-%"})
         key = f"{name}-{taken + 1}"
-        clock = self._clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
+        clock = self.clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
         return replace(clock, evidence=request.evidence)
 
     @command(pb.Clock)
@@ -364,7 +365,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     ) -> pb.Clock:  # fmt: skip
         row = await self._locked(request, work, also)
         made = entry(seq=row.entries + 1, at=_effective(request, work), recorded_at=work.now, actor=work.actor)
-        change = await clock_ledger.record(work.connection, self._clockwork, row, made, work.now, parties=parties)
+        change = await clock_ledger.record(work.connection, self.clockwork, row, made, work.now, parties=parties)
         await work.append(*change.events)
         return clock_view.clock(self._service, change.after, work.now)
 
@@ -374,7 +375,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         scope = current_call().scope(last(request.unit) if request.unit else "")
         candidate = await self._candidate(request)
         shown, moved, kept = [], 0, 0
-        async for move in clock_moves.moves(self.database, self._clockwork, candidate, _prefix(scope)):
+        async for move in clock_moves.moves(self.database, self.clockwork, candidate, _prefix(scope)):
             if not move.moves:
                 kept += 1
                 continue
@@ -399,16 +400,16 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if layer:
             await clock_moves.keep_layer(work.connection, layer, work.actor, request.reason, work.now)
         if request.rule:
-            await self._pins.keep(self._clockwork.rules.versions(request.rule))
+            await self._pins.keep(self.clockwork.rules.versions(request.rule))
         batch: list[clock_moves.Move] = []
-        async for move in clock_moves.moves(self.database, self._clockwork, candidate, ""):
+        async for move in clock_moves.moves(self.database, self.clockwork, candidate, ""):
             if len(batch) == _APPLIED:
                 break
             batch.append(move)
         else:
-            self._clockwork.lay(await clock_moves.applied_layers(work.connection))
+            self.clockwork.lay(await clock_moves.applied_layers(work.connection))
         moved = await clock_moves.apply(
-            work.connection, self._clockwork, self.log, candidate, batch, actor=work.actor, reason=request.reason,
+            work.connection, self.clockwork, self.log, candidate, batch, actor=work.actor, reason=request.reason,
             trace=work.call.trace_parent, now=work.now,
         )  # fmt: skip
         return pb.ApplyMovesResponse(done=len(batch), moved=moved, more=len(batch) == _APPLIED)
@@ -421,7 +422,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             # What is applied already, and is now applied to more clocks, is not laid over itself.
             applied = [each for each in applied if (each.name, each.digest()) != (layer.name, layer.digest())]
         try:
-            return Candidate.of(self._clockwork, applied, layer, request.rule)
+            return Candidate.of(self.clockwork, applied, layer, request.rule)
         except UnknownRule:
             raise field_error("rule", Reason.UNKNOWN_RULE, request.rule) from None
 

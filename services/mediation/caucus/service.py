@@ -18,14 +18,13 @@ from casework.mediation.choosing import MatterRole
 from casework.mediation.session import Manner
 from services.kit.command import Work, command
 from services.kit.serving.access import Call, current_call
-from services.kit.serving.businesstime import BusinessTime
-from services.kit.storage.database import Connection, Database
-from services.kit.storage.events import EventLog, NewEvent
-from services.kit.storage.feed import FeedPulse
-from services.kit.storage.sealing import CaseSealer, Sealer
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.caucus import store, view
 from services.mediation.people import store as roles
+from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of
 from services.mediation.sessions.standing import CITIZEN, Standing
@@ -37,17 +36,10 @@ _ACTOR = "caucus"
 """Who events name for what happens in the compartment: which side came to the mediator is told to nobody."""
 
 
-class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
+class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
     """Serves the caucus compartment and the sheets of undisputed facts."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("mediation", "cases")
-        # An offer is a few digits: a plain hash of the request would give it away to who tries them all.
-        self.body_key = sealer.derive("requests of caucuses")
-        self._sealer = sealer
+    body_key_name = "requests of caucuses"
 
     @command(pb.CaucusNote)
     async def WriteCaucusNote(self, request: pb.WriteCaucusNoteRequest, work: Work) -> pb.CaucusNote:
@@ -68,7 +60,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             told = await store.notes(connection, case.number, side)
             rows = await self._handed_over(connection, people, side, told)
         reply = pb.ListCaucusNotesResponse(notes=[view.note(row) for row in rows], withheld=len(told) - len(rows))
-        under = keys.reading(self._sealer, case) if rows else None
+        under = keys.reading(self.sealer, case) if rows else None
         for note, row in zip(reply.notes, rows, strict=True):
             note.MergeFromString(_opened(under, side, "note", row.sealed))
         return reply
@@ -92,7 +84,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             told = await store.offers(connection, case.number, side)
             rows = await self._handed_over(connection, people, side, told)
         reply = pb.ListCaucusOffersResponse(offers=[view.offer(row) for row in rows], withheld=len(told) - len(rows))
-        under = keys.reading(self._sealer, case) if rows else None
+        under = keys.reading(self.sealer, case) if rows else None
         for offer, row in zip(reply.offers, rows, strict=True):
             offer.MergeFromString(_opened(under, side, "offer", row.sealed))
         return reply
@@ -140,7 +132,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
         work.call.require_person(self._is_mediator(work, people))
-        under = await keys.writing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_sheet(
             work.connection, number, under.seal(_mark(0, "facts") + request.facts.encode()), work.now
         )
@@ -165,7 +157,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
             signatures = await store.signatures(connection, row)
         self.pulse.beat()
         answer = view.sheet(row, signatures)
-        answer.facts = _opened(keys.reading(self._sealer, case), 0, "facts", row.sealed).decode()
+        answer.facts = _opened(keys.reading(self.sealer, case), 0, "facts", row.sealed).decode()
         return answer
 
     @command(pb.FactSheet)
@@ -229,7 +221,7 @@ class CaucusServicer(caucus_pb2_grpc.CaucusServiceServicer):
         return case, people, side
 
     async def _seal(self, work: Work, case: Any, side: Side, kind: str, data: bytes) -> bytes:
-        under = await keys.writing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self.sealer, case)
         return under.seal(_mark(side, kind) + data)
 
     async def _told(self, work: Work, case: Any) -> None:

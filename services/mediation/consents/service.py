@@ -18,29 +18,21 @@ from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.course import Beside, MediationState, Person, Side, Step
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
-from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
-from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.events import NewEvent
 from services.mediation import record
 from services.mediation.consents import course, routes, store, view
 from services.mediation.people import access_log
 from services.mediation.people import store as people
+from services.mediation.servicer import Servicer
 
 
-class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
+class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
     """Serves the mediation, consents and leaving."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.database = parts.database
-        self.time = parts.time
-        self.pulse = parts.pulse
-        self.clockwork = parts.clockwork
-        self.log = EventLog("mediation", "cases")
-        self.body_key = parts.sealer.derive("requests of consents")
-        self._sealer = parts.sealer
-        self._rules = parts.rules
+    body_key_name = "requests of consents"
 
     async def GetMediation(self, request: pb.GetMediationRequest, context: Any) -> pb.Mediation:
         """Answer where a mediation stands."""
@@ -80,7 +72,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         await work.append(NewEvent(case.number, kind, case.unit, payload))
         if step is Step.MEDIATION and not said.given:
             await course.leave(work, case, party)
-        await course.restate(work, case, self._sealer)
+        await course.restate(work, case, self.sealer)
         return view.consent(kept)
 
     async def ListConsents(self, request: pb.ListConsentsRequest, context: Any) -> pb.ListConsentsResponse:
@@ -101,9 +93,9 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         """Let a party leave, in whatever state, and answer with the other routes."""
         case, party = await self._party(request.name, work)
         await course.leave(work, case, party)
-        row = await course.restate(work, case, self._sealer)
+        row = await course.restate(work, case, self.sealer)
         left = await people.get_party(work.connection, case.number, party.party)
-        return view.withdrawal(left, row, await routes.open_in(work.connection, self._rules, case))
+        return view.withdrawal(left, row, await routes.open_in(work.connection, self.rules, case))
 
     @command(pb.Mediation)
     async def ProposeMediation(self, request: pb.ProposeMediationRequest, work: Work) -> pb.Mediation:
@@ -131,8 +123,8 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         row = await course.begin(work, case)
         check_etag(row.version, request.etag)
         for index, fact in enumerate(request.facts):
-            if fact not in self._rules.routes.facts:
-                raise field_error(f"facts[{index}]", Reason.INVALID_FIELD, ", ".join(self._rules.routes.facts))
+            if fact not in self.rules.routes.facts:
+                raise field_error(f"facts[{index}]", Reason.INVALID_FIELD, ", ".join(self.rules.routes.facts))
         row = await store.change(work.connection, case.number, matter_facts=list(request.facts))
         await course.tell(work, case, row, "MatterFactsDeclared", facts=list(request.facts))
         return view.mediation(row, await people.standing(work.connection, case.number))

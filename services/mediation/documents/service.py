@@ -17,20 +17,18 @@ from casework.papers.forms import FORMS, NOT_SCANNED, About, Form, FormRule, Mad
 from casework.papers.scan import WORD, media_type_of
 from casework.papers.wording import CHINESE
 from services.kit.command import Work, command
-from services.kit.rules import Rules
 from services.kit.serving.access import Call, current_call
-from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, Database, text
-from services.kit.storage.events import EventLog, NewEvent
-from services.kit.storage.feed import FeedPulse
-from services.kit.storage.sealing import Sealer, SealError
+from services.kit.storage.database import Connection, text
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import SealError
 from services.mediation import keys, record
 from services.mediation import store as cases
 from services.mediation.documents import dossier, numbers, store, view
 from services.mediation.documents.render import rendered
 from services.mediation.documents.source import source_of
 from services.mediation.people import access_log
+from services.mediation.servicer import Servicer
 
 _PART = 3_000_000
 _MEDIATOR_UNIT = text("SELECT mediator_unit FROM mediations WHERE number = :number")
@@ -38,17 +36,10 @@ PURPOSE_DOCUMENT = 3
 """Purpose of a look, as the access log has it: to serve or draw up a document."""
 
 
-class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
+class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
     """Fills, files and hands out the documents of cases."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("mediation", "cases")
-        self._rules = rules
-        self.body_key = sealer.derive("requests of documents")
-        self._sealer = sealer
+    body_key_name = "requests of documents"
 
     @command(pb.Document)
     async def GenerateDocument(self, request: pb.GenerateDocumentRequest, work: Work) -> pb.Document:
@@ -58,13 +49,13 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         await _require(connection, work.call, case)
         subject = _subject(request, rule)
         held = await store.dossier_number(connection, number)
-        source = await source_of(connection, self._rules, self._sealer, case, held, work.now)
+        source = await source_of(connection, self.rules, self.sealer, case, held, work.now)
         languages = self._languages(request.companion_language, source)
         lacking = lacks(rule, source, subject)
         if lacking:
             raise CaseError(Reason.FACTS_MISSING, ", ".join(lacking), lacking=",".join(lacking))
         row = await store.of_subject(connection, number, rule.form, subject)
-        unit_name = self._rules.units.known(case.unit).name
+        unit_name = self.rules.units.known(case.unit).name
         # The numbers' row is locked from here to the commit: everything that can be refused was refused before.
         given = (
             row.document_number
@@ -72,10 +63,10 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
             else await numbers.of_document(connection, rule, case, subject, unit_name, work.now)
         )
         filled = [
-            (language, fill(rule, Filling(source, subject, given, work.now, self._rules.documents.wordings[language])))
+            (language, fill(rule, Filling(source, subject, given, work.now, self.rules.documents.wordings[language])))
             for language in languages
         ]
-        content = await asyncio.to_thread(rendered, self._rules.documents, rule.form, filled)
+        content = await asyncio.to_thread(rendered, self.rules.documents, rule.form, filled)
         companion = languages[-1] if len(languages) > 1 else ""
         if row:
             row = await store.change(connection, row, companion, len(content), work.now, work.actor)
@@ -136,11 +127,11 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
             case = await cases.get(connection, number)
             await _require(connection, call, case)
             held = await store.dossier_number(connection, number)
-            source = await source_of(connection, self._rules, self._sealer, case, held, self.time.now())
+            source = await source_of(connection, self.rules, self.sealer, case, held, self.time.now())
             documents = [(dossier.filed(row), self._open(case, row)) for row in await store.newest(connection, number)]
             await access_log.record(connection, call, self.time.now(), number, request.name, PURPOSE_DOCUMENT)
         languages = self._languages("", source)
-        built = await asyncio.to_thread(dossier.build, self._rules.documents, source, languages, documents)
+        built = await asyncio.to_thread(dossier.build, self.rules.documents, source, languages, documents)
         digest = hashlib.sha256(built.content).hexdigest()
         if request.sha256 and request.sha256 != digest:
             raise CaseError(Reason.ETAG_MISMATCH, etag=digest)
@@ -159,7 +150,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
 
     def _languages(self, asked: str, source: DossierSource) -> list[str]:
         """Return the languages of a document, Chinese first; UNKNOWN_LANGUAGE for a companion nobody can make."""
-        book = self._rules.documents
+        book = self.rules.documents
         if asked and not book.offers(asked):
             raise field_error("companion_language", Reason.UNKNOWN_LANGUAGE, asked)
         companion = asked or (source.language if book.offers(source.language) else "")
@@ -170,7 +161,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         told = pb.DocumentContent(
             content=content, media_type=media_type, sha256=hashlib.sha256(content).hexdigest()
         ).SerializeToString()
-        sealed = (await keys.writing(work.connection, self._sealer, case)).seal(told)
+        sealed = (await keys.writing(work.connection, self.sealer, case)).seal(told)
         stored_hash = hashlib.sha256(sealed).digest()
         await store.add_version(work.connection, row, sealed, stored_hash)
         payload = {
@@ -186,7 +177,7 @@ class DocumentServicer(documents_pb2_grpc.DocumentServiceServicer):
         sealed = bytes(row.sealed)
         if hashlib.sha256(sealed).digest() != bytes(row.stored_hash):
             raise SealError(f"{case.number}: a document is not what was stored")
-        return pb.DocumentContent.FromString(keys.reading(self._sealer, case).open(sealed))
+        return pb.DocumentContent.FromString(keys.reading(self.sealer, case).open(sealed))
 
 
 async def _require(connection: Connection, call: Call, case: Any, made_by: str = "") -> None:

@@ -16,19 +16,18 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.papers.file_type import LARGEST, FileType, check_file
 from services.kit.command import Work, command
+from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import current_call
-from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.limits import too_many
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, Database
-from services.kit.storage.events import EventLog, NewEvent
-from services.kit.storage.feed import FeedPulse
-from services.kit.storage.sealing import Sealer
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
 from services.mediation.people import access_log
+from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of
 from services.mediation.store import get as get_case
@@ -44,18 +43,17 @@ _IN_MEMORY = 256 * 1024 * 1024
 _CLEANED_EVERY = 3600.0
 
 
-class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
+class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
     """Serves evidence files and notes of investigations."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, sealer: Sealer, files: Files) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("mediation", "cases")
-        self.body_key = sealer.derive("requests of evidence")
-        self._content_key = sealer.derive("content of evidence")
-        self._sealer = sealer
-        self._files = files
+    body_key_name = "requests of evidence"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        if parts.settings.files is None:
+            raise SystemExit("ACCORD_FILES: the folder of evidence files must be set")
+        self._files = Files(parts.settings.files)
+        self._content_key = parts.sealer.derive("content of evidence")
         self._uploads = asyncio.Semaphore(_AT_ONCE)
         self._in_memory = 0
         self._cleaned_at = 0.0
@@ -77,7 +75,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         await asyncio.to_thread(check_file, FileType(given.type), content)
         mac = await asyncio.to_thread(hmac.digest, self._content_key, number.encode() + b"\0" + content, "sha256")
         await store.must_be_new(work.connection, number, mac)
-        under = await keys.writing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self.sealer, case)
         # The file lies there before the row that names it: a failure between the two leaves a file nobody knows,
         # unreadable and cleaned away, never a row without its file.
         stored = await asyncio.to_thread(lambda: self._files.put(under.seal(content)))
@@ -165,7 +163,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
             case, row = await self._evidence(connection, request.name)
             await self._read(connection, case, request.name)
         self.pulse.beat()
-        under = keys.reading(self._sealer, case)
+        under = keys.reading(self.sealer, case)
         content = await asyncio.to_thread(lambda: under.open(self._files.get(bytes(row.stored_hash))))
         evidence = view.evidence(row)
         evidence.MergeFromString(under.open(row.sealed))
@@ -180,7 +178,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
         await standing.admit(work.connection, work.call, case, await standing.standing(work.connection, number))
-        under = await keys.writing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self.sealer, case)
         when = instant(request.investigate_time) if request.HasField("investigate_time") else work.now
         if when > work.now:
             raise field_error("investigate_time", Reason.INVALID_FIELD, "not yet")
@@ -207,7 +205,7 @@ class EvidenceServicer(evidence_pb2_grpc.EvidenceServiceServicer):
             await self._read(connection, case, request.name)
         self.pulse.beat()
         answer = view.investigation(row)
-        answer.content.ParseFromString(keys.reading(self._sealer, case).open(row.sealed))
+        answer.content.ParseFromString(keys.reading(self.sealer, case).open(row.sealed))
         return answer
 
     async def ListInvestigations(

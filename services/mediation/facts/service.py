@@ -12,28 +12,24 @@ from casework import names
 from casework.mediation.agreement import Extent
 from casework.mediation.fulfilment import performance
 from casework.mediation.termination import result
-from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.serving.access import current_call
 from services.kit.storage import standings
 from services.mediation.facts import store
 from services.mediation.fulfilment import store as fulfilment
+from services.mediation.servicer import Servicer
 
 
-class CaseFactsServicer(facts_pb2_grpc.CaseFactsServiceServicer):
+class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
     """Serves the facts of cases to the projector of supervision."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._time = parts.time
 
     async def BatchGetCaseFacts(
         self, request: pb.BatchGetCaseFactsRequest, context: Any
     ) -> pb.BatchGetCaseFactsResponse:
         """Answer the facts of those cases that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
-        numbers, now = [names.number_of(name) for name in request.names], self._time.now()
-        async with self._database.read() as connection:
+        numbers, now = [names.number_of(name) for name in request.names], self.time.now()
+        async with self.database.read() as connection:
             rows = await store.facts(connection, numbers)
             parts = await store.parts(connection, numbers)
         return pb.BatchGetCaseFactsResponse(facts=[_view(row, parts.get(row.number, []), now) for row in rows])
@@ -44,7 +40,7 @@ class CaseFactsServicer(facts_pb2_grpc.CaseFactsServiceServicer):
         """Answer whose those cases are that exist; of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
         numbers = [names.number_of(name) for name in request.names]
-        async with self._database.read() as connection:
+        async with self.database.read() as connection:
             rows = await store.standings(connection, numbers)
             grants = await store.grants(connection, numbers)
         found = [standings.standing(row.number, row, grants.get(row.number, [])) for row in rows]

@@ -14,32 +14,23 @@ from casework.mediation import course as rules_of
 from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
 from casework.mediation.course import MediationState, move
 from services.kit.command import Work, check_etag, command
-from services.kit.composition import Parts
 from services.kit.serving import masks
 from services.kit.serving.access import current_call
 from services.kit.serving.validation import must_say
 from services.kit.storage import paging
-from services.kit.storage.events import EventLog
 from services.mediation import record
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations
 from services.mediation.consents import view as mediation_view
 from services.mediation.mediators import finding, store, view
 from services.mediation.people import store as people
+from services.mediation.servicer import Servicer
 
 
-class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
+class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
     """Serves the register, choice, appointment, answers, replacement."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.database = parts.database
-        self.time = parts.time
-        self.pulse = parts.pulse
-        self.clockwork = parts.clockwork
-        self.log = EventLog("mediation", "cases")
-        self._rules = parts.rules
-        self.body_key = parts.sealer.derive("requests of mediators")
-        self._sealer = parts.sealer
+    body_key_name = "requests of mediators"
 
     @command(pb.Mediator)
     async def CreateMediator(self, request: pb.CreateMediatorRequest, work: Work) -> pb.Mediator:
@@ -102,7 +93,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
             case = await record.seen(connection, request.parent)
             row = await mediations.get(connection, case.number)
             found = await store.candidates(connection, case.unit, request.language)
-            against = await store.against(connection, self._sealer, case, row.round)
+            against = await store.against(connection, self.sealer, case, row.round)
             load = await store.load(connection, [each.subject for each, _ in found.values()])
         order = ranked((each for each, _ in found.values()), case.category, load, against)[:100]
         return pb.ListCandidatesResponse(
@@ -152,8 +143,8 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         if any(disclosed.values()):
             await store.answer(work.connection, case.number, asked.ask, AskState.DISCLOSED, work.now, **disclosed)
             await course.tell(work, case, row, "MediatorDisclosed", mediator=names.mediator_name(asked.mediator))
-            return await self._answer(work, await finding.move_on(work, case, row, self._sealer))
-        against = await store.against(work.connection, self._sealer, case, row.round)
+            return await self._answer(work, await finding.move_on(work, case, row, self.sealer))
+        against = await store.against(work.connection, self.sealer, case, row.round)
         choosing.must_be_free(asked.subject, asked.unit, against)
         await store.answer(work.connection, case.number, asked.ask, AskState.ACCEPTED, work.now)
         await work.stop(case.number, course.FINDING)
@@ -171,7 +162,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         case, row, asked = await self._asked(request, work)
         await store.answer(work.connection, case.number, asked.ask, AskState.DECLINED, work.now)
         await course.tell(work, case, row, "MediatorDeclined", mediator=names.mediator_name(asked.mediator))
-        return await self._answer(work, await finding.move_on(work, case, row, self._sealer))
+        return await self._answer(work, await finding.move_on(work, case, row, self.sealer))
 
     @command(consent_pb2.Mediation)
     async def ReplaceMediator(self, request: pb.ReplaceMediatorRequest, work: Work) -> consent_pb2.Mediation:
@@ -194,10 +185,10 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         areas = [names.last(area) for area in mediator.areas] or [unit.partition("-")[0]]
         for field, codes in (("mediator.unit", [unit]), ("mediator.areas", areas)):
             for code in codes:
-                if code not in self._rules.units:
+                if code not in self.rules.units:
                     raise field_error(field, Reason.UNKNOWN_UNIT, code)
         specialities = [category.removeprefix("categories/") for category in mediator.specialities]
-        if any(category not in self._rules.categories for category in specialities):
+        if any(category not in self.rules.categories for category in specialities):
             raise field_error("mediator.specialities", Reason.UNKNOWN_CATEGORY)
         return {
             "display_name": mediator.display_name,
@@ -218,7 +209,7 @@ class MediatorServicer(mediators_pb2_grpc.MediatorServiceServicer):
         mediator = await store.get(work.connection, names.last(name))
         if not mediator.active:
             raise field_error("mediator", Reason.INVALID_FIELD)
-        against = await store.against(work.connection, self._sealer, case, row.round)
+        against = await store.against(work.connection, self.sealer, case, row.round)
         choosing.must_be_free(mediator.subject, mediator.unit, against)
         return mediator
 

@@ -23,12 +23,13 @@ from services.kit.composition import Parts
 from services.kit.serving import masks
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
-from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.consents import course
 from services.mediation.people import access_log, store, view
 from services.mediation.safeguards import store as safeguards
+from services.mediation.servicer import Servicer
 
 MAX_PEOPLE = 500
 _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
@@ -42,18 +43,13 @@ def minor_until(party: pb.Party, case: Any, now: datetime) -> date | None:
     return age.comes_of_age(born) if born and age.is_minor(born, dates.today(case.received_at)) else None
 
 
-class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
+class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
     """Serves parties, companions, the access log."""
 
+    body_key_name = "requests of people"
+
     def __init__(self, parts: Parts) -> None:
-        self.database = parts.database
-        self.time = parts.time
-        self.pulse = parts.pulse
-        self.clockwork = parts.clockwork
-        self.log = EventLog("mediation", "cases")
-        self._rules = parts.rules
-        self.body_key = parts.sealer.derive("requests of people")
-        self._sealer = parts.sealer
+        super().__init__(parts)
         self._index_key = parts.sealer.derive("party phone")
 
     @command(pb.Party)
@@ -68,7 +64,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         mediation = await course.begin(work, case)
         if MediationState(mediation.state) is MediationState.AGREED:
             must_be(MediationState.AGREED, MediationState.PROPOSED)
-        sealer = await keys.writing(work.connection, self._sealer, case)
+        sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_party(
             work.connection, case.number, work.now, side=request.party.side, kind=request.party.kind,
             member=request.party.member, needs_guardian=request.party.needs_support, minor_until=until,
@@ -79,7 +75,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
             raise field_error("party", Reason.INVALID_FIELD, f"at most {MAX_PEOPLE}")
         payload = {"party": row.party, "side": Side(row.side).name, "kind": row.kind, "member": row.member}
         await work.append(NewEvent(case.number, "PartyAdded", case.unit, payload))
-        await course.restate(work, case, self._sealer)
+        await course.restate(work, case, self.sealer)
         return view.party(row)
 
     async def GetParty(self, request: pb.GetPartyRequest, context: Any) -> pb.Party:
@@ -116,7 +112,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
             if not asked.HasField("details"):
                 raise field_error("party.details", Reason.INVALID_FIELD)
             self._check_unit(asked.details, "party.details.unit")
-            sealer = await keys.writing(work.connection, self._sealer, case)
+            sealer = await keys.writing(work.connection, self.sealer, case)
             columns["sealed"] = sealer.seal(asked.details.SerializeToString())
             columns["minor_until"] = minor_until(asked, case, work.now)
             columns["phone_index"] = self._phone_index(asked.details.phone)
@@ -125,7 +121,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         changed = await store.change_party(work.connection, case.number, row.party, **columns)
         payload = {"party": row.party, "changed": paths}
         await work.append(NewEvent(case.number, "PartyChanged", case.unit, payload))
-        await course.restate(work, case, self._sealer)
+        await course.restate(work, case, self.sealer)
         return view.party(changed)
 
     async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Any) -> pb.PartyDetails:
@@ -134,7 +130,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
             case = await self._read(connection, request.name)
             number, party = case.number, names.index_of(request.name)
             row = await store.get_party(connection, number, party)
-            opener = keys.reading(self._sealer, case)
+            opener = keys.reading(self.sealer, case)
             found = view.details(opener, row.sealed)
             told = await safeguards.screening(connection, opener, number, party)
             if told and told.hide_address and request.purpose != pb.PURPOSE_SAFETY:
@@ -181,7 +177,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         sides = {person.side for person in standing.people if person.party in parties}
         if asked.user and role is not CompanionRole.INTERPRETER and len(sides) == 1:
             await store.keep_side(work.connection, case.number, asked.user, int(sides.pop()), work.now)
-        sealer = await keys.writing(work.connection, self._sealer, case)
+        sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_companion(
             work.connection, case.number, work.now, role=int(role), parties=parties, scopes=scopes,
             subject=asked.user, sealed=sealer.seal(asked.details.SerializeToString()),
@@ -219,7 +215,7 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
             row = await store.get_companion(connection, case.number, names.index_of(request.name))
-            found = view.details(keys.reading(self._sealer, case), row.sealed)
+            found = view.details(keys.reading(self.sealer, case), row.sealed)
             now = self.time.now()
             await access_log.record(connection, current_call(), now, case.number, request.name, request.purpose)
         return found
@@ -247,19 +243,19 @@ class PeopleServicer(people_pb2_grpc.PeopleServiceServicer):
             await store.bar(work.connection, number, user, [MatterRole.MEDIATOR], work.now)
 
     def _is_called(self, row: Any, name: str) -> bool:
-        opened = view.details(keys.reading(self._sealer, row), row.party_sealed)
+        opened = view.details(keys.reading(self.sealer, row), row.party_sealed)
         return "".join(opened.display_name.split()) == "".join(name.split())
 
     def _phone_index(self, phone: str) -> bytes | None:
         return hmac.digest(self._index_key, national(phone).encode(), "sha256") if phone else None
 
     def _check_unit(self, details: pb.PartyDetails, field: str) -> None:
-        if details.unit and names.last(details.unit) not in self._rules.units:
+        if details.unit and names.last(details.unit) not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, details.unit)
 
     def _opener(self, case: Any) -> CaseSealer | None:
         """Return what opens a case's columns; None where all of them were erased."""
-        return keys.reading(self._sealer, case) if case.sealed_key is not None else None
+        return keys.reading(self.sealer, case) if case.sealed_key is not None else None
 
     @staticmethod
     async def _case(name: str, work: Work, field: str = "") -> Any:

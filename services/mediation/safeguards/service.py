@@ -12,30 +12,23 @@ from casework.mediation import alert as rules_of
 from casework.mediation.alert import AlertState
 from casework.mediation.choosing import MatterRole
 from services.kit.command import Work, check_etag, command
-from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.serving.access import current_call
-from services.kit.storage.events import EventLog, NewEvent
+from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.consents import store as mediations
 from services.mediation.people import access_log
 from services.mediation.people import store as people
 from services.mediation.safeguards import store
+from services.mediation.servicer import Servicer
 
 DECISION, REVIEW = "alert_decision", "alert_review"
 
 
-class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
+class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
     """Serves screening and alerts."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.database = parts.database
-        self.time = parts.time
-        self.pulse = parts.pulse
-        self.clockwork = parts.clockwork
-        self.log = EventLog("mediation", "cases")
-        self.body_key = parts.sealer.derive("requests of safeguards")
-        self._sealer = parts.sealer
+    body_key_name = "requests of safeguards"
 
     @command(pb.Screened)
     async def ScreenParty(self, request: pb.ScreenPartyRequest, work: Work) -> pb.Screened:
@@ -45,7 +38,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         """
         case = await self._case(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
-        sealer = await keys.writing(work.connection, self._sealer, case)
+        sealer = await keys.writing(work.connection, self.sealer, case)
         sealed = sealer.seal(request.screening.SerializeToString())
         await store.screen(work.connection, case.number, party.party, sealed, work.now, work.actor)
         barred = await store.joint_barred(work.connection, sealer, case.number)
@@ -60,7 +53,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         async with self.database.begin() as connection:
             case = await self._read(connection, number)
             await people.get_party(connection, number, party)
-            told = await store.screening(connection, keys.reading(self._sealer, case), number, party)
+            told = await store.screening(connection, keys.reading(self.sealer, case), number, party)
             now = self.time.now()
             await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
         return told or pb.Screening()
@@ -69,7 +62,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
     async def CreateAlert(self, request: pb.CreateAlertRequest, work: Work) -> pb.Alert:
         """Keep that an alert is asked for; nothing has left yet. That somebody decides has a clock of its own."""
         case = await self._case(request.parent, work)
-        sealer = await keys.writing(work.connection, self._sealer, case)
+        sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_alert(
             work.connection, case.number, work.now, danger=request.alert.danger, target=request.alert.target,
             sealed=sealer.seal(request.alert.facts.SerializeToString()), by=work.actor,
@@ -121,7 +114,7 @@ class SafeguardServicer(safeguards_pb2_grpc.SafeguardServiceServicer):
         async with self.database.begin() as connection:
             case = await self._read(connection, number)
             row = await store.get_alert(connection, number, names.index_of(request.name))
-            opened = keys.reading(self._sealer, case).open(bytes(row.sealed))
+            opened = keys.reading(self.sealer, case).open(bytes(row.sealed))
             now = self.time.now()
             await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
         return pb.AlertFacts.FromString(opened)

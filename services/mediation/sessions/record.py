@@ -33,7 +33,7 @@ class RecordRpcs:
     time: BusinessTime
     log: EventLog
     pulse: FeedPulse
-    _sealer: Sealer
+    sealer: Sealer
 
     @command(pb.SessionRecord)
     async def WriteSessionRecord(self, request: pb.WriteSessionRecordRequest, work: Work) -> pb.SessionRecord:
@@ -41,7 +41,7 @@ class RecordRpcs:
         case, sitting, _ = await self._recorded(request, work)
         check_etag(sitting.row.version, request.etag)
         rules_of.may_record(SessionState(sitting.row.state), SessionKind(sitting.row.kind))
-        under = await keys.writing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self.sealer, case)
         sealed = under.seal(request.content.SerializeToString())
         record = await store.write_record(work.connection, sitting.row, sealed, work.now, work.actor)
         await store.change(work.connection, sitting.row, work.now)
@@ -66,7 +66,7 @@ class RecordRpcs:
             )
         self.pulse.beat()
         answer = view.record(sitting)
-        answer.content.ParseFromString(keys.reading(self._sealer, case).open(sitting.record.sealed))
+        answer.content.ParseFromString(keys.reading(self.sealer, case).open(sitting.record.sealed))
         return answer
 
     @command(pb.SessionRecord)

@@ -20,13 +20,13 @@ class RoomRpcs:
     """The RPCs on rooms."""
 
     database: Database
-    _rules: Rules
+    rules: Rules
 
     @command(pb.Room)
     async def CreateRoom(self, request: pb.CreateRoomRequest, work: Work) -> pb.Room:
         """Register a room of a unit."""
         room, unit = names.last(request.room.name), names.last(request.room.unit)
-        if unit not in self._rules.units:
+        if unit not in self.rules.units:
             raise field_error("room.unit", Reason.UNKNOWN_UNIT, unit)
         if not room.startswith(f"{unit}-"):
             raise field_error("room.name", Reason.INVALID_FIELD, f"rooms/{unit}-…")

@@ -16,15 +16,12 @@ from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.session import SessionKind, SessionState, Venue
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
-from services.kit.rules import Rules
 from services.kit.serving.access import current_call
-from services.kit.serving.businesstime import BusinessTime
-from services.kit.storage.database import Database
-from services.kit.storage.events import EventLog, NewEvent
-from services.kit.storage.feed import FeedPulse
-from services.kit.storage.sealing import CaseSealer, Sealer
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation.people import access_log
+from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
@@ -34,17 +31,10 @@ from services.mediation.store import get as get_case
 from services.mediation.store import lock as lock_case
 
 
-class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServicer):
+class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServicer):
     """Serves rooms, sessions and their records."""
 
-    def __init__(self, database: Database, time: BusinessTime, pulse: FeedPulse, rules: Rules, sealer: Sealer) -> None:
-        self.database = database
-        self.time = time
-        self.pulse = pulse
-        self.log = EventLog("mediation", "cases")
-        self.body_key = sealer.derive("requests of sessions")
-        self._rules = rules
-        self._sealer = sealer
+    body_key_name = "requests of sessions"
 
     @command(pb.Session)
     async def ScheduleSession(self, request: pb.ScheduleSessionRequest, work: Work) -> pb.Session:
@@ -125,9 +115,9 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         self.pulse.beat()
         answer = pb.SessionContent(name=request.name)
         if sitting.row.sealed:
-            answer.place = keys.reading(self._sealer, case).open(sitting.row.sealed).decode()
+            answer.place = keys.reading(self.sealer, case).open(sitting.row.sealed).decode()
         if mine is None and sitting.attendances:
-            under = keys.reading(self._sealer, case) if any(each.sealed for each in sitting.attendances) else None
+            under = keys.reading(self.sealer, case) if any(each.sealed for each in sitting.attendances) else None
             answer.attendances.extend(
                 view.attendance(each, under.open(each.sealed).decode() if under and each.sealed else "")
                 for each in sitting.attendances
@@ -175,7 +165,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         case, row, _ = await self._session(request, work)
         if SessionState(row.state) not in rules_of.MAY_RECORD:
             raise CaseError(Reason.WRONG_STATE, SessionState(row.state).name, state=SessionState(row.state).name)
-        under = await keys.writing(work.connection, self._sealer, case)
+        under = await keys.writing(work.connection, self.sealer, case)
         for each in request.attendances:
             _must_be_possible(each, work.now)
         rows = [self._attendance(each, row, under) for each in request.attendances]
@@ -228,9 +218,9 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             row = await store.get_room(work.connection, names.last(name))
         except CaseError:
             raise field_error("session.room", Reason.INVALID_FIELD, "no such room") from None
-        units = [unit for unit in (case.unit, people.mediation.mediator_unit) if unit in self._rules.units]
+        units = [unit for unit in (case.unit, people.mediation.mediator_unit) if unit in self.rules.units]
         if not any(
-            row.unit in self._rules.units.path(unit) or names.county_of(row.unit) == names.county_of(unit)
+            row.unit in self.rules.units.path(unit) or names.county_of(row.unit) == names.county_of(unit)
             for unit in units
         ):
             raise field_error("session.room", Reason.INVALID_FIELD, "of another county")
@@ -241,7 +231,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
     async def _place(self, work: Work, case: Any, place: str) -> bytes | None:
         if not place:
             return None
-        return (await keys.writing(work.connection, self._sealer, case)).seal(place.encode())
+        return (await keys.writing(work.connection, self.sealer, case)).seal(place.encode())
 
     @staticmethod
     def _attendance(each: pb.Attendance, row: Any, under: CaseSealer) -> dict[str, Any]:

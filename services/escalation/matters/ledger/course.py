@@ -174,7 +174,6 @@ async def start_progress(work: Work, matter: Any, unit: str) -> int:
 
 async def reopen(work: Work, matter: Any, key: str) -> list[NewEvent]:
     """Let a unit's clock run on towards its own date: what met it was not enough."""
-    assert work.clockwork is not None, "the ledger was handed its clockwork"
     row = await clock_ledger.get(work.connection, f"{matter.number}.{key}", lock=True)
     if row.state != clocks.ClockState.MET:
         return []
