@@ -1,7 +1,7 @@
 """The one error type of Accord, and the closed list of reasons it can have.
 
 A reason is stable: clients match on it. Each has a kind, which decides the gRPC code and the HTTP status (mapped in
-`services/kit/serving/errors.py` and `services/gateway/problem.py`, nowhere else), and a sentence in Chinese and
+`services/kit/serving/errors.py` and `services/gateway/rest/problem.py`, nowhere else), and a sentence in Chinese and
 English.
 """
 

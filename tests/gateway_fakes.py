@@ -21,9 +21,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from casework.errors import CaseError, Reason
 from services.gateway.app import Gateway
-from services.gateway.contract import Contract, load
 from services.gateway.guard import guarded
-from services.gateway.issuer import mint, public_jwk
+from services.gateway.rest.contract import Contract, load
+from services.gateway.routers.issuer import mint, public_jwk
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.serving import validation
 from services.kit.serving.errors import language_of, status_of

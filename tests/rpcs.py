@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2, status_pb2
 from pb.access.v1 import permission_pb2
 
 from casework.errors import TEXTS, Reason
-from services.gateway.contract import load
+from services.gateway.rest.contract import load
 from services.gateway.settings import SERVED_BY
 from tests.conftest import COUNTY, Clients
 

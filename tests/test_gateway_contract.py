@@ -15,16 +15,15 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.binding import shapes_of
-from services.gateway.contract import Contract, ContractError, load
-from services.gateway.decoder import Wrong, filler_of, parse
-from services.gateway.encoder import encoder_of, is_input_only
-from services.gateway.issuer import Issuer, IssuerError, demo_users
-from services.gateway.openapi import document
-from services.gateway.problem import Problem, json_path
-from services.gateway.schema import split_pattern
-from services.gateway.settings import SERVED_BY
-from services.gateway.template import RouteTable, Template
+from services.gateway import app
+from services.gateway.rest.binding import shapes_of
+from services.gateway.rest.contract import Contract, ContractError, load
+from services.gateway.rest.decoder import Wrong, filler_of, parse
+from services.gateway.rest.encoder import encoder_of, is_input_only
+from services.gateway.rest.problem import Problem, json_path
+from services.gateway.rest.schema import split_pattern
+from services.gateway.rest.template import RouteTable, Template
+from services.gateway.routers.issuer import Issuer, IssuerError, demo_users
 from services.kit.serving.settings import Profile
 
 CASE = "cases/620102-2026-000117"
@@ -234,7 +233,7 @@ def test_a_pattern_splits_at_its_own_slashes_only() -> None:
 
 def describe(issuer: bool = True) -> dict[str, Any]:
     shapes = [shape for rpc in CONTRACT.rpcs for shape in shapes_of(rpc)]
-    return document(CONTRACT, shapes, SERVED_BY, issuer)
+    return app.describe(CONTRACT, shapes, issuer)
 
 
 def test_every_rpc_is_described_with_its_permission_and_comment() -> None:

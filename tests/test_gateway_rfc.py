@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateway.binding import shapes_of
-from services.gateway.openapi import document
-from services.gateway.settings import SERVED_BY
+from services.gateway.app import describe
+from services.gateway.rest.binding import shapes_of
 from services.kit.serving.errors import language_of
 from tests.gateway_fakes import CONTRACT, Running, key_file, running
 
@@ -20,7 +19,7 @@ __all__ = ["key_file", "running"]
 
 pytestmark = pytest.mark.fault("D14")
 SHAPES = [shape for rpc in CONTRACT.rpcs for shape in shapes_of(rpc)]
-PATHS: dict[str, dict[str, Any]] = document(CONTRACT, SHAPES, SERVED_BY, True)["paths"]
+PATHS: dict[str, dict[str, Any]] = describe(CONTRACT, SHAPES, True)["paths"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ENDLESS = ("events:watch", "timeline")
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -10,9 +10,9 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.gateway.binding import Shape, shapes_of
-from services.gateway.decoder import Wrong, filler_of
-from services.gateway.encoder import encoder_of
+from services.gateway.rest.binding import Shape, shapes_of
+from services.gateway.rest.decoder import Wrong, filler_of
+from services.gateway.rest.encoder import encoder_of
 from services.kit.serving.masks import is_changed, resource_of
 from tests.conftest import Clients, request_id
 from tests.gateway_fakes import CONTRACT

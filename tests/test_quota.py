@@ -22,7 +22,7 @@ from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 from accord.embedded.stack import Stack
 from services.gateway.app import Gateway
 from services.gateway.guard import guarded
-from services.gateway.issuer import load_key, mint, public_jwk
+from services.gateway.routers.issuer import load_key, mint, public_jwk
 from services.gateway.settings import GatewaySettings
 from services.kit.serving.errors import status_of
 from services.kit.serving.limits import HttpLimitSettings, LimitSettings, Quota, Use

@@ -17,11 +17,11 @@ from google.protobuf.message import Message
 from pb.intake.v1 import intake_pb2, report_pb2
 
 from casework.errors import CaseError
-from services.gateway.binding import decode, holds_bytes
-from services.gateway.decoder import Wrong, _object, filler_of
-from services.gateway.exchange import Exchange
-from services.gateway.lines import ClientStreamEndpoint
-from services.gateway.problem import Problem
+from services.gateway.rest.binding import decode, holds_bytes
+from services.gateway.rest.decoder import Wrong, _object, filler_of
+from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.lines import ClientStreamEndpoint
+from services.gateway.rest.problem import Problem
 from services.kit.serving import validation
 from services.kit.serving.wire import broken_field
 from tests.conftest import Clients, request_id

@@ -14,22 +14,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import docs, health
-from services.gateway.backend import Backend
-from services.gateway.binding import Binding, Shape, shapes_of
-from services.gateway.contract import Contract, ContractError, load
-from services.gateway.edge import Checker, Edge, Route
-from services.gateway.events import ServerStreamEndpoint
-from services.gateway.exchange import Exchange, Header
-from services.gateway.files import FileStreamEndpoint, file_shape
-from services.gateway.issuer import Issuer
-from services.gateway.lines import ClientStreamEndpoint
-from services.gateway.openapi import document
-from services.gateway.problem import Problem, refuse
+from services.gateway import timeline
+from services.gateway.edge import Checker, Edge
+from services.gateway.rest.backend import Backend
+from services.gateway.rest.binding import Shape, shapes_of
+from services.gateway.rest.contract import Contract, ContractError, load
+from services.gateway.rest.exchange import Exchange, Header
+from services.gateway.rest.openapi import document
+from services.gateway.rest.problem import Problem, refuse
+from services.gateway.rest.routes import Route, Terms, route_of
+from services.gateway.rest.template import RouteTable, Template
+from services.gateway.routers import docs, health, issuer, operations
 from services.gateway.settings import SERVED_BY, GatewaySettings
-from services.gateway.template import RouteTable, Template
-from services.gateway.timeline import FEED, PATH, TimelineEndpoint
-from services.gateway.unary import UnaryEndpoint
 from services.kit.serving.limits import Use
 from services.kit.serving.settings import Profile
 from services.kit.serving.tls import Tls
@@ -60,12 +56,12 @@ class Gateway:
             if shape.rpc.service not in SERVED_BY:
                 raise ContractError(f"{shape.rpc.service}: SERVED_BY does not say which backend serves it")
         self._routes: RouteTable[Route] = RouteTable()
-        self._issuer = Issuer(settings.issuer_key_file, settings.profile) if settings.issuer_key_file else None
+        self._issuer = issuer.Issuer(settings.issuer_key_file, settings.profile) if settings.issuer_key_file else None
         self._checker = checker or TokenChecker(settings.trust_file, *settings.backends, limits=settings.token_limits)
 
     def app(self) -> ASGIApp:
         """Return the application: the edge, which serves every RPC itself, around FastAPI for everything else."""
-        description = document(self._contract, self._shapes, SERVED_BY, self._issuer is not None)
+        description = describe(self._contract, self._shapes, self._issuer is not None)
         app = FastAPI(
             lifespan=self._lifespan,
             openapi_url=None,
@@ -74,13 +70,14 @@ class Gateway:
             telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
             exception_handlers={Problem: _refuse, HTTPException: _refuse, Exception: _refuse},
         )
-        app.router.routes += [
-            *health.routes(lambda: self.backends, self.stopping),
-            *docs.routes(description),
-            *(self._issuer.routes() if self._issuer else []),
-        ]
         app.openapi = lambda: description  # type: ignore[method-assign]
-        plain = frozenset(getattr(route, "path", "") for route in app.router.routes)
+        # What the dependencies of the routers find.
+        app.state.backends, app.state.stopping = self.backends, self.stopping
+        app.state.description, app.state.issuer = docs.Description.of(description), self._issuer
+        routers = [health.router, docs.router, *([issuer.router] if self._issuer else [])]
+        for router in routers:
+            app.include_router(router)
+        plain = frozenset(getattr(route, "path", "") for router in routers for route in router.routes)
         security = [*_SECURITY, _HSTS] if self.settings.profile is Profile.PRODUCTION else _SECURITY
         edge: ASGIApp = Edge(app, self._routes, self._checker, self.settings, security, plain)
         if not self.settings.cors_origins:
@@ -97,36 +94,28 @@ class Gateway:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         tls = Tls.of(self.settings)
         self.backends.update({name: Backend(name, each, tls) for name, each in self.settings.backends.items()})
+        terms = Terms(self.settings, self.settings.request_timeout, self.settings.heartbeat, self.stopping)
         for shape in self._shapes:
-            self._routes.add(shape.method, shape.template, self._route(shape))
-        self._routes.add("GET", Template.parse(PATH), self._timeline())
+            served = self._served_by(shape.rpc.service)
+            self._routes.add(shape.method, shape.template, route_of(shape, served, terms))
+        endpoint = timeline.TimelineEndpoint(self._contract, self._served_by(timeline.FEED), terms)
+        self._routes.add("GET", Template.parse(timeline.PATH), Route(timeline.PATH, True, endpoint, Use.WATCH))
         yield
         self.stopping.set()
         await asyncio.gather(*(backend.close() for backend in self.backends.values()))
 
-    def _route(self, shape: Shape) -> Route:
-        served = {name: self.backends[name] for name in SERVED_BY[shape.rpc.service]}
-        binding = Binding(shape, served, self.settings)
-        endpoint: Any
-        if shape.rpc.client_streaming:
-            endpoint = ClientStreamEndpoint(binding, self.settings.body_limit)
-        elif shape.rpc.server_streaming:
-            endpoint = ServerStreamEndpoint(binding, self.settings.heartbeat, self.stopping)
-            file = file_shape(shape.rpc.answers, parts=True)
-            if file is not None:
-                endpoint = FileStreamEndpoint(binding, file, endpoint)
-        else:
-            endpoint = UnaryEndpoint(binding, self.settings.request_timeout)
-        watches = shape.rpc.server_streaming and "after_position" in shape.rpc.takes.fields_by_name
-        use = Use.UPLOAD if shape.rpc.client_streaming else Use.WATCH if watches else Use.CALL
-        return Route(shape.path, shape.rpc.client_streaming or shape.rpc.server_streaming, endpoint, use)
+    def _served_by(self, service: str) -> dict[str, Backend]:
+        return {name: self.backends[name] for name in SERVED_BY[service]}
 
-    def _timeline(self) -> Route:
-        served = {name: self.backends[name] for name in SERVED_BY[FEED]}
-        endpoint = TimelineEndpoint(
-            self._contract, served, self.settings.request_timeout, self.settings.heartbeat, self.stopping
-        )
-        return Route(PATH, True, endpoint, Use.WATCH)
+
+def describe(contract: Contract, shapes: list[Shape], with_issuer: bool) -> dict[str, Any]:
+    """Return the OpenAPI document: what is transcoded, then what is beside it."""
+    description = document(contract, shapes, SERVED_BY)
+    description["tags"] += [timeline.TAG, health.TAG, *([issuer.TAG] if with_issuer else [])]
+    description["paths"] |= timeline.paths() | operations.paths(health.router)
+    if with_issuer:
+        description["paths"] |= operations.paths(issuer.router)
+    return description
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

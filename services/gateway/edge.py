@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
@@ -13,12 +11,13 @@ from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from casework.errors import CaseError
-from services.gateway.exchange import ClientGone, Exchange, Header
-from services.gateway.problem import Problem, of_case, refuse
-from services.gateway.template import RouteTable
+from services.gateway.rest.exchange import ClientGone, Exchange, Header
+from services.gateway.rest.problem import Problem, of_case, refuse
+from services.gateway.rest.routes import Route
+from services.gateway.rest.template import RouteTable
 from services.gateway.tracing import Trace
 from services.kit.serving.errors import is_exhausted
-from services.kit.serving.limits import HttpLimitSettings, Quota, Use
+from services.kit.serving.limits import HttpLimitSettings, Quota
 from services.kit.serving.tokens import Caller
 
 REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -37,16 +36,6 @@ class Checker(Protocol):
     """Checks an `authorization` value; raises CaseError where it is not good."""
 
     def check(self, authorization: str) -> Caller: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What serves a path: its template as documented, whether it streams, and the endpoint."""
-
-    name: str
-    streams: bool
-    endpoint: Callable[[Exchange, list[str]], Awaitable[None]]
-    use: Use
 
 
 class Edge:

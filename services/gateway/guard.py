@@ -7,7 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from services.gateway.problem import Problem, refuse
+from services.gateway.rest.problem import Problem, refuse
 from services.kit.serving.limits import HttpLimitSettings
 
 _FAREWELL = 5.0

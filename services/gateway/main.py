@@ -11,9 +11,9 @@ import structlog
 import uvicorn
 
 from services.gateway.app import Gateway
-from services.gateway.contract import ContractError
 from services.gateway.guard import guarded
-from services.gateway.issuer import IssuerError
+from services.gateway.rest.contract import ContractError
+from services.gateway.routers.issuer import IssuerError
 from services.gateway.settings import GatewaySettings
 from services.kit.serving.settings import read_settings
 from services.kit.serving.telemetry import serve_metrics, set_up

@@ -13,14 +13,17 @@ import grpc
 import orjson
 from pb.feed.v1 import feed_pb2
 
-from services.gateway.backend import EOF, Backend
-from services.gateway.contract import Contract, Rpc
-from services.gateway.encoder import encoder_of
-from services.gateway.events import EVENTS, EventWriter, Watch
-from services.gateway.exchange import Exchange
-from services.gateway.problem import Fault, Problem, of_rpc, refuse
-from services.gateway.template import decode_segment
+from services.gateway.rest.backend import EOF, Backend
+from services.gateway.rest.contract import Contract, Rpc
+from services.gateway.rest.described import header, refusals
+from services.gateway.rest.encoder import encoder_of
+from services.gateway.rest.events import EVENTS, EventWriter, Watch
+from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.problem import Fault, Problem, of_rpc, refuse
+from services.gateway.rest.routes import Terms
+from services.gateway.rest.template import decode_segment
 
+TAG = {"name": "Timeline", "description": "What happened to a case, over all services."}
 PATH = "/v1/{case=*/*}/timeline"
 FEED = "accord.feed.v1.FeedService"
 _PAGE = 1000
@@ -48,17 +51,13 @@ class TimelineEndpoint:
         self,
         contract: Contract,
         backends: dict[str, Backend],
-        timeout: float,
-        heartbeat: float,
-        stopping: asyncio.Event,
+        terms: Terms,
     ) -> None:
         rpcs: dict[str, Rpc] = {rpc.name: rpc for rpc in contract.rpcs if rpc.service == FEED}
         self._list = {name: backend.callable(rpcs["ListEvents"]) for name, backend in backends.items()}
         self._watch = {name: backend.callable(rpcs["WatchEvents"]) for name, backend in backends.items()}
         self._encode = encoder_of(feed_pb2.Event.DESCRIPTOR)
-        self._timeout = timeout
-        self._heartbeat = heartbeat
-        self._stopping = stopping
+        self._terms = terms
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
         """Answer one request; raise Problem while nothing has been sent. Every feed must answer the first read."""
@@ -99,7 +98,7 @@ class TimelineEndpoint:
         events: list[Any] = []
         for _ in range(_PAGES):
             page = await self._list[name](
-                request, timeout=exchange.timeout(self._timeout), metadata=exchange.metadata()
+                request, timeout=exchange.timeout(self._terms.timeout), metadata=exchange.metadata()
             )
             events += page.events
             request.page_token = page.next_page_token
@@ -130,7 +129,7 @@ class TimelineEndpoint:
         for feed, event in heapq.merge(*unseen, key=lambda pair: _when(pair[1])):
             await self._emit(writer, feeds, feed, event)
         queue: asyncio.Queue[tuple[Feed, Any]] = asyncio.Queue(maxsize=100)
-        watch = Watch(exchange, writer, self._heartbeat, self._stopping)
+        watch = Watch(exchange, writer, self._terms.heartbeat, self._terms.stopping)
         pumps = [asyncio.create_task(self._follow(exchange, case, feed, queue.put)) for feed in feeds.values()]
         waiting: asyncio.Future[tuple[Feed, Any]] = asyncio.ensure_future(queue.get())
         try:
@@ -186,3 +185,63 @@ def _when(event: Any) -> tuple[int, int]:
 def last_event_id(feeds: dict[str, Feed]) -> str:
     """Return how far each feed has been read, as a client sends it back in Last-Event-ID."""
     return ",".join(f"{feed.name}:{feed.position}" for feed in feeds.values())
+
+
+def paths() -> dict[str, Any]:
+    """Return the timeline's path as the OpenAPI document has it; an event is described by its contract."""
+    return {"/v1/cases/{case}/timeline": {"get": _described()}}
+
+
+def _described() -> dict[str, Any]:
+    event = {"$ref": "#/components/schemas/Event"}
+    pattern = r"^(intake|mediation|escalation):[0-9]{1,18}(,(intake|mediation|escalation):[0-9]{1,18}){0,2}$"
+    responses = refusals(400, 401, 403, 404, 406, 429, 500, 503, 504)
+    return {
+        "operationId": "getTimeline",
+        "tags": [TAG["name"]],
+        "summary": "Gets what happened to a case",
+        "description": "The events of all services, merged by time. As JSON the past; as server-sent events the past "
+        "and then each event as it is committed, until the client leaves or its token expires.\n\n"
+        "Permission: `events.list`, for the live part `events.watch`.",
+        "x-permission": "events.list",
+        "parameters": [
+            {
+                "name": "case",
+                "in": "path",
+                "required": True,
+                "description": "Number of the case.",
+                "schema": {"type": "string", "pattern": "^[0-9]{6}-[0-9]{4}-[0-9]{6,9}$"},
+            },
+            {"$ref": "#/components/parameters/AcceptLanguage"},
+            header(
+                "Last-Event-ID",
+                "The last event's id: the stream goes on behind it.",
+                {"type": "string", "pattern": pattern},
+            ),
+        ],
+        "responses": {
+            "200": {
+                "description": "The events, oldest first.",
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["events", "lastEventId"],
+                            "properties": {
+                                "events": {"type": "array", "items": event},
+                                "lastEventId": {
+                                    "type": "string",
+                                    "description": "Where to go on with Last-Event-ID.",
+                                },
+                            },
+                        }
+                    },
+                    "text/event-stream": {
+                        "schema": {"type": "string", "description": "The data of each event is one Event as JSON."},
+                        "x-event-schema": event,
+                    },
+                },
+            },
+            **responses,
+        },
+    }

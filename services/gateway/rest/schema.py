@@ -9,8 +9,8 @@ from typing import Any
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from services.gateway.contract import Contract
-from services.gateway.encoder import is_input_only
+from services.gateway.rest.contract import Contract
+from services.gateway.rest.encoder import is_input_only
 
 Schema = dict[str, Any]
 _INT32 = {FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1), FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1)}

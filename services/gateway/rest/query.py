@@ -9,10 +9,10 @@ from urllib.parse import unquote_to_bytes
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from services.gateway.contract import ContractError
-from services.gateway.decoder import Wrong, filler_of, text_reader_of
-from services.gateway.encoder import is_input_only
-from services.gateway.problem import Fault, refuse
+from services.gateway.rest.contract import ContractError
+from services.gateway.rest.decoder import Wrong, filler_of, text_reader_of
+from services.gateway.rest.encoder import is_input_only
+from services.gateway.rest.problem import Fault, refuse
 
 Setter = Callable[[Any, str], None]
 _TEXTUAL = {"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"}

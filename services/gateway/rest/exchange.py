@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from services.gateway.problem import Problem, refuse, wrong_field
+from services.gateway.rest.problem import Problem, refuse, wrong_field
 from services.kit.serving.errors import language_of, weights_of
 from services.kit.serving.limits import HttpLimitSettings
 

@@ -9,11 +9,11 @@ from typing import Any
 import grpc
 import orjson
 
-from services.gateway.backend import EOF
-from services.gateway.binding import Binding
-from services.gateway.encoder import encoder_of
-from services.gateway.exchange import Exchange, Header
-from services.gateway.problem import Fault, Problem, of_rpc, refuse
+from services.gateway.rest.backend import EOF
+from services.gateway.rest.binding import Binding
+from services.gateway.rest.encoder import encoder_of
+from services.gateway.rest.exchange import Exchange, Header
+from services.gateway.rest.problem import Fault, Problem, of_rpc, refuse
 
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
 # How long the first message or refusal is waited for before the answer's status is sent.

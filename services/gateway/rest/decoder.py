@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from services.gateway.problem import Fault, Problem, refuse, wrong_field
+from services.gateway.rest.problem import Fault, Problem, refuse, wrong_field
 from services.kit.serving.validation import most_items
 
 Read = Callable[[Any], Any]

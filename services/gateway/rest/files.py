@@ -9,11 +9,11 @@ from urllib.parse import quote
 import grpc
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from services.gateway.backend import EOF
-from services.gateway.binding import Binding
-from services.gateway.events import EVENTS, LINES
-from services.gateway.exchange import Exchange, Header
-from services.gateway.problem import of_rpc
+from services.gateway.rest.backend import EOF
+from services.gateway.rest.binding import Binding
+from services.gateway.rest.events import EVENTS, LINES
+from services.gateway.rest.exchange import Exchange, Header
+from services.gateway.rest.problem import of_rpc
 
 ANY = "application/octet-stream"
 _OFFICE = "application/vnd.openxmlformats-officedocument."

@@ -7,11 +7,11 @@ from typing import Any
 import grpc
 import orjson
 
-from services.gateway.binding import Binding, unquote_etag
-from services.gateway.encoder import encoder_of
-from services.gateway.exchange import Exchange, Header
-from services.gateway.files import ANY, FileShape, file_shape
-from services.gateway.problem import of_rpc
+from services.gateway.rest.binding import Binding, unquote_etag
+from services.gateway.rest.encoder import encoder_of
+from services.gateway.rest.exchange import Exchange, Header
+from services.gateway.rest.files import ANY, FileShape, file_shape
+from services.gateway.rest.problem import of_rpc
 
 _JSON: Header = (b"content-type", b"application/json")
 _NO_STORE: Header = (b"cache-control", b"no-store")

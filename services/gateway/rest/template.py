@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from services.gateway.contract import ContractError
+from services.gateway.rest.contract import ContractError
 
 _PART = re.compile(r"\{(?P<field>[a-z0-9_.]+)(=(?P<inner>[^}]*))?\}|(?P<segment>[^/{}]+)")
 # What stands for itself whether it is percent-encoded or not (RFC 3986, 2.3), and the colon in front of a verb.

@@ -11,7 +11,7 @@ import orjson
 from google.rpc import error_details_pb2, status_pb2
 
 from casework.errors import CaseError, Kind
-from services.gateway.wording import REASONS, TITLES
+from services.gateway.rest.wording import REASONS, TITLES
 
 MEDIA_TYPE = b"application/problem+json"
 _DETAILS = "grpc-status-details-bin"

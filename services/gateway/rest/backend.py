@@ -11,7 +11,7 @@ import grpc.aio
 from grpc.aio import EOF  # type: ignore[attr-defined]
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.gateway.contract import Rpc
+from services.gateway.rest.contract import Rpc
 from services.kit.serving.tls import Tls, open_channel
 
 __all__ = ["EOF", "Backend", "statuses"]

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of everything the gateway serves, written from the same shapes that serve it."""
+"""OpenAPI 3.1 of every RPC, written from the same shapes that serve it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from services.gateway.binding import Shape
-from services.gateway.contract import Contract
-from services.gateway.described import COMPONENTS, EXTRA_TAGS, INTRODUCTION, extra_paths
-from services.gateway.events import EVENTS, LINES
-from services.gateway.files import ANY, TYPES, file_shape
-from services.gateway.query import field_path
-from services.gateway.schema import Schema, Schemas, refuses_absence, rules_of, split_pattern
-from services.gateway.template import Variable
+from services.gateway.rest.binding import Shape
+from services.gateway.rest.contract import Contract
+from services.gateway.rest.described import COMPONENTS, INTRODUCTION
+from services.gateway.rest.events import EVENTS, LINES
+from services.gateway.rest.files import ANY, TYPES, file_shape
+from services.gateway.rest.query import field_path
+from services.gateway.rest.schema import Schema, Schemas, refuses_absence, rules_of, split_pattern
+from services.gateway.rest.template import Variable
 from services.kit.serving.masks import is_changed
 
 _ALWAYS = (400, 401, 403, 404, 406, 429, 500, 503, 504)
 
 
-def document(
-    contract: Contract, shapes: list[Shape], backends: dict[str, tuple[str, ...]], issuer: bool
-) -> dict[str, Any]:
-    """Return the OpenAPI document; `backends` tells for each gRPC service which backends serve it."""
+def document(contract: Contract, shapes: list[Shape], backends: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Return the OpenAPI document; `backends` says for each gRPC service which backends serve it."""
     schemas = Schemas(contract)
     for shape in shapes:
         if shape.body == "*" and not shape.rpc.client_streaming:
@@ -31,8 +29,6 @@ def document(
     for shape in shapes:
         writer = _Operation(shape, schemas, contract.patterns, backends[shape.rpc.service])
         paths.setdefault(writer.path, {})[shape.method.lower()] = writer.operation()
-    for path, item in extra_paths(schemas, issuer).items():
-        paths.setdefault(path, {}).update(item)
     services = dict.fromkeys(shape.rpc.service for shape in shapes)
     return {
         "openapi": "3.1.0",
@@ -45,8 +41,7 @@ def document(
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [{"name": _tag(name), "description": schemas.comment(name)} for name in services]
-        + [tag for tag in EXTRA_TAGS if issuer or tag["name"] != "EmbeddedIssuer"],
+        "tags": [{"name": _tag(name), "description": schemas.comment(name)} for name in services],
         "paths": paths,
         "components": {**COMPONENTS, "schemas": {**COMPONENTS["schemas"], **schemas.components}},
     }

@@ -12,14 +12,14 @@ from google.api import http_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from services.gateway.backend import Backend
-from services.gateway.contract import ContractError, Rpc
-from services.gateway.decoder import Fill, Wrong, filler_of, parse
-from services.gateway.exchange import Exchange
-from services.gateway.problem import Fault, refuse, wrong_field
-from services.gateway.query import Parameters, Setter, field_path, query_fields, setter_of
-from services.gateway.schema import is_output_only
-from services.gateway.template import Template
+from services.gateway.rest.backend import Backend
+from services.gateway.rest.contract import ContractError, Rpc
+from services.gateway.rest.decoder import Fill, Wrong, filler_of, parse
+from services.gateway.rest.exchange import Exchange
+from services.gateway.rest.problem import Fault, refuse, wrong_field
+from services.gateway.rest.query import Parameters, Setter, field_path, query_fields, setter_of
+from services.gateway.rest.schema import is_output_only
+from services.gateway.rest.template import Template
 from services.kit.serving.limits import LARGE, HttpLimitSettings
 from services.kit.serving.masks import resource_of
 

@@ -11,13 +11,13 @@ from typing import Any
 import grpc
 import orjson
 
-from services.gateway.backend import EOF
-from services.gateway.binding import Binding, decode
-from services.gateway.decoder import filler_of
-from services.gateway.encoder import encoder_of
-from services.gateway.events import LINES, EventWriter
-from services.gateway.exchange import ClientGone, Exchange
-from services.gateway.problem import Problem, of_rpc, refuse
+from services.gateway.rest.backend import EOF
+from services.gateway.rest.binding import Binding, decode
+from services.gateway.rest.decoder import filler_of
+from services.gateway.rest.encoder import encoder_of
+from services.gateway.rest.events import LINES, EventWriter
+from services.gateway.rest.exchange import ClientGone, Exchange
+from services.gateway.rest.problem import Problem, of_rpc, refuse
 from services.kit.serving.limits import LARGE
 
 _LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")

@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-IMAGE = Path(__file__).resolve().parent.parent.parent / "gen" / "image.binpb"
+IMAGE = Path(__file__).resolve().parents[3] / "gen" / "image.binpb"
 
 
 class ContractError(Exception):

@@ -1,0 +1,126 @@
+"""The parts of the OpenAPI document that no contract holds: introduction, problems, headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.gateway.rest.binding import IF_MATCH
+from services.gateway.rest.wording import REASONS, TITLES
+
+INTRODUCTION = """REST for client apps. Every RPC of the contracts is here at the path its HTTP rule names.
+
+- **JSON**: names are lowerCamelCase (those of the contracts are taken too); 64-bit integers are answered as strings;
+  enums go by name; times are RFC 3339 in UTC. A field without a value of its own is always answered (`false`, `0`,
+  `""`, `[]`); times and messages that are not set are left out. Unknown fields, `null` and members given twice are
+  refused.
+- **Writes** carry an `Idempotency-Key`: a repeat with the same key and body gets the first answer.
+- **Versions**: an answer's `ETag` goes back in `If-Match` to change just that version (412 otherwise), or in
+  `If-None-Match` to read only what has changed (304). The field `etag` of a request is taken in its place.
+- **Changes** (`PATCH`) are partial: what the body has is changed, the rest stays. `updateMask` narrows that, or names
+  what to empty; names as in JSON or as in the contracts, `*` for all. What cannot be changed is refused by its name.
+- **Lists** answer `nextPageToken`; give it back as `pageToken` until it is empty.
+- **Refusals** are problem documents (RFC 9457) with a stable `code`, in Chinese or English as `Accept-Language` asks.
+- **Files** come as files, with their name in `Content-Disposition`; as JSON to who asks for `application/json`, in
+  parts to who asks for `text/event-stream` or `application/x-ndjson`. Documents of a case are JSON first.
+- **Bodies** may be packed: `Content-Encoding: gzip`.
+- **Deadlines**: `Request-Timeout` in seconds shortens the gateway's own.
+"""
+
+
+def header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a request header as a parameter."""
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def _problem_responses() -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    found: dict[str, Any] = {}
+    for status, title in TITLES.items():
+        response: dict[str, Any] = {"description": f"{title.en} ({title.zh}).", "content": content}
+        if status == 401:
+            response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        if status in (429, 503):
+            response["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+        found[f"Problem{status}"] = response
+    return {**found, "Problem": {"description": "Any other refusal.", "content": content}}
+
+
+COMPONENTS: dict[str, Any] = {
+    "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+    "headers": {
+        "ETag": {"description": "Version of the resource.", "schema": {"type": "string"}},
+        "ContentDisposition": {
+            "description": "Name of the file, where the file itself is answered (RFC 6266).",
+            "schema": {"type": "string"},
+        },
+        "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "string"}},
+    },
+    "parameters": {
+        "AcceptLanguage": header("Accept-Language", "`zh` (default) or `en`.", {"type": "string"}),
+        "RequestTimeout": header(
+            "Request-Timeout", "Seconds the answer may take.", {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+        ),
+        "IfMatch": header(
+            "If-Match",
+            "Version to change, from ETag; without it whichever is current.",
+            {"type": "string", "pattern": IF_MATCH},
+        ),
+        "IfNoneMatch": header(
+            "If-None-Match", "Version already known, from ETag.", {"type": "string", "pattern": r"^[!-~ ]{0,200}$"}
+        ),
+        "LastEventId": header(
+            "Last-Event-ID",
+            "The last event's id: the stream goes on behind it, where `afterPosition` is not given.",
+            {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        ),
+    },
+    "responses": _problem_responses(),
+    "schemas": {
+        "Problem": {
+            "type": "object",
+            "title": "Problem",
+            "description": "A refusal (RFC 9457).",
+            "required": ["type", "title", "status", "detail", "instance", "code", "traceId"],
+            "properties": {
+                "type": {"type": "string", "description": "URN of the kind of problem: the code in kebab-case."},
+                "title": {"type": "string", "description": "What kind of problem it is, in the caller's language."},
+                "status": {"type": "integer", "description": "The HTTP status."},
+                "detail": {"type": "string", "description": "What went wrong, in the caller's language."},
+                "instance": {"type": "string", "description": "URN of this occurrence."},
+                "code": {
+                    "type": "string",
+                    "description": "Stable reason code. The gateway's own: "
+                    + ", ".join(f"`{r}`" for r in REASONS)
+                    + ".",
+                },
+                "traceId": {"type": "string", "description": "Id under which logs and traces hold it."},
+                "line": {"type": "integer", "description": "Line of an NDJSON body, from 1."},
+                "errors": {
+                    "type": "array",
+                    "description": "The fields at fault.",
+                    "items": {
+                        "type": "object",
+                        "required": ["field", "message"],
+                        "properties": {
+                            "field": {"type": "string", "description": "Path of the field, or name of the header."},
+                            "message": {"type": "string", "description": "What is wrong with it."},
+                        },
+                    },
+                },
+                "metadata": {
+                    "type": "object",
+                    "description": "What the reason is about.",
+                    "additionalProperties": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, Any]:
+    """Return the responses of an operation that refuses with these statuses, each a problem document."""
+    named: dict[int | str, Any] = {
+        str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses
+    }
+    return {**named, "default": {"$ref": "#/components/responses/Problem"}}

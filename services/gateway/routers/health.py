@@ -1,0 +1,68 @@
+"""Whether the gateway lives, and whether what it needs is ready. Its metrics are on a port of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from services.gateway.rest.backend import Backend, statuses
+from services.gateway.routers.operations import READ
+
+TAG = {"name": "Operations", "description": "Health of the gateway."}
+router = APIRouter(tags=[TAG["name"]])
+
+
+class BackendHealth(BaseModel):
+    """What one service says of its health; `SERVING` for ready."""
+
+    name: str
+    status: str
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served, and by which services."""
+
+    status: str
+    backends: list[BackendHealth]
+
+
+async def _backends(request: Request) -> dict[str, Backend]:
+    backends: dict[str, Backend] = request.app.state.backends
+    return backends
+
+
+async def _stopping(request: Request) -> bool:
+    stopping: asyncio.Event = request.app.state.stopping
+    return stopping.is_set()
+
+
+@router.api_route("/healthz", methods=READ, operation_id="getLiveness", summary="Tells that the process lives")
+async def alive() -> dict[str, Any]:
+    """Answer as long as the process can."""
+    return {"status": "ok"}
+
+
+@router.api_route(
+    "/readyz",
+    methods=READ,
+    operation_id="getReadiness",
+    summary="Tells whether every backend is ready",
+    responses={503: {"description": "A backend is not ready.", "model": Readiness}},
+)
+async def ready(
+    response: Response,
+    backends: Annotated[dict[str, Backend], Depends(_backends)],
+    stopping: Annotated[bool, Depends(_stopping)],
+) -> Readiness:
+    """Answer 200 when every backend is ready and the process does not stop, 503 otherwise."""
+    found = await statuses(backends)
+    good = all(status == "SERVING" for status in found.values()) and not stopping
+    response.headers["cache-control"] = "no-store"
+    response.status_code = 200 if good else 503
+    return Readiness(
+        status="ready" if good else "stopping" if stopping else "not ready",
+        backends=[BackendHealth(name=name, status=status) for name, status in found.items()],
+    )
