@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from prometheus_client import generate_latest
 
@@ -259,3 +260,15 @@ async def test_a_demo_user_gets_a_token_that_the_gateway_takes(running: Running)
         assert (await running.client.get(f"/v1/{CASE}", headers=bearer)).status_code == 200
     unknown = await running.client.post("/issuer/token", data={"user": "nobody"})
     assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (400, "user")
+
+
+async def test_what_the_routers_answer_is_what_the_description_says(running: Running) -> None:
+    paths = (await running.client.get("/openapi.json")).json()["paths"]
+    beside = [(path, method, each) for path, item in paths.items() for method, each in item.items()
+              if {"Operations", "EmbeddedIssuer"} & set(each["tags"])]  # fmt: skip
+    assert len(beside) == 6
+    for path, method, operation in beside:
+        sent = {"json": {"user": "clerk-620102"}} if "requestBody" in operation else {}
+        answer = await running.client.request(method, path, **sent)
+        content = operation["responses"][str(answer.status_code)]["content"]
+        jsonschema.validate(answer.json(), content[answer.headers["content-type"]]["schema"])
