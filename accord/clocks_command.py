@@ -86,7 +86,7 @@ def late_clocks(
     as_json: AsJson = False,
 ) -> None:
     """Report rungs that are due and have not fired; `--heal` fires them. Exit 1 where some are late and not healed."""
-    from workflows import net
+    from workflows.nets import net
 
     found = _ask(state, lambda backends, settings: net.late(backends, settings, grace))
     # Firing is the right of the machine that fires them otherwise, and of nobody else: this acts as it.
@@ -108,8 +108,8 @@ def orphan_clocks(
     as_json: AsJson = False,
 ) -> None:
     """Report what needs a workflow and has no live one; `--heal` starts them. Exit 1 where some are left."""
-    from workflows import net
-    from workflows.runtime import connect
+    from workflows.engine.runtime import connect
+    from workflows.nets import net
 
     async def look(backends: Any, settings: Any) -> list[str]:
         return await net.orphans(await connect(settings), backends)

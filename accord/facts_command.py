@@ -26,7 +26,7 @@ def rebuild_facts(state: State = Path(".accord")) -> None:
     """Take over every case from position 0 of the feeds. Nothing newer is overwritten; safe to repeat while it runs."""
     from accord.embedded.rebuild import client_settings
     from workflows.backends import Backends
-    from workflows.facts import SOURCES, FactsBackends, rebuild
+    from workflows.feeds.facts import SOURCES, FactsBackends, rebuild
 
     # Facts are recorded by the machine that follows the feeds, and by nobody else: this acts as it.
     settings = client_settings(StateFolder.at(state), "relay")

@@ -38,8 +38,8 @@ from services.kit.storage.sealing import Sealer
 from tests.conftest import Clients
 from tests.patience import CALL
 from tests.scratch import dropped, migrated
-from workflows.activities import Activities
 from workflows.backends import Backends
+from workflows.cases.activities import Activities
 from workflows.messages import CaseStep, Source, Told
 
 

@@ -34,8 +34,8 @@ from tests.patience import PATIENCE
 from tests.people import People
 from tests.scratch import Scratch
 from tests.test_faults import rows, running, sound
-from workflows import net
 from workflows.backends import Backends
+from workflows.nets import net
 
 KILLED = ("intake", "mediation", "escalation", "worker", "relay", "gateway", "temporal", "postgres")
 SPEED = 20_000.0

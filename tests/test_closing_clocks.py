@@ -20,7 +20,7 @@ from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, PATIENCE, Clients, request_id
 from tests.rpcs import call
 from tests.still import Still, standing_still
-from workflows.matters import breached_numbers
+from workflows.nets.matters import breached_numbers
 
 pytestmark = pytest.mark.fault("A5")
 KEPT = (

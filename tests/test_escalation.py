@@ -14,7 +14,7 @@ from pb.mediation.v1 import case_pb2
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.rpcs import send
-from workflows.activities import move_of
+from workflows.cases.activities import move_of
 from workflows.messages import Source
 from workflows.relay import heard
 

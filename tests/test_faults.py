@@ -29,8 +29,8 @@ from tests.lives import end_of
 from tests.patience import CALL, PATIENCE
 from tests.people import AGAIN, People
 from tests.scratch import Scratch
-from workflows import net
 from workflows.backends import Backends
+from workflows.nets import net
 
 CASES = 200
 KILLED = ("intake", "mediation", "escalation", "worker", "relay", "gateway", "temporal", "postgres")

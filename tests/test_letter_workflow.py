@@ -20,9 +20,9 @@ from tests.lives import told_of_people
 from tests.patience import PATIENCE
 from tests.scratch import Scratch
 from workflows.backends import Backends
-from workflows.letter import LetterWorkflow
+from workflows.letters.workflow import LetterWorkflow
 from workflows.messages import HEAR, Heard, LetterStage, Source
-from workflows.rebuild import rebuild
+from workflows.nets.rebuild import rebuild
 from workflows.worker import sandbox
 
 HISTORIES = sorted(STORED_LETTERS.glob("*.json"))

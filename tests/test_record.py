@@ -233,8 +233,8 @@ async def test_a_door_belongs_to_a_role_and_a_client(clients: Clients) -> None:
 
 OURS = {lane.consumer for lane in relay.LANES} | {
     found.CONSUMER
-    for each in pkgutil.iter_modules(workflows.__path__)
-    if hasattr(found := importlib.import_module(f"workflows.{each.name}"), "CONSUMER")
+    for each in pkgutil.walk_packages(workflows.__path__, "workflows.")
+    if hasattr(found := importlib.import_module(each.name), "CONSUMER")
 }
 """Under what names the workers and the relay read on, wherever they say so."""
 

@@ -26,11 +26,11 @@ from tests.patience import PATIENCE
 from tests.people import UNIT, People
 from tests.test_loops import until
 from tests.test_workflow import events_of, until_standing
-from workflows import orphans
-from workflows.attributes import STAGE
 from workflows.backends import Backends
-from workflows.case import CaseWorkflow, first_attributes
-from workflows.file import FileWorkflow
+from workflows.cases.workflow import CaseWorkflow, first_attributes
+from workflows.engine.attributes import STAGE
+from workflows.engine.unfailing import Unfailing
+from workflows.files.workflow import FileWorkflow
 from workflows.messages import (
     CASE_WORKFLOW,
     FILE_WORKFLOW,
@@ -49,8 +49,8 @@ from workflows.messages import (
     Stage,
     Told,
 )
-from workflows.rebuild import rebuild
-from workflows.unfailing import Unfailing
+from workflows.nets import orphans
+from workflows.nets.rebuild import rebuild
 from workflows.worker import sandbox
 
 POISON = 10**9

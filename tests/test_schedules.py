@@ -23,9 +23,9 @@ from tests.conftest import Clients, request_id
 from tests.lives import STORED
 from tests.patience import PATIENCE
 from tests.scratch import Scratch
-from workflows import schedules
-from workflows.scheduled import ScheduledWorkflow
-from workflows.schedules import spec_of
+from workflows.schedules import schedules
+from workflows.schedules.schedules import spec_of
+from workflows.schedules.workflow import ScheduledWorkflow
 from workflows.worker import sandbox
 
 DIGEST = "schedules/daily-digest"

@@ -29,7 +29,7 @@ from services.kit.serving.tls import Tls, open_channel
 from services.kit.serving.tokens import DEMO, Limits, TokenChecker, TokenMint
 from tests.certificates import certificates
 from tests.conftest import COUNTY, Clients, request_id
-from workflows.runtime import dial
+from workflows.engine.runtime import dial
 
 SERVICES = ("intake", "mediation", "escalation")
 LISTS = "intake.ListReports"

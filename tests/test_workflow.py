@@ -27,7 +27,7 @@ from tests.lives import STORED, end_of, filed, history, told_of_people, transfer
 from tests.patience import PATIENCE
 from tests.people import UNIT, People
 from tests.scratch import Scratch
-from workflows.case import CaseWorkflow
+from workflows.cases.workflow import CaseWorkflow
 from workflows.messages import HEAR, Heard, Source, Stage
 from workflows.worker import STUCK_AFTER, be_patient, sandbox
 

@@ -13,8 +13,8 @@ from pb.feed.v1 import feed_pb2
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from workflows.activities import failure
 from workflows.backends import Backends
+from workflows.engine.failures import failure
 from workflows.messages import DEFAULT_PURSUED, Asked, Heard, Read, Source, Stage, part_of, workflow_id
 
 _PAGE = 1000

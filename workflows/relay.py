@@ -33,11 +33,14 @@ from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loop, Loops
 from services.kit.serving.settings import ClientSettings, read_settings
-from workflows import erasures, facts, file, net, places, standings
 from workflows.backends import Backends
-from workflows.case import first_attributes
+from workflows.cases.workflow import first_attributes
 from workflows.chains import heard
-from workflows.health import serve_health
+from workflows.engine.health import serve_health
+from workflows.engine.runtime import connect, watch_engine
+from workflows.feeds import erasures, facts, places, standings
+from workflows.feeds.places import Place
+from workflows.files import workflow as file
 from workflows.messages import (
     CASE_WORKFLOW,
     DEFAULT_PURSUED,
@@ -55,8 +58,7 @@ from workflows.messages import (
     is_case,
     workflow_id,
 )
-from workflows.places import Place
-from workflows.runtime import connect, watch_engine
+from workflows.nets import net
 
 log = structlog.get_logger()
 

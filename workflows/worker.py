@@ -16,21 +16,21 @@ from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loops
 from services.kit.serving.settings import ClientSettings, read_settings
-from workflows import schedules
-from workflows.activities import Activities
 from workflows.backends import Backends
-from workflows.case import CaseWorkflow
+from workflows.cases.activities import Activities
+from workflows.cases.workflow import CaseWorkflow
 from workflows.chains import Chains
-from workflows.file import FileWorkflow
-from workflows.findings import Findings
-from workflows.health import serve_health
-from workflows.letter import LetterWorkflow
-from workflows.letter_steps import LetterSteps
+from workflows.engine.health import serve_health
+from workflows.engine.runtime import connect, watch_engine
+from workflows.engine.unfailing import Unfailing
+from workflows.files.activities import Findings
+from workflows.files.workflow import FileWorkflow
+from workflows.letters.activities import LetterSteps
+from workflows.letters.workflow import LetterWorkflow
 from workflows.messages import TASK_QUEUE
-from workflows.rhythms import Rhythms
-from workflows.runtime import connect, watch_engine
-from workflows.scheduled import ScheduledWorkflow
-from workflows.unfailing import Unfailing
+from workflows.schedules import schedules
+from workflows.schedules.activities import Rhythms
+from workflows.schedules.workflow import ScheduledWorkflow
 
 log = structlog.get_logger()
 

@@ -11,9 +11,9 @@ from accord.embedded.folder import StackError, StateFolder, read_json
 from accord.embedded.keys import Keys
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.settings import ClientSettings
-from workflows import rebuild as workflows
 from workflows.backends import Backends
-from workflows.runtime import connect
+from workflows.engine.runtime import connect
+from workflows.nets import rebuild as workflows
 
 _SECONDS = 600
 

@@ -114,7 +114,7 @@ async def _register(address: str, namespace: str) -> None:
     from temporalio.api.enums.v1 import IndexedValueType
     from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 
-    from workflows.runtime import dial
+    from workflows.engine.runtime import dial
 
     client = await dial(_settings(address, namespace))
     known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))

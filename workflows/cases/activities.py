@@ -14,11 +14,11 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from prometheus_client import Counter
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from services.kit.instants import instant
 from services.kit.serving.businesstime import BusinessTime
 from workflows.backends import Backends
+from workflows.engine.failures import REFUSALS, failure
 from workflows.messages import DEFAULT_PURSUED, CaseStep, Source, Stage, Told, part_of, workflow_id
 
 log = structlog.get_logger()
@@ -26,8 +26,6 @@ log = structlog.get_logger()
 REFUSED = Counter("accord_escalations_refused_total", "Breaches that the escalation service refused to take.")
 _AGAIN = timedelta(hours=1)
 """When a case asks again after a refusal that only a person can cure."""
-_REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED}
-"""Answers that a retry can only cure after somebody mended rules or rights; tried again all the same."""
 
 
 class Activities:
@@ -143,7 +141,7 @@ class Activities:
                 escalation_pb2.CreateEscalationRequest(parent=name, escalation=escalation, request_id=_key(firing))
             )
         except grpc.aio.AioRpcError as error:
-            if error.code() in _REFUSED:
+            if error.code() in REFUSALS:
                 REFUSED.inc()
                 log.error("escalation refused", case=name, clock=firing.clock, code=error.code().name)
                 return False
@@ -269,9 +267,3 @@ def _key(firing: clock_pb2.Firing) -> str:
 
 def _tier(grade: report_pb2.Grade) -> str:
     return report_pb2.Grade.Name(grade).removeprefix("GRADE_").lower()
-
-
-def failure(error: grpc.aio.AioRpcError) -> ApplicationError:
-    """Return a failure that says code and method only: details of a refusal could quote what was sent."""
-    code = error.code()
-    return ApplicationError(f"service answered {code.name}", type="Refused" if code in _REFUSED else "Unavailable")

@@ -6,8 +6,8 @@ import grpc
 from pb.escalation.v1 import letters_pb2
 from temporalio import activity
 
-from workflows.activities import failure
 from workflows.backends import Backends
+from workflows.engine.failures import failure
 from workflows.messages import CaseStep, LetterStage, workflow_id
 
 

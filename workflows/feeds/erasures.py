@@ -17,8 +17,8 @@ from pb.mediation.v1.erasure_pb2_grpc import ErasureServiceStub
 
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
+from workflows.feeds.places import Place
 from workflows.messages import Source
-from workflows.places import Place
 
 CONSUMER = "erasures"
 KINDS = {"ErasureRequested": True, "CaseDataErased": False}

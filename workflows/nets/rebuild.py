@@ -11,10 +11,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from casework.names import collection_of
 from services.kit.serving.businesstime import BusinessTime
-from workflows import file, orphans, schedules
 from workflows.backends import Backends
-from workflows.case import first_attributes
-from workflows.matters import all_matters, lost_matters
+from workflows.cases.workflow import first_attributes
+from workflows.files import workflow as file
 from workflows.messages import (
     CASE_WORKFLOW,
     TASK_QUEUE,
@@ -27,6 +26,9 @@ from workflows.messages import (
     is_case,
     workflow_id,
 )
+from workflows.nets import orphans
+from workflows.nets.matters import all_matters, lost_matters
+from workflows.schedules import schedules
 
 _AT_ONCE = 32
 _LATELY = timedelta(days=60)

@@ -13,10 +13,10 @@ from services.kit.instants import instant
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loop
 from services.kit.serving.settings import ClientSettings
-from workflows import orphans as orphaned
 from workflows.backends import Backends
 from workflows.messages import Source
-from workflows.rebuild import rebuild
+from workflows.nets import orphans as orphaned
+from workflows.nets.rebuild import rebuild
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attributes import NEXT_DUE, OVERDUE, UNIT
+    from workflows.engine.attributes import NEXT_DUE, OVERDUE, UNIT
     from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
         LETTER_OVER,

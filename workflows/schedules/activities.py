@@ -12,8 +12,8 @@ from google.type import date_pb2
 from pb.escalation.v1 import digests_pb2, meetings_pb2, schedules_pb2
 from temporalio import activity
 
-from workflows.activities import failure
 from workflows.backends import Backends
+from workflows.engine.failures import failure
 from workflows.messages import RUN_SCHEDULE
 
 log = structlog.get_logger()

@@ -16,8 +16,8 @@ from pb.mediation.v1.facts_pb2_grpc import CaseFactsServiceStub
 
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
+from workflows.feeds.places import Gathered, Place, read_on
 from workflows.messages import Source
-from workflows.places import Gathered, Place, read_on
 
 CONSUMER = "standings"
 TOLD = (Source.INTAKE, Source.ESCALATION)

@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, UNIT
+    from workflows.engine.attributes import NEXT_DUE, OVERDUE, STAGE, UNIT
     from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import FINDING_RECORDED, FileEnd, FileStart, Heard, Source, number_of_workflow
 

@@ -16,7 +16,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attributes import NEXT_DUE, OVERDUE, STAGE, TIER, UNIT
+    from workflows.engine.attributes import NEXT_DUE, OVERDUE, STAGE, TIER, UNIT
     from workflows.keeping import AT_ONCE, FACTS_FIRST, ONCE, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
         ENDED,

@@ -19,9 +19,8 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
 from services.kit.serving import telemetry
-from workflows.attributes import STAGE
 from workflows.backends import Backends
-from workflows.matters import all_matters
+from workflows.engine.attributes import STAGE
 from workflows.messages import (
     CASE_WORKFLOW,
     ENDED,
@@ -36,6 +35,7 @@ from workflows.messages import (
     number_of_workflow,
     workflow_id,
 )
+from workflows.nets.matters import all_matters
 
 log = structlog.get_logger()
 

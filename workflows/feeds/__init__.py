@@ -1,0 +1,1 @@
+"""Consumers of the feeds beside the relay: facts for supervision, whose a case is, erasures; each keeps its place."""
