@@ -37,7 +37,7 @@ down: setup  ## stop a stack that runs in the background
 	@$(BIN)/accord down --state $(STATE)
 
 test: setup  ## run the tests, two files at a time, each process with a stack of its own
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup  ## measure; writes bench/README.md
 	@$(BIN)/python -m bench $(ARGS)
