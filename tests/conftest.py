@@ -213,7 +213,8 @@ class Clients:
 
 SLOW = (
     "test_faults", "test_clock_durability", "test_demo", "test_master_key", "test_schedules", "test_chaos",
-    "test_rights", "test_caucus_compartment", "test_access", "test_bad_names", "test_fuzz", "test_named", "test_stories_letters",
+    "test_rights", "test_caucus_compartment", "test_access", "test_bad_names", "test_fuzz", "test_named",
+    "test_stories_letters",
 )  # fmt: skip
 """Files that take longest. They come first: at the end one process would work on while the other has nothing left."""
 
