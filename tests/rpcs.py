@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,7 @@ OWN_UNIT = {
 BY_NAME = {str(rpc): rpc for rpc in all_rpcs()}
 
 
+@cache
 def granted() -> dict[str, set[str]]:
     """Return the roles that the policies grant each permission to, whatever the matter says, read from their text.
 
@@ -138,6 +140,7 @@ def granted() -> dict[str, set[str]]:
     return found
 
 
+@cache
 def of_record(permission: str) -> bool:
     """Return whether the mediator of record has a permission because of being it."""
     return any("mediator" in roles and permission in actions for roles, actions, asks in _policies() if asks)
@@ -149,6 +152,7 @@ def callers(rpc: Rpc) -> set[str]:
     return found | {"mediator"} if of_record(rpc.permission) else found
 
 
+@cache
 def _policies() -> list[tuple[list[str], list[str], bool]]:
     """Return of each policy that permits its roles, its actions, and whether it asks for a part."""
     text = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
