@@ -29,19 +29,22 @@ UNIT = f"units/{COUNTY}"
 class People:
     """The people around a case, in every role, above the county."""
 
-    def __init__(self, clients: Clients, rest: httpx.AsyncClient | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, clients: Clients, rest: httpx.AsyncClient | None = None, seed: int = 0, patience: float = PATIENCE
+    ) -> None:
         self.clients = clients
+        self.patience = patience
         self._rest = rest
         self._chance = random.Random(seed)
         self.asked_again = 0
         roles = ("clerk", "duty_officer", "handler", "reviewer", "unit_head")
         self._as = {role: clients.as_(role, "62") for role in roles}
 
-    async def press(self, rpc: Rpc, request: Any, role: str, seconds: float = PATIENCE, *, again: Codes = AGAIN) -> Any:
+    async def press(self, rpc: Rpc, request: Any, role: str, seconds: float = 0, *, again: Codes = AGAIN) -> Any:
         """Make a call until it is answered or refused; `again` are the answers after which it is made again."""
         if "request_id" in request.DESCRIPTOR.fields_by_name:
             request.request_id = request_id()
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds or self.patience):
             while True:
                 try:
                     return await rpc(request, **self._as[role])
@@ -88,9 +91,9 @@ class People:
         await self.opened(report.case)
         return report.case
 
-    async def opened(self, name: str, seconds: float = PATIENCE) -> case_pb2.Case:
+    async def opened(self, name: str) -> case_pb2.Case:
         """Wait until a case is there and return it."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(self.patience):
             while True:
                 try:
                     case: case_pb2.Case = await self.press(
