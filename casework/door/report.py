@@ -19,6 +19,14 @@ class ReportState(IntEnum):
     CLOSED = 7
 
 
+class LinkKind(IntEnum):
+    """How two reports hang together; the numbers are those of the contract."""
+
+    RELATED = 1
+    DUPLICATE = 2
+    DISTINCT = 3
+
+
 OPEN = frozenset({ReportState.RECEIVED, ReportState.VERIFIED, ReportState.UNFOUNDED})
 """States in which a report still waits to be accepted, declined or merged."""
 

@@ -27,7 +27,7 @@ from services.kit.instants import instant
 from services.kit.rules import Rules
 from services.kit.storage.catalogue import catalogue
 from services.kit.storage.events import NewEvent
-from services.kit.storage.sealing import Sealed, Sealer
+from services.kit.storage.sealing import Sealed, SealedBytes, Sealer, WrappedKey
 
 SCOPES = ("household", "household", "village", "township", "county", "wider")
 URGENCIES = ("routine", "routine", "soon", "urgent")
@@ -210,7 +210,7 @@ class Reception:
         """Return the keyed form of a text, to compare with what is stored."""
         return self._pairs.form(text)
 
-    def open(self, number: str, key: bytes, data: bytes) -> pb.ReportContent:
+    def open(self, number: str, key: WrappedKey, data: SealedBytes) -> pb.ReportContent:
         """Return the sealed part of a report."""
         return pb.ReportContent.FromString(self._sealer.open(number, Sealed(key, data)))
 

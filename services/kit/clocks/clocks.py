@@ -9,25 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import IntEnum
 from typing import Any
 
 import orjson
 
 from services.kit.clocks.clockwork import NewClock, region_of, rule_hash
+from services.kit.clocks.models import ClockState
 from services.kit.serving import telemetry
 from services.kit.storage.database import Connection, text
 from services.kit.storage.events import NewEvent
-
-
-class ClockState(IntEnum):
-    """What a clock is doing; the numbers are those of the contract."""
-
-    RUNNING = 1
-    MET = 2
-    CANCELLED = 3
-    PAUSED = 4
-
 
 OVERDUE = f"(state <> {ClockState.CANCELLED} AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz)))"
 """Which clocks are overdue, of a table of clocks and `:now`; `is_overdue` says the same of a row."""

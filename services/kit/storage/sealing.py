@@ -12,12 +12,17 @@ import hmac
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NewType, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
+
+WrappedKey = NewType("WrappedKey", bytes)
+"""The data key of a case, wrapped by the master key."""
+SealedBytes = NewType("SealedBytes", bytes)
+"""What was sealed under a data key."""
 
 
 class SealError(Exception):
@@ -89,8 +94,8 @@ class HeldKey:
 class Sealed:
     """A data key wrapped by the master key, and what was sealed under it."""
 
-    key: bytes
-    data: bytes
+    key: WrappedKey
+    data: SealedBytes
 
 
 class CaseSealer:
@@ -100,10 +105,10 @@ class CaseSealer:
         self._bound = number.encode()
         self._cipher = AESGCM(key)
 
-    def seal(self, data: bytes) -> bytes:
+    def seal(self, data: bytes) -> SealedBytes:
         """Return the data sealed; the same data comes out different every time."""
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, data, self._bound)
+        return SealedBytes(nonce + self._cipher.encrypt(nonce, data, self._bound))
 
     def open(self, data: bytes) -> bytes:
         """Return what was sealed; SealError where it was not sealed under this case's key."""
@@ -124,9 +129,9 @@ class Sealer:
         """Return the sealer of a master key file: base64 of 32 bytes."""
         return cls(HeldKey.from_file(path))
 
-    def new_key(self, number: str) -> bytes:
+    def new_key(self, number: str) -> WrappedKey:
         """Return a new data key for the case with this number, wrapped."""
-        return self._master.wrap(os.urandom(32), number.encode())
+        return WrappedKey(self._master.wrap(os.urandom(32), number.encode()))
 
     def under(self, number: str, wrapped: bytes) -> CaseSealer:
         """Return what seals and opens under a case's data key; SealError where it was not wrapped for this case."""

@@ -125,9 +125,7 @@ def content_of(sealer: Sealer, case: Any) -> report_pb2.ReportContent:
     """Return what was told at the door; an empty message where nothing was handed on."""
     if case.sealed is None:
         return report_pb2.ReportContent()
-    return report_pb2.ReportContent.FromString(
-        sealer.open(case.number, Sealed(bytes(case.sealed_key), bytes(case.sealed)))
-    )
+    return report_pb2.ReportContent.FromString(sealer.open(case.number, Sealed(case.sealed_key, case.sealed)))
 
 
 # --- people -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""The tables of intake."""
+
+from __future__ import annotations
+
+from sqlalchemy import Computed, Double, ForeignKey, Index, MetaData, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from casework.door.report import LinkKind, ReportState
+from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words
+from services.kit.storage.sealing import SealedBytes, WrappedKey
+
+
+class IntakeModel(Model):
+    """A table of intake's own."""
+
+    __abstract__ = True
+    metadata = MetaData()
+
+
+class Report(IntakeModel):
+    """A report. It carries the head of its case's chain of events."""
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        UniqueConstraint("receipt_index"),
+        Index("reports_source", "source", "source_id", unique=True, postgresql_where=text("source <> ''")),
+        Index(
+            "reports_of_source", "source", text("received_at DESC"), text("number DESC"),
+            postgresql_where=text("source <> ''"),
+        ),
+        Index("reports_merged", "merged_into", postgresql_where=text("merged_into <> ''")),
+        Index("reports_newest", text("received_at DESC"), text("number DESC")),
+        Index("reports_place", "area", "category", "received_at"),
+        Index(
+            "reports_alike", "likeness", postgresql_using="gin", postgresql_ops={"likeness": "public.gin_trgm_ops"}
+        ),
+    )  # fmt: skip
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    seq: Mapped[Count]
+    head: Mapped[bytes]
+    version: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[ReportState] = mapped_column(Numbered(ReportState))
+    unit: Mapped[Code]
+    channel: Mapped[Small]
+    category: Mapped[Code]
+    area: Mapped[Code]
+    latitude: Mapped[float | None] = mapped_column(Double)
+    longitude: Mapped[float | None] = mapped_column(Double)
+    people: Mapped[int]
+    amount_fen: Mapped[Count]
+    scope: Mapped[Small]
+    urgency: Mapped[Small]
+    danger: Mapped[bool]
+    grade: Mapped[Small]
+    triage: Mapped[Json]
+    likeness: Mapped[Code] = mapped_column(comment="Keyed form of the text for duplicate search; casework/likeness.py.")
+    sealed_key: Mapped[WrappedKey]
+    sealed: Mapped[SealedBytes] = mapped_column(comment="AES-GCM of text, address, reporter, parties and receipt code.")
+    receipt_index: Mapped[bytes]
+    source: Mapped[Code]
+    source_id: Mapped[Code]
+    received_at: Mapped[Instant]
+    due_at: Mapped[Instant | None] = mapped_column(
+        comment="The date of the clock due_clock: none while that is paused without an end."
+    )
+    closed_at: Mapped[Instant | None]
+    decided_at: Mapped[Instant | None]
+    merged_into: Mapped[Code] = mapped_column(server_default="")
+    route: Mapped[Small] = mapped_column(server_default="0")
+    updated_at: Mapped[Instant]
+    about: Mapped[Code] = mapped_column(server_default="", comment="The unit complained of; empty for none.")
+    due_clock: Mapped[Code | None] = mapped_column(Computed("(number || '.'::text) || 'accept'::text", persisted=True))
+    erased_at: Mapped[Instant | None] = mapped_column(
+        comment="When what was told was erased with its key; its number and codes stay."
+    )
+
+
+class Link(IntakeModel):
+    """A human's decision on how two reports hang together."""
+
+    __tablename__ = "links"
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    target: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    kind: Mapped[LinkKind] = mapped_column(Numbered(LinkKind))
+    reason: Mapped[Words]
+    actor: Mapped[Words]
+    created_at: Mapped[Instant]
+
+
+class Counter(IntakeModel):
+    """The last running number that was taken, of a county in a year."""
+
+    __tablename__ = "counters"
+
+    county: Mapped[Code] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[Count]

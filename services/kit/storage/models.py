@@ -1,0 +1,252 @@
+"""What models are made of: their base, the types of their columns; and the tables every service has.
+
+A model is a table with typed columns. `select(Report)` gives rows that read like the model: `row.state` is a
+`ReportState`, to mypy and when it runs. Rows are what PostgreSQL answered and nothing else: no session, no identity
+map, nothing is loaded later, and nothing that is set on one is ever stored.
+
+The migrations make the tables; `tests/test_models.py` finds where a model says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from services.kit.storage.sealing import SealedBytes, WrappedKey
+
+State = TypeVar("State", bound=IntEnum)
+
+
+class Numbered(TypeDecorator[State]):
+    """A state, stored as the number it has in the contract."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    def __init__(self, states: type[State]) -> None:
+        super().__init__()
+        self.states = states
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[State | None], int | None]:
+        """Return what makes a number of a state."""
+        return lambda state: None if state is None else int(state)
+
+    def process_literal_param(self, value: State | None, dialect: Dialect) -> str:
+        """Return a state as it stands in a statement."""
+        return "NULL" if value is None else str(int(value))
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], State | None]:
+        """Return what makes a state of a number."""
+        states = self.states
+        return lambda number: None if number is None else states(number)
+
+
+class Stored(TypeDecorator[Any]):
+    """JSON. A text that is handed in is JSON already; whatever comes out has been read."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        """Return what writes a value as JSON."""
+        return lambda value: value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Return what reads JSON."""
+        return lambda value: orjson.loads(value) if isinstance(value, str) else value
+
+
+class _Xid(UserDefinedType[str]):
+    """The number of a transaction."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "XID8"
+
+
+class _Snapshot(UserDefinedType[str]):
+    """Which transactions were over at one moment."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "PG_SNAPSHOT"
+
+
+POSTGRESQL_TYPES = {"xid8": _Xid, "pg_snapshot": _Snapshot}
+"""Types of PostgreSQL that SQLAlchemy has no name for."""
+
+Code = Annotated[str, mapped_column(Text(collation="C"))]
+"""A code, a number of a case, a key: compared byte by byte."""
+Words = Annotated[str, mapped_column(Text)]
+"""A text that nothing is ordered by."""
+Count = Annotated[int, mapped_column(BigInteger)]
+"""A whole number up to 2⁶³."""
+Small = Annotated[int, mapped_column(SmallInteger)]
+"""A number of the contract that decides nothing here."""
+Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+"""An instant; it comes out in UTC."""
+Json = Annotated[Any, mapped_column(Stored)]
+"""JSON, as `Stored` has it."""
+Codes = Annotated[list[str], mapped_column(ARRAY(Text(collation="C")))]
+"""Several codes."""
+
+NOW = text("clock_timestamp()")
+
+
+class Model(DeclarativeBase):
+    """A table. The models of a service derive from a base of its own, with `metadata` of its own."""
+
+    type_annotation_map = {WrappedKey: LargeBinary, SealedBytes: LargeBinary}
+
+
+class Event(Model):
+    """What happened to a case: history, audit chain and outbox in one."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("number", "seq"),
+        Index("events_xid", "xid"),
+        {"comment": "History, audit chain and outbox in one: what happened to each case."},
+    )
+
+    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[Code]
+    seq: Mapped[Count]
+    kind: Mapped[Words]
+    occurred_at: Mapped[Instant]
+    recorded_at: Mapped[Instant] = mapped_column(server_default=NOW)
+    actor: Mapped[Words]
+    unit: Mapped[Code]
+    payload: Mapped[Json]
+    content: Mapped[bytes]
+    hash: Mapped[bytes]
+    wakes: Mapped[bool]
+    trace_parent: Mapped[Words] = mapped_column(server_default="")
+    xid: Mapped[str] = mapped_column(_Xid, server_default=text("pg_current_xact_id()"))
+    bulk: Mapped[bool] = mapped_column(
+        server_default=text("false"),
+        comment="Came with many others or from a machine: what a person did is followed up first.",
+    )
+
+
+class FeedPlace(Model):
+    """The place of an event in the feed."""
+
+    __tablename__ = "feed"
+    __table_args__ = (
+        UniqueConstraint("event_id"),
+        {"comment": "Commit order of the events: positions from 1 without gaps, given after commit."},
+    )
+
+    position: Mapped[Count] = mapped_column(primary_key=True, autoincrement=False)
+    event_id: Mapped[Count]
+
+
+class Seal(Model):
+    """A link of the chain over the feed."""
+
+    __tablename__ = "seals"
+    __table_args__ = ({"comment": "Chain over the feed: each seal hashes the one before and the events it covers."},)
+
+    last_position: Mapped[Count] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[Count]
+    hash: Mapped[bytes]
+    sealed_at: Mapped[Instant] = mapped_column(server_default=NOW)
+
+
+class FeedHead(Model):
+    """Where the feed ends: one row."""
+
+    __tablename__ = "feed_head"
+    __table_args__ = (CheckConstraint("one"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    position: Mapped[Count]
+    snapshot: Mapped[str] = mapped_column(_Snapshot)
+    hash: Mapped[bytes]
+    cluster: Mapped[Words]
+
+
+class Consumer(Model):
+    """How far somebody has read the feed."""
+
+    __tablename__ = "consumers"
+
+    name: Mapped[Words] = mapped_column(primary_key=True)
+    position: Mapped[Count]
+    acknowledged_at: Mapped[Instant] = mapped_column(server_default=NOW)
+    owner: Mapped[Words] = mapped_column(
+        server_default="", comment="Who alone says how far it has come; empty for machine clients."
+    )
+
+
+class StoredRequest(Model):
+    """A request id that was used, and the first answer; none while its command runs."""
+
+    __tablename__ = "requests"
+    __table_args__ = ({"comment": "First answer of every command by caller and request id; holds no personal data."},)
+
+    caller: Mapped[Code] = mapped_column(primary_key=True)
+    request_id: Mapped[Code] = mapped_column(primary_key=True)
+    body_hash: Mapped[bytes]
+    answer: Mapped[bytes | None]
+    created_at: Mapped[Instant] = mapped_column(server_default=NOW)
+
+
+class KnownKey(Model):
+    """The master key a database was sealed with: one row."""
+
+    __tablename__ = "master_key"
+    __table_args__ = (
+        CheckConstraint("one"),
+        {"comment": "By what the key that wraps all data keys is known again; a service with another stops."},
+    )
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    fingerprint: Mapped[Words]
+    kept_at: Mapped[Instant] = mapped_column(server_default=NOW)
+
+
+class CaseStanding(Model):
+    """Whose a case is, where its owner is another service."""
+
+    __tablename__ = "case_standings"
+    __table_args__ = (
+        Index("case_standings_excluded", "excluded", postgresql_using="gin", postgresql_where=text("excluded <> '{}'")),
+        {"comment": "Whose a case is, as its owner told it last; what is older changes nothing."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    seq: Mapped[Count]
+    unit: Mapped[Code]
+    about: Mapped[Code]
+    co_units: Mapped[Codes]
+    mediator: Mapped[Words]
+    grants: Mapped[Json]
+    closed: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="Whether the case is closed, as its owner told it last."
+    )
+    excluded: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
