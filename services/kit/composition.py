@@ -11,6 +11,7 @@ from importlib import import_module
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
+from sqlalchemy import Executable
 
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.keeping import automatic_rules, keep_clocks
@@ -127,14 +128,14 @@ def served(servicer: object) -> Registration:
     return service, lambda server: add(servicer, server)
 
 
-def feed_service(name: str, parts: Parts, owner: str) -> Registration:
+def feed_service(name: str, parts: Parts, owner: str | Executable) -> Registration:
     """Return the feed of a service; `owner` is SQL for the unit whose the history of a case or file is."""
     return served(FeedServicer(name, parts.database, parts.pulse, owner))
 
 
 def clock_service(
-    name: str, heads: str, parts: Parts, open_matter: str, consequences: Mapping[str, Consequence] | None = None,
-    consents: Consents | None = None,
+    name: str, heads: str, parts: Parts, open_matter: str | Executable,
+    consequences: Mapping[str, Consequence] | None = None, consents: Consents | None = None,
 ) -> Registration:  # fmt: skip
     """Return the clock service of a service that owns clocks; `open_matter` is SQL for a matter.
 

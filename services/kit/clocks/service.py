@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pb.clock.v1 import clock_pb2 as pb
 from pb.clock.v1 import clock_pb2_grpc
+from sqlalchemy import Executable
 
 from casework.clocks.admission import last_day_to_enter, pause_ended
 from casework.clocks.calendar import LOCAL, Layer
@@ -31,7 +32,7 @@ from services.kit.instants import instant, stamp
 from services.kit.serving.access import current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.database import Connection, Database, prepared, text
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 
@@ -77,8 +78,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     def __init__(
         self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse,
-        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str, consequences: Mapping[str, Consequence],
-        consents: Consents | None = None,
+        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str | Executable,
+        consequences: Mapping[str, Consequence], consents: Consents | None = None,
     ) -> None:  # fmt: skip
         self._service = service
         self.database = database
@@ -90,7 +91,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self._consequences = consequences
         self._consents = consents
         self._pins = pins
-        self._open_matter = text(open_matter)
+        self._open_matter = prepared(open_matter)
 
     def _check(self, service: str) -> None:
         if service != self._service:

@@ -20,6 +20,7 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from pb.access.v1 import permission_pb2
+from sqlalchemy import Executable
 
 from casework import names
 from casework.door.complaint import must_not_judge_itself
@@ -106,8 +107,8 @@ class Directory(Protocol):
         ...
 
     @property
-    def owner(self) -> str:
-        """SQL for the unit whose the history of a `:number` is: the case's owner decides who reads it."""
+    def owner(self) -> str | Executable:
+        """The statement for the unit whose the history of a `:number` is: the case's owner decides who reads it."""
         ...
 
 

@@ -1,22 +1,31 @@
 """The database of a service: one pool, short transactions, errors that say whether a retry helps.
 
-It speaks asyncpg itself, without SQLAlchemy in between: a command is ten small statements, and the layer costs more
-than the statements do (figures in `docs/decisions/0005`). SQLAlchemy and Alembic make and change the schemas.
+Statements are SQLAlchemy's. Each is compiled once, here, and asyncpg runs it on a pool of its own: SQLAlchemy's engine
+costs a call of a few small statements two to three times the CPU, its pool alone twice that of a single reading (figures
+in `docs/decisions/0005`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar, TypeVarTuple, overload
 
 import asyncpg
+from sqlalchemy import BindParameter, ClauseElement, Executable, FromClause, TypeDecorator, inspect
+from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlalchemy.types import TypeEngine
 
 from casework.errors import CaseError, Reason
+from services.kit.storage.models import Model
 
 _TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25006"}
 """Serialization, deadlock, shutdown, start-up, a session that idled, a standby that takes over: a retry helps."""
@@ -27,10 +36,20 @@ _NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement as PostgreSQL takes it, and the names of its parameters in order."""
+    """A statement as PostgreSQL takes it: its parameters in order, how each is written, how rows are read."""
 
     sql: str
     names: tuple[str, ...]
+    writers: tuple[tuple[int, Callable[[Any], Any]], ...] = ()
+    record: type[Row] | None = None
+    read: Callable[[Row], Any] | None = None
+
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters' values in order; KeyError where one is missing."""
+        found = [parameters[name] for name in self.names]
+        for place, write in self.writers:
+            found[place] = write(found[place])
+        return found
 
 
 @lru_cache(maxsize=1024)
@@ -46,6 +65,81 @@ def text(sql: str) -> Statement:
     return Statement(_NAME.sub(number, sql), tuple(names))
 
 
+class _Compiler(PGCompiler_asyncpg):
+    """Writes a value that stands in a statement into it: by it PostgreSQL knows which partial index will do."""
+
+    def visit_bindparam(self, bindparam: BindParameter[Any], literal_binds: bool = False, **options: Any) -> str:  # type: ignore[override]
+        return super().visit_bindparam(bindparam, literal_binds=literal_binds or not bindparam.required, **options)
+
+
+class _Dialect(PGDialect_asyncpg):
+    statement_compiler = _Compiler
+
+
+_DIALECT = _Dialect()
+
+
+@lru_cache(maxsize=1024)
+def compiled(statement: Executable) -> Statement:
+    """Return what a statement of SQLAlchemy's expression language is to PostgreSQL.
+
+    It is kept under the statement itself: make each once, as a constant or in a function with a cache of its own.
+    """
+    assert isinstance(statement, ClauseElement)
+    found = statement.compile(dialect=_DIALECT)
+    assert isinstance(found, SQLCompiler)
+    assert not found.post_compile_params, "a list is one parameter: `column == any_(...)`"
+    names = tuple(found.positiontup or ())
+    writers = ((place, _writer(found.binds[name].type)) for place, name in enumerate(names))
+    record, read = _reading(statement)
+    known = tuple((place, write) for place, write in writers if write is not None)
+    return Statement(str(found), names, known, record, read)
+
+
+# Only the types of our own are written and read here; all others are what asyncpg makes of them.
+def _writer(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    return kind.bind_processor(_DIALECT) if isinstance(kind, TypeDecorator) else None
+
+
+def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    return kind.result_processor(_DIALECT, None) if isinstance(kind, TypeDecorator) else None
+
+
+def _reading(statement: Any) -> tuple[type[Row] | None, Callable[[Row], Any] | None]:
+    """Return the class of a statement's rows; or, where it asks for columns, what reads a row of them if anything."""
+    if isinstance(statement, UpdateBase):
+        # What is handed out of its RETURNING tells columns apart, but not whether the whole model was asked for.
+        whole = any(isinstance(each, FromClause) for each in statement._returning)
+        model = statement.entity_description["entity"] if whole else None
+        kinds = [column.type for column in statement.exported_columns]
+    else:
+        columns = statement.column_descriptions
+        model = columns[0]["entity"] if isinstance(columns[0]["type"], type) else None
+        kinds = [column["type"] for column in columns]
+    if model is not None:
+        assert isinstance(statement, UpdateBase) or len(kinds) == 1, "a row of two models has no name for its columns"
+        return _record(inspect(model).mapper.class_), None
+    readers = [_reader(kind) for kind in kinds]
+    if not any(readers):
+        return None, None
+    return None, lambda row: tuple(
+        value if read is None else read(value) for read, value in zip(readers, row, strict=True)
+    )
+
+
+@lru_cache(maxsize=256)
+def _record(model: type[Model]) -> type[Row]:
+    """Return the class of rows that read like a model: what PostgreSQL answered, each column read when asked for."""
+    return type(
+        model.__name__, (Row,), {each.name: _attribute(each.name, each.type) for each in model.__table__.columns}
+    )
+
+
+def _attribute(name: str, kind: TypeEngine[Any]) -> property:
+    taken, read = itemgetter(name), _reader(kind)
+    return property(taken if read is None else lambda row: read(taken(row)))
+
+
 class Row(asyncpg.Record):
     """A row whose columns are attributes."""
 
@@ -56,26 +150,42 @@ class Row(asyncpg.Record):
             raise AttributeError(name) from None
 
 
-class Result(list[Any]):
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+Ts = TypeVarTuple("Ts")
+
+
+class Rows(list[T]):
     """The rows a statement gave."""
 
-    def all(self) -> list[Any]:
+    def all(self) -> list[T]:
         """Return all rows."""
         return self
 
-    def first(self) -> Any:
+    def first(self) -> T | None:
         """Return the first row, None where there is none."""
         return self[0] if self else None
 
-    def one(self) -> Any:
+    def one(self) -> T:
         """Return the only row; LookupError where there is none or more than one."""
         if len(self) != 1:
             raise LookupError(f"{len(self)} rows where there must be one")
         return self[0]
 
+
+class Result(Rows[Any]):
+    """The rows that an SQL text gave."""
+
+    def first(self) -> Any:
+        """Return the first row, None where there is none."""
+        return self[0] if self else None
+
     def scalar(self) -> Any:
         """Return the first column of the first row, None where there is none."""
         return self[0][0] if self else None
+
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Connection:
@@ -84,21 +194,43 @@ class Connection:
     def __init__(self, raw: asyncpg.Connection) -> None:
         self.raw = raw
 
-    async def execute(
-        self, statement: Statement, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
-    ) -> Result:
-        """Run a statement and return its rows; with a list of parameters, once for each, and no rows."""
-        if parameters and not isinstance(parameters, Mapping):
-            rows = [[each[name] for name in statement.names] for each in parameters]
-            await self.raw.executemany(statement.sql, rows)
-            return Result()
-        values = [parameters[name] for name in statement.names] if isinstance(parameters, Mapping) else []
-        return Result(await self.raw.fetch(statement.sql, *values))
+    @overload  # A model is no type of a column.
+    async def execute(  # type: ignore[overload-overlap]
+        self, statement: TypedReturnsRows[M], parameters: Parameters = ()
+    ) -> Rows[M]: ...
+    @overload
+    async def execute(self, statement: TypedReturnsRows[*Ts], parameters: Parameters = ()) -> Rows[tuple[*Ts]]: ...
+    @overload
+    async def execute(self, statement: Statement | UpdateBase, parameters: Parameters = ()) -> Result: ...
+    async def execute(self, statement: Statement | Executable, parameters: Parameters = ()) -> Rows[Any]:
+        """Run a statement and return its rows; with a list of parameters, once for each, and no rows.
 
-    async def scalar(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Any:
+        A row of a model reads like the model; a row of columns is a tuple of them.
+        """
+        known = prepared(statement)
+        if parameters and not isinstance(parameters, Mapping):
+            await self.raw.executemany(known.sql, [known.values(each) for each in parameters])
+            return Result()
+        values = known.values(parameters) if isinstance(parameters, Mapping) else []
+        rows = await self.raw.fetch(known.sql, *values, record_class=known.record)
+        return Result(rows if known.read is None else map(known.read, rows))
+
+    @overload
+    async def scalar(self, statement: TypedReturnsRows[T], parameters: Mapping[str, Any] | None = None) -> T | None: ...
+    @overload
+    async def scalar(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Any: ...
+    async def scalar(self, statement: Statement | Executable, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement and return the first column of its first row, None where there is none."""
-        values = [parameters[name] for name in statement.names] if parameters else []
-        return await self.raw.fetchval(statement.sql, *values)
+        known = prepared(statement)
+        row = await self.raw.fetchrow(known.sql, *known.values(parameters or {}))
+        return None if row is None else (row if known.read is None else known.read(row))[0]
+
+
+def prepared(statement: str | Statement | Executable) -> Statement:
+    """Return a statement as PostgreSQL takes it."""
+    if isinstance(statement, str):
+        return text(statement)
+    return statement if isinstance(statement, Statement) else compiled(statement)
 
 
 class Database:

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.struct_pb2 import Struct
 from pb.feed.v1 import feed_pb2, feed_pb2_grpc
+from sqlalchemy import Executable
 
 from casework.errors import CaseError, Reason, field_error
 from casework.names import ROOT_UNIT, file_name, last, number_of
@@ -18,7 +19,7 @@ from services.kit.serving.access import current_call
 from services.kit.serving.loops import Loop
 from services.kit.storage import paging
 from services.kit.storage.catalogue import catalogue
-from services.kit.storage.database import Database, text
+from services.kit.storage.database import Database, prepared, text
 from services.kit.storage.events import FeedSealer, head_position, row_payload
 
 _IDLE = 0.5
@@ -128,9 +129,9 @@ def beyond(head: int) -> CaseError:
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     """Serves one service's feed. `owner` is SQL for the unit whose the history of a case or file is."""
 
-    def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: str) -> None:
+    def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: str | Executable) -> None:
         self._service = service
-        self._owner = text(owner)
+        self._owner = prepared(owner)
         self._database = database
         self._pulse = pulse
 

@@ -6,17 +6,23 @@ import hashlib
 import hmac
 
 from google.protobuf.message import Message
+from sqlalchemy import bindparam, select, true, update
+from sqlalchemy.dialects.postgresql import insert
 
 from casework.errors import CaseError, FieldFault, Reason
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.kit.storage.models import StoredRequest
 
+_KEY = (StoredRequest.caller == bindparam("who"), StoredRequest.request_id == bindparam("id"))
 # A second call with the same id waits here until the first has committed or rolled back.
-_CLAIM = text("""
-    INSERT INTO requests (caller, request_id, body_hash) VALUES (:caller, :id, :body)
-    ON CONFLICT (caller, request_id) DO NOTHING RETURNING true
-""")
-_EARLIER = text("SELECT body_hash, answer FROM requests WHERE caller = :caller AND request_id = :id")
-_ANSWER = text("UPDATE requests SET answer = :answer WHERE caller = :caller AND request_id = :id")
+_CLAIM = (
+    insert(StoredRequest)
+    .values(caller=bindparam("who"), request_id=bindparam("id"), body_hash=bindparam("body"))
+    .on_conflict_do_nothing(index_elements=[StoredRequest.caller, StoredRequest.request_id])
+    .returning(true())
+)
+_EARLIER = select(StoredRequest.body_hash, StoredRequest.answer).where(*_KEY)
+_ANSWER = update(StoredRequest).where(*_KEY).values(answer=bindparam("answer"))
 
 
 def body_hash(request: Message, key: bytes = b"") -> bytes:
@@ -38,15 +44,15 @@ async def claim(connection: Connection, caller: str, request_id: str, body: byte
 
     Raises IDEMPOTENCY_KEY_REUSED where it was used with another body.
     """
-    key = {"caller": caller, "id": request_id}
+    key = {"who": caller, "id": request_id}
     if await connection.scalar(_CLAIM, {**key, "body": body}):
         return None
-    row = (await connection.execute(_EARLIER, key)).one()
-    if bytes(row.body_hash) != body:
+    first_body, answer = (await connection.execute(_EARLIER, key)).one()
+    if first_body != body:
         raise reused()
-    return bytes(row.answer)
+    return answer or b""
 
 
 async def remember(connection: Connection, caller: str, request_id: str, answer: bytes) -> None:
     """Store the answer of a claimed request id."""
-    await connection.execute(_ANSWER, {"caller": caller, "id": request_id, "answer": answer})
+    await connection.execute(_ANSWER, {"who": caller, "id": request_id, "answer": answer})

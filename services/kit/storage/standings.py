@@ -13,13 +13,16 @@ from typing import Any
 import orjson
 from pb.access.v1 import standing_pb2 as pb
 from pb.access.v1 import standing_pb2_grpc
+from sqlalchemy import Executable, Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from casework.errors import Reason, field_error
 from casework.names import ROOT_UNIT, last, number_of, unit_name
 from services.kit.instants import instant, stamp
 from services.kit.serving.access import Call, Part, current_call
-from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.database import Connection, Database, prepared, text
 from services.kit.storage.events import row_payload
+from services.kit.storage.models import CaseStanding
 
 TABLE = """
 CREATE TABLE case_standings (
@@ -55,16 +58,16 @@ CREATE INDEX case_standings_excluded ON case_standings USING gin (excluded) WHER
 """
 FROM_CASES = "SELECT number FROM case_standings WHERE excluded <> '{}' AND excluded @> ARRAY[CAST(:subject AS text)]"
 """SQL for the cases that an account is excluded from."""
-_OF = text("SELECT * FROM case_standings WHERE number = ANY(CAST(:numbers AS text[]))")
+_OF = select(CaseStanding).where(CaseStanding.number == any_(bindparam("numbers", type_=ARRAY(Text))))
 
 
-async def of(connection: Connection, numbers: Sequence[str]) -> Mapping[str, Any]:
+async def of(connection: Connection, numbers: Sequence[str]) -> Mapping[str, CaseStanding]:
     """Return whose those of the cases are that were told of, by number."""
     rows = await connection.execute(_OF, {"numbers": list(numbers)})
     return {row.number: row for row in rows}
 
 
-async def one(connection: Connection, number: str) -> Any:
+async def one(connection: Connection, number: str) -> CaseStanding | None:
     """Return whose a case is; None where nothing was told of it."""
     return (await of(connection, [number])).get(number)
 
@@ -85,10 +88,10 @@ def parts_of(call: Call, unit: str, standing: Any) -> frozenset[Part]:
 class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
     """Takes over from the owner of cases whose they are. `then` is SQL for what follows for `:numbers`."""
 
-    def __init__(self, service: str, database: Database, then: str = "") -> None:
+    def __init__(self, service: str, database: Database, then: str | Executable = "") -> None:
         self._service = service
         self._database = database
-        self._then = text(then) if then else None
+        self._then = None if isinstance(then, str) and not then else prepared(then)
 
     async def RecordStandings(self, request: pb.RecordStandingsRequest, context: Any) -> pb.RecordStandingsResponse:
         """Record whose cases are; a repeat changes nothing."""

@@ -1,0 +1,133 @@
+"""Models and migrations agree, and rows read like their models."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.orm import load_only
+
+from accord.embedded.stack import Stack
+from casework.door.report import ReportState
+from casework.names import number_of
+from services.intake.models import IntakeModel, Report
+from services.kit.clocks.models import Clock
+from services.kit.storage.database import Database, compiled
+from services.kit.storage.models import POSTGRESQL_TYPES
+from tests.conftest import COUNTY, Clients
+
+METADATA = {"intake": [Clock.metadata, IntakeModel.metadata]}
+"""The tables of each service whose models are written: those that all have, and its own."""
+
+NEVER_CHANGES = (
+    "events", "feed", "seals", "clock_entries", "clock_rungs", "clock_rules", "calendar_layers", "clock_withdrawals",
+    "clock_calendars",
+)  # fmt: skip
+TRIGGERS = {"intake": {*(f"{table}_never_changes" for table in NEVER_CHANGES), "reports_due_at"}}
+FUNCTIONS = {"intake": {"refuse_change", "follow_clock"}}
+"""What only migrations know; no model can say it."""
+
+
+@pytest.fixture(params=sorted(METADATA))
+async def migrated(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[tuple[str, AsyncConnection]]:
+    """Return a service and a connection to its migrated schema; nothing that is done there stays."""
+    url = stack.database_url.replace("postgresql://", "postgresql+asyncpg://")
+    service: str = request.param
+    engine = create_async_engine(url, connect_args={"server_settings": {"search_path": f"{service}, public"}})
+    async with engine.connect() as connection:
+        yield service, connection
+        await connection.rollback()
+    await engine.dispose()
+
+
+async def test_a_migrated_database_is_what_the_models_say(migrated: tuple[str, AsyncConnection]) -> None:
+    service, connection = migrated
+    assert await connection.run_sync(_differences, METADATA[service]) == []
+
+
+def _differences(connection: Connection, metadata: list[MetaData]) -> Any:
+    ischema_names.update(POSTGRESQL_TYPES)
+    options = {"compare_type": True, "compare_server_default": True}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)  # type: ignore[arg-type]
+
+
+UNSEEN_BY_ALEMBIC = {
+    "collations": """
+        SELECT c.relname || '.' || a.attname, n.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        JOIN pg_collation n ON n.oid = a.attcollation
+        WHERE c.relkind = 'r' AND a.attnum > 0 AND c.relnamespace = CAST(:schema AS regnamespace)
+        AND c.relname <> 'alembic_version'
+    """,
+    "conditions, order and operators of indexes": """
+        SELECT indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes
+        WHERE schemaname = :schema AND tablename <> 'alembic_version'
+    """,
+    "checks and keys": """
+        SELECT conname, replace(pg_get_constraintdef(oid), :schema || '.', '') FROM pg_constraint
+        WHERE connamespace = CAST(:schema AS regnamespace) AND contype <> 'n' AND conname NOT LIKE 'alembic%'
+    """,
+}
+
+
+@pytest.mark.parametrize("what", UNSEEN_BY_ALEMBIC)
+async def test_so_is_what_alembic_does_not_compare(what: str, migrated: tuple[str, AsyncConnection]) -> None:
+    service, connection = migrated
+    query = text(UNSEEN_BY_ALEMBIC[what])
+    there = set(map(tuple, await connection.execute(query, {"schema": service})))
+    await connection.execute(text("CREATE SCHEMA of_models"))
+    await connection.execute(text("SET LOCAL search_path = of_models, public"))
+    for metadata in METADATA[service]:
+        await connection.run_sync(metadata.create_all)
+    assert set(map(tuple, await connection.execute(query, {"schema": "of_models"}))) == there
+
+
+async def test_what_only_migrations_know_is_named_here(migrated: tuple[str, AsyncConnection]) -> None:
+    service, connection = migrated
+    of_schema = {"schema": service}
+    triggers = await connection.scalars(
+        text("""SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+                WHERE NOT tgisinternal AND c.relnamespace = CAST(:schema AS regnamespace)"""),
+        of_schema,
+    )
+    functions = await connection.scalars(
+        text("SELECT proname FROM pg_proc WHERE pronamespace = CAST(:schema AS regnamespace)"), of_schema
+    )
+    assert (set(triggers), set(functions)) == (TRIGGERS[service], FUNCTIONS[service])
+
+
+def test_what_stands_in_a_statement_is_no_parameter_so_that_partial_indexes_are_found() -> None:
+    found = compiled(select(Report.number).where(Report.merged_into != "", Report.state == ReportState.MERGED))
+    assert found.names == ()
+    assert "reports.merged_into != '' AND reports.state = 6" in found.sql
+
+
+def test_a_statement_is_compiled_once() -> None:
+    statement = update(Report).where(Report.number == bindparam("number")).values(state=bindparam("state"))
+    assert compiled(statement) is compiled(statement)
+    assert compiled(statement).values({"number": "1", "state": ReportState.MERGED}) == [6, "1"]
+
+
+async def test_a_row_reads_like_its_model(clients: Clients) -> None:
+    number = number_of((await clients.file_report()).name)
+    database = Database(clients.stack.database_url, 1, "intake")
+    of_report = {"number": number}
+    async with database.read() as connection:
+        row = (await connection.execute(select(Report).where(Report.number == bindparam("number")), of_report)).one()
+        columns = select(Report.state, Report.triage, Report.decided_at).where(Report.number == bindparam("number"))
+        state, triage, decided_at = (await connection.execute(columns, of_report)).one()
+        part = select(Report).options(load_only(Report.unit)).where(Report.number == bindparam("number"))
+        with pytest.raises(KeyError, match="sealed"):
+            _ = (await connection.execute(part, of_report)).one().sealed
+    await database.close()
+    assert (row.state, row.unit, row.version, row.merged_into) == (ReportState.RECEIVED, COUNTY, 1, "")
+    assert isinstance(row.state, ReportState)
+    assert row.received_at.utcoffset() == timedelta(0)
+    assert row.triage["acceptance"]["limit"] == triage["acceptance"]["limit"]
+    assert (state, decided_at) == (ReportState.RECEIVED, None)
