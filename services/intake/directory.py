@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from casework import names
+from services.intake import store
 from services.kit.serving.named import Found
 from services.kit.storage.database import Database, text
 from services.kit.storage.standings import FROM_CASES
-
-_REPORTS = text("""
-    SELECT number, unit, about FROM reports WHERE number = ANY(CAST(:numbers AS text[]))
-""")
 
 
 class ReportDirectory:
     """Finds reports."""
 
-    owner = "SELECT unit FROM reports WHERE number = :number"
+    owner = store.OWNER
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,6 +33,6 @@ class ReportDirectory:
         """Return those that exist, with the unit whose report it is."""
         numbers = {value: names.number_of(value) for value in values if value.startswith("reports/")}
         async with self._database.read() as connection:
-            rows = await connection.execute(_REPORTS, {"numbers": sorted(set(numbers.values()))})
-            found = {row.number: Found((row.unit,), row.about) for row in rows}
+            rows = await store.whose(connection, set(numbers.values()))
+        found = {number: Found((unit,), about) for number, unit, about in rows}
         return {value: found[number] for value, number in numbers.items() if number in found}

@@ -8,15 +8,12 @@ from pb.intake.v1 import facts_pb2 as pb
 from pb.intake.v1 import facts_pb2_grpc
 
 from casework import names
+from services.intake import store
+from services.intake.models import Report
+from services.intake.view import numbers
 from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import current_call
-from services.kit.storage.database import text
-
-_FACTS = text("""
-    SELECT number, seq, state, unit, area, channel, category, grade, received_at, decided_at, closed_at, about
-    FROM reports WHERE number = ANY(CAST(:numbers AS text[])) ORDER BY number
-""")
 
 
 class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
@@ -30,24 +27,21 @@ class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
     ) -> pb.BatchGetReportFactsResponse:
         """Answer the facts of those reports that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
-        numbers = [names.number_of(name) for name in request.names]
         async with self.database.begin() as connection:
-            rows = await connection.execute(_FACTS, {"numbers": numbers})
+            rows = await store.codes_of(connection, [names.number_of(name) for name in request.names])
         return pb.BatchGetReportFactsResponse(facts=[_view(row) for row in rows])
 
 
-def _view(row: Any) -> pb.ReportFacts:
+def _view(row: Report) -> pb.ReportFacts:
     return pb.ReportFacts(
         report=names.report_name(row.number),
         sequence=row.seq,
-        state=row.state,
         unit=names.unit_name(row.unit),
         area=row.area,
-        channel=row.channel,
         category=f"categories/{row.category}",
-        grade=row.grade,
         receive_time=stamp(row.received_at),
         decide_time=stamp(row.decided_at),
         close_time=stamp(row.closed_at),
         about_unit=names.unit_name(row.about) if row.about else "",
+        **numbers(state=row.state, channel=row.channel, grade=row.grade),
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework.door.complaint import lies_within
+from services.intake import store
+from services.intake.models import Report
 from services.kit.serving.access import Call, Part
 from services.kit.storage import standings
-from services.kit.storage.database import Connection, text
-
-_FILED_BY = text("SELECT actor FROM events WHERE number = :number AND seq = 1")
+from services.kit.storage.database import Connection
 
 
 async def case_is_closed(connection: Connection, number: str) -> bool:
@@ -18,7 +16,7 @@ async def case_is_closed(connection: Connection, number: str) -> bool:
     return standing is not None and standing.closed
 
 
-async def admit(connection: Connection, call: Call, row: Any) -> None:
+async def admit(connection: Connection, call: Call, row: Report) -> None:
     """Let the call go on for what the role, the report and its case together allow, or raise PERMISSION_DENIED."""
     # Whoever is complained of never sees it again, not even who took it down there.
     call.require_person(not lies_within(row.about, call.caller.unit))
@@ -27,6 +25,6 @@ async def admit(connection: Connection, call: Call, row: Any) -> None:
         return
     standing = await standings.one(connection, row.merged_into or row.number)
     found = standings.parts_of(call, row.unit, standing)
-    if await connection.scalar(_FILED_BY, {"number": row.number}) == call.caller.subject:
+    if await store.filed_by(connection, row.number) == call.caller.subject:
         found |= {Part.maker}
     call.require(row.unit, found)

@@ -13,12 +13,13 @@ from pb.intake.v1 import intake_pb2_grpc, report_pb2
 from casework import names
 from casework.door import report as rules_of
 from casework.door.complaint import must_not_judge_itself
-from casework.door.report import ReportState
+from casework.door.report import LinkKind, ReportState
 from casework.door.triage import Acceptance, CaseFacts
 from casework.errors import CaseError, Reason, field_error
-from services.intake import erasing, record, store, view
+from services.intake import duplicates, erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
+from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
@@ -27,12 +28,11 @@ from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import current_call
 from services.kit.storage import paging, requests
-from services.kit.storage.database import Connection, text
-from services.kit.storage.events import NewEvent, row_payload
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
-_ACCEPTING = text("SELECT rule FROM clocks WHERE number = :number AND id LIKE :keys AND state IN (1, 4)")
 _THE_SAME = 0.7
 """How alike a text must be to one that the caller may not read: whoever tells it has nearly the whole before them."""
 
@@ -113,9 +113,8 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
-        content.name = request.name
-        content.channel = row.channel
-        content.report.CopyFrom(view.report(row, call.language, now))
+        shown, numbers = view.report(row, call.language, now), view.numbers(channel=row.channel)
+        content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
         return content
 
     async def ListReports(self, request: pb.ListReportsRequest, context: Any) -> pb.ListReportsResponse:
@@ -139,8 +138,8 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         """Record whether it was found to be so."""
         row = await self._locked(request.name, request.etag, work)
         to = ReportState.VERIFIED if request.founded else ReportState.UNFOUNDED
-        state = rules_of.move(ReportState(row.state), to)
-        changed = await store.change(work.connection, row.number, work.now, state=int(state))
+        state = rules_of.move(row.state, to)
+        changed = await store.change(work.connection, row.number, work.now, state=state)
         await work.append(NewEvent(row.number, "ReportVerified", row.unit, {"state": state.name}))
         return view.report(changed, work.call.language, work.now)
 
@@ -149,30 +148,30 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.parent))
             current_call().require(row.unit)
-            found = await store.alike(
+            found = await duplicates.alike(
                 connection, row.likeness, self=row.number, county=names.county_of(row.unit), category=row.category,
                 area=row.area, since=row.received_at - timedelta(days=_ALIKE_DAYS), asked_by=current_call().caller.unit,
                 limit=request.page_size or _SUGGESTIONS,
             )  # fmt: skip
-            duplicates = await self._suggested(connection, found)
-        return pb.ListDuplicatesResponse(duplicates=duplicates)
+            suggested = await self._suggested(connection, found)
+        return pb.ListDuplicatesResponse(duplicates=suggested)
 
     async def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Any) -> pb.FindDuplicatesResponse:
         """Answer reports that may tell of the same matter as one not yet made."""
         unit = self._known_unit(request.unit, "unit")
         current_call().require(unit)
         async with self.database.begin() as connection:
-            found = await store.alike(
+            found = await duplicates.alike(
                 connection, self._reception.likeness(request.text), self="",
                 county=names.county_of(unit), category=request.category.removeprefix("categories/"),
                 area=request.place.area, since=self.time.now() - timedelta(days=_ALIKE_DAYS),
                 asked_by=current_call().caller.unit,
                 limit=request.max_results or _SUGGESTIONS,
             )  # fmt: skip
-            duplicates = await self._suggested(connection, found)
-        return pb.FindDuplicatesResponse(duplicates=duplicates)
+            suggested = await self._suggested(connection, found)
+        return pb.FindDuplicatesResponse(duplicates=suggested)
 
-    async def _suggested(self, connection: Connection, found: Sequence[Any]) -> list[report_pb2.Duplicate]:
+    async def _suggested(self, connection: Connection, found: Sequence[duplicates.Alike]) -> list[report_pb2.Duplicate]:
         """Return what of the found may be suggested, on record in each report's history.
 
         Of a report that the caller may not read there is no score, and it is found only by who holds nearly the whole
@@ -199,7 +198,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         number = names.number_of(request.name)
         await store.get(work.connection, number)
         if request.validate_only:
-            found = await erasing.touched(work.connection, number)
+            found = await store.still_told(work.connection, number)
         else:
             self._listed.add(number, work.now)
             found = await erasing.erase(work.connection, number, work.now)
@@ -216,7 +215,9 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         row = await self._locked(request.parent, "", work)
         await self._other(row, target, "link.target", work)
         link = request.link
-        await store.link(work.connection, row.number, target, link.kind, link.reason, work.actor, work.now)
+        await duplicates.link(
+            work.connection, row.number, target, LinkKind(link.kind), link.reason, work.actor, work.now
+        )
         kind = report_pb2.LinkKind.Name(link.kind).removeprefix("LINK_KIND_")
         payload = {"target": names.report_name(target), "kind": kind, "reason": link.reason}
         await work.append(NewEvent(row.number, "ReportLinked", row.unit, payload))
@@ -233,20 +234,20 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         await store.lock_both(work.connection, names.number_of(request.name), target)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
-        rules_of.may_take_in(ReportState(other.state), await record.case_is_closed(work.connection, target))
+        rules_of.may_take_in(other.state, await record.case_is_closed(work.connection, target))
         must_not_judge_itself(row.about, other.unit)
         must_not_judge_itself(other.about, row.unit)
         if row.about != other.about:
             # Merged, the complaint would travel as the other report may, to whom it is about.
             raise CaseError(Reason.COMPLAINED_OF, row.about or other.about)
-        state = rules_of.move(ReportState(row.state), ReportState.MERGED)
+        state = rules_of.move(row.state, ReportState.MERGED)
         changed = await store.change(
-            work.connection, row.number, work.now, state=int(state), merged_into=target, decided_at=work.now
+            work.connection, row.number, work.now, state=state, merged_into=target, decided_at=work.now
         )
         await store.redirect_merged(work.connection, row.number, target, work.now)
         await work.stop(row.number, f"{ACCEPT}%", met=False)
-        await store.link(
-            work.connection, row.number, target, report_pb2.LINK_KIND_DUPLICATE, request.reason, work.actor, work.now
+        await duplicates.link(
+            work.connection, row.number, target, LinkKind.DUPLICATE, request.reason, work.actor, work.now
         )
         payload = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
         taken_in = {"report": names.report_name(row.number), "reason": request.reason}
@@ -264,20 +265,16 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         if before.merged_into:
             await store.lock_both(work.connection, number, before.merged_into)
         row = await self._locked(request.name, request.etag, work)
-        if ReportState(row.state) is not ReportState.MERGED or row.merged_into != before.merged_into:
-            raise CaseError(Reason.WRONG_STATE, ReportState(row.state).name, state=ReportState(row.state).name)
+        if row.state is not ReportState.MERGED or row.merged_into != before.merged_into:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         target = row.merged_into
         other = await self._other(row, target, "name", work)
-        rules_of.may_take_in(ReportState(other.state), await record.case_is_closed(work.connection, target))
-        state = ReportState[await store.state_before_merge(work.connection, number)]
-        changed = await store.change(
-            work.connection, number, work.now, state=int(state), merged_into="", decided_at=None
-        )
+        rules_of.may_take_in(other.state, await record.case_is_closed(work.connection, target))
+        state = await store.state_before_merge(work.connection, number)
+        changed = await store.change(work.connection, number, work.now, state=state, merged_into="", decided_at=None)
         await store.bring_back(work.connection, number, target, work.now)
-        await store.link(
-            work.connection, number, target, report_pb2.LINK_KIND_DISTINCT, request.reason, work.actor, work.now
-        )
-        limit = row_payload(row.triage).get("acceptance", {}).get("limit", ACCEPT)
+        await duplicates.link(work.connection, number, target, LinkKind.DISTINCT, request.reason, work.actor, work.now)
+        limit = row.triage.get("acceptance", {}).get("limit", ACCEPT)
         clock = await work.start_clock(
             number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(number), unit=row.unit,
             at=row.received_at,
@@ -295,7 +292,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     async def TriageReport(self, request: pb.TriageReportRequest, work: Work) -> report_pb2.Report:
         """Correct the facts that are said, the others stay, and grade again; another limit they call for is started."""
         row = await self._locked(request.name, request.etag, work)
-        rules_of.may_change_facts(ReportState(row.state))
+        rules_of.may_change_facts(row.state)
         scope, urgency = request.scope or row.scope, request.urgency or row.urgency
         facts = CaseFacts(
             request.people_affected if request.HasField("people_affected") else row.people,
@@ -331,10 +328,8 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         unit = self._known_unit(request.unit, "unit") if request.unit else row.unit
         work.call.require(unit)
         must_not_judge_itself(row.about, unit)
-        state = rules_of.move(ReportState(row.state), ReportState.ACCEPTED)
-        changed = await store.change(
-            work.connection, row.number, work.now, state=int(state), unit=unit, decided_at=work.now
-        )
+        state = rules_of.move(row.state, ReportState.ACCEPTED)
+        changed = await store.change(work.connection, row.number, work.now, state=state, unit=unit, decided_at=work.now)
         await work.stop(row.number, f"{ACCEPT}%")
         payload = {"state": state.name, "unit": unit, "category": row.category, "grade": row.grade}
         await work.append(NewEvent(row.number, "ReportAccepted", unit, payload, wakes=True))
@@ -344,9 +339,9 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     async def DeclineReport(self, request: pb.DeclineReportRequest, work: Work) -> report_pb2.Report:
         """Decline a report, with a reason and the route told."""
         row = await self._locked(request.name, request.etag, work)
-        state = rules_of.move(ReportState(row.state), ReportState.DECLINED)
+        state = rules_of.move(row.state, ReportState.DECLINED)
         changed = await store.change(
-            work.connection, row.number, work.now, state=int(state), route=request.route, decided_at=work.now
+            work.connection, row.number, work.now, state=state, route=request.route, decided_at=work.now
         )
         await work.stop(row.number, f"{ACCEPT}%")
         route = report_pb2.Route.Name(request.route).removeprefix("ROUTE_")
@@ -363,13 +358,13 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         call.require(row.unit)
         return view.receipt(row, code, call.language, self.rules)
 
-    async def _limit_anew(self, row: Any, acceptance: Acceptance, work: Work) -> NewClock | None:
+    async def _limit_anew(self, row: Report, acceptance: Acceptance, work: Work) -> NewClock | None:
         """Start the limit that the facts call for now, and return it; None where the one that runs stays.
 
         A longer one runs from the receipt. A shorter one runs from now, when it is known, and never ends later than
         what was promised before.
         """
-        running = await work.connection.scalar(_ACCEPTING, {"number": row.number, "keys": f"{row.number}.{ACCEPT}%"})
+        running = await store.acceptance_limit(work.connection, row.number, f"{ACCEPT}%")
         if running is None or running == acceptance.limit:
             return None
 
@@ -380,7 +375,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             )  # fmt: skip
 
         clock = limit(row.received_at)
-        if clock.due_at < row.due_at:
+        if row.due_at and clock.due_at < row.due_at:
             clock = limit(work.now)
             if clock.due_at > row.due_at:
                 clock = limit(work.now, row.due_at)
@@ -388,14 +383,14 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         await work.start(clock)
         return clock
 
-    async def _locked(self, name: str, etag: str, work: Work) -> Any:
+    async def _locked(self, name: str, etag: str, work: Work) -> Report:
         """Return the row to change, locked, if the caller may; the version is looked at after the right."""
         row = await store.lock(work.connection, names.number_of(name))
         work.call.require(row.unit)
         check_etag(row.version, etag)
         return row
 
-    async def _other(self, row: Any, target: str, field: str, work: Work) -> Any:
+    async def _other(self, row: Report, target: str, field: str, work: Work) -> Report:
         if target == row.number:
             raise field_error(field, Reason.SAME_REPORT)
         other = await store.get(work.connection, target)

@@ -1,34 +1,73 @@
-"""SQL of intake: the only place that knows its tables."""
+"""Statements of intake. Those that find what is alike are in `duplicates`; nothing else knows its tables."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import aliased, load_only
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from casework import names
-from casework.door.report import ReportState
+from casework.door.report import OPEN, LinkKind, ReportState
 from casework.errors import CaseError, Reason
+from services.intake.models import Counter, Link, Report
 from services.intake.reception import Received, first_link
 from services.kit.clocks import clocks
-from services.kit.storage.database import Connection, Database, text
+from services.kit.clocks.models import LIVE, Clock, ClockEntry
+from services.kit.storage.database import Connection, Database
+from services.kit.storage.models import CaseStanding, Event, Model, StoredRequest
 
 _BLOCK = 50
-OPEN_MATTER = "SELECT unit, false AS closed FROM reports WHERE number = :number AND state IN (1, 2, 3)"
+# Parameters of several statements, each with its type.
+_NUMBER = bindparam("number", type_=Text)
+_NUMBERS = bindparam("numbers", type_=ARRAY(Text))
+_TARGET = bindparam("target", type_=Text)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_LIMIT = bindparam("limit", type_=Integer)
+
+OPEN_MATTER = select(Report.unit, false().label("closed")).where(Report.number == _NUMBER, Report.state.in_(OPEN))
 """The unit of a matter on which clocks may be started here: a report that waits at the door."""
 
+OWNER = select(Report.unit).where(Report.number == _NUMBER)
+"""The unit whose the history of a case is here."""
 
-FOLLOW_CASE = """
-    UPDATE reports SET unit = s.unit FROM case_standings s
-    WHERE s.number = coalesce(nullif(reports.merged_into, ''), reports.number) AND s.unit <> reports.unit
-      AND (reports.number = ANY(CAST(:numbers AS text[]))
-           OR reports.merged_into = ANY(CAST(:numbers AS text[])) AND reports.merged_into <> '')
-"""
+FOLLOW_CASE = (
+    update(Report)
+    .values(unit=CaseStanding.unit)
+    .where(
+        CaseStanding.number == func.coalesce(func.nullif(Report.merged_into, ""), Report.number),
+        CaseStanding.unit != Report.unit,
+        or_(Report.number == any_(_NUMBERS), and_(Report.merged_into == any_(_NUMBERS), Report.merged_into != "")),
+    )
+)
 """A report is whose case it is: with the case it goes to another unit, and so do those that were merged into it."""
 
 
@@ -43,7 +82,7 @@ class Numbers:
     async def take(self, series: Sequence[tuple[str, int]]) -> list[names.CaseNumber]:
         """Return one new number for each (county, year) asked for, in that order."""
         async with self._lock:
-            wanted = Counter(series)
+            wanted = Tally(series)
             missing = {key: count - len(self._free[key]) for key, count in wanted.items()}
             if short := {key: max(count, _BLOCK) for key, count in missing.items() if count > 0}:
                 await self._refill(short)
@@ -63,18 +102,20 @@ class Numbers:
         }
         async with self._database.begin() as connection:
             rows = await connection.execute(_TAKE, parameters)
-        for row in rows:
-            key = (row.county, row.year)
+        for county, year, last in rows:
             # The lowest number is taken first: pop() from the end.
-            self._free[key] = list(range(row.last, row.last - short[key], -1)) + self._free[key]
+            self._free[county, year] = list(range(last, last - short[county, year], -1)) + self._free[county, year]
 
 
-_TAKE = text("""
-    INSERT INTO counters (county, year, last)
-    SELECT * FROM unnest(CAST(:counties AS text[]), CAST(:years AS integer[]), CAST(:counts AS bigint[]))
-    ON CONFLICT (county, year) DO UPDATE SET last = counters.last + excluded.last
-    RETURNING county, year, last
-""")
+_WANTED = func.unnest(
+    bindparam("counties", type_=ARRAY(Text)),
+    bindparam("years", type_=ARRAY(Integer)),
+    bindparam("counts", type_=ARRAY(BigInteger)),
+).table_valued("county", "year", "last").render_derived()  # fmt: skip
+_ASKED = upsert(Counter).from_select(["county", "year", "last"], select(_WANTED))
+_TAKE = _ASKED.on_conflict_do_update(
+    index_elements=[Counter.county, Counter.year], set_={"last": Counter.last + _ASKED.excluded.last}
+).returning(Counter.county, Counter.year, Counter.last)
 
 _COLUMNS = (
     "number", "seq", "head", "state", "unit", "about", "channel", "category", "area", "latitude", "longitude", "people",
@@ -110,26 +151,37 @@ def _rows_of(each: Received, at: datetime, actor: str, trace: str, *, bulk: bool
     return _Rows(report, told, clocks.columns_of(each.clock), clocks.start_entry(each.clock, at, actor))
 
 
-def _adding(*tables: tuple[str, Sequence[str]]) -> str:
-    """Return one statement that adds a row to each table and answers that of the first."""
-    parts, taken = [], 0
-    for table, columns in tables:
-        values = ", ".join(f"${taken + place + 1}" for place in range(len(columns)))
-        parts.append(f"added_{table} AS (INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) RETURNING *)")
-        taken += len(columns)
-    return f"WITH {', '.join(parts)} SELECT * FROM added_{tables[0][0]}"
+def _adding(*tables: tuple[type[Model], Sequence[str]]) -> Select[Report]:
+    """Return one statement that adds a report, and a row to each of the other tables, and answers the report.
+
+    A parameter is named after its table and its column.
+    """
+    added = [
+        insert(model).values({name: bindparam(f"{model.__tablename__}_{name}") for name in columns})
+        for model, columns in tables
+    ]
+    report = aliased(Report, added[0].returning(Report).cte("report"))
+    return select(report).add_cte(*(each.cte(f"added_{place}") for place, each in enumerate(added[1:])))
 
 
-_REPORT_ROWS = (("reports", _COLUMNS), ("events", _EVENT))
-_CLOCK_ROWS = (("clocks", clocks.COLUMNS), ("clock_entries", clocks.ENTRY_COLUMNS))
-_ADD = {False: _adding(*_REPORT_ROWS), True: _adding(*_REPORT_ROWS, *_CLOCK_ROWS)}
+_REPORT_ROWS = ((Report, _COLUMNS), (Event, _EVENT))
+_CLOCK_ROWS = ((Clock, clocks.COLUMNS), (ClockEntry, clocks.ENTRY_COLUMNS))
+_ADD: dict[bool, Select[Report]] = {False: _adding(*_REPORT_ROWS), True: _adding(*_REPORT_ROWS, *_CLOCK_ROWS)}
 
 
-async def add_one(connection: Connection, received: Received, *, at: datetime, actor: str, trace: str) -> Any:
+def _named(tables: Sequence[tuple[type[Model], Sequence[str]]]) -> tuple[str, ...]:
+    return tuple(f"{model.__tablename__}_{name}" for model, columns in tables for name in columns)
+
+
+_ADDED = {False: _named(_REPORT_ROWS), True: _named((*_REPORT_ROWS, *_CLOCK_ROWS))}
+
+
+async def add_one(connection: Connection, received: Received, *, at: datetime, actor: str, trace: str) -> Report:
     """Store a new report with its clock and first event, in one statement; return its row."""
     rows = _rows_of(received, at, actor, trace, bulk=received.event.bulk)
     values = (*rows.report, *rows.event, *rows.clock, *rows.entry)
-    return await connection.raw.fetchrow(_ADD[bool(rows.clock)], *values)
+    clocked = bool(rows.clock)
+    return (await connection.execute(_ADD[clocked], dict(zip(_ADDED[clocked], values, strict=True)))).one()
 
 
 async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
@@ -153,24 +205,28 @@ async def remember_all(connection: Connection, answers: Iterable[tuple[str, str,
     await raw.copy_records_to_table("requests", records=list(answers), columns=_REQUEST)
 
 
-_EARLIER = text("""
-    SELECT request_id, body_hash, answer FROM requests
-    WHERE caller = :caller AND request_id = ANY(CAST(:ids AS text[]))
-""")
+_EARLIER = select(StoredRequest.request_id, StoredRequest.body_hash, StoredRequest.answer).where(
+    StoredRequest.caller == bindparam("caller"), StoredRequest.request_id == any_(bindparam("ids", type_=ARRAY(Text)))
+)
+_SENT = (
+    func.unnest(bindparam("ids", type_=ARRAY(Text)), bindparam("keys", type_=ARRAY(Text)))
+    .table_valued("source_id", "request_id")
+    .render_derived("sent")
+)
 # Who received a report is who sent its row: the actor of its first event.
-_SOURCED = text("""
-    SELECT reports.source_id, reports.number, requests.body_hash
-    FROM unnest(CAST(:ids AS text[]), CAST(:keys AS text[])) AS sent (source_id, request_id)
-    JOIN reports ON reports.source = :source AND reports.source_id = sent.source_id
-    LEFT JOIN events ON events.number = reports.number AND events.seq = 1
-    LEFT JOIN requests ON requests.caller = events.actor AND requests.request_id = sent.request_id
-""")
+_SOURCED = (
+    select(Report.source_id, Report.number, StoredRequest.body_hash)
+    .select_from(_SENT)
+    .join(Report, and_(Report.source == bindparam("source"), Report.source_id == _SENT.c.source_id))
+    .outerjoin(Event, and_(Event.number == Report.number, Event.seq == 1))
+    .outerjoin(StoredRequest, and_(StoredRequest.caller == Event.actor, StoredRequest.request_id == _SENT.c.request_id))
+)
 
 
 async def earlier(connection: Connection, caller: str, ids: list[str]) -> dict[str, tuple[bytes, bytes]]:
     """Return body hash and answer of those request ids that were used before."""
-    rows = (await connection.execute(_EARLIER, {"caller": caller, "ids": ids})).all()
-    return {row.request_id: (bytes(row.body_hash), bytes(row.answer)) for row in rows}
+    rows = await connection.execute(_EARLIER, {"caller": caller, "ids": ids})
+    return {request_id: (body, answer or b"") for request_id, body, answer in rows}
 
 
 async def sourced(connection: Connection, source: str, keys: dict[str, str]) -> dict[str, tuple[str, bytes | None]]:
@@ -180,26 +236,27 @@ async def sourced(connection: Connection, source: str, keys: dict[str, str]) -> 
     the report came under another key.
     """
     parameters = {"source": source, "ids": list(keys), "keys": list(keys.values())}
-    rows = (await connection.execute(_SOURCED, parameters)).all()
-    return {row.source_id: (row.number, bytes(row.body_hash) if row.body_hash else None) for row in rows}
+    rows = await connection.execute(_SOURCED, parameters)
+    return {source_id: (number, body or None) for source_id, number, body in rows}
 
 
-_GET = "SELECT * FROM reports WHERE number = :number"
+_GET = select(Report).where(Report.number == _NUMBER)
+_LOCK = _GET.with_for_update()
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Report:
     """Return a report's row; NOT_FOUND where there is none."""
-    row = (await connection.execute(text(_GET), {"number": number})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.report_name(number))
-    return row
+    return _there((await connection.execute(_GET, {"number": number})).first(), names.report_name(number))
 
 
-async def lock(connection: Connection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> Report:
     """Return a report's row, locked for change; NOT_FOUND where there is none."""
-    row = (await connection.execute(text(_GET + " FOR UPDATE"), {"number": number})).first()
+    return _there((await connection.execute(_LOCK, {"number": number})).first(), names.report_name(number))
+
+
+def _there(row: Report | None, name: str = "") -> Report:
     if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.report_name(number))
+        raise CaseError(Reason.NOT_FOUND, name)
     return row
 
 
@@ -212,56 +269,84 @@ async def lock_both(connection: Connection, one: str, other: str) -> None:
         await lock(connection, number)
 
 
+_CHANGED = {"version": Report.version + 1, "updated_at": _AT}
+_REDIRECT = (
+    update(Report)
+    .where(Report.merged_into == _NUMBER, Report.merged_into != "")
+    .values(merged_into=_TARGET, **_CHANGED)
+)
+
+
 async def redirect_merged(connection: Connection, number: str, target: str, at: datetime) -> None:
     """Let reports that were merged into this one follow it to where it is merged now."""
-    query = text("""
-        UPDATE reports SET merged_into = :target, version = version + 1, updated_at = :at
-        WHERE merged_into = :number AND merged_into <> ''
-    """)
-    await connection.execute(query, {"number": number, "target": target, "at": at})
+    await connection.execute(_REDIRECT, {"number": number, "target": target, "at": at})
+
+
+_FOLLOWED = select(Link.number).where(Link.target == _NUMBER, Link.kind == LinkKind.DUPLICATE).cte(recursive=True)
+_FOLLOWERS = _FOLLOWED.union(
+    select(Link.number).join(_FOLLOWED, and_(Link.target == _FOLLOWED.c.number, Link.kind == LinkKind.DUPLICATE))
+)
+_BRING_BACK = (
+    update(Report)
+    .where(
+        Report.merged_into == _TARGET, Report.number != _NUMBER, Report.number.in_(select(_FOLLOWERS.c.number))
+    )
+    .values(merged_into=_NUMBER, **_CHANGED)
+)  # fmt: skip
 
 
 async def bring_back(connection: Connection, number: str, target: str, at: datetime) -> None:
     """Let reports that had been merged into this one, and followed it into another, come back with it."""
-    query = text("""
-        WITH RECURSIVE followers (number) AS (
-            SELECT number FROM links WHERE target = :number AND kind = 2
-            UNION
-            SELECT links.number FROM links JOIN followers ON links.target = followers.number AND links.kind = 2
-        )
-        UPDATE reports SET merged_into = :number, version = version + 1, updated_at = :at
-        WHERE merged_into = :target AND number <> :number AND number IN (SELECT number FROM followers)
-    """)
-    await connection.execute(query, {"number": number, "target": target, "at": at})
+    await connection.execute(_BRING_BACK, {"number": number, "target": target, "at": at})
 
 
-async def state_before_merge(connection: Connection, number: str) -> str:
-    """Return the name of the state in which a report waited at the door before it was merged."""
-    query = text("""
-        SELECT replace(payload ->> 'state', 'REPORT_STATE_', '') FROM events
-        WHERE number = :number AND kind IN ('ReportReceived', 'ReportVerified') ORDER BY seq DESC LIMIT 1
-    """)
-    return str(await connection.scalar(query, {"number": number}))
+_STATE_TOLD = (
+    select(func.jsonb_extract_path_text(Event.payload, "state", type_=Text))
+    .where(Event.number == _NUMBER, Event.kind.in_(("ReportReceived", "ReportVerified")))
+    .order_by(Event.seq.desc())
+    .limit(1)
+)
 
 
-async def by_receipt(connection: Connection, index: bytes) -> Any:
+async def state_before_merge(connection: Connection, number: str) -> ReportState:
+    """Return the state in which a report waited at the door before it was merged."""
+    told = await connection.scalar(_STATE_TOLD, {"number": number})
+    return ReportState[str(told).removeprefix("REPORT_STATE_")]
+
+
+_BY_RECEIPT = select(Report).where(Report.receipt_index == bindparam("index"))
+
+
+async def by_receipt(connection: Connection, index: bytes) -> Report:
     """Return the row of the report with this receipt; NOT_FOUND where there is none."""
-    found = await connection.execute(text("SELECT * FROM reports WHERE receipt_index = :index"), {"index": index})
-    row = found.first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND)
-    return row
+    return _there((await connection.execute(_BY_RECEIPT, {"index": index})).first())
 
 
-async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:
+@lru_cache(maxsize=64)
+def _change(*columns: str) -> ReturningUpdate[Report]:
+    values = {**{name: bindparam(name) for name in columns}, **_CHANGED}
+    return update(Report).where(Report.number == _NUMBER).values(values).returning(Report)
+
+
+async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Report:
     """Change columns of a report and return its new row."""
-    sets = ", ".join(f"{name} = {_cast(name)}" for name in columns)
-    query = f"UPDATE reports SET {sets}, version = version + 1, updated_at = :at WHERE number = :number RETURNING *"
-    return (await connection.execute(text(query), {"number": number, "at": at, **columns})).one()
+    return (await connection.execute(_change(*columns), {"number": number, "at": at, **columns})).one()
 
 
-def _cast(column: str) -> str:
-    return "CAST(:triage AS jsonb)" if column == "triage" else f":{column}"
+@lru_cache(maxsize=32)
+def _listed(states: bool, source: bool, overdue: bool, behind: bool) -> Select[Report]:
+    found = select(Report).where(Report.unit.like(bindparam("unit")))
+    if states:
+        found = found.where(Report.state == any_(bindparam("states", type_=ARRAY(SmallInteger))))
+    if source:
+        found = found.where(Report.source == bindparam("source"), Report.source != "")
+    if overdue:
+        found = found.where(Report.due_at < func.coalesce(Report.closed_at, Report.decided_at, _AT))
+    if behind:
+        found = found.where(
+            tuple_(Report.received_at, Report.number) < tuple_(bindparam("mark", type_=_AT.type), _NUMBER)
+        )
+    return found.order_by(Report.received_at.desc(), Report.number.desc()).limit(_LIMIT)
 
 
 async def listed(
@@ -272,96 +357,81 @@ async def listed(
     overdue_by: datetime | None,
     behind: tuple[datetime, str] | None,
     limit: int,
-) -> Sequence[Any]:
+) -> Sequence[Report]:
     """Return rows newest first, of a unit pattern; `behind` is where the page before ended."""
-    where, parameters = ["unit LIKE :unit"], {"unit": unit, "limit": limit}
-    if states:
-        where.append("state = ANY(CAST(:states AS smallint[]))")
-        parameters["states"] = list(states)
-    if source:
-        where.append("source = :source AND source <> ''")
-        parameters["source"] = source
-    if overdue_by:
-        where.append("due_at < coalesce(closed_at, decided_at, CAST(:now AS timestamptz))")
-        parameters["now"] = overdue_by
-    if behind:
-        where.append("(received_at, number) < (CAST(:at AS timestamptz), :number)")
-        parameters.update(at=behind[0], number=behind[1])
-    query = f"""SELECT * FROM reports WHERE {" AND ".join(where)}
-        ORDER BY received_at DESC, number DESC LIMIT :limit"""
-    return (await connection.execute(text(query), parameters)).all()
-
-
-# The candidates come first, each by its own index: under one condition the planner reads a whole county and compares
-# every text in it (at 26,000 reports 700 ms instead of 15).
-_ALIKE = text("""
-    WITH candidates AS MATERIALIZED (
-        SELECT number FROM reports WHERE likeness % :form
-        UNION
-        (SELECT number FROM reports
-         WHERE area <> '' AND area = :area AND category = :category AND received_at > :since
-         ORDER BY received_at DESC LIMIT 500)
-    )
-    SELECT number, state, unit, category, area, received_at,
-           similarity(likeness, :form) AS alike, category = :category AS same_category,
-           area <> '' AND area = :area AS same_place
-    FROM candidates JOIN reports USING (number)
-    WHERE number LIKE :county AND number <> :self AND state <> :merged
-      AND (about = '' OR :asked_by <> about AND NOT (about NOT LIKE '%-%' AND :asked_by LIKE about || '%'))
-      AND NOT EXISTS (
-        SELECT 1 FROM links WHERE links.kind = 3
-          AND ((links.number = reports.number AND links.target = :self)
-            OR (links.target = reports.number AND links.number = :self)))
-    ORDER BY 0.7 * similarity(likeness, :form) + CASE WHEN category = :category THEN 0.15 ELSE 0 END
-             + CASE WHEN area <> '' AND area = :area THEN 0.15 ELSE 0 END DESC, received_at DESC
-    LIMIT :limit
-""")
-
-
-async def alike(
-    connection: Connection,
-    form: str,
-    *,
-    self: str,
-    county: str,
-    category: str,
-    area: str,
-    since: datetime,
-    limit: int,
-    asked_by: str,
-) -> Sequence[Any]:
-    """Return reports of the county that may tell of the same matter, most alike first.
-
-    A text as alike as 0.25, or the same place and category since `since`, makes a candidate. The unit that asks is
-    shown no complaint about itself or a unit above it.
-    """
-    await connection.execute(text("SET LOCAL pg_trgm.similarity_threshold = 0.25"))
+    mark, number = behind or (None, "")
     parameters = {
-        "form": form,
-        "self": self,
-        "county": f"{county}-%",
-        "category": category,
-        "area": area,
-        "since": since,
-        "merged": int(ReportState.MERGED),
+        "unit": unit, "states": list(states), "source": source, "at": overdue_by, "mark": mark, "number": number,
         "limit": limit,
-        "asked_by": asked_by,
-    }
-    return (await connection.execute(_ALIKE, parameters)).all()
+    }  # fmt: skip
+    statement = _listed(bool(states), bool(source), overdue_by is not None, behind is not None)
+    return await connection.execute(statement, parameters)
 
 
-_LINK = text("""
-    INSERT INTO links (number, target, kind, reason, actor, created_at)
-    VALUES (:number, :target, :kind, :reason, :actor, :at)
-    ON CONFLICT (number, target) DO UPDATE
-    SET kind = excluded.kind, reason = excluded.reason, actor = excluded.actor, created_at = excluded.created_at
-""")
+_FILED_BY = select(Event.actor).where(Event.number == _NUMBER, Event.seq == 1)
 
 
-async def link(
-    connection: Connection, number: str, target: str, kind: int, reason: str, actor: str, at: datetime
-) -> None:
-    """Store a decision on how two reports hang together; a later decision on the same two replaces it."""
-    await connection.execute(
-        _LINK, {"number": number, "target": target, "kind": kind, "reason": reason, "actor": actor, "at": at}
+async def filed_by(connection: Connection, number: str) -> str | None:
+    """Return who filed a report."""
+    return await connection.scalar(_FILED_BY, {"number": number})
+
+
+_ACCEPTING = select(Clock.rule).where(
+    Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)), Clock.state.in_(LIVE)
+)
+
+
+async def acceptance_limit(connection: Connection, number: str, keys: str) -> str | None:
+    """Return the rule of the clock of acceptance that runs; None where none does. `keys` is a LIKE pattern."""
+    return await connection.scalar(_ACCEPTING, {"number": number, "keys": f"{number}.{keys}"})
+
+
+_WHOSE = select(Report.number, Report.unit, Report.about).where(Report.number == any_(_NUMBERS))
+
+
+async def whose(connection: Connection, numbers: Iterable[str]) -> Sequence[tuple[str, str, str]]:
+    """Return number, unit and unit complained of, of those reports that exist."""
+    return await connection.execute(_WHOSE, {"numbers": sorted(numbers)})
+
+
+_CODES = (
+    select(Report)
+    .options(
+        load_only(
+            Report.number, Report.seq, Report.state, Report.unit, Report.area, Report.channel, Report.category,
+            Report.grade, Report.received_at, Report.decided_at, Report.closed_at, Report.about,
+        )
     )
+    .where(Report.number == any_(_NUMBERS))
+    .order_by(Report.number)
+)  # fmt: skip
+
+
+async def codes_of(connection: Connection, numbers: Iterable[str]) -> Sequence[Report]:
+    """Return codes and times of those reports that exist, by number; nothing else of them can be read."""
+    return await connection.execute(_CODES, {"numbers": list(numbers)})
+
+
+_TOUCHED = (
+    select(Report.number, Report.unit)
+    .where(or_(Report.number == _NUMBER, Report.merged_into == _NUMBER), Report.erased_at.is_(None))
+    .order_by(Report.number)
+    .with_for_update(key_share=True)
+)
+_ERASE = (
+    update(Report)
+    .where(Report.number == any_(_NUMBERS))
+    .values(
+        sealed_key=b"", sealed=b"", likeness="", latitude=None, longitude=None, erased_at=_AT, **_CHANGED
+    )
+)  # fmt: skip
+
+
+async def still_told(connection: Connection, number: str) -> dict[str, str]:
+    """Return the unit of each report of a matter that is not erased, by number; all are locked."""
+    return dict(iter(await connection.execute(_TOUCHED, {"number": number})))
+
+
+async def erase(connection: Connection, numbers: Iterable[str], at: datetime) -> None:
+    """Erase what was told in reports: data key, what it sealed, likeness, place."""
+    await connection.execute(_ERASE, {"numbers": list(numbers), "at": at})

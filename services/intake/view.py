@@ -11,11 +11,12 @@ from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
 from casework.door.report import OPEN, ReportState
+from services.intake.duplicates import Alike
+from services.intake.models import Report
 from services.intake.reception import SCOPES, URGENCIES
 from services.kit.instants import stamp
 from services.kit.rules import Rules
 from services.kit.serving import other_routes
-from services.kit.storage.events import row_payload
 
 _NEXT_STEP = {
     ReportState.RECEIVED: ("等待受理审查。", "Waits to be checked and accepted or declined."),
@@ -28,25 +29,21 @@ _NEXT_STEP = {
 }
 
 
-def report(row: Any, language: str, now: datetime) -> pb.Report:
+def report(row: Report, language: str, now: datetime) -> pb.Report:
     """Return a report without its sealed part."""
-    triage = row_payload(row.triage)
+    triage = row.triage
     place = pb.Place(area=row.area)
     if row.latitude is not None:
         place.location.CopyFrom(LatLng(latitude=row.latitude, longitude=row.longitude))
     message = pb.Report(
         name=names.report_name(row.number),
         etag=str(row.version),
-        state=row.state,
         case=names.case_name(row.merged_into or row.number),
-        channel=row.channel,
         about_unit=names.unit_name(row.about) if row.about else "",
         unit=names.unit_name(row.unit),
         category=f"categories/{row.category}",
         place=place,
         people_affected=row.people,
-        scope=row.scope,
-        urgency=row.urgency,
         danger=row.danger,
         source=row.source,
         source_id=row.source_id,
@@ -55,10 +52,8 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
         close_time=stamp(row.closed_at),
         overdue=is_overdue(row, now),
         merged_into=names.report_name(row.merged_into) if row.merged_into else "",
-        route=row.route,
         update_time=stamp(row.updated_at),
         triage=pb.Triage(
-            grade=row.grade,
             rule=triage["rule"],
             rule_version=triage["version"],
             row=triage["row"],
@@ -66,7 +61,9 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
             reason=triage[language],
             grade_time=stamp(datetime.fromisoformat(triage["at"])),
             **_acceptance(triage.get("acceptance"), language),
+            **numbers(grade=row.grade),
         ),
+        **numbers(state=row.state, channel=row.channel, scope=row.scope, urgency=row.urgency, route=row.route),
     )
     if is_imported(row):
         message.history.CopyFrom(pb.History(due_time=stamp(row.due_at), close_time=stamp(row.closed_at)))
@@ -74,6 +71,11 @@ def report(row: Any, language: str, now: datetime) -> pb.Report:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
     return message
+
+
+def numbers(**values: int) -> dict[str, Any]:
+    """Return what has the same number here and in the contract."""
+    return values
 
 
 def _acceptance(stored: Any, language: str) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _acceptance(stored: Any, language: str) -> dict[str, Any]:
     }
 
 
-def _inputs(row: Any) -> dict[str, str]:
+def _inputs(row: Report) -> dict[str, str]:
     return {
         "people_affected": str(row.people),
         "amount_fen": str(row.amount_fen),
@@ -97,48 +99,47 @@ def _inputs(row: Any) -> dict[str, str]:
     }
 
 
-def is_imported(row: Any) -> bool:
+def is_imported(row: Report) -> bool:
     """Return whether it was decided where it comes from: accepted or closed, and not here."""
-    return row.decided_at is None and ReportState(row.state) in (ReportState.ACCEPTED, ReportState.CLOSED)
+    return row.decided_at is None and row.state in (ReportState.ACCEPTED, ReportState.CLOSED)
 
 
-def is_overdue(row: Any, now: datetime) -> bool:
+def is_overdue(row: Report, now: datetime) -> bool:
     """Return whether the deadline passed before it was closed or decided."""
     return row.due_at is not None and row.due_at < (row.closed_at or row.decided_at or now)
 
 
-def receipt(row: Any, code: str, language: str, rules: Rules) -> pb.Receipt:
+def receipt(row: Report, code: str, language: str, rules: Rules) -> pb.Receipt:
     """Return what the holder of a receipt code is told."""
-    zh, en = _NEXT_STEP[ReportState(row.state)]
+    zh, en = _NEXT_STEP[row.state]
     unit = rules.units.known(row.unit)
     return pb.Receipt(
         name=f"receipts/{code}",
         case=names.case_name(row.merged_into or row.number),
-        state=row.state,
         unit=names.unit_name(row.unit),
         unit_display_name=unit.name,
         receive_time=stamp(row.received_at),
-        due_time=stamp(row.due_at) if ReportState(row.state) in OPEN else None,
+        due_time=stamp(row.due_at) if row.state in OPEN else None,
         next_step=en if language == "en" else zh,
-        route=row.route,
         other_routes=other_routes.shown(rules.routes.open(row.category, ())) if row.route else [],
+        **numbers(state=row.state, route=row.route),
     )
 
 
-def duplicate(row: Any, readable: bool) -> pb.Duplicate:
+def duplicate(row: Alike, readable: bool) -> pb.Duplicate:
     """Return a report that may tell of the same matter; no score of a text that the caller may not read."""
     if not readable:
         return pb.Duplicate(
-            report=names.report_name(row.number), same_category=bool(row.same_category),
-            same_place=bool(row.same_place), state=row.state, receive_time=stamp(row.received_at),
+            report=names.report_name(row.number), same_category=row.same_category,
+            same_place=row.same_place, receive_time=stamp(row.received_at), **numbers(state=row.state),
         )  # fmt: skip
-    alike = min(max(float(row.alike), 0.0), 1.0)
+    alike = min(max(row.alike, 0.0), 1.0)
     return pb.Duplicate(
         report=names.report_name(row.number),
-        score=round(0.7 * alike + 0.15 * bool(row.same_category) + 0.15 * bool(row.same_place), 4),
+        score=round(0.7 * alike + 0.15 * row.same_category + 0.15 * row.same_place, 4),
         text_similarity=round(alike, 4),
-        same_category=bool(row.same_category),
-        same_place=bool(row.same_place),
-        state=row.state,
+        same_category=row.same_category,
+        same_place=row.same_place,
         receive_time=stamp(row.received_at),
+        **numbers(state=row.state),
     )
