@@ -1,8 +1,8 @@
 """The database of a service: one pool, short transactions, errors that say whether a retry helps.
 
 Statements are SQLAlchemy's. Each is compiled once, here, and asyncpg runs it on a pool of its own: SQLAlchemy's engine
-costs a call of a few small statements two to three times the CPU, its pool alone twice that of a single reading (figures
-in `docs/decisions/0005`).
+costs a call of a few small statements about twice the CPU, its pool alone nearly twice that of a single reading
+(figures in `docs/decisions/0005`).
 """
 
 from __future__ import annotations
