@@ -21,6 +21,7 @@ class ClockState(IntEnum):
 
 LIVE = (ClockState.RUNNING, ClockState.PAUSED)
 """States of a clock that has not ended."""
+_LIVE = f"state IN ({', '.join(str(state.value) for state in LIVE)})"
 
 
 class Clock(Model):
@@ -30,9 +31,7 @@ class Clock(Model):
     __table_args__ = (
         Index("clocks_case", "number"),
         Index("clocks_due", text("COALESCE(due_at, '9999-01-01 00:00:00+00'::timestamp with time zone)"), "id"),
-        Index(
-            "clocks_next", "next_at", "id", postgresql_where=text("state IN (1, 4) AND next_at IS NOT NULL")
-        ),
+        Index("clocks_next", "next_at", "id", postgresql_where=text(f"{_LIVE} AND next_at IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[Code] = mapped_column(primary_key=True)
