@@ -269,6 +269,23 @@ def test_the_breach_on_the_instant_of_a_pause_in_hours_is_still_found_after_it()
     assert project(made, book.entries, NATIONAL).rungs[0][:2] == ("overdue", at("2026-11-20T08:00:01"))
 
 
+@pytest.mark.parametrize(
+    ("resumed", "why"),
+    [
+        ("2026-11-03T11:00", "计 00:00–09:00，中止时已计满，11:00 恢复即届满"),
+        ("2026-11-05T08:30", "中止时已计满，08:30 恢复即届满"),
+        ("2026-11-05T00:00", "中止时已计满，00:00 恢复即届满"),
+    ],
+)
+def test_hours_that_were_used_up_when_paused_end_as_they_go_on_and_the_explanation_says_so(
+    resumed: str, why: str
+) -> None:
+    made, book = rule(24, "hour"), Book("2026-11-02T09:00").pause("2026-11-03T09:00", resumed)
+    assert project(made, book.entries, NATIONAL).due == at(resumed)
+    last = explain(made, book.entries, NATIONAL)[-1]
+    assert (last.date, last.spans[-1], last.why_zh) == (at(resumed).date(), (at(resumed), at(resumed)), why)
+
+
 def test_at_the_cap_time_runs_on_by_itself_where_the_rule_says_so() -> None:
     made = rule(10, "calendar", pauses=(PauseRule("appraisal", "鉴定", "an appraisal", 5, AtCap.resume),))
     projection = project(made, Book("2026-11-02T09:00").pause("2026-11-04T09:00").entries, NATIONAL)

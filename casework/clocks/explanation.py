@@ -215,6 +215,9 @@ def _hours(rule: Rule, tally: Tally, count: Count, calendar: Calendar, zone: tzi
     at = tally.started.astimezone(zone)
     last = count.due_at if count.open is None else count.open.begin_at
     spans = list(_running(hours_from(rule, at), last, count.stops))
+    if count.open is None and spans[-1][1] != last:
+        # Paused in the instant in which it would have ended: it ends in the instant in which it goes on.
+        spans.append((last, last))
     total = timedelta()
     day, end = count.start, max(last.date(), count.start)
     while day <= end:
@@ -222,7 +225,7 @@ def _hours(rule: Rule, tally: Tally, count: Count, calendar: Calendar, zone: tzi
         parts = tuple(
             (max(begin, begin_of), min(stop, end_of_day))
             for begin, stop in spans
-            if begin < end_of_day and stop > begin_of
+            if begin < end_of_day and (stop > begin_of or begin == stop == begin_of)
         )
         # Same zone, same day: the difference of the two wall clocks would hide an hour that was skipped.
         total += sum((stop.astimezone(UTC) - begin.astimezone(UTC) for begin, stop in parts), timedelta())
@@ -247,7 +250,9 @@ def _hour_day(
 ) -> ExplainedDay:
     hours, of = total // timedelta(hours=1), rule.n + tally.more
     if parts:
-        clock = "、".join(f"{begin:%H:%M}–{_clock(begin, stop)}" for begin, stop in parts)
+        clock = "、".join(f"{begin:%H:%M}–{_clock(begin, stop)}" for begin, stop in parts if stop > begin)
+        if parts[-1][0] == parts[-1][1]:
+            return _day(day, Verdict.counted, hours, of, *_used_up(clock, parts[-1][0]), spans=parts)
         verdict = Verdict.counted if total <= timedelta(hours=rule.n) else Verdict.extended
         first = day.date == count.start and rule.hour_start is HourStart.next_hour
         zh = f"计 {clock}，累计 {_spell(total)}（共{of}小时）" + ("，从次时起算" if first else "")
@@ -260,6 +265,13 @@ def _hour_day(
         return _day(day, Verdict.start_excluded, None, of, "从次时起算", "hours count from the next hour on")
     zh, en = _cause(rule, stop)
     return _day(day, Verdict.paused, None, of, *_not_counted(zh, en), cause=stop.spell.cause)
+
+
+def _used_up(clock: str, end: datetime) -> tuple[str, str]:
+    """Say that the time was used up when it was paused, and what of this day counted before that."""
+    zh, en = (f"计 {clock}，", f"{clock.replace('、', ', ')} count; ") if clock else ("", "")
+    zh, en = f"{zh}中止时已计满，{end:%H:%M} ", f"{en}used up when it was paused, it ends at {end:%H:%M}, "
+    return f"{zh}恢复即届满", f"{en}as it goes on"
 
 
 def _not_counted(zh: str, en: str) -> tuple[str, str]:
