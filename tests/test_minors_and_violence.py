@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
@@ -84,6 +85,58 @@ async def test_a_date_of_birth_learnt_later_takes_the_yes_back(clients: Clients)
     await clients.people.UpdateParty(request, **act.clerk)
     found = await act.mediation()
     assert (found.state, list(found.missing_consents)) == (consent_pb2.MEDIATION_STATE_PROPOSED, [act.of(1)])
+
+
+@pytest.mark.fault("D16")
+@pytest.mark.parametrize("mask", ["", "details", "details.display_name", "details.display_name details.phone"])
+async def test_a_child_whose_name_is_corrected_is_a_child(mask: str, clients: Clients) -> None:
+    act = Act(clients, (await new_case(clients)).name)
+    await act.add(1, details={"birth_date": born(10)})
+    unmask = people_pb2.UnmaskPartyRequest(name=act.of(1), purpose=people_pb2.PURPOSE_CONTACT)
+    before = await clients.people.UnmaskParty(unmask, **act.clerk)
+    assert before.phone
+    assert before.display_name != "马小船"
+    request = people_pb2.UpdatePartyRequest(
+        party=people_pb2.Party(name=act.of(1), details=people_pb2.PartyDetails(display_name="马小船")),
+        request_id=request_id(), update_mask=FieldMask(paths=mask.split()),
+    )  # fmt: skip
+    await clients.people.UpdateParty(request, **act.clerk)
+    await refused(act.say(1), "SUPPORT_NEEDED")
+    # What the mask names and the body does not give goes; all else stays.
+    before.display_name = "马小船"
+    if "phone" in mask:
+        before.phone = ""
+    assert await clients.people.UnmaskParty(unmask, **act.clerk) == before
+
+
+@pytest.mark.fault("E6")
+@pytest.mark.parametrize(
+    ("paths", "field"),
+    [(["details.display_name"], "party.details.display_name"), (["details.nothing"], "update_mask"),
+     (["side.nothing"], "update_mask"), (["needs_support", "details.phone.x"], "update_mask")],
+)  # fmt: skip
+async def test_a_part_of_a_party_that_is_not_there_or_must_be_there_is_named(
+    paths: list[str], field: str, clients: Clients
+) -> None:
+    act = Act(clients, (await new_case(clients)).name)
+    await act.add(1)
+    request = people_pb2.UpdatePartyRequest(
+        party=people_pb2.Party(name=act.of(1), details=people_pb2.PartyDetails(phone="13900000009")),
+        request_id=request_id(), update_mask=FieldMask(paths=paths),
+    )  # fmt: skip
+    await refused(clients.people.UpdateParty(request, **act.clerk), "INVALID_FIELD", field)
+
+
+@pytest.mark.fault("E6")
+async def test_a_phone_is_corrected_without_saying_the_name_again(clients: Clients, rest: httpx.AsyncClient) -> None:
+    act = Act(clients, (await new_case(clients)).name)
+    await act.add(1, details={"birth_date": born(40)})
+    headers = {"Authorization": dict(act.clerk["metadata"])["authorization"], "Idempotency-Key": request_id()}
+    answer = await rest.patch(f"/v1/{act.of(1)}", json={"details": {"phone": "13900000009"}}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    unmask = people_pb2.UnmaskPartyRequest(name=act.of(1), purpose=people_pb2.PURPOSE_CONTACT)
+    found = await clients.people.UnmaskParty(unmask, **act.clerk)
+    assert (found.phone, found.birth_date, bool(found.display_name)) == ("13900000009", born(40), True)
 
 
 @pytest.mark.fault("D16")

@@ -37,7 +37,7 @@ def masked(request: Any) -> set[str]:
     if paths == ["*"]:
         return {each.name for each in field.message_type.fields if is_changed(each)}
     if paths:
-        return set(paths)
+        return {path.partition(".")[0] for path in paths}
     given = {each.name: each for each, _ in getattr(request, field.name).ListFields()}
     return {name for name, each in given.items() if name not in _APART and not _is_answer(each)}
 
@@ -58,6 +58,8 @@ def changes(request: Any, current: Message) -> list[str]:
         where = "update_mask" if named else f"{resource.name}.{path}"
         if field is None:
             faults.append(FieldFault(where, f"没有字段 {path}。", f"there is no field {path}"))
+        elif (unknown := _unknown_inside(request, field)) is not None:
+            faults.append(FieldFault(where, f"没有字段 {unknown}。", f"there is no field {unknown}"))
         elif not is_changed(field) and (named or getattr(asked, path) != getattr(current, path)):
             faults.append(FieldFault(where, f"{path} 不可更改。", f"{path} cannot be changed"))
     if faults:
@@ -66,6 +68,51 @@ def changes(request: Any, current: Message) -> list[str]:
     if not paths:
         raise invalid([FieldFault("update_mask", "没有要更改的字段。", "names nothing to change")])
     return paths
+
+
+def merged(request: Any, part: str, current: Message) -> Any:
+    """Return a message within the resource as the request changes it.
+
+    What is given in it takes the place of what is there, what the mask names in it (`details.phone`) and is not given
+    goes, all else stays. A mask of `*` replaces it whole.
+    """
+    resource = resource_of(request.DESCRIPTOR)
+    assert resource is not None, "asked of changes alone"
+    asked, paths = getattr(getattr(request, resource.name), part), list(request.update_mask.paths)
+    found = type(current)()
+    if paths == ["*"]:
+        found.CopyFrom(asked)
+        return found
+    found.CopyFrom(current)
+    inside = {path.partition(".")[2] for path in paths if path.startswith(f"{part}.")}
+    for field in asked.DESCRIPTOR.fields:
+        given = any(each.number == field.number for each, _ in asked.ListFields())
+        if field.name in inside or (given and not inside):
+            found.ClearField(field.name)
+            if given:
+                found.MergeFrom(_only(asked, field))
+    return found
+
+
+def _only(message: Message, field: FieldDescriptor) -> Message:
+    """Return a message with one field of another one."""
+    found = type(message)()
+    found.CopyFrom(message)
+    for each, _ in message.ListFields():
+        if each.number != field.number:
+            found.ClearField(each.name)
+    return found
+
+
+def _unknown_inside(request: Any, field: FieldDescriptor) -> str | None:
+    """Return the first path of the mask that leads to nothing inside a field; only a single message has an inside."""
+    for path in request.update_mask.paths:
+        top, _, inside = path.partition(".")
+        if top != field.name or not inside:
+            continue
+        if field.message_type is None or field.is_repeated or inside not in field.message_type.fields_by_name:
+            return str(path)
+    return None
 
 
 def _named(faults: list[FieldFault], paths: list[str]) -> CaseError:

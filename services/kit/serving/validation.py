@@ -31,6 +31,8 @@ _ZH = {
 }
 
 
+_UNSAID = {"required", "string.min_len"}
+"""Rules that a field breaks which is left out."""
 NO_WORDS = {"update_mask", "page_token"}
 """Texts that hold names or what a service made itself; their own checks say what is wrong with them."""
 _MOST = 1_000
@@ -43,13 +45,14 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     if crowded := next(_crowded(message), None):
         path, most = crowded
         return [FieldFault(prefix + path, _ZH["repeated.max_items"], f"must contain no more than {most} items")]
+    violations = protovalidate.collect_violations(message)
     faults = [
         FieldFault(
             prefix + _path(violation.proto.field),
             _ZH.get(violation.proto.rule_id, "不符合要求。"),
             violation.proto.message,
         )
-        for violation in protovalidate.collect_violations(message)
+        for violation in violations
     ]
     known = {fault.field for fault in faults}
     paths = [prefix + path for path, text in _texts(message) if text and not says_something(text)]
@@ -59,7 +62,12 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
         changed = {field.name for field in resource.message_type.fields if is_changed(field)} & masked(message)
         said = {f"{prefix}{resource.name}.{path}" for path in ({"name", "etag"} | changed)}
         inside = f"{prefix}{resource.name}."
-        faults = [each for each in faults if not each.field.startswith(inside) or _first(each.field, inside) in said]
+        unsaid = {prefix + _path(each.proto.field) for each in violations if each.proto.rule_id in _UNSAID}
+        faults = [
+            each for each in faults
+            if not each.field.startswith(inside)
+            or (_first(each.field, inside) in said and not (each.field in unsaid and _lies_deeper(each.field, inside)))
+        ]  # fmt: skip
     # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
     if b"\0" in message.SerializePartialToString():
         known = {fault.field for fault in faults}
@@ -136,6 +144,11 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
                 yield from ((f"{path}.{inner}", text) for inner, text in _texts(item))
             elif isinstance(item, str):
                 yield path, item
+
+
+def _lies_deeper(path: str, inside: str) -> bool:
+    """Return whether a field lies in a message within a resource, of which a change keeps what it leaves out."""
+    return "." in path.removeprefix(inside) and "[" not in path.removeprefix(inside)
 
 
 def _first(path: str, inside: str) -> str:

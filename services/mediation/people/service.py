@@ -113,6 +113,10 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
                 raise field_error("party.details", Reason.INVALID_FIELD)
             self._check_unit(asked.details, "party.details.unit")
             sealer = await keys.writing(work.connection, self.sealer, case)
+            # What is left out stays: with a new name a child keeps its date of birth, and is a child.
+            asked.details.CopyFrom(masks.merged(request, "details", view.details(sealer, row.sealed)))
+            if not asked.details.display_name:
+                raise field_error("party.details.display_name", Reason.INVALID_FIELD)
             columns["sealed"] = sealer.seal(asked.details.SerializeToString())
             columns["minor_until"] = minor_until(asked, case, work.now)
             columns["phone_index"] = self._phone_index(asked.details.phone)
