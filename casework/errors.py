@@ -7,7 +7,8 @@ English.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 
@@ -478,6 +479,12 @@ class CaseError(Exception):
         text = TEXTS[self.reason]
         sentence = text.en if language == "en" else text.zh
         return f"{sentence} ({self.detail})" if self.detail else sentence
+
+    def renamed(self, names: Mapping[str, str]) -> CaseError:
+        """Return the same refusal with fields named as whoever asked knows them."""
+        fields = tuple(replace(each, field=names.get(each.field, each.field)) for each in self.fields)
+        metadata = {**self.metadata, **({"field": fields[0].field} if "field" in self.metadata and fields else {})}
+        return CaseError(self.reason, self.detail, fields, **metadata)
 
 
 def field_error(field: str, reason: Reason, detail: str = "") -> CaseError:

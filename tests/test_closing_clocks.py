@@ -12,9 +12,11 @@ from pb.clock.v1 import clock_pb2
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.feed.v1 import feed_pb2
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
+from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from accord.embedded.stack import Stack
 from tests.conftest import COUNTY, PATIENCE, Clients, request_id
@@ -143,3 +145,39 @@ async def test_a_workflow_keeps_what_begins_after_the_end(clients: Clients) -> N
     async with asyncio.timeout(PATIENCE):
         while (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
             await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("turn", ["accept", "decline"])
+async def test_a_clock_started_by_hand_at_the_door_is_kept_when_the_report_is_accepted_or_declined(
+    turn: str, clients: Clients
+) -> None:
+    report = await clients.file_report()
+    number = report.name.removeprefix("reports/")
+    request = clock_pb2.StartClockRequest(
+        service="intake", case=f"cases/{number}", rule="protection_order_urgent", request_id=request_id()
+    )
+    await clients.clocks["intake"].StartClock(request, **clients.as_("handler", "62"))
+    if turn == "accept":
+        await clients.accept(report)
+    else:
+        decline = intake_pb2.DeclineReportRequest(
+            name=report.name, reason="elsewhere", route=report_pb2.ROUTE_COURT, request_id=request_id()
+        )
+        await clients.intake.DeclineReport(decline, **clients.as_("duty_officer", "62"))
+    temporal = await Client.connect(f"127.0.0.1:{clients.stack.ports['temporal']}")
+    handle = temporal.get_workflow_handle(f"cases/{number}")
+    stage = "handling" if turn == "accept" else "declined"
+    async with asyncio.timeout(PATIENCE):
+        while "intake" not in (standing := await standing_of(handle)) or standing["stage"] != stage:
+            await asyncio.sleep(0.2)
+
+
+async def standing_of(handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
+    """Return stage and next rungs as a case's workflow knows them; nothing while it is not there."""
+    try:
+        found: dict[str, str] = await handle.query("standing")
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return {"stage": ""}
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 from typing import Any
 
 import grpc
@@ -118,3 +119,6 @@ async def test_noise_is_never_an_unforeseen_fault(rpc: Rpc, clients: Clients, wo
                 continue
             assert answer.code not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}, (data, answer)
             check(answer)
+            # What does not decode is named by its type where nothing else of it is known.
+            asked = {rpc.method.input_type.name, *rpc.method.input_type.fields_by_name}
+            assert {re.split(r"[.\[]", path)[0] for path in answer.fields} <= asked, (data, answer)

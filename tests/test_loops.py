@@ -18,6 +18,7 @@ import httpx
 import pytest
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
 
 from accord.embedded.stack import Stack
@@ -26,7 +27,7 @@ from services.kit.serving import telemetry
 from services.kit.serving.errors import is_exhausted
 from services.kit.serving.loops import Loop, Loops
 from services.kit.storage.database import is_transient
-from tests.conftest import Clients
+from tests.conftest import Clients, request_id
 from tests.disks import a_disk, fill
 from tests.scratch import Scratch
 from tests.test_faults import running, sound
@@ -192,6 +193,18 @@ async def refused(clients: Clients, count: int) -> set[grpc.StatusCode]:
     return codes
 
 
+async def is_refused(clients: Clients, case: str) -> bool:
+    """Return whether mediation says that it cannot start a clock of this case now."""
+    request = clock_pb2.StartClockRequest(
+        service="mediation", case=case, rule="civil_limitation", request_id=request_id()
+    )
+    try:
+        await clients.clocks["mediation"].StartClock(request, **clients.as_("handler", "62"))
+    except grpc.aio.AioRpcError as error:
+        return error.code() is grpc.StatusCode.UNAVAILABLE
+    return False
+
+
 async def heals(clients: Clients, url: str) -> None:
     """Wait until a report can be filed and accepted again, its case opened, its event told, and all is ready."""
 
@@ -216,11 +229,14 @@ async def heals(clients: Clients, url: str) -> None:
 async def test_a_full_disk_heals_by_itself_and_everybody_was_told_to_try_again(small_disk: Path) -> None:
     async with running(small_disk / "state") as (stack, clients):
         url = stack.urls["api"]
-        await clients.accept(await clients.file_report())
+        case = await clients.accept(await clients.file_report())
         filler = fill(small_disk)
         await use_up(stack)
         codes = await refused(clients, 25)
         await until(lambda: _not(health(clients, "intake")))
+        # No loop of mediation has anything to write: what a person was refused tells it.
+        await until(lambda: is_refused(clients, case.name))
+        await until(lambda: _not(health(clients, "mediation")))
         codes |= await refused(clients, 10)
         assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}, codes
         assert grpc.StatusCode.UNAVAILABLE in codes

@@ -88,7 +88,10 @@ async def test_a_date_of_birth_learnt_later_takes_the_yes_back(clients: Clients)
 
 
 @pytest.mark.fault("D16")
-@pytest.mark.parametrize("mask", ["", "details", "details.display_name", "details.display_name details.phone"])
+@pytest.mark.parametrize(
+    "mask",
+    ["", "details", "details.display_name", "details.display_name details.phone", "details details.phone"],
+)
 async def test_a_child_whose_name_is_corrected_is_a_child(mask: str, clients: Clients) -> None:
     act = Act(clients, (await new_case(clients)).name)
     await act.add(1, details={"birth_date": born(10)})

@@ -114,6 +114,17 @@ def test_a_statement_is_compiled_once() -> None:
     assert compiled(statement).values({"number": "1", "state": ReportState.MERGED}) == [6, "1"]
 
 
+async def test_what_only_reads_can_neither_write_nor_lock(stack: Stack) -> None:
+    database = Database(stack.database_url, 1, "intake")
+    everything = select(Report.number)
+    async with database.read() as connection:
+        await connection.execute(everything)
+        for statement in (everything.with_for_update(), update(Report).values(version=2), "SELECT pg_advisory_lock(1)"):
+            with pytest.raises(RuntimeError, match="outside a transaction"):
+                await connection.execute(statement)  # type: ignore[call-overload]
+    await database.close()
+
+
 async def test_a_row_reads_like_its_model(clients: Clients) -> None:
     number = number_of((await clients.file_report()).name)
     database = Database(clients.stack.database_url, 1, "intake")

@@ -61,6 +61,11 @@ class Keeping:
         # How often in a row a service had nothing due yet when it was asked: its clock is behind this one's.
         self.early = 0
 
+    @workflow.signal(name="hear")
+    def hear(self, events: list[Heard]) -> None:
+        """Hear of events; those heard before are dropped."""
+        self.inbox += events
+
     def look_now(self, source: Source) -> None:
         """Ask a service at once: something was heard of it, and what it says counts, not what was heard."""
         self.inbox = []

@@ -27,7 +27,7 @@ class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
     ) -> pb.BatchGetReportFactsResponse:
         """Answer the facts of those reports that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.codes_of(connection, [names.number_of(name) for name in request.names])
         return pb.BatchGetReportFactsResponse(facts=[_view(row) for row in rows])
 

@@ -353,7 +353,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         """Answer what the holder of a receipt code is told."""
         call, code = current_call(), names.last(request.name)
         index = self._reception.receipt_index(code)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.by_receipt(connection, index)
         call.require(row.unit)
         return view.receipt(row, code, call.language, self.rules)

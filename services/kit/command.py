@@ -37,6 +37,8 @@ class Work:
     late: list[NewEvent] = field(default_factory=list)
     missed: list[NewEvent] = field(default_factory=list)
     soonest: NewClock | None = None
+    has_stopped: bool = False
+    """Whether clocks were stopped since the last event: its hearer must learn which one comes next."""
     told_by: str = ""
     """What the history says in place of an account that must not be known from it."""
 
@@ -67,12 +69,17 @@ class Work:
         return clock
 
     async def _heard(self, events: Sequence[NewEvent]) -> list[NewEvent]:
-        clock, self.soonest = self.soonest, None
-        if clock is None or clock.next_at is None or not events:
+        clock, stopped, self.soonest, self.has_stopped = self.soonest, self.has_stopped, None, False
+        if not events:
+            return []
+        if stopped and events[0].wakes:
+            # The workflow forgets what it kept of this service with such a turn; what runs on is told with it.
+            at = await clocks.next_at(self.connection, events[0].number)
+            return list(events) if at is None else [_with_next(events[0], at, wakes=True), *events[1:]]
+        if clock is None or clock.next_at is None:
             return list(events)
         wakes = events[0].wakes or await clocks.is_next(self.connection, clock)
-        payload = {**events[0].payload, "next_at": clock.next_at}
-        return [replace(events[0], payload=payload, wakes=wakes), *events[1:]]
+        return [_with_next(events[0], clock.next_at, wakes=wakes), *events[1:]]
 
     async def extend(self, number: str, key: str, amount: int, parties: Sequence[int]) -> clock_ledger.Change:
         """Extend a clock by every party's consent, as its rule allows; append the event of the change yourself."""
@@ -89,12 +96,18 @@ class Work:
 
         `at` is when it was done, where that was before it is recorded: what was in time is in time.
         """
+        self.has_stopped = True
         if at is None or at >= self.now:
             self.missed += await clocks.stop(self.connection, number, keys, self.now, self.actor, met=met)
             return
         self.late += await clock_ledger.end(
             self.connection, self.clockwork, number, keys, at, self.now, self.actor, met=met
         )
+
+
+def _with_next(event: NewEvent, at: datetime, *, wakes: bool) -> NewEvent:
+    """Return an event that says when its case's clocks want to be asked next."""
+    return replace(event, payload={**event.payload, "next_at": at}, wakes=wakes)
 
 
 def check_etag(version: int, etag: str) -> None:

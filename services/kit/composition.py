@@ -26,7 +26,7 @@ from services.kit.serving.named import Directory
 from services.kit.serving.server import serve
 from services.kit.serving.settings import ServiceSettings, read_settings
 from services.kit.serving.tokens import TokenChecker
-from services.kit.storage.database import Database
+from services.kit.storage.database import Database, keep_room
 from services.kit.storage.erasures import Erase, ErasureList, erase_again
 from services.kit.storage.events import EventLog
 from services.kit.storage.feed import FeedPulse, FeedServicer, keep_sealing
@@ -112,6 +112,7 @@ async def _serve(
     telemetry.serve_metrics(settings.metrics_port)
     try:
         loops = Loops()
+        loops.start("storage", lambda loop: keep_room(loop, database))
         loops.start("feed", lambda loop: keep_sealing(loop, database, pulse))
         loops.start("clocks", lambda loop: keep_clocks(loop, database, clockwork, pins, time, automatic_rules(rules)))
         await serve(settings, services, checker, access, loops, known, time)

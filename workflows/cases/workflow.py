@@ -90,11 +90,6 @@ class CaseWorkflow(Keeping):
             if self.stage in ENDED:
                 return CaseEnd(self.stage)
 
-    @workflow.signal(name="hear")
-    def hear(self, events: list[Heard]) -> None:
-        """Hear of events; those heard before are dropped."""
-        self.inbox += events
-
     @workflow.query(name="standing")
     def standing(self) -> dict[str, str]:
         """Return stage and the next rung by service, for an operator."""
@@ -169,6 +164,8 @@ class CaseWorkflow(Keeping):
         if self.version and self.may_open():
             # Opening asks the door itself whether it was accepted: to read that before as well would be once too often.
             self.inbox, self.stage = [], Stage.ACCEPTED
+            # The acceptance met the clocks of the door, or it would say which one runs on.
+            self.next_at.pop(Source.INTAKE, None)
             return
         facts_first = bool(self.inbox) and self.does(FACTS_FIRST)
         before = self.stage
@@ -236,9 +233,6 @@ class CaseWorkflow(Keeping):
         if self.stage is Stage.ACCEPTED:
             self.proven = self.proven or told.ended or self.version > 0
             self.stage = Stage.CLOSED if told.ended else Stage.HANDLING
-            if self.version:
-                # The acceptance met the clocks of the door.
-                self.next_at.pop(Source.INTAKE, None)
         self.tier = told.tier or self.tier
         self.hear_answer(Source.MEDIATION, told)
         self.show()

@@ -15,7 +15,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 with workflow.unsafe.imports_passed_through():
     from workflows.engine.attributes import NEXT_DUE, OVERDUE, STAGE, UNIT
     from workflows.keeping import FACTS_FIRST, PATIENCE, TIMEOUT, Keeping
-    from workflows.messages import FINDING_RECORDED, FileEnd, FileStart, Heard, Source, number_of_workflow
+    from workflows.messages import FINDING_RECORDED, FileEnd, FileStart, Source, number_of_workflow
 
 
 @workflow.defn(name="FileWorkflow")
@@ -82,11 +82,6 @@ class FileWorkflow(Keeping):
                 retry_policy=PATIENCE,
                 summary="carry findings into intake",
             )
-
-    @workflow.signal(name="hear")
-    def hear(self, events: list[Heard]) -> None:
-        """Hear of events; those heard before are dropped."""
-        self.inbox += events
 
     @workflow.query(name="standing")
     def standing(self) -> dict[str, str]:

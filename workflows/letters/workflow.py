@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
         LETTER_TURNS,
         CaseStep,
         FileStart,
-        Heard,
         LetterEnd,
         LetterStage,
         Source,
@@ -63,11 +62,6 @@ class LetterWorkflow(Keeping):
             await self.until(lambda: not self.next_at or self.stage not in LETTER_OVER)
             if self.stage in LETTER_OVER:
                 return LetterEnd(self.number, self.stage)
-
-    @workflow.signal(name="hear")
-    def hear(self, events: list[Heard]) -> None:
-        """Hear of events; those heard before are dropped."""
-        self.inbox += events
 
     @workflow.query(name="standing")
     def standing(self) -> dict[str, str]:

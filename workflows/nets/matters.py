@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from pb.clock.v1 import clock_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
@@ -50,19 +52,17 @@ async def open_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stag
             return
 
 
+async def clocks_to_come(backends: Backends) -> AsyncIterator[clock_pb2.Clock]:
+    """Yield every running clock that has a rung to come, of any service."""
+    async for clock in _clocks(backends, running=True):
+        if clock.HasField("next_time"):
+            yield clock
+
+
 async def held_numbers(backends: Backends) -> AsyncIterator[str]:
-    """Yield the case of every running clock that has a rung to come, of any service; a case may come more than once."""
-    for source in Source:
-        token = ""
-        while True:
-            request = clock_pb2.ListClocksRequest(service=source, running=True, page_size=_PAGE, page_token=token)
-            page = await backends.clocks[source].ListClocks(request)
-            for clock in page.clocks:
-                if clock.HasField("next_time"):
-                    yield number_of(clock.case)
-            token = page.next_page_token
-            if not token:
-                break
+    """Yield the case of every running clock that has a rung to come; a case may come more than once."""
+    async for clock in clocks_to_come(backends):
+        yield number_of(clock.case)
 
 
 async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator[str]:
@@ -70,14 +70,20 @@ async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator
 
     A clock that fell away with the end of its case is not overdue any more, but its breach was.
     """
+    after = Timestamp()
+    after.FromDatetime(since)
+    async for clock in _clocks(backends, breached_after_time=after):
+        yield number_of(clock.case)
+
+
+async def _clocks(backends: Backends, **of: Any) -> AsyncIterator[clock_pb2.Clock]:
     for source in Source:
         token = ""
         while True:
-            request = clock_pb2.ListClocksRequest(service=source, page_size=_PAGE, page_token=token)
-            request.breached_after_time.FromDatetime(since)
+            request = clock_pb2.ListClocksRequest(service=source, page_size=_PAGE, page_token=token, **of)
             page = await backends.clocks[source].ListClocks(request)
             for clock in page.clocks:
-                yield number_of(clock.case)
+                yield clock
             token = page.next_page_token
             if not token:
                 break

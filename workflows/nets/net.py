@@ -16,6 +16,7 @@ from services.kit.serving.settings import ClientSettings
 from workflows.backends import Backends
 from workflows.messages import Source
 from workflows.nets import orphans as orphaned
+from workflows.nets.matters import clocks_to_come
 from workflows.nets.rebuild import rebuild
 
 log = structlog.get_logger()
@@ -24,7 +25,6 @@ GRACE = 60
 """Seconds of business time a rung may be due before it is late: its case's workflow fires it within a second or two."""
 _EVERY = 20.0
 _HELD_EVERY = 1800.0
-_PAGE = 1000
 WITHIN = 600.0
 """Seconds a pass over all clocks or all matters may take."""
 
@@ -47,20 +47,11 @@ async def late(backends: Backends, settings: ClientSettings, grace: int = GRACE)
     """Return the running clocks with a rung that has been due for longer than the grace, oldest first."""
     now = BusinessTime.of(settings).now()
     found: list[dict[str, Any]] = []
-    for source in Source:
-        token = ""
-        while True:
-            request = clock_pb2.ListClocksRequest(service=source, running=True, page_size=_PAGE, page_token=token)
-            page = await backends.clocks[source].ListClocks(request)
-            for clock in page.clocks:
-                if clock.HasField("next_time"):
-                    seconds = int((now - instant(clock.next_time)).total_seconds())
-                    if seconds > grace:
-                        due = instant(clock.next_time).isoformat()
-                        found.append({"clock": clock.name, "due": due, "late_seconds": seconds})
-            token = page.next_page_token
-            if not token:
-                break
+    async for clock in clocks_to_come(backends):
+        due = instant(clock.next_time)
+        seconds = int((now - due).total_seconds())
+        if seconds > grace:
+            found.append({"clock": clock.name, "due": due.isoformat(), "late_seconds": seconds})
     return sorted(found, key=lambda each: (-each["late_seconds"], each["clock"]))
 
 

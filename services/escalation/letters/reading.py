@@ -27,7 +27,7 @@ class LetterReading(LetterDesk):
 
     async def GetLetter(self, request: pb.GetLetterRequest, context: Any) -> pb.Letter:
         """Answer a letter to those it is shown to."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row, inside = await self.seen(connection, request.name)
         return view.letter(row, inside=inside)
 
@@ -35,7 +35,7 @@ class LetterReading(LetterDesk):
         """Answer letters that are shown to the caller's units, oldest first."""
         size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "letters", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(connection, paging.subtree(scope), request.states, request.kind, behind, size + 1)
         reply = pb.ListLettersResponse(letters=[view.letter(row, inside=_inside(row)) for row in rows[:size]])
         if len(rows) > size:
@@ -46,7 +46,7 @@ class LetterReading(LetterDesk):
         """Answer the drafts of the caller's units, oldest first: what waits to be taken up, signed or discarded."""
         size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "letter-drafts", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.drafts(connection, paging.subtree(scope), behind, size + 1)
         reply = pb.ListLetterDraftsResponse(letters=[view.letter(row, inside=True) for row in rows[:size]])
         if len(rows) > size:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
@@ -60,6 +61,17 @@ Consequence = Callable[[Work, clocks.Firing], Awaitable[None]]
 
 Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
 """Returns of each party of a matter that is there, when its yes to more time was recorded; None where it has none."""
+
+
+@contextmanager
+def _as_asked(request: Any) -> Iterator[None]:
+    """Name what a ledger refuses by the fields of the request: entries call them otherwise."""
+    fields = request.DESCRIPTOR.fields_by_name
+    of = next((name for name in ("pause", "extension") if name in fields), "name")
+    try:
+        yield
+    except CaseError as error:
+        raise error.renamed({"at": "effective_time", "how": "kind", "of": of, "approver": "kind"}) from error
 
 
 async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
@@ -198,7 +210,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def ExplainClock(self, request: pb.ExplainClockRequest, context: Any) -> pb.ExplainClockResponse:
         """Answer every day from the start to the due date, once, with what was done with it and why."""
         language = current_call().language
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             shown = await self._shown(connection, request.name)
             row = await clock_ledger.get(connection, self._id(request.name))
             rule = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
@@ -296,7 +308,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         row = await self._locked(request, work)
         ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
         at = _effective(request, work)
-        of = pause_ended(ledger, at, request.pause, request.cause)
+        with _as_asked(request):
+            of = pause_ended(ledger, at, request.pause, request.cause)
         if of is None and (request.pause or request.cause):
             raise field_error("pause" if request.pause else "cause", Reason.CLOCK_NOT_PAUSED)
         return await self._enter(request, work, lambda **entry: Resumed(**entry, of=of))
@@ -366,7 +379,8 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     ) -> pb.Clock:  # fmt: skip
         row = await self._locked(request, work, also)
         made = entry(seq=row.entries + 1, at=_effective(request, work), recorded_at=work.now, actor=work.actor)
-        change = await clock_ledger.record(work.connection, self.clockwork, row, made, work.now, parties=parties)
+        with _as_asked(request):
+            change = await clock_ledger.record(work.connection, self.clockwork, row, made, work.now, parties=parties)
         await work.append(*change.events)
         return clock_view.clock(self._service, change.after, work.now)
 

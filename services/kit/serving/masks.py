@@ -29,15 +29,19 @@ def is_changed(field: FieldDescriptor) -> bool:
     return field.name not in _APART and not found & {*_KEPT, behaviour.OUTPUT_ONLY}
 
 
+def replaces_all(request: Any) -> bool:
+    """Return whether a mask of `*` means the whole resource: what is left out goes."""
+    return list(request.update_mask.paths) == ["*"]
+
+
 def masked(request: Any) -> set[str]:
     """Return the fields of the resource that the request means to change, whether or not they may be."""
     field = resource_of(request.DESCRIPTOR)
     assert field is not None, "asked of changes alone"
-    paths = list(request.update_mask.paths)
-    if paths == ["*"]:
+    if replaces_all(request):
         return {each.name for each in field.message_type.fields if is_changed(each)}
-    if paths:
-        return {path.partition(".")[0] for path in paths}
+    if request.update_mask.paths:
+        return {path.partition(".")[0] for path in request.update_mask.paths}
     given = {each.name: each for each, _ in getattr(request, field.name).ListFields()}
     return {name for name, each in given.items() if name not in _APART and not _is_answer(each)}
 
@@ -78,29 +82,24 @@ def merged(request: Any, part: str, current: Message) -> Any:
     """
     resource = resource_of(request.DESCRIPTOR)
     assert resource is not None, "asked of changes alone"
-    asked, paths = getattr(getattr(request, resource.name), part), list(request.update_mask.paths)
+    asked = getattr(getattr(request, resource.name), part)
     found = type(current)()
-    if paths == ["*"]:
+    if replaces_all(request):
         found.CopyFrom(asked)
         return found
     found.CopyFrom(current)
-    inside = {path.partition(".")[2] for path in paths if path.startswith(f"{part}.")}
-    for field in asked.DESCRIPTOR.fields:
-        given = any(each.number == field.number for each, _ in asked.ListFields())
-        if field.name in inside or (given and not inside):
-            found.ClearField(field.name)
-            if given:
-                found.MergeFrom(_only(asked, field))
-    return found
-
-
-def _only(message: Message, field: FieldDescriptor) -> Message:
-    """Return a message with one field of another one."""
-    found = type(message)()
-    found.CopyFrom(message)
-    for each, _ in message.ListFields():
-        if each.number != field.number:
-            found.ClearField(each.name)
+    paths = set(request.update_mask.paths)
+    given = {field.name: field for field, _ in asked.ListFields()}
+    taken = {path.partition(".")[2] for path in paths if path.startswith(f"{part}.")}
+    if part in paths or not taken:
+        taken |= given.keys()
+    only = type(current)()
+    only.CopyFrom(asked)
+    for name in taken:
+        found.ClearField(name)
+    for name in given.keys() - taken:
+        only.ClearField(name)
+    found.MergeFrom(only)
     return found
 
 

@@ -174,8 +174,8 @@ def _refuse_demo(issuers: list[dict[str, Any]]) -> None:
 
 
 def _is_name(value: object) -> bool:
-    """Return whether a claim is a short text without control characters or halves of characters."""
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable()
+    """Return whether a claim is a short text that says something, without control or half characters."""
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable() and bool(value.strip())
 
 
 def _is_whole(claims: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from casework.errors import FieldFault
 from casework.saying import says_something
 from services.kit.serving.errors import invalid
-from services.kit.serving.masks import is_changed, masked, resource_of
+from services.kit.serving.masks import is_changed, masked, replaces_all, resource_of
 
 _RULES: Any = validate_pb2.field
 _ZH = {
@@ -31,8 +31,6 @@ _ZH = {
 }
 
 
-_UNSAID = {"required", "string.min_len"}
-"""Rules that a field breaks which is left out."""
 NO_WORDS = {"update_mask", "page_token"}
 """Texts that hold names or what a service made itself; their own checks say what is wrong with them."""
 _MOST = 1_000
@@ -62,11 +60,11 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
         changed = {field.name for field in resource.message_type.fields if is_changed(field)} & masked(message)
         said = {f"{prefix}{resource.name}.{path}" for path in ({"name", "etag"} | changed)}
         inside = f"{prefix}{resource.name}."
-        unsaid = {prefix + _path(each.proto.field) for each in violations if each.proto.rule_id in _UNSAID}
+        whole = replaces_all(message)
         faults = [
             each for each in faults
             if not each.field.startswith(inside)
-            or (_first(each.field, inside) in said and not (each.field in unsaid and _lies_deeper(each.field, inside)))
+            or (_first(each.field, inside) in said and (whole or not _is_left_out(message, each.field[len(prefix):])))
         ]  # fmt: skip
     # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
     if b"\0" in message.SerializePartialToString():
@@ -146,9 +144,15 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
                 yield path, item
 
 
-def _lies_deeper(path: str, inside: str) -> bool:
-    """Return whether a field lies in a message within a resource, of which a change keeps what it leaves out."""
-    return "." in path.removeprefix(inside) and "[" not in path.removeprefix(inside)
+def _is_left_out(request: Message, path: str) -> bool:
+    """Return whether a field of a message within a resource is not set: a change keeps what is there."""
+    if "[" in path or path.count(".") < 2:
+        return False
+    *way, last = path.split(".")
+    message: Any = request
+    for step in way:
+        message = getattr(message, step)
+    return last not in {field.name for field, _ in message.ListFields()}
 
 
 def _first(path: str, inside: str) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar, TypeVarTuple, overload
@@ -25,12 +25,19 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.types import TypeEngine
 
 from casework.errors import CaseError, Reason
+from services.kit.serving.loops import Loop
 from services.kit.storage.models import Model
 
 _TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25006"}
 """Serialization, deadlock, shutdown, start-up, a session that idled, a standby that takes over: a retry helps."""
 _TRANSIENT_CLASSES = {"08", "53", "58"}
 """A lost connection; a full disk, memory or connections run out; the system under it failing: a retry helps."""
+_FULL = {"53100", "58030"}
+"""The disk is full; what was to be written to it was not."""
+_WRITES = re.compile(
+    r"\b(INSERT|UPDATE|DELETE|TRUNCATE|LOCK|FOR (NO KEY )?(UPDATE|(KEY )?SHARE)|pg_\w*advisory\w*|set_config)\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 
 
@@ -43,6 +50,11 @@ class Statement:
     writers: tuple[tuple[int, Callable[[Any], Any]], ...] = ()
     record: type[Row] | None = None
     read: Callable[[Row], Any] | None = None
+    writes: bool = field(init=False)
+    """Whether it changes or locks anything, as far as its text tells."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "writes", bool(_WRITES.search(self.sql)))
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the parameters' values in order; KeyError where one is missing."""
@@ -189,10 +201,11 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Connection:
-    """A connection inside a transaction."""
+    """A connection inside a transaction, or one that only reads."""
 
-    def __init__(self, raw: asyncpg.Connection) -> None:
+    def __init__(self, raw: asyncpg.Connection, *, reads: bool = False) -> None:
         self.raw = raw
+        self.reads = reads
 
     @overload  # A model is no type of a column.
     async def execute(  # type: ignore[overload-overlap]
@@ -207,7 +220,7 @@ class Connection:
 
         A row of a model reads like the model; a row of columns is a tuple of them.
         """
-        known = prepared(statement)
+        known = self._prepared(statement)
         if parameters and not isinstance(parameters, Mapping):
             await self.raw.executemany(known.sql, [known.values(each) for each in parameters])
             return Result()
@@ -221,9 +234,15 @@ class Connection:
     async def scalar(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Any: ...
     async def scalar(self, statement: Statement | Executable, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run a statement and return the first column of its first row, None where there is none."""
-        known = prepared(statement)
+        known = self._prepared(statement)
         row = await self.raw.fetchrow(known.sql, *known.values(parameters or {}))
         return None if row is None else (row if known.read is None else known.read(row))[0]
+
+    def _prepared(self, statement: Statement | Executable) -> Statement:
+        known = prepared(statement)
+        if self.reads and known.writes:
+            raise RuntimeError(f"writes outside a transaction: {known.sql[:80]}")
+        return known
 
 
 def prepared(statement: str | Statement | Executable) -> Statement:
@@ -243,6 +262,8 @@ class Database:
         self._size = pool
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
+        self.full = asyncio.Event()
+        """Set where a write found no room; `keep_room` clears it."""
 
     @asynccontextmanager
     async def begin(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
@@ -256,6 +277,8 @@ class Database:
             async with pool.acquire(timeout=20) as raw, raw.transaction(**kind):
                 yield Connection(raw)
         except Exception as error:
+            if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _FULL:
+                self.full.set()
             if is_transient(error):
                 raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
             raise
@@ -264,12 +287,12 @@ class Database:
     async def read(self) -> AsyncIterator[Connection]:
         """Take a connection to read only: each statement sees what is committed when it runs, as in `begin()`.
 
-        It saves the two round trips that open and end a transaction. Nothing may be written, locked or set.
+        It saves the two round trips that open and end a transaction. A statement that writes or locks is refused.
         """
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=20) as raw:
-                yield Connection(raw)
+                yield Connection(raw, reads=True)
         except Exception as error:
             if is_transient(error):
                 raise CaseError(Reason.SERVICE_UNAVAILABLE) from error
@@ -295,6 +318,24 @@ class Database:
         """Close the pool."""
         if self._pool:
             await self._pool.close()
+
+
+_FILL = text("""
+    CREATE TEMPORARY TABLE room ON COMMIT DROP AS SELECT repeat(md5(n::text), 20) FROM generate_series(1, 2000) AS n
+""")
+"""About 1.5 MB: what PostgreSQL has set aside would take a row even where the disk is full."""
+
+
+async def keep_room(loop: Loop, database: Database) -> None:
+    """Try, once a write found no room, whether there is some again; until then the process is not ready."""
+    while True:
+        loop.begin()
+        if database.full.is_set():
+            async with database.begin() as connection:
+                await connection.execute(_FILL)
+            database.full.clear()
+        loop.turned()
+        await database.full.wait()
 
 
 async def _nothing(connection: asyncpg.Connection) -> None:

@@ -106,7 +106,7 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
 
     async def GetErasure(self, request: pb.GetErasureRequest, context: Any) -> pb.CaseErasure:
         """Answer how the erasure of a case stands, in every service."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             return await self._answer(connection, await self.seen(connection, request.name))
 
     async def ListDueErasures(self, request: pb.ListDueErasuresRequest, context: Any) -> pb.ListDueErasuresResponse:
@@ -114,7 +114,7 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         size, now = request.page_size or 50, self.time.now()
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "erasures", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.due(connection, paging.subtree(scope), now, behind, size + 1)
         reply = pb.ListDueErasuresResponse(
             erasures=[

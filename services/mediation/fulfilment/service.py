@@ -30,14 +30,14 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     async def GetInstalment(self, request: pb.GetInstalmentRequest, context: Any) -> pb.Instalment:
         """Answer one part of a clause."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             case = await self.seen(connection, request.name)
             return await self._shown(connection, case, names.ids_of(request.name))
 
     async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Any) -> pb.ListInstalmentsResponse:
         """Answer the parts of all clauses of the effective agreements of a case."""
         now = self.time.now()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.of_case(connection, case.number)
             done = await store.performances(connection, case.number)

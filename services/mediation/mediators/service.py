@@ -45,7 +45,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     async def GetMediator(self, request: pb.GetMediatorRequest, context: Any) -> pb.Mediator:
         """Answer an entry of the register."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.last(request.name))
         current_call().require(row.unit)
         return view.mediator(row)
@@ -54,7 +54,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         """Answer mediators of the caller's units, by name."""
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         size, behind = request.page_size or 50, paging.read(request.page_token, "mediators", paging.key) or ""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(
                 connection, paging.subtree(scope), request.language, request.category.removeprefix("categories/"),
                 behind, size + 1,
@@ -89,7 +89,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     async def ListCandidates(self, request: pb.ListCandidatesRequest, context: Any) -> pb.ListCandidatesResponse:
         """Answer who could mediate a case, best fit first, with what stands against each."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             case = await record.seen(connection, request.parent)
             row = await mediations.get(connection, case.number)
             found = await store.candidates(connection, case.unit, request.language)

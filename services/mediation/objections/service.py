@@ -58,7 +58,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
 
     async def GetObjection(self, request: pb.GetObjectionRequest, context: Any) -> pb.Objection:
         """Answer an objection to the unit that objects, to the umpire, and to the accountable unit."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "objections"))
         current_call().require_any((row.unit, row.umpire, case.unit))
@@ -70,7 +70,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "objections", paging.instant, paging.key, paging.number)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             if number:
                 await cases.get(connection, number)
             found = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)

@@ -52,7 +52,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
 
     async def GetOffer(self, request: pb.GetOfferRequest, context: Any) -> pb.Offer:
         """Answer an offer to one of the two units."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "offers"))
         current_call().require_any((row.unit, row.offered))
@@ -64,7 +64,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "offers", paging.instant, paging.key, paging.number)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             if number:
                 await cases.get(connection, number)
             found = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)

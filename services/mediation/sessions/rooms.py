@@ -44,7 +44,7 @@ class RoomRpcs:
 
     async def GetRoom(self, request: pb.GetRoomRequest, context: Any) -> pb.Room:
         """Answer a room."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get_room(connection, names.last(request.name))
         current_call().require(row.unit)
         return view.room(row)
@@ -54,7 +54,7 @@ class RoomRpcs:
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "rooms", paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.list_rooms(connection, paging.subtree(scope), behind or "", size + 1)
         reply = pb.ListRoomsResponse(rooms=[view.room(row) for row in rows[:size]])
         if len(rows) > size:

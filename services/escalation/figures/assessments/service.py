@@ -54,7 +54,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
     async def GetAssessment(self, request: pb.GetAssessmentRequest, context: Any) -> pb.Assessment:
         """Answer an assessment: whole to whom it belongs, its own part to an assessed unit once it is published."""
         call, number = current_call(), names.number_of(request.name)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, number)
             results = await store.results(connection, number, None)
             seen = self._seen(call, row, {each.unit for each in results})
@@ -80,7 +80,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         """Answer assessments of the caller's units and published ones about them, newest first."""
         unit, size = scope.asked(request.unit), request.page_size or 50
         behind = paging.read(request.page_token, "assessments", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(connection, scope.subtree(unit), behind, size + 1)
         reply = pb.ListAssessmentsResponse(assessments=[view.assessment(row) for row in rows[:size]])
         if len(rows) > size:

@@ -33,7 +33,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         """Answer the digest of a unit and all below it, counted now."""
         unit, now = scope.asked(request.unit), self.time.now()
         day = _day(request, now)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await counting.count(connection, scope.subtree(unit), day, now)
         return _view(unit, day, found[""].content(), min(now, local_day(day)[1]))
 
@@ -53,7 +53,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         """Answer the digests kept of a unit, newest first."""
         unit, size = scope.asked(request.unit), request.page_size or 30
         behind = paging.read(request.page_token, "digests", _ordinal) or _LAST
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(connection, unit, behind, size + 1)
         reply = pb.ListDigestsResponse(
             digests=[_view(unit, row.day, _content(row), row.as_of_at, row.compiled_at) for row in rows[:size]]

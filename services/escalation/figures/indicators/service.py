@@ -37,7 +37,7 @@ class IndicatorServicer(Servicer, indicators_pb2_grpc.IndicatorServiceServicer):
         unit, now, rules = scope.asked(request.unit), self.time.now(), self.rules.indicators
         period, language = reporting_period(request.period), current_call().language
         reach = scope.subtree(counting.range_of_peers(unit))
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             counted = await counting.count(connection, rules, reach, period, now)
         beside = counting.peers(self.rules.units, unit)
         standings = []

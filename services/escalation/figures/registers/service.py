@@ -33,7 +33,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         register = Register(request.kind)
         kind = f"register-{int(register)}"
         behind = paging.read(request.page_token, kind, paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(
                 connection, register, scope.subtree(unit), behind, self.time.now(), size + 1
             )  # fmt: skip
@@ -62,7 +62,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
 
     async def GetRuleFix(self, request: pb.GetRuleFixRequest, context: Any) -> pb.RuleFix:
         """Answer a fix without what it says."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.fix(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return _fix(row)

@@ -47,7 +47,7 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
 
     async def _counted(self, request: Any) -> pb.Statistics:
         unit, period, by = scope.asked(request.unit), reporting_period(request.period), By(request.by)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             counts = await counting.count(connection, scope.subtree(unit), period.starts_at, period.ends_at, by)
         total = sum(counts.values())
         shown: dict[str, int | None] = dict(counts)

@@ -37,7 +37,7 @@ class Reading(LedgerBase):
 
     async def GetMatter(self, request: pb.GetMatterRequest, context: Any) -> pb.Matter:
         """Answer a matter without what is told of it."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return view.whole(
                 row, self._today(), current_call().language, await store.grading(connection, row.number),
@@ -49,7 +49,7 @@ class Reading(LedgerBase):
     ) -> pb.ListMatterEvidenceResponse:
         """Answer the evidence of a matter, in order, without what it shows."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-evidence", paging.number) or 0
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
             found = await store.evidence(connection, row.number, behind, size + 1)
         reply = pb.ListMatterEvidenceResponse(evidence=[view.evidence(each) for each in found[:size]])
@@ -97,7 +97,7 @@ class Reading(LedgerBase):
         """Answer matters of the caller's units, overdue ones first, then by due date."""
         size, wanted = request.page_size or 50, self._wanted(request)
         behind = paging.read(request.page_token, "matters", _day, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await listing.listed(connection, wanted, behind and (behind[0], behind[1]), size + 1)
         reply = pb.ListMattersResponse(matters=[view.matter(row, wanted.today) for row in found[:size]])
         if len(found) > size:
@@ -108,7 +108,7 @@ class Reading(LedgerBase):
     async def CountMatters(self, request: pb.CountMattersRequest, context: Any) -> pb.CountMattersResponse:
         """Answer how many matters of the caller's units there are, with those overdue."""
         wanted, reply = self._wanted(request), pb.CountMattersResponse()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await listing.counted(connection, wanted)
         for row in found:
             count = {"count": row.count, "overdue": row.overdue}
@@ -130,7 +130,7 @@ class Reading(LedgerBase):
     ) -> pb.ListMatterHistoryResponse:
         """Answer every version of a matter, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-versions", paging.number) or 0
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
             found = await listing.versions(connection, row.number, behind, size + 1)
         reply = pb.ListMatterHistoryResponse(versions=[view.version(each) for each in found[:size]])
@@ -143,7 +143,7 @@ class Reading(LedgerBase):
     ) -> pb.ListMatterReadingsResponse:
         """Answer who read or exported what is told of a matter, latest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-readings")
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
             found = await listing.readings(connection, row.number, _LAST if behind is None else behind, size + 1)
         shown = [

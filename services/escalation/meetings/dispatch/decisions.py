@@ -62,7 +62,7 @@ class Decisions(Servicer):
 
     async def GetDecision(self, request: pb.GetDecisionRequest, context: Any) -> pb.Decision:
         """Answer a decision to the unit of the meeting and to the one that carries it out."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._decision(connection, request.name)
             return await self._shown(connection, row)
 
@@ -73,7 +73,7 @@ class Decisions(Servicer):
         number = "" if request.parent == "meetings/-" else names.number_of(request.parent)
         parts = (paging.instant, paging.key, paging.number)
         behind = paging.read(request.page_token, "decisions", *parts) or (_BEGINNING, "", 0)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             if number:
                 await store.meeting(connection, number)
             found = await store.listed_decisions(

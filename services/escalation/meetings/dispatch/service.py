@@ -48,7 +48,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     async def GetMeetingSeries(self, request: pb.GetMeetingSeriesRequest, context: Any) -> pb.MeetingSeries:
         """Answer a series."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.series(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return self._series(row, self.time.now())
@@ -60,7 +60,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         size, now = request.page_size or 50, self.time.now()
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "meetingSeries", paging.key) or ""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed_series(
                 connection, paging.subtree(scope), behind, size + 1, only_open=request.open
             )  # fmt: skip
@@ -105,7 +105,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     async def GetMeeting(self, request: pb.GetMeetingRequest, context: Any) -> pb.Meeting:
         """Answer a meeting."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return await self._meeting(connection, row)
 
@@ -114,7 +114,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "meetings", paging.instant, paging.key) or (_END, "")
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), behind, size + 1, only_open=request.open)
             still_open = await store.open_decisions(connection, [row.number for row in found])
         reply = pb.ListMeetingsResponse(
@@ -129,7 +129,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         """Answer the agenda of a meeting, in order."""
         size = request.page_size or 50
         behind = paging.read(request.page_token, "agendaItems", paging.number) or 0
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
             found = await store.items(connection, row.number, behind, size + 1)
         reply = pb.ListAgendaItemsResponse(agenda_items=map(view.item, found[:size]))

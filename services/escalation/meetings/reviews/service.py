@@ -66,7 +66,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     async def GetReview(self, request: pb.GetReviewRequest, context: Any) -> pb.Review:
         """Answer a review to the unit it is about and to those that decide."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
             course = await store.course(connection, row.number)
         units = {each.unit for each in course.appeals if each.unit}
@@ -78,7 +78,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "reviews", paging.instant, paging.key) or (_BEGINNING, "")
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), behind, size + 1, only_open=request.open)
         reply = pb.ListReviewsResponse(reviews=[view.shown(row) for row in found[:size]])
         if len(found) > size:
@@ -245,7 +245,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
     async def GetReviewReceipt(self, request: pb.GetReviewReceiptRequest, context: Any) -> pb.ReviewReceipt:
         """Answer what the holder of the receipt code is told."""
         call = current_call()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             number = await store.number_by_receipt(
                 connection, self._receipts.index(names.last(request.name)), "receipt"
             )  # fmt: skip

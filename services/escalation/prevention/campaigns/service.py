@@ -53,7 +53,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: Any) -> pb.Campaign:
         """Answer a campaign to the leading unit, and to a unit that goes to its places."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row, places = await self._seen(connection, request.name)
             return view.campaign(row, places)
 
@@ -62,7 +62,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "campaigns", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
             places = await store.places(connection, [row.number for row in found[:size]])
         shown = [view.campaign(row, _visible(row, places[row.number])) for row in found[:size]]
@@ -132,7 +132,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def ListChecks(self, request: pb.ListChecksRequest, context: Any) -> pb.ListChecksResponse:
         """Answer the checks of a campaign, oldest first: by place, never by who made them."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "checks") or 0
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row, places = await self._seen(connection, request.parent)
             asked = {names.last(request.place)} if request.place else {each.place for each in places}
             wanted = sorted(asked & {each.place for each in places})
@@ -168,7 +168,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def ListFindings(self, request: pb.ListFindingsRequest, context: Any) -> pb.ListFindingsResponse:
         """Answer the findings of a campaign, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "findings") or 0
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row, places = await self._seen(connection, request.parent)
             wanted = [each.place for each in places]
             found = await store.findings(connection, row.number, wanted, request.pending, behind, size + 1)
@@ -208,7 +208,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     async def GetCampaignProgress(self, request: pb.GetCampaignProgressRequest, context: Any) -> pb.CampaignProgress:
         """Answer how far the present round is, by place."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row, places = await self._seen(connection, request.name)
             wanted = [each.place for each in places]
             return view.progress(row, await store.progress(connection, row.number, row.round, wanted))

@@ -65,7 +65,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     async def GetRecommendation(self, request: pb.GetRecommendationRequest, context: Any) -> pb.Recommendation:
         """Answer a recommendation."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return view.recommendation(row, await store.pairs_of(connection, row.number))
 
@@ -76,7 +76,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "recommendations", paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
             pairs = await store.pairs_by_number(connection, [row.number for row in found[:size]])
         shown = [view.recommendation(row, pairs[row.number]) for row in found[:size]]
@@ -237,7 +237,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def GetMeasuredEffect(self, request: pb.GetMeasuredEffectRequest, context: Any) -> pb.MeasuredEffect:
         """Answer the rate of like cases before and after."""
         call = current_call()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             found = await effect.measured(
                 connection, self.rules.clusters, row, self.time.now(), unit=call.caller.unit, language=call.language

@@ -53,7 +53,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def GetWarning(self, request: pb.GetWarningRequest, context: Any) -> pb.Warning:
         """Answer a warning to the unit that looks into it, and to the department that was warned."""
         call = current_call()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
         call.require_any(_knowing(row))
         return view.warning(row, call.language)
@@ -63,7 +63,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         call, size = current_call(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "warnings", paging.number, paging.instant, paging.key)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
         reply = pb.ListWarningsResponse(warnings=[view.warning(row, call.language) for row in found[:size]])
         if len(found) > size:

@@ -53,7 +53,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
 
     async def GetAbsence(self, request: pb.GetAbsenceRequest, context: Any) -> pb.Absence:
         """Answer an absence that is not over."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
         current_call().require(row.unit)
         today = dates.today(self.time.now())
@@ -65,7 +65,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         size, today = request.page_size or 50, dates.today(self.time.now())
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "absences", date.fromisoformat, paging.key) or (date.min, "")
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), today, behind, size + 1)
         reply = pb.ListAbsencesResponse(absences=[_view(row, today) for row in found[:size]])
         if len(found) > size:
@@ -90,7 +90,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         scope = call.scope(names.last(request.unit) if request.unit else "")
         mark = paging.read(request.page_token, "holdings", paging.instant, paging.position)
         behind = mark or (datetime(1, 1, 2, tzinfo=UTC), 0)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.worklist(
                 connection, call.caller.subject, paging.subtree(scope), dates.today(now), behind, size + 1
             )

@@ -57,7 +57,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
 
     async def GetHandover(self, request: pb.GetHandoverRequest, context: Any) -> pb.Handover:
         """Answer a hand-over with its items."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return _view(row, await store.items(connection, row.number))
 
@@ -67,7 +67,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         mark = paging.read(request.page_token, "handovers", paging.instant, paging.key)
         behind = mark or (datetime(1, 1, 2, tzinfo=UTC), "")
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
         reply = pb.ListHandoversResponse(handovers=[_summary(row, row.open) for row in found[:size]])
         if len(found) > size:

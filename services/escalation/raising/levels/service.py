@@ -57,7 +57,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, context: Any) -> pb.Escalation:
         """Answer an escalation to the units on its way, and to those that were told."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name), int(names.last(request.name)))
             current_call().require_any((row.to_unit, row.from_unit, row.origin, *row.told))
             return await self._shown(connection, row)
@@ -68,7 +68,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "escalations", paging.instant, paging.key, paging.number)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             rows = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)
             reasons = await store.reasons(connection, rows)
         shown = [view.escalation(row, reasons.get((row.number, row.escalation), ())) for row in rows[:size]]

@@ -80,7 +80,7 @@ class Answering(SpecialServicer):
     ) -> pb.ListConsultationsResponse:
         """Answer the consultations of a matter or a case, as far as the caller may see them."""
         number, call = names.number_of(request.parent), current_call()
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             await files.get(connection, number)
             found = await store.of_file(connection, number)
             if names.collection_of(number) == "matters":

@@ -53,7 +53,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
 
     async def GetExpert(self, request: pb.GetExpertRequest, context: Any) -> pb.Expert:
         """Answer an expert, without the name."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return _view(row)
@@ -63,7 +63,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "experts", paging.instant, paging.key) or (_BEGINNING, "")
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             found = await store.listed(connection, scope, request.field, behind, size + 1)
         reply = pb.ListExpertsResponse(experts=[_view(row) for row in found[:size]])
         if len(found) > size:

@@ -89,7 +89,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
 
     async def GetTaskForce(self, request: pb.GetTaskForceRequest, context: Any) -> pb.TaskForce:
         """Answer the matter's task force."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             number = names.number_of(request.name)
             row = await store.get(connection, number)
             await self.seen(connection, request.name, await store.members(connection, row))

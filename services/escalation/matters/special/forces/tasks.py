@@ -70,7 +70,7 @@ class ForceTasks(SpecialServicer):
 
     async def ListForceTasks(self, request: pb.ListForceTasksRequest, context: Any) -> pb.ListForceTasksResponse:
         """Answer the tasks, open ones first, by their day."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             matter = await self._seen_force(connection, request.parent)
             found = await store.tasks(connection, matter.number)
         return pb.ListForceTasksResponse(tasks=[view.task(row) for row in found])
@@ -124,7 +124,7 @@ class ForceTasks(SpecialServicer):
         self, request: pb.ListForceMeetingsRequest, context: Any
     ) -> pb.ListForceMeetingsResponse:
         """Answer the meetings, oldest first."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             matter = await self._seen_force(connection, request.parent)
             found = await store.meetings(connection, matter.number)
             shown = [view.meeting(row, await store.decided(connection, row)) for row in found]

@@ -43,7 +43,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     async def GetLead(self, request: pb.GetLeadRequest, context: Any) -> pb.Lead:
         """Answer the lead of a matter, what was done and what is due."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.name)
             return await self._shown(connection, row)
 
@@ -71,7 +71,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     async def ListLeadNotes(self, request: pb.ListLeadNotesRequest, context: Any) -> pb.ListLeadNotesResponse:
         """Answer what was recorded, without its text."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.parent)
             found = await store.notes(connection, row.number)
         return pb.ListLeadNotesResponse(notes=[view.note(each) for each in found])
@@ -135,7 +135,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         self, request: pb.ListLeadHandOversRequest, context: Any
     ) -> pb.ListLeadHandOversResponse:
         """Answer the hand-overs of a lead, each with what was open then."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.parent)
             found = await store.hand_overs(connection, row.number)
         return pb.ListLeadHandOversResponse(hand_overs=[view.hand_over(each) for each in found])

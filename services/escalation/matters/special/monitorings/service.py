@@ -81,7 +81,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
 
     async def GetMonitoring(self, request: pb.GetMonitoringRequest, context: Any) -> pb.Monitoring:
         """Answer a monitoring."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             await self.seen(connection, request.name)
             return await self._shown(connection, await self._found(connection, request.name))
 
@@ -90,7 +90,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         size = request.page_size or 50
         call, number = current_call(), "" if request.parent == "matters/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "monitorings", paging.instant, paging.key, paging.number)
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             scope = call.scope(names.last(request.unit) if request.unit else "")
             if number:
                 await self.seen(connection, request.parent)

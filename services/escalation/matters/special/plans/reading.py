@@ -20,12 +20,12 @@ class PlanReadings(SpecialServicer):
 
     async def GetMatterPlan(self, request: pb.GetMatterPlanRequest, context: Any) -> pb.MatterPlan:
         """Answer a version."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             return view.plan(await self._seen_plan(connection, request.name))
 
     async def ListMatterPlans(self, request: pb.ListMatterPlansRequest, context: Any) -> pb.ListMatterPlansResponse:
         """Answer all versions of a matter's plan."""
-        async with self.database.begin() as connection:
+        async with self.database.read() as connection:
             matter = await matters.get(connection, names.number_of(request.parent))
             found = await store.versions(connection, matter.number)
             await self.seen(connection, request.parent, [unit for each in found for unit in each.units])
