@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,14 +17,22 @@ from sqlalchemy.orm import load_only
 from accord.embedded.stack import Stack
 from casework.door.report import ReportState
 from casework.names import number_of
+from services.escalation.base import EscalationModel
 from services.intake.models import IntakeModel, Report
 from services.kit.clocks.models import Clock
 from services.kit.storage.database import Database, compiled
 from services.kit.storage.models import POSTGRESQL_TYPES
+from services.mediation.base import MediationModel
 from tests.conftest import COUNTY, Clients
 
-METADATA = {"intake": [Clock.metadata, IntakeModel.metadata]}
-"""The tables of each service whose models are written: those that all have, and its own."""
+SHARED = {"intake": [Clock.metadata], "mediation": [], "escalation": []}
+"""The tables that every service has, where they are held against its schema."""
+METADATA = {
+    "intake": [*SHARED["intake"], IntakeModel.metadata],
+    "mediation": [*SHARED["mediation"], MediationModel.metadata],
+    "escalation": [*SHARED["escalation"], EscalationModel.metadata],
+}
+"""The tables of each service that have models."""
 
 NEVER_CHANGES = (
     "events", "feed", "seals", "clock_entries", "clock_rungs", "clock_rules", "calendar_layers", "clock_withdrawals",
@@ -54,23 +62,33 @@ async def test_a_migrated_database_is_what_the_models_say(migrated: tuple[str, A
 
 def _differences(connection: Connection, metadata: list[MetaData]) -> Any:
     ischema_names.update(POSTGRESQL_TYPES)
-    options = {"compare_type": True, "compare_server_default": True}
+    options = {"compare_type": True, "compare_server_default": True, "include_object": _has_model(metadata)}
     return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)  # type: ignore[arg-type]
+
+
+def _has_model(metadata: list[MetaData]) -> Callable[..., bool]:
+    # Until all of them have one: a table without a model is not looked at.
+    return lambda _object, name, kind, *_: kind != "table" or name in _tables(metadata)
+
+
+def _tables(metadata: list[MetaData]) -> set[str]:
+    return {table for each in metadata for table in each.tables}
 
 
 UNSEEN_BY_ALEMBIC = {
     "collations": """
-        SELECT c.relname || '.' || a.attname, n.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        SELECT c.relname, a.attname, n.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         JOIN pg_collation n ON n.oid = a.attcollation
         WHERE c.relkind = 'r' AND a.attnum > 0 AND c.relnamespace = CAST(:schema AS regnamespace)
         AND c.relname <> 'alembic_version'
     """,
     "conditions, order and operators of indexes": """
-        SELECT indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes
+        SELECT tablename, indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes
         WHERE schemaname = :schema AND tablename <> 'alembic_version'
     """,
     "checks and keys": """
-        SELECT conname, replace(pg_get_constraintdef(oid), :schema || '.', '') FROM pg_constraint
+        SELECT c.relname, conname, replace(pg_get_constraintdef(p.oid), :schema || '.', '')
+        FROM pg_constraint p JOIN pg_class c ON c.oid = p.conrelid
         WHERE connamespace = CAST(:schema AS regnamespace) AND contype <> 'n' AND conname NOT LIKE 'alembic%'
     """,
 }
@@ -80,7 +98,8 @@ UNSEEN_BY_ALEMBIC = {
 async def test_so_is_what_alembic_does_not_compare(what: str, migrated: tuple[str, AsyncConnection]) -> None:
     service, connection = migrated
     query = text(UNSEEN_BY_ALEMBIC[what])
-    there = set(map(tuple, await connection.execute(query, {"schema": service})))
+    rows, known = await connection.execute(query, {"schema": service}), _tables(METADATA[service])
+    there = {tuple(row) for row in rows if row[0] in known}
     await connection.execute(text("CREATE SCHEMA of_models"))
     await connection.execute(text("SET LOCAL search_path = of_models, public"))
     for metadata in METADATA[service]:
@@ -90,6 +109,8 @@ async def test_so_is_what_alembic_does_not_compare(what: str, migrated: tuple[st
 
 async def test_what_only_migrations_know_is_named_here(migrated: tuple[str, AsyncConnection]) -> None:
     service, connection = migrated
+    if service not in TRIGGERS:
+        return
     of_schema = {"schema": service}
     triggers = await connection.scalars(
         text("""SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
