@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import load_only
 
+import services
 from accord.embedded.stack import Stack
 from casework.door.report import ReportState
 from casework.names import number_of
@@ -24,6 +27,10 @@ from services.kit.storage.database import Database, compiled
 from services.kit.storage.models import POSTGRESQL_TYPES
 from services.mediation.base import MediationModel
 from tests.conftest import COUNTY, Clients
+
+for _each in pkgutil.walk_packages(services.__path__, "services."):
+    if _each.name.endswith(".models"):
+        importlib.import_module(_each.name)
 
 SHARED = {"intake": [Clock.metadata], "mediation": [], "escalation": []}
 """The tables that every service has, where they are held against its schema."""

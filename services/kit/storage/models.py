@@ -62,6 +62,25 @@ class Numbered(TypeDecorator[State]):
         return lambda number: None if number is None else states(number)
 
 
+class NumberedOrNone(Numbered[State]):
+    """A state, or none: that is stored as 0, as the contract has it, and reads as None."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[State | None], int | None]:
+        """Return what makes a number of a state."""
+        return lambda state: 0 if state is None else int(state)
+
+    def process_literal_param(self, value: State | None, dialect: Dialect) -> str:
+        """Return a state as it stands in a statement."""
+        return "0" if value is None else str(int(value))
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], State | None]:
+        """Return what makes a state of a number."""
+        states = self.states
+        return lambda number: states(number) if number else None
+
+
 class Stored(TypeDecorator[Any]):
     """JSON. A text that is handed in is JSON already; whatever comes out has been read."""
 
