@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+
+from sqlalchemy import DateTime, LargeBinary, Text, bindparam, insert, select, update
 
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.papers.numbering import year_of
-from services.kit.storage import numbering, rows
-from services.kit.storage.database import Connection, text
+from services.escalation.models import File
+from services.kit.storage import numbering
+from services.kit.storage.database import Connection
+from services.kit.storage.rows import not_found
 from services.kit.storage.sealing import CaseSealer, Sealer
 
-_LOCK = text("SELECT * FROM files WHERE number = :number FOR NO KEY UPDATE")
-_GET = text("SELECT * FROM files WHERE number = :number")
-_KEEP = text("UPDATE files SET sealed_key = :key WHERE number = :number")
+_NUMBER = bindparam("number", type_=Text)
+_GET = select(File).where(File.number == _NUMBER)
+_LOCK = _GET.with_for_update(key_share=True)
+_OPEN = insert(File).values(
+    number=_NUMBER, unit=bindparam("unit"), opened_at=bindparam("at", type_=DateTime(timezone=True))
+)
+_KEEP = update(File).where(File.number == _NUMBER).values(sealed_key=bindparam("key", type_=LargeBinary))
 
 
 async def open_file(connection: Connection, collection: str, unit: str, now: datetime) -> str:
@@ -25,21 +32,21 @@ async def open_file(connection: Connection, collection: str, unit: str, now: dat
     county = names.county_of(unit)
     running = await numbering.running(connection, collection, county, now)
     number = f"{collection}-{names.case_number(county, year_of(now), running)}"
-    await rows.insert(connection, "files", number=number, unit=unit, opened_at=now)
+    await connection.execute(_OPEN, {"number": number, "unit": unit, "at": now})
     return number
 
 
-async def lock(connection: Connection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> File:
     """Return a file's row, locked: the first lock of all that change anything of it. NOT_FOUND where there is none."""
-    return rows.not_found((await connection.execute(_LOCK, {"number": number})).first(), names.file_name(number))
+    return not_found((await connection.execute(_LOCK, {"number": number})).first(), names.file_name(number))
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> File:
     """Return a file's row; NOT_FOUND where there is none."""
-    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
+    return not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def writing(connection: Connection, sealer: Sealer, file: Any) -> CaseSealer:
+async def writing(connection: Connection, sealer: Sealer, file: File) -> CaseSealer:
     """Return what seals texts of a locked file; its data key is made with the first text. DATA_ERASED after erasure."""
     if file.erased_at is not None:
         raise CaseError(Reason.DATA_ERASED, names.file_name(file.number))
@@ -47,11 +54,11 @@ async def writing(connection: Connection, sealer: Sealer, file: Any) -> CaseSeal
     if wrapped is None:
         wrapped = sealer.new_key(file.number)
         await connection.execute(_KEEP, {"number": file.number, "key": wrapped})
-    return sealer.under(file.number, bytes(wrapped))
+    return sealer.under(file.number, wrapped)
 
 
-def reading(sealer: Sealer, file: Any) -> CaseSealer:
+def reading(sealer: Sealer, file: File) -> CaseSealer:
     """Return what opens the sealed texts of a file; DATA_ERASED where its key was destroyed or never made."""
     if file.erased_at is not None or file.sealed_key is None:
         raise CaseError(Reason.DATA_ERASED, names.file_name(file.number))
-    return sealer.under(file.number, bytes(file.sealed_key))
+    return sealer.under(file.number, file.sealed_key)

@@ -8,21 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
+from sqlalchemy import DateTime, Text, bindparam, select, update
+
+from services.escalation.models import Holding
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_RELEASE = text("""
-    UPDATE holdings SET until = :at WHERE number = :number AND subject = :subject AND role = :role AND until IS NULL
-    RETURNING *
-""")
-_OF = text("""
-    SELECT * FROM holdings WHERE official = :official AND unit = :unit AND until IS NULL ORDER BY number, subject, role
-""")
-_WHO = text("""
-    SELECT official FROM holdings WHERE number = :number AND subject = :subject AND role = :role AND until IS NULL
-""")
+_HELD = (
+    Holding.number == bindparam("number", type_=Text),
+    Holding.subject == bindparam("subject", type_=Text),
+    Holding.role == bindparam("role", type_=Text),
+    Holding.until.is_(None),
+)
+_RELEASE = (
+    update(Holding)
+    .where(*_HELD)
+    .values(until=bindparam("at", type_=DateTime(timezone=True)))
+    .returning(Holding.official)
+)  # fmt: skip
+_OF = (
+    select(Holding)
+    .where(Holding.official == bindparam("official"), Holding.unit == bindparam("unit"), Holding.until.is_(None))
+    .order_by(Holding.number, Holding.subject, Holding.role)
+)
+_WHO = select(Holding.official).where(*_HELD)
 
 
 async def assign(
@@ -31,14 +41,14 @@ async def assign(
     """Let an official of a unit hold a part of a file in a role, in place of whoever held it."""
     await release(connection, number, subject, role, at)
     await rows.insert(
-        connection, "holdings", number=number, subject=subject, role=role, unit=unit, official=official, since=at
+        connection, Holding, number=number, subject=subject, role=role, unit=unit, official=official, since=at
     )
 
 
 async def release(connection: Connection, number: str, subject: str, role: str, at: datetime) -> str:
     """End who holds it and return the official; empty where nobody did."""
-    ended = (await connection.execute(_RELEASE, {"number": number, "subject": subject, "role": role, "at": at})).first()
-    return str(ended.official) if ended else ""
+    held = {"number": number, "subject": subject, "role": role}
+    return await connection.scalar(_RELEASE, {**held, "at": at}) or ""
 
 
 async def holder(connection: Connection, number: str, subject: str, role: str) -> str:
@@ -46,6 +56,6 @@ async def holder(connection: Connection, number: str, subject: str, role: str) -
     return await connection.scalar(_WHO, {"number": number, "subject": subject, "role": role}) or ""
 
 
-async def held_by(connection: Connection, unit: str, official: str) -> Sequence[Any]:
-    """Return everything an official holds for a unit: rows of number, subject, role and since."""
-    return (await connection.execute(_OF, {"unit": unit, "official": official})).all()
+async def held_by(connection: Connection, unit: str, official: str) -> Sequence[Holding]:
+    """Return everything an official holds for a unit."""
+    return await connection.execute(_OF, {"unit": unit, "official": official})

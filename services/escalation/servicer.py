@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from services.escalation import files
+from services.escalation.models import File
 from services.kit import servicer as kit
 from services.kit.command import Work
 from services.kit.storage.database import Connection
@@ -19,16 +18,16 @@ class Servicer(kit.Servicer):
     heads = "files"
     body_key_name = "requests of supervision"
 
-    async def opened(self, work: Work, collection: str, unit: str) -> Any:
+    async def opened(self, work: Work, collection: str, unit: str) -> File:
         """Open a file of this unit and return its row, locked; the caller's right was asked for before."""
         number = await files.open_file(work.connection, collection, unit, work.now)
         return await files.lock(work.connection, number)
 
-    async def locked(self, name: str, work: Work) -> Any:
+    async def locked(self, name: str, work: Work) -> File:
         """Return the row of the file a name lies in, locked; NOT_FOUND where there is none. Ask for the right next."""
         return await files.lock(work.connection, names.number_of(name))
 
-    async def seal(self, work: Work, file: Any) -> CaseSealer:
+    async def seal(self, work: Work, file: File) -> CaseSealer:
         """Return what seals texts of a locked file."""
         return await files.writing(work.connection, self.sealer, file)
 

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, overload
+
+import sqlalchemy
+from sqlalchemy import bindparam
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from casework.errors import CaseError, Reason
 from services.kit.storage.database import Connection, Result, text
+from services.kit.storage.models import Model
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
-async def insert(connection: Connection, table: str, **columns: Any) -> Any:
+@overload
+async def insert(connection: Connection, table: str, **columns: Any) -> Any: ...
+@overload
+async def insert(connection: Connection, table: type[M], **columns: Any) -> M: ...
+async def insert(connection: Connection, table: Any, **columns: Any) -> Any:
     """Insert a row and return it."""
+    if not isinstance(table, str):
+        return (await connection.execute(_insert(table, tuple(columns)), columns)).one()
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
     return (
@@ -18,12 +33,36 @@ async def insert(connection: Connection, table: str, **columns: Any) -> Any:
     ).one()
 
 
-async def update(connection: Connection, table: str, key: Mapping[str, Any], **columns: Any) -> Any:
+@overload
+async def update(connection: Connection, table: str, key: Mapping[str, Any], **columns: Any) -> Any: ...
+@overload
+async def update(connection: Connection, table: type[M], key: Mapping[str, Any], **columns: Any) -> M: ...
+async def update(connection: Connection, table: Any, key: Mapping[str, Any], **columns: Any) -> Any:
     """Change columns of the row with this key, count its version up, and return it."""
+    if not isinstance(table, str):
+        statement = _update(table, tuple(key), tuple(columns))
+        return (await connection.execute(statement, {**columns, **key})).one()
     sets = ", ".join(f"{name} = :{name}" for name in columns)
     where = " AND ".join(f"{name} = :{name}" for name in key)
     query = f"UPDATE {table} SET {sets}, version = version + 1 WHERE {where} RETURNING *"
     return (await connection.execute(text(query), {**columns, **key})).one()
+
+
+@lru_cache(maxsize=512)
+def _insert(model: type[M], columns: tuple[str, ...]) -> ReturningInsert[M]:
+    return sqlalchemy.insert(model).values({name: bindparam(name) for name in columns}).returning(model)
+
+
+@lru_cache(maxsize=512)
+def _update(model: type[M], key: tuple[str, ...], columns: tuple[str, ...]) -> ReturningUpdate[M]:
+    table = model.__table__.c
+    values = {**{name: bindparam(name) for name in columns}, "version": table.version + 1}
+    return (
+        sqlalchemy.update(model)
+        .where(*(table[name] == bindparam(name) for name in key))
+        .values(values)
+        .returning(model)
+    )  # fmt: skip
 
 
 async def select(connection: Connection, table: str, order: str, **key: Any) -> Result:
@@ -32,7 +71,7 @@ async def select(connection: Connection, table: str, order: str, **key: Any) -> 
     return await connection.execute(text(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}"), key)
 
 
-def not_found(row: Any, name: str) -> Any:
+def not_found(row: T | None, name: str) -> T:
     """Return the row; NOT_FOUND where there is none."""
     if row is None:
         raise CaseError(Reason.NOT_FOUND, name)
