@@ -47,6 +47,13 @@ class Side(IntEnum):
     THIRD = 3
 
 
+class PartyKind(IntEnum):
+    """What a party is; the numbers are those of the contract."""
+
+    NATURAL = 1
+    ORGANISATION = 2
+
+
 class Step(IntEnum):
     """What a consent is to; the numbers are those of the contract."""
 
