@@ -269,3 +269,15 @@ class CaseStanding(Model):
         server_default=text("false"), comment="Whether the case is closed, as its owner told it last."
     )
     excluded: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+
+
+class NumberSeries(Model):
+    """The last number that was given in a series of a unit in a year."""
+
+    __tablename__ = "number_series"
+    __table_args__ = ({"comment": "Last number given; its row lock is held to the commit: no gaps, no duplicates."},)
+
+    unit: Mapped[Code] = mapped_column(primary_key=True)
+    series: Mapped[Words] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
