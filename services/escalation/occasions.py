@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from casework.clocks.calendar import LOCAL
 from casework.supervision.letters.occasion import Happening, Occasion
@@ -11,6 +9,7 @@ from casework.supervision.raising.escalation import EscalationState
 from casework.units import ROOT, parent_code
 from services.escalation.letters import drafting
 from services.escalation.raising.levels import store, timing
+from services.escalation.raising.levels.models import Escalation
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
@@ -37,7 +36,7 @@ async def consider(work: Work, occasion: Occasion) -> None:
         await drafting.by_rule(work, trigger, occasion, issuer)
 
 
-async def overdue(work: Work, raised: Any) -> None:
+async def overdue(work: Work, raised: Escalation) -> None:
     """Hear that a matter was escalated because it is overdue, and watch whether it is still so five days later."""
     # As long as it is between the offices of the unit itself, nothing is written to it from above.
     if raised.reason != OVERDUE or raised.office or names.collection_of(raised.number) not in _WATCHED:
@@ -54,7 +53,7 @@ async def overdue(work: Work, raised: Any) -> None:
 async def _still_overdue(work: Work, firing: Firing) -> None:
     number, _, key = firing.clock.partition(".")
     raised = await store.get(work.connection, number, int(key.rpartition("-")[2]))
-    if EscalationState(raised.state) is not EscalationState.RESOLVED:
+    if raised.state is not EscalationState.RESOLVED:
         occasion = Occasion(Happening.overdue, raised.from_unit, names.file_name(number), overdue_days=_DAYS)
         await consider(work, occasion)
 

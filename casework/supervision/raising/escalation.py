@@ -19,8 +19,17 @@ class EscalationState(IntEnum):
     TOP = 6
 
 
+class RaisedTo(IntEnum):
+    """What a level is raised to do: it is told, or it becomes accountable; the numbers are those of the contract."""
+
+    INFORM = 1
+    TRANSFER = 2
+
+
 WITH_THE_LEVEL = frozenset({EscalationState.RAISED, EscalationState.ACKNOWLEDGED})
 """States in which the level it was raised to has it and its time runs."""
+PASSED_ON = (EscalationState.RESOLVED, EscalationState.CLIMBED)
+"""States in which nobody has it on the desk: it is dealt with, or the next level has it."""
 
 _BEFORE = {
     EscalationState.ACKNOWLEDGED: frozenset({EscalationState.RAISED}),

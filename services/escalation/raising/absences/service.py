@@ -13,16 +13,15 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.raising import absence as rules_of
 from casework.supervision.raising.absence import Absence, AbsenceState
 from services.escalation import files
-from services.escalation.raising.absences import standing_in, store
+from services.escalation.raising.absences import models, standing_in, store
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
-from services.kit.storage import paging, rows
+from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
-
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
@@ -40,9 +39,9 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         others = [_absence(row) for row in await store.standing(work.connection, unit)]
         new = Absence(unit, told.official, told.cover, first, last)
         rules_of.check(new, others, dates.today(work.now))
-        row = await rows.insert(
-            work.connection, "absences", number=file.number, unit=unit, official=new.official, cover=new.cover,
-            first_on=first, last_on=last,
+        row = await store.add(
+            work.connection, file.number, unit=unit, official=new.official, cover=new.cover, first_on=first,
+            last_on=last,
         )  # fmt: skip
         await work.start_clock(
             file.number, standing_in.END, standing_in.RULE, subject=names.file_name(file.number), unit=unit,
@@ -101,30 +100,30 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         return reply
 
 
-def _must_not_be_over(row: Any, today: date) -> None:
+def _must_not_be_over(row: models.Absence, today: date) -> None:
     if rules_of.state_of(row.first_on, row.last_on, row.ended_at is not None, today) is AbsenceState.ENDED:
         raise CaseError(Reason.WRONG_STATE, AbsenceState.ENDED.name, state=AbsenceState.ENDED.name)
 
 
-def _absence(row: Any) -> Absence:
+def _absence(row: models.Absence) -> Absence:
     return Absence(row.unit, row.official, row.cover, row.first_on, row.last_on)
 
 
-def _view(row: Any, today: date) -> pb.Absence:
+def _view(row: models.Absence, today: date) -> pb.Absence:
     return pb.Absence(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=int(rules_of.state_of(row.first_on, row.last_on, row.ended_at is not None, today)),  # type: ignore[arg-type]
         unit=names.unit_name(row.unit),
         official=row.official,
         cover=row.cover,
         first_date=dates.shown(row.first_on),
         last_date=dates.shown(row.last_on),
         end_time=stamp(row.ended_at),
+        **numbers(state=rules_of.state_of(row.first_on, row.last_on, row.ended_at is not None, today)),
     )
 
 
-def _holding(row: Any, caller: str, now: datetime) -> pb.Holding:
+def _holding(row: store.Held, caller: str, now: datetime) -> pb.Holding:
     return pb.Holding(
         subject=row.subject,
         role=row.role,
@@ -132,6 +131,6 @@ def _holding(row: Any, caller: str, now: datetime) -> pb.Holding:
         official=row.official,
         covered=row.official != caller,
         since_time=stamp(row.since),
-        due_time=stamp(row.due_at) if row.due_at < _NEVER else None,
+        due_time=stamp(row.due_at) if row.due_at < store.NEVER else None,
         overdue=row.due_at < now,
     )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from services.escalation.raising.absences import store
+from services.escalation.raising.absences.models import Absence
 from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
-from services.kit.storage.database import text
 from services.kit.storage.events import NewEvent
 
 END = "end"
 RULE = "absence_end"
 
 
-async def end(work: Work, row: Any, at: datetime) -> Any:
+async def end(work: Work, row: Absence, at: datetime) -> Absence:
     """End an absence: from then on the official has everything again."""
     changed = await store.end(work.connection, row, at)
     # It was no deadline that anybody missed: its clock stops on the last second, not behind it.
@@ -28,11 +27,8 @@ async def end(work: Work, row: Any, at: datetime) -> Any:
 async def _end_by_itself(work: Work, firing: Firing) -> None:
     row = await store.get(work.connection, firing.clock.rpartition(".")[0])
     if row.ended_at is None:
-        due_at = await work.connection.scalar(_DUE, {"id": firing.clock})
-        await end(work, row, due_at)
+        await end(work, row, await store.due_at(work.connection, firing.clock))
 
-
-_DUE = text("SELECT due_at FROM clocks WHERE id = :id")
 
 CONSEQUENCES = {RULE: _end_by_itself}
 """What follows when the last day is over."""

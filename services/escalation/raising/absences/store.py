@@ -1,69 +1,139 @@
-"""SQL of absences, and of what somebody holds or stands in for."""
+"""Statements of absences, and of what somebody holds or stands in for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Date, DateTime, Integer, Text, and_, bindparam, cast, collate, func, literal, or_, select, tuple_
 
 from casework import names
+from services.escalation.models import Holding
+from services.escalation.raising.absences.models import Absence
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_GET = text("SELECT * FROM absences WHERE number = :number")
-_STANDING = text("SELECT * FROM absences WHERE unit = :unit AND ended_at IS NULL ORDER BY number")
-_LISTED = text("""
-    SELECT * FROM absences
-    WHERE ended_at IS NULL AND last_on >= :today AND unit LIKE :unit
-      AND (first_on, number) > (CAST(:first AS date), :number)
-    ORDER BY first_on, number LIMIT :limit
-""")
-# Who stands in for somebody who stands in for a third has it all: UNION drops what was seen, so that it ends.
-_MINE = """
-    WITH RECURSIVE mine (official, unit) AS (
-        SELECT CAST(:caller AS text) COLLATE "C", CAST('' AS text) COLLATE "C"
-        UNION
-        SELECT a.official, a.unit FROM absences a JOIN mine ON a.cover = mine.official AND mine.unit IN ('', a.unit)
-        WHERE a.ended_at IS NULL AND :today BETWEEN a.first_on AND a.last_on
-    ), held AS (
-        SELECT h.*, coalesce((
-            SELECT min(c.due_at) FROM clocks c WHERE c.number = h.number AND c.state IN (1, 4)
-                AND (c.subject = h.subject OR c.subject LIKE h.subject || '/%')
-        ), TIMESTAMPTZ '9999-01-01 00:00:00+00') AS due_at
-        FROM holdings h
-        WHERE h.until IS NULL AND h.unit LIKE :unit
-          AND EXISTS (SELECT FROM mine WHERE mine.official = h.official AND mine.unit IN ('', h.unit))
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When something is due that has no deadline."""
+
+
+class Held(NamedTuple):
+    """Something that an official holds, and when it is due; `NEVER` where it has no deadline."""
+
+    id: int
+    subject: str
+    role: str
+    unit: str
+    official: str
+    since: datetime
+    due_at: datetime
+
+
+_UNIT, _TODAY = bindparam("unit", type_=Text), bindparam("today", type_=Date)
+_LIMIT = bindparam("limit", type_=Integer)
+_GET = select(Absence).where(Absence.number == bindparam("number"))
+_STANDING = (
+    select(Absence).where(Absence.unit == bindparam("unit"), Absence.ended_at.is_(None)).order_by(Absence.number)
+)
+_LISTED = (
+    select(Absence)
+    .where(
+        Absence.ended_at.is_(None),
+        Absence.last_on >= _TODAY,
+        Absence.unit.like(_UNIT),
+        tuple_(Absence.first_on, Absence.number)
+        > tuple_(bindparam("first", type_=Date), bindparam("number", type_=Text)),
     )
-    SELECT * FROM held WHERE (due_at, id) > (CAST(:due AS timestamptz), :id) ORDER BY due_at, id LIMIT :limit
-"""
+    .order_by(Absence.first_on, Absence.number)
+    .limit(_LIMIT)
+)
+# Who stands in for somebody who stands in for a third has it all: UNION drops what was seen, so that it ends.
+_SELF = select(
+    collate(cast(bindparam("caller", type_=Text), Text), "C").label("official"),
+    collate(cast("", Text), "C").label("unit"),
+).cte("mine", recursive=True)
+_MINE = _SELF.union(
+    select(Absence.official, Absence.unit)
+    .join(_SELF, and_(Absence.cover == _SELF.c.official, or_(_SELF.c.unit == "", _SELF.c.unit == Absence.unit)))
+    .where(Absence.ended_at.is_(None), _TODAY.between(Absence.first_on, Absence.last_on))
+)
+_SOONEST = (
+    select(func.min(Clock.due_at))
+    .where(
+        Clock.number == Holding.number,
+        Clock.state.in_(LIVE),
+        or_(Clock.subject == Holding.subject, Clock.subject.like(Holding.subject.concat("/%"))),
+    )
+    .scalar_subquery()
+)
+_HELD = (
+    select(
+        Holding.id, Holding.subject, Holding.role, Holding.unit, Holding.official, Holding.since,
+        func.coalesce(_SOONEST, literal(NEVER, DateTime(timezone=True))).label("due_at"),
+    )
+    .where(
+        Holding.until.is_(None),
+        Holding.unit.like(_UNIT),
+        select(_MINE).where(
+            _MINE.c.official == Holding.official, or_(_MINE.c.unit == "", _MINE.c.unit == Holding.unit)
+        ).exists(),
+    )
+    .cte("held")
+)  # fmt: skip
+_WORKLIST = (
+    select(_HELD)
+    .where(
+        tuple_(_HELD.c.due_at, _HELD.c.id)
+        > tuple_(bindparam("due", type_=DateTime(timezone=True)), bindparam("id", type_=Holding.id.type))
+    )
+    .order_by(_HELD.c.due_at, _HELD.c.id)
+    .limit(_LIMIT)
+)
+_DUE = select(Clock.due_at).where(Clock.id == bindparam("id"))
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Absence:
+    """Store an absence and return its row."""
+    return await rows.insert(connection, Absence, number=number, **columns)
+
+
+async def get(connection: Connection, number: str) -> Absence:
     """Return an absence; NOT_FOUND where there is none."""
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def standing(connection: Connection, unit: str) -> Sequence[Any]:
+async def standing(connection: Connection, unit: str) -> Sequence[Absence]:
     """Return the absences of a unit that were not ended."""
-    return (await connection.execute(_STANDING, {"unit": unit})).all()
+    return await connection.execute(_STANDING, {"unit": unit})
 
 
-async def listed(connection: Connection, unit: str, today: date, behind: tuple[date, str], limit: int) -> Sequence[Any]:
+async def listed(
+    connection: Connection, unit: str, today: date, behind: tuple[date, str], limit: int
+) -> Sequence[Absence]:
     """Return absences of units of the pattern that are not over, the earliest first day first."""
     parameters = {"unit": unit, "today": today, "first": behind[0], "number": behind[1], "limit": limit}
-    return (await connection.execute(_LISTED, parameters)).all()
+    return await connection.execute(_LISTED, parameters)
 
 
-async def end(connection: Connection, row: Any, at: datetime) -> Any:
+async def end(connection: Connection, row: Absence, at: datetime) -> Absence:
     """End an absence and return its new row."""
-    return await rows.update(connection, "absences", {"number": row.number}, ended_at=at)
+    return await rows.update(connection, Absence, {"number": row.number}, ended_at=at)
+
+
+async def due_at(connection: Connection, clock: str) -> datetime:
+    """Return when the clock of an absence is due."""
+    due = await connection.scalar(_DUE, {"id": clock})
+    assert due is not None, "the last day of an absence is known"
+    return due
 
 
 async def worklist(
     connection: Connection, caller: str, unit: str, today: date, behind: tuple[datetime, int], limit: int
-) -> Sequence[Any]:
+) -> Sequence[Held]:
     """Return what an official holds and stands in for, the most urgent first; what has no deadline comes last."""
     parameters = {
         "caller": caller, "unit": unit, "today": today, "due": behind[0], "id": behind[1], "limit": limit,
     }  # fmt: skip
-    return (await connection.execute(text(_MINE), parameters)).all()
+    return [Held(*row) for row in await connection.execute(_WORKLIST, parameters)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from pb.escalation.v1 import handovers_pb2 as pb
 from pb.escalation.v1 import handovers_pb2_grpc
 
@@ -15,13 +15,15 @@ from casework.supervision.raising import handover as rules_of
 from casework.supervision.raising.handover import HandoverState
 from services.escalation import files
 from services.escalation.raising.handovers import store, taking_over
+from services.escalation.raising.handovers.models import Handover, HandoverItem
 from services.escalation.raising.levels import raising
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
-from services.kit.storage import paging, rows
+from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -41,9 +43,9 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         if await store.is_open(work.connection, unit, told.official):
             raise CaseError(Reason.ALREADY_EXISTS, told.official)
         file = await self.opened(work, "handovers", unit)
-        row = await rows.insert(
-            work.connection, "handovers", number=file.number, state=int(HandoverState.OPEN), unit=unit,
-            official=told.official, successor=told.successor, created_at=work.now,
+        row = await store.open_new(
+            work.connection, file.number, unit=unit, official=told.official, successor=told.successor,
+            created_at=work.now,
             notes=(await self.seal(work, file)).seal(told.notes.encode()) if told.notes else None,
         )  # fmt: skip
         await taking_over.list_held(work, row)
@@ -84,7 +86,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         items = rules_of.acknowledged(list(request.items), listed)
         await store.acknowledge(work.connection, row.number, items, work.now)
         row = await taking_over.complete_if_all(work, row)
-        kind = "HandoverCompleted" if row.state == HandoverState.COMPLETED else "HandoverAcknowledged"
+        kind = "HandoverCompleted" if row.state is HandoverState.COMPLETED else "HandoverAcknowledged"
         await work.append(NewEvent(row.number, kind, row.unit, {"items": sorted(items)}))
         return _view(row, await store.items(work.connection, row.number))
 
@@ -92,7 +94,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
     async def CancelHandover(self, request: pb.CancelHandoverRequest, work: Work) -> pb.Handover:
         """Cancel a hand-over: everything stays with the official."""
         row = await self._open(request, work)
-        row = await store.change(work.connection, row.number, state=int(HandoverState.CANCELLED), ended_at=work.now)
+        row = await store.change(work.connection, row.number, state=HandoverState.CANCELLED, ended_at=work.now)
         await work.stop(row.number, taking_over.CLOCK, met=False)
         await raising.settle(work, row.number, "cancelled")
         await work.append(NewEvent(row.number, "HandoverCancelled", row.unit))
@@ -105,7 +107,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
             row = await self._seen(connection, request.name)
             answer = pb.HandoverNotes()
             if row.notes is not None:
-                answer.notes = (await self.opener(connection, row.number)).open(bytes(row.notes)).decode()
+                answer.notes = (await self.opener(connection, row.number)).open(row.notes).decode()
             read = NewEvent(row.number, "HandoverNotesRead", row.unit)
             await self.log.append(
                 connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
@@ -114,27 +116,26 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         return answer
 
     @staticmethod
-    async def _seen(connection: Connection, name: str) -> Any:
+    async def _seen(connection: Connection, name: str) -> Handover:
         row = await store.get(connection, names.number_of(name))
         current_call().require(row.unit)
         return row
 
     @staticmethod
-    async def _open(request: Any, work: Work) -> Any:
+    async def _open(request: Any, work: Work) -> Handover:
         number = names.number_of(request.name)
         await files.lock(work.connection, number)
         row = await store.get(work.connection, number)
         work.call.require(row.unit)
         check_etag(row.version, request.etag)
-        rules_of.must_be_open(HandoverState(row.state))
+        rules_of.must_be_open(row.state)
         return row
 
 
-def _summary(row: Any, open_items: int) -> pb.Handover:
+def _summary(row: Handover | store.Summary, open_items: int) -> pb.Handover:
     return pb.Handover(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
         unit=names.unit_name(row.unit),
         official=row.official,
         successor=row.successor,
@@ -142,17 +143,17 @@ def _summary(row: Any, open_items: int) -> pb.Handover:
         create_time=stamp(row.created_at),
         end_time=stamp(row.ended_at),
         open_items=open_items,
+        **numbers(state=row.state),
     )
 
 
-def _view(row: Any, items: Any) -> pb.Handover:
+def _view(row: Handover, items: Sequence[HandoverItem]) -> pb.Handover:
     shown = _summary(row, sum(each.acknowledged_at is None for each in items))
     shown.items.extend(_item(each) for each in items)
     return shown
 
 
-def _item(row: Any) -> pb.HandoverItem:
-    stored = orjson.loads(row.clocks) if isinstance(row.clocks, str) else row.clocks
+def _item(row: HandoverItem) -> pb.HandoverItem:
     return pb.HandoverItem(
         item=row.item,
         subject=row.subject,
@@ -164,7 +165,7 @@ def _item(row: Any) -> pb.HandoverItem:
                 rule=rule,
                 due_time=stamp(datetime.fromisoformat(due)) if due else None,
             )
-            for clock, rule, due in stored
+            for clock, rule, due in row.clocks
         ],
         acknowledge_time=stamp(row.acknowledged_at),
         move_time=stamp(row.moved_at),

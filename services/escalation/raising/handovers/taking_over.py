@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+
+from pb.escalation.v1 import handovers_pb2 as pb
 
 from casework import names
 from casework.errors import Reason, field_error
 from casework.supervision.raising.handover import HandoverState
 from services.escalation import holders
 from services.escalation.raising.handovers import store
+from services.escalation.raising.handovers.models import Handover
 from services.escalation.raising.levels import raising
 from services.kit import dates
 from services.kit.clocks.clocks import Firing
@@ -24,13 +27,13 @@ def by_hand(unit: str) -> str:
     return f"handler-{unit}"
 
 
-async def list_held(work: Work, row: Any) -> None:
+async def list_held(work: Work, row: Handover) -> None:
     """List everything the official holds for the unit that is not listed yet."""
     for held in await holders.held_by(work.connection, row.unit, row.official):
         await store.add(work.connection, row.number, held.subject, held.role, paging.subtree(row.unit))
 
 
-async def list_by_hand(work: Work, row: Any, items: Any) -> None:
+async def list_by_hand(work: Work, row: Handover, items: Iterable[pb.HandoverItem]) -> None:
     """List what is named by hand; the official holds it from now on, so that it has a holder until it moves.
 
     A field error where somebody else holds it: nobody hands over what is another's.
@@ -49,7 +52,7 @@ async def list_by_hand(work: Work, row: Any, items: Any) -> None:
         await store.add(work.connection, row.number, subject, role, paging.subtree(row.unit), due_on)
 
 
-async def complete_if_all(work: Work, row: Any) -> Any:
+async def complete_if_all(work: Work, row: Handover) -> Handover:
     """Let everything move at once if all of it is acknowledged; what came to be held meanwhile is listed first."""
     await list_held(work, row)
     if await store.open_items(work.connection, row.number):
@@ -64,13 +67,13 @@ async def complete_if_all(work: Work, row: Any) -> Any:
         await store.moved(work.connection, item, work.now)
     await work.stop(row.number, CLOCK)
     await raising.settle(work, row.number, "handed-over")
-    return await store.change(work.connection, row.number, state=int(HandoverState.COMPLETED), ended_at=work.now)
+    return await store.change(work.connection, row.number, state=HandoverState.COMPLETED, ended_at=work.now)
 
 
 async def _tell_the_head(work: Work, firing: Firing) -> None:
     """Tell the head of the unit that a hand-over lies: it is not taken over, and still the official's."""
     row = await store.get(work.connection, firing.clock.rpartition(".")[0])
-    if row.state != HandoverState.OPEN or row.overdue:
+    if row.state is not HandoverState.OPEN or row.overdue:
         return
     await store.change(work.connection, row.number, overdue=True)
     await work.append(NewEvent(row.number, "HandoverNotAcknowledged", row.unit, {"office": "unit-head"}))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 
 import orjson
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
 from casework.supervision.raising.ladder import Ladder, from_data, to_data
-from services.kit.storage.database import Connection, text
+from services.escalation.raising.levels.models import PinnedLadder
+from services.kit.storage.database import Connection
 
-_KEEP = text("""
-    INSERT INTO ladders (hash, name, version, content)
-    VALUES (:hash, :name, :version, CAST(:content AS jsonb)) ON CONFLICT (hash) DO NOTHING
-""")
-_GET = text("SELECT content FROM ladders WHERE hash = :hash")
+_KEEP = (
+    insert(PinnedLadder)
+    .values({name: bindparam(name) for name in ("hash", "name", "version", "content")})
+    .on_conflict_do_nothing(index_elements=[PinnedLadder.hash])
+)
+_GET = select(PinnedLadder.content).where(PinnedLadder.hash == bindparam("hash"))
 
 
 async def keep(connection: Connection, ladder: Ladder) -> str:
@@ -27,5 +31,5 @@ async def keep(connection: Connection, ladder: Ladder) -> str:
 
 async def get(connection: Connection, key: str) -> Ladder:
     """Return the ladder an escalation is pinned to."""
-    content = await connection.scalar(_GET, {"hash": key})
-    return from_data(orjson.loads(content) if isinstance(content, str) else content)
+    ((content,),) = await connection.execute(_GET, {"hash": key})
+    return from_data(content)

@@ -14,6 +14,7 @@ from casework.supervision.raising import escalation as rules_of
 from casework.supervision.raising.escalation import EscalationState
 from services.escalation import erasing, files, holders, occasions
 from services.escalation.raising.levels import breaches, raising, store, timing, view
+from services.escalation.raising.levels.models import Escalation
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -82,10 +83,8 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
     async def AcknowledgeEscalation(self, request: pb.AcknowledgeEscalationRequest, work: Work) -> pb.Escalation:
         """Record that the unit above has seen it; who says so holds it for the unit from now on."""
         row = await self._locked_row(request, work)
-        state = rules_of.move(EscalationState(row.state), EscalationState.ACKNOWLEDGED)
-        changed = await store.change(
-            work.connection, row.number, row.escalation, state=int(state), acknowledged_at=work.now
-        )
+        state = rules_of.move(row.state, EscalationState.ACKNOWLEDGED)
+        changed = await store.change(work.connection, row.number, row.escalation, state=state, acknowledged_at=work.now)
         await timing.stop(work, row, timing.ACKNOWLEDGE)
         await holders.assign(
             work.connection, row.number, view.name_of(row), raising.ROLE, unit=row.to_unit, official=work.actor,
@@ -98,10 +97,8 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
     async def ResolveEscalation(self, request: pb.ResolveEscalationRequest, work: Work) -> pb.Escalation:
         """Record that what it was raised for has been dealt with, and so what it climbed from."""
         row = await self._locked_row(request, work)
-        state = rules_of.move(EscalationState(row.state), EscalationState.RESOLVED)
-        changed = await store.change(
-            work.connection, row.number, row.escalation, state=int(state), resolved_at=work.now
-        )
+        state = rules_of.move(row.state, EscalationState.RESOLVED)
+        changed = await store.change(work.connection, row.number, row.escalation, state=state, resolved_at=work.now)
         await timing.stop(work, row)
         await raising.release(work, row)
         also = await store.resolve_below(work.connection, changed, work.now)
@@ -114,13 +111,13 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
     async def ReturnEscalation(self, request: pb.ReturnEscalationRequest, work: Work) -> pb.Escalation:
         """Hand the matter back to a unit below with what is expected of it, and watch what becomes of it."""
         row = await self._locked_row(request, work)
-        state = rules_of.move(EscalationState(row.state), EscalationState.RETURNED)
+        state = rules_of.move(row.state, EscalationState.RETURNED)
         unit = rules_of.return_unit(
             names.last(request.unit), row.from_unit, row.origin, row.to_unit, self.rules.units
         )  # fmt: skip
         sealer = await self.seal(work, await files.get(work.connection, row.number))
         changed = await store.change(
-            work.connection, row.number, row.escalation, state=int(state), returned_at=work.now, return_unit=unit,
+            work.connection, row.number, row.escalation, state=state, returned_at=work.now, return_unit=unit,
             return_reason=request.reason, returns=row.returns + 1,
             ladder=await raising.pinned(work, self.rules.ladders, row),
             sealed_expectation=sealer.seal(request.expectation.encode()),
@@ -129,7 +126,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         await timing.watch(work, changed)
         await self._told(
             work, changed, "EscalationReturned", wakes=True, to=unit, reason=request.reason,
-            mode=timing.mode_name(row),
+            mode=row.mode.name,
         )  # fmt: skip
         return view.escalation(changed)
 
@@ -147,9 +144,9 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
             if row.sealed_explanation or row.sealed_expectation:
                 opener = await self.opener(connection, number)
                 if row.sealed_explanation:
-                    answer.explanation = opener.open(bytes(row.sealed_explanation)).decode()
+                    answer.explanation = opener.open(row.sealed_explanation).decode()
                 if row.sealed_expectation:
-                    answer.expectation = opener.open(bytes(row.sealed_expectation)).decode()
+                    answer.expectation = opener.open(row.sealed_expectation).decode()
             read = NewEvent(number, "EscalationTextRead", row.origin, {"escalation": escalation})
             await self.log.append(
                 connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
@@ -182,7 +179,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         number = names.number_of(request.parent)
         await self.log.lock(work.connection, number)
         if request.breach:
-            settled: Sequence[Any] = await breaches.withdraw(work, number, request.breach)
+            settled: Sequence[Escalation] = await breaches.withdraw(work, number, request.breach)
         else:
             settled = await raising.settle(work, number, "case-over")
         for row in settled:
@@ -193,11 +190,11 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         return pb.SettleEscalationsResponse(settled=len(settled))
 
     @staticmethod
-    async def _shown(connection: Connection, row: Any) -> pb.Escalation:
+    async def _shown(connection: Connection, row: Escalation) -> pb.Escalation:
         reasons = await store.reasons(connection, [row])
         return view.escalation(row, reasons.get((row.number, row.escalation), ()))
 
-    async def _locked_row(self, request: Any, work: Work) -> Any:
+    async def _locked_row(self, request: Any, work: Work) -> Escalation:
         """Return an escalation's row, its case locked; only the level it was raised to may say what becomes of it."""
         number, escalation = names.number_of(request.name), int(names.last(request.name))
         await self.log.lock(work.connection, number)
@@ -207,6 +204,6 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         return row
 
     @staticmethod
-    async def _told(work: Work, row: Any, kind: str, *, wakes: bool = False, **payload: object) -> None:
-        told = {"escalation": row.escalation, "state": EscalationState(row.state).name, **payload}
+    async def _told(work: Work, row: Escalation, kind: str, *, wakes: bool = False, **payload: object) -> None:
+        told = {"escalation": row.escalation, "state": row.state.name, **payload}
         await work.append(NewEvent(row.number, kind, row.origin, told, wakes=wakes))

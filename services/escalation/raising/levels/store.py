@@ -1,108 +1,160 @@
-"""SQL of escalation: the only place that knows its tables."""
+"""Statements of escalation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import load_only
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.supervision.raising.escalation import EscalationState
+from casework.supervision.raising.escalation import PASSED_ON, EscalationState
+from services.escalation.models import CaseFact, File
+from services.escalation.raising.levels.models import AddedReason, Breach, Escalation
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+
+_NUMBER = bindparam("number", type_=Text)
+_ESCALATION = bindparam("escalation", type_=Integer)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_UNIT = bindparam("unit", type_=Text)
 
 OPEN_MATTER = (
-    "SELECT to_unit AS unit, false AS closed FROM escalations WHERE number = :number AND state <> 3"
-    " ORDER BY escalation DESC LIMIT 1"
+    select(Escalation.to_unit.label("unit"), false().label("closed"))
+    .where(Escalation.number == _NUMBER, Escalation.state != EscalationState.RESOLVED)
+    .order_by(Escalation.escalation.desc())
+    .limit(1)
 )
 """The unit of a matter on which clocks may be started here: where an open escalation has gone to."""
 
 # The row stays locked: all that happens to a case's escalations is ordered by it.
-_LOCK = text("""
-    INSERT INTO files (number) VALUES (:number)
-    ON CONFLICT (number) DO UPDATE SET last = files.last RETURNING *
-""")
-_NEXT = text("UPDATE files SET last = last + 1 WHERE number = :number RETURNING last")
-_GET = "SELECT * FROM escalations WHERE number = :number AND escalation = :escalation"
-_LIVE = text("""
-    SELECT * FROM escalations WHERE number = :number AND state NOT IN (:resolved, :climbed)
-    ORDER BY escalation DESC FOR UPDATE
-""")
-_ADD_REASON = text("""
-    INSERT INTO escalation_reasons (number, escalation, reason, subject, from_unit, added_at, breach)
-    VALUES (:number, :escalation, :reason, :subject, :from_unit, :added_at, :breach)
-""")
-_REASONS = text("""
-    SELECT reasons.* FROM escalation_reasons AS reasons
-    JOIN unnest(CAST(:numbers AS text[]), CAST(:escalations AS integer[])) AS wanted (number, escalation)
-    USING (number, escalation) WHERE withdrawn_at IS NULL ORDER BY added_at
-""")
-_FACTS = text("SELECT category, grade, about FROM case_facts WHERE number = :number")
+_LOCK = (
+    upsert(File)
+    .values(number=_NUMBER)
+    .on_conflict_do_update(index_elements=[File.number], set_={"last": File.last})
+    .returning(File)
+)
+_NEXT = update(File).where(File.number == _NUMBER).values(last=File.last + 1).returning(File.last)
+_GET = select(Escalation).where(Escalation.number == _NUMBER, Escalation.escalation == _ESCALATION)
+_GET_LOCKED = _GET.with_for_update()
+_LIVE = (
+    select(Escalation)
+    .where(Escalation.number == _NUMBER, Escalation.state.not_in(PASSED_ON))
+    .order_by(Escalation.escalation.desc())
+    .with_for_update()
+)
+_ADD_REASON = insert(AddedReason).values(
+    {name: bindparam(name) for name in (
+        "number", "escalation", "reason", "subject", "from_unit", "added_at", "breach",
+    )}
+)  # fmt: skip
+_WANTED = (
+    func.unnest(bindparam("numbers", type_=ARRAY(Text)), bindparam("escalations", type_=ARRAY(Integer)))
+    .table_valued("number", "escalation")
+    .render_derived("wanted")
+)
+_REASONS = (
+    select(AddedReason)
+    .join(_WANTED, and_(AddedReason.number == _WANTED.c.number, AddedReason.escalation == _WANTED.c.escalation))
+    .where(AddedReason.withdrawn_at.is_(None))
+    .order_by(AddedReason.added_at)
+)
+_FACTS = (
+    select(CaseFact)
+    .options(load_only(CaseFact.category, CaseFact.grade, CaseFact.about))
+    .where(CaseFact.number == _NUMBER)
+)
+_KNOWN = select(File.number).where(File.number == _NUMBER)
+_SETTLE = (
+    update(Escalation)
+    .where(Escalation.number == _NUMBER, Escalation.state != EscalationState.RESOLVED)
+    .values(state=EscalationState.RESOLVED, resolved_at=_AT, version=Escalation.version + 1)
+    .returning(Escalation)
+)
 
 
-async def lock(connection: Connection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> File:
     """Return the row of a case or file, locked; a case that is escalated for the first time gets one."""
     return (await connection.execute(_LOCK, {"number": number})).one()
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Escalation:
     """Store a new escalation under the next number of its case, whose row is locked, and return its row."""
     escalation = await connection.scalar(_NEXT, {"number": number})
-    state = int(EscalationState.RAISED)
-    return await rows.insert(connection, "escalations", number=number, escalation=escalation, state=state, **columns)
+    state = EscalationState.RAISED
+    return await rows.insert(connection, Escalation, number=number, escalation=escalation, state=state, **columns)
 
 
-async def get(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Any:
+async def get(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Escalation:
     """Return an escalation's row; NOT_FOUND where there is none."""
     row = await find(connection, number, escalation, lock=lock)
     return rows.not_found(row, f"{names.file_name(number)}/escalations/{escalation}")
 
 
-async def find(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Any:
+async def find(connection: Connection, number: str, escalation: int, *, lock: bool = False) -> Escalation | None:
     """Return an escalation's row; None where there is none."""
-    query = text(_GET + (" FOR UPDATE" if lock else ""))
-    return (await connection.execute(query, {"number": number, "escalation": escalation})).first()
+    which = {"number": number, "escalation": escalation}
+    return (await connection.execute(_GET_LOCKED if lock else _GET, which)).first()
 
 
-async def change(connection: Connection, number: str, escalation: int, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, escalation: int, **columns: Any) -> Escalation:
     """Change columns of an escalation and return its new row."""
-    return await rows.update(connection, "escalations", {"number": number, "escalation": escalation}, **columns)
+    return await rows.update(connection, Escalation, {"number": number, "escalation": escalation}, **columns)
 
 
-async def facts(connection: Connection, number: str) -> Any:
+async def facts(connection: Connection, number: str) -> CaseFact | None:
     """Return category, grade and the unit complained of as supervision knows them; None where it does not."""
     return (await connection.execute(_FACTS, {"number": number})).first()
 
 
-async def resolve_below(connection: Connection, row: Any, at: datetime) -> list[Any]:
+async def resolve_below(connection: Connection, row: Escalation, at: datetime) -> list[Escalation]:
     """Resolve what an escalation climbed from, all the way down, and return those rows, the nearest first."""
-    resolved: list[Any] = []
+    resolved: list[Escalation] = []
     while row.climbed_from:
         row = await get(connection, row.number, row.climbed_from, lock=True)
-        if row.state == EscalationState.CLIMBED:
-            state = int(EscalationState.RESOLVED)
+        if row.state is EscalationState.CLIMBED:
+            state = EscalationState.RESOLVED
             resolved.append(await change(connection, row.number, row.escalation, state=state, resolved_at=at))
     return resolved
 
 
-async def live(connection: Connection, number: str) -> Sequence[Any]:
+async def live(connection: Connection, number: str) -> Sequence[Escalation]:
     """Return the escalations of a case that are with somebody, newest first, locked."""
-    parameters = {"number": number, "resolved": int(EscalationState.RESOLVED), "climbed": int(EscalationState.CLIMBED)}
-    return (await connection.execute(_LIVE, parameters)).all()
+    return await connection.execute(_LIVE, {"number": number})
 
 
-async def add_reason(connection: Connection, row: Any, **columns: Any) -> Any:
+async def add_reason(connection: Connection, row: Escalation, **columns: Any) -> Escalation:
     """Add a reason to an escalation and return its new row."""
     parameters = {"number": row.number, "escalation": row.escalation, **columns}
     await connection.execute(_ADD_REASON, parameters)
     return await change(connection, row.number, row.escalation, reason=row.reason)
 
 
-async def reasons(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], list[Any]]:
+async def reasons(connection: Connection, rows: Sequence[Escalation]) -> dict[tuple[str, int], list[AddedReason]]:
     """Return what was added to escalations, in order, by case and escalation."""
     parameters = {"numbers": [row.number for row in rows], "escalations": [row.escalation for row in rows]}
-    found: dict[tuple[str, int], list[Any]] = {}
+    found: dict[tuple[str, int], list[AddedReason]] = {}
     for each in await connection.execute(_REASONS, parameters):
         found.setdefault((each.number, each.escalation), []).append(each)
     return found
@@ -110,19 +162,40 @@ async def reasons(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str
 
 async def must_be_known(connection: Connection, number: str) -> None:
     """Raise NOT_FOUND for a case that was never escalated."""
-    if not await connection.scalar(text("SELECT true FROM files WHERE number = :number"), {"number": number}):
+    if not await connection.scalar(_KNOWN, {"number": number}):
         raise CaseError(Reason.NOT_FOUND, names.file_name(number))
 
 
-async def settle(connection: Connection, number: str, at: datetime) -> Sequence[Any]:
+async def settle(connection: Connection, number: str, at: datetime) -> Sequence[Escalation]:
     """Resolve the open escalations of a case and return their rows, in order."""
-    query = text("""
-        UPDATE escalations SET state = :resolved, resolved_at = :at, version = version + 1
-        WHERE number = :number AND state <> :resolved RETURNING *
-    """)
-    parameters = {"number": number, "at": at, "resolved": int(EscalationState.RESOLVED)}
-    found = (await connection.execute(query, parameters)).all()
+    found = await connection.execute(_SETTLE, {"number": number, "at": at})
     return sorted(found, key=lambda row: row.escalation)
+
+
+_TOLD = func.unnest(Escalation.told).column_valued("told_unit")
+
+
+@lru_cache(maxsize=8)
+def _listed(number: bool, only_open: bool, behind: bool) -> Select[Escalation]:
+    # A climb is one story: where it began and each unit it came to may read all of it.
+    found = select(Escalation).where(
+        or_(
+            Escalation.to_unit.like(_UNIT),
+            Escalation.from_unit.like(_UNIT),
+            Escalation.origin.like(_UNIT),
+            exists(select(_TOLD).where(_TOLD.like(_UNIT))),
+        )
+    )
+    if number:
+        found = found.where(Escalation.number == _NUMBER)
+    if only_open:
+        # One that climbed has gone on to the next, which whoever had it sees: one line a matter.
+        found = found.where(Escalation.state.not_in(PASSED_ON))
+    place = tuple_(Escalation.created_at, Escalation.number, Escalation.escalation)
+    if behind:
+        found = found.where(place < tuple_(_AT, bindparam("behind", type_=Text), _ESCALATION))
+    newest = (Escalation.created_at.desc(), Escalation.number.desc(), Escalation.escalation.desc())
+    return found.order_by(*newest).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
@@ -132,24 +205,83 @@ async def listed(
     only_open: bool,
     behind: tuple[datetime, str, int] | None,
     limit: int,
-) -> Sequence[Any]:
+) -> Sequence[Escalation]:
     """Return rows newest first, to, from or told to units of the pattern; `behind` is where the page before ended."""
-    # A climb is one story: where it began and each unit it came to may read all of it.
-    where = [
-        """(to_unit LIKE :unit OR from_unit LIKE :unit OR origin LIKE :unit
-        OR EXISTS (SELECT FROM unnest(told) AS each WHERE each LIKE :unit))"""
-    ]
-    parameters: dict[str, Any] = {"unit": unit, "limit": limit}
-    if number:
-        where.append("number = :number")
-        parameters["number"] = number
-    if only_open:
-        # One that climbed has gone on to the next, which whoever had it sees: one line a matter.
-        where.append("state NOT IN (:resolved, :climbed)")
-        parameters |= {"resolved": int(EscalationState.RESOLVED), "climbed": int(EscalationState.CLIMBED)}
-    if behind:
-        where.append("(created_at, number, escalation) < (CAST(:at AS timestamptz), :behind, :escalation)")
-        parameters.update(at=behind[0], behind=behind[1], escalation=behind[2])
-    query = f"""SELECT * FROM escalations WHERE {" AND ".join(where)}
-        ORDER BY created_at DESC, number DESC, escalation DESC LIMIT :limit"""
-    return (await connection.execute(text(query), parameters)).all()
+    at, last, escalation = behind or (None, "", 0)
+    parameters = {
+        "unit": unit, "number": number, "at": at, "behind": last, "escalation": escalation, "limit": limit,
+    }  # fmt: skip
+    return await connection.execute(_listed(bool(number), only_open, behind is not None), parameters)
+
+
+_KEEP_BREACH = (
+    upsert(Breach)
+    .values(number=_NUMBER, breach=bindparam("breach"), escalation=_ESCALATION, raised_at=_AT)
+    .on_conflict_do_nothing(index_elements=[Breach.number, Breach.breach])
+)
+_WITHDRAW = (
+    update(Breach)
+    .where(Breach.number == _NUMBER, Breach.breach == bindparam("breach"), Breach.withdrawn_at.is_(None))
+    .values(withdrawn_at=_AT)
+    .returning(Breach.escalation)
+)
+_WITHDRAW_REASON = (
+    update(AddedReason)
+    .where(
+        AddedReason.number == _NUMBER, AddedReason.breach == bindparam("breach"), AddedReason.withdrawn_at.is_(None)
+    )
+    .values(withdrawn_at=_AT)
+    .returning(AddedReason.escalation)
+)  # fmt: skip
+_BEGINNING = (
+    select(Escalation.number, Escalation.escalation, Escalation.state)
+    .where(Escalation.number == _NUMBER, Escalation.escalation == _ESCALATION)
+    .cte("climb", recursive=True)
+)
+_CLIMB = _BEGINNING.union_all(
+    select(Escalation.number, Escalation.escalation, Escalation.state).join(
+        _BEGINNING,
+        and_(Escalation.number == _BEGINNING.c.number, Escalation.climbed_from == _BEGINNING.c.escalation),
+    )
+)
+# Of the escalations that climbed from it, a time of their own is none of the matter: another one of the matter counts.
+_LEFT = (
+    select(func.count())
+    .select_from(Breach)
+    .join(_CLIMB, and_(Breach.number == _CLIMB.c.number, Breach.escalation == _CLIMB.c.escalation))
+    .where(
+        Breach.withdrawn_at.is_(None),
+        or_(Breach.escalation == _ESCALATION, Breach.breach.not_like("clocks/escalation/%")),
+    )
+)
+# What climbed from it stands on the same breach.
+_STANDING_ON = (
+    select(_CLIMB.c.escalation).where(_CLIMB.c.state != EscalationState.RESOLVED).order_by(_CLIMB.c.escalation)
+)
+
+
+async def keep_breach(connection: Connection, row: Escalation, breach: str, at: datetime) -> None:
+    """Keep the missed deadline that an escalation was raised for, once."""
+    parameters = {"number": row.number, "breach": breach, "escalation": row.escalation, "at": at}
+    await connection.execute(_KEEP_BREACH, parameters)
+
+
+async def withdraw_breach(connection: Connection, number: str, breach: str, at: datetime) -> int | None:
+    """Withdraw a missed deadline that was none; return the escalation it raised, None where it raised none."""
+    return await connection.scalar(_WITHDRAW, {"number": number, "breach": breach, "at": at})
+
+
+async def withdraw_reason(connection: Connection, number: str, breach: str, at: datetime) -> int | None:
+    """Withdraw a reason that was none; return the escalation it had been added to, None where there is none."""
+    return await connection.scalar(_WITHDRAW_REASON, {"number": number, "breach": breach, "at": at})
+
+
+async def has_breaches(connection: Connection, number: str, escalation: int) -> bool:
+    """Return whether a missed deadline still stands behind an escalation or what climbed from it."""
+    return bool(await connection.scalar(_LEFT, {"number": number, "escalation": escalation}))
+
+
+async def climb(connection: Connection, number: str, escalation: int) -> list[int]:
+    """Return an escalation and those that climbed from it, without what is resolved, in order."""
+    found = await connection.execute(_STANDING_ON, {"number": number, "escalation": escalation})
+    return [each for (each,) in found]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework.names import index_of
 from casework.supervision.raising.escalation import EscalationState
 from casework.supervision.raising.ladder import Ladder
 from services.escalation.raising.levels import pins, store, view
+from services.escalation.raising.levels.models import Escalation
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
@@ -18,12 +17,12 @@ ROUNDS = 6
 _ALL = (ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE)
 
 
-def key(step: str, row: Any, times: int = 1) -> str:
+def key(step: str, row: Escalation, times: int = 1) -> str:
     """Return the key of a clock of an escalation: `resolve-2`; `resolve_3-2` when it is started the third time."""
     return f"{step}-{row.escalation}" if times == 1 else f"{step}_{times}-{row.escalation}"
 
 
-async def start(work: Work, row: Any, ladder: Ladder) -> None:
+async def start(work: Work, row: Escalation, ladder: Ladder) -> None:
     """Start the time to see it and to deal with it, as the ladder has it for where it stands."""
     if office := ladder.office(row.office):
         limits = {RESOLVE: office.limit}
@@ -34,17 +33,17 @@ async def start(work: Work, row: Any, ladder: Ladder) -> None:
         await _start(work, row, key(name, row, row.returns + 1), limit)
 
 
-async def watch(work: Work, row: Any) -> None:
+async def watch(work: Work, row: Escalation) -> None:
     """Let the level above watch what it handed back."""
     await _start(work, row, key(WATCH, row, row.returns), "watch_returned")
 
 
-async def remind(work: Work, row: Any, times: int) -> None:
+async def remind(work: Work, row: Escalation, times: int) -> None:
     """Call to mind what stands at the top, once more."""
     await _start(work, row, key(TOP, row, times), "top_reminder")
 
 
-async def stop(work: Work, row: Any, *steps: str, met: bool = True) -> None:
+async def stop(work: Work, row: Escalation, *steps: str, met: bool = True) -> None:
     """Stop the clocks of an escalation: those of these steps, or all. What had come due is told first."""
     for step in steps or _ALL:
         await work.stop(row.number, f"{step}%-{row.escalation}", met=met)
@@ -53,14 +52,15 @@ async def stop(work: Work, row: Any, *steps: str, met: bool = True) -> None:
 async def take_up_again(work: Work, firing: Firing) -> None:
     """Let the level above have it again: what it handed back was not dealt with in time."""
     row = await _row(work, firing)
-    if row.state != EscalationState.RETURNED:
+    if row.state is not EscalationState.RETURNED:
         return
     row = await store.change(
-        work.connection, row.number, row.escalation, state=int(EscalationState.RAISED), acknowledged_at=None
+        work.connection, row.number, row.escalation, state=EscalationState.RAISED, acknowledged_at=None
     )
     await stop(work, row, WATCH, met=False)
+    assert row.ladder is not None, "it was pinned when it was handed back"
     await start(work, row, await pins.get(work.connection, row.ladder))
-    payload = {"escalation": row.escalation, "state": EscalationState.RAISED.name, "mode": mode_name(row)}
+    payload = {"escalation": row.escalation, "state": EscalationState.RAISED.name, "mode": row.mode.name}
     await work.append(NewEvent(row.number, "EscalationTakenUpAgain", row.origin, payload, wakes=True))
 
 
@@ -70,7 +70,7 @@ async def remind_again(work: Work, firing: Firing) -> None:
     After the last round it stands in the worklist and the digest of the top all the same.
     """
     row = await _row(work, firing)
-    if row.state != EscalationState.TOP:
+    if row.state is not EscalationState.TOP:
         return
     round_ = firing.clock.rpartition(".")[2].partition("-")[0].partition("_")[2]
     times = int(round_ or 1) + 1
@@ -81,19 +81,14 @@ async def remind_again(work: Work, firing: Firing) -> None:
     await work.append(NewEvent(row.number, "EscalationCalledToMind", row.origin, payload))
 
 
-def mode_name(row: Any) -> str:
-    """Return an escalation's mode as events have it."""
-    return "TRANSFER" if row.mode == 2 else "INFORM"
-
-
 CONSEQUENCES = {"watch_returned": take_up_again, "top_reminder": remind_again}
 """What follows from a missed deadline, by its rule, in the transaction in which that is told."""
 
 
-async def _row(work: Work, firing: Firing) -> Any:
+async def _row(work: Work, firing: Firing) -> Escalation:
     number = firing.clock.rpartition(".")[0]
     return await store.get(work.connection, number, index_of(firing.subject, "escalations"), lock=True)
 
 
-async def _start(work: Work, row: Any, clock: str, rule: str) -> None:
+async def _start(work: Work, row: Escalation, clock: str, rule: str) -> None:
     await work.start_clock(row.number, clock, rule, subject=view.name_of(row), unit=row.to_unit, at=work.now)

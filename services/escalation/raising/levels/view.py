@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.escalation.v1 import escalation_pb2 as pb
 
 from casework import names
 from casework.units import level_of
+from services.escalation.raising.levels.models import AddedReason, Escalation
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
-def name_of(row: Any) -> str:
+def name_of(row: Escalation) -> str:
     """Return the resource name of an escalation."""
     return f"{names.file_name(row.number)}/escalations/{row.escalation}"
 
 
-def escalation(row: Any, reasons: Sequence[Any] = ()) -> pb.Escalation:
+def escalation(row: Escalation, reasons: Sequence[AddedReason] = ()) -> pb.Escalation:
     """Return an escalation with what was added to it, without its sealed words and whom a complaint is about."""
     return pb.Escalation(
         name=name_of(row),
         etag=str(row.version),
-        state=row.state,
-        mode=row.mode,
         from_unit=names.unit_name(row.from_unit),
         to_unit=names.unit_name(row.to_unit),
         reason=row.reason,
@@ -36,7 +35,6 @@ def escalation(row: Any, reasons: Sequence[Any] = ()) -> pb.Escalation:
         level=str(level_of(row.to_unit)),
         office=row.office,
         category=f"categories/{row.category}" if row.category else "",
-        grade=row.grade,
         told_units=[names.unit_name(each) for each in row.told],
         origin_unit=names.unit_name(row.origin),
         climbed_from=f"{names.file_name(row.number)}/escalations/{row.climbed_from}" if row.climbed_from else "",
@@ -51,4 +49,5 @@ def escalation(row: Any, reasons: Sequence[Any] = ()) -> pb.Escalation:
             )
             for each in reasons
         ],
+        **numbers(state=row.state, mode=row.mode, grade=row.grade),
     )  # fmt: skip
