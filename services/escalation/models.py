@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Identity, Index, PrimaryKeyConstraint, text
+from datetime import date
+
+from sqlalchemy import Computed, ForeignKey, Identity, Index, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.supervision.matters.matter import AssignmentState, MatterState, Part
+from casework.supervision.meetings.review import ReviewState
 from services.escalation.base import EscalationModel
-from services.kit.storage.models import Code, Count, Instant, Small, Words
-from services.kit.storage.sealing import WrappedKey
+from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
 class File(EscalationModel):
@@ -106,3 +110,115 @@ class CaseFact(EscalationModel):
     case_seq: Mapped[Count] = mapped_column(
         server_default="0", comment="Event of mediation up to which the facts go; 0 while there is no case."
     )
+
+
+class Matter(EscalationModel):
+    """A matter of the ledger."""
+
+    __tablename__ = "matters"
+    __table_args__ = (
+        PrimaryKeyConstraint("number", name="matters_pkey1"),
+        Index("matters_agenda", "keeper", postgresql_where=text("struck_off_at IS NULL")),
+        Index("matters_keeper", "keeper", "urgent_on", "number"),
+        Index("matters_source", "source", postgresql_where=text("source <> ''"), unique=True),
+        Index("matters_unit", "unit", "urgent_on", "number"),
+        Index("matters_urgent", "urgent_on", "number"),
+        {"comment": "The ledger of matters: kept by a county, city or province, answered for by a unit."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("files.number"))
+    version: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[MatterState] = mapped_column(Numbered(MatterState))
+    level: Mapped[Words]
+    keeper: Mapped[Code]
+    unit: Mapped[Code] = mapped_column(server_default="")
+    grade: Mapped[Small] = mapped_column(server_default="0")
+    category: Mapped[Words] = mapped_column(server_default="")
+    case_number: Mapped[Code] = mapped_column(server_default="")
+    returned: Mapped[int] = mapped_column(server_default="0")
+    due_on: Mapped[date | None] = mapped_column(
+        comment="The date of the clock plan_clock: none while that is paused without an end."
+    )
+    registered_at: Mapped[Instant]
+    struck_off_at: Mapped[Instant | None]
+    place: Mapped[Code] = mapped_column(server_default="")
+    source: Mapped[Code] = mapped_column(
+        server_default="", comment="Number of the case or warning it comes from; empty where it stands for itself."
+    )
+    lead: Mapped[Code] = mapped_column(server_default="")
+    entry: Mapped[int] = mapped_column(
+        server_default="1", comment="How often it has been on the ledger: 2 after a relapse."
+    )
+    turns: Mapped[int] = mapped_column(server_default="0", comment="Clocks of progress started so far.")
+    checks: Mapped[int] = mapped_column(server_default="0", comment="Requests to strike it off made so far.")
+    requested_by: Mapped[Words] = mapped_column(server_default="")
+    plan_at: Mapped[Instant | None]
+    progress_at: Mapped[Instant | None]
+    sealed: Mapped[SealedBytes | None]
+    urgent_on: Mapped[date] = mapped_column(
+        Computed(
+            "CASE WHEN (struck_off_at IS NULL) THEN COALESCE(due_on, '9999-12-29'::date) ELSE '9999-12-30'::date END",
+            persisted=True,
+        ),
+        comment="Where it stands in a list: what is struck off behind all others. "
+        "Not the last day there is: that means infinity.",
+    )
+    plan_clock: Mapped[Code | None] = mapped_column(
+        Computed(
+            "((number || '.'::text) || CASE WHEN (unit = ''::text) THEN ('plan'::text || "
+            "CASE WHEN (entry = 1) THEN ''::text ELSE ('-'::text || (entry)::text) END) ELSE ''::text END)",
+            persisted=True,
+        )
+    )
+
+
+class MatterAssignment(EscalationModel):
+    """A unit's part in a matter."""
+
+    __tablename__ = "matter_assignments"
+    __table_args__ = (
+        Index("matter_assignments_unit", "unit", "number"),
+        {"comment": "Parts of units in a matter: measures (sealed), a deadline, a clock."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("matters.number"), primary_key=True)
+    assignment: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(server_default="1")
+    entry: Mapped[int]
+    part: Mapped[Part] = mapped_column(Numbered(Part))
+    state: Mapped[AssignmentState] = mapped_column(Numbered(AssignmentState))
+    unit: Mapped[Code]
+    due_on: Mapped[date]
+    clock: Mapped[Code] = mapped_column(comment="Key of its clock in the matter.")
+    extended: Mapped[bool] = mapped_column(server_default=text("false"))
+    sealed: Mapped[SealedBytes]
+    assigned_at: Mapped[Instant]
+    progress_at: Mapped[Instant | None]
+    finished_at: Mapped[Instant | None]
+
+
+class Review(EscalationModel):
+    """The review of the answer to a petition."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index("reviews_case", "case_number", unique=True),
+        Index("reviews_receipt", "receipt_index", unique=True),
+        Index("reviews_urgent", text("COALESCE(due_at, '9999-01-01 00:00:00+00'::timestamp with time zone)"), "number"),
+        {"comment": "The review of the answer to a petition: one a case, from the answer to the final notice."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("files.number"), primary_key=True)
+    version: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[ReviewState] = mapped_column(Numbered(ReviewState))
+    case_number: Mapped[Code]
+    unit: Mapped[Code]
+    turn: Mapped[Code] = mapped_column(comment="The unit that acts next, or at whose counter the person may ask.")
+    due_at: Mapped[Instant | None] = mapped_column(
+        comment="The date of the clock due_clock: none while that is paused without an end."
+    )
+    lapsed: Mapped[bool] = mapped_column(server_default=text("false"))
+    receipt_index: Mapped[bytes] = mapped_column(comment="Keyed hash of the receipt code, which is nowhere stored.")
+    opened_at: Mapped[Instant]
+    ended_at: Mapped[Instant | None]
+    due_clock: Mapped[Code] = mapped_column(server_default="")

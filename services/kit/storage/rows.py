@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Any, TypeVar, overload
 
 import sqlalchemy
-from sqlalchemy import bindparam
+from sqlalchemy import Select, bindparam, func
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, Result, text
+from services.kit.storage.database import Connection, Result, Rows, text
 from services.kit.storage.models import Model
 
 M = TypeVar("M", bound=Model)
@@ -69,6 +70,30 @@ async def select(connection: Connection, table: str, order: str, **key: Any) -> 
     """Return the rows with this key, in this order."""
     where = " AND ".join(f"{name} = :{name}" for name in key)
     return await connection.execute(text(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}"), key)
+
+
+async def find(connection: Connection, model: type[M], *order: InstrumentedAttribute[Any], **key: Any) -> Rows[M]:
+    """Return the rows of a model with this key, in this order."""
+    return await connection.execute(_find(model, order, tuple(key)), key)
+
+
+@lru_cache(maxsize=512)
+def _find(model: type[M], order: tuple[InstrumentedAttribute[Any], ...], key: tuple[str, ...]) -> Select[M]:
+    table = model.__table__.c
+    return sqlalchemy.select(model).where(*(table[name] == bindparam(name) for name in key)).order_by(*order)
+
+
+async def next_of(connection: Connection, column: InstrumentedAttribute[int], **key: Any) -> int:
+    """Return the next number in a column, from 1, of the rows with this key; what they belong to is locked."""
+    return await connection.scalar(_next_of(column, tuple(key)), key) or 1
+
+
+@lru_cache(maxsize=128)
+def _next_of(column: InstrumentedAttribute[int], key: tuple[str, ...]) -> Select[int]:
+    table = column.class_.__table__.c
+    return sqlalchemy.select(func.coalesce(func.max(column), 0) + 1).where(
+        *(table[name] == bindparam(name) for name in key)
+    )
 
 
 def not_found(row: T | None, name: str) -> T:

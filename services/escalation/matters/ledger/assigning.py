@@ -12,15 +12,15 @@ from casework.door.triage import Grade, Scope
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import matter as rules_of
 from casework.supervision.matters.grade import MatterFacts
-from casework.supervision.matters.matter import AssignmentState, Given, Impact, MatterLevel, MatterState, Part, Step
+from casework.supervision.matters.matter import Given, Impact, MatterLevel, MatterState, Part, Step
 from services.escalation import holders
 from services.escalation.matters.ledger import course, store
 from services.escalation.matters.ledger.course import said
 from services.escalation.matters.ledger.servicer import LedgerBase
+from services.escalation.models import Matter
 from services.escalation.raising.levels.store import facts
 from services.kit import dates
 from services.kit.command import Work, command
-from services.kit.storage import rows
 
 _SCOPES, _GRADES = tuple(Scope), tuple(Grade)
 
@@ -45,13 +45,13 @@ class Assigning(LedgerBase):
         content = (await self.seal(work, file)).seal(request.content.SerializeToString())
         due_on = await course.start_plan(work, file.number, 1, keeper)
         row = await store.add(
-            work.connection, file.number, state=int(MatterState.REGISTERED), level=course.column_of(level),
+            work.connection, file.number, state=MatterState.REGISTERED, level=course.column_of(level),
             keeper=keeper, place=place, category=category, source=source, due_on=due_on, sealed=content,
             case_number=source if source[:1].isdigit() else "", registered_at=work.now,
         )  # fmt: skip
         return await self._registered(work, row)
 
-    async def _registered(self, work: Work, row: Any) -> pb.Matter:
+    async def _registered(self, work: Work, row: Matter) -> pb.Matter:
         first = [said(name, "", getattr(row, name)) for name in ("level", "keeper", "category")]
         await store.keep_version(work.connection, row, "MatterRegistered", work.now, work.call, changes=first)
         source = names.file_name(row.source) if row.source else ""
@@ -63,7 +63,7 @@ class Assigning(LedgerBase):
     async def GradeMatter(self, request: pb.GradeMatterRequest, work: Work) -> pb.Matter:
         """Grade a matter by the table; a second time needs a reason."""
         matter = await self.kept(request, work)
-        rules_of.may(MatterState(matter.state), Step.GRADE)
+        rules_of.may(matter.state, Step.GRADE)
         if matter.grade and not request.reason:
             raise field_error("reason", Reason.REASON_REQUIRED)
         facts = request.facts
@@ -75,12 +75,13 @@ class Assigning(LedgerBase):
         grade = _GRADES.index(graded.grade) + 1
         held = [(number, self.rules.matters.rows[number - 1]) for number in graded.rows]
         await store.grade(
-            work.connection, matter.number, [{"row": number, "zh": row.zh, "en": row.en} for number, row in held],
+            work.connection, matter.number,
+            reasons=[{"row": number, "zh": row.zh, "en": row.en} for number, row in held],
             people_affected=facts.people_affected, amount_fen=facts.amount_fen, scope=facts.scope,
             impact=facts.impact, grade=grade, rule=graded.rule, rule_version=graded.version, reason=request.reason,
             graded_at=work.now, graded_by=work.actor,
         )  # fmt: skip
-        columns: dict[str, Any] = {"state": int(MatterState.GRADED)} if matter.state == MatterState.REGISTERED else {}
+        columns: dict[str, Any] = {"state": MatterState.GRADED} if matter.state is MatterState.REGISTERED else {}
         told: dict[str, object] = {"grade": graded.grade, "rule": graded.rule, "rule_version": graded.version}
         row = await course.change(
             work, matter, "MatterGraded", reason=request.reason, payload=told, grade=grade, **columns
@@ -91,7 +92,7 @@ class Assigning(LedgerBase):
     async def AssignMatter(self, request: pb.AssignMatterRequest, work: Work) -> pb.Matter:
         """Give every unit its part, with measures and a deadline that has a clock of its own."""
         matter = await self.kept(request, work)
-        rules_of.may(MatterState(matter.state), Step.ASSIGN)
+        rules_of.may(matter.state, Step.ASSIGN)
         given = [
             Given(Part(each.part), names.last(each.unit), dates.read(each.due_date, f"assignments[{n}].due_date"))
             for n, each in enumerate(request.assignments)
@@ -100,7 +101,7 @@ class Assigning(LedgerBase):
         known = await facts(work.connection, matter.case_number)
         for each in given:
             must_not_judge_itself(known.about if known else "", each.unit)
-        first = await store.next_of(work.connection, "matter_assignments", "assignment", matter.number)
+        first = await store.next_assignment(work.connection, matter.number)
         for number, (each, told) in enumerate(zip(given, request.assignments, strict=True), start=first):
             await self._give(work, matter, number, each, told)
         responsible = next(each for each in given if each.part is Part.RESPONSIBLE)
@@ -108,7 +109,7 @@ class Assigning(LedgerBase):
         turns = await course.start_progress(work, matter, responsible.unit)
         await course.give(work, matter, course.plan_key(matter.entry), lead)
         row = await course.change(
-            work, matter, "MatterAssigned", state=int(MatterState.ASSIGNED), unit=responsible.unit, lead=lead,
+            work, matter, "MatterAssigned", state=MatterState.ASSIGNED, unit=responsible.unit, lead=lead,
             due_on=responsible.due_on, turns=turns,
             also=[said(f"assignments/{n}", "", f"{each.part.name} {each.unit} {each.due_on}")
                   for n, each in enumerate(given, start=first)],
@@ -116,15 +117,14 @@ class Assigning(LedgerBase):
         await course.consider_like_matters(work, row)
         return await self.shown(work, row)
 
-    async def _give(self, work: Work, matter: Any, number: int, given: Given, told: pb.Assignment) -> None:
+    async def _give(self, work: Work, matter: Matter, number: int, given: Given, told: pb.Assignment) -> None:
         texts = pb.AssignmentText(measures=told.measures, office=told.office)
         sealed = await self.sealed(work, matter.number, texts.SerializeToString())
         key = f"unit-{number}"
         await course.start_unit(work, matter.number, number, given.unit, given.due_on, key)
-        await rows.insert(
-            work.connection, "matter_assignments", number=matter.number, assignment=number, entry=matter.entry,
-            part=int(given.part), state=int(AssignmentState.OPEN), unit=given.unit, due_on=given.due_on, clock=key,
-            sealed=sealed, assigned_at=work.now,
+        await store.assign(
+            work.connection, matter.number, assignment=number, entry=matter.entry, part=given.part, unit=given.unit,
+            due_on=given.due_on, clock=key, sealed=sealed, assigned_at=work.now,
         )  # fmt: skip
 
     @command(pb.Matter)
@@ -133,14 +133,14 @@ class Assigning(LedgerBase):
         matter = await self.kept(request, work)
         part = await self.part(work, matter, request.name)
         unit = names.last(request.unit)
-        rules_of.check_unit(self.rules.units, matter.keeper, Part(part.part), unit, "unit")
+        rules_of.check_unit(self.rules.units, matter.keeper, part.part, unit, "unit")
         if unit in {each.unit for each in await store.assignments(work.connection, matter)}:
             raise field_error("unit", Reason.ALREADY_EXISTS, unit)
         await store.change_assignment(work.connection, part, unit=unit)
         await holders.release(work.connection, matter.number, course.assignment_name(part), course.HOLDER, work.now)
         await course.give(work, matter, part.clock, unit)
         columns: dict[str, Any] = {}
-        if part.part == Part.RESPONSIBLE:
+        if part.part is Part.RESPONSIBLE:
             columns["unit"] = unit
             await course.give(work, matter, "progress-%", unit)
         if part.unit == matter.lead:
@@ -163,7 +163,7 @@ class Assigning(LedgerBase):
         await work.stop(matter.number, part.clock, met=False)
         await course.start_unit(work, matter.number, part.assignment, part.unit, due_on, key)
         await store.change_assignment(work.connection, part, due_on=due_on, clock=key, extended=True)
-        columns: dict[str, Any] = {"due_on": due_on} if part.part == Part.RESPONSIBLE else {}
+        columns: dict[str, Any] = {"due_on": due_on} if part.part is Part.RESPONSIBLE else {}
         row = await course.change(
             work, matter, "AssignmentExtended", reason=request.reason, payload={"assignment": part.assignment},
             also=[said(f"assignments/{part.assignment}/due_date", part.due_on, due_on)], **columns,
@@ -185,13 +185,13 @@ class Assigning(LedgerBase):
     async def MoveLevel(self, request: pb.MoveLevelRequest, work: Work) -> pb.Matter:
         """Raise a matter to a higher ledger or hand it down to a lower one; the clocks of its keeper go with it."""
         matter = await self.kept(request, work)
-        rules_of.may(MatterState(matter.state), Step.MOVE)
+        rules_of.may(matter.state, Step.MOVE)
         level = MatterLevel(request.level)
         to = names.last(request.keeper) if request.keeper else ""
         keeper = rules_of.moved(self.rules.units, matter.keeper, level, to)
         for part in await store.assignments(work.connection, matter):
             try:
-                rules_of.check_unit(self.rules.units, keeper, Part(part.part), part.unit, "keeper")
+                rules_of.check_unit(self.rules.units, keeper, part.part, part.unit, "keeper")
             except CaseError as error:
                 raise field_error("keeper", Reason.INVALID_FIELD, f"{part.unit} works on it: {error.detail}") from None
         await course.give(work, matter, "check-%", keeper)

@@ -13,6 +13,8 @@ from casework.supervision.letters.occasion import Happening, Occasion, ends_soon
 from casework.supervision.matters.matter import LOOK_BACKS, MatterLevel, MatterState
 from services.escalation import holders
 from services.escalation.matters.ledger import store
+from services.escalation.matters.ledger.models import MatterProgress
+from services.escalation.models import Matter, MatterAssignment
 from services.escalation.occasions import consider
 from services.escalation.raising.levels import raising
 from services.kit import dates
@@ -20,7 +22,6 @@ from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
-from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -43,12 +44,12 @@ _GRADES = tuple(Grade)
 Change = dict[str, str]
 
 
-def answerable(matter: Any) -> str:
+def answerable(matter: Matter) -> str:
     """Return the unit whose matter it is: the one that answers for it, or keeps it while nobody was given it."""
-    return str(matter.unit or matter.keeper)
+    return matter.unit or matter.keeper
 
 
-def grade_name(matter: Any) -> str:
+def grade_name(matter: Matter) -> str:
     """Return a matter's grade as rules name it; empty before it was graded."""
     return str(_GRADES[matter.grade - 1]) if matter.grade else ""
 
@@ -62,7 +63,7 @@ def _told(value: object) -> str:
     return "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def changes(before: Any, after: Any) -> list[Change]:
+def changes(before: Matter, after: Matter) -> list[Change]:
     """Return what differs between two rows of a matter, states and levels by their names."""
     found = []
     for name in TRACKED:
@@ -70,7 +71,7 @@ def changes(before: Any, after: Any) -> list[Change]:
         if old == new:
             continue
         if name == "state":
-            old, new = MatterState(old).name, MatterState(new).name
+            old, new = before.state.name, after.state.name
         if name == "grade":
             old, new = grade_name(before), grade_name(after)
         found.append(said(_SHOWN.get(name, name), old, new))
@@ -78,9 +79,9 @@ def changes(before: Any, after: Any) -> list[Change]:
 
 
 async def change(
-    work: Work, matter: Any, event: str, *, reason: str = "", sealed: bytes | None = None,
+    work: Work, matter: Matter, event: str, *, reason: str = "", sealed: bytes | None = None,
     also: Sequence[Change] = (), payload: dict[str, object] | None = None, **columns: Any,
-) -> Any:  # fmt: skip
+) -> Matter:  # fmt: skip
     """Change a matter, write the version down, tell of it, and return the new row."""
     row = await _store(work, matter, event, reason, sealed, also, columns)
     told = {**(payload or {}), **({"reason": reason} if reason else {})}
@@ -88,16 +89,16 @@ async def change(
     return row
 
 
-def happened(row: Any, kind: str, **payload: Any) -> NewEvent:
+def happened(row: Matter, kind: str, **payload: Any) -> NewEvent:
     """Return the event of something that happened to a matter: ids and codes only."""
-    told = {"state": MatterState(row.state).name, "unit": answerable(row), **payload}
+    told = {"state": row.state.name, "unit": answerable(row), **payload}
     return NewEvent(row.number, kind, answerable(row), told)
 
 
 async def _store(
-    work: Work, matter: Any, event: str, reason: str, sealed: bytes | None, also: Sequence[Change],
+    work: Work, matter: Matter, event: str, reason: str, sealed: bytes | None, also: Sequence[Change],
     columns: dict[str, Any],
-) -> Any:  # fmt: skip
+) -> Matter:  # fmt: skip
     row = await store.change(work.connection, matter, **columns)
     await store.keep_version(
         work.connection, row, event, work.now, work.call, reason=reason, changes=[*changes(matter, row), *also],
@@ -118,15 +119,15 @@ async def start_plan(work: Work, number: str, entry: int, keeper: str) -> date:
     return dates.today(clock.due_at)
 
 
-async def plan_approved(work: Work, matter: Any) -> Any:
+async def plan_approved(work: Work, matter: Matter) -> Matter:
     """Take note that a matter's plan was approved: its clock is met. Whoever approves it appends the event.
 
     Returns the new row; a matter that was only assigned is now being handled. The matter must be locked.
     """
     await work.stop(matter.number, plan_key(matter.entry))
     columns: dict[str, Any] = {"plan_at": work.now}
-    if matter.state == MatterState.ASSIGNED:
-        columns["state"] = int(MatterState.HANDLING)
+    if matter.state is MatterState.ASSIGNED:
+        columns["state"] = MatterState.HANDLING
     return await _store(work, matter, "PlanApproved", "", None, (), columns)
 
 
@@ -136,7 +137,7 @@ async def plan_missing(work: Work, firing: Firing) -> None:
     await consider(work, Occasion(Happening.no_plan, answerable(matter), firing.subject, grade=grade_name(matter)))
 
 
-async def consider_like_matters(work: Work, matter: Any) -> None:
+async def consider_like_matters(work: Work, matter: Matter) -> None:
     """Consider a notice to the unit that is given one more of the matters it was lately given several of."""
     times = await store.like_matters(work.connection, matter, work.now - LATELY)
     name = names.file_name(matter.number)
@@ -151,7 +152,7 @@ async def due_soon(work: Work, firing: Firing) -> None:
     await consider(work, Occasion(Happening.due_soon, firing.unit, names.file_name(names.number_of(firing.subject))))
 
 
-def assignment_name(row: Any) -> str:
+def assignment_name(row: MatterAssignment | MatterProgress) -> str:
     """Return `matters/{matter}/assignments/{assignment}`."""
     return f"{names.file_name(row.number)}/assignments/{row.assignment}"
 
@@ -163,16 +164,16 @@ async def start_unit(work: Work, number: str, assignment: int, unit: str, due_on
     await work.start_clock(number, key, "matter_unit", subject=subject, unit=unit, at=work.now, until=until)
 
 
-async def start_progress(work: Work, matter: Any, unit: str) -> int:
+async def start_progress(work: Work, matter: Matter, unit: str) -> int:
     """Let the next report of progress fall due; the clock before it is over. Return how many were started so far."""
-    turns = int(matter.turns) + 1
+    turns = matter.turns + 1
     await work.stop(matter.number, "progress-%")
     name = names.file_name(matter.number)
     await work.start_clock(matter.number, f"progress-{turns}", "matter_progress", subject=name, unit=unit, at=work.now)
     return turns
 
 
-async def reopen(work: Work, matter: Any, key: str) -> list[NewEvent]:
+async def reopen(work: Work, matter: Matter, key: str) -> list[NewEvent]:
     """Let a unit's clock run on towards its own date: what met it was not enough."""
     row = await clock_ledger.get(work.connection, f"{matter.number}.{key}", lock=True)
     if row.state != clocks.ClockState.MET:
@@ -181,21 +182,21 @@ async def reopen(work: Work, matter: Any, key: str) -> list[NewEvent]:
     return (await clock_ledger.record(work.connection, work.clockwork, row, entry, work.now)).events
 
 
-async def give(work: Work, matter: Any, keys: str, unit: str) -> None:
+async def give(work: Work, matter: Matter, keys: str, unit: str) -> None:
     """Let another unit answer for clocks of a matter. No date moves."""
     await clocks.reassign(work.connection, matter.number, keys, unit)
 
 
-async def considered(work: Work, matter: Any, happening: Happening) -> None:
+async def considered(work: Work, matter: Matter, happening: Happening) -> None:
     """Consider a letter to the unit that answers for a matter."""
     occasion = Occasion(
-        happening, answerable(matter), names.file_name(matter.number), times=max(int(matter.returned), 1),
+        happening, answerable(matter), names.file_name(matter.number), times=max(matter.returned, 1),
         grade=grade_name(matter),
     )  # fmt: skip
     await consider(work, occasion)
 
 
-async def end_everything(work: Work, matter: Any) -> None:
+async def end_everything(work: Work, matter: Matter) -> None:
     """Let nothing of a matter that is struck off be owed any more: parts, officials, escalations, clocks."""
     for row in await store.assignments(work.connection, matter):
         await holders.release(work.connection, matter.number, assignment_name(row), HOLDER, work.now)
@@ -204,7 +205,7 @@ async def end_everything(work: Work, matter: Any) -> None:
     await raising.settle(work, matter.number, "struck-off")
 
 
-async def start_look_backs(work: Work, matter: Any) -> None:
+async def start_look_backs(work: Work, matter: Matter) -> None:
     """Plan the looks back at a matter that was struck off, each with its clock."""
     name = names.file_name(matter.number)
     for count in LOOK_BACKS:
@@ -213,9 +214,7 @@ async def start_look_backs(work: Work, matter: Any) -> None:
             subject=f"{name}/lookBacks/{count}", unit=matter.keeper, at=work.now,
         )  # fmt: skip
         due_on = dates.today(work.now) + timedelta(days=count)
-        await rows.insert(
-            work.connection, "matter_look_backs", number=matter.number, entry=matter.entry, days=count, due_on=due_on
-        )
+        await store.plan_look_back(work.connection, matter, days=count, due_on=due_on)
 
 
 def look_back_key(entry: int, count: int) -> str:
@@ -228,7 +227,7 @@ def column_of(level: MatterLevel) -> str:
     return level.name.lower()
 
 
-async def units_of(connection: Connection, matter: Any) -> tuple[str, ...]:
+async def units_of(connection: Connection, matter: Matter) -> tuple[str, ...]:
     """Return the units concerned with a matter: whoever keeps it, answers for it, leads, or ever had a part."""
     found = (matter.keeper, matter.unit, matter.lead, *await store.part_units(connection, matter.number))
     return tuple(dict.fromkeys(unit for unit in found if unit))

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
 
 from pb.escalation.v1 import ledger_pb2 as pb
 
 from casework import names
 from casework.errors import CaseError
-from casework.supervision.matters.matter import MatterState, Part
+from casework.supervision.matters.matter import Part
 from casework.supervision.matters.words import ERASED, GRADES, OVERDUE, STATES
 from services.escalation import files
 from services.escalation.matters.ledger import view
 from services.escalation.matters.ledger.listing import Sealed
 from services.escalation.matters.ledger.sheet import Row
+from services.escalation.models import Matter, MatterAssignment
 from services.kit import dates
 from services.kit.rules import Rules
 from services.kit.storage.sealing import CaseSealer, Sealer
 
 
-def lines(found: Sequence[Any], sealed: Sealed, rules: Rules, sealer: Sealer, today: date) -> Iterator[Row]:
+def lines(found: Sequence[Matter], sealed: Sealed, rules: Rules, sealer: Sealer, today: date) -> Iterator[Row]:
     """Yield one line a matter, in the order of the list."""
     for number, row in enumerate(found, start=1):
         try:
@@ -31,7 +31,7 @@ def lines(found: Sequence[Any], sealed: Sealed, rules: Rules, sealer: Sealer, to
         yield _line(number, row, sealed, rules, opener, today)
 
 
-def _line(number: int, row: Any, sealed: Sealed, rules: Rules, opener: CaseSealer | None, today: date) -> Row:
+def _line(number: int, row: Matter, sealed: Sealed, rules: Rules, opener: CaseSealer | None, today: date) -> Row:
     parts = sealed.parts.get(row.number, [])
     texts = [(part, _text(opener, part)) for part in parts]
     several = len(texts) > 1
@@ -42,8 +42,8 @@ def _line(number: int, row: Any, sealed: Sealed, rules: Rules, opener: CaseSeale
     measures = [
         f"{named(part.unit)}：{told.measures}" if several else told.measures for part, told in texts if told.measures
     ]
-    offices = [told.office for part, told in texts if part.part == Part.RESPONSIBLE and told.office]
-    state = STATES[MatterState(row.state)] + (OVERDUE if view.overdue(row, today) else "")
+    offices = [told.office for part, told in texts if part.part is Part.RESPONSIBLE and told.office]
+    state = STATES[row.state] + (OVERDUE if view.overdue(row, today) else "")
     return (
         number,
         names.file_name(row.number).partition("/")[2],
@@ -52,7 +52,7 @@ def _line(number: int, row: Any, sealed: Sealed, rules: Rules, opener: CaseSeale
         GRADES[row.grade],
         named(row.lead) if row.lead else "",
         named(row.unit) if row.unit else "",
-        "、".join(named(part.unit) for part in parts if part.part == Part.CO),
+        "、".join(named(part.unit) for part in parts if part.part is Part.CO),
         "\n".join(measures),
         "、".join(offices),
         row.due_on.isoformat() if row.due_on else "",
@@ -62,11 +62,11 @@ def _line(number: int, row: Any, sealed: Sealed, rules: Rules, opener: CaseSeale
     )
 
 
-def _title(opener: CaseSealer | None, row: Any) -> str:
-    if opener is None:
+def _title(opener: CaseSealer | None, row: Matter) -> str:
+    if opener is None or row.sealed is None:
         return ERASED if row.sealed else ""
-    return str(pb.MatterContent.FromString(opener.open(bytes(row.sealed))).title)
+    return pb.MatterContent.FromString(opener.open(row.sealed)).title
 
 
-def _text(opener: CaseSealer | None, part: Any) -> pb.AssignmentText:
-    return pb.AssignmentText.FromString(opener.open(bytes(part.sealed))) if opener else pb.AssignmentText()
+def _text(opener: CaseSealer | None, part: MatterAssignment) -> pb.AssignmentText:
+    return pb.AssignmentText.FromString(opener.open(part.sealed)) if opener else pb.AssignmentText()

@@ -18,6 +18,7 @@ from services.escalation.matters.ledger.course import said
 from services.escalation.matters.ledger.servicer import LedgerBase
 from services.escalation.matters.special import ending
 from services.escalation.matters.special.leads import course as leads
+from services.escalation.models import Matter, MatterAssignment
 from services.kit.command import Work, check_etag, command
 from services.kit.storage import rows
 
@@ -32,9 +33,9 @@ class Handling(LedgerBase):
         await self._report(work, matter, part, request.text)
         await store.change_assignment(work.connection, part, progress_at=work.now)
         columns: dict[str, Any] = {}
-        if part.part != Part.CO:
+        if part.part is not Part.CO:
             turns = await course.start_progress(work, matter, matter.unit)
-            columns = {"turns": turns, "progress_at": work.now, "state": int(MatterState.HANDLING)}
+            columns = {"turns": turns, "progress_at": work.now, "state": MatterState.HANDLING}
         row = await course.change(work, matter, "ProgressReported", payload={"assignment": part.assignment}, **columns)
         return await self.shown(work, row)
 
@@ -42,14 +43,12 @@ class Handling(LedgerBase):
     async def FinishAssignment(self, request: pb.FinishAssignmentRequest, work: Work) -> pb.Matter:
         """Keep that a unit's part is done; its clock is met."""
         matter, part = await self.own_part(request, work)
-        if part.part == Part.RESPONSIBLE:
+        if part.part is Part.RESPONSIBLE:
             # Whoever answers for the matter is done when it is struck off, and somebody else checks that.
             raise CaseError(Reason.WRONG_STATE, Part.RESPONSIBLE.name, state=Part.RESPONSIBLE.name)
         await self._report(work, matter, part, request.text)
         state = AssignmentState.DONE
-        await store.change_assignment(
-            work.connection, part, state=int(state), finished_at=work.now, progress_at=work.now
-        )
+        await store.change_assignment(work.connection, part, state=state, finished_at=work.now, progress_at=work.now)
         await holders.release(work.connection, matter.number, course.assignment_name(part), course.HOLDER, work.now)
         await work.stop(matter.number, part.clock)
         row = await course.change(
@@ -58,13 +57,11 @@ class Handling(LedgerBase):
         )  # fmt: skip
         return await self.shown(work, row)
 
-    async def _report(self, work: Work, matter: Any, part: Any, told: str) -> None:
-        progress = await store.next_of(work.connection, "matter_progress", "progress", matter.number)
-        await rows.insert(
-            work.connection, "matter_progress", number=matter.number, progress=progress, assignment=part.assignment,
-            unit=part.unit, entry=matter.entry, sealed=await self.sealed(work, matter.number, told.encode()),
-            reported_at=work.now, reported_by=work.actor,
-        )  # fmt: skip
+    async def _report(self, work: Work, matter: Matter, part: MatterAssignment, told: str) -> None:
+        sealed = await self.sealed(work, matter.number, told.encode())
+        await store.report(
+            work.connection, part, matter.entry, sealed=sealed, reported_at=work.now, reported_by=work.actor
+        )
 
     @command(pb.MatterEvidence)
     async def AddMatterEvidence(self, request: pb.AddMatterEvidenceRequest, work: Work) -> pb.MatterEvidence:
@@ -72,11 +69,10 @@ class Handling(LedgerBase):
         matter = await self.matter(request.parent, work)
         work.call.require_any(await course.units_of(work.connection, matter))
         told = request.evidence
-        row = await rows.insert(
-            work.connection, "matter_evidence", number=matter.number,
-            evidence=await store.next_of(work.connection, "matter_evidence", "evidence", matter.number),
-            reference=told.reference, file_hash=told.sha256, unit=work.call.caller.unit, added_at=work.now,
-            sealed=await self.note(work, matter.number, told.description), added_by=work.actor,
+        row = await store.add_evidence(
+            work.connection, matter.number, reference=told.reference, file_hash=told.sha256,
+            unit=work.call.caller.unit, added_at=work.now, added_by=work.actor,
+            sealed=await self.note(work, matter.number, told.description),
         )  # fmt: skip
         await work.append(course.happened(matter, "MatterEvidenceAdded", evidence=row.evidence))
         return view.evidence(row)
@@ -87,10 +83,10 @@ class Handling(LedgerBase):
         matter = await self.matter(request.name, work)
         work.call.require(course.answerable(matter))
         check_etag(matter.version, request.etag)
-        rules_of.may(MatterState(matter.state), Step.REQUEST)
+        rules_of.may(matter.state, Step.REQUEST)
         parts = await store.assignments(work.connection, matter)
-        responsible = next(part for part in parts if part.part == Part.RESPONSIBLE)
-        if waits := [each.unit for each in parts if each.state == AssignmentState.OPEN and each is not responsible]:
+        responsible = next(part for part in parts if part.part is Part.RESPONSIBLE)
+        if waits := [each.unit for each in parts if each.state is AssignmentState.OPEN and each is not responsible]:
             raise CaseError(Reason.TASKS_OPEN, ",".join(waits), units=",".join(waits))
         if items := await ending.open_items(work.connection, matter.number):
             raise CaseError(Reason.TASKS_OPEN, ",".join(items), items=",".join(items))
@@ -104,12 +100,12 @@ class Handling(LedgerBase):
         row = await course.change(
             work, matter, "StrikeOffRequested", sealed=await self.note(work, matter.number, request.text),
             payload={"evidence": [names.index_of(each) for each in request.evidence]},
-            state=int(MatterState.CHECKING), checks=checks, requested_by=work.actor,
+            state=MatterState.CHECKING, checks=checks, requested_by=work.actor,
         )  # fmt: skip
         return await self.shown(work, row)
 
     @staticmethod
-    async def _must_have(work: Work, matter: Any, evidence: list[str]) -> None:
+    async def _must_have(work: Work, matter: Matter, evidence: list[str]) -> None:
         """Check that evidence named is evidence of this matter."""
         foreign = [each for each in evidence if names.number_of(each) != matter.number]
         missing = await store.missing_evidence(work.connection, matter.number, {*map(names.index_of, evidence)})
@@ -120,7 +116,7 @@ class Handling(LedgerBase):
     async def VerifyStrikeOff(self, request: pb.VerifyStrikeOffRequest, work: Work) -> pb.Matter:
         """Strike a matter off, or return it; a return is counted and may call for a letter to the unit."""
         matter = await self.kept(request, work)
-        rules_of.may(MatterState(matter.state), Step.VERIFY)
+        rules_of.may(matter.state, Step.VERIFY)
         await self._may_check(work, matter)
         lead = await holders.holder(work.connection, matter.number, names.file_name(matter.number), leads.ROLE)
         must_not_be_the_lead(work.actor, lead, Barred.strike_off)
@@ -133,21 +129,21 @@ class Handling(LedgerBase):
             await course.end_everything(work, matter)
             await course.start_look_backs(work, matter)
             row = await course.change(
-                work, matter, "MatterStruckOff", sealed=sealed, state=int(state), struck_off_at=work.now
+                work, matter, "MatterStruckOff", sealed=sealed, state=state, struck_off_at=work.now
             )
             return await self.shown(work, row)
         return await self._returned(work, matter, verdict, request.reason, sealed)
 
     async def _returned(
-        self, work: Work, matter: Any, verdict: Verdict, reason: str, sealed: bytes | None
+        self, work: Work, matter: Matter, verdict: Verdict, reason: str, sealed: bytes | None
     ) -> pb.Matter:
         parts = await store.assignments(work.connection, matter)
-        responsible = next(part for part in parts if part.part == Part.RESPONSIBLE)
+        responsible = next(part for part in parts if part.part is Part.RESPONSIBLE)
         reopened = await course.reopen(work, matter, responsible.clock)
         turns = await course.start_progress(work, matter, matter.unit)
         row = await course.change(
             work, matter, "StrikeOffReturned", reason=reason, payload={"verdict": verdict.name}, sealed=sealed,
-            state=int(MatterState.RETURNED), returned=matter.returned + 1, turns=turns,
+            state=MatterState.RETURNED, returned=matter.returned + 1, turns=turns,
         )  # fmt: skip
         if reopened:
             await work.append(*reopened)
@@ -158,7 +154,7 @@ class Handling(LedgerBase):
     async def RecordLookBack(self, request: pb.RecordLookBackRequest, work: Work) -> pb.Matter:
         """Record what a look back found; a matter that came back is put on the ledger again, to be assigned anew."""
         matter = await self.kept(request, work)
-        rules_of.may(MatterState(matter.state), Step.LOOK_BACK)
+        rules_of.may(matter.state, Step.LOOK_BACK)
         count, found = names.index_of(request.name), Found(request.result)
         planned = await store.look_backs(work.connection, matter)
         look = rows.not_found(next((each for each in planned if each.days == count), None), request.name)
@@ -166,7 +162,7 @@ class Handling(LedgerBase):
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         await self._may_check(work, matter)
         sealed = await self.note(work, matter.number, request.text)
-        await store.look_back(work.connection, matter, count, int(found), work.now, work.actor)
+        await store.look_back(work.connection, matter, count, found, work.now, work.actor)
         await work.stop(matter.number, course.look_back_key(matter.entry, count))
         payload: dict[str, object] = {"look_back": count, "result": found.name}
         also = [said(f"look_backs/{count}/result", "", found.name)]
@@ -178,12 +174,12 @@ class Handling(LedgerBase):
         due_on = await course.start_plan(work, matter.number, entry, matter.keeper)
         row = await course.change(
             work, matter, "MatterRelapsed", payload=payload, also=also, sealed=sealed, entry=entry,
-            state=int(MatterState.GRADED), struck_off_at=None, due_on=due_on, unit="", lead="", requested_by="",
+            state=MatterState.GRADED, struck_off_at=None, due_on=due_on, unit="", lead="", requested_by="",
             plan_at=None, progress_at=None,
         )  # fmt: skip
         return await self.shown(work, row)
 
-    async def _may_check(self, work: Work, matter: Any) -> None:
+    async def _may_check(self, work: Work, matter: Matter) -> None:
         """Check that the caller may check this matter: another person, who did not work on it, of another unit."""
         caller = work.call.caller
         rules_of.may_check(

@@ -1,29 +1,74 @@
-"""SQL over the whole ledger: lists, counts, what an export holds, versions and readings page by page."""
+"""Statements over the whole ledger: lists, counts, what an export holds, versions and readings page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import InstrumentedAttribute, load_only
 
 from casework.supervision.matters.matter import MatterState
+from services.escalation.matters.ledger.models import (
+    MatterEvidence,
+    MatterProgress,
+    MatterReading,
+    MatterVersion,
+)
+from services.escalation.models import File, Matter, MatterAssignment
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
+RESTS = (MatterState.CHECKING, MatterState.STRUCK_OFF)
+"""States in which nothing is owed by the unit that answers for a matter."""
+
+_UNIT, _NUMBER = bindparam("unit", type_=Text), bindparam("number", type_=Text)
+_NUMBERS = bindparam("numbers", type_=ARRAY(Text))
+_TODAY = bindparam("today", type_=Date)
+_LIMIT = bindparam("limit", type_=Integer)
 # A matter is seen by whoever keeps it, answers for it, or ever had a part in it.
-_SEEN = """(keeper LIKE :unit OR unit LIKE :unit
-    OR number IN (SELECT number FROM matter_assignments WHERE unit LIKE :unit))"""
-_OVERDUE = "(due_on < CAST(:today AS date) AND state NOT IN (:checking, :struck_off))"
-_PROGRESS = text("""
-    SELECT DISTINCT ON (number) number, sealed FROM matter_progress
-    WHERE number = ANY(CAST(:numbers AS text[])) ORDER BY number, progress DESC
-""")
-_PARTS = text("""
-    SELECT a.* FROM matter_assignments a JOIN matters m ON m.number = a.number AND m.entry = a.entry
-    WHERE a.number = ANY(CAST(:numbers AS text[])) ORDER BY a.number, a.assignment
-""")
-_KEYS = text("SELECT number, sealed_key, erased_at FROM files WHERE number = ANY(CAST(:numbers AS text[]))")
+_SEEN = or_(
+    Matter.keeper.like(_UNIT),
+    Matter.unit.like(_UNIT),
+    Matter.number.in_(select(MatterAssignment.number).where(MatterAssignment.unit.like(_UNIT))),
+)
+_OVERDUE = and_(Matter.due_on < _TODAY, Matter.state.not_in(RESTS))
+_PROGRESS = (
+    select(MatterProgress.number, MatterProgress.sealed)
+    .ext(distinct_on(MatterProgress.number))
+    .where(MatterProgress.number == any_(_NUMBERS))
+    .order_by(MatterProgress.number, MatterProgress.progress.desc())
+)
+_PARTS = (
+    select(MatterAssignment)
+    .join(Matter, and_(Matter.number == MatterAssignment.number, Matter.entry == MatterAssignment.entry))
+    .where(MatterAssignment.number == any_(_NUMBERS))
+    .order_by(MatterAssignment.number, MatterAssignment.assignment)
+)
+_KEYS = (
+    select(File)
+    .options(load_only(File.number, File.sealed_key, File.erased_at))
+    .where(File.number == any_(_NUMBERS))
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,98 +83,149 @@ class Wanted:
     overdue: bool = False
 
     @property
-    def where(self) -> str:
-        """The condition, as SQL."""
-        parts = [_SEEN]
-        parts += ["level = :level"] if self.level else []
-        parts += ["state = :state"] if self.state else []
-        parts += ["grade = :grade"] if self.grade else []
-        parts += [_OVERDUE] if self.overdue else []
-        return " AND ".join(parts)
+    def filters(self) -> tuple[bool, bool, bool, bool]:
+        """Which filters there are: by level, by state, by grade, by what is overdue."""
+        return bool(self.level), bool(self.state), bool(self.grade), self.overdue
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the condition's names stand for."""
-        given: dict[str, Any] = {"unit": paging.subtree(self.unit)}
-        given |= {name: getattr(self, name) for name in ("level", "state", "grade") if getattr(self, name)}
-        return {**given, **self.rests} if self.overdue else given
-
-    @property
-    def rests(self) -> dict[str, Any]:
-        """What tells an overdue matter."""
+        """What the names in the statements stand for."""
         return {
-            "today": self.today,
-            "checking": int(MatterState.CHECKING),
-            "struck_off": int(MatterState.STRUCK_OFF),
-        }
+            "unit": paging.subtree(self.unit), "today": self.today, "level": self.level, "state": self.state,
+            "grade": self.grade,
+        }  # fmt: skip
 
 
-async def listed(connection: Connection, wanted: Wanted, behind: tuple[date, str] | None, limit: int) -> Sequence[Any]:
-    """Return matters, overdue ones first and then by due date; `behind` is where the page before ended."""
-    where, parameters = wanted.where, {**wanted.parameters, "limit": limit}
+def _where(level: bool, state: bool, grade: bool, overdue: bool) -> list[ColumnElement[bool]]:
+    parts: list[ColumnElement[bool]] = [_SEEN]
+    parts += [Matter.level == bindparam("level")] if level else []
+    parts += [Matter.state == bindparam("state")] if state else []
+    parts += [Matter.grade == bindparam("grade")] if grade else []
+    parts += [_OVERDUE] if overdue else []
+    return parts
+
+
+@lru_cache(maxsize=32)
+def _listed(behind: bool, *filters: bool) -> Select[Matter]:
+    found = select(Matter).where(*_where(*filters))
     if behind:
-        where += " AND (urgent_on, number) > (CAST(:day AS date), :number)"
-        parameters |= {"day": behind[0], "number": behind[1]}
-    query = f"SELECT * FROM matters WHERE {where} ORDER BY urgent_on, number LIMIT :limit"
-    return (await connection.execute(text(query), parameters)).all()
+        place = tuple_(bindparam("day", type_=Date), _NUMBER)
+        found = found.where(tuple_(Matter.urgent_on, Matter.number) > place)
+    return found.order_by(Matter.urgent_on, Matter.number).limit(_LIMIT)
 
 
-async def counted(connection: Connection, wanted: Wanted) -> Sequence[Any]:
-    """Return how many matters there are in all and by state, grade, level and unit, in one statement.
+async def listed(
+    connection: Connection, wanted: Wanted, behind: tuple[date, str] | None, limit: int
+) -> Sequence[Matter]:
+    """Return matters, overdue ones first and then by due date; `behind` is where the page before ended."""
+    day, number = behind or (None, "")
+    parameters = {**wanted.parameters, "limit": limit, "day": day, "number": number}
+    return await connection.execute(_listed(behind is not None, *wanted.filters), parameters)
 
-    `kind` says by what: 15 for all of them, 7, 11, 13 and 14 by state, grade, level and unit.
-    """
-    query = f"""
-        SELECT GROUPING(state, grade, level, answers) AS kind, state, grade, level, answers,
-               count(*) AS count, count(*) FILTER (WHERE late) AS overdue
-        FROM (
-            SELECT state, grade, level, {_OVERDUE} AS late,
-                   CASE WHEN unit LIKE :unit THEN unit WHEN unit = '' AND keeper LIKE :unit THEN keeper
-                        ELSE '' END AS answers
-            FROM matters WHERE {wanted.where}
-        ) AS found
-        GROUP BY GROUPING SETS ((), (state), (grade), (level), (answers)) ORDER BY state, grade, level, answers
-    """
-    return (await connection.execute(text(query), {**wanted.parameters, **wanted.rests})).all()
+
+class Counted(NamedTuple):
+    """How many matters there are; `kind` is 15 for all of them, 7, 11, 13 and 14 by state, grade, level and unit."""
+
+    kind: int
+    state: MatterState
+    grade: int
+    level: str
+    answers: str
+    matters: int
+    overdue: int
+
+
+@lru_cache(maxsize=16)
+def _counted(*filters: bool) -> Select[Any]:
+    found = (
+        select(
+            Matter.state,
+            Matter.grade,
+            Matter.level,
+            _OVERDUE.label("late"),
+            case(
+                (Matter.unit.like(_UNIT), Matter.unit),
+                (and_(Matter.unit == "", Matter.keeper.like(_UNIT)), Matter.keeper),
+                else_="",
+            ).label("answers"),
+        )
+        .where(*_where(*filters))
+        .subquery("found")
+        .c
+    )
+    by = (found.state, found.grade, found.level, found.answers)
+    return (
+        select(
+            func.grouping(*by), *by, func.count(), func.count().filter(found.late)
+        )
+        .group_by(func.grouping_sets(tuple_(), *(tuple_(each) for each in by)))
+        .order_by(*by)
+    )  # fmt: skip
+
+
+async def counted(connection: Connection, wanted: Wanted) -> list[Counted]:
+    """Return how many matters there are in all and by state, grade, level and unit, in one statement."""
+    rows = await connection.execute(_counted(*wanted.filters), wanted.parameters)
+    return [Counted(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """What an export needs of many matters beside their rows, by number."""
 
-    keys: dict[str, Any]
-    parts: dict[str, list[Any]]
-    progress: dict[str, bytes]
+    keys: Mapping[str, File]
+    parts: Mapping[str, list[MatterAssignment]]
+    progress: Mapping[str, bytes]
 
 
 async def sealed_of(connection: Connection, numbers: Sequence[str]) -> Sealed:
     """Return keys, parts and last reports of matters."""
     asked = {"numbers": list(numbers)}
     keys = {row.number: row for row in await connection.execute(_KEYS, asked)}
-    parts: dict[str, list[Any]] = {}
+    parts: dict[str, list[MatterAssignment]] = {}
     for row in await connection.execute(_PARTS, asked):
         parts.setdefault(row.number, []).append(row)
-    progress = {row.number: bytes(row.sealed) for row in await connection.execute(_PROGRESS, asked)}
+    progress = dict(iter(await connection.execute(_PROGRESS, asked)))
     return Sealed(keys, parts, progress)
 
 
-async def texts(connection: Connection, table: str, order: str, number: str, limit: int) -> Sequence[Any]:
-    """Return sealed texts below a matter: rows of one of its tables in an order."""
-    query = text(f"SELECT * FROM {table} WHERE number = :number AND sealed IS NOT NULL ORDER BY {order} LIMIT :limit")
-    return (await connection.execute(query, {"number": number, "limit": limit})).all()
+Told = TypeVar("Told", MatterAssignment, MatterProgress, MatterEvidence, MatterVersion)
 
 
-async def versions(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+def _texts(model: type[Told], order: ColumnElement[int] | InstrumentedAttribute[int]) -> Select[Told]:
+    return select(model).where(model.number == _NUMBER, model.sealed.is_not(None)).order_by(order).limit(_LIMIT)
+
+
+PART_TEXTS = _texts(MatterAssignment, MatterAssignment.assignment)
+PROGRESS_TEXTS = _texts(MatterProgress, MatterProgress.progress.desc())
+EVIDENCE_TEXTS = _texts(MatterEvidence, MatterEvidence.evidence)
+VERSION_TEXTS = _texts(MatterVersion, MatterVersion.version)
+
+
+async def texts(connection: Connection, statement: Select[Told], number: str, limit: int) -> Sequence[Told]:
+    """Return sealed texts below a matter, those that one of the statements above gives."""
+    return await connection.execute(statement, {"number": number, "limit": limit})
+
+
+_VERSIONS = (
+    select(MatterVersion)
+    .where(MatterVersion.number == _NUMBER, MatterVersion.version > bindparam("behind"))
+    .order_by(MatterVersion.version)
+    .limit(_LIMIT)
+)
+_READINGS = (
+    select(MatterReading)
+    .where(MatterReading.number == _NUMBER, MatterReading.id < bindparam("behind"))
+    .order_by(MatterReading.id.desc())
+    .limit(_LIMIT)
+)
+
+
+async def versions(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterVersion]:
     """Return versions of a matter behind a number, oldest first."""
-    query = text("""
-        SELECT * FROM matter_versions WHERE number = :number AND version > :behind ORDER BY version LIMIT :limit
-    """)
-    return (await connection.execute(query, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_VERSIONS, {"number": number, "behind": behind, "limit": limit})
 
 
-async def readings(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def readings(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterReading]:
     """Return who looked at what is told of a matter, latest first, behind an id."""
-    query = text("""
-        SELECT * FROM matter_readings WHERE number = :number AND id < :behind ORDER BY id DESC LIMIT :limit
-    """)
-    return (await connection.execute(query, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_READINGS, {"number": number, "behind": behind, "limit": limit})

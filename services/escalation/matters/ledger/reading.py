@@ -17,6 +17,7 @@ from services.escalation import files
 from services.escalation.matters.ledger import course, export, listing, sheet, store, view
 from services.escalation.matters.ledger.listing import Wanted
 from services.escalation.matters.ledger.servicer import LedgerBase
+from services.escalation.models import Matter
 from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.serving.access import current_call
@@ -70,27 +71,27 @@ class Reading(LedgerBase):
         self.pulse.beat()
         return answer
 
-    async def _texts(self, connection: Connection, row: Any, opener: CaseSealer) -> pb.MatterText:
+    async def _texts(self, connection: Connection, row: Matter, opener: CaseSealer) -> pb.MatterText:
         answer = pb.MatterText(name=f"{names.file_name(row.number)}/text")
         if row.sealed:
-            answer.content.ParseFromString(opener.open(bytes(row.sealed)))
-        for part in await listing.texts(connection, "matter_assignments", "assignment", row.number, 1000):
-            told = pb.AssignmentText.FromString(opener.open(bytes(part.sealed)))
+            answer.content.ParseFromString(opener.open(row.sealed))
+        for part in await listing.texts(connection, listing.PART_TEXTS, row.number, 1000):
+            told = pb.AssignmentText.FromString(opener.open(part.sealed))
             told.assignment = course.assignment_name(part)
             answer.assignments.append(told)
 
-        def opened(each: Any) -> str:
-            return opener.open(bytes(each.sealed)).decode()
+        def opened(sealed: bytes | None) -> str:
+            return opener.open(sealed or b"").decode()
 
-        for each in await listing.texts(connection, "matter_progress", "progress DESC", row.number, _REPORTS):
+        for each in await listing.texts(connection, listing.PROGRESS_TEXTS, row.number, _REPORTS):
             answer.progress.add(
                 assignment=course.assignment_name(each), unit=names.unit_name(each.unit),
-                report_time=stamp(each.reported_at), text=opened(each),
+                report_time=stamp(each.reported_at), text=opened(each.sealed),
             )  # fmt: skip
-        for each in await listing.texts(connection, "matter_evidence", "evidence", row.number, 1000):
-            answer.evidence.add(evidence=view.evidence_name(each), description=opened(each))
-        for each in await listing.texts(connection, "matter_versions", "version", row.number, 1000):
-            answer.notes.add(version=each.version, text=opened(each))
+        for piece in await listing.texts(connection, listing.EVIDENCE_TEXTS, row.number, 1000):
+            answer.evidence.add(evidence=view.evidence_name(piece), description=opened(piece.sealed))
+        for noted in await listing.texts(connection, listing.VERSION_TEXTS, row.number, 1000):
+            answer.notes.add(version=noted.version, text=opened(noted.sealed))
         return answer
 
     async def ListMatters(self, request: pb.ListMattersRequest, context: Any) -> pb.ListMattersResponse:
@@ -111,10 +112,10 @@ class Reading(LedgerBase):
         async with self.database.read() as connection:
             found = await listing.counted(connection, wanted)
         for row in found:
-            count = {"count": row.count, "overdue": row.overdue}
+            count = {"count": row.matters, "overdue": row.overdue}
             match row.kind:
                 case 15:
-                    reply.total, reply.overdue = row.count, row.overdue
+                    reply.total, reply.overdue = row.matters, row.overdue
                 case 7:
                     reply.states.add(state=row.state, **count)
                 case 11:
@@ -179,7 +180,7 @@ class Reading(LedgerBase):
         for start in range(_CHUNK, len(content), _CHUNK):
             yield pb.ExportMattersResponse(chunk=content[start : start + _CHUNK])
 
-    async def _seen(self, connection: Connection, name: str) -> Any:
+    async def _seen(self, connection: Connection, name: str) -> Matter:
         """Return the matter a name lies in, if the caller may look at it for one of its units."""
         row = await store.get(connection, names.number_of(name))
         current_call().require_any(await course.units_of(connection, row))

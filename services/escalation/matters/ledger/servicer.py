@@ -9,9 +9,10 @@ from pb.escalation.v1 import ledger_pb2 as pb
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import matter as rules_of
-from casework.supervision.matters.matter import AssignmentState, MatterState, Step
+from casework.supervision.matters.matter import AssignmentState, Step
 from services.escalation import files
 from services.escalation.matters.ledger import store, view
+from services.escalation.models import Matter, MatterAssignment
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.command import Work, check_etag
@@ -27,19 +28,19 @@ class LedgerBase(Servicer):
             raise field_error(field, Reason.UNKNOWN_UNIT, unit)
         return unit
 
-    async def matter(self, name: str, work: Work) -> Any:
+    async def matter(self, name: str, work: Work) -> Matter:
         """Return the matter a name lies in, locked behind its file. Ask for the right next."""
         file = await self.locked(name, work)
         return await store.lock(work.connection, file.number)
 
-    async def kept(self, request: Any, work: Work) -> Any:
+    async def kept(self, request: Any, work: Work) -> Matter:
         """Return the matter of a request, locked, if the caller may act for the unit that keeps it."""
         matter = await self.matter(request.name, work)
         work.call.require(matter.keeper)
         check_etag(matter.version, request.etag)
         return matter
 
-    async def own_part(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def own_part(self, request: Any, work: Work) -> tuple[Matter, MatterAssignment]:
         """Return the matter and a part that is under way, if the caller may act for the unit that has it."""
         matter = await self.matter(request.name, work)
         part = await store.assignment(work.connection, matter.number, names.index_of(request.name))
@@ -47,17 +48,16 @@ class LedgerBase(Servicer):
         check_etag(matter.version, request.etag)
         return matter, self._under_way(matter, part)
 
-    async def part(self, work: Work, matter: Any, name: str) -> Any:
+    async def part(self, work: Work, matter: Matter, name: str) -> MatterAssignment:
         """Return a part of a locked matter that is under way; WRONG_STATE where it is over."""
         part = await store.assignment(work.connection, matter.number, names.index_of(name))
         return self._under_way(matter, part)
 
     @staticmethod
-    def _under_way(matter: Any, part: Any) -> Any:
-        rules_of.may(MatterState(matter.state), Step.WORK)
-        if part.state != AssignmentState.OPEN or part.entry != matter.entry:
-            state = AssignmentState(part.state).name
-            raise CaseError(Reason.WRONG_STATE, state, state=state)
+    def _under_way(matter: Matter, part: MatterAssignment) -> MatterAssignment:
+        rules_of.may(matter.state, Step.WORK)
+        if part.state is not AssignmentState.OPEN or part.entry != matter.entry:
+            raise CaseError(Reason.WRONG_STATE, part.state.name, state=part.state.name)
         return part
 
     async def sealed(self, work: Work, number: str, data: bytes) -> bytes:
@@ -68,7 +68,7 @@ class LedgerBase(Servicer):
         """Return what was said with a change, sealed; None where nothing was."""
         return await self.sealed(work, number, text.encode()) if text else None
 
-    async def shown(self, work: Work, row: Any) -> pb.Matter:
+    async def shown(self, work: Work, row: Matter) -> pb.Matter:
         """Return a matter as GetMatter answers it."""
         return view.whole(
             row, dates.today(work.now), work.call.language, await store.grading(work.connection, row.number),

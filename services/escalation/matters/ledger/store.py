@@ -1,4 +1,4 @@
-"""SQL of single matters of the ledger and what lies below them."""
+"""Statements of single matters of the ledger and what lies below them."""
 
 from __future__ import annotations
 
@@ -6,62 +6,108 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
+from sqlalchemy import ARRAY, DateTime, Text, bindparam, func, insert, select, update
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.supervision.matters.matter import AssignmentState
+from casework.supervision.matters.matter import AssignmentState, Found
+from services.escalation.matters.ledger.models import (
+    MatterEvidence,
+    MatterGrading,
+    MatterLookBack,
+    MatterProgress,
+    MatterReading,
+    MatterVersion,
+)
+from services.escalation.models import Matter, MatterAssignment
 from services.kit.serving.access import Call
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_GET = "SELECT * FROM matters WHERE number = :number"
-_SOURCE_LOCK = text("SELECT pg_advisory_xact_lock(4211, hashtext(:source))")
-_OF_SOURCE = text("SELECT number FROM matters WHERE source = :source")
-_ASSIGNMENTS = text("""
-    SELECT * FROM matter_assignments WHERE number = :number AND entry = :entry ORDER BY assignment
-""")
-_END = text("""
-    UPDATE matter_assignments SET state = :ended, finished_at = :at, version = version + 1
-    WHERE number = :number AND state = :open
-""")
-_GRADING = text("SELECT * FROM matter_gradings WHERE number = :number ORDER BY grading DESC LIMIT 1")
-_WORKERS = text("SELECT DISTINCT reported_by FROM matter_progress WHERE number = :number AND entry = :entry")
-_LOOK_BACKS = text("SELECT * FROM matter_look_backs WHERE number = :number AND entry = :entry ORDER BY days")
-_LOOKED = text("""
-    UPDATE matter_look_backs SET result = :result, recorded_at = :at, recorded_by = :by
-    WHERE number = :number AND entry = :entry AND days = :days
-""")
-_VERSION = text("""
-    INSERT INTO matter_versions (number, version, event, changed_at, changed_by, unit, reason, changes, sealed)
-    VALUES (:number, :version, :event, :at, :by, :unit, :reason, CAST(:changes AS jsonb), :sealed)
-""")
-_READ = text("""
-    INSERT INTO matter_readings (number, at, actor, unit, action)
-    SELECT number, :at, :actor, :unit, :action FROM unnest(CAST(:numbers AS text[])) AS read (number)
-""")
+_NUMBER = bindparam("number", type_=Text)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_SOURCE = bindparam("source", type_=Text)
+
+_GET = select(Matter).where(Matter.number == _NUMBER)
+_LOCK = _GET.with_for_update(key_share=True)
+_SOURCE_LOCK = select(func.pg_advisory_xact_lock(4211, func.hashtext(_SOURCE)))
+_OF_SOURCE = select(Matter.number).where(Matter.source == _SOURCE)
+_END = (
+    update(MatterAssignment)
+    .where(MatterAssignment.number == _NUMBER, MatterAssignment.state == AssignmentState.OPEN)
+    .values(state=AssignmentState.ENDED, finished_at=_AT, version=MatterAssignment.version + 1)
+)
+_GRADING = (
+    select(MatterGrading).where(MatterGrading.number == _NUMBER).order_by(MatterGrading.grading.desc()).limit(1)
+)  # fmt: skip
+_UNITS = (
+    select(MatterAssignment.unit)
+    .where(MatterAssignment.number == _NUMBER)
+    .distinct()
+    .order_by(MatterAssignment.unit)
+)  # fmt: skip
+_WORKERS = (
+    select(MatterProgress.reported_by)
+    .where(MatterProgress.number == _NUMBER, MatterProgress.entry == bindparam("entry"))
+    .distinct()
+)
+_EVIDENCE = (
+    select(MatterEvidence)
+    .where(MatterEvidence.number == _NUMBER, MatterEvidence.evidence > bindparam("behind"))
+    .order_by(MatterEvidence.evidence)
+    .limit(bindparam("limit"))
+)
+_EVIDENCE_NUMBERS = select(MatterEvidence.evidence).where(MatterEvidence.number == _NUMBER)
+_LOOKED = (
+    update(MatterLookBack)
+    .where(
+        MatterLookBack.number == _NUMBER,
+        MatterLookBack.entry == bindparam("entry"),
+        MatterLookBack.days == bindparam("days"),
+    )
+    .values(result=bindparam("result"), recorded_at=_AT, recorded_by=bindparam("by"))
+)
+_VERSION = insert(MatterVersion).values(
+    {column.name: bindparam(column.name) for column in MatterVersion.__table__.columns}
+)
+_READ = insert(MatterReading).from_select(
+    ["number", "at", "actor", "unit", "action"],
+    select(
+        func.unnest(bindparam("numbers", type_=ARRAY(Text))).column_valued("number"),
+        _AT,
+        *(bindparam(name, type_=Text) for name in ("actor", "unit", "action")),
+    ),
+)
+_LIKE = (
+    select(func.count())
+    .select_from(Matter)
+    .where(
+        Matter.unit == bindparam("unit"),
+        func.split_part(Matter.category, "/", 1) == func.split_part(bindparam("category", type_=Text), "/", 1),
+        Matter.registered_at > bindparam("since"),
+    )
+)
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Matter:
     """Return a matter; NOT_FOUND where there is none."""
-    return rows.not_found((await connection.execute(text(_GET), {"number": number})).first(), names.file_name(number))
+    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def lock(connection: Connection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> Matter:
     """Return a matter, locked: lock its file before it."""
-    query = text(f"{_GET} FOR NO KEY UPDATE")
-    return rows.not_found((await connection.execute(query, {"number": number})).first(), names.file_name(number))
+    return rows.not_found((await connection.execute(_LOCK, {"number": number})).first(), names.file_name(number))
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Matter:
     """Store a matter and return its row."""
-    return await rows.insert(connection, "matters", number=number, **columns)
+    return await rows.insert(connection, Matter, number=number, **columns)
 
 
-async def change(connection: Connection, matter: Any, **columns: Any) -> Any:
+async def change(connection: Connection, matter: Matter, **columns: Any) -> Matter:
     """Change columns of a matter, count its version up, and return its new row."""
     kept = columns or {"entry": matter.entry}  # what changes lies below it: its version counts up all the same
-    return await rows.update(connection, "matters", {"number": matter.number}, **kept)
+    return await rows.update(connection, Matter, {"number": matter.number}, **kept)
 
 
 async def must_be_new(connection: Connection, source: str) -> None:
@@ -71,97 +117,113 @@ async def must_be_new(connection: Connection, source: str) -> None:
         raise CaseError(Reason.ALREADY_EXISTS, names.file_name(found))
 
 
-async def next_of(connection: Connection, table: str, column: str, number: str) -> int:
-    """Return the next small number below a locked matter."""
-    query = text(f"SELECT coalesce(max({column}), 0) + 1 FROM {table} WHERE number = :number")
-    return int(await connection.scalar(query, {"number": number}))
+async def grade(connection: Connection, number: str, **columns: Any) -> None:
+    """Store a grading."""
+    grading = await rows.next_of(connection, MatterGrading.grading, number=number)
+    await rows.insert(connection, MatterGrading, number=number, grading=grading, **columns)
 
 
-async def grade(connection: Connection, number: str, reasons: Sequence[dict[str, Any]], **columns: Any) -> Any:
-    """Store a grading and return its row."""
-    grading = await next_of(connection, "matter_gradings", "grading", number)
-    values = {"number": number, "grading": grading, **columns}
-    listed = ", ".join(values)
-    query = f"""INSERT INTO matter_gradings ({listed}, reasons)
-        VALUES ({", ".join(f":{name}" for name in values)}, CAST(:reasons AS jsonb)) RETURNING *"""
-    return (await connection.execute(text(query), {**values, "reasons": orjson.dumps(list(reasons)).decode()})).one()
-
-
-async def grading(connection: Connection, number: str) -> Any:
+async def grading(connection: Connection, number: str) -> MatterGrading | None:
     """Return the last grading of a matter; None before the first."""
     return (await connection.execute(_GRADING, {"number": number})).first()
 
 
-async def assignments(connection: Connection, matter: Any) -> Sequence[Any]:
+async def assignments(connection: Connection, matter: Matter) -> Sequence[MatterAssignment]:
     """Return the parts of units in the present entry of a matter, in order."""
-    return (await connection.execute(_ASSIGNMENTS, {"number": matter.number, "entry": matter.entry})).all()
+    return await rows.find(
+        connection, MatterAssignment, MatterAssignment.assignment, number=matter.number, entry=matter.entry
+    )
+
+
+async def next_assignment(connection: Connection, number: str) -> int:
+    """Return the number of the next part in a locked matter."""
+    return await rows.next_of(connection, MatterAssignment.assignment, number=number)
+
+
+async def assign(connection: Connection, number: str, **columns: Any) -> None:
+    """Store a unit's part."""
+    await rows.insert(connection, MatterAssignment, number=number, state=AssignmentState.OPEN, **columns)
 
 
 async def part_units(connection: Connection, number: str) -> list[str]:
     """Return the units that have a part in a matter, or had one in an earlier entry, in order of code."""
-    query = text("SELECT DISTINCT unit FROM matter_assignments WHERE number = :number ORDER BY unit")
-    return [row.unit for row in await connection.execute(query, {"number": number})]
+    return [unit for (unit,) in await connection.execute(_UNITS, {"number": number})]
 
 
-async def assignment(connection: Connection, number: str, assignment: int) -> Any:
+async def assignment(connection: Connection, number: str, assignment: int) -> MatterAssignment:
     """Return a unit's part; NOT_FOUND where there is none."""
-    key = {"number": number, "assignment": assignment}
-    found = await rows.select(connection, "matter_assignments", "assignment", **key)
+    found = await rows.find(connection, MatterAssignment, number=number, assignment=assignment)
     return rows.not_found(found.first(), f"{names.file_name(number)}/assignments/{assignment}")
 
 
-async def change_assignment(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change_assignment(connection: Connection, row: MatterAssignment, **columns: Any) -> MatterAssignment:
     """Change columns of a unit's part and return its new row."""
     key = {"number": row.number, "assignment": row.assignment}
-    return await rows.update(connection, "matter_assignments", key, **columns)
+    return await rows.update(connection, MatterAssignment, key, **columns)
 
 
 async def end_assignments(connection: Connection, number: str, at: datetime) -> None:
     """Let the parts that are under way be over."""
-    states = {"open": int(AssignmentState.OPEN), "ended": int(AssignmentState.ENDED)}
-    await connection.execute(_END, {"number": number, "at": at, **states})
+    await connection.execute(_END, {"number": number, "at": at})
 
 
-async def workers(connection: Connection, matter: Any) -> frozenset[str]:
+async def report(connection: Connection, part: MatterAssignment, entry: int, **columns: Any) -> None:
+    """Store what a unit reported of its part."""
+    progress = await rows.next_of(connection, MatterProgress.progress, number=part.number)
+    await rows.insert(
+        connection, MatterProgress, number=part.number, progress=progress, assignment=part.assignment, unit=part.unit,
+        entry=entry, **columns,
+    )  # fmt: skip
+
+
+async def workers(connection: Connection, matter: Matter) -> frozenset[str]:
     """Return the accounts that reported work on the present entry of a matter."""
     found = await connection.execute(_WORKERS, {"number": matter.number, "entry": matter.entry})
-    return frozenset(row.reported_by for row in found)
+    return frozenset(account for (account,) in found)
 
 
-async def evidence(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def add_evidence(connection: Connection, number: str, **columns: Any) -> MatterEvidence:
+    """Store a piece of evidence and return its row."""
+    evidence = await rows.next_of(connection, MatterEvidence.evidence, number=number)
+    return await rows.insert(connection, MatterEvidence, number=number, evidence=evidence, **columns)
+
+
+async def evidence(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterEvidence]:
     """Return evidence of a matter behind a number, in order."""
-    query = text("""
-        SELECT * FROM matter_evidence WHERE number = :number AND evidence > :behind ORDER BY evidence LIMIT :limit
-    """)
-    return (await connection.execute(query, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_EVIDENCE, {"number": number, "behind": behind, "limit": limit})
 
 
 async def missing_evidence(connection: Connection, number: str, wanted: Collection[int]) -> list[int]:
     """Return which numbers of evidence the matter does not have."""
-    query = text("SELECT evidence FROM matter_evidence WHERE number = :number")
-    there = {row.evidence for row in await connection.execute(query, {"number": number})}
+    there = {each for (each,) in await connection.execute(_EVIDENCE_NUMBERS, {"number": number})}
     return sorted(set(wanted) - there)
 
 
-async def look_backs(connection: Connection, matter: Any) -> Sequence[Any]:
+async def plan_look_back(connection: Connection, matter: Matter, **columns: Any) -> None:
+    """Store a look back that is due."""
+    await rows.insert(connection, MatterLookBack, number=matter.number, entry=matter.entry, **columns)
+
+
+async def look_backs(connection: Connection, matter: Matter) -> Sequence[MatterLookBack]:
     """Return the looks back at the present entry of a matter, earliest first."""
-    return (await connection.execute(_LOOK_BACKS, {"number": matter.number, "entry": matter.entry})).all()
+    return await rows.find(connection, MatterLookBack, MatterLookBack.days, number=matter.number, entry=matter.entry)
 
 
-async def look_back(connection: Connection, matter: Any, days: int, result: int, at: datetime, by: str) -> None:
+async def look_back(connection: Connection, matter: Matter, days: int, result: Found, at: datetime, by: str) -> None:
     """Record what a look back found."""
     key = {"number": matter.number, "entry": matter.entry, "days": days}
     await connection.execute(_LOOKED, {**key, "result": result, "at": at, "by": by})
 
 
 async def keep_version(
-    connection: Connection, row: Any, event: str, at: datetime, call: Call, *, reason: str = "",
+    connection: Connection, row: Matter, event: str, at: datetime, call: Call, *, reason: str = "",
     changes: Sequence[dict[str, str]] = (), sealed: bytes | None = None,
 ) -> None:  # fmt: skip
     """Write down a version of a matter: who made it, when, and what changed."""
     parameters = {
-        "number": row.number, "version": row.version, "event": event, "at": at, "by": call.caller.subject,
-        "unit": call.caller.unit, "reason": reason, "changes": orjson.dumps(list(changes)).decode(), "sealed": sealed,
+        "number": row.number, "version": row.version, "event": event, "changed_at": at,
+        "changed_by": call.caller.subject, "unit": call.caller.unit, "reason": reason, "changes": list(changes),
+        "sealed": sealed,
     }  # fmt: skip
     await connection.execute(_VERSION, parameters)
 
@@ -172,14 +234,7 @@ async def note_reading(connection: Connection, numbers: Sequence[str], at: datet
     await connection.execute(_READ, {**entry, "numbers": list(numbers)})
 
 
-_LIKE = text("""
-    SELECT count(*) FROM matters
-    WHERE unit = :unit AND split_part(category, '/', 1) = split_part(CAST(:category AS text), '/', 1)
-      AND registered_at > :since
-""")
-
-
-async def like_matters(connection: Connection, matter: Any, since: datetime) -> int:
+async def like_matters(connection: Connection, matter: Matter, since: datetime) -> int:
     """Return how many matters of the same kind a unit was given since an instant, this one among them."""
     parameters = {"unit": matter.unit, "category": matter.category, "since": since}
-    return int(await connection.scalar(_LIKE, parameters))
+    return await connection.scalar(_LIKE, parameters) or 0

@@ -4,40 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
-import orjson
 from pb.escalation.v1 import ledger_pb2 as pb
 
 from casework import names
-from casework.supervision.matters.matter import MatterLevel, MatterState
+from casework.supervision.matters.matter import MatterLevel
 from services.escalation.matters.ledger.course import assignment_name
+from services.escalation.matters.ledger.listing import RESTS
+from services.escalation.matters.ledger.models import (
+    MatterEvidence,
+    MatterGrading,
+    MatterLookBack,
+    MatterVersion,
+)
+from services.escalation.models import Matter, MatterAssignment
 from services.kit import dates
 from services.kit.instants import stamp
-
-_RESTS = (MatterState.CHECKING, MatterState.STRUCK_OFF)
-"""States in which nothing is owed by the unit that answers for a matter."""
+from services.kit.numbers import numbers
 
 
-def overdue(row: Any, today: date) -> bool:
+def overdue(row: Matter, today: date) -> bool:
     """Return whether the day of a matter has passed."""
-    return row.due_on is not None and row.due_on < today and row.state not in _RESTS
+    return row.due_on is not None and row.due_on < today and row.state not in RESTS
 
 
-def matter(row: Any, today: date) -> pb.Matter:
+def matter(row: Matter, today: date) -> pb.Matter:
     """Return a matter as lists show it."""
     return pb.Matter(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
-        level=int(MatterLevel[row.level.upper()]),  # type: ignore[arg-type]
         keeper=names.unit_name(row.keeper),
         place=names.unit_name(row.place) if row.place else "",
         category=f"categories/{row.category}" if row.category else "",
         source=names.file_name(row.source) if row.source else "",
         unit=names.unit_name(row.unit) if row.unit else "",
         lead=names.unit_name(row.lead) if row.lead else "",
-        grade=row.grade,
         entry=row.entry,
         returned=row.returned,
         due_date=dates.shown(row.due_on),
@@ -46,12 +47,14 @@ def matter(row: Any, today: date) -> pb.Matter:
         progress_time=stamp(row.progress_at),
         plan_time=stamp(row.plan_at),
         strike_off_time=stamp(row.struck_off_at),
+        **numbers(state=row.state, level=MatterLevel[row.level.upper()], grade=row.grade),
     )
 
 
 def whole(
-    row: Any, today: date, language: str, grading: Any, assignments: Sequence[Any], look_backs: Sequence[Any]
-) -> pb.Matter:
+    row: Matter, today: date, language: str, grading: MatterGrading | None, assignments: Sequence[MatterAssignment],
+    look_backs: Sequence[MatterLookBack],
+) -> pb.Matter:  # fmt: skip
     """Return a matter with its grading, parts and looks back."""
     shown = matter(row, today)
     if grading is not None:
@@ -61,48 +64,47 @@ def whole(
     return shown
 
 
-def graded(row: Any, language: str) -> pb.MatterGrading:
+def graded(row: MatterGrading, language: str) -> pb.MatterGrading:
     """Return a grading with its reasons in a language."""
     facts = pb.MatterFacts(
-        people_affected=row.people_affected, amount_fen=row.amount_fen, scope=row.scope, impact=row.impact
+        people_affected=row.people_affected, amount_fen=row.amount_fen, **numbers(scope=row.scope, impact=row.impact)
     )
     return pb.MatterGrading(
-        grade=row.grade,
         facts=facts,
         rule=row.rule,
         rule_version=row.rule_version,
-        reasons=[pb.GradeReason(row=each["row"], text=each[language]) for each in _listed(row.reasons)],
+        reasons=[pb.GradeReason(row=each["row"], text=each[language]) for each in row.reasons],
         reason=row.reason,
         grade_time=stamp(row.graded_at),
+        **numbers(grade=row.grade),
     )
 
 
-def assignment(row: Any) -> pb.Assignment:
+def assignment(row: MatterAssignment) -> pb.Assignment:
     """Return a unit's part without its texts."""
     return pb.Assignment(
         name=assignment_name(row),
-        state=row.state,
-        part=row.part,
         unit=names.unit_name(row.unit),
         due_date=dates.shown(row.due_on),
         assign_time=stamp(row.assigned_at),
         finish_time=stamp(row.finished_at),
         progress_time=stamp(row.progress_at),
         extended=row.extended,
+        **numbers(state=row.state, part=row.part),
     )
 
 
-def look_back(row: Any) -> pb.LookBackTask:
+def look_back(row: MatterLookBack) -> pb.LookBackTask:
     """Return a look back."""
     return pb.LookBackTask(
         name=f"{names.file_name(row.number)}/lookBacks/{row.days}",
         due_date=dates.shown(row.due_on),
-        result=row.result,
         record_time=stamp(row.recorded_at),
+        **numbers(result=row.result or 0),
     )
 
 
-def evidence(row: Any) -> pb.MatterEvidence:
+def evidence(row: MatterEvidence) -> pb.MatterEvidence:
     """Return a piece of evidence without what it shows."""
     return pb.MatterEvidence(
         name=evidence_name(row),
@@ -113,12 +115,12 @@ def evidence(row: Any) -> pb.MatterEvidence:
     )
 
 
-def evidence_name(row: Any) -> str:
+def evidence_name(row: MatterEvidence) -> str:
     """Return `matters/{matter}/evidence/{evidence}`."""
     return f"{names.file_name(row.number)}/evidence/{row.evidence}"
 
 
-def version(row: Any) -> pb.MatterVersion:
+def version(row: MatterVersion) -> pb.MatterVersion:
     """Return a version of a matter."""
     return pb.MatterVersion(
         version=row.version,
@@ -127,10 +129,6 @@ def version(row: Any) -> pb.MatterVersion:
         account=row.changed_by,
         unit=names.unit_name(row.unit),
         reason=row.reason,
-        changes=[pb.MatterChange(**each) for each in _listed(row.changes)],
+        changes=[pb.MatterChange(**each) for each in row.changes],
         noted=row.sealed is not None,
     )
-
-
-def _listed(stored: Any) -> list[dict[str, Any]]:
-    return orjson.loads(stored) if isinstance(stored, str) else list(stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from casework import names
+from casework.supervision.matters.task_force import TaskState
 from services.escalation.matters.special.consultations import store as consultations
 from services.escalation.matters.special.forces import store as forces
 from services.escalation.matters.special.forces import view as forces_view
@@ -21,7 +22,11 @@ async def open_items(connection: Connection, number: str) -> list[str]:
     base = names.file_name(number)
     return [
         *await plans.open_measures(connection, number),
-        *(forces_view.task_name(task) for task in await forces.tasks(connection, number) if task.state != 3),
+        *(
+            forces_view.task_name(task)
+            for task in await forces.tasks(connection, number)
+            if task.state is not TaskState.DONE
+        ),
         *(
             f"{base}/consultations/{each.consultation}"
             for each in await consultations.of_file(connection, number)

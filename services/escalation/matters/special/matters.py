@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Text, bindparam, func, select
 
 from casework import names
 from casework.errors import CaseError, Reason
+from services.escalation.models import Matter
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_GET = text("SELECT * FROM matters WHERE number = :number")
-_RUNNING = text("""
-    SELECT id, due_at FROM clocks WHERE number = :number AND split_part(id, '.', 2) LIKE :keys AND state IN (1, 4)
-    ORDER BY due_at NULLS LAST, id
-""")
+_NUMBER = bindparam("number", type_=Text)
+_GET = select(Matter).where(Matter.number == _NUMBER)
+_KEYED = (Clock.number == _NUMBER, func.split_part(Clock.id, ".", 2, type_=Text).like(bindparam("keys", type_=Text)))
+_RUNNING = (
+    select(Clock.id, Clock.due_at)
+    .where(*_KEYED, Clock.state.in_(LIVE))
+    .order_by(Clock.due_at.nulls_last(), Clock.id)
+)  # fmt: skip
+_BEGUN = select(func.count()).select_from(Clock).where(*_KEYED)
 
-_BEGUN = text("SELECT count(*) FROM clocks WHERE number = :number AND split_part(id, '.', 2) LIKE :keys")
+
+class Running(NamedTuple):
+    """A clock that runs."""
+
+    id: str
+    due_at: datetime | None
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Matter:
     """Return a matter's row; NOT_FOUND where there is none."""
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-def concerned(matter: Any) -> tuple[str, ...]:
+def concerned(matter: Matter) -> tuple[str, ...]:
     """Return the units that have a matter: the one that keeps it, and the one that answers for it."""
     return tuple(unit for unit in (matter.keeper, matter.unit) if unit)
 
 
-def must_be_listed(matter: Any) -> None:
+def must_be_listed(matter: Matter) -> None:
     """Raise WRONG_STATE for a matter that was struck off: nothing new is begun about it."""
     if matter.struck_off_at is not None:
         raise CaseError(Reason.WRONG_STATE, "STRUCK_OFF", state="STRUCK_OFF")
 
 
-def answerable(matter: Any) -> str:
+def answerable(matter: Matter) -> str:
     """Return the unit that answers for a matter; the one that keeps it while nobody was given it."""
-    return str(matter.unit or matter.keeper)
+    return matter.unit or matter.keeper
 
 
-async def running(connection: Connection, number: str, keys: str = "%") -> Sequence[Any]:
-    """Return the running clocks of a file whose key matches, earliest first: rows of id and due_at."""
-    return await connection.execute(_RUNNING, {"number": number, "keys": keys})
+async def running(connection: Connection, number: str, keys: str = "%") -> Sequence[Running]:
+    """Return the running clocks of a file whose key matches, earliest first."""
+    return [Running(*row) for row in await connection.execute(_RUNNING, {"number": number, "keys": keys})]
 
 
 async def begun(connection: Connection, number: str, keys: str) -> int:
     """Return how many clocks of a file whose key matches were ever started."""
-    return int(await connection.scalar(_BEGUN, {"number": number, "keys": keys}))
+    return await connection.scalar(_BEGUN, {"number": number, "keys": keys}) or 0

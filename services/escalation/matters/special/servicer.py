@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from casework import names
 from casework.errors import Reason, field_error
 from services.escalation.matters.special import matters
+from services.escalation.models import File, Matter
 from services.escalation.servicer import Servicer
 from services.kit.command import Work
 from services.kit.serving.access import current_call
@@ -20,18 +21,18 @@ from services.kit.storage.events import NewEvent
 class SpecialServicer(Servicer):
     """A servicer of what lies below a matter."""
 
-    async def matter(self, name: str, work: Work) -> tuple[Any, Any]:
+    async def matter(self, name: str, work: Work) -> tuple[File, Matter]:
         """Return the file of the matter a name lies in, locked, and the matter. Ask for the right next."""
         file = await self.locked(name, work)
         return file, await matters.get(work.connection, file.number)
 
-    async def seen(self, connection: Connection, name: str, also: Iterable[str] = ()) -> Any:
+    async def seen(self, connection: Connection, name: str, also: Iterable[str] = ()) -> Matter:
         """Return the matter a name lies in, if the caller may look at it: by its units, or by one of these."""
         matter = await matters.get(connection, names.number_of(name))
         current_call().require_any((*matters.concerned(matter), *also))
         return matter
 
-    async def sealed(self, work: Work, file: Any, message: Message | str) -> bytes:
+    async def sealed(self, work: Work, file: File, message: Message | str) -> bytes:
         """Return a text sealed under the key of a locked file; empty for an empty one."""
         data = message.encode() if isinstance(message, str) else message.SerializeToString()
         return (await self.seal(work, file)).seal(data) if data else b""
@@ -41,7 +42,7 @@ class SpecialServicer(Servicer):
         if not any(sealed):
             return [b"" for _ in sealed]
         opener = await self.opener(connection, number)
-        return [opener.open(bytes(each)) if each else b"" for each in sealed]
+        return [opener.open(each) if each else b"" for each in sealed]
 
     async def log_reading(self, connection: Connection, number: str, unit: str, kind: str, **payload: object) -> None:
         """Write into a file's history that sealed texts were read, and by whom."""

@@ -15,9 +15,11 @@ from services.escalation import files, holders
 from services.escalation.matters.special import matters
 from services.escalation.matters.special.consultations import course, store, view, waiting
 from services.escalation.matters.special.experts import store as experts
+from services.escalation.matters.special.models import Consultation
 from services.escalation.matters.special.servicer import SpecialServicer
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import Call, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -30,22 +32,22 @@ class Answering(SpecialServicer):
     async def AcceptConsultation(self, request: pb.AcceptConsultationRequest, work: Work) -> pb.Consultation:
         """Accept, as the expert who was drawn."""
         row = await self._mine(request, work)
-        state = rules_of.move(ConsultationState(row.state), ConsultationState.ACCEPTED)
+        state = rules_of.move(row.state, ConsultationState.ACCEPTED)
         ask = await store.ask_in(work.connection, row, AskState.ASKED)
-        await store.answer(work.connection, ask, state=int(AskState.ACCEPTED), answered_at=work.now)
+        assert ask is not None, "whoever was drawn was asked"
+        await store.answer(work.connection, ask, state=AskState.ACCEPTED, answered_at=work.now)
         await work.stop(row.number, course.key(row, course.ANSWER, ask.place))
-        row = await store.change(work.connection, row, state=int(state))
+        row = await store.change(work.connection, row, state=state)
         return await self._told(work, row, "ConsultationAccepted", place=ask.place)
 
     @command(pb.Consultation)
     async def RecuseConsultation(self, request: pb.RecuseConsultationRequest, work: Work) -> pb.Consultation:
         """Step back, before or after accepting; the next of the draw is asked."""
         row = await self._mine(request, work)
-        rules_of.may_recuse(ConsultationState(row.state))
+        rules_of.may_recuse(row.state)
         ask = await store.ask_in(work.connection, row, AskState.ASKED, AskState.ACCEPTED)
-        await store.answer(
-            work.connection, ask, state=int(AskState.RECUSED), reason=request.reason, answered_at=work.now
-        )
+        assert ask is not None, "whoever was drawn was asked"
+        await store.answer(work.connection, ask, state=AskState.RECUSED, reason=request.reason, answered_at=work.now)
         await work.stop(row.number, course.key(row, course.ANSWER, ask.place))
         row = await course.ask_next(work, row)
         return await self._told(work, row, "ExpertRecused", place=ask.place, reason=Recusal(request.reason).name)
@@ -54,12 +56,12 @@ class Answering(SpecialServicer):
     async def SignOpinion(self, request: pb.SignOpinionRequest, work: Work) -> pb.Consultation:
         """Sign the opinion: advice. What waited for it runs on; whether it is followed is said within five days."""
         row = await self._mine(request, work)
-        state = rules_of.move(ConsultationState(row.state), ConsultationState.OPINED)
+        state = rules_of.move(row.state, ConsultationState.OPINED)
         lead = await holders.holder(work.connection, row.number, names.file_name(row.number), "lead")
         leading.must_not_be_the_lead(work.actor, lead, leading.Barred.expert_opinion)
         file = await files.get(work.connection, row.number)
         row = await store.change(
-            work.connection, row, state=int(state), opinion_by=work.actor, opinion_at=work.now,
+            work.connection, row, state=state, opinion_by=work.actor, opinion_at=work.now,
             sealed_opinion=await self.sealed(work, file, request.text),
         )  # fmt: skip
         await work.stop(row.number, course.key(row, course.LIMIT))
@@ -119,10 +121,10 @@ class Answering(SpecialServicer):
         self.pulse.beat()
         return pb.ExpertOpinion(
             name=request.name, text=opinion.decode(), binding=False, expert=experts.expert_name(row.expert),
-            adoption=row.adoption, adoption_reason=reason.decode(), sign_time=stamp(row.opinion_at),
+            adoption_reason=reason.decode(), sign_time=stamp(row.opinion_at), **numbers(adoption=row.adoption or 0),
         )  # fmt: skip
 
-    async def _own(self, request: Any, work: Work) -> Any:
+    async def _own(self, request: Any, work: Work) -> Consultation:
         """Return a consultation, its file locked, if the caller acts for the unit that asks."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))
@@ -130,7 +132,7 @@ class Answering(SpecialServicer):
         check_etag(row.version, request.etag)
         return row
 
-    async def _mine(self, request: Any, work: Work) -> Any:
+    async def _mine(self, request: Any, work: Work) -> Consultation:
         """Return a consultation, its file locked, if the caller is the expert who was drawn."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))
@@ -138,7 +140,7 @@ class Answering(SpecialServicer):
         return row
 
     @staticmethod
-    async def _must_be_expert(connection: Connection, call: Call, row: Any, etag: str = "") -> None:
+    async def _must_be_expert(connection: Connection, call: Call, row: Consultation, etag: str = "") -> None:
         """Raise unless the caller is the drawn expert: of that unit, and the very person (NOT_THE_EXPERT)."""
         expert = await experts.get(connection, row.expert) if row.expert else None
         call.require(expert.unit if expert else row.unit)
@@ -146,7 +148,7 @@ class Answering(SpecialServicer):
         if expert is None or expert.account != call.caller.subject:
             raise CaseError(Reason.NOT_THE_EXPERT)
 
-    async def _looked_at(self, connection: Connection, name: str) -> Any:
+    async def _looked_at(self, connection: Connection, name: str) -> Consultation:
         """Return a consultation, if the caller may look at it: who asks, who has the matter, the expert's unit."""
         number = names.number_of(name)
         row = await store.get(connection, number, names.index_of(name, "consultations"))
@@ -158,7 +160,7 @@ class Answering(SpecialServicer):
         current_call().require_any(units)
         return row
 
-    async def _read_by(self, connection: Connection, name: str) -> Any:
+    async def _read_by(self, connection: Connection, name: str) -> Consultation:
         """Return a consultation whose texts the caller may read: for the unit that asks, or as the drawn expert."""
         call = current_call()
         row = await store.get(connection, names.number_of(name), names.index_of(name, "consultations"))
@@ -168,13 +170,15 @@ class Answering(SpecialServicer):
             await self._must_be_expert(connection, call, row)
         return row
 
-    async def _log(self, connection: Connection, row: Any, kind: str) -> None:
+    async def _log(self, connection: Connection, row: Consultation, kind: str) -> None:
         await self.log_reading(connection, row.number, row.unit, kind, consultation=row.consultation)
 
-    async def _shown(self, connection: Connection, row: Any) -> pb.Consultation:
+    async def _shown(self, connection: Connection, row: Consultation) -> pb.Consultation:
         return view.consultation(row, await store.conflicts(connection, row), await waiting.paused(connection, row))
 
-    async def _told(self, work: Work, row: Any, kind: str, *also: NewEvent, **payload: object) -> pb.Consultation:
+    async def _told(
+        self, work: Work, row: Consultation, kind: str, *also: NewEvent, **payload: object
+    ) -> pb.Consultation:
         told = {"consultation": row.consultation, **payload}
         await work.append(NewEvent(row.number, kind, row.unit, told), *also)
         return await self._shown(work.connection, row)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from casework.supervision.matters.consultation import AskState, ConsultationState
 from services.escalation import files
 from services.escalation.matters.special.consultations import store
 from services.escalation.matters.special.experts import store as experts
+from services.escalation.matters.special.models import Consultation
 from services.kit.clocks.clocks import Firing
 from services.kit.clocks.service import Consequence
 from services.kit.command import Work
@@ -17,26 +16,26 @@ from services.kit.storage.events import NewEvent
 LIMIT, ANSWER, ADOPTION = "limit", "answer", "adoption"
 
 
-def key(row: Any, kind: str, part: int = 0) -> str:
+def key(row: Consultation, kind: str, part: int = 0) -> str:
     """Return the key of a consultation's clock: `consultation-1.limit`, `consultation-1.answer.2`."""
     return f"consultation-{row.consultation}.{kind}" + (f".{part}" if part else "")
 
 
-async def ask_next(work: Work, row: Any) -> Any:
+async def ask_next(work: Work, row: Consultation) -> Consultation:
     """Ask the next of the present draw, and return the consultation's new row; with nobody left it waits for a draw.
 
     Append an event after it.
     """
     ask = await store.ask_in(work.connection, row, AskState.WAITING)
     if ask is None:
-        return await store.change(work.connection, row, state=int(ConsultationState.ASKED), expert="")
+        return await store.change(work.connection, row, state=ConsultationState.ASKED, expert="")
     expert = await experts.get(work.connection, ask.expert)
-    await store.answer(work.connection, ask, state=int(AskState.ASKED), asked_at=work.now)
+    await store.answer(work.connection, ask, state=AskState.ASKED, asked_at=work.now)
     await work.start_clock(
         row.number, key(row, ANSWER, ask.place), "expert_answer", subject=store.consultation_name(row),
         unit=expert.unit, at=work.now,
     )  # fmt: skip
-    return await store.change(work.connection, row, state=int(ConsultationState.DRAWN), expert=ask.expert)
+    return await store.change(work.connection, row, state=ConsultationState.DRAWN, expert=ask.expert)
 
 
 def consequences() -> dict[str, Consequence]:
@@ -49,7 +48,7 @@ def consequences() -> dict[str, Consequence]:
         ask = await store.ask_in(work.connection, row, AskState.ASKED)
         if ask is None or not firing.clock.endswith(key(row, ANSWER, ask.place)):
             return
-        await store.answer(work.connection, ask, state=int(AskState.LAPSED), answered_at=work.now)
+        await store.answer(work.connection, ask, state=AskState.LAPSED, answered_at=work.now)
         await work.stop(number, key(row, ANSWER, ask.place), met=False)
         row = await ask_next(work, row)
         payload = {"consultation": row.consultation, "place": ask.place}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from pb.escalation.v1 import consultations_pb2 as pb
 from pb.escalation.v1 import consultations_pb2_grpc
@@ -17,7 +16,9 @@ from services.escalation.matters.special import matters
 from services.escalation.matters.special.consultations import course, store, waiting
 from services.escalation.matters.special.consultations.answering import Answering
 from services.escalation.matters.special.experts import store as experts
+from services.escalation.matters.special.models import Consultation
 from services.escalation.matters.special.servicer import required
+from services.escalation.models import File
 from services.kit.command import Work, command
 
 
@@ -33,7 +34,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         asked = required(told, "text", "consultation.text")
         party_units = [self.known(each, f"consultation.party_units[{at}]") for at, each in enumerate(told.party_units)]
         row = await store.add(
-            work.connection, file.number, state=int(ConsultationState.ASKED), unit=unit, field=told.field,
+            work.connection, file.number, state=ConsultationState.ASKED, unit=unit, field=told.field,
             party_units=party_units, clocks=list(told.clocks), asked_by=work.actor, asked_at=work.now,
             sealed=await self.sealed(work, file, asked),
         )  # fmt: skip
@@ -52,7 +53,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         A draw is repeated only when everybody in it stepped back or was silent; these are not drawn again.
         """
         row = await self._own(request, work)
-        rules_of.move(ConsultationState(row.state), ConsultationState.DRAWN)
+        rules_of.move(row.state, ConsultationState.DRAWN)
         fit = await self._fitting(work, row)
         if not fit:
             raise CaseError(Reason.NO_EXPERT, row.field)
@@ -66,24 +67,24 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
     async def RecordOpinionAdoption(self, request: pb.RecordOpinionAdoptionRequest, work: Work) -> pb.Consultation:
         """Record whether the opinion is followed, and why: it binds nobody, and nobody passes over it in silence."""
         row = await self._own(request, work)
-        state = rules_of.move(ConsultationState(row.state), ConsultationState.ANSWERED)
+        state = rules_of.move(row.state, ConsultationState.ANSWERED)
         if work.actor == row.opinion_by:
             raise CaseError(Reason.SAME_PERSON)
-        file = await files.get(work.connection, row.number)
+        file, adoption = await files.get(work.connection, row.number), Adoption(request.adoption)
         row = await store.change(
-            work.connection, row, state=int(state), adoption=request.adoption, adopted_by=work.actor,
+            work.connection, row, state=state, adoption=adoption, adopted_by=work.actor,
             adopted_at=work.now, ended_at=work.now, sealed_adoption=await self.sealed(work, file, request.reason),
         )  # fmt: skip
         await work.stop(row.number, course.key(row, course.ADOPTION))
-        return await self._told(work, row, "OpinionAdoptionRecorded", adoption=Adoption(row.adoption).name)
+        return await self._told(work, row, "OpinionAdoptionRecorded", adoption=adoption.name)
 
     @command(pb.Consultation)
     async def EndConsultation(self, request: pb.EndConsultationRequest, work: Work) -> pb.Consultation:
         """End it before there is an opinion; its clocks fall away, what waited for it runs on."""
         row = await self._own(request, work)
-        state = rules_of.move(ConsultationState(row.state), ConsultationState.ENDED)
+        state = rules_of.move(row.state, ConsultationState.ENDED)
         row = await store.change(
-            work.connection, row, state=int(state), ended_at=work.now, end_reason=request.reason, expert=""
+            work.connection, row, state=state, ended_at=work.now, end_reason=request.reason, expert=""
         )
         await store.drop(work.connection, row)
         await work.stop(row.number, course.key(row, course.LIMIT), met=False)
@@ -91,7 +92,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         resumed = await waiting.resume(work, self.clockwork, row)
         return await self._told(work, row, "ConsultationEnded", *resumed, reason=request.reason)
 
-    async def _asked_of(self, name: str, unit: str, work: Work) -> Any:
+    async def _asked_of(self, name: str, unit: str, work: Work) -> File:
         """Return the locked file of the matter or case, if this unit may ask about it and the caller act for the unit.
 
         Of a matter a unit that has it asks. Of a case a unit on its own line does: the case itself is mediation's.
@@ -111,7 +112,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         await store.open_case(work.connection, number)
         return await files.lock(work.connection, number)
 
-    async def _fitting(self, work: Work, row: Any) -> list[str]:
+    async def _fitting(self, work: Work, row: Consultation) -> list[str]:
         """Return who is drawn among: nobody concerned, with a conflict, who asks, leads, or was asked before."""
         concerned = {row.unit, *row.party_units}
         if names.collection_of(row.number) == "matters":

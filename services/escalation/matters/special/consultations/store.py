@@ -1,32 +1,42 @@
-"""SQL of consultations: what is asked, the draw, declared conflicts."""
+"""Statements of consultations: what is asked, the draw, declared conflicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import ARRAY, SmallInteger, Text, any_, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
 from casework import names
 from casework.supervision.matters.consultation import AskState
+from services.escalation.matters.special.models import Consultation, ConsultationConflict, ExpertAsk
+from services.escalation.models import File
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
+_NUMBER = bindparam("number", type_=Text)
 # A case that was never escalated has no file here yet; its unit is known to mediation alone.
-_FILE = text("INSERT INTO files (number) VALUES (:number) ON CONFLICT (number) DO NOTHING")
-_NEXT = text("SELECT coalesce(max(consultation), 0) + 1 FROM consultations WHERE number = :number")
-_NEXT_PLACE = text("""
-    SELECT coalesce(max(place), 0) + 1 FROM expert_asks WHERE number = :number AND consultation = :consultation
-""")
-_WITH = text("""
-    SELECT * FROM expert_asks WHERE number = :number AND consultation = :consultation AND seed = :seed
-        AND state = ANY(CAST(:states AS smallint[])) ORDER BY place LIMIT 1
-""")
-_DROP = text("""
-    UPDATE expert_asks SET state = :dropped, version = version + 1
-    WHERE number = :number AND consultation = :consultation AND state IN (1, 2, 3)
-""")
+_FILE = insert(File).values(number=_NUMBER).on_conflict_do_nothing(index_elements=[File.number])
+_OF_CONSULTATION = (ExpertAsk.number == _NUMBER, ExpertAsk.consultation == bindparam("consultation"))
+_WITH = (
+    select(ExpertAsk)
+    .where(
+        *_OF_CONSULTATION,
+        ExpertAsk.seed == bindparam("seed"),
+        ExpertAsk.state == any_(bindparam("states", type_=ARRAY(SmallInteger))),
+    )
+    .order_by(ExpertAsk.place)
+    .limit(1)
+)
+_DROP = (
+    update(ExpertAsk)
+    .where(*_OF_CONSULTATION, ExpertAsk.state.in_((AskState.WAITING, AskState.ASKED, AskState.ACCEPTED)))
+    .values(state=AskState.DROPPED, version=ExpertAsk.version + 1)
+)
 
 
-def consultation_name(row: Any) -> str:
+def consultation_name(row: Consultation) -> str:
     """Return the resource name of a consultation."""
     return f"{names.file_name(row.number)}/consultations/{row.consultation}"
 
@@ -36,74 +46,73 @@ async def open_case(connection: Connection, number: str) -> None:
     await connection.execute(_FILE, {"number": number})
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Consultation:
     """Store a consultation and return its row."""
-    consultation: int = await connection.scalar(_NEXT, {"number": number})
-    return await rows.insert(connection, "consultations", number=number, consultation=consultation, **columns)
+    consultation = await rows.next_of(connection, Consultation.consultation, number=number)
+    return await rows.insert(connection, Consultation, number=number, consultation=consultation, **columns)
 
 
-async def get(connection: Connection, number: str, consultation: int) -> Any:
+async def get(connection: Connection, number: str, consultation: int) -> Consultation:
     """Return a consultation; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "consultations", "consultation", number=number, consultation=consultation)
+    found = await rows.find(connection, Consultation, number=number, consultation=consultation)
     return rows.not_found(found.first(), f"{names.file_name(number)}/consultations/{consultation}")
 
 
-async def of_file(connection: Connection, number: str) -> Sequence[Any]:
+async def of_file(connection: Connection, number: str) -> Sequence[Consultation]:
     """Return the consultations of a matter or a case, oldest first."""
-    return await rows.select(connection, "consultations", "consultation", number=number)
+    return await rows.find(connection, Consultation, Consultation.consultation, number=number)
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Consultation, **columns: Any) -> Consultation:
     """Change columns of a consultation and return its new row."""
     key = {"number": row.number, "consultation": row.consultation}
-    return await rows.update(connection, "consultations", key, **columns)
+    return await rows.update(connection, Consultation, key, **columns)
 
 
-async def declare(connection: Connection, row: Any, conflicts: Mapping[str, int]) -> None:
+async def declare(connection: Connection, row: Consultation, conflicts: Mapping[str, int]) -> None:
     """Store the conflicts that were declared beforehand, by expert."""
     for expert, reason in conflicts.items():
         await rows.insert(
-            connection, "consultation_conflicts", number=row.number, consultation=row.consultation,
+            connection, ConsultationConflict, number=row.number, consultation=row.consultation,
             expert=names.number_of(expert), reason=reason,
         )  # fmt: skip
 
 
-async def conflicts(connection: Connection, row: Any) -> Sequence[Any]:
+async def conflicts(connection: Connection, row: Consultation) -> Sequence[ConsultationConflict]:
     """Return the conflicts that were declared."""
     key = {"number": row.number, "consultation": row.consultation}
-    return await rows.select(connection, "consultation_conflicts", "expert", **key)
+    return await rows.find(connection, ConsultationConflict, ConsultationConflict.expert, **key)
 
 
-async def order(connection: Connection, row: Any, seed: str, experts: Sequence[str]) -> None:
+async def order(connection: Connection, row: Consultation, seed: str, experts: Sequence[str]) -> None:
     """Store the order of a draw, nobody asked yet."""
     key = {"number": row.number, "consultation": row.consultation}
-    first: int = await connection.scalar(_NEXT_PLACE, key)
+    first = await rows.next_of(connection, ExpertAsk.place, **key)
     for place, expert in enumerate(experts, first):
         await rows.insert(
-            connection, "expert_asks", **key, place=place, seed=seed, expert=names.number_of(expert),
-            state=int(AskState.WAITING),
+            connection, ExpertAsk, **key, place=place, seed=seed, expert=names.number_of(expert),
+            state=AskState.WAITING,
         )  # fmt: skip
 
 
-async def ask_in(connection: Connection, row: Any, *states: AskState) -> Any:
+async def ask_in(connection: Connection, row: Consultation, *states: AskState) -> ExpertAsk | None:
     """Return the first of the present draw that is in one of these states; None where none is."""
     parameters = {"number": row.number, "consultation": row.consultation, "seed": row.seed}
-    return (await connection.execute(_WITH, {**parameters, "states": [int(state) for state in states]})).first()
+    return (await connection.execute(_WITH, {**parameters, "states": list(states)})).first()
 
 
-async def answer(connection: Connection, ask: Any, **columns: Any) -> None:
+async def answer(connection: Connection, ask: ExpertAsk, **columns: Any) -> None:
     """Change columns of an expert's place in the draw."""
     key = {"number": ask.number, "consultation": ask.consultation, "place": ask.place}
-    await rows.update(connection, "expert_asks", key, **columns)
+    await rows.update(connection, ExpertAsk, key, **columns)
 
 
-async def drop(connection: Connection, row: Any) -> None:
+async def drop(connection: Connection, row: Consultation) -> None:
     """Let everybody in the draws go."""
-    parameters = {"number": row.number, "consultation": row.consultation, "dropped": int(AskState.DROPPED)}
-    await connection.execute(_DROP, parameters)
+    await connection.execute(_DROP, {"number": row.number, "consultation": row.consultation})
 
 
-async def asks(connection: Connection, row: Any) -> Sequence[Any]:
+async def asks(connection: Connection, row: Consultation) -> Sequence[ExpertAsk]:
     """Return everybody who was in a draw, in the order of the draws."""
     key = {"number": row.number, "consultation": row.consultation}
-    return await rows.select(connection, "expert_asks", "place", **key)
+    return await rows.find(connection, ExpertAsk, ExpertAsk.place, **key)

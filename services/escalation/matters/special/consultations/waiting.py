@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from sqlalchemy import Function, Integer, Text, and_, bindparam, cast, func, not_, or_, select
+from sqlalchemy.orm import aliased
 
 from casework.clocks.ledger import Paused, Resumed
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters.consultation import CAUSE
 from services.escalation.matters.special.consultations import store
+from services.escalation.matters.special.models import Consultation
 from services.kit.clocks import ledger as clock_ledger
-from services.kit.clocks.clocks import ClockState
 from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.models import Clock, ClockEntry, ClockState
 from services.kit.command import Work
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
-_PAUSED = text("""
-    SELECT c.id, p.seq FROM clocks c JOIN clock_entries p ON p.clock = c.id AND p.kind = 'paused'
-    WHERE c.number = :number AND c.state = 4 AND p.data ->> 'cause' = :cause AND p.data ->> 'evidence' = :evidence
-        AND NOT EXISTS (
-            SELECT FROM clock_entries r WHERE r.clock = c.id AND r.kind = 'resumed'
-                AND (r.data ->> 'of' IS NULL OR (r.data ->> 'of')::integer = p.seq) AND r.seq > p.seq)
-    ORDER BY c.id
-""")
+_PAUSE, _RESUMPTION = aliased(ClockEntry), aliased(ClockEntry)
 
 
-async def pause(work: Work, clockwork: Clockwork, row: Any) -> list[NewEvent]:
+def _said(entry: type[ClockEntry], name: str) -> Function[str]:
+    return func.jsonb_extract_path_text(entry.data, name, type_=Text)
+
+
+_RESUMED = select(_RESUMPTION.seq).where(
+    _RESUMPTION.clock == Clock.id,
+    _RESUMPTION.kind == "resumed",
+    or_(_said(_RESUMPTION, "of").is_(None), cast(_said(_RESUMPTION, "of"), Integer) == _PAUSE.seq),
+    _RESUMPTION.seq > _PAUSE.seq,
+)
+_PAUSED = (
+    select(Clock.id, _PAUSE.seq)
+    .join(_PAUSE, and_(_PAUSE.clock == Clock.id, _PAUSE.kind == "paused"))
+    .where(
+        Clock.number == bindparam("number", type_=Text),
+        Clock.state == ClockState.PAUSED,
+        _said(_PAUSE, "cause") == CAUSE,
+        _said(_PAUSE, "evidence") == bindparam("evidence", type_=Text),
+        not_(_RESUMED.exists()),
+    )
+    .order_by(Clock.id)
+)
+
+
+async def pause(work: Work, clockwork: Clockwork, row: Consultation) -> list[NewEvent]:
     """Pause the clocks that a consultation names, in this transaction, and return the events that tell of it.
 
     PAUSE_CAUSE_NOT_ALLOWED names the rule that does not list the cause; CLOCK_NOT_RUNNING a clock that is not there.
@@ -51,25 +71,25 @@ async def pause(work: Work, clockwork: Clockwork, row: Any) -> list[NewEvent]:
     return told
 
 
-async def resume(work: Work, clockwork: Clockwork, row: Any) -> list[NewEvent]:
+async def resume(work: Work, clockwork: Clockwork, row: Consultation) -> list[NewEvent]:
     """Let the clocks that wait for a consultation run on, and return the events that tell of it.
 
     One that was met meanwhile, or runs on since its pause reached its cap, is left alone.
     """
     told = []
-    for waiting in await paused(work.connection, row):
-        clock = await clock_ledger.get(work.connection, waiting.id, lock=True)
+    for key, pause in await paused(work.connection, row):
+        clock = await clock_ledger.get(work.connection, key, lock=True)
         if clock.state != ClockState.PAUSED:
             continue
         entry = Resumed(
-            seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor, of=waiting.seq, reason=CAUSE
+            seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor, of=pause, reason=CAUSE
         )
         change = await clock_ledger.record(work.connection, clockwork, clock, entry, work.now)
         told += change.events
     return told
 
 
-async def paused(connection: Connection, row: Any) -> Sequence[Any]:
-    """Return the clocks that stand still for a consultation now: rows of id and the number of the pause."""
-    parameters = {"number": row.number, "cause": CAUSE, "evidence": store.consultation_name(row)}
+async def paused(connection: Connection, row: Consultation) -> Sequence[tuple[str, int]]:
+    """Return the clocks that stand still for a consultation now, each with the number of its pause."""
+    parameters = {"number": row.number, "evidence": store.consultation_name(row)}
     return await connection.execute(_PAUSED, parameters)

@@ -10,6 +10,7 @@ from pb.escalation.v1 import consultations_pb2_grpc
 
 from casework import names
 from services.escalation.matters.special.experts import store
+from services.escalation.matters.special.models import Expert
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
@@ -82,7 +83,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
         return pb.ExpertIdentity(name=request.name, display_name=name.decode())
 
 
-def _view(row: Any) -> pb.Expert:
+def _view(row: Expert) -> pb.Expert:
     return pb.Expert(
         name=names.file_name(row.number),
         etag=str(row.version),

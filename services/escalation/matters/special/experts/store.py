@@ -1,25 +1,26 @@
-"""SQL of the pool of experts."""
+"""Statements of the pool of experts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import DateTime, Integer, Select, Text, any_, bindparam, select, tuple_
 
 from casework import names
 from casework.supervision.matters.consultation import Candidate
+from services.escalation.matters.special.models import Expert
 from services.kit.storage import paging, rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_GET = text("SELECT * FROM experts WHERE number = :number")
-_LISTED = """
-    SELECT * FROM experts WHERE unit LIKE :unit AND (registered_at, number) > (CAST(:at AS timestamptz), :behind)
-    {field} ORDER BY registered_at, number LIMIT :limit
-"""
-_POOL = text("""
-    SELECT number, unit, account FROM experts
-    WHERE active AND unit LIKE :area AND CAST(:field AS text) = ANY(fields) ORDER BY number
-""")
+_UNIT, _FIELD = bindparam("unit", type_=Text), bindparam("field", type_=Text)
+_POOL = (
+    select(Expert.number, Expert.unit, Expert.account)
+    .where(Expert.active, Expert.unit.like(_UNIT), any_(Expert.fields) == _FIELD)
+    .order_by(Expert.number)
+)
 
 
 def expert_name(number: str) -> str:
@@ -27,31 +28,41 @@ def expert_name(number: str) -> str:
     return names.file_name(number) if number else ""
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Expert:
     """Store an expert and return the row."""
-    return await rows.insert(connection, "experts", number=number, **columns)
+    return await rows.insert(connection, Expert, number=number, **columns)
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Expert:
     """Return an expert; NOT_FOUND where there is none."""
-    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
+    return rows.not_found((await rows.find(connection, Expert, number=number)).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Expert, **columns: Any) -> Expert:
     """Change columns of an expert and return the new row."""
-    return await rows.update(connection, "experts", {"number": row.number}, **columns)
+    return await rows.update(connection, Expert, {"number": row.number}, **columns)
+
+
+@lru_cache(maxsize=2)
+def _listed(of_field: bool) -> Select[Expert]:
+    place = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
+    found = select(Expert).where(Expert.unit.like(_UNIT), tuple_(Expert.registered_at, Expert.number) > place)
+    if of_field:
+        found = found.where(any_(Expert.fields) == _FIELD)
+    return found.order_by(Expert.registered_at, Expert.number).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, scope: str, field: str, behind: tuple[datetime, str], limit: int
-) -> Sequence[Any]:
+) -> Sequence[Expert]:
     """Return experts of a subtree, oldest entry first, behind the end of the page before."""
-    query = text(_LISTED.format(field="AND CAST(:field AS text) = ANY(fields)" if field else ""))
-    parameters = {"unit": paging.subtree(scope), "at": behind[0], "behind": behind[1], "limit": limit}
-    return await connection.execute(query, {**parameters, **({"field": field} if field else {})})
+    parameters = {
+        "unit": paging.subtree(scope), "at": behind[0], "behind": behind[1], "limit": limit, "field": field,
+    }  # fmt: skip
+    return await connection.execute(_listed(bool(field)), parameters)
 
 
 async def pool(connection: Connection, area: str, field: str) -> list[Candidate]:
     """Return the experts of a field in an area, departments of its units included."""
-    found = await connection.execute(_POOL, {"area": f"{area}%", "field": field})
-    return [Candidate(names.file_name(row.number), row.unit, row.account) for row in found]
+    found = await connection.execute(_POOL, {"unit": f"{area}%", "field": field})
+    return [Candidate(names.file_name(number), unit, account) for number, unit, account in found]

@@ -14,6 +14,8 @@ from services.escalation import holders
 from services.escalation.matters.special import matters
 from services.escalation.matters.special.forces import store, view
 from services.escalation.matters.special.forces.tasks import ForceTasks
+from services.escalation.matters.special.models import TaskForce
+from services.escalation.models import File, Matter
 from services.kit.command import Work, check_etag, command
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -31,9 +33,9 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         work.call.require(matter.keeper)
         matters.must_be_listed(matter)
         before = await store.latest(work.connection, file.number)
-        rules_of.may_order(ForceState(before.state) if before else None)
+        rules_of.may_order(before.state if before else None)
         row = await store.add(
-            work.connection, file.number, state=int(ForceState.ORDERED), reason=request.reason, ordered_by=work.actor,
+            work.connection, file.number, state=ForceState.ORDERED, reason=request.reason, ordered_by=work.actor,
             ordered_at=work.now,
         )  # fmt: skip
         await work.start_clock(
@@ -45,7 +47,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
     async def SetUpTaskForce(self, request: pb.SetUpTaskForceRequest, work: Work) -> pb.TaskForce:
         """Set it up: leader, secretary, member units; the leader's unit is one of them."""
         file, matter, row = await self._force(request, work, ForceState.ORDERED)
-        row = await store.change(work.connection, row, state=int(ForceState.WORKING), set_up_at=work.now)
+        row = await store.change(work.connection, row, state=ForceState.WORKING, set_up_at=work.now)
         row = await self._hold(work, file, row, LEADER, request.leader)
         row = await self._hold(work, file, row, SECRETARY, request.secretary)
         units = [self.known(unit, f"units[{index}]") for index, unit in enumerate(request.units)]
@@ -81,7 +83,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         due = await matters.running(work.connection, file.number, "minutes-%")
         rules_of.may_dissolve(len(await store.open_tasks(work.connection, row)) + len(due))
         row = await store.change(
-            work.connection, row, state=int(ForceState.DISSOLVED), dissolved_at=work.now, dissolve_reason=request.reason
+            work.connection, row, state=ForceState.DISSOLVED, dissolved_at=work.now, dissolve_reason=request.reason
         )
         for role in (LEADER, SECRETARY):
             await holders.release(work.connection, file.number, view.force_name(file.number), role, work.now)
@@ -95,16 +97,16 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
             await self.seen(connection, request.name, await store.members(connection, row))
             return await self._shown(connection, row)
 
-    async def _force(self, request: Any, work: Work, state: ForceState) -> tuple[Any, Any, Any]:
+    async def _force(self, request: Any, work: Work, state: ForceState) -> tuple[File, Matter, TaskForce]:
         """Return file, matter and task force, locked, if the caller may act for the unit that keeps the matter."""
         file, matter = await self.matter(request.name, work)
         work.call.require(matter.keeper)
         row = await store.get(work.connection, file.number)
         check_etag(row.version, request.etag)
-        rules_of.must_be(ForceState(row.state), state)
+        rules_of.must_be(row.state, state)
         return file, matter, row
 
-    async def _hold(self, work: Work, file: Any, row: Any, role: str, office: pb.ForceOffice) -> Any:
+    async def _hold(self, work: Work, file: File, row: TaskForce, role: str, office: pb.ForceOffice) -> TaskForce:
         """Let an official hold an office of the task force in place of whoever did, and return its new row."""
         part = "leader" if role == LEADER else "secretary"
         unit = self.known(office.unit, f"{part}.unit")
@@ -114,7 +116,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         )  # fmt: skip
         return await store.change(work.connection, row, **{f"{part}_unit": unit, f"{part}_office": office.office})
 
-    async def _shown(self, connection: Connection, row: Any) -> pb.TaskForce:
+    async def _shown(self, connection: Connection, row: TaskForce) -> pb.TaskForce:
         who = [
             await holders.holder(connection, row.number, view.force_name(row.number), role)
             for role in (LEADER, SECRETARY)
@@ -122,6 +124,6 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         busy = len(await store.open_tasks(connection, row))
         return view.force(row, await store.members(connection, row), busy, *who)
 
-    async def _told(self, work: Work, matter: Any, row: Any, kind: str, **payload: object) -> pb.TaskForce:
+    async def _told(self, work: Work, matter: Matter, row: TaskForce, kind: str, **payload: object) -> pb.TaskForce:
         await work.append(NewEvent(matter.number, kind, matter.keeper, {"force": row.force, **payload}))
         return await self._shown(work.connection, row)

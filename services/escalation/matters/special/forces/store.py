@@ -1,4 +1,4 @@
-"""SQL of task forces: the force, its members, meetings and tasks."""
+"""Statements of task forces: the force, its members, meetings and tasks."""
 
 from __future__ import annotations
 
@@ -6,117 +6,126 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import DateTime, Integer, Text, bindparam, select, update
+
 from casework import names
 from casework.supervision.matters.task_force import TaskState
+from services.escalation.matters.special.models import ForceMeeting, ForceMember, ForceTask, TaskForce
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_LATEST = text("SELECT * FROM task_forces WHERE number = :number ORDER BY force DESC LIMIT 1")
-_NEXT = {
-    "force_tasks": text("SELECT coalesce(max(task), 0) + 1 FROM force_tasks WHERE number = :number"),
-    "force_meetings": text("SELECT coalesce(max(meeting), 0) + 1 FROM force_meetings WHERE number = :number"),
-}
-_MEMBERS = text("""
-    SELECT unit FROM force_members WHERE number = :number AND force = :force AND until IS NULL ORDER BY unit
-""")
-_LEAVE = text("""
-    UPDATE force_members SET until = :at WHERE number = :number AND force = :force AND unit = :unit AND until IS NULL
-""")
-_TASKS = text("SELECT * FROM force_tasks WHERE number = :number ORDER BY state = 3, due_on, task")
-_OPEN = text("SELECT * FROM force_tasks WHERE number = :number AND force = :force AND state <> 3 ORDER BY due_on, task")
+_NUMBER, _FORCE = bindparam("number", type_=Text), bindparam("force", type_=Integer)
+_LATEST = select(TaskForce).where(TaskForce.number == _NUMBER).order_by(TaskForce.force.desc()).limit(1)
+_IN = (ForceMember.number == _NUMBER, ForceMember.force == _FORCE, ForceMember.until.is_(None))
+_MEMBERS = select(ForceMember.unit).where(*_IN).order_by(ForceMember.unit)
+_LEAVE = (
+    update(ForceMember)
+    .where(*_IN, ForceMember.unit == bindparam("unit"))
+    .values(until=bindparam("at", type_=DateTime(timezone=True)))
+)
+_TASKS = (
+    select(ForceTask)
+    .where(ForceTask.number == _NUMBER)
+    .order_by(ForceTask.state == TaskState.DONE, ForceTask.due_on, ForceTask.task)
+)
+_OPEN = (
+    select(ForceTask)
+    .where(ForceTask.number == _NUMBER, ForceTask.force == _FORCE, ForceTask.state != TaskState.DONE)
+    .order_by(ForceTask.due_on, ForceTask.task)
+)
 
 
-async def latest(connection: Connection, number: str) -> Any:
+async def latest(connection: Connection, number: str) -> TaskForce | None:
     """Return the row of the matter's newest task force; None where there was never one."""
     return (await connection.execute(_LATEST, {"number": number})).first()
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> TaskForce:
     """Return the row of the matter's newest task force; NOT_FOUND where there was never one."""
     return rows.not_found(await latest(connection, number), f"{names.file_name(number)}/taskForce")
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> TaskForce:
     """Store the matter's next task force and return its row."""
     before = await latest(connection, number)
     force = before.force + 1 if before else 1
-    return await rows.insert(connection, "task_forces", number=number, force=force, **columns)
+    return await rows.insert(connection, TaskForce, number=number, force=force, **columns)
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: TaskForce, **columns: Any) -> TaskForce:
     """Change columns of a task force and return its new row."""
-    return await rows.update(connection, "task_forces", {"number": row.number, "force": row.force}, **columns)
+    return await rows.update(connection, TaskForce, {"number": row.number, "force": row.force}, **columns)
 
 
-async def members(connection: Connection, row: Any) -> list[str]:
+async def members(connection: Connection, row: TaskForce) -> list[str]:
     """Return the member units of a task force."""
     found = await connection.execute(_MEMBERS, {"number": row.number, "force": row.force})
-    return [each.unit for each in found]
+    return [unit for (unit,) in found]
 
 
-async def join(connection: Connection, row: Any, unit: str, at: datetime) -> None:
+async def join(connection: Connection, row: TaskForce, unit: str, at: datetime) -> None:
     """Let a unit join."""
-    await rows.insert(connection, "force_members", number=row.number, force=row.force, unit=unit, since=at)
+    await rows.insert(connection, ForceMember, number=row.number, force=row.force, unit=unit, since=at)
 
 
-async def leave(connection: Connection, row: Any, unit: str, at: datetime) -> None:
+async def leave(connection: Connection, row: TaskForce, unit: str, at: datetime) -> None:
     """Let a unit leave."""
     await connection.execute(_LEAVE, {"number": row.number, "force": row.force, "unit": unit, "at": at})
 
 
-async def add_task(connection: Connection, row: Any, **columns: Any) -> Any:
+async def add_task(connection: Connection, row: TaskForce, **columns: Any) -> ForceTask:
     """Store a task of a task force and return its row."""
-    task: int = await connection.scalar(_NEXT["force_tasks"], {"number": row.number})
+    task = await rows.next_of(connection, ForceTask.task, number=row.number)
     return await rows.insert(
-        connection, "force_tasks", number=row.number, task=task, force=row.force, state=int(TaskState.OPEN), **columns
+        connection, ForceTask, number=row.number, task=task, force=row.force, state=TaskState.OPEN, **columns
     )
 
 
-async def task(connection: Connection, number: str, index: int) -> Any:
+async def task(connection: Connection, number: str, index: int) -> ForceTask:
     """Return a task; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "force_tasks", "task", number=number, task=index)
+    found = await rows.find(connection, ForceTask, number=number, task=index)
     return rows.not_found(found.first(), f"{names.file_name(number)}/taskForce/tasks/{index}")
 
 
-async def change_task(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change_task(connection: Connection, row: ForceTask, **columns: Any) -> ForceTask:
     """Change columns of a task and return its new row."""
-    return await rows.update(connection, "force_tasks", {"number": row.number, "task": row.task}, **columns)
+    return await rows.update(connection, ForceTask, {"number": row.number, "task": row.task}, **columns)
 
 
-async def tasks(connection: Connection, number: str) -> Sequence[Any]:
+async def tasks(connection: Connection, number: str) -> Sequence[ForceTask]:
     """Return the tasks of a matter's task forces: open ones first, by their day."""
     return await connection.execute(_TASKS, {"number": number})
 
 
-async def open_tasks(connection: Connection, row: Any) -> Sequence[Any]:
+async def open_tasks(connection: Connection, row: TaskForce) -> Sequence[ForceTask]:
     """Return the tasks of a task force that are not done, by their day."""
     return await connection.execute(_OPEN, {"number": row.number, "force": row.force})
 
 
-async def decided(connection: Connection, meeting: Any) -> Sequence[Any]:
+async def decided(connection: Connection, meeting: ForceMeeting) -> Sequence[ForceTask]:
     """Return the tasks that a meeting decided."""
-    return await rows.select(connection, "force_tasks", "task", number=meeting.number, meeting=meeting.meeting)
+    return await rows.find(connection, ForceTask, ForceTask.task, number=meeting.number, meeting=meeting.meeting)
 
 
-async def add_meeting(connection: Connection, row: Any, units: list[str], at: datetime) -> Any:
+async def add_meeting(connection: Connection, row: TaskForce, units: list[str], at: datetime) -> ForceMeeting:
     """Store a meeting of a task force and return its row."""
-    meeting: int = await connection.scalar(_NEXT["force_meetings"], {"number": row.number})
+    meeting = await rows.next_of(connection, ForceMeeting.meeting, number=row.number)
     return await rows.insert(
-        connection, "force_meetings", number=row.number, meeting=meeting, force=row.force, units=units, held_at=at
+        connection, ForceMeeting, number=row.number, meeting=meeting, force=row.force, units=units, held_at=at
     )
 
 
-async def meeting(connection: Connection, number: str, index: int) -> Any:
+async def meeting(connection: Connection, number: str, index: int) -> ForceMeeting:
     """Return a meeting; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "force_meetings", "meeting", number=number, meeting=index)
+    found = await rows.find(connection, ForceMeeting, number=number, meeting=index)
     return rows.not_found(found.first(), f"{names.file_name(number)}/taskForce/meetings/{index}")
 
 
-async def change_meeting(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change_meeting(connection: Connection, row: ForceMeeting, **columns: Any) -> ForceMeeting:
     """Change columns of a meeting and return its new row."""
-    return await rows.update(connection, "force_meetings", {"number": row.number, "meeting": row.meeting}, **columns)
+    return await rows.update(connection, ForceMeeting, {"number": row.number, "meeting": row.meeting}, **columns)
 
 
-async def meetings(connection: Connection, number: str) -> Sequence[Any]:
+async def meetings(connection: Connection, number: str) -> Sequence[ForceMeeting]:
     """Return the meetings of a matter's task forces, oldest first."""
-    return await rows.select(connection, "force_meetings", "meeting", number=number)
+    return await rows.find(connection, ForceMeeting, ForceMeeting.meeting, number=number)

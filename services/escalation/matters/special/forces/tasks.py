@@ -12,7 +12,9 @@ from casework.errors import CaseError, Reason
 from casework.supervision.matters import task_force as rules_of
 from casework.supervision.matters.task_force import ForceState, TaskState
 from services.escalation.matters.special.forces import store, view
+from services.escalation.matters.special.models import ForceTask, TaskForce
 from services.escalation.matters.special.servicer import SpecialServicer, required
+from services.escalation.models import File, Matter
 from services.kit import dates
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
@@ -38,9 +40,9 @@ class ForceTasks(SpecialServicer):
         task = await store.task(work.connection, file.number, names.index_of(request.name))
         work.call.require(task.unit)
         check_etag(task.version, request.etag)
-        state = rules_of.report(TaskState(task.state))
+        state = rules_of.report(task.state)
         task = await store.change_task(
-            work.connection, task, state=int(state), evidence=request.evidence, reported_by=work.actor,
+            work.connection, task, state=state, evidence=request.evidence, reported_by=work.actor,
             reported_at=work.now,
         )  # fmt: skip
         await work.stop(file.number, f"force_task-{task.task}")
@@ -58,10 +60,8 @@ class ForceTasks(SpecialServicer):
         task = await store.task(work.connection, file.number, names.index_of(request.name))
         work.call.require(matter.keeper)
         check_etag(task.version, request.etag)
-        state = rules_of.verify(TaskState(task.state), request.sufficient, work.actor, task.reported_by)
-        task = await store.change_task(
-            work.connection, task, state=int(state), verified_by=work.actor, verified_at=work.now
-        )
+        state = rules_of.verify(task.state, request.sufficient, work.actor, task.reported_by)
+        task = await store.change_task(work.connection, task, state=state, verified_by=work.actor, verified_at=work.now)
         await work.stop(file.number, f"force_check-{task.task}-%")
         told = [] if state is TaskState.DONE else await self._reopened(work, f"{file.number}.force_task-{task.task}")
         payload = {"task": task.task, "sufficient": request.sufficient}
@@ -105,7 +105,7 @@ class ForceTasks(SpecialServicer):
         file, matter, force = await self._working(request.name, work, None)
         meeting = await store.meeting(work.connection, file.number, names.index_of(request.name))
         check_etag(meeting.version, request.etag)
-        rules_of.must_be(ForceState(force.state), ForceState.WORKING)
+        rules_of.must_be(force.state, ForceState.WORKING)
         if meeting.minutes_at is not None:
             raise CaseError(Reason.WRONG_STATE, "RECORDED", state="RECORDED")
         meeting = await store.change_meeting(
@@ -152,17 +152,19 @@ class ForceTasks(SpecialServicer):
 
     async def _working(
         self, name: str, work: Work, state: ForceState | None = ForceState.WORKING
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[File, Matter, TaskForce]:
         """Return file, matter and task force, locked, if the caller may act for the keeper or the leader's unit."""
         file, matter = await self.matter(name, work)
         force = await store.latest(work.connection, file.number)
         work.call.require_any(unit for unit in (matter.keeper, force.leader_unit if force else "") if unit)
         force = await store.get(work.connection, file.number)
         if state is not None:
-            rules_of.must_be(ForceState(force.state), state)
+            rules_of.must_be(force.state, state)
         return file, matter, force
 
-    async def _new_task(self, work: Work, file: Any, force: Any, task: pb.ForceTask, at: str, meeting: int = 0) -> Any:
+    async def _new_task(
+        self, work: Work, file: File, force: TaskForce, task: pb.ForceTask, at: str, meeting: int = 0
+    ) -> ForceTask:
         unit = self.known(task.unit, f"{at}.unit")
         rules_of.must_be_member(unit, await store.members(work.connection, force), f"{at}.unit")
         row = await store.add_task(
@@ -182,7 +184,7 @@ class ForceTasks(SpecialServicer):
         entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
         return (await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).events
 
-    async def _seen_force(self, connection: Connection, name: str) -> Any:
+    async def _seen_force(self, connection: Connection, name: str) -> Matter:
         """Return the matter, if the caller may look at its task force: every member may."""
         number = names.number_of(name)
         force = await store.latest(connection, number)

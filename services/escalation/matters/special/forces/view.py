@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.escalation.v1 import task_force_pb2 as pb
 
 from casework import names
+from services.escalation.matters.special.models import ForceMeeting, ForceTask, TaskForce
 from services.kit import dates
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
 def force_name(number: str) -> str:
@@ -17,7 +18,7 @@ def force_name(number: str) -> str:
     return f"{names.file_name(number)}/taskForce"
 
 
-def task_name(row: Any) -> str:
+def task_name(row: ForceTask) -> str:
     """Return the resource name of a task."""
     return f"{force_name(row.number)}/tasks/{row.task}"
 
@@ -27,12 +28,11 @@ def meeting_name(number: str, meeting: int) -> str:
     return f"{force_name(number)}/meetings/{meeting}"
 
 
-def force(row: Any, units: Sequence[str], open_tasks: int, leader: str, secretary: str) -> pb.TaskForce:
+def force(row: TaskForce, units: Sequence[str], open_tasks: int, leader: str, secretary: str) -> pb.TaskForce:
     """Return a task force."""
     found = pb.TaskForce(
         name=force_name(row.number),
         etag=str(row.version),
-        state=row.state,
         force=row.force,
         reason=row.reason,
         units=[names.unit_name(unit) for unit in units],
@@ -41,6 +41,7 @@ def force(row: Any, units: Sequence[str], open_tasks: int, leader: str, secretar
         set_up_time=stamp(row.set_up_at),
         dissolve_time=stamp(row.dissolved_at),
         dissolve_reason=row.dissolve_reason,
+        **numbers(state=row.state),
     )
     if row.leader_unit:
         found.leader.unit, found.leader.office = names.unit_name(row.leader_unit), row.leader_office
@@ -49,12 +50,11 @@ def force(row: Any, units: Sequence[str], open_tasks: int, leader: str, secretar
     return found
 
 
-def task(row: Any) -> pb.ForceTask:
+def task(row: ForceTask) -> pb.ForceTask:
     """Return a task without what is to be done."""
     return pb.ForceTask(
         name=task_name(row),
         etag=str(row.version),
-        state=row.state,
         unit=names.unit_name(row.unit),
         due_date=dates.shown(row.due_on),
         kind=row.kind,
@@ -63,10 +63,11 @@ def task(row: Any) -> pb.ForceTask:
         create_time=stamp(row.created_at),
         report_time=stamp(row.reported_at),
         verify_time=stamp(row.verified_at),
+        **numbers(state=row.state),
     )
 
 
-def meeting(row: Any, decided: Sequence[Any]) -> pb.ForceMeeting:
+def meeting(row: ForceMeeting, decided: Sequence[ForceTask]) -> pb.ForceMeeting:
     """Return a meeting without its minutes."""
     return pb.ForceMeeting(
         name=meeting_name(row.number, row.meeting),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
 from casework import names
 from casework.supervision.matters.lead import CONTACT, FIRST_LOOK, NOTE, RULES, note_due
 from services.escalation import files, holders
 from services.escalation.matters.special import matters
 from services.escalation.matters.special.leads import store, view
+from services.escalation.matters.special.models import Lead
 from services.kit import dates
 from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
@@ -23,7 +21,7 @@ OWN = (f"{FIRST_LOOK}-1", f"{CONTACT}-1", f"{NOTE}-%")
 """The keys of the clocks that a lead has to meet; they stay when the official changes."""
 
 
-async def begin(work: Work, row: Any) -> None:
+async def begin(work: Work, row: Lead) -> None:
     """Start the clocks of a lead that was just assigned. Append an event after it."""
     for kind in (FIRST_LOOK, CONTACT):
         await work.start_clock(
@@ -32,26 +30,26 @@ async def begin(work: Work, row: Any) -> None:
     await month(work, row, 1)
 
 
-async def month(work: Work, row: Any, index: int) -> None:
+async def month(work: Work, row: Lead, index: int) -> None:
     """Start the clock of a month's note: from the last day of the month before it, however late that is noticed.
 
     A month that was missed while nothing ran is told late, once, as every other rung is.
     """
     assigned = dates.today(row.assigned_at)
-    at: datetime = row.assigned_at if index == 1 else dates.last_second(note_due(assigned, index - 1))
+    at = row.assigned_at if index == 1 else dates.last_second(note_due(assigned, index - 1))
     await work.start_clock(
         row.number, f"{NOTE}-{index}", RULES[NOTE], subject=view.lead_name(row.number), unit=row.unit,
         at=min(at, work.now), until=dates.last_second(note_due(assigned, index)),
     )  # fmt: skip
 
 
-async def noted(work: Work, row: Any) -> Any:
+async def noted(work: Work, row: Lead) -> Lead:
     """Meet the notes that are due by now, or the month's own where none is, and return the lead's new row.
 
     Then the next month's is due; of months that went by unnoticed each is still told, late.
     """
     running = await matters.running(work.connection, row.number, f"{NOTE}-%")
-    late = [each.id for each in running if each.due_at < work.now]
+    late = [each.id for each in running if each.due_at and each.due_at < work.now]
     for clock in late or [running[-1].id]:
         await work.stop(row.number, clock.partition(".")[2])
     index, assigned = row.month, dates.today(row.assigned_at)

@@ -11,13 +11,16 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import lead as rules_of
 from casework.supervision.matters.lead import HandOverState, NoteKind
+from casework.supervision.matters.task_force import TaskState
 from services.escalation import holders
 from services.escalation.matters.special import matters
 from services.escalation.matters.special.forces import store as forces
 from services.escalation.matters.special.forces import view as forces_view
 from services.escalation.matters.special.leads import course, store, view
+from services.escalation.matters.special.models import Lead
 from services.escalation.matters.special.plans import store as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required
+from services.escalation.models import File, Matter
 from services.kit.command import Work, check_etag, command
 from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
@@ -55,7 +58,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         rules_of.must_be_the_lead(work.actor, await self._official(work.connection, row))
         rules_of.check_note(kind, request.note.form, row.first_look_at is not None)
         note = await store.add_note(
-            work.connection, file.number, kind=int(kind), form=request.note.form, by=work.actor, at=work.now,
+            work.connection, file.number, kind=kind, form=request.note.form, by=work.actor, at=work.now,
             sealed=await self.sealed(work, file, told),
         )  # fmt: skip
         if kind is NoteKind.MONTHLY:
@@ -122,7 +125,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
             raise CaseError(Reason.WRONG_STATE, "NOT_OFFERED", state="NOT_OFFERED")
         rules_of.must_be_the_lead(work.actor, offered.successor)
         state = HandOverState.ACCEPTED if request.accepted else HandOverState.DECLINED
-        await store.answer(work.connection, offered, state=int(state), answered_at=work.now)
+        await store.answer(work.connection, offered, state=state, answered_at=work.now)
         await work.stop(file.number, f"{course.HAND_OVER}-{offered.hand_over}")
         changed = {"unit": offered.to_unit, "office": offered.office} if request.accepted else {"unit": row.unit}
         row = await store.change(work.connection, row, **changed)
@@ -153,7 +156,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         self.pulse.beat()
         return pb.LeadHandOverText(name=request.name, text=told.decode())
 
-    async def _lead(self, name: str, work: Work) -> tuple[Any, Any]:
+    async def _lead(self, name: str, work: Work) -> tuple[File, Lead]:
         """Return the file, locked, and the lead, if the caller may act for the keeper or the lead's unit."""
         file, matter = await self.matter(name, work)
         row = await store.get(work.connection, file.number)
@@ -161,29 +164,29 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         _must_go_on(row)
         return file, row
 
-    async def _seen_lead(self, connection: Connection, name: str) -> Any:
+    async def _seen_lead(self, connection: Connection, name: str) -> Lead:
         row = await store.get(connection, names.number_of(name))
         await self.seen(connection, name, [row.unit])
         return row
 
     @staticmethod
-    async def _withdraw(work: Work, file: Any) -> None:
+    async def _withdraw(work: Work, file: File) -> None:
         """Let an offer fall that was not answered: whoever does not answer keeps nobody from handing over."""
         if (before := await store.offered(work.connection, file.number)) is not None:
-            await store.answer(work.connection, before, state=int(HandOverState.WITHDRAWN), answered_at=work.now)
+            await store.answer(work.connection, before, state=HandOverState.WITHDRAWN, answered_at=work.now)
             await work.stop(file.number, f"{course.HAND_OVER}-{before.hand_over}", met=False)
 
-    def _above(self, name: str, matter: Any) -> str:
+    def _above(self, name: str, matter: Matter) -> str:
         unit = self.known(name, "unit")
         rules_of.must_lie_above(unit, self.rules.units.path(matter.keeper))
         return unit
 
     @staticmethod
-    async def _official(connection: Connection, row: Any) -> str:
+    async def _official(connection: Connection, row: Lead) -> str:
         return await holders.holder(connection, row.number, names.file_name(row.number), course.ROLE)
 
     @staticmethod
-    async def _hold(work: Work, row: Any, official: str) -> None:
+    async def _hold(work: Work, row: Lead, official: str) -> None:
         await holders.assign(
             work.connection, row.number, names.file_name(row.number), course.ROLE, unit=row.unit, official=official,
             at=work.now,
@@ -192,10 +195,10 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
     @staticmethod
     async def _open(connection: Connection, number: str) -> list[str]:
         """Return what is open in a matter, by resource name: measures to be done, then tasks of the task force."""
-        open_tasks = [task for task in await forces.tasks(connection, number) if task.state != 3]
+        open_tasks = [task for task in await forces.tasks(connection, number) if task.state is not TaskState.DONE]
         return [*await plans.open_measures(connection, number), *map(forces_view.task_name, open_tasks)]
 
-    async def _shown(self, connection: Connection, row: Any) -> pb.Lead:
+    async def _shown(self, connection: Connection, row: Lead) -> pb.Lead:
         running = [
             each for keys in course.OWN for each in await matters.running(connection, row.number, keys) if each.due_at
         ]
@@ -204,12 +207,12 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
             row, await self._official(connection, row), running, await store.offered(connection, row.number)
         )
 
-    async def _told(self, work: Work, row: Any, kind: str, **payload: object) -> pb.Lead:
+    async def _told(self, work: Work, row: Lead, kind: str, **payload: object) -> pb.Lead:
         await work.append(NewEvent(row.number, kind, row.unit, {"unit": row.unit, **payload}))
         return await self._shown(work.connection, row)
 
 
-def _must_go_on(row: Any) -> None:
+def _must_go_on(row: Lead) -> None:
     """Raise WRONG_STATE once the matter is over."""
     if row.ended_at is not None:
         raise CaseError(Reason.WRONG_STATE, "ENDED", state="ENDED")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from pb.escalation.v1 import lead_pb2 as pb
 
 from casework import names
+from services.escalation.matters.special.matters import Running
+from services.escalation.matters.special.models import Lead, LeadHandOver, LeadNote
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
 def lead_name(number: str) -> str:
@@ -16,7 +19,7 @@ def lead_name(number: str) -> str:
     return f"{names.file_name(number)}/lead"
 
 
-def lead(row: Any, official: str, running: Sequence[Any], offered: Any) -> pb.Lead:
+def lead(row: Lead, official: str, running: Sequence[Running], offered: LeadHandOver | None) -> pb.Lead:
     """Return a lead with what is due, and the hand-over that is offered."""
     return pb.Lead(
         name=lead_name(row.number),
@@ -34,23 +37,24 @@ def lead(row: Any, official: str, running: Sequence[Any], offered: Any) -> pb.Le
     )
 
 
-def due(clock: str, at: Any) -> pb.LeadDue:
+def due(clock: str, at: datetime | None) -> pb.LeadDue:
     """Return something that is due."""
     return pb.LeadDue(clock=f"clocks/escalation/{clock}", due_time=stamp(at))
 
 
-def note(row: Any) -> pb.LeadNote:
+def note(row: LeadNote) -> pb.LeadNote:
     """Return a note without its text."""
     return pb.LeadNote(
-        name=f"{lead_name(row.number)}/notes/{row.note}", kind=row.kind, form=row.form, note_time=stamp(row.at)
+        name=f"{lead_name(row.number)}/notes/{row.note}",
+        note_time=stamp(row.at),
+        **numbers(kind=row.kind, form=row.form),
     )
 
 
-def hand_over(row: Any) -> pb.LeadHandOver:
+def hand_over(row: LeadHandOver) -> pb.LeadHandOver:
     """Return a hand-over without its text."""
     return pb.LeadHandOver(
         name=f"{lead_name(row.number)}/handOvers/{row.hand_over}",
-        state=row.state,
         from_unit=names.unit_name(row.from_unit),
         to_unit=names.unit_name(row.to_unit),
         successor=row.successor,
@@ -59,4 +63,5 @@ def hand_over(row: Any) -> pb.LeadHandOver:
         open_items=list(row.open_items),
         offer_time=stamp(row.offered_at),
         answer_time=stamp(row.answered_at),
+        **numbers(state=row.state),
     )

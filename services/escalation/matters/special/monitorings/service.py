@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,13 +15,16 @@ from casework.supervision.matters import monitoring as rules_of
 from casework.supervision.matters.monitoring import Finding, Interval, MonitoringState
 from services.escalation import files, holders
 from services.escalation.matters.special import matters
+from services.escalation.matters.special.models import Monitoring, MonitoringReview
 from services.escalation.matters.special.monitorings import store
 from services.escalation.matters.special.plans import course as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required
+from services.escalation.models import File
 from services.kit.clocks.clocks import Firing
 from services.kit.clocks.service import Consequence
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
@@ -41,7 +45,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         told = request.monitoring
         rules_of.may_begin(await store.runs(work.connection, file.number))
         row = await store.add(
-            work.connection, file.number, unit=matter.keeper, reason=told.reason, interval_code=told.interval,
+            work.connection, file.number, unit=matter.keeper, reason=told.reason, interval_code=Interval(told.interval),
             begun_by=work.actor, begun_at=work.now, due_at=store.NEVER,
             sealed=await self.sealed(work, file, required(told, "text", "monitoring.text")),
         )  # fmt: skip
@@ -52,26 +56,27 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
     async def ReviewMonitoring(self, request: pb.ReviewMonitoringRequest, work: Work) -> pb.Monitoring:
         """Record a review; the next one is due an interval from now."""
         file, row = await self._monitoring(request, work)
-        rules_of.must_be_active(MonitoringState(row.state))
+        rules_of.must_be_active(row.state)
+        finding = Finding(request.finding)
         await store.review(
-            work.connection, row, finding=request.finding, by=work.actor, at=work.now,
+            work.connection, row, finding=finding, by=work.actor, at=work.now,
             sealed=await self.sealed(work, file, request.text),
         )  # fmt: skip
         await work.stop(file.number, f"review-{row.monitoring}-%")
         row = await next_review(work, row, row.round + 1)
-        return await self._told(work, row, "MonitoringReviewed", finding=Finding(request.finding).name)
+        return await self._told(work, row, "MonitoringReviewed", finding=finding.name)
 
     @command(pb.Monitoring)
     async def EndMonitoring(self, request: pb.EndMonitoringRequest, work: Work) -> pb.Monitoring:
         """End it, as somebody else than who began it. Taken up, a plan is due; at a lawful end, not by the lead."""
         file, row = await self._monitoring(request, work)
         to = MonitoringState(request.end)
-        state = rules_of.end(MonitoringState(row.state), to, work.actor, row.begun_by)
+        state = rules_of.end(row.state, to, work.actor, row.begun_by)
         if to is MonitoringState.LAWFULLY_ENDED:
             lead = await holders.holder(work.connection, file.number, names.file_name(file.number), "lead")
             leading.must_not_be_the_lead(work.actor, lead, leading.Barred.lawful_end)
         row = await store.change(
-            work.connection, row, state=int(state), ended_by=work.actor, ended_at=work.now, due_at=store.NEVER,
+            work.connection, row, state=state, ended_by=work.actor, ended_at=work.now, due_at=store.NEVER,
             sealed_end=await self.sealed(work, file, request.reason),
         )  # fmt: skip
         await work.stop(file.number, f"review-{row.monitoring}-%")
@@ -98,7 +103,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
             reply = pb.ListMonitoringsResponse(monitorings=[await self._shown(connection, row) for row in found[:size]])
         if len(found) > size:
             end = found[size - 1]
-            mark = (end.due_at.isoformat(), end.number, end.monitoring)
+            mark = ((end.due_at or store.NEVER).isoformat(), end.number, end.monitoring)
             reply.next_page_token = paging.token("monitorings", *mark)
         return reply
 
@@ -118,7 +123,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
             end_reason=ended.decode(),
         )  # fmt: skip
 
-    async def _monitoring(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _monitoring(self, request: Any, work: Work) -> tuple[File, Monitoring]:
         """Return file and monitoring, locked, if the caller may act for the unit that keeps the matter."""
         file, matter = await self.matter(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))
@@ -127,22 +132,22 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         return file, row
 
     @staticmethod
-    async def _found(connection: Connection, name: str) -> Any:
+    async def _found(connection: Connection, name: str) -> Monitoring:
         return await store.get(connection, names.number_of(name), names.index_of(name, "monitorings"))
 
     @staticmethod
-    async def _shown(connection: Connection, row: Any) -> pb.Monitoring:
+    async def _shown(connection: Connection, row: Monitoring) -> pb.Monitoring:
         return _view(row, await store.reviews(connection, row))
 
-    async def _told(self, work: Work, row: Any, kind: str, **payload: object) -> pb.Monitoring:
+    async def _told(self, work: Work, row: Monitoring, kind: str, **payload: object) -> pb.Monitoring:
         await work.append(NewEvent(row.number, kind, row.unit, {"monitoring": row.monitoring, **payload}))
         return await self._shown(work.connection, row)
 
 
-async def next_review(work: Work, row: Any, index: int) -> Any:
+async def next_review(work: Work, row: Monitoring, index: int) -> Monitoring:
     """Start the clock of a monitoring's next review, and return its new row. Append an event after it."""
     clock = await work.start_clock(
-        row.number, f"review-{row.monitoring}-{index}", rules_of.RULES[Interval(row.interval_code)],
+        row.number, f"review-{row.monitoring}-{index}", rules_of.RULES[row.interval_code],
         subject=_name(row), unit=row.unit, at=work.now,
     )  # fmt: skip
     return await store.change(work.connection, row, round=index, due_at=clock.due_at)
@@ -155,34 +160,34 @@ def consequences() -> dict[str, Consequence]:
         number, _, key = firing.clock.partition(".")
         await files.lock(work.connection, number)
         row = await store.get(work.connection, number, names.index_of(firing.subject))
-        if row.state != MonitoringState.ACTIVE or key != f"review-{row.monitoring}-{row.round}":
+        if row.state is not MonitoringState.ACTIVE or key != f"review-{row.monitoring}-{row.round}":
             return
         due_at = row.due_at
         row = await next_review(work, row, row.round + 1)
         # What was missed comes first in the list until it is done.
-        row = await store.change(work.connection, row, due_at=min(due_at, row.due_at))
+        first = min((each for each in (due_at, row.due_at) if each), default=None)
+        row = await store.change(work.connection, row, due_at=first)
         payload = {"monitoring": row.monitoring, "round": row.round - 1}
         await work.append(NewEvent(number, "MonitoringReviewMissed", row.unit, payload))
 
     return dict.fromkeys(rules_of.RULES.values(), missed)
 
 
-def _name(row: Any) -> str:
+def _name(row: Monitoring) -> str:
     return f"{names.file_name(row.number)}/monitorings/{row.monitoring}"
 
 
-def _view(row: Any, reviews: Any) -> pb.Monitoring:
+def _view(row: Monitoring, reviews: Sequence[MonitoringReview]) -> pb.Monitoring:
     return pb.Monitoring(
         name=_name(row),
         etag=str(row.version),
-        state=row.state,
         reason=row.reason,
-        interval=row.interval_code,
-        reviews=[pb.MonitoringReview(review=each.review, finding=each.finding, review_time=stamp(each.at))
+        reviews=[pb.MonitoringReview(review=each.review, review_time=stamp(each.at), **numbers(finding=each.finding))
                  for each in reviews],
         begin_time=stamp(row.begun_at),
         review_due_time=stamp(row.due_at) if row.ended_at is None else None,
         end_time=stamp(row.ended_at),
         beginner=row.begun_by,
         ender=row.ended_by,
+        **numbers(state=row.state, interval=row.interval_code),
     )  # fmt: skip

@@ -1,33 +1,36 @@
-"""SQL of long-term monitoring."""
+"""Statements of long-term monitoring."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, or_, select, tuple_
 
 from casework import names
 from casework.supervision.matters.monitoring import MonitoringState
+from services.escalation.matters.special.models import Monitoring, MonitoringReview
+from services.escalation.models import Matter
 from services.kit.storage import paging, rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Where one that has ended stands in a list: behind all others."""
-_NEXT = text("SELECT coalesce(max(monitoring), 0) + 1 FROM monitorings WHERE number = :number")
-_RUNNING = text("SELECT true FROM monitorings WHERE number = :number AND state = 1")
-_LISTED = """
-    SELECT m.* FROM monitorings m JOIN matters t ON t.number = m.number
-    WHERE (t.keeper LIKE :unit OR t.unit LIKE :unit) AND (m.due_at, m.number, m.monitoring)
-        > (CAST(:due AS timestamptz), :behind, CAST(:monitoring AS integer)) {number}
-    ORDER BY m.due_at, m.number, m.monitoring LIMIT :limit
-"""
+_RUNNING = (
+    select(Monitoring.monitoring)
+    .where(Monitoring.number == bindparam("number", type_=Text), Monitoring.state == MonitoringState.ACTIVE)
+    .order_by(Monitoring.monitoring)
+)
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Monitoring:
     """Store a monitoring and return its row."""
-    monitoring: int = await connection.scalar(_NEXT, {"number": number})
-    state = int(MonitoringState.ACTIVE)
-    return await rows.insert(connection, "monitorings", number=number, monitoring=monitoring, state=state, **columns)
+    monitoring = await rows.next_of(connection, Monitoring.monitoring, number=number)
+    return await rows.insert(
+        connection, Monitoring, number=number, monitoring=monitoring, state=MonitoringState.ACTIVE, **columns
+    )
 
 
 async def runs(connection: Connection, number: str) -> bool:
@@ -37,41 +40,60 @@ async def runs(connection: Connection, number: str) -> bool:
 
 async def active(connection: Connection, number: str) -> list[str]:
     """Return the name of the matter's monitoring, where it is monitored now."""
-    found = await rows.select(connection, "monitorings", "monitoring", number=number, state=int(MonitoringState.ACTIVE))
-    return [f"{names.file_name(number)}/monitorings/{row.monitoring}" for row in found]
+    found = await connection.execute(_RUNNING, {"number": number})
+    return [f"{names.file_name(number)}/monitorings/{monitoring}" for (monitoring,) in found]
 
 
-async def get(connection: Connection, number: str, monitoring: int) -> Any:
+async def get(connection: Connection, number: str, monitoring: int) -> Monitoring:
     """Return a monitoring; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "monitorings", "monitoring", number=number, monitoring=monitoring)
+    found = await rows.find(connection, Monitoring, number=number, monitoring=monitoring)
     return rows.not_found(found.first(), f"{names.file_name(number)}/monitorings/{monitoring}")
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Monitoring, **columns: Any) -> Monitoring:
     """Change columns of a monitoring and return its new row."""
     key = {"number": row.number, "monitoring": row.monitoring}
-    return await rows.update(connection, "monitorings", key, **columns)
+    return await rows.update(connection, Monitoring, key, **columns)
 
 
-async def review(connection: Connection, row: Any, **columns: Any) -> None:
+async def review(connection: Connection, row: Monitoring, **columns: Any) -> None:
     """Store the next review of a monitoring."""
     index = len(await reviews(connection, row)) + 1
     key = {"number": row.number, "monitoring": row.monitoring}
-    await rows.insert(connection, "monitoring_reviews", **key, review=index, **columns)
+    await rows.insert(connection, MonitoringReview, **key, review=index, **columns)
 
 
-async def reviews(connection: Connection, row: Any) -> Sequence[Any]:
+async def reviews(connection: Connection, row: Monitoring) -> Sequence[MonitoringReview]:
     """Return the reviews of a monitoring, oldest first."""
     key = {"number": row.number, "monitoring": row.monitoring}
-    return await rows.select(connection, "monitoring_reviews", "review", **key)
+    return await rows.find(connection, MonitoringReview, MonitoringReview.review, **key)
+
+
+@lru_cache(maxsize=2)
+def _listed(of_matter: bool) -> Select[Monitoring]:
+    unit = bindparam("unit", type_=Text)
+    order = (Monitoring.due_at, Monitoring.number, Monitoring.monitoring)
+    place = (
+        bindparam("due", type_=DateTime(timezone=True)),
+        bindparam("behind", type_=Text),
+        bindparam("monitoring", type_=Integer),
+    )
+    found = (
+        select(Monitoring)
+        .join(Matter, Matter.number == Monitoring.number)
+        .where(or_(Matter.keeper.like(unit), Matter.unit.like(unit)), tuple_(*order) > tuple_(*place))
+    )
+    if of_matter:
+        found = found.where(Monitoring.number == bindparam("number", type_=Text))
+    return found.order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, scope: str, number: str, behind: tuple[datetime, str, int], limit: int
-) -> Sequence[Any]:
+) -> Sequence[Monitoring]:
     """Return monitorings of matters kept or answered for in a subtree, the next review first."""
-    query = text(_LISTED.format(number="AND m.number = :number" if number else ""))
     parameters = {
         "unit": paging.subtree(scope), "due": behind[0], "behind": behind[1], "monitoring": behind[2], "limit": limit,
+        "number": number,
     }  # fmt: skip
-    return await connection.execute(query, {**parameters, **({"number": number} if number else {})})
+    return await connection.execute(_listed(bool(number)), parameters)

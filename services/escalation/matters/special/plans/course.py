@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
-from casework.supervision.matters.plan import MeasureState, PlanState, revision_rule
+from casework.supervision.matters.plan import UNDER_WAY, MeasureState, revision_rule
 from services.escalation.matters.ledger import course as ledger
 from services.escalation.matters.special import matters
+from services.escalation.matters.special.models import MatterPlan, PlanMeasure
 from services.escalation.matters.special.plans import store, view
+from services.escalation.models import Matter
 from services.kit import dates
 from services.kit.command import Work
 
@@ -17,7 +17,7 @@ DUE = "plan"
 REVISION = "revise"
 
 
-async def approved(work: Work, matter: Any, row: Any) -> None:
+async def approved(work: Work, matter: Matter, row: MatterPlan) -> None:
     """Let a version hold: the plan's clocks are met, the version before it ends, its measures get their clocks."""
     await ledger.plan_approved(work, matter)
     await work.stop(matter.number, f"{REVISION}-%")
@@ -32,12 +32,12 @@ async def approved(work: Work, matter: Any, row: Any) -> None:
         )  # fmt: skip
 
 
-def measure_key(row: Any) -> str:
+def measure_key(row: PlanMeasure) -> str:
     """Return the key of a measure's clock."""
     return f"measure-{row.plan}-{row.measure}"
 
 
-async def want_revision(work: Work, matter: Any) -> None:
+async def want_revision(work: Work, matter: Matter) -> None:
     """Give the unit its days to have the next version approved. Append an event after it."""
     row = await store.latest(work.connection, matter.number)
     key = f"{REVISION}-{await revisions(work, matter.number) + 1}"
@@ -52,6 +52,6 @@ async def revisions(work: Work, number: str) -> int:
     return await matters.begun(work.connection, number, f"{REVISION}-%")
 
 
-def is_under_way(row: Any) -> bool:
+def is_under_way(row: MatterPlan | None) -> bool:
     """Tell whether the newest version is still being made."""
-    return row is not None and row.state in (PlanState.DRAFTED, PlanState.COUNTERSIGNING)
+    return row is not None and row.state in UNDER_WAY

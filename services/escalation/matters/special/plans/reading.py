@@ -12,6 +12,7 @@ from services.escalation.matters.special import matters
 from services.escalation.matters.special.plans import store, view
 from services.escalation.matters.special.plans.store import Loaded
 from services.escalation.matters.special.servicer import SpecialServicer
+from services.kit.numbers import numbers
 from services.kit.storage.database import Connection
 
 
@@ -46,7 +47,7 @@ class PlanReadings(SpecialServicer):
             name=request.name, text=text, measures=contents, approval_reason=approval.decode(),
             assessment_reason=assessment.decode(),
             opinions=[
-                pb.CountersignOpinion(unit=names.unit_name(each.unit), role=each.role, opinion=said.decode())
+                pb.CountersignOpinion(unit=names.unit_name(each.unit), opinion=said.decode(), **numbers(role=each.role))
                 for each, said in zip(found.signatures, opinions, strict=True) if said
             ],
         )  # fmt: skip

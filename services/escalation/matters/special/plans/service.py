@@ -14,10 +14,12 @@ from casework.supervision.matters import plan as rules_of
 from casework.supervision.matters.plan import Assessment, MeasureState, PlanState, RightsCheck, Role
 from services.escalation import holders
 from services.escalation.matters.special import matters
+from services.escalation.matters.special.models import MatterPlan, PlanCountersignature
 from services.escalation.matters.special.plans import course, store, view
 from services.escalation.matters.special.plans.reading import PlanReadings
 from services.escalation.matters.special.plans.store import Loaded
 from services.escalation.matters.special.servicer import required
+from services.escalation.models import File, Matter
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.storage.events import NewEvent
@@ -34,9 +36,9 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         matters.must_be_listed(matter)
         before = await store.latest(work.connection, file.number)
         if before is not None:
-            rules_of.must_be(PlanState(before.state), rules_of.REVISABLE)
+            rules_of.must_be(before.state, rules_of.REVISABLE)
         row = await store.add(
-            work.connection, file.number, state=int(PlanState.DRAFTED), drafted_by=[work.actor], drafted_at=work.now,
+            work.connection, file.number, state=PlanState.DRAFTED, drafted_by=[work.actor], drafted_at=work.now,
             **await self._said(request.plan, work, file),
         )  # fmt: skip
         await self._write(request.plan, work, file, row)
@@ -46,7 +48,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
     async def EditPlan(self, request: pb.EditPlanRequest, work: Work) -> pb.MatterPlan:
         """Replace what a draft says; whoever edits it does not approve it."""
         file, matter, found = await self._plan(request, work)
-        rules_of.must_be(PlanState(found.row.state), {PlanState.DRAFTED})
+        rules_of.must_be(found.row.state, {PlanState.DRAFTED})
         by = [*dict.fromkeys([*found.row.drafted_by, work.actor])]
         row = await store.change(
             work.connection, found.row, drafted_by=by, edition=found.row.edition + 1,
@@ -60,11 +62,11 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         """Send a draft round: to every other unit that owns a measure or was named, and to a legal adviser."""
         _, matter, found = await self._plan(request, work)
         row = found.row
-        state = rules_of.move(PlanState(row.state), PlanState.COUNTERSIGNING)
+        state = rules_of.move(row.state, PlanState.COUNTERSIGNING)
         besides = [self.known(unit, f"units[{index}]") for index, unit in enumerate(request.units)]
         owners = [measure.unit for measure in found.measures]
         asked = rules_of.asked_to_countersign(matters.answerable(matter), owners, besides)
-        row = await store.change(work.connection, row, state=int(state), submitted_at=work.now, round=row.round + 1)
+        row = await store.change(work.connection, row, state=state, submitted_at=work.now, round=row.round + 1)
         await store.ask(work.connection, row, asked)
         await self._clock(work, matter, row, "countersign", "plan_countersign", matters.answerable(matter))
         return await self._told(work, matter, row.plan, "PlanSubmitted", asked=len(asked))
@@ -74,7 +76,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         """Countersign for a unit, or as the legal adviser, who is neither a drafter nor the lead official."""
         unit, role = self.known(request.unit, "unit"), Role(request.role)
         file, matter, found = await self._plan(request, work, unit)
-        rules_of.must_be(PlanState(found.row.state), {PlanState.COUNTERSIGNING})
+        rules_of.must_be(found.row.state, {PlanState.COUNTERSIGNING})
         if not (request.agrees or request.opinion):
             raise field_error("opinion", Reason.REASON_REQUIRED)
         if role is Role.LEGAL_ADVISER:
@@ -101,13 +103,13 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         """Approve a plan for the unit that keeps the matter, or send it back to be edited; the reason is kept."""
         file, matter, found = await self._plan(request, work, owner=False)
         row, to = found.row, PlanState.APPROVED if request.approved else PlanState.DRAFTED
-        state = rules_of.move(PlanState(row.state), to)
+        state = rules_of.move(row.state, to)
         if request.approved:
             rules_of.may_approve(found.countersigned, found.rights, work.actor, row.drafted_by)
         elif work.actor in row.drafted_by:
             raise CaseError(Reason.SAME_PERSON)
         row = await store.change(
-            work.connection, row, state=int(state), sealed_approval=await self.sealed(work, file, request.reason),
+            work.connection, row, state=state, sealed_approval=await self.sealed(work, file, request.reason),
             **({"approved_by": work.actor, "approved_at": work.now} if request.approved else {}),
         )  # fmt: skip
         for key in ("countersign", "approve"):
@@ -124,16 +126,16 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         measure = await store.measure(work.connection, file.number, plan, index)
         work.call.require(measure.unit)
         check_etag(measure.version, request.etag)
-        rules_of.must_run(MeasureState(measure.state))
+        rules_of.must_run(measure.state)
         await store.change_measure(
-            work.connection, measure, state=int(MeasureState.REPORTED), evidence=request.evidence,
+            work.connection, measure, state=MeasureState.REPORTED, evidence=request.evidence,
             reported_by=work.actor, reported_at=work.now,
         )  # fmt: skip
         await work.stop(file.number, course.measure_key(measure))
         row = (await store.load(work.connection, file.number, plan)).row
         if await store.undone(work.connection, row) == 0:
-            state = rules_of.move(PlanState(row.state), PlanState.EXECUTED)
-            row = await store.change(work.connection, row, state=int(state), executed_at=work.now)
+            state = rules_of.move(row.state, PlanState.EXECUTED)
+            row = await store.change(work.connection, row, state=state, executed_at=work.now)
             await self._clock(work, matter, row, "assess", "plan_assessment", matter.keeper)
         return await self._told(work, matter, plan, "PlanMeasureReported", measure=index)
 
@@ -141,19 +143,20 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
     async def AssessPlan(self, request: pb.AssessPlanRequest, work: Work) -> pb.MatterPlan:
         """Say what a plan has come to; where that is not enough, the next version is due."""
         file, matter, found = await self._plan(request, work, owner=False)
-        state = rules_of.move(PlanState(found.row.state), PlanState.ASSESSED)
+        state = rules_of.move(found.row.state, PlanState.ASSESSED)
         if work.actor in {*found.row.drafted_by, *(each.reported_by for each in found.measures)}:
             raise CaseError(Reason.SAME_PERSON)
+        assessment = Assessment(request.assessment)
         row = await store.change(
-            work.connection, found.row, state=int(state), assessment=request.assessment, assessed_by=work.actor,
+            work.connection, found.row, state=state, assessment=assessment, assessed_by=work.actor,
             assessed_at=work.now, sealed_assessment=await self.sealed(work, file, request.reason),
         )  # fmt: skip
         await work.stop(file.number, f"assess-{row.plan}-%")
-        if row.assessment != Assessment.EFFECTIVE:
+        if assessment is not Assessment.EFFECTIVE:
             await course.want_revision(work, matter)
-        return await self._told(work, matter, row.plan, "PlanAssessed", assessment=Assessment(row.assessment).name)
+        return await self._told(work, matter, row.plan, "PlanAssessed", assessment=assessment.name)
 
-    async def _plan(self, request: Any, work: Work, *also: str, owner: bool = True) -> tuple[Any, Any, Loaded]:
+    async def _plan(self, request: Any, work: Work, *also: str, owner: bool = True) -> tuple[File, Matter, Loaded]:
         """Return file, matter and version, locked; without `owner` only the unit that keeps the matter may."""
         file, matter = await self.matter(request.name, work)
         found = await store.load(work.connection, file.number, names.index_of(request.name))
@@ -164,7 +167,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         check_etag(found.row.version, request.etag)
         return file, matter, found
 
-    async def _said(self, plan: pb.MatterPlan, work: Work, file: Any) -> dict[str, Any]:
+    async def _said(self, plan: pb.MatterPlan, work: Work, file: File) -> dict[str, Any]:
         """Return the columns of what a request says."""
         told = required(plan, "text", "plan.text")
         rules_of.check_parties(check.party for check in plan.party_checks)
@@ -174,7 +177,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
             "sealed": await self.sealed(work, file, told),
         }
 
-    async def _write(self, plan: pb.MatterPlan, work: Work, file: Any, row: Any) -> None:
+    async def _write(self, plan: pb.MatterPlan, work: Work, file: File, row: MatterPlan) -> None:
         measures = []
         for index, each in enumerate(plan.measures):
             at = f"plan.measures[{index}]"
@@ -189,18 +192,18 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         checks = [RightsCheck(each.party, each.may_sue, each.told, each.consents) for each in plan.party_checks]
         await store.write(work.connection, row, measures, checks)
 
-    def _must_be_on_the_line(self, unit: str, matter: Any) -> None:
+    def _must_be_on_the_line(self, unit: str, matter: Matter) -> None:
         """Raise INVALID_FIELD unless an adviser's unit lies under the matter's keeper, or at a level above it."""
         tree = self.rules.units
         if not tree.contains(matter.keeper, unit) and unit.partition("-")[0] not in tree.path(matter.keeper)[1:]:
             raise field_error("unit", Reason.INVALID_FIELD, unit)
 
-    async def _not_the_lead(self, work: Work, file: Any, what: leading.Barred) -> None:
+    async def _not_the_lead(self, work: Work, file: File, what: leading.Barred) -> None:
         lead = await holders.holder(work.connection, file.number, names.file_name(file.number), "lead")
         leading.must_not_be_the_lead(work.actor, lead, what)
 
     @staticmethod
-    async def _clock(work: Work, matter: Any, row: Any, key: str, rule: str, unit: str) -> None:
+    async def _clock(work: Work, matter: Matter, row: MatterPlan, key: str, rule: str, unit: str) -> None:
         """Start a clock of a version; one that goes round again has it again, with its days anew."""
         begun = await matters.begun(work.connection, matter.number, f"{key}-{row.plan}-%")
         await work.start_clock(
@@ -208,15 +211,15 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         )
 
     @staticmethod
-    async def _told(work: Work, matter: Any, plan: int, kind: str, **payload: object) -> pb.MatterPlan:
+    async def _told(work: Work, matter: Matter, plan: int, kind: str, **payload: object) -> pb.MatterPlan:
         await work.append(NewEvent(matter.number, kind, matters.answerable(matter), {"plan": plan, **payload}))
         return view.plan(await store.load(work.connection, matter.number, plan))
 
 
-def _asked(found: Loaded, unit: str, role: Role) -> Any:
+def _asked(found: Loaded, unit: str, role: Role) -> PlanCountersignature:
     """Return the place of who countersigns; INVALID_FIELD where the unit was not asked, WRONG_STATE once it signed."""
     asked = [
-        each for each in found.signatures if each.role == role and (role is Role.LEGAL_ADVISER or each.unit == unit)
+        each for each in found.signatures if each.role is role and (role is Role.LEGAL_ADVISER or each.unit == unit)
     ]
     if not asked:
         raise field_error("unit", Reason.INVALID_FIELD, unit)

@@ -1,4 +1,4 @@
-"""SQL of plans: versions, measures, rights checks, countersignatures."""
+"""Statements of plans: versions, measures, rights checks, countersignatures."""
 
 from __future__ import annotations
 
@@ -6,39 +6,60 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from casework import names
-from casework.supervision.matters.plan import Countersigned, MeasureState, PlanState, RightsCheck, Role
-from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from sqlalchemy import Text, bindparam, func, select, update
 
-_NEXT = text("SELECT coalesce(max(plan), 0) + 1 FROM matter_plans WHERE number = :number")
-_LATEST = text("SELECT * FROM matter_plans WHERE number = :number ORDER BY plan DESC LIMIT 1")
-_UNDONE = text("""
-    SELECT count(*) FROM plan_measures
-    WHERE number = :number AND plan = :plan AND edition = :edition AND state <> :reported
-""")
-_STANDS = text("""
-    UPDATE plan_measures SET state = :state, version = version + 1
-    WHERE number = :number AND plan = :plan AND edition = :edition AND state = :before RETURNING *
-""")
-_OPEN = text("""
-    SELECT plan, measure FROM plan_measures WHERE number = :number AND state = 2 ORDER BY due_on, plan, measure
-""")
+from casework import names
+from casework.supervision.matters.plan import (
+    REVISABLE,
+    Countersigned,
+    MeasureState,
+    PlanState,
+    RightsCheck,
+    Role,
+)
+from services.escalation.matters.special.models import (
+    MatterPlan,
+    PlanCountersignature,
+    PlanMeasure,
+    PlanPartyCheck,
+)
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+
+_NUMBER = bindparam("number", type_=Text)
+_LATEST = select(MatterPlan).where(MatterPlan.number == _NUMBER).order_by(MatterPlan.plan.desc()).limit(1)
+_OF_EDITION = (
+    PlanMeasure.number == _NUMBER,
+    PlanMeasure.plan == bindparam("plan"),
+    PlanMeasure.edition == bindparam("edition"),
+)
+_UNDONE = select(func.count()).select_from(PlanMeasure).where(*_OF_EDITION, PlanMeasure.state != MeasureState.REPORTED)
+_STANDS = (
+    update(PlanMeasure)
+    .where(*_OF_EDITION, PlanMeasure.state == bindparam("before"))
+    .values(state=bindparam("to"), version=PlanMeasure.version + 1)
+    .returning(PlanMeasure)
+)
+_OPEN = (
+    select(PlanMeasure.plan, PlanMeasure.measure)
+    .where(PlanMeasure.number == _NUMBER, PlanMeasure.state == MeasureState.RUNNING)
+    .order_by(PlanMeasure.due_on, PlanMeasure.plan, PlanMeasure.measure)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A version of a plan with all that belongs to it, as rows."""
 
-    row: Any
-    measures: Sequence[Any]
-    checks: Sequence[Any]
-    signatures: Sequence[Any]
+    row: MatterPlan
+    measures: Sequence[PlanMeasure]
+    checks: Sequence[PlanPartyCheck]
+    signatures: Sequence[PlanCountersignature]
 
     @property
     def units(self) -> set[str]:
         """The units it involves: those that own a measure, those that were asked to countersign."""
-        return {each.unit for each in (*self.measures, *self.signatures) if each.unit}
+        return {each.unit for each in self.measures} | {each.unit for each in self.signatures if each.unit}
 
     @property
     def rights(self) -> list[RightsCheck]:
@@ -48,111 +69,110 @@ class Loaded:
     @property
     def countersigned(self) -> list[Countersigned]:
         """Who was asked to countersign, as the field knows it."""
-        return [Countersigned(each.unit, Role(each.role), each.signed_at is not None) for each in self.signatures]
+        return [Countersigned(each.unit, each.role, each.signed_at is not None) for each in self.signatures]
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> MatterPlan:
     """Store the next version of a matter's plan and return its row."""
-    plan: int = await connection.scalar(_NEXT, {"number": number})
-    return await rows.insert(connection, "matter_plans", number=number, plan=plan, **columns)
+    plan = await rows.next_of(connection, MatterPlan.plan, number=number)
+    return await rows.insert(connection, MatterPlan, number=number, plan=plan, **columns)
 
 
-async def latest(connection: Connection, number: str) -> Any:
+async def latest(connection: Connection, number: str) -> MatterPlan | None:
     """Return the newest version's row; None where there is none."""
     return (await connection.execute(_LATEST, {"number": number})).first()
 
 
 async def load(connection: Connection, number: str, plan: int) -> Loaded:
     """Return a version; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "matter_plans", "plan", number=number, plan=plan)
-    row = rows.not_found(found.first(), f"{names.file_name(number)}/plans/{plan}")
     key = {"number": number, "plan": plan}
+    found = await rows.find(connection, MatterPlan, **key)
+    row = rows.not_found(found.first(), f"{names.file_name(number)}/plans/{plan}")
     return Loaded(
         row,
-        await rows.select(connection, "plan_measures", "measure", **key, edition=row.edition),
-        await rows.select(connection, "plan_party_checks", "place", **key, edition=row.edition),
-        await rows.select(connection, "plan_countersignatures", "place", **key, round=row.round),
+        await rows.find(connection, PlanMeasure, PlanMeasure.measure, **key, edition=row.edition),
+        await rows.find(connection, PlanPartyCheck, PlanPartyCheck.place, **key, edition=row.edition),
+        await rows.find(connection, PlanCountersignature, PlanCountersignature.place, **key, round=row.round),
     )
 
 
 async def versions(connection: Connection, number: str) -> list[Loaded]:
     """Return all versions of a matter's plan, oldest first."""
-    found = await rows.select(connection, "matter_plans", "plan", number=number)
+    found = await rows.find(connection, MatterPlan, MatterPlan.plan, number=number)
     return [await load(connection, number, row.plan) for row in found]
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: MatterPlan, **columns: Any) -> MatterPlan:
     """Change columns of a version and return its new row."""
-    return await rows.update(connection, "matter_plans", {"number": row.number, "plan": row.plan}, **columns)
+    return await rows.update(connection, MatterPlan, {"number": row.number, "plan": row.plan}, **columns)
 
 
 async def write(
-    connection: Connection, row: Any, measures: Sequence[dict[str, Any]], checks: Sequence[RightsCheck]
+    connection: Connection, row: MatterPlan, measures: Sequence[dict[str, Any]], checks: Sequence[RightsCheck]
 ) -> None:
     """Store the measures and rights checks of a draft's present edition; those of earlier ones stay as they are."""
-    key = {"number": row.number, "plan": row.plan, "edition": row.edition}
+    key = _edition(row)
     for index, columns in enumerate(measures, 1):
-        state = int(MeasureState.PLANNED)
-        await rows.insert(connection, "plan_measures", **key, measure=index, state=state, **columns)
+        await rows.insert(connection, PlanMeasure, **key, measure=index, state=MeasureState.PLANNED, **columns)
     for index, check in enumerate(checks, 1):
         await rows.insert(
-            connection, "plan_party_checks", **key, place=index, party=check.party, may_sue=check.may_sue,
+            connection, PlanPartyCheck, **key, place=index, party=check.party, may_sue=check.may_sue,
             told=check.told, consents=check.consents,
         )  # fmt: skip
 
 
-async def ask(connection: Connection, row: Any, asked: Sequence[tuple[str, Role]]) -> None:
+async def ask(connection: Connection, row: MatterPlan, asked: Sequence[tuple[str, Role]]) -> None:
     """Store who is asked to countersign in a version's present round."""
     key = {"number": row.number, "plan": row.plan, "round": row.round}
     for place, (unit, role) in enumerate(asked, 1):
-        await rows.insert(connection, "plan_countersignatures", **key, place=place, unit=unit, role=int(role))
+        await rows.insert(connection, PlanCountersignature, **key, place=place, unit=unit, role=role)
 
 
-async def sign(connection: Connection, asked: Any, **columns: Any) -> None:
+async def sign(connection: Connection, asked: PlanCountersignature, **columns: Any) -> None:
     """Store what somebody who was asked to countersign says."""
     key = {"number": asked.number, "plan": asked.plan, "round": asked.round, "place": asked.place}
-    await rows.update(connection, "plan_countersignatures", key, **columns)
+    await rows.update(connection, PlanCountersignature, key, **columns)
 
 
-async def measure(connection: Connection, number: str, plan: int, index: int) -> Any:
+async def measure(connection: Connection, number: str, plan: int, index: int) -> PlanMeasure:
     """Return a measure; NOT_FOUND where there is none."""
     found = await load(connection, number, plan)
     row = next((each for each in found.measures if each.measure == index), None)
     return rows.not_found(row, f"{names.file_name(number)}/plans/{plan}/measures/{index}")
 
 
-async def change_measure(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change_measure(connection: Connection, row: PlanMeasure, **columns: Any) -> PlanMeasure:
     """Change columns of a measure and return its new row."""
     key = {"number": row.number, "plan": row.plan, "edition": row.edition, "measure": row.measure}
-    return await rows.update(connection, "plan_measures", key, **columns)
+    return await rows.update(connection, PlanMeasure, key, **columns)
 
 
-async def set_measures(connection: Connection, row: Any, before: MeasureState, to: MeasureState) -> Sequence[Any]:
+async def set_measures(
+    connection: Connection, row: MatterPlan, before: MeasureState, to: MeasureState
+) -> Sequence[PlanMeasure]:
     """Carry the measures of a version from one state to another, and return them."""
-    parameters = {**_edition(row), "before": int(before), "state": int(to)}
-    found = await connection.execute(_STANDS, parameters)
+    found = await connection.execute(_STANDS, {**_edition(row), "before": before, "to": to})
     return sorted(found, key=lambda each: each.measure)
 
 
-async def undone(connection: Connection, row: Any) -> int:
+async def undone(connection: Connection, row: MatterPlan) -> int:
     """Return how many measures of a version were not reported done."""
-    parameters = {**_edition(row), "reported": int(MeasureState.REPORTED)}
-    return int(await connection.scalar(_UNDONE, parameters))
+    return await connection.scalar(_UNDONE, _edition(row)) or 0
 
 
 async def open_measures(connection: Connection, number: str) -> list[str]:
     """Return the names of the measures of a matter that are to be done, the first due first."""
     base = names.file_name(number)
     found = await connection.execute(_OPEN, {"number": number})
-    return [f"{base}/plans/{each.plan}/measures/{each.measure}" for each in found]
+    return [f"{base}/plans/{plan}/measures/{measure}" for plan, measure in found]
 
 
-async def supersede(connection: Connection, number: str, plan: int) -> Sequence[Any]:
+async def supersede(connection: Connection, number: str, plan: int) -> Sequence[MatterPlan]:
     """Let the versions before this one that hold end, and return their rows."""
-    found = await rows.select(connection, "matter_plans", "plan", number=number)
-    held = [row for row in found if row.plan < plan and row.state in (3, 4, 5)]
-    return [await change(connection, row, state=int(PlanState.SUPERSEDED)) for row in held]
+    found = await rows.find(connection, MatterPlan, MatterPlan.plan, number=number)
+    held = [row for row in found if row.plan < plan and row.state in REVISABLE]
+    return [await change(connection, row, state=PlanState.SUPERSEDED) for row in held]
 
 
-def _edition(row: Any) -> dict[str, Any]:
+def _edition(row: MatterPlan) -> dict[str, Any]:
     return {"number": row.number, "plan": row.plan, "edition": row.edition}

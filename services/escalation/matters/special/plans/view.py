@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.escalation.v1 import plans_pb2 as pb
 
 from casework import names
+from services.escalation.matters.special.models import MatterPlan, PlanMeasure
 from services.escalation.matters.special.plans.store import Loaded
 from services.kit import dates
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
 def plan(loaded: Loaded) -> pb.MatterPlan:
@@ -19,17 +20,15 @@ def plan(loaded: Loaded) -> pb.MatterPlan:
     return pb.MatterPlan(
         name=plan_name(row),
         etag=str(row.version),
-        state=row.state,
         measures=[measure(each) for each in loaded.measures],
         party_checks=[
             pb.PartyCheck(party=each.party, may_sue=each.may_sue, told=each.told, consents=each.consents)
             for each in loaded.checks
         ],
         cost_fen=row.cost_fen,
-        fallback_route=row.fallback,
         countersignatures=[
             pb.Countersignature(
-                unit=names.unit_name(each.unit) if each.unit else "", role=each.role,
+                unit=names.unit_name(each.unit) if each.unit else "", **numbers(role=each.role),
                 signed=each.signed_at is not None, agrees=each.agrees, signer=each.signed_by,
                 sign_time=stamp(each.signed_at),
             )
@@ -38,36 +37,36 @@ def plan(loaded: Loaded) -> pb.MatterPlan:
         drafter=row.drafted_by[0],
         approver=row.approved_by,
         assessor=row.assessed_by,
-        assessment=row.assessment,
         draft_time=stamp(row.drafted_at),
         submit_time=stamp(row.submitted_at),
         approve_time=stamp(row.approved_at),
         execute_time=stamp(row.executed_at),
         assess_time=stamp(row.assessed_at),
+        **numbers(state=row.state, fallback_route=row.fallback, assessment=row.assessment or 0),
     )  # fmt: skip
 
 
-def plan_name(row: Any) -> str:
+def plan_name(row: MatterPlan | PlanMeasure) -> str:
     """Return the resource name of a version."""
     return f"{names.file_name(row.number)}/plans/{row.plan}"
 
 
-def measure_name(row: Any) -> str:
+def measure_name(row: PlanMeasure) -> str:
     """Return the resource name of a measure."""
     return f"{plan_name(row)}/measures/{row.measure}"
 
 
-def measure(row: Any) -> pb.PlanMeasure:
+def measure(row: PlanMeasure) -> pb.PlanMeasure:
     """Return a measure without what is to be done."""
     return pb.PlanMeasure(
         name=measure_name(row),
         etag=str(row.version),
-        state=row.state,
         unit=names.unit_name(row.unit),
         due_date=dates.shown(row.due_on),
         kind=row.kind,
         evidence=row.evidence,
         report_time=stamp(row.reported_at),
+        **numbers(state=row.state),
     )
 
 
