@@ -1,4 +1,4 @@
-"""What the pages at the root name is there: files, targets of make, and who does each step of the walks."""
+"""What the pages at the root name exists: files, make targets, and the functions of each step that ARCHITECTURE follows."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def page(name: str) -> str:
 
 
 def spans(text: str) -> list[str]:
-    """Return what stands in backticks, without blocks of commands."""
+    """Return the code spans, without blocks of commands."""
     return SPAN.findall(BLOCK.sub("", text))
 
 
 def paths(text: str) -> list[str]:
-    """Return what looks like a path of the repository: one word with a slash in it, or with the ending of a file."""
+    """Return what looks like a path in the repository: one word with a slash or a file ending."""
     words = [each for each in spans(text) if re.fullmatch(r"[\w.*/-]+", each)]
     return [each for each in words if "/" in each or each.endswith(ENDINGS)]
 
 
 def layout(text: str) -> str:
-    """Return the table of a README that says what lies where."""
+    """Return the table of a README that describes the folders."""
     (found,) = LAYOUT.findall(text)
     return str(found)
 
 
 def walks() -> list[tuple[str, list[str], list[str]]]:
-    """Return each step of a walk: what happens, in which files, and what is called there."""
+    """Return each step of ARCHITECTURE's walks through the code: what happens, in which files, and what is called there."""
     text = page("ARCHITECTURE.md")
-    rows = [line.strip("|").split("|") for line in text[text.index("## The walk") :].splitlines() if line[:1] == "|"]
+    rows = [line.strip("|").split("|") for line in text[text.index("## How a report") :].splitlines() if line[:1] == "|"]
     return [(cells[0].strip(), paths(cells[1]), spans(cells[2])) for cells in rows if "`" in cells[1]]
 
 
@@ -79,7 +79,7 @@ def test_each_step_of_a_walk_is_done_where_it_says(step: str, files: list[str], 
 
 
 def test_there_are_three_walks_and_readme_leads_to_every_door() -> None:
-    titles = re.findall(r"^## The walk of a (\w+)", page("ARCHITECTURE.md"), re.MULTILINE)
+    titles = re.findall(r"^## How a (\w+) ", page("ARCHITECTURE.md"), re.MULTILINE)
     assert titles == ["report", "clock", "letter"]
     assert len(walks()) > 30
     assert all(f"]({name})" in page("README.md") for name in DOORS if name != "NOTICE")
