@@ -68,6 +68,27 @@ class Manner(IntEnum):
     SPOKEN = 5
 
 
+class AttendeeRole(IntEnum):
+    """As what somebody comes; the numbers are those of the contract."""
+
+    PARTY = 1
+    MEDIATOR = 2
+    INTERPRETER = 3
+    REPRESENTATIVE = 4
+    SUPPORT = 5
+    RECORDER = 6
+    OTHER = 7
+
+
+class Presence(IntEnum):
+    """How somebody was there; the numbers are those of the contract."""
+
+    PRESENT = 1
+    REMOTE = 2
+    ABSENT = 3
+    LEFT = 4
+
+
 _BEFORE: dict[SessionState, frozenset[SessionState]] = {
     SessionState.OPEN: frozenset({SessionState.SCHEDULED}),
     SessionState.HELD: frozenset({SessionState.OPEN}),

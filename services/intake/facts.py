@@ -10,8 +10,8 @@ from pb.intake.v1 import facts_pb2_grpc
 from casework import names
 from services.intake import store
 from services.intake.models import Report
-from services.intake.view import numbers
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.servicer import Servicer
 from services.kit.serving.access import current_call
 

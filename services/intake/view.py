@@ -15,6 +15,7 @@ from services.intake.duplicates import Alike
 from services.intake.models import Report
 from services.intake.reception import SCOPES, URGENCIES
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.rules import Rules
 from services.kit.serving import other_routes
 
@@ -71,11 +72,6 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
     return message
-
-
-def numbers(**values: int) -> dict[str, Any]:
-    """Return what has the same number here and in the contract."""
-    return values
 
 
 def _acceptance(stored: Any, language: str) -> dict[str, Any]:

@@ -54,6 +54,21 @@ def _insert(model: type[M], columns: tuple[str, ...]) -> ReturningInsert[M]:
     return sqlalchemy.insert(model).values({name: bindparam(name) for name in columns}).returning(model)
 
 
+async def add(connection: Connection, table: type[M], running: str, key: Mapping[str, Any], **columns: Any) -> M:
+    """Insert a row under the next number of those with this key, which nobody else adds to now, and return it."""
+    statement = _add(table, running, tuple(key), tuple(columns))
+    return (await connection.execute(statement, {**columns, **key})).one()
+
+
+@lru_cache(maxsize=512)
+def _add(model: type[M], running: str, key: tuple[str, ...], columns: tuple[str, ...]) -> ReturningInsert[M]:
+    table = model.__table__.c
+    values = {name: bindparam(name, type_=table[name].type) for name in (*key, *columns)}
+    following = sqlalchemy.select((func.coalesce(func.max(table[running]), 0) + 1).label(running), *values.values())
+    following = following.where(*(table[name] == values[name] for name in key))
+    return sqlalchemy.insert(model).from_select([running, *values], following).returning(model)
+
+
 @lru_cache(maxsize=512)
 def _update(model: type[M], key: tuple[str, ...], columns: tuple[str, ...]) -> ReturningUpdate[M]:
     table = model.__table__.c

@@ -1,4 +1,4 @@
-"""SQL of the caucus compartment and of fact sheets. Nothing else reads these tables, and nothing here joins them."""
+"""Statements of the caucus compartment and of fact sheets. Nothing else reads these tables, and nothing joins them."""
 
 from __future__ import annotations
 
@@ -6,82 +6,94 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Boolean, Integer, SmallInteger, Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, text
+from casework.mediation.caucus import Side
+from casework.mediation.session import Manner
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.rows import not_found
+from services.mediation.caucus.models import CaucusNote, CaucusOffer, CaucusRead, FactSheet, FactSignature
+from services.mediation.people.models import Party
 
-_ADD_NOTE = text("""
-    INSERT INTO caucus_notes (number, side, note, by_mediator, sealed, created_at, mediator)
-    SELECT :number, CAST(:side AS smallint), coalesce(max(note), 0) + 1, CAST(:by_mediator AS boolean),
-           CAST(:sealed AS bytea), CAST(:at AS timestamptz), CAST(:mediator AS text)
-    FROM caucus_notes WHERE number = :number AND side = CAST(:side AS smallint) RETURNING *
-""")
-_NOTES = text("SELECT * FROM caucus_notes WHERE number = :number AND side = :side ORDER BY note")
-_ADD_OFFER = text("""
-    INSERT INTO caucus_offers (number, side, offer, by_mediator, sealed, created_at, mediator)
-    SELECT :number, CAST(:side AS smallint), coalesce(max(offer), 0) + 1, CAST(:by_mediator AS boolean),
-           CAST(:sealed AS bytea), CAST(:at AS timestamptz), CAST(:mediator AS text)
-    FROM caucus_offers WHERE number = :number AND side = CAST(:side AS smallint) RETURNING *
-""")
-_OFFERS = text("SELECT * FROM caucus_offers WHERE number = :number AND side = :side ORDER BY offer")
-_COUNT = text("""
-    SELECT (SELECT count(*) FROM caucus_notes WHERE number = :number)
-         + (SELECT count(*) FROM caucus_offers WHERE number = :number)
-""")
-_READ = text("INSERT INTO caucus_reads (number, side, reader, read_at) VALUES (:number, :side, :reader, :at)")
-_READS = text("SELECT * FROM caucus_reads WHERE number = :number AND side = :side ORDER BY id DESC LIMIT 200")
-_BIND = text("""
-    UPDATE parties SET subject = :subject, confided = :confided WHERE number = :number AND party = :party
-""")
-_ADD_SHEET = text("""
-    INSERT INTO fact_sheets (number, sheet, sealed, created_at)
-    SELECT :number, coalesce(max(sheet), 0) + 1, CAST(:sealed AS bytea), CAST(:at AS timestamptz)
-    FROM fact_sheets WHERE number = :number RETURNING *
-""")
-_SHEET = text("SELECT * FROM fact_sheets WHERE number = :number AND sheet = :sheet")
-_SIGN = text("""
-    INSERT INTO fact_signatures (number, sheet, party, manner, by_mediator, signed_at)
-    VALUES (:number, :sheet, :party, :manner, :by_mediator, :at) ON CONFLICT DO NOTHING RETURNING true
-""")
-_SIGNATURES = text("SELECT * FROM fact_signatures WHERE number = :number AND sheet = :sheet ORDER BY signed_at, party")
-_RELEASE = text("""
-    UPDATE fact_sheets SET released_at = :at WHERE number = :number AND sheet = :sheet RETURNING *
-""")
+_NUMBER, _SIDE = bindparam("number", type_=Text), bindparam("side", type_=SmallInteger)
+_SHEET = bindparam("sheet", type_=Integer)
+
+_NOTES = (
+    select(CaucusNote).where(CaucusNote.number == _NUMBER, CaucusNote.side == _SIDE).order_by(CaucusNote.note)
+)  # fmt: skip
+_OFFERS = (
+    select(CaucusOffer).where(CaucusOffer.number == _NUMBER, CaucusOffer.side == _SIDE).order_by(CaucusOffer.offer)
+)  # fmt: skip
+_COUNT = select(
+    select(func.count()).select_from(CaucusNote).where(CaucusNote.number == _NUMBER).scalar_subquery()
+    + select(func.count()).select_from(CaucusOffer).where(CaucusOffer.number == _NUMBER).scalar_subquery()
+)
+_READS = (
+    select(CaucusRead)
+    .where(CaucusRead.number == _NUMBER, CaucusRead.side == _SIDE)
+    .order_by(CaucusRead.id.desc())
+    .limit(200)
+)
+_BIND = (
+    update(Party)
+    .where(Party.number == _NUMBER, Party.party == bindparam("party", type_=Integer))
+    .values(subject=bindparam("subject", type_=Text), confided=bindparam("confided", type_=Boolean))
+)
+_GET_SHEET = select(FactSheet).where(FactSheet.number == _NUMBER, FactSheet.sheet == _SHEET)
+_SIGN = (
+    upsert(FactSignature)
+    .values({each.name: bindparam(each.name) for each in FactSignature.__table__.columns})
+    .on_conflict_do_nothing()
+    .returning(FactSignature.sheet)
+)
+_SIGNATURES = (
+    select(FactSignature)
+    .where(FactSignature.number == _NUMBER, FactSignature.sheet == _SHEET)
+    .order_by(FactSignature.signed_at, FactSignature.party)
+)
+_RELEASE = (
+    update(FactSheet)
+    .where(FactSheet.number == _NUMBER, FactSheet.sheet == _SHEET)
+    .values(released_at=bindparam("at"))
+    .returning(FactSheet)
+)
 
 
-async def add_note(connection: Connection, number: str, side: int, **columns: Any) -> Any:
+async def add_note(connection: Connection, number: str, side: Side, **columns: Any) -> CaucusNote:
     """Store a note of a side under the next number of its locked case and return its row."""
-    parameters = {"number": number, "side": side, **columns}
-    return (await connection.execute(_ADD_NOTE, parameters)).one()
+    return await rows.add(connection, CaucusNote, "note", {"number": number, "side": side}, **columns)
 
 
-async def notes(connection: Connection, number: str, side: int) -> Sequence[Any]:
+async def notes(connection: Connection, number: str, side: Side) -> Sequence[CaucusNote]:
     """Return the notes of a side, in order."""
     return await connection.execute(_NOTES, {"number": number, "side": side})
 
 
-async def add_offer(connection: Connection, number: str, side: int, **columns: Any) -> Any:
+async def add_offer(connection: Connection, number: str, side: Side, **columns: Any) -> CaucusOffer:
     """Store an offer of a side under the next number of its locked case and return its row."""
-    parameters = {"number": number, "side": side, **columns}
-    return (await connection.execute(_ADD_OFFER, parameters)).one()
+    return await rows.add(connection, CaucusOffer, "offer", {"number": number, "side": side}, **columns)
 
 
-async def offers(connection: Connection, number: str, side: int) -> Sequence[Any]:
+async def offers(connection: Connection, number: str, side: Side) -> Sequence[CaucusOffer]:
     """Return the offers of a side, in order."""
     return await connection.execute(_OFFERS, {"number": number, "side": side})
 
 
 async def count(connection: Connection, number: str) -> int:
     """Return how many entries a case's compartment has, of all sides: all that an event may say."""
-    return int(await connection.scalar(_COUNT, {"number": number}))
+    return await connection.scalar(_COUNT, {"number": number}) or 0
 
 
-async def add_read(connection: Connection, number: str, side: int, reader: str, at: datetime) -> None:
+async def add_read(connection: Connection, number: str, side: Side, reader: str, at: datetime) -> None:
     """Remember who read a side's entries."""
-    await connection.execute(_READ, {"number": number, "side": side, "reader": reader, "at": at})
+    await rows.insert(connection, CaucusRead, number=number, side=side, reader=reader, read_at=at)
 
 
-async def reads(connection: Connection, number: str, side: int) -> Sequence[Any]:
+async def reads(connection: Connection, number: str, side: Side) -> Sequence[CaucusRead]:
     """Return who has read a side's entries, newest first."""
     return await connection.execute(_READS, {"number": number, "side": side})
 
@@ -91,31 +103,32 @@ async def bind(connection: Connection, number: str, party: int, subject: str, co
     await connection.execute(_BIND, {"number": number, "party": party, "subject": subject, "confided": confided})
 
 
-async def add_sheet(connection: Connection, number: str, sealed: bytes, at: datetime) -> Any:
+async def add_sheet(connection: Connection, number: str, sealed: bytes, at: datetime) -> FactSheet:
     """Store a sheet of facts under the next number of its locked case and return its row."""
-    return (await connection.execute(_ADD_SHEET, {"number": number, "sealed": sealed, "at": at})).one()
+    return await rows.add(connection, FactSheet, "sheet", {"number": number}, sealed=sealed, created_at=at)
 
 
-async def sheet(connection: Connection, number: str, sheet: int) -> Any:
+async def sheet(connection: Connection, number: str, sheet: int) -> FactSheet:
     """Return a sheet of facts; NOT_FOUND where there is none."""
-    row = (await connection.execute(_SHEET, {"number": number, "sheet": sheet})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.fact_sheet_name(number, sheet))
-    return row
+    found = await connection.execute(_GET_SHEET, {"number": number, "sheet": sheet})
+    return not_found(found.first(), names.fact_sheet_name(number, sheet))
 
 
-async def sign(connection: Connection, row: Any, party: int, manner: int, by_mediator: bool, at: datetime) -> None:
+async def sign(
+    connection: Connection, row: FactSheet, party: int, manner: Manner, by_mediator: bool, at: datetime
+) -> None:
     """Store a signature under a sheet; ALREADY_EXISTS where the party signed before."""
     key = {"number": row.number, "sheet": row.sheet, "party": party}
-    if not await connection.scalar(_SIGN, {**key, "manner": manner, "by_mediator": by_mediator, "at": at}):
+    signed = {**key, "manner": manner, "by_mediator": by_mediator, "signed_at": at}
+    if await connection.scalar(_SIGN, signed) is None:
         raise CaseError(Reason.ALREADY_EXISTS, names.fact_sheet_name(row.number, row.sheet))
 
 
-async def signatures(connection: Connection, row: Any) -> Sequence[Any]:
+async def signatures(connection: Connection, row: FactSheet) -> Sequence[FactSignature]:
     """Return the signatures under a sheet."""
     return await connection.execute(_SIGNATURES, {"number": row.number, "sheet": row.sheet})
 
 
-async def release(connection: Connection, row: Any, at: datetime) -> Any:
+async def release(connection: Connection, row: FactSheet, at: datetime) -> FactSheet:
     """Let a sheet out and return its row."""
     return (await connection.execute(_RELEASE, {"number": row.number, "sheet": row.sheet, "at": at})).one()

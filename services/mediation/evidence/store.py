@@ -1,43 +1,39 @@
-"""SQL of evidence and investigations: the only place that knows these tables."""
+"""Statements of evidence and investigations: the only place that writes these tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
+from sqlalchemy import Integer, LargeBinary, Select, Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.rows import not_found
+from services.mediation.evidence.models import Evidence, Investigation
 
-_SAME = text("SELECT evidence FROM evidence WHERE number = :number AND content_mac = :content_mac")
-_ADD = text("""
-    INSERT INTO evidence (number, evidence, type, party, size, stored_hash, content_mac, sealed, created_at, created_by)
-    SELECT :number, coalesce(max(evidence), 0) + 1, CAST(:type AS smallint), CAST(:party AS integer),
-           CAST(:size AS bigint), CAST(:stored_hash AS bytea), CAST(:content_mac AS bytea), CAST(:sealed AS bytea),
-           CAST(:at AS timestamptz), CAST(:by AS text)
-    FROM evidence WHERE number = :number RETURNING *
-""")
-_GET = text("SELECT * FROM evidence WHERE number = :number AND evidence = :evidence")
-_LIST = text("""
-    SELECT * FROM evidence WHERE number = :number AND evidence > :behind
-        AND (CAST(:parties AS integer[]) IS NULL OR party = ANY(CAST(:parties AS integer[])))
-    ORDER BY evidence LIMIT :limit
-""")
-_KEPT = text("SELECT stored_hash FROM evidence WHERE stored_hash = ANY(CAST(:hashes AS bytea[]))")
-_NOTE = text("""
-    INSERT INTO investigations (number, investigation, sealed, investigated_at, read_back, created_at, created_by)
-    SELECT :number, coalesce(max(investigation), 0) + 1, CAST(:sealed AS bytea),
-           CAST(:investigated_at AS timestamptz), CAST(:read_back AS boolean), CAST(:at AS timestamptz),
-           CAST(:by AS text)
-    FROM investigations WHERE number = :number RETURNING *
-""")
-_GET_NOTE = text("SELECT * FROM investigations WHERE number = :number AND investigation = :investigation")
-_NOTES = text("""
-    SELECT * FROM investigations WHERE number = :number AND investigation > :behind
-    ORDER BY investigation LIMIT :limit
-""")
+_NUMBER, _BEHIND = bindparam("number", type_=Text), bindparam("behind", type_=Integer)
+_LIMIT = bindparam("limit", type_=Integer)
+
+_SAME = select(Evidence.evidence).where(Evidence.number == _NUMBER, Evidence.content_mac == bindparam("content_mac"))
+_GET = select(Evidence).where(Evidence.number == _NUMBER, Evidence.evidence == bindparam("evidence"))
+_KEPT = select(Evidence.stored_hash).where(
+    Evidence.stored_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary)))
+)  # fmt: skip
+_GET_NOTE = select(Investigation).where(
+    Investigation.number == _NUMBER, Investigation.investigation == bindparam("investigation")
+)
+_NOTES = (
+    select(Investigation)
+    .where(Investigation.number == _NUMBER, Investigation.investigation > _BEHIND)
+    .order_by(Investigation.investigation)
+    .limit(_LIMIT)
+)
 
 
 async def must_be_new(connection: Connection, number: str, content_mac: bytes) -> None:
@@ -47,47 +43,52 @@ async def must_be_new(connection: Connection, number: str, content_mac: bytes) -
         raise CaseError(Reason.ALREADY_EXISTS, names.evidence_name(number, found))
 
 
-async def add(connection: Connection, evidence: Mapping[str, Any]) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Evidence:
     """Store what is known of a file under the next number of its locked case and return its row."""
     try:
-        return (await connection.execute(_ADD, evidence)).one()
+        return await rows.add(connection, Evidence, "evidence", {"number": number}, **columns)
     except asyncpg.UniqueViolationError:
-        raise CaseError(Reason.ALREADY_EXISTS, names.case_name(evidence["number"])) from None
+        raise CaseError(Reason.ALREADY_EXISTS, names.case_name(number)) from None
 
 
-async def get(connection: Connection, number: str, evidence: int) -> Any:
+async def get(connection: Connection, number: str, evidence: int) -> Evidence:
     """Return what is known of a file; NOT_FOUND where there is none."""
-    row = (await connection.execute(_GET, {"number": number, "evidence": evidence})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.evidence_name(number, evidence))
-    return row
+    found = await connection.execute(_GET, {"number": number, "evidence": evidence})
+    return not_found(found.first(), names.evidence_name(number, evidence))
+
+
+@lru_cache(maxsize=2)
+def _listed(parties: bool) -> Select[Evidence]:
+    found = select(Evidence).where(Evidence.number == _NUMBER, Evidence.evidence > _BEHIND)
+    if parties:
+        found = found.where(Evidence.party == any_(bindparam("parties", type_=ARRAY(Integer))))
+    return found.order_by(Evidence.evidence).limit(_LIMIT)
 
 
 async def listed(
     connection: Connection, number: str, parties: Sequence[int] | None, behind: int, limit: int
-) -> Sequence[Any]:
+) -> Sequence[Evidence]:
     """Return what is known of a case's files, in order; of these parties only where any are named."""
-    return await connection.execute(_LIST, {"number": number, "parties": parties, "behind": behind, "limit": limit})
+    parameters = {"number": number, "parties": parties, "behind": behind, "limit": limit}
+    return await connection.execute(_listed(parties is not None), parameters)
 
 
 async def kept(connection: Connection, hashes: Sequence[bytes]) -> set[bytes]:
     """Return which of the stored files some case refers to."""
-    return {bytes(row.stored_hash) for row in await connection.execute(_KEPT, {"hashes": list(hashes)})}
+    return {stored for (stored,) in await connection.execute(_KEPT, {"hashes": list(hashes)})}
 
 
-async def add_note(connection: Connection, note: Mapping[str, Any]) -> Any:
+async def add_note(connection: Connection, number: str, **columns: Any) -> Investigation:
     """Store a note of an investigation under the next number of its locked case and return its row."""
-    return (await connection.execute(_NOTE, note)).one()
+    return await rows.add(connection, Investigation, "investigation", {"number": number}, **columns)
 
 
-async def get_note(connection: Connection, number: str, investigation: int) -> Any:
+async def get_note(connection: Connection, number: str, investigation: int) -> Investigation:
     """Return a note of an investigation; NOT_FOUND where there is none."""
-    row = (await connection.execute(_GET_NOTE, {"number": number, "investigation": investigation})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.investigation_name(number, investigation))
-    return row
+    found = await connection.execute(_GET_NOTE, {"number": number, "investigation": investigation})
+    return not_found(found.first(), names.investigation_name(number, investigation))
 
 
-async def listed_notes(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def listed_notes(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Investigation]:
     """Return the notes of a case's investigations, in order."""
     return await connection.execute(_NOTES, {"number": number, "behind": behind, "limit": limit})

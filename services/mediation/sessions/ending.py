@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from casework.mediation.session import SessionState
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation.sessions import store
 
-_UNIT = text("SELECT unit FROM cases WHERE number = :number")
+_KINDS = {SessionState.CANCELLED: "SessionCancelled", SessionState.BROKEN_OFF: "SessionBrokenOff"}
 
 
 async def end_open_sessions(
@@ -23,7 +23,6 @@ async def end_open_sessions(
     For the command that records a withdrawal, in its own transaction, with the case locked: refusing and stopping
     always work, also in the middle of a session (人民调解法 art. 23(2), 26). The events hold no party.
     """
-    unit = await connection.scalar(_UNIT, {"number": number})
-    rows = await store.break_off(connection, number, now, held=held, coming=coming)
-    kinds = {SessionState.CANCELLED: "SessionCancelled", SessionState.BROKEN_OFF: "SessionBrokenOff"}
-    return [NewEvent(number, kinds[SessionState(row.state)], unit, {"session": row.session}) for row in rows]
+    unit = await store.unit_of(connection, number)
+    ended = await store.break_off(connection, number, now, held=held, coming=coming)
+    return [NewEvent(number, _KINDS[state], unit, {"session": session}) for session, state in ended]

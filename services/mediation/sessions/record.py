@@ -9,7 +9,7 @@ from pb.mediation.v1 import sessions_pb2 as pb
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import session as rules_of
-from casework.mediation.session import Manner, SessionKind, SessionState, SignerRole
+from casework.mediation.session import Manner, SignerRole
 from services.kit.command import Work, check_etag, command
 from services.kit.serving.access import current_call
 from services.kit.serving.businesstime import BusinessTime
@@ -18,8 +18,10 @@ from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 from services.kit.storage.sealing import Sealer
 from services.mediation import keys
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.sessions import standing, store, view
+from services.mediation.sessions.models import Session, SessionRecord
 from services.mediation.sessions.standing import Standing
 from services.mediation.sessions.view import Sitting
 from services.mediation.store import get as get_case
@@ -40,7 +42,7 @@ class RecordRpcs:
         """Write the record of a joint session; what was confirmed and signed before stays with the older version."""
         case, sitting, _ = await self._recorded(request, work)
         check_etag(sitting.row.version, request.etag)
-        rules_of.may_record(SessionState(sitting.row.state), SessionKind(sitting.row.kind))
+        rules_of.may_record(sitting.row.state, sitting.row.kind)
         under = await keys.writing(work.connection, self.sealer, case)
         sealed = under.seal(request.content.SerializeToString())
         record = await store.write_record(work.connection, sitting.row, sealed, work.now, work.actor)
@@ -78,7 +80,7 @@ class RecordRpcs:
         if party not in sitting.came:
             raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")
         await store.sign(
-            work.connection, record, work.now, work.actor, role=int(SignerRole.PARTY), party=party, read_back=True,
+            work.connection, record, work.now, work.actor, role=SignerRole.PARTY, party=party, read_back=True,
             manner=0, language=request.language,
         )  # fmt: skip
         payload = {"session": sitting.row.session, "record": record.record, "party": party}
@@ -102,15 +104,15 @@ class RecordRpcs:
             # Nobody signs for the mediator.
             work.call.require_person(bool(people.mediator) and work.actor == people.mediator)
         await store.sign(
-            work.connection, record, work.now, work.actor, role=int(role), party=party, read_back=False,
-            manner=int(manner), language="",
+            work.connection, record, work.now, work.actor, role=role, party=party, read_back=False,
+            manner=manner, language="",
         )  # fmt: skip
         payload: dict[str, object] = {"session": sitting.row.session, "record": record.record, "role": role.name}
         payload |= {"party": party} if party else {}
         await work.append(NewEvent(case.number, "RecordSigned", case.unit, payload))
         return await self._answer(work, sitting.row)
 
-    async def _recorded(self, request: Any, work: Work) -> tuple[Any, Sitting, Standing]:
+    async def _recorded(self, request: Any, work: Work) -> tuple[Case, Sitting, Standing]:
         """Return the locked case, the session and its people, if the caller may record for them."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
@@ -119,14 +121,14 @@ class RecordRpcs:
         return case, await sitting_of(work.connection, number, names.index_of(request.name, "sessions")), people
 
     @staticmethod
-    def _newest(sitting: Sitting, request: Any) -> Any:
+    def _newest(sitting: Sitting, request: Any) -> SessionRecord:
         if sitting.record is None:
             raise CaseError(Reason.NOT_FOUND, request.name)
         check_etag(sitting.record.record, request.etag)
         return sitting.record
 
     @staticmethod
-    async def _answer(work: Work, row: Any) -> pb.SessionRecord:
+    async def _answer(work: Work, row: Session) -> pb.SessionRecord:
         return view.record(await sitting_of(work.connection, row.number, row.session))
 
 
@@ -143,7 +145,7 @@ async def sitting_of(connection: Connection, number: str, session: int) -> Sitti
     return await with_parts(connection, row)
 
 
-async def with_parts(connection: Connection, row: Any) -> Sitting:
+async def with_parts(connection: Connection, row: Session) -> Sitting:
     """Return a session's row with all that was recorded of it."""
     attendances = await store.attendances(connection, row.number)
     records = await store.records(connection, row.number)

@@ -20,9 +20,11 @@ from services.kit.serving.access import current_call
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
+from services.mediation.sessions.models import Period, Session
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
 from services.mediation.sessions.standing import Standing
@@ -53,20 +55,18 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         people.must_be_live()
         parties = rules_of.invited(kind, [party_of(name, number) for name in asked.parties], people.meeting)
         row = {
-            "number": number,
-            "kind": int(kind),
-            "venue": int(venue),
+            "kind": kind,
+            "venue": venue,
             "room": await self._room(work, case, people, asked.room),
-            "start_at": start,
-            "end_at": end,
+            "during": Period(start, end),
             "parties": parties,
             "language": asked.language,
             "interpreter": asked.interpreter,
             "sealed": await self._place(work, case, asked.place),
             "scheduled_by": work.actor,
-            "at": work.now,
+            "updated_at": work.now,
         }
-        added = await store.add(work.connection, row)
+        added = await store.add(work.connection, number, **row)
         payload = {"session": added.session, "kind": kind.name, "venue": venue.name, "start_at": start}
         await work.append(NewEvent(number, "SessionScheduled", case.unit, payload))
         return view.session(await with_parts(work.connection, added))
@@ -128,16 +128,15 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     async def StartSession(self, request: pb.StartSessionRequest, work: Work) -> pb.Session:
         """Start a session; who withdrew or was screened since it was scheduled counts."""
         case, row, people = await self._session(request, work)
-        state = rules_of.move(SessionState(row.state), SessionState.OPEN)
-        kind = SessionKind(row.kind)
-        rules_of.may_meet(kind, people.meeting)
+        state = rules_of.move(row.state, SessionState.OPEN)
+        rules_of.may_meet(row.kind, people.meeting)
         people.must_be_live()
-        in_time = rules_of.may_start(row.start_at, work.now)
+        in_time = rules_of.may_start(row.during.start, work.now)
         must_hold(Act.START_SESSION, {Fact.NOT_LONG_BEFORE_ITS_TIME: in_time})
         if not people.mediator:
             raise CaseError(Reason.NO_MEDIATOR)
-        changed = await store.change(work.connection, row, work.now, state=int(state), started_at=work.now)
-        payload = {"session": row.session, "kind": kind.name}
+        changed = await store.change(work.connection, row, work.now, state=state, started_at=work.now)
+        payload = {"session": row.session, "kind": row.kind.name}
         await work.append(NewEvent(row.number, "SessionStarted", case.unit, payload))
         return view.session(await with_parts(work.connection, changed))
 
@@ -145,7 +144,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     async def EndSession(self, request: pb.EndSessionRequest, work: Work) -> pb.Session:
         """End a session that was held."""
         case, row, _ = await self._session(request, work)
-        state = rules_of.move(SessionState(row.state), SessionState.HELD)
+        state = rules_of.move(row.state, SessionState.HELD)
         sitting = await with_parts(work.connection, row)
         must_hold(Act.HOLD_SESSION, {Fact.A_PARTY_CAME: sitting.a_party_came})
         return await self._end(work, case, row, state, "SessionHeld")
@@ -154,7 +153,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     async def CancelSession(self, request: pb.CancelSessionRequest, work: Work) -> pb.Session:
         """Cancel a session that has not begun, or to which nobody came; its room is free again."""
         case, row, _ = await self._session(request, work)
-        state = rules_of.move(SessionState(row.state), SessionState.CANCELLED)
+        state = rules_of.move(row.state, SessionState.CANCELLED)
         sitting = await with_parts(work.connection, row)
         must_hold(Act.CALL_OFF_SESSION, {Fact.NOBODY_CAME: not sitting.a_party_came})
         return await self._end(work, case, row, state, "SessionCancelled")
@@ -163,8 +162,8 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     async def RecordAttendance(self, request: pb.RecordAttendanceRequest, work: Work) -> pb.Session:
         """Record who came, names sealed."""
         case, row, _ = await self._session(request, work)
-        if SessionState(row.state) not in rules_of.MAY_RECORD:
-            raise CaseError(Reason.WRONG_STATE, SessionState(row.state).name, state=SessionState(row.state).name)
+        if row.state not in rules_of.MAY_RECORD:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         under = await keys.writing(work.connection, self.sealer, case)
         for each in request.attendances:
             _must_be_possible(each, work.now)
@@ -194,7 +193,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         answer.record_time.FromDatetime(work.now)
         return answer
 
-    async def _session(self, request: Any, work: Work) -> tuple[Any, Any, Standing]:
+    async def _session(self, request: Any, work: Work) -> tuple[Case, Session, Standing]:
         """Return the locked case, the session and its people, if the caller may act for them."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
@@ -205,12 +204,12 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         return case, row, people
 
     @staticmethod
-    async def _end(work: Work, case: Any, row: Any, state: SessionState, kind: str) -> pb.Session:
-        changed = await store.change(work.connection, row, work.now, state=int(state), ended_at=work.now)
+    async def _end(work: Work, case: Case, row: Session, state: SessionState, kind: str) -> pb.Session:
+        changed = await store.change(work.connection, row, work.now, state=state, ended_at=work.now)
         await work.append(NewEvent(row.number, kind, case.unit, {"session": row.session}))
         return view.session(await with_parts(work.connection, changed))
 
-    async def _room(self, work: Work, case: Any, people: Standing, name: str) -> str | None:
+    async def _room(self, work: Work, case: Case, people: Standing, name: str) -> str | None:
         """Return the room asked for: open, in the county of the case's or the mediator's unit, or of a unit above."""
         if not name:
             return None
@@ -226,15 +225,15 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
             raise field_error("session.room", Reason.INVALID_FIELD, "of another county")
         if row.closed_at is not None:
             raise CaseError(Reason.ROOM_CLOSED, name)
-        return str(row.room)
+        return row.room
 
-    async def _place(self, work: Work, case: Any, place: str) -> bytes | None:
+    async def _place(self, work: Work, case: Case, place: str) -> bytes | None:
         if not place:
             return None
         return (await keys.writing(work.connection, self.sealer, case)).seal(place.encode())
 
     @staticmethod
-    def _attendance(each: pb.Attendance, row: Any, under: CaseSealer) -> dict[str, Any]:
+    def _attendance(each: pb.Attendance, row: Session, under: CaseSealer) -> dict[str, Any]:
         party = party_of(each.party, row.number) if each.party else 0
         if each.role == pb.ATTENDEE_ROLE_PARTY and party not in row.parties:
             raise field_error("attendances.party", Reason.INVALID_FIELD, "a party of the session")
@@ -253,7 +252,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     @staticmethod
     def _sees(sitting: Sitting, mine: frozenset[int] | None, people: Standing) -> bool:
         """Return whether staff, or a party, may know of a session: of a separate one only the side it is of."""
-        if mine is None or sitting.row.kind == SessionKind.JOINT:
+        if mine is None or sitting.row.kind is SessionKind.JOINT:
             return True
         sides = {people.parties[party].side for party in mine}
         return any(people.parties[party].side in sides for party in sitting.row.parties)

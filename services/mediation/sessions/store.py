@@ -1,4 +1,4 @@
-"""SQL of rooms, sessions, attendance and records: the only place that knows these tables."""
+"""Statements of rooms, sessions, attendance and records: the only place that writes these tables."""
 
 from __future__ import annotations
 
@@ -7,77 +7,98 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+from sqlalchemy import DateTime, Integer, SmallInteger, Text, any_, bindparam, case, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.mediation.session import SessionState
-from services.kit.storage.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.models import Numbered
+from services.kit.storage.rows import not_found
+from services.mediation.models import Case
+from services.mediation.sessions.models import Attendance, JointWish, RecordSignature, Room, Session, SessionRecord
 
-_ADD_ROOM = text("""
-    INSERT INTO rooms (room, unit, kind, display_name, capacity, accessible, updated_at)
-    VALUES (:room, :unit, :kind, :display_name, :capacity, :accessible, :at)
-    ON CONFLICT (room) DO NOTHING RETURNING *
-""")
-_ROOM = "SELECT * FROM rooms WHERE room = :room"
-_ROOMS = text("""
-    SELECT * FROM rooms WHERE unit LIKE :unit AND room > :behind AND closed_at IS NULL ORDER BY room LIMIT :limit
-""")
-_CLOSE_ROOM = text("""
-    UPDATE rooms SET closed_at = coalesce(closed_at, :at), version = version + 1, updated_at = :at
-    WHERE room = :room RETURNING *
-""")
-# Beginning and end come as columns of their own: what reads a row need not know of ranges.
-_COLUMNS = "*, lower(during) AS start_at, upper(during) AS end_at"
-_ADD = text(f"""
-    INSERT INTO sessions (number, session, kind, venue, room, during, state, parties, language, interpreter, sealed,
-                          scheduled_by, updated_at)
-    SELECT :number, coalesce(max(session), 0) + 1, CAST(:kind AS smallint), CAST(:venue AS smallint),
-           CAST(:room AS text), tstzrange(CAST(:start_at AS timestamptz), CAST(:end_at AS timestamptz)), 1,
-           CAST(:parties AS integer[]), CAST(:language AS text), CAST(:interpreter AS boolean), CAST(:sealed AS bytea),
-           CAST(:scheduled_by AS text), CAST(:at AS timestamptz)
-    FROM sessions WHERE number = :number
-    RETURNING {_COLUMNS}
-""")
-_GET = text(f"SELECT {_COLUMNS} FROM sessions WHERE number = :number AND session = :session")
-_OF_CASE = text(f"SELECT {_COLUMNS} FROM sessions WHERE number = :number ORDER BY session")
-_ATTEND = text("""
-    INSERT INTO attendances (number, session, role, party, ordinal, presence, arrived_at, left_at, sealed)
-    VALUES (:number, :session, :role, :party, :ordinal, :presence, :arrived_at, :left_at, :sealed)
-    ON CONFLICT (number, session, role, party, ordinal) DO UPDATE
-    SET presence = excluded.presence, arrived_at = excluded.arrived_at, left_at = excluded.left_at,
-        sealed = coalesce(excluded.sealed, attendances.sealed)
-""")
-_ATTENDANCES = text("SELECT * FROM attendances WHERE number = :number ORDER BY session, role, party, ordinal")
-_WISH = text("""
-    INSERT INTO joint_wishes (number, party, wished, recorded_at, recorded_by)
-    VALUES (:number, :party, :wished, :at, :by)
-""")
-_WRITE = text("""
-    INSERT INTO session_records (number, session, record, sealed, written_by, written_at)
-    SELECT :number, CAST(:session AS integer), coalesce(max(record), 0) + 1, CAST(:sealed AS bytea),
-           CAST(:by AS text), CAST(:at AS timestamptz)
-    FROM session_records WHERE number = :number AND session = CAST(:session AS integer)
-    RETURNING *
-""")
-_RECORDS = text("""
-    SELECT DISTINCT ON (session) number, session, record, sealed, written_by, written_at
-    FROM session_records WHERE number = :number ORDER BY session, record DESC
-""")
-_SIGN = text("""
-    INSERT INTO record_signatures (number, session, record, role, party, read_back, manner, language, signed_at,
-                                   recorded_by)
-    VALUES (:number, :session, :record, :role, :party, :read_back, :manner, :language, :at, :by)
-    ON CONFLICT DO NOTHING RETURNING true
-""")
-_SIGNATURES = text("SELECT * FROM record_signatures WHERE number = :number ORDER BY signed_at, role, party")
-_BREAK_OFF = text("""
-    UPDATE sessions SET state = CASE state WHEN 1 THEN CAST(:cancelled AS smallint) ELSE CAST(:broken AS smallint) END,
-        ended_at = :at, version = version + 1, updated_at = :at
-    WHERE number = :number AND state = ANY(:states) RETURNING session, state
-""")
+_NUMBER, _ROOM = bindparam("number", type_=Text), bindparam("room", type_=Text)
+_SESSION = bindparam("session", type_=Integer)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+
+_ADD_ROOM = (
+    upsert(Room)
+    .values(
+        {each: bindparam(each) for each in ("room", "unit", "kind", "display_name", "capacity", "accessible")},
+    )
+    .values(updated_at=_AT)
+    .on_conflict_do_nothing(index_elements=[Room.room])
+    .returning(Room)
+)
+_GET_ROOM = select(Room).where(Room.room == _ROOM)
+_LOCK_ROOM = _GET_ROOM.with_for_update()
+_ROOMS = (
+    select(Room)
+    .where(Room.unit.like(bindparam("unit")), Room.room > bindparam("behind"), Room.closed_at.is_(None))
+    .order_by(Room.room)
+    .limit(bindparam("limit", type_=Integer))
+)
+_CLOSE_ROOM = (
+    update(Room)
+    .where(Room.room == _ROOM)
+    .values(closed_at=func.coalesce(Room.closed_at, _AT), version=Room.version + 1, updated_at=_AT)
+    .returning(Room)
+)
+_OF_CASE = select(Session).where(Session.number == _NUMBER).order_by(Session.session)
+_GET = select(Session).where(Session.number == _NUMBER, Session.session == _SESSION)
+_CAME = upsert(Attendance).values({each.name: bindparam(each.name) for each in Attendance.__table__.columns})
+_ATTEND = _CAME.on_conflict_do_update(
+    index_elements=list(Attendance.__table__.primary_key),
+    set_={
+        **{name: _CAME.excluded[name] for name in ("presence", "arrived_at", "left_at")},
+        "sealed": func.coalesce(_CAME.excluded.sealed, Attendance.sealed),
+    },
+)
+_ATTENDANCES = (
+    select(Attendance)
+    .where(Attendance.number == _NUMBER)
+    .order_by(Attendance.session, Attendance.role, Attendance.party, Attendance.ordinal)
+)
+_RECORDS = (
+    select(SessionRecord)
+    .distinct(SessionRecord.session)
+    .where(SessionRecord.number == _NUMBER)
+    .order_by(SessionRecord.session, SessionRecord.record.desc())
+)
+_SIGN = (
+    upsert(RecordSignature)
+    .values({each.name: bindparam(each.name) for each in RecordSignature.__table__.columns})
+    .on_conflict_do_nothing()
+    .returning(RecordSignature.record)
+)
+_SIGNATURES = (
+    select(RecordSignature)
+    .where(RecordSignature.number == _NUMBER)
+    .order_by(RecordSignature.signed_at, RecordSignature.role, RecordSignature.party)
+)
+_STATE = Numbered(SessionState)
+_BREAK_OFF = (
+    update(Session)
+    .where(Session.number == _NUMBER, Session.state == any_(bindparam("states", type_=ARRAY(SmallInteger))))
+    .values(
+        state=case(
+            (Session.state == SessionState.SCHEDULED, literal(SessionState.CANCELLED, _STATE)),
+            else_=literal(SessionState.BROKEN_OFF, _STATE),
+        ),
+        ended_at=_AT,
+        version=Session.version + 1,
+        updated_at=_AT,
+    )
+    .returning(Session.session, Session.state)
+)
+_UNIT = select(Case.unit).where(Case.number == _NUMBER)
 
 
-async def add_room(connection: Connection, room: Mapping[str, Any]) -> Any:
+async def add_room(connection: Connection, room: Mapping[str, Any]) -> Room:
     """Store a room and return its row; ALREADY_EXISTS where its name has one."""
     row = (await connection.execute(_ADD_ROOM, room)).first()
     if row is None:
@@ -85,97 +106,99 @@ async def add_room(connection: Connection, room: Mapping[str, Any]) -> Any:
     return row
 
 
-async def get_room(connection: Connection, room: str, *, lock: bool = False) -> Any:
+async def get_room(connection: Connection, room: str, *, lock: bool = False) -> Room:
     """Return a room's row; NOT_FOUND where there is none."""
-    row = (await connection.execute(text(_ROOM + (" FOR UPDATE" if lock else "")), {"room": room})).first()
-    return _found(row, names.room_name(room))
+    found = await connection.execute(_LOCK_ROOM if lock else _GET_ROOM, {"room": room})
+    return not_found(found.first(), names.room_name(room))
 
 
-async def list_rooms(connection: Connection, unit: str, behind: str, limit: int) -> Sequence[Any]:
+async def list_rooms(connection: Connection, unit: str, behind: str, limit: int) -> Sequence[Room]:
     """Return the open rooms of a unit pattern, by name."""
     return await connection.execute(_ROOMS, {"unit": unit, "behind": behind, "limit": limit})
 
 
-async def close_room(connection: Connection, room: str, at: datetime) -> Any:
+async def close_room(connection: Connection, room: str, at: datetime) -> Room:
     """Close a room and return its row."""
     return (await connection.execute(_CLOSE_ROOM, {"room": room, "at": at})).one()
 
 
-async def add(connection: Connection, session: Mapping[str, Any]) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Session:
     """Store a session under the next number of its locked case; ROOM_TAKEN where its room is, at that time."""
     try:
-        return (await connection.execute(_ADD, session)).one()
+        return await rows.add(
+            connection, Session, "session", {"number": number}, state=SessionState.SCHEDULED, **columns
+        )
     except asyncpg.ExclusionViolationError:
         # The database decides: two who ask at once cannot both be given the room.
-        raise CaseError(Reason.ROOM_TAKEN, names.room_name(session["room"])) from None
+        raise CaseError(Reason.ROOM_TAKEN, names.room_name(columns["room"])) from None
 
 
-async def get(connection: Connection, number: str, session: int) -> Any:
+async def get(connection: Connection, number: str, session: int) -> Session:
     """Return a session's row; NOT_FOUND where there is none."""
-    row = (await connection.execute(_GET, {"number": number, "session": session})).first()
-    return _found(row, names.session_name(number, session))
+    found = await connection.execute(_GET, {"number": number, "session": session})
+    return not_found(found.first(), names.session_name(number, session))
 
 
-async def of_case(connection: Connection, number: str) -> Sequence[Any]:
+async def of_case(connection: Connection, number: str) -> Sequence[Session]:
     """Return the sessions of a case, in order."""
     return await connection.execute(_OF_CASE, {"number": number})
 
 
-async def change(connection: Connection, row: Any, at: datetime, **columns: Any) -> Any:
+async def change(connection: Connection, row: Session, at: datetime, **columns: Any) -> Session:
     """Change columns of a session, or none but its version, and return its new row."""
-    sets = "".join(f"{name} = :{name}, " for name in columns)
-    query = text(f"""UPDATE sessions SET {sets}version = version + 1, updated_at = :at
-        WHERE number = :number AND session = :session RETURNING {_COLUMNS}""")
-    return (await connection.execute(query, {"number": row.number, "session": row.session, "at": at, **columns})).one()
+    key = {"number": row.number, "session": row.session}
+    return await rows.update(connection, Session, key, **columns, updated_at=at)
 
 
-async def attend(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+async def attend(connection: Connection, came: Sequence[Mapping[str, Any]]) -> None:
     """Store who came; what was recorded of the same person before gives way."""
-    await connection.execute(_ATTEND, rows)
+    await connection.execute(_ATTEND, came)
 
 
-async def attendances(connection: Connection, number: str) -> Sequence[Any]:
+async def attendances(connection: Connection, number: str) -> Sequence[Attendance]:
     """Return who came to the sessions of a case."""
     return await connection.execute(_ATTENDANCES, {"number": number})
 
 
 async def wish(connection: Connection, number: str, party: int, wished: bool, at: datetime, by: str) -> None:
     """Store what a party wants of joint sessions."""
-    await connection.execute(_WISH, {"number": number, "party": party, "wished": wished, "at": at, "by": by})
+    await rows.insert(
+        connection, JointWish, number=number, party=party, wished=wished, recorded_at=at, recorded_by=by
+    )  # fmt: skip
 
 
-async def write_record(connection: Connection, row: Any, sealed: bytes, at: datetime, by: str) -> Any:
+async def write_record(connection: Connection, row: Session, sealed: bytes, at: datetime, by: str) -> SessionRecord:
     """Store a new version of a session's record and return its row."""
-    parameters = {"number": row.number, "session": row.session, "sealed": sealed, "at": at, "by": by}
-    return (await connection.execute(_WRITE, parameters)).one()
+    key = {"number": row.number, "session": row.session}
+    return await rows.add(connection, SessionRecord, "record", key, sealed=sealed, written_by=by, written_at=at)
 
 
-async def records(connection: Connection, number: str) -> dict[int, Any]:
+async def records(connection: Connection, number: str) -> dict[int, SessionRecord]:
     """Return the newest record of each session of a case."""
     return {row.session: row for row in await connection.execute(_RECORDS, {"number": number})}
 
 
-async def signatures(connection: Connection, number: str) -> Sequence[Any]:
+async def signatures(connection: Connection, number: str) -> Sequence[RecordSignature]:
     """Return every read-back and signature under the records of a case, of all their versions."""
     return await connection.execute(_SIGNATURES, {"number": number})
 
 
-async def sign(connection: Connection, record: Any, at: datetime, by: str, **columns: Any) -> None:
+async def sign(connection: Connection, record: SessionRecord, at: datetime, by: str, **columns: Any) -> None:
     """Store a read-back or a signature; ALREADY_EXISTS where it is there."""
     key = {"number": record.number, "session": record.session, "record": record.record}
-    if not await connection.scalar(_SIGN, {**key, "at": at, "by": by, **columns}):
+    if await connection.scalar(_SIGN, {**key, "signed_at": at, "recorded_by": by, **columns}) is None:
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
 
 
-async def break_off(connection: Connection, number: str, at: datetime, *, held: bool, coming: bool) -> Sequence[Any]:
+async def break_off(
+    connection: Connection, number: str, at: datetime, *, held: bool, coming: bool
+) -> Sequence[tuple[int, SessionState]]:
     """Break off the sessions that are being held, cancel those to come; return which, with their new states."""
-    states = {"cancelled": int(SessionState.CANCELLED), "broken": int(SessionState.BROKEN_OFF)}
     asked = {SessionState.SCHEDULED: coming, SessionState.OPEN: held}
-    open_states = [int(state) for state, wanted in asked.items() if wanted]
-    return await connection.execute(_BREAK_OFF, {"number": number, "at": at, "states": open_states, **states})
+    states = [state for state, wanted in asked.items() if wanted]
+    return await connection.execute(_BREAK_OFF, {"number": number, "at": at, "states": states})
 
 
-def _found(row: Any, name: str) -> Any:
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, name)
-    return row
+async def unit_of(connection: Connection, number: str) -> str:
+    """Return the accountable unit of a case."""
+    return await connection.scalar(_UNIT, {"number": number}) or ""

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import names
-from casework.mediation.session import SignerRole, is_complete
+from casework.mediation.session import AttendeeRole, Presence, SignerRole, is_complete
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
+from services.mediation.sessions.models import Attendance, RecordSignature, Room, Session, SessionRecord
 
-CAME = (pb.PRESENCE_PRESENT, pb.PRESENCE_REMOTE, pb.PRESENCE_LEFT)
+CAME = (Presence.PRESENT, Presence.REMOTE, Presence.LEFT)
 
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
     """A session with what was recorded of it."""
 
-    row: Any
-    attendances: Sequence[Any]
-    record: Any
-    signatures: Sequence[Any]
+    row: Session
+    attendances: Sequence[Attendance]
+    record: SessionRecord | None
+    signatures: Sequence[RecordSignature]
 
     @classmethod
-    def of(cls, row: Any, attendances: Iterable[Any], records: dict[int, Any], signatures: Iterable[Any]) -> Sitting:
+    def of(
+        cls,
+        row: Session,
+        attendances: Iterable[Attendance],
+        records: dict[int, SessionRecord],
+        signatures: Iterable[RecordSignature],
+    ) -> Sitting:
         """Return a session with its own part of what a case has."""
         record = records.get(row.session)
         signed = [each for each in signatures if record and (each.session, each.record) == (row.session, record.record)]
@@ -34,7 +41,7 @@ class Sitting:
     @property
     def came(self) -> set[int]:
         """The parties that came; those invited while nobody has recorded who came."""
-        recorded = [each for each in self.attendances if each.role == pb.ATTENDEE_ROLE_PARTY]
+        recorded = [each for each in self.attendances if each.role is AttendeeRole.PARTY]
         if not recorded:
             return set(self.row.parties)
         return {each.party for each in recorded if each.presence in CAME}
@@ -42,7 +49,7 @@ class Sitting:
     @property
     def a_party_came(self) -> bool:
         """Whether it is recorded that a party came, or somebody who speaks for one."""
-        of_party = (pb.ATTENDEE_ROLE_PARTY, pb.ATTENDEE_ROLE_REPRESENTATIVE)
+        of_party = (AttendeeRole.PARTY, AttendeeRole.REPRESENTATIVE)
         return any(each.role in of_party and each.presence in CAME for each in self.attendances)
 
     @property
@@ -54,22 +61,22 @@ class Sitting:
     def complete(self) -> bool:
         """Whether the newest record is confirmed and signed by all who must."""
         signed = [each for each in self.signatures if not each.read_back]
-        parties = {each.party for each in signed if each.role == SignerRole.PARTY}
-        mediator = any(each.role == SignerRole.MEDIATOR for each in signed)
+        parties = {each.party for each in signed if each.role is SignerRole.PARTY}
+        mediator = any(each.role is SignerRole.MEDIATOR for each in signed)
         return is_complete(self.came, self.read_backs, parties, mediator)
 
 
-def room(row: Any) -> pb.Room:
+def room(row: Room) -> pb.Room:
     """Return a room."""
     return pb.Room(
         name=names.room_name(row.room),
         etag=str(row.version),
         unit=names.unit_name(row.unit),
-        kind=row.kind,
         display_name=row.display_name,
         capacity=row.capacity,
         accessible=row.accessible,
         closed=row.closed_at is not None,
+        **numbers(kind=row.kind),
     )
 
 
@@ -79,12 +86,9 @@ def session(sitting: Sitting) -> pb.Session:
     return pb.Session(
         name=names.session_name(row.number, row.session),
         etag=str(row.version),
-        kind=row.kind,
-        venue=row.venue,
         room=names.room_name(row.room) if row.room else "",
-        start_time=stamp(row.start_at),
-        end_time=stamp(row.end_at),
-        state=row.state,
+        start_time=stamp(row.during.start),
+        end_time=stamp(row.during.end),
         parties=[names.party_name(row.number, party) for party in row.parties],
         language=row.language,
         interpreter=row.interpreter,
@@ -94,25 +98,26 @@ def session(sitting: Sitting) -> pb.Session:
         record_version=sitting.record.record if sitting.record else 0,
         record_signed=bool(sitting.record) and sitting.complete,
         update_time=stamp(row.updated_at),
+        **numbers(kind=row.kind, venue=row.venue, state=row.state),
     )
 
 
-def attendance(row: Any, display_name: str = "") -> pb.Attendance:
+def attendance(row: Attendance, display_name: str = "") -> pb.Attendance:
     """Return that somebody came; with their name only where it was opened."""
     return pb.Attendance(
-        role=row.role,
         party=names.party_name(row.number, row.party) if row.party else "",
         ordinal=row.ordinal,
-        presence=row.presence,
         arrive_time=stamp(row.arrived_at),
         leave_time=stamp(row.left_at),
         display_name=display_name,
+        **numbers(role=row.role, presence=row.presence),
     )
 
 
 def record(sitting: Sitting) -> pb.SessionRecord:
-    """Return the newest record of a session without its text."""
+    """Return the newest record of a session, which has one, without its text."""
     row = sitting.record
+    assert row is not None
     return pb.SessionRecord(
         name=f"{names.session_name(row.number, row.session)}/record",
         etag=str(row.record),
@@ -124,12 +129,11 @@ def record(sitting: Sitting) -> pb.SessionRecord:
     )
 
 
-def _signature(row: Any) -> pb.RecordSignature:
+def _signature(row: RecordSignature) -> pb.RecordSignature:
     return pb.RecordSignature(
-        role=row.role,
         party=names.party_name(row.number, row.party) if row.party else "",
-        manner=row.manner,
         language=row.language,
         sign_time=stamp(row.signed_at),
         recorded_by=row.recorded_by,
+        **numbers(role=row.role, manner=row.manner),
     )
