@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from casework.mediation.agreement import AgreementState, ClauseKind, Extent, Form, Question, Signer
 from casework.mediation.session import Manner
 from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -29,7 +30,7 @@ class Agreement(MediationModel):
     state: Mapped[AgreementState] = mapped_column(Numbered(AgreementState))
     extent: Mapped[Extent] = mapped_column(Numbered(Extent))
     form: Mapped[Form] = mapped_column(Numbered(Form))
-    sealed: Mapped[bytes] = mapped_column(
+    sealed: Mapped[SealedBytes] = mapped_column(
         comment="Statement and the text of each clause, sealed under the case's data key."
     )
     drafted_at: Mapped[Instant]

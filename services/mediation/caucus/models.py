@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from casework.mediation.caucus import Side
 from casework.mediation.session import Manner
 from services.kit.storage.models import Code, Count, Instant, Numbered, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -21,7 +22,7 @@ class CaucusNote(MediationModel):
     side: Mapped[Side] = mapped_column(Numbered(Side), primary_key=True)
     note: Mapped[int] = mapped_column(primary_key=True)
     by_mediator: Mapped[bool]
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     created_at: Mapped[Instant]
     mediator: Mapped[Words] = mapped_column(
         server_default="", comment="The mediator of record it was said to; empty where there was none."
@@ -38,7 +39,7 @@ class CaucusOffer(MediationModel):
     side: Mapped[Side] = mapped_column(Numbered(Side), primary_key=True)
     offer: Mapped[int] = mapped_column(primary_key=True)
     by_mediator: Mapped[bool]
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     created_at: Mapped[Instant]
     mediator: Mapped[Words] = mapped_column(server_default="")
 
@@ -63,7 +64,7 @@ class FactSheet(MediationModel):
 
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
     sheet: Mapped[int] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     created_at: Mapped[Instant]
     released_at: Mapped[Instant | None]
 

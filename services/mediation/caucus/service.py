@@ -6,7 +6,7 @@ Access goes by the person, never by role and unit alone: see `casework.mediation
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pb.mediation.v1 import caucus_pb2 as pb
 from pb.mediation.v1 import caucus_pb2_grpc
@@ -23,6 +23,8 @@ from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.caucus import store, view
+from services.mediation.caucus.models import CaucusNote, CaucusOffer
+from services.mediation.models import Case
 from services.mediation.people import store as roles
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
@@ -32,6 +34,7 @@ from services.mediation.store import get as get_case
 from services.mediation.store import lock as lock_case
 
 MEDIATOR = "mediator"
+Entry = TypeVar("Entry", CaucusNote, CaucusOffer)
 _ACTOR = "caucus"
 """Who events name for what happens in the compartment: which side came to the mediator is told to nobody."""
 
@@ -48,7 +51,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         sealed = await self._seal(work, case, side, "note", request.note.SerializeToString())
         row = await store.add_note(
             work.connection, case.number, side, by_mediator=self._is_mediator(work, people), sealed=sealed,
-            at=work.now, mediator=people.mediator,
+            created_at=work.now, mediator=people.mediator,
         )  # fmt: skip
         await self._told(work, case)
         return view.note(row)
@@ -72,7 +75,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         sealed = await self._seal(work, case, side, "offer", request.offer.SerializeToString())
         row = await store.add_offer(
             work.connection, case.number, side, by_mediator=self._is_mediator(work, people), sealed=sealed,
-            at=work.now, mediator=people.mediator,
+            created_at=work.now, mediator=people.mediator,
         )  # fmt: skip
         await self._told(work, case)
         return view.offer(row)
@@ -170,7 +173,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         by_mediator, party = self._signer(request, work, people)
         if party not in people.sides:
             raise field_error("party", Reason.INVALID_FIELD, "no such party, or withdrawn")
-        await store.sign(work.connection, row, party, request.manner, by_mediator, work.now)
+        await store.sign(work.connection, row, party, Manner(request.manner), by_mediator, work.now)
         signatures = await store.signatures(work.connection, row)
         payload: dict[str, object] = {"sheet": row.sheet, "signatures": len(signatures)}
         if row.released_at is None and is_released(people.sides, {each.party for each in signatures}):
@@ -193,7 +196,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
             raise field_error("manner", Reason.INVALID_FIELD, "who signs in signs electronically")
         return False, asked or next(iter(mine))
 
-    async def _written(self, request: Any, work: Work) -> tuple[Any, Standing, Side]:
+    async def _written(self, request: Any, work: Work) -> tuple[Case, Standing, Side]:
         """Return the locked case, its people and the side, if the caller may write there."""
         number, side = names.number_of(request.parent), side_of(names.last(request.parent))
         case = await lock_case(work.connection, number)
@@ -203,14 +206,16 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return case, people, side
 
     @staticmethod
-    async def _handed_over(connection: Connection, people: Standing, side: Side, told: Sequence[Any]) -> Sequence[Any]:
+    async def _handed_over(
+        connection: Connection, people: Standing, side: Side, told: Sequence[Entry]
+    ) -> Sequence[Entry]:
         """Return what of a side's entries the caller reads: a mediator what was told that one, and what went over."""
         mediator = current_call().caller.subject
         if mediator != people.mediator or await roles.handed_over(connection, people.mediation, side):
             return told
         return [row for row in told if row.mediator in ("", mediator)]
 
-    async def _read(self, connection: Connection, parent: str) -> tuple[Any, Standing, Side]:
+    async def _read(self, connection: Connection, parent: str) -> tuple[Case, Standing, Side]:
         """Return case, people and side, if the caller may read there; that they did is remembered."""
         number, side = names.number_of(parent), side_of(names.last(parent))
         call = current_call()
@@ -220,11 +225,11 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         await store.add_read(connection, number, side, call.caller.subject, self.time.now())
         return case, people, side
 
-    async def _seal(self, work: Work, case: Any, side: Side, kind: str, data: bytes) -> bytes:
+    async def _seal(self, work: Work, case: Case, side: Side, kind: str, data: bytes) -> bytes:
         under = await keys.writing(work.connection, self.sealer, case)
         return under.seal(_mark(side, kind) + data)
 
-    async def _told(self, work: Work, case: Any) -> None:
+    async def _told(self, work: Work, case: Case) -> None:
         """Append that there is one entry more, and nothing else: not whose, not which, not by whom."""
         count = await store.count(work.connection, case.number)
         event = NewEvent(case.number, "CaucusKept", case.unit, {"entries": count})
@@ -264,7 +269,7 @@ def _mark(side: int, kind: str) -> bytes:
 
 def _opened(under: CaseSealer | None, side: int, kind: str, sealed: bytes) -> bytes:
     assert under is not None
-    data, mark = under.open(bytes(sealed)), _mark(side, kind)
+    data, mark = under.open(sealed), _mark(side, kind)
     if not data.startswith(mark):
         raise RuntimeError(f"an entry of {kind} lies where it was not put")
     return data[len(mark) :]

@@ -8,7 +8,9 @@ from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.closing import ReopenReason, Retention, Satisfaction, View
-from services.kit.storage.models import Code, Instant, Numbered, Small, Words
+from casework.mediation.fulfilment import Performance
+from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -34,7 +36,7 @@ class ClosingView(MediationModel):
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
     party: Mapped[int] = mapped_column(primary_key=True)
     view: Mapped[View] = mapped_column(Numbered(View))
-    sealed: Mapped[bytes | None]
+    sealed: Mapped[SealedBytes | None]
     recorded_at: Mapped[Instant]
     recorded_by: Mapped[Words]
 
@@ -52,10 +54,11 @@ class Visit(MediationModel):
     )
     visited_at: Mapped[Instant | None]
     visited_by: Mapped[Words] = mapped_column(server_default="")
-    performance: Mapped[Small] = mapped_column(server_default="0")
-    """As `Performance`; 0 before the visit."""
+    performance: Mapped[Performance | None] = mapped_column(
+        NumberedOrNone(Performance), nullable=False, server_default="0"
+    )
     recurred: Mapped[bool] = mapped_column(server_default=text("false"))
-    sealed: Mapped[bytes | None]
+    sealed: Mapped[SealedBytes | None]
     due_clock: Mapped[Code | None] = mapped_column(
         Computed("((number || '.'::text) || ('visit-'::text || days::text))", persisted=True)
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from casework.mediation.docking import DockingKind, DockingState, Letter
-from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
+from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Words
 from services.mediation.base import MediationModel
 
 
 class Docking(MediationModel):
-    """A matter that an authority handed over. Of procedure, nature, result and answer 0 is none."""
+    """A matter that an authority handed over."""
 
     __tablename__ = "dockings"
     __table_args__ = ({"comment": "Holds no reason of a party who refused: there is no column for one."},)
@@ -21,8 +21,8 @@ class Docking(MediationModel):
     version: Mapped[int] = mapped_column(server_default="1")
     kind: Mapped[DockingKind] = mapped_column(Numbered(DockingKind))
     state: Mapped[DockingState] = mapped_column(Numbered(DockingState))
-    procedure: Mapped[Small] = mapped_column(server_default="0")
-    nature: Mapped[Small] = mapped_column(server_default="0")
+    procedure: Mapped[Procedure | None] = mapped_column(NumberedOrNone(Procedure), nullable=False, server_default="0")
+    nature: Mapped[Nature | None] = mapped_column(NumberedOrNone(Nature), nullable=False, server_default="0")
     handed_over_at: Mapped[Instant]
     petition_at: Mapped[Instant | None]
     signed_at: Mapped[Instant | None]
@@ -31,8 +31,8 @@ class Docking(MediationModel):
     )
     extended: Mapped[bool] = mapped_column(server_default=text("false"))
     ended_at: Mapped[Instant | None]
-    result: Mapped[Small] = mapped_column(server_default="0")
-    answer: Mapped[Small] = mapped_column(server_default="0")
+    result: Mapped[Result | None] = mapped_column(NumberedOrNone(Result), nullable=False, server_default="0")
+    answer: Mapped[Answer | None] = mapped_column(NumberedOrNone(Answer), nullable=False, server_default="0")
     due_clock: Mapped[Code | None] = mapped_column(
         Computed("((number || '.'::text) || ('docking-'::text || docking::text))", persisted=True)
     )

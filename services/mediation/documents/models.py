@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.papers.forms import Form
 from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -64,7 +65,7 @@ class DocumentVersion(MediationModel):
     number: Mapped[Code] = mapped_column(primary_key=True)
     document: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     stored_hash: Mapped[bytes] = mapped_column(comment="SHA-256 of the sealed bytes; also in the case's history.")
     made_at: Mapped[Instant]
     made_by: Mapped[Words]

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.papers.file_type import FileType
 from services.kit.storage.models import Code, Count, Instant, Numbered, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -28,7 +29,7 @@ class Evidence(MediationModel):
         comment="SHA-256 of the encrypted file: its name in the folder of files."
     )
     content_mac: Mapped[bytes]
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     created_at: Mapped[Instant]
     created_by: Mapped[Words]
 
@@ -40,7 +41,7 @@ class Investigation(MediationModel):
 
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
     investigation: Mapped[int] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     investigated_at: Mapped[Instant]
     read_back: Mapped[bool]
     created_at: Mapped[Instant]

@@ -26,6 +26,8 @@ from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
+from services.mediation.evidence.models import Evidence
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
@@ -81,18 +83,17 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         stored = await asyncio.to_thread(lambda: self._files.put(under.seal(content)))
         label = pb.Evidence(title=given.title, file_name=given.file_name)
         row = {
-            "number": number,
-            "type": given.type,
+            "type": FileType(given.type),
             "party": party,
             "size": len(content),
             "stored_hash": stored,
             "content_mac": mac,
             "sealed": under.seal(label.SerializeToString()),
-            "at": work.now,
-            "by": work.actor,
+            "created_at": work.now,
+            "created_by": work.actor,
         }
-        added = await store.add(work.connection, row)
-        payload = {"evidence": added.evidence, "type": FileType(given.type).name, "size": len(content)}
+        added = await store.add(work.connection, number, **row)
+        payload = {"evidence": added.evidence, "type": added.type.name, "size": len(content)}
         await work.append(NewEvent(number, "EvidenceStored", case.unit, payload))
         self._clean_sometimes()
         return view.evidence(added)
@@ -164,7 +165,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             await self._read(connection, case, request.name)
         self.pulse.beat()
         under = keys.reading(self.sealer, case)
-        content = await asyncio.to_thread(lambda: under.open(self._files.get(bytes(row.stored_hash))))
+        content = await asyncio.to_thread(lambda: under.open(self._files.get(row.stored_hash)))
         evidence = view.evidence(row)
         evidence.MergeFromString(under.open(row.sealed))
         for start in range(0, len(content), _PART):
@@ -182,15 +183,10 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         when = instant(request.investigate_time) if request.HasField("investigate_time") else work.now
         if when > work.now:
             raise field_error("investigate_time", Reason.INVALID_FIELD, "not yet")
-        note = {
-            "number": number,
-            "sealed": under.seal(request.content.SerializeToString()),
-            "investigated_at": when,
-            "read_back": request.read_back,
-            "at": work.now,
-            "by": work.actor,
-        }
-        row = await store.add_note(work.connection, note)
+        row = await store.add_note(
+            work.connection, number, sealed=under.seal(request.content.SerializeToString()), investigated_at=when,
+            read_back=request.read_back, created_at=work.now, created_by=work.actor,
+        )  # fmt: skip
         payload = {"investigation": row.investigation}
         await work.append(NewEvent(number, "InvestigationRecorded", case.unit, payload))
         return view.investigation(row)
@@ -245,7 +241,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         if removed:
             log.info("files cleaned", removed=removed)
 
-    async def _evidence(self, connection: Connection, name: str) -> tuple[Any, Any]:
+    async def _evidence(self, connection: Connection, name: str) -> tuple[Case, Evidence]:
         """Return case and file, if the caller may see it: staff, or the party that gave it."""
         number = names.number_of(name)
         case = await get_case(connection, number)
@@ -255,7 +251,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             raise CaseError(Reason.NOT_FOUND, name)
         return case, row
 
-    async def _read(self, connection: Connection, case: Any, name: str) -> None:
+    async def _read(self, connection: Connection, case: Case, name: str) -> None:
         call = current_call()
         await access_log.record(connection, call, self.time.now(), case.number, name)
         read = NewEvent(case.number, "ContentRead", case.unit, {"subject": name})

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import evidence_pb2 as pb
 
 from casework import names
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
+from services.mediation.evidence.models import Evidence, Investigation
 
 
-def evidence(row: Any) -> pb.Evidence:
+def evidence(row: Evidence) -> pb.Evidence:
     """Return what is known of a file."""
     return pb.Evidence(
         name=names.evidence_name(row.number, row.evidence),
-        type=row.type,
         party=names.party_name(row.number, row.party) if row.party else "",
         size=row.size,
         stored_hash=row.stored_hash.hex(),
         content_hash=row.content_mac.hex(),
         create_time=stamp(row.created_at),
         created_by=row.created_by,
+        **numbers(type=row.type),
     )
 
 
-def investigation(row: Any) -> pb.Investigation:
+def investigation(row: Investigation) -> pb.Investigation:
     """Return a note of an investigation."""
     return pb.Investigation(
         name=names.investigation_name(row.number, row.investigation),

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.objection import ObjectionState
 from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -31,8 +32,8 @@ class Objection(MediationModel):
     umpire: Mapped[Code]
     right_unit: Mapped[Code] = mapped_column(server_default="")
     reason: Mapped[Words]
-    grounds: Mapped[bytes] = mapped_column(comment="Sealed under the key of the case, as is the decision.")
-    decision: Mapped[bytes | None]
+    grounds: Mapped[SealedBytes] = mapped_column(comment="Sealed under the key of the case, as is the decision.")
+    decision: Mapped[SealedBytes | None]
     made_by: Mapped[Words]
     dispatched_at: Mapped[Instant]
     object_until: Mapped[Instant]

@@ -10,8 +10,9 @@ from sqlalchemy import Dialect, ForeignKey, ForeignKeyConstraint, Identity, Inde
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from casework.mediation.session import AttendeeRole, Presence, SessionKind, SessionState, SignerRole, Venue
-from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from casework.mediation.session import AttendeeRole, Manner, Presence, SessionKind, SessionState, SignerRole, Venue
+from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Small, Words
+from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel
 
 
@@ -75,7 +76,7 @@ class Session(MediationModel):
     parties: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     language: Mapped[Words]
     interpreter: Mapped[bool]
-    sealed: Mapped[bytes | None]
+    sealed: Mapped[SealedBytes | None]
     scheduled_by: Mapped[Words]
     started_at: Mapped[Instant | None]
     ended_at: Mapped[Instant | None]
@@ -96,7 +97,7 @@ class Attendance(MediationModel):
     presence: Mapped[Presence] = mapped_column(Numbered(Presence))
     arrived_at: Mapped[Instant | None]
     left_at: Mapped[Instant | None]
-    sealed: Mapped[bytes | None]
+    sealed: Mapped[SealedBytes | None]
 
 
 class JointWish(MediationModel):
@@ -125,7 +126,7 @@ class SessionRecord(MediationModel):
     number: Mapped[Code] = mapped_column(primary_key=True)
     session: Mapped[int] = mapped_column(primary_key=True)
     record: Mapped[int] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[SealedBytes]
     written_by: Mapped[Words]
     written_at: Mapped[Instant]
 
@@ -147,8 +148,7 @@ class RecordSignature(MediationModel):
     role: Mapped[SignerRole] = mapped_column(Numbered(SignerRole), primary_key=True)
     party: Mapped[int] = mapped_column(primary_key=True)
     read_back: Mapped[bool] = mapped_column(primary_key=True)
-    manner: Mapped[Small]
-    """As `Manner`; 0 for a read-back."""
+    manner: Mapped[Manner | None] = mapped_column(NumberedOrNone(Manner), nullable=False)
     language: Mapped[Words]
     signed_at: Mapped[Instant]
     recorded_by: Mapped[Words]

@@ -81,7 +81,7 @@ class RecordRpcs:
             raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")
         await store.sign(
             work.connection, record, work.now, work.actor, role=SignerRole.PARTY, party=party, read_back=True,
-            manner=0, language=request.language,
+            manner=None, language=request.language,
         )  # fmt: skip
         payload = {"session": sitting.row.session, "record": record.record, "party": party}
         await work.append(NewEvent(case.number, "RecordReadBack", case.unit, payload))

@@ -217,7 +217,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
             row = await store.get_room(work.connection, names.last(name))
         except CaseError:
             raise field_error("session.room", Reason.INVALID_FIELD, "no such room") from None
-        units = [unit for unit in (case.unit, people.mediation.mediator_unit) if unit in self.rules.units]
+        units = [unit for unit in (case.unit, people.mediator_unit) if unit in self.rules.units]
         if not any(
             row.unit in self.rules.units.path(unit) or names.county_of(row.unit) == names.county_of(unit)
             for unit in units

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+
+from sqlalchemy import Text, bindparam, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import load_only
 
 from casework.errors import CaseError, Reason
 from casework.mediation.course import MediationState, Step
 from casework.mediation.session import Meeting, is_screened_first
 from services.kit.serving.access import Call
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.mediation import record
+from services.mediation.consents.models import Mediation
+from services.mediation.models import Case
 from services.mediation.people import store as people
+from services.mediation.people.models import Party
+from services.mediation.safeguards.models import Screening
+from services.mediation.sessions.models import JointWish
 
 CITIZEN = "citizen"
 
@@ -23,11 +31,11 @@ _LIVE = frozenset({MediationState.CONSENTED, MediationState.MEDIATING, Mediation
 class Standing:
     """The people of a case as they stand now."""
 
-    parties: dict[int, Any]
+    parties: dict[int, Party]
     """Rows of the parties, withdrawn ones included, by number."""
     unconsented: frozenset[int]
     wishing: frozenset[int]
-    mediation: Any
+    mediation: Mediation | None
     """Row of the mediation; None where none was proposed."""
     unscreened: frozenset[int] = frozenset()
     """Parties who were not asked alone about violence, in a matter in which everybody is first."""
@@ -38,6 +46,11 @@ class Standing:
         return self.mediation.mediator if self.mediation else ""
 
     @property
+    def mediator_unit(self) -> str:
+        """The unit of the mediator of record; empty where there is none."""
+        return self.mediation.mediator_unit if self.mediation else ""
+
+    @property
     def sides(self) -> dict[int, int]:
         """The side of every party that has not withdrawn."""
         return {party: row.side for party, row in self.parties.items() if row.withdrawn_at is None}
@@ -45,7 +58,7 @@ class Standing:
     @property
     def meeting(self) -> Meeting:
         """What decides whether people may sit together."""
-        apart = bool(self.mediation) and self.mediation.joint_barred
+        apart = self.mediation is not None and self.mediation.joint_barred
         return Meeting(self.sides, self.unconsented, apart, self.wishing, self.unscreened & set(self.sides))
 
     def parties_of(self, subject: str) -> dict[int, int]:
@@ -60,25 +73,30 @@ class Standing:
 
     def must_be_live(self) -> None:
         """Raise WRONG_STATE unless the mediation goes on."""
-        state = self.mediation.state if self.mediation else 0
-        if state not in _LIVE or self.mediation.ended_at is not None:
-            raise CaseError(Reason.WRONG_STATE, "mediation", state=str(state))
+        mediation = self.mediation
+        if mediation is None or mediation.state not in _LIVE or mediation.ended_at is not None:
+            raise CaseError(Reason.WRONG_STATE, "mediation", state=str(int(mediation.state) if mediation else 0))
 
 
-_PARTIES = text(
-    "SELECT party, side, subject, confided, withdrawn_at FROM parties WHERE number = :number ORDER BY party"
+_NUMBER = bindparam("number", type_=Text)
+_PARTIES = (
+    select(Party)
+    .options(load_only(Party.party, Party.side, Party.subject, Party.confided, Party.withdrawn_at))
+    .where(Party.number == _NUMBER)
+    .order_by(Party.party)
 )
-_WISHING = text("""
-    SELECT party FROM (
-        SELECT DISTINCT ON (party) party, wished FROM joint_wishes WHERE number = :number ORDER BY party, id DESC
-    ) AS latest WHERE wished
-""")
-_CATEGORY = text("SELECT category FROM cases WHERE number = :number")
-_UNSCREENED = text("""
-    SELECT party FROM parties WHERE number = :number AND NOT EXISTS (
-        SELECT FROM screenings WHERE screenings.number = parties.number AND screenings.party = parties.party)
-""")
-_MEDIATION = text("SELECT * FROM mediations WHERE number = :number")
+_LATEST = (
+    select(JointWish.party, JointWish.wished)
+    .ext(distinct_on(JointWish.party))
+    .where(JointWish.number == _NUMBER)
+    .order_by(JointWish.party, JointWish.id.desc())
+    .subquery("latest")
+)
+_WISHING = select(_LATEST.c.party).where(_LATEST.c.wished)
+_CATEGORY = select(Case.category).where(Case.number == _NUMBER)
+_SCREENED = select(Screening.party).where(Screening.number == Party.number, Screening.party == Party.party)
+_UNSCREENED = select(Party.party).where(Party.number == _NUMBER, ~_SCREENED.exists())
+_MEDIATION = select(Mediation).where(Mediation.number == _NUMBER)
 
 
 async def standing(connection: Connection, number: str) -> Standing:
@@ -86,7 +104,7 @@ async def standing(connection: Connection, number: str) -> Standing:
     key = {"number": number}
     parties = {row.party: row for row in await connection.execute(_PARTIES, key)}
     said = await people.standing(connection, number)
-    wishing = frozenset(row.party for row in await connection.execute(_WISHING, key))
+    wishing = frozenset(party for (party,) in await connection.execute(_WISHING, key))
     mediation = (await connection.execute(_MEDIATION, key)).first()
     return Standing(
         parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation, await _unscreened(connection, key)
@@ -97,18 +115,17 @@ async def _unscreened(connection: Connection, key: dict[str, str]) -> frozenset[
     category = await connection.scalar(_CATEGORY, key)
     if category is None or not is_screened_first(category):
         return frozenset()
-    return frozenset(row.party for row in await connection.execute(_UNSCREENED, key))
+    return frozenset(party for (party,) in await connection.execute(_UNSCREENED, key))
 
 
-async def admit(connection: Connection, call: Call, case: Any, people: Standing) -> frozenset[int] | None:
+async def admit(connection: Connection, call: Call, case: Case, people: Standing) -> frozenset[int] | None:
     """Let the call go on for staff of the case's or the mediator's unit, or for who signs in for a party.
 
     Returns the parties a citizen signs in for; None for staff, who see all the permission lets them see.
     """
     roles = call.caller.roles - {CITIZEN}
     staff = replace(call.caller, roles=roles)
-    beside = (people.mediation.mediator_unit if people.mediation else "",)
-    if roles and await record.allows(connection, replace(call, caller=staff), case, beside=beside):
+    if roles and await record.allows(connection, replace(call, caller=staff), case, beside=(people.mediator_unit,)):
         call.require_person(True)
         return None
     mine = people.parties_of(call.caller.subject) if CITIZEN in call.caller.roles else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import DateTime, Integer, SmallInteger, Text, any_, bindparam, case, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from casework import names
@@ -65,7 +65,7 @@ _ATTENDANCES = (
 )
 _RECORDS = (
     select(SessionRecord)
-    .distinct(SessionRecord.session)
+    .ext(distinct_on(SessionRecord.session))
     .where(SessionRecord.number == _NUMBER)
     .order_by(SessionRecord.session, SessionRecord.record.desc())
 )
