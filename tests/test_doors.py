@@ -1,4 +1,4 @@
-"""What the pages at the root name exists: files, make targets, and the functions of each step that ARCHITECTURE follows."""
+"""What the pages at the root name exists: files, make targets, and the functions of each step in ARCHITECTURE."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ def layout(text: str) -> str:
 
 
 def walks() -> list[tuple[str, list[str], list[str]]]:
-    """Return each step of ARCHITECTURE's walks through the code: what happens, in which files, and what is called there."""
+    """Return each step that ARCHITECTURE follows through the code: what happens, in which files, what is called there."""
     text = page("ARCHITECTURE.md")
-    rows = [line.strip("|").split("|") for line in text[text.index("## How a report") :].splitlines() if line[:1] == "|"]
+    start = text.index("## How a report")
+    rows = [line.strip("|").split("|") for line in text[start:].splitlines() if line[:1] == "|"]
     return [(cells[0].strip(), paths(cells[1]), spans(cells[2])) for cells in rows if "`" in cells[1]]
 
 
