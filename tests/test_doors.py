@@ -38,7 +38,7 @@ def layout(text: str) -> str:
 
 
 def walks() -> list[tuple[str, list[str], list[str]]]:
-    """Return each step that ARCHITECTURE follows through the code: what happens, in which files, what is called there."""
+    """Return each step that ARCHITECTURE follows: what happens, in which files, and what is called there."""
     text = page("ARCHITECTURE.md")
     start = text.index("## How a report")
     rows = [line.strip("|").split("|") for line in text[start:].splitlines() if line[:1] == "|"]
