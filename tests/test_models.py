@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Index, MetaData, bindparam, select, text, update
+from sqlalchemy import Connection, Index, Integer, MetaData, bindparam, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import load_only
@@ -211,9 +211,12 @@ async def test_a_row_reads_like_its_model(clients: Clients) -> None:
         part = select(Report).options(load_only(Report.unit)).where(Report.number == bindparam("number"))
         with pytest.raises(KeyError, match="sealed"):
             _ = (await connection.execute(part, of_report)).one().sealed
+        beside = select(Report, literal_column("1 + 1", Integer)).where(Report.number == bindparam("number"))
+        same, two = (await connection.execute(beside, of_report)).one()
     await database.close()
     assert (row.state, row.unit, row.version, row.merged_into) == (ReportState.RECEIVED, COUNTY, 1, "")
     assert isinstance(row.state, ReportState)
     assert row.received_at.utcoffset() == timedelta(0)
     assert row.triage["acceptance"]["limit"] == triage["acceptance"]["limit"]
     assert (state, decided_at) == (ReportState.RECEIVED, None)
+    assert (same.state, same.version, two) == (ReportState.RECEIVED, 1, 2)

@@ -4,14 +4,51 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, MetaData, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.figures.assessment import AssessmentState, ObjectionState, RuleFixState
 from services.escalation.base import EscalationModel
 from services.kit.clocks.models import ClockState
-from services.kit.storage.models import Code, Count, Instant, Json, Numbered, Words
+from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Words
 from services.kit.storage.sealing import SealedBytes
+
+
+class View(Model):
+    """A view: only the migrations know how it is made."""
+
+    __abstract__ = True
+    metadata = MetaData()
+
+
+class WorkClock(View):
+    """A clock of any service."""
+
+    __tablename__ = "work_clocks"
+
+    service: Mapped[Code] = mapped_column(primary_key=True)
+    clock: Mapped[Code] = mapped_column(primary_key=True)
+    number: Mapped[Code]
+    rule: Mapped[Words]
+    unit: Mapped[Code]
+    subject: Mapped[Code]
+    state: Mapped[ClockState] = mapped_column(Numbered(ClockState))
+    started_at: Mapped[Instant]
+    due_at: Mapped[Instant | None]
+    next_at: Mapped[Instant | None]
+    stopped_at: Mapped[Instant | None]
+    kind: Mapped[Code]
+
+
+class MatterUnit(View):
+    """Whose matter a number is."""
+
+    __tablename__ = "matter_units"
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    unit: Mapped[Code]
+    category: Mapped[Words]
+    grade: Mapped[int]
 
 
 class ClockFact(EscalationModel):

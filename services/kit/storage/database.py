@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -118,7 +118,7 @@ def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
 
 
 def _reading(statement: Any) -> tuple[type[Row] | None, Callable[[Row], Any] | None]:
-    """Return the class of a statement's rows; or, where it asks for columns, what reads a row of them if anything."""
+    """Return the class of a statement's rows; and, where it asks for columns, what reads a row of them if anything."""
     if isinstance(statement, UpdateBase):
         # What is handed out of its RETURNING tells columns apart, but not whether the whole model was asked for.
         whole = any(isinstance(each, FromClause) for each in statement._returning)
@@ -129,14 +129,18 @@ def _reading(statement: Any) -> tuple[type[Row] | None, Callable[[Row], Any] | N
         model = columns[0]["entity"] if isinstance(columns[0]["type"], type) else None
         kinds = [column["type"] for column in columns]
     if model is not None:
-        assert isinstance(statement, UpdateBase) or len(kinds) == 1, "a row of two models has no name for its columns"
-        return _record(inspect(model).mapper.class_), None
+        record = _record(inspect(model).mapper.class_)
+        if isinstance(statement, UpdateBase) or len(kinds) == 1:
+            return record, None
+        assert not any(isinstance(kind, type) for kind in kinds[1:]), "two models have no name each for their columns"
+        besides = [_reader(kind) for kind in kinds[1:]]
+        return record, lambda row: (row, *_values(besides, row[-len(besides) :]))
     readers = [_reader(kind) for kind in kinds]
-    if not any(readers):
-        return None, None
-    return None, lambda row: tuple(
-        value if read is None else read(value) for read, value in zip(readers, row, strict=True)
-    )
+    return None, (lambda row: _values(readers, row)) if any(readers) else None
+
+
+def _values(readers: Sequence[Callable[[Any], Any] | None], row: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(value if read is None else read(value) for read, value in zip(readers, row, strict=True))
 
 
 @lru_cache(maxsize=256)
@@ -218,7 +222,7 @@ class Connection:
     async def execute(self, statement: Statement | Executable, parameters: Parameters = ()) -> Rows[Any]:
         """Run a statement and return its rows; with a list of parameters, once for each, and no rows.
 
-        A row of a model reads like the model; a row of columns is a tuple of them.
+        A row of a model reads like the model; a row of columns is a tuple of them, the first may be a model.
         """
         known = self._prepared(statement)
         if parameters and not isinstance(parameters, Mapping):

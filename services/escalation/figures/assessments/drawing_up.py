@@ -13,6 +13,7 @@ from casework.supervision.figures.reporting_period import ReportingPeriod
 from casework.units import Level, UnitTree, level_of, parent_code
 from services.escalation import scope
 from services.escalation.figures.indicators import counting, view
+from services.escalation.figures.models import AssessmentResult
 from services.kit.storage.database import Connection
 
 
@@ -57,7 +58,7 @@ async def results(
     return found
 
 
-def standing(rule: Indicator, row: Any, peers: Sequence[Sequence[int]], before: Sequence[int]) -> Standing:
+def standing(rule: Indicator, row: AssessmentResult) -> Standing:
     """Return how a unit stands by what was kept, as counted or as corrected."""
     own = Tally(row.numerator, row.denominator)
-    return stand(rule, own, [Tally(*each) for each in peers], Tally(*before))
+    return stand(rule, own, [Tally(*each) for each in row.peers], Tally(*row.before))

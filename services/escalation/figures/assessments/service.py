@@ -14,6 +14,7 @@ from casework.supervision.figures.assessment import AssessmentState, ObjectionSt
 from casework.supervision.figures.reporting_period import reporting_period
 from services.escalation import scope
 from services.escalation.figures.assessments import drawing_up, store, view
+from services.escalation.figures.models import Assessment, AssessmentObjection
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
 from services.kit.serving.access import Call, current_call
@@ -40,7 +41,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         units = drawing_up.assessed(tree, unit, request.units)
         file = await self.opened(work, "assessments", unit)
         row = await store.create(
-            work.connection, file.number, state=int(AssessmentState.DRAFT), unit=unit, period=period.name,
+            work.connection, file.number, state=AssessmentState.DRAFT, unit=unit, period=period.name,
             created_at=work.now, created_by=work.actor,
         )  # fmt: skip
         found = await drawing_up.results(
@@ -67,10 +68,10 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         return answer
 
     @staticmethod
-    def _seen(call: Call, row: Any, units: set[str]) -> set[str]:
+    def _seen(call: Call, row: Assessment, units: set[str]) -> set[str]:
         """Return the assessed units whose part the caller sees, or raise PERMISSION_DENIED where there is none."""
         whole = call.access.allows(call.caller, call.permission, row.unit)
-        if whole or AssessmentState(row.state) is AssessmentState.DRAFT:
+        if whole or row.state is AssessmentState.DRAFT:
             call.require(row.unit)
             return units
         call.require_any(units)
@@ -92,14 +93,14 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
     async def PublishAssessment(self, request: pb.PublishAssessmentRequest, work: Work) -> pb.Assessment:
         """Publish a draft; from now on the assessed units may object."""
         row = await self._own(request, work)
-        rules_of.must_be(AssessmentState(row.state), AssessmentState.DRAFT)
+        rules_of.must_be(row.state, AssessmentState.DRAFT)
         rules_of.must_be_others(work.actor, row.created_by)
         name = names.file_name(row.number)
         clock = await work.start_clock(
             row.number, _OBJECTION, "assessment_objection", subject=name, unit=row.unit, at=work.now
         )
         changed = await store.change(
-            work.connection, row.number, state=int(AssessmentState.PUBLISHED), published_at=work.now,
+            work.connection, row.number, state=AssessmentState.PUBLISHED, published_at=work.now,
             published_by=work.actor, objection_due_at=clock.due_at,
         )  # fmt: skip
         await work.append(NewEvent(row.number, "AssessmentPublished", row.unit, {"state": "PUBLISHED"}))
@@ -113,7 +114,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         work.call.require(unit)
         if work.call.caller.unit != unit:
             raise CaseError(Reason.PERMISSION_DENIED, permission=work.call.permission)
-        rules_of.may_object(AssessmentState(row.state), row.objection_due_at, work.now)
+        rules_of.may_object(row.state, row.objection_due_at, work.now)
         if await store.result(work.connection, row.number, unit, request.indicator) is None:
             raise field_error("indicator", Reason.INVALID_FIELD, request.indicator)
         objection = await store.next_objection(work.connection, row.number)
@@ -139,7 +140,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
             assessment = await store.get(connection, number)
             row = await store.objection(connection, number, names.index_of(request.name, "objections"))
             call.require_any((assessment.unit, row.unit))
-            text = (await self.opener(connection, number)).open(row.sealed).decode()
+            text = (await self.opener(connection, number)).open(row.sealed or b"").decode()
             event = NewEvent(number, "AssessmentObjectionRead", assessment.unit, {"objection": row.objection})
             await self.log.append(
                 connection, [event], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
@@ -157,7 +158,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         row = await store.objection(work.connection, file.number, names.index_of(request.name, "objections"))
         work.call.require(assessment.unit)
         check_etag(row.version, request.etag)
-        rules_of.must_be(ObjectionState(row.state), ObjectionState.OPEN)
+        rules_of.must_be(row.state, ObjectionState.OPEN)
         rules_of.must_be_others(work.actor, assessment.created_by, assessment.published_by, row.objected_by)
         if request.upheld:
             must_say(request, "numerator")
@@ -166,7 +167,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
             raise field_error("numerator", Reason.INVALID_FIELD, f"≤ {request.denominator}")
         state = ObjectionState.UPHELD if request.upheld else ObjectionState.DISMISSED
         changed = await store.decide(
-            work.connection, row, state=int(state), decided_at=work.now, decided_by=work.actor, reason=request.reason
+            work.connection, row, state=state, decided_at=work.now, decided_by=work.actor, reason=request.reason
         )
         if request.upheld:
             await self._correct(row, request, work)
@@ -176,8 +177,9 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         return view.objection(changed)
 
     @staticmethod
-    async def _correct(row: Any, request: pb.DecideAssessmentObjectionRequest, work: Work) -> None:
+    async def _correct(row: AssessmentObjection, request: pb.DecideAssessmentObjectionRequest, work: Work) -> None:
         result = await store.result(work.connection, row.number, row.unit, row.indicator)
+        assert result is not None, "whoever objects names a result"
         await store.correct(work.connection, row, result, request.numerator, request.denominator, work.actor, work.now)
 
     @command(pb.Assessment)
@@ -185,15 +187,15 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         """Make an assessment final, once nobody may object any more and every objection is decided."""
         row = await self._own(request, work)
         open_ = await store.open_objections(work.connection, row.number)
-        rules_of.may_finalise(AssessmentState(row.state), row.objection_due_at, open_, work.now)
+        rules_of.may_finalise(row.state, row.objection_due_at, open_, work.now)
         changed = await store.change(
-            work.connection, row.number, state=int(AssessmentState.FINAL), final_at=work.now, final_by=work.actor
+            work.connection, row.number, state=AssessmentState.FINAL, final_at=work.now, final_by=work.actor
         )
         await work.stop(row.number, _OBJECTION)
         await work.append(NewEvent(row.number, "AssessmentFinal", row.unit, {"state": "FINAL"}))
         return view.assessment(changed)
 
-    async def _own(self, request: Any, work: Work) -> Any:
+    async def _own(self, request: Any, work: Work) -> Assessment:
         """Return the assessment to change, its file locked, if the caller may; the version is looked at after that."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)

@@ -8,36 +8,71 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, DateTime, Select, and_, bindparam, func, literal, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute
+
 from casework.supervision.figures.reporting_period import local_day
+from services.escalation import scope
+from services.escalation.figures.models import MatterUnit, WorkClock
+from services.escalation.models import CaseFact, File
+from services.escalation.raising.levels.models import Escalation
 from services.escalation.scope import Range
-from services.kit.storage.database import Connection, text
+from services.kit.clocks.models import LIVE
+from services.kit.storage.database import Connection
 
 LINES = 100
 """Lines of "waiting for whom" that a digest has at most."""
 
-_NEW = text("""
-    SELECT kind, unit, count(*) AS count FROM (
-        SELECT 'reports' AS kind, unit FROM case_facts WHERE received_at >= :start AND received_at < :end
-        UNION ALL SELECT 'cases', unit FROM case_facts WHERE opened_at >= :start AND opened_at < :end
-        UNION ALL SELECT 'escalations', to_unit FROM escalations WHERE created_at >= :start AND created_at < :end
-        UNION ALL SELECT split_part(number, '-', 1), unit FROM files
-                  WHERE opened_at >= :start AND opened_at < :end AND unit <> ''
-    ) AS came WHERE unit >= :low AND unit < :high GROUP BY kind, unit
-""")
-# What stood at an instant that is past was begun by then and not yet over.
-_STOOD = "w.started_at <= :as_of AND (w.stopped_at IS NULL OR w.stopped_at > :as_of)"
-_STANDS = "w.state IN (1, 4)"
-_STEPS = """
-    SELECT w.kind, w.unit, count(*) FILTER (WHERE w.due_at >= :due_from AND w.due_at < :end) AS due_today,
-        count(*) FILTER (WHERE w.due_at < :as_of) AS overdue
-    FROM work_clocks w WHERE {stands} AND w.unit >= :low AND w.unit < :high GROUP BY w.kind, w.unit
-"""
-_WAITING = """
-    SELECT m.unit AS matter_unit, w.unit, w.rule, count(*) AS count, min(w.due_at) AS earliest,
-        count(*) FILTER (WHERE w.due_at < :as_of) AS overdue
-    FROM matter_units m JOIN work_clocks w ON w.number = m.number
-    WHERE {stands} AND m.unit >= :low AND m.unit < :high GROUP BY m.unit, w.unit, w.rule
-"""
+_AS_OF, _START, _END, _DUE_FROM = (
+    bindparam(name, type_=DateTime(timezone=True)) for name in ("as_of", "start", "end", "due_from")
+)
+
+
+def _came(
+    kind: ColumnElement[str], unit: InstrumentedAttribute[str], at: InstrumentedAttribute[Any]
+) -> Select[str, str]:
+    return select(kind.label("kind"), unit.label("unit")).where(at >= _START, at < _END)
+
+
+_CAME = union_all(
+    _came(literal("reports"), CaseFact.unit, CaseFact.received_at),
+    _came(literal("cases"), CaseFact.unit, CaseFact.opened_at),
+    _came(literal("escalations"), Escalation.to_unit, Escalation.created_at),
+    _came(func.split_part(File.number, "-", 1), File.unit, File.opened_at).where(File.unit != ""),
+).subquery("came")
+_NEW: Select[str, str, int] = (
+    select(_CAME.c.kind, _CAME.c.unit, func.count())
+    .where(scope.within(_CAME.c.unit))
+    .group_by(_CAME.c.kind, _CAME.c.unit)
+)
+_STANDS: dict[bool, ColumnElement[bool]] = {
+    True: WorkClock.state.in_(LIVE),
+    # What stood at an instant that is past was begun by then and not yet over.
+    False: and_(
+        WorkClock.started_at <= _AS_OF, or_(WorkClock.stopped_at.is_(None), WorkClock.stopped_at > _AS_OF)
+    ),
+}  # fmt: skip
+"""Which clocks count, of a day that is not over and of one that is."""
+_OVERDUE = func.count().filter(WorkClock.due_at < _AS_OF)
+_STEPS = {
+    live: select(
+        WorkClock.kind,
+        WorkClock.unit,
+        func.count().filter(WorkClock.due_at >= _DUE_FROM, WorkClock.due_at < _END),
+        _OVERDUE,
+    )
+    .where(stands, scope.within(WorkClock.unit))
+    .group_by(WorkClock.kind, WorkClock.unit)
+    for live, stands in _STANDS.items()
+}
+_WAITING = {
+    live: select(MatterUnit.unit, WorkClock.unit, WorkClock.rule, func.count(), _OVERDUE, func.min(WorkClock.due_at))
+    .select_from(MatterUnit)
+    .join(WorkClock, WorkClock.number == MatterUnit.number)
+    .where(stands, scope.within(MatterUnit.unit))
+    .group_by(MatterUnit.unit, WorkClock.unit, WorkClock.rule)
+    for live, stands in _STANDS.items()
+}
 
 
 @dataclass
@@ -85,21 +120,20 @@ async def count(
     as_of = min(now, end)
     live = as_of is now
     moments = {**units, "start": start, "end": end, "as_of": as_of, "due_from": as_of if live else start}
-    stands = _STANDS if live else _STOOD
     found: dict[str, DayCounts] = defaultdict(DayCounts)
 
     def whose(unit: str) -> Iterable[str]:
         return ("",) if above is None else above.get(unit, ())
 
-    for row in await connection.execute(_NEW, moments):
-        for each in whose(row.unit):
-            found[each].kinds[row.kind][0] += row.count
-    for row in await connection.execute(text(_STEPS.format(stands=stands)), moments):
-        for each in whose(row.unit):
-            kinds = found[each].kinds[row.kind]
-            kinds[1] += row.due_today
-            kinds[2] += row.overdue
-    for row in await connection.execute(text(_WAITING.format(stands=stands)), moments):
-        for each in whose(row.matter_unit):
-            found[each].waiting[row.unit, row.rule].add(row.count, row.overdue, row.earliest)
+    for kind, unit, new in await connection.execute(_NEW, moments):
+        for each in whose(unit):
+            found[each].kinds[kind][0] += new
+    for kind, unit, due_today, overdue in await connection.execute(_STEPS[live], moments):
+        for each in whose(unit):
+            kinds = found[each].kinds[kind]
+            kinds[1] += due_today
+            kinds[2] += overdue
+    for matter_unit, unit, rule, waiting, overdue, earliest in await connection.execute(_WAITING[live], moments):
+        for each in whose(matter_unit):
+            found[each].waiting[unit, rule].add(waiting, overdue, earliest)
     return found

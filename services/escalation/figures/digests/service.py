@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-import orjson
 from google.type import date_pb2
 from pb.escalation.v1 import digests_pb2 as pb
 from pb.escalation.v1 import digests_pb2_grpc
@@ -56,10 +55,13 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         async with self.database.read() as connection:
             rows = await store.listed(connection, unit, behind, size + 1)
         reply = pb.ListDigestsResponse(
-            digests=[_view(unit, row.day, _content(row), row.as_of_at, row.compiled_at) for row in rows[:size]]
+            digests=[
+                _view(unit, digest.day, digest.content, as_of_at, compiled_at)
+                for digest, as_of_at, compiled_at in rows[:size]
+            ]
         )
         if len(rows) > size:
-            reply.next_page_token = paging.token("digests", rows[size - 1].day.toordinal())
+            reply.next_page_token = paging.token("digests", rows[size - 1].digest.day.toordinal())
         return reply
 
     async def _above(self, connection: Connection) -> Mapping[str, tuple[str, ...]]:
@@ -88,11 +90,6 @@ def _ordinal(value: Any) -> date:
     if not 1 <= ordinal <= _LAST.toordinal():
         raise ValueError
     return date.fromordinal(ordinal)
-
-
-def _content(row: Any) -> dict[str, Any]:
-    stored: dict[str, Any] = orjson.loads(row.content) if isinstance(row.content, str) else row.content
-    return stored
 
 
 def _view(

@@ -1,47 +1,73 @@
-"""SQL of the digests that are kept for the record."""
+"""Statements of the digests that are kept for the record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-import orjson
+from sqlalchemy import Date, Integer, Text, bindparam, select, union
+from sqlalchemy.dialects.postgresql import insert
 
-from services.kit.storage.database import Connection, text
+from services.escalation.figures.models import ClockFact, Digest, DigestDay
+from services.escalation.models import CaseFact, File
+from services.escalation.raising.levels.models import Escalation
+from services.kit.clocks.models import Clock
+from services.kit.storage.database import Connection
 
-_CLAIM = text("""
-    INSERT INTO digest_days (day, as_of_at, compiled_at) VALUES (:day, :as_of, :at)
-    ON CONFLICT (day) DO NOTHING RETURNING true
-""")
-_KEEP = text("INSERT INTO digests (unit, day, content) VALUES (:unit, :day, CAST(:content AS jsonb))")
-_LISTED = text("""
-    SELECT digests.*, as_of_at, compiled_at FROM digests JOIN digest_days USING (day)
-    WHERE unit = :unit AND day < :behind ORDER BY day DESC LIMIT :limit
-""")
-_UNITS = text("""
-    SELECT unit FROM case_facts UNION SELECT unit FROM clock_facts UNION SELECT unit FROM clocks
-    UNION SELECT unit FROM files WHERE unit <> '' UNION SELECT to_unit FROM escalations
-""")
+_CLAIM = (
+    insert(DigestDay)
+    .values(day=bindparam("day"), as_of_at=bindparam("as_of"), compiled_at=bindparam("at"))
+    .on_conflict_do_nothing(index_elements=[DigestDay.day])
+    .returning(DigestDay.day)
+)
+_KEEP = insert(Digest).values({column.name: bindparam(column.name) for column in Digest.__table__.columns})
+_LISTED = (
+    select(Digest, DigestDay.as_of_at, DigestDay.compiled_at)
+    .join(DigestDay, DigestDay.day == Digest.day)
+    .where(Digest.unit == bindparam("unit", type_=Text), Digest.day < bindparam("behind", type_=Date))
+    .order_by(Digest.day.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+_UNITS = select(
+    union(
+        select(CaseFact.unit),
+        select(ClockFact.unit),
+        select(Clock.unit),
+        select(File.unit).where(File.unit != ""),
+        select(Escalation.to_unit),
+    )
+    .subquery("units")
+    .c.unit
+)
+
+
+class Kept(NamedTuple):
+    """A digest that was kept, as of when it counts and when it was counted."""
+
+    digest: Digest
+    as_of_at: datetime
+    compiled_at: datetime
 
 
 async def claim(connection: Connection, day: date, as_of: datetime, at: datetime) -> bool:
     """Return whether the digests of the day are now this transaction's to keep; False where they were kept before."""
-    return bool(await connection.scalar(_CLAIM, {"day": day, "as_of": as_of, "at": at}))
+    return await connection.scalar(_CLAIM, {"day": day, "as_of": as_of, "at": at}) is not None
 
 
 async def keep(connection: Connection, day: date, digests: Mapping[str, Mapping[str, Any]]) -> None:
     """Keep digests by unit."""
-    rows = [{"unit": unit, "day": day, "content": orjson.dumps(each).decode()} for unit, each in digests.items()]
+    rows = [{"unit": unit, "day": day, "content": each} for unit, each in digests.items()]
     if rows:
         await connection.execute(_KEEP, rows)
 
 
-async def listed(connection: Connection, unit: str, behind: date, limit: int) -> Sequence[Any]:
+async def listed(connection: Connection, unit: str, behind: date, limit: int) -> list[Kept]:
     """Return the digests kept of a unit, newest first."""
-    return (await connection.execute(_LISTED, {"unit": unit, "behind": behind, "limit": limit})).all()
+    found = await connection.execute(_LISTED, {"unit": unit, "behind": behind, "limit": limit})
+    return [Kept(*row) for row in found]
 
 
 async def units(connection: Connection) -> list[str]:
     """Return every unit that has anything to do with any matter."""
-    return [row.unit for row in await connection.execute(_UNITS)]
+    return [unit for (unit,) in await connection.execute(_UNITS)]

@@ -32,7 +32,7 @@ class FactsServicer(Servicer, facts_pb2_grpc.FactsServiceServicer):
         # By key, the last one holding: one statement takes no row twice.
         reports = {each.report: _report(each) for each in request.reports}
         cases = {each.case: _case(each) for each in request.cases}
-        sequences = {("intake", row["number"]): row["seq"] for row in reports.values()}
+        sequences = {("intake", row["number"]): row["report_seq"] for row in reports.values()}
         sequences |= {("mediation", row["number"]): row["case_seq"] for row in cases.values()}
         clocks = {each.clock: row for each in request.clocks if (row := _clock(each, sequences))}
         written = await store.record(work.connection, reports.values(), cases.values(), clocks.values())
@@ -53,7 +53,7 @@ def _report(told: intake.ReportFacts) -> dict[str, Any]:
     accepted = decided if state == report_pb2.REPORT_STATE_ACCEPTED else None
     return {
         "number": names.number_of(told.report),
-        "seq": told.sequence,
+        "report_seq": told.sequence,
         "state": _word(report_pb2.ReportState, state, "REPORT_STATE_"),
         "unit": names.last(told.unit),
         "place": told.area,

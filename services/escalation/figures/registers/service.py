@@ -12,11 +12,13 @@ from casework.errors import Reason, field_error
 from casework.supervision.figures import assessment as rules_of
 from casework.supervision.figures.assessment import RuleFixState
 from services.escalation import scope
+from services.escalation.figures.models import RuleFix
 from services.escalation.figures.registers import store
-from services.escalation.figures.registers.store import Register
+from services.escalation.figures.registers.store import Entry, Register
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
@@ -53,7 +55,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         file = await self.opened(work, "fixes", unit)
         sealed = (await self.seal(work, file)).seal(request.text.encode())
         row = await store.propose(
-            work.connection, file.number, state=int(RuleFixState.PROPOSED), unit=unit, problem=request.problem,
+            work.connection, file.number, state=RuleFixState.PROPOSED, unit=unit, problem=request.problem,
             rule=request.rule, sealed=sealed, proposed_at=work.now, proposed_by=work.actor,
         )  # fmt: skip
         payload = {"problem": request.problem, "rule": request.rule}
@@ -88,11 +90,11 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         row = await store.fix(work.connection, file.number)
         work.call.require(row.unit)
         check_etag(row.version, request.etag)
-        rules_of.must_be(RuleFixState(row.state), RuleFixState.PROPOSED)
+        rules_of.must_be(row.state, RuleFixState.PROPOSED)
         rules_of.must_be_others(work.actor, row.proposed_by)
         state = RuleFixState.ADOPTED if request.adopted else RuleFixState.DROPPED
         changed = await store.decide(
-            work.connection, row.number, state=int(state), decided_at=work.now, decided_by=work.actor,
+            work.connection, row.number, state=state, decided_at=work.now, decided_by=work.actor,
             reason=request.reason,
         )  # fmt: skip
         payload = {"state": state.name, "reason": request.reason}
@@ -100,7 +102,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         return _fix(changed)
 
 
-def _entry(row: Any) -> pb.RegisterEntry:
+def _entry(row: Entry) -> pb.RegisterEntry:
     return pb.RegisterEntry(
         unit=names.unit_name(row.unit),
         file=names.file_name(row.number) if row.number else "",
@@ -109,21 +111,21 @@ def _entry(row: Any) -> pb.RegisterEntry:
         time=stamp(row.at),
         due_time=stamp(row.due_at),
         category=f"categories/{row.category}" if row.category else "",
-        grade=row.grade,
         outcome=row.outcome,
         performance=row.performance,
+        **numbers(grade=row.grade),
     )
 
 
-def _fix(row: Any) -> pb.RuleFix:
+def _fix(row: RuleFix) -> pb.RuleFix:
     return pb.RuleFix(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
         unit=names.unit_name(row.unit),
         problem=row.problem,
         rule=row.rule,
         propose_time=stamp(row.proposed_at),
         decide_time=stamp(row.decided_at),
         reason=row.reason,
+        **numbers(state=row.state),
     )

@@ -1,4 +1,4 @@
-"""SQL of the four lists and four ledgers: each is a query over what is recorded anyway; and the fixes of rules.
+"""Statements of the four lists and four ledgers: each is a query over what is recorded anyway; and the fixes of rules.
 
 A query gives lines of one form: unit, instant, key, number, subject, what, due_at, category, grade, outcome,
 performance. The conditions on unit and instant are pushed into each part of it, where an index serves them.
@@ -6,15 +6,40 @@ performance. The conditions on unit and instant are pushed into each part of it,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    collate,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from casework import names
+from casework.supervision.figures.assessment import RuleFixState
+from services.escalation import scope
+from services.escalation.figures.models import Digest, DigestDay, RuleFix, WorkClock
+from services.escalation.models import CaseFact, File, Matter
 from services.escalation.scope import Range
+from services.kit.clocks.models import LIVE, ClockState
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
 
 
@@ -33,100 +58,153 @@ class Register(IntEnum):
 
 LEDGERS = frozenset({Register.WORK, Register.LEAD, Register.JUDGEMENT, Register.DISPOSAL})
 """Shown newest first; the lists oldest first."""
-_LOOKED_AT = "'assessments', 'meetings', 'warnings', 'consultations', 'clusters', 'reviews'"
+_LOOKED_AT = ("assessments", "meetings", "warnings", "consultations", "clusters", "reviews")
 """Files in which somebody looked at how things stand."""
 
 
-def _line(at: str, key: str, what: str, unit: str = "unit", number: str = "number", subject: str = "''",
-          due: str = "NULL::timestamptz", facts: bool = False) -> str:  # fmt: skip
-    told = (
-        "category, grade, mediation AS outcome, performance"
-        if facts
-        else "'' AS category, 0 AS grade, '' AS outcome, '' AS performance"
-    )
-    return (
-        f"SELECT {unit} AS unit, {at} AS at, {key} AS key, {number} AS number, {subject} AS subject, {what} AS what, "
-        f"{due} AS due_at, {told}"
-    )
+class Entry(NamedTuple):
+    """A line of a list or a ledger."""
+
+    unit: str
+    at: datetime
+    key: str
+    number: str
+    subject: str
+    what: str
+    due_at: datetime | None
+    category: str
+    grade: int
+    outcome: str
+    performance: str
 
 
-_CLOCK_KEY = "service || '/' || clock"
-_SOURCES = {
+Line = Select[str, datetime, str, str, str, str, datetime | None, str, int, str, str]
+_NOTHING: Any = literal("")
+_NOUGHT: Any = literal(0)
+_NEVER: Any = cast(null(), DateTime(timezone=True))
+
+
+def _line(
+    at: Any, key: Any, what: Any, *, unit: Any, number: Any, subject: Any = _NOTHING, due: Any = _NEVER,
+    category: Any = _NOTHING, grade: Any = _NOUGHT, outcome: Any = _NOTHING, performance: Any = _NOTHING,
+) -> Line:  # fmt: skip
+    told = (unit, at, key, number, subject, what, due, category, grade, outcome, performance)
+    return select(*(each.label(name) for name, each in zip(Entry._fields, told, strict=True)))
+
+
+def _of_case(at: Any, what: Any, *holds: ColumnElement[bool], mark: str = "") -> Line:
+    fact = CaseFact
+    return _line(
+        at, fact.number.concat(mark) if mark else fact.number, what, unit=fact.unit, number=fact.number,
+        category=fact.category, grade=fact.grade, outcome=fact.mediation, performance=fact.performance,
+    ).where(*holds)  # fmt: skip
+
+
+def _of_clock(at: Any, what: Any, *holds: ColumnElement[bool]) -> Line:
+    clock = WorkClock
+    return _line(
+        at, clock.service.concat("/").concat(clock.clock), what, unit=clock.unit, number=clock.number,
+        subject=clock.subject, due=clock.due_at,
+    ).where(*holds)  # fmt: skip
+
+
+def _either(first: InstrumentedAttribute[str], second: InstrumentedAttribute[str]) -> ColumnElement[str]:
+    """Return the first word in small letters, the second where there is none."""
+    return func.lower(case((first != "", first), else_=second))
+
+
+_RUNS, _ON_THE_LEDGER = WorkClock.state.in_(LIVE), and_(Matter.struck_off_at.is_(None), Matter.unit != "")
+_DAY = cast(Digest.day, Text)
+_SOURCES: dict[Register, tuple[Line, ...]] = {
     Register.RESPONSIBILITY: (
-        _line("received_at", "number", "lower(CASE WHEN stage <> '' THEN stage ELSE state END)", facts=True)
-        + " FROM case_facts WHERE closed_at IS NULL",
-        "SELECT unit, registered_at, number, number, '', level, NULL, category, grade, '', '' "
-        "FROM matters WHERE struck_off_at IS NULL AND unit <> ''",
+        _of_case(CaseFact.received_at, _either(CaseFact.stage, CaseFact.state), CaseFact.closed_at.is_(None)),
+        _line(
+            Matter.registered_at, Matter.number, Matter.level, unit=Matter.unit, number=Matter.number,
+            category=Matter.category, grade=Matter.grade,
+        ).where(_ON_THE_LEDGER),
     ),
-    Register.TASK: (
-        _line("started_at", _CLOCK_KEY, "rule", subject="subject", due="due_at")
-        + " FROM work_clocks WHERE state IN (1, 4)",
-    ),
+    Register.TASK: (_of_clock(WorkClock.started_at, WorkClock.rule, _RUNS),),
     Register.PROBLEM: (
-        _line("due_at", _CLOCK_KEY, "'overdue-' || rule", subject="subject", due="due_at")
-        + " FROM work_clocks WHERE state IN (1, 4) AND due_at < :now",
-        _line("last_closed_at", "number || '/recurred'", "'recurred'", facts=True)
-        + " FROM case_facts WHERE recurred AND last_closed_at IS NOT NULL",
-        _line("last_closed_at", "number || '/not-performed'", "'not-performed'", facts=True)
-        + " FROM case_facts WHERE performance IN ('NOT', 'PART') AND last_closed_at IS NOT NULL",
-        _line("registered_at", "number || '/returned'", "'returned'")
-        + " FROM matters WHERE returned > 0 AND struck_off_at IS NULL AND unit <> ''",
+        _of_clock(
+            WorkClock.due_at, literal("overdue-").concat(WorkClock.rule), _RUNS,
+            WorkClock.due_at < bindparam("now", type_=DateTime(timezone=True)),
+        ),
+        _of_case(
+            CaseFact.last_closed_at, literal("recurred"), CaseFact.recurred.is_(True),
+            CaseFact.last_closed_at.is_not(None), mark="/recurred",
+        ),
+        _of_case(
+            CaseFact.last_closed_at, literal("not-performed"), CaseFact.performance.in_(("NOT", "PART")),
+            CaseFact.last_closed_at.is_not(None), mark="/not-performed",
+        ),
+        _line(
+            Matter.registered_at, Matter.number.concat("/returned"), literal("returned"), unit=Matter.unit,
+            number=Matter.number,
+        ).where(Matter.returned > 0, _ON_THE_LEDGER),
     ),
     Register.INSTITUTION: (
-        _line("proposed_at", "number", "CASE state WHEN 1 THEN 'proposed' WHEN 2 THEN 'adopted' ELSE 'dropped' END",
-              subject="problem") + " FROM rule_fixes",
+        _line(
+            RuleFix.proposed_at, RuleFix.number,
+            case(*((RuleFix.state == state, state.name.lower()) for state in RuleFixState)),
+            unit=RuleFix.unit, number=RuleFix.number, subject=RuleFix.problem,
+        ),
     ),
     Register.WORK: (
-        _line("stopped_at", _CLOCK_KEY, "rule", subject="subject", due="due_at")
-        + " FROM work_clocks WHERE state = 2 AND stopped_at IS NOT NULL",
+        _of_clock(
+            WorkClock.stopped_at, WorkClock.rule, WorkClock.state == ClockState.MET, WorkClock.stopped_at.is_not(None)
+        ),
     ),
-    Register.LEAD: (_line("received_at", "number", "door", facts=True) + " FROM case_facts",),
+    Register.LEAD: (_of_case(CaseFact.received_at, CaseFact.door),),
     Register.JUDGEMENT: (
-        _line("compiled_at", "unit || '/' || day", "'digest'", number="''",
-              subject="'units/' || unit || '/digests/' || day")
-        + " FROM digests JOIN digest_days USING (day)",
-        _line("opened_at", "number", "split_part(number, '-', 1)")
-        + f" FROM files WHERE opened_at IS NOT NULL AND split_part(number, '-', 1) IN ({_LOOKED_AT})",
+        _line(
+            DigestDay.compiled_at, Digest.unit.concat("/").concat(_DAY), literal("digest"), unit=Digest.unit,
+            number=_NOTHING, subject=literal("units/").concat(Digest.unit).concat("/digests/").concat(_DAY),
+        ).join_from(Digest, DigestDay, DigestDay.day == Digest.day),
+        _line(
+            File.opened_at, File.number, func.split_part(File.number, "-", 1), unit=File.unit, number=File.number
+        ).where(File.opened_at.is_not(None), func.split_part(File.number, "-", 1).in_(_LOOKED_AT)),
     ),
     Register.DISPOSAL: (
-        _line("closed_at", "number", "lower(CASE WHEN outcome <> '' THEN outcome ELSE state END)", facts=True)
-        + " FROM case_facts WHERE closed_at IS NOT NULL",
+        _of_case(CaseFact.closed_at, _either(CaseFact.outcome, CaseFact.state), CaseFact.closed_at.is_not(None)),
     ),
 }  # fmt: skip
-_LIST = """
-    SELECT * FROM ({source}) AS lines WHERE unit >= :low AND unit < :high {behind}
-    ORDER BY at {order}, key COLLATE "C" {order} LIMIT :limit
-"""
+
+
+@lru_cache(maxsize=16)
+def _listed(register: Register, behind: bool) -> Line:
+    lines = union_all(*_SOURCES[register]).subquery("lines").c
+    newest_first = register in LEDGERS
+    place = (lines.at, collate(lines.key, "C"))
+    found = select(*lines).where(scope.within(lines.unit))
+    if behind:
+        end = tuple_(bindparam("mark", type_=DateTime(timezone=True)), bindparam("key", type_=Text))
+        found = found.where(tuple_(*place) < end if newest_first else tuple_(*place) > end)
+    order = [each.desc() if newest_first else each.asc() for each in place]
+    return found.order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, register: Register, units: Range, behind: tuple[datetime, str] | None, now: datetime,
     limit: int,
-) -> Sequence[Any]:  # fmt: skip
+) -> list[Entry]:  # fmt: skip
     """Return lines of a register: of a list oldest first, of a ledger newest first."""
-    newest_first = register in LEDGERS
-    parameters: dict[str, Any] = {**units, "now": now, "limit": limit}
-    where = ""
-    if behind:
-        where = f'AND (at, key COLLATE "C") {"<" if newest_first else ">"} (CAST(:at AS timestamptz), :key)'
-        parameters |= {"at": behind[0], "key": behind[1]}
-    query = _LIST.format(
-        source=" UNION ALL ".join(_SOURCES[register]), behind=where, order="DESC" if newest_first else "ASC"
-    )
-    return (await connection.execute(text(query), parameters)).all()
+    mark, key = behind or (None, "")
+    parameters = {**units, "now": now, "limit": limit, "mark": mark, "key": key}
+    found = await connection.execute(_listed(register, behind is not None), parameters)
+    return [Entry(*row) for row in found]
 
 
-async def propose(connection: Connection, number: str, **columns: Any) -> Any:
+async def propose(connection: Connection, number: str, **columns: Any) -> RuleFix:
     """Store a new fix and return its row."""
-    return await rows.insert(connection, "rule_fixes", number=number, **columns)
+    return await rows.insert(connection, RuleFix, number=number, **columns)
 
 
-async def fix(connection: Connection, number: str) -> Any:
+async def fix(connection: Connection, number: str) -> RuleFix:
     """Return a fix; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "rule_fixes", "number", number=number)
+    found = await rows.find(connection, RuleFix, number=number)
     return not_found(found.first(), names.file_name(number))
 
 
-async def decide(connection: Connection, number: str, **columns: Any) -> Any:
+async def decide(connection: Connection, number: str, **columns: Any) -> RuleFix:
     """Change columns of a fix and return its new row."""
-    return await rows.update(connection, "rule_fixes", {"number": number}, **columns)
+    return await rows.update(connection, RuleFix, {"number": number}, **columns)

@@ -8,12 +8,16 @@ from typing import Any
 
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import agreement_pb2, case_pb2
+from sqlalchemy import ColumnElement, DateTime, Select, bindparam, case, func, select
 
 from casework.door.category import CategoryTree
+from casework.door.triage import Grade
 from casework.supervision.figures.reporting_period import ReportingPeriod
 from casework.supervision.figures.suppression import Publication
+from services.escalation import scope
+from services.escalation.models import CaseFact
 from services.escalation.scope import Range
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
 
 class By(IntEnum):
@@ -28,29 +32,42 @@ class By(IntEnum):
     PERFORMANCE = 7
 
 
-_KEYS = {
-    By.CATEGORY: "split_part(category, '/', 1)",
-    By.DOOR: "door",
-    By.STAGE: "lower(CASE WHEN stage <> '' THEN stage ELSE state END)",
-    By.MONTH: "to_char(received_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM')",
-    By.GRADE: "CASE grade WHEN 1 THEN 'low' WHEN 2 THEN 'medium' WHEN 3 THEN 'high' ELSE '' END",
-    By.OUTCOME: "lower(mediation)",
-    By.PERFORMANCE: "lower(performance)",
+_KEYS: dict[By, ColumnElement[str]] = {
+    By.CATEGORY: func.split_part(CaseFact.category, "/", 1),
+    By.DOOR: CaseFact.door.expression,
+    By.STAGE: func.lower(case((CaseFact.stage != "", CaseFact.stage), else_=CaseFact.state)),
+    By.MONTH: func.to_char(func.timezone("Asia/Shanghai", CaseFact.received_at), "YYYY-MM"),
+    By.GRADE: case(*((CaseFact.grade == number, each.value) for number, each in enumerate(Grade, 1)), else_=""),
+    By.OUTCOME: func.lower(CaseFact.mediation),
+    By.PERFORMANCE: func.lower(CaseFact.performance),
 }
-# A report that was merged into another is the same matter: it is counted once.
-_COUNT = """
-    SELECT {key} AS key, count(*) AS count FROM case_facts
-    WHERE unit >= :low AND unit < :high AND received_at >= :start AND received_at < :end AND state <> 'MERGED'
-    GROUP BY 1 ORDER BY 1
-"""
+
+
+def _counted(key: ColumnElement[str]) -> Select[str, int]:
+    start, end = (bindparam(name, type_=DateTime(timezone=True)) for name in ("start", "end"))
+    return (
+        select(key, func.count())
+        .where(
+            scope.within(CaseFact.unit),
+            CaseFact.received_at >= start,
+            CaseFact.received_at < end,
+            # A report that was merged into another is the same matter: it is counted once.
+            CaseFact.state != "MERGED",
+        )
+        .group_by(key)
+        .order_by(key)
+    )
+
+
+_COUNTS = {by: _counted(key) for by, key in _KEYS.items()}
 NONE = "none"
 """The key of matters that have no such property."""
 
 
 async def count(connection: Connection, units: Range, start: datetime, end: datetime, by: By) -> dict[str, int]:
     """Return the counts by key, in order of key."""
-    rows = await connection.execute(text(_COUNT.format(key=_KEYS[by])), {**units, "start": start, "end": end})
-    return {row.key or NONE: row.count for row in rows}
+    rows = await connection.execute(_COUNTS[by], {**units, "start": start, "end": end})
+    return {key or NONE: count for key, count in rows}
 
 
 def keys(by: By, categories: CategoryTree, period: ReportingPeriod) -> list[str]:

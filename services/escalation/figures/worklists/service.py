@@ -15,11 +15,12 @@ from casework.clocks.rule import Whom
 from casework.supervision.figures.reporting_period import local_day
 from services.escalation import scope
 from services.escalation.figures.worklists import store
-from services.escalation.figures.worklists.store import Filter, Scope
+from services.escalation.figures.worklists.store import Filter, Scope, Step
 from services.escalation.servicer import Servicer
 from services.kit.clocks.clocks import ClockState
 from services.kit.clocks.view import clock_name
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 
@@ -49,11 +50,13 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
             waiting=counts.waiting,
         )
         if len(rows) > size:
-            last = rows[size - 1]
-            answer.next_page_token = paging.token("work", last.sorts_by.isoformat(), f"{last.service}/{last.clock}")
+            last = rows[size - 1].clock
+            due = last.due_at or store.NEVER
+            answer.next_page_token = paging.token("work", due.isoformat(), f"{last.service}/{last.clock}")
         return answer
 
-    def _item(self, row: Any, now: datetime) -> pb.WorkItem:
+    def _item(self, step: Step, now: datetime) -> pb.WorkItem:
+        row = step.clock
         right = row.rule in self._rights
         return pb.WorkItem(
             clock=clock_name(row.service, row.clock),
@@ -62,14 +65,14 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
             step=row.rule,
             title=self._title(row.rule),
             unit=names.unit_name(row.unit),
-            matter_unit=names.unit_name(row.matter_unit) if row.matter_unit else "",
+            matter_unit=names.unit_name(step.unit) if step.unit else "",
             waiting_for=pb.WAITING_FOR_RIGHT_HOLDER if right else pb.WAITING_FOR_UNIT,
-            category=f"categories/{row.category}" if row.category else "",
-            grade=row.grade or 0,
+            category=f"categories/{step.category}" if step.category else "",
             start_time=stamp(row.started_at),
             due_time=stamp(row.due_at),
             overdue=row.due_at is not None and row.due_at < now,
-            paused=row.state == ClockState.PAUSED,
+            paused=row.state is ClockState.PAUSED,
+            **numbers(grade=step.grade or 0),
         )
 
     @cached_property

@@ -1,14 +1,35 @@
-"""SQL of worklists: one statement for a page, one for the counts; every part of them has an index behind it."""
+"""Statements of worklists: one statement for a page, one for the counts; every part of them has an index behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+
+from services.escalation import scope
+from services.escalation.figures.models import MatterUnit, WorkClock
+from services.escalation.models import Holding
 from services.escalation.scope import Range
-from services.kit.storage.database import Connection, text
+from services.kit.clocks.models import LIVE
+from services.kit.storage.database import Connection
 
 
 class Scope(IntEnum):
@@ -29,59 +50,104 @@ class Filter(IntEnum):
     WAITING = 4
 
 
-_RUNS = "w.state IN (1, 4)"
-_OURS = "w.unit >= :low AND w.unit < :high"
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where a step without a due date stands in a list: behind all others."""
+_NOW, _START, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "start", "end"))
+_RUNS = WorkClock.state.in_(LIVE)
+_OURS = scope.within(WorkClock.unit)
 # A part of a file is held by its name; whoever holds the whole holds every part.
-_HELD = """EXISTS (
-    SELECT FROM holdings h WHERE h.official = :official AND h.until IS NULL AND h.number = w.number
-    AND h.unit >= :low AND h.unit < :high
-    AND (h.subject IN ('', w.subject) OR starts_with(w.subject, h.subject || '/')))"""
+_HELD = (
+    select(Holding.id)
+    .where(
+        Holding.official == bindparam("official", type_=Text),
+        Holding.until.is_(None),
+        Holding.number == WorkClock.number,
+        scope.within(Holding.unit),
+        or_(
+            Holding.subject == "",
+            Holding.subject == WorkClock.subject,
+            func.starts_with(WorkClock.subject, Holding.subject.concat("/")),
+        ),
+    )
+    .exists()
+)
 # Whom own matters wait for: another unit has the step.
-_WAITS = "m.unit >= :low AND m.unit < :high AND NOT (w.unit >= :low AND w.unit < :high)"
-_KEEPS = {
-    Filter.ALL: "true",
-    Filter.NEW: "w.started_at >= :start",
-    Filter.DUE_TODAY: "w.due_at >= :now AND w.due_at < :end",
-    Filter.OVERDUE: "w.due_at < :now",
-    Filter.WAITING: "true",
+_WAITS = and_(scope.within(MatterUnit.unit), not_(_OURS))
+_KEEPS: dict[Filter, ColumnElement[bool]] = {
+    Filter.ALL: true(),
+    Filter.NEW: WorkClock.started_at >= _START,
+    Filter.DUE_TODAY: and_(WorkClock.due_at >= _NOW, WorkClock.due_at < _END),
+    Filter.OVERDUE: WorkClock.due_at < _NOW,
+    Filter.WAITING: true(),
 }
-_DUE = "coalesce(w.due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
-_PAGE = f"""
-    SELECT w.*, m.unit AS matter_unit, m.category, m.grade, {_DUE} AS sorts_by
-    FROM work_clocks w {{join}} JOIN matter_units m ON m.number = w.number
-    WHERE {_RUNS} AND {{whose}} AND {{keeps}}
-      AND ({_DUE}, w.service, w.clock) > (CAST(:due AS timestamptz), :service, :clock)
-    ORDER BY {_DUE}, w.service, w.clock LIMIT :limit
-"""
-_COUNTS = f"""
-    SELECT count(*) AS total, count(*) FILTER (WHERE {_KEEPS[Filter.NEW]}) AS new,
-        count(*) FILTER (WHERE {_KEEPS[Filter.DUE_TODAY]}) AS due_today,
-        count(*) FILTER (WHERE {_KEEPS[Filter.OVERDUE]}) AS overdue, {{waiting}} AS waiting
-    FROM work_clocks w WHERE {_RUNS} AND {{whose}}
-"""
-_WAITING = f"""(SELECT count(*) FROM matter_units m JOIN work_clocks w ON w.number = m.number
-                WHERE {_RUNS} AND {_WAITS})"""
+_PLACE = (func.coalesce(WorkClock.due_at, NEVER), WorkClock.service, WorkClock.clock)
+_WAITING = (
+    select(func.count())
+    .select_from(MatterUnit)
+    .join(WorkClock, WorkClock.number == MatterUnit.number)
+    .where(_RUNS, _WAITS)
+    .correlate(None)
+    .scalar_subquery()
+)
+
+
+class Step(NamedTuple):
+    """A step that is to be taken, and what is known of the matter it is taken in."""
+
+    clock: WorkClock
+    unit: str | None
+    category: str | None
+    grade: int | None
+
+
+class Counts(NamedTuple):
+    """How many steps there are."""
+
+    total: int
+    new: int
+    due_today: int
+    overdue: int
+    waiting: int
+
+
+@lru_cache(maxsize=16)
+def _page(scope: Scope, keeps: Filter) -> Select[WorkClock, str | None, str | None, int | None]:
+    waiting = keeps is Filter.WAITING
+    whose = _WAITS if waiting else _HELD if scope is Scope.MINE else _OURS
+    behind = (bindparam("due", type_=_NOW.type), *(bindparam(name, type_=Text) for name in ("service", "clock")))
+    return (
+        select(WorkClock, MatterUnit.unit.label("matter_unit"), MatterUnit.category, MatterUnit.grade)
+        .join(MatterUnit, MatterUnit.number == WorkClock.number, isouter=not waiting)
+        .where(_RUNS, whose, _KEEPS[keeps], tuple_(*_PLACE) > tuple_(*behind))
+        .order_by(*_PLACE)
+        .limit(bindparam("limit", type_=Integer))
+    )
 
 
 async def page(
     connection: Connection, scope: Scope, keeps: Filter, units: Range, times: dict[str, datetime], official: str,
     behind: tuple[datetime, str], limit: int,
-) -> Sequence[Any]:  # fmt: skip
+) -> list[Step]:  # fmt: skip
     """Return steps, overdue first, then by due time; `times` has now and where the day starts and ends."""
-    waiting = keeps is Filter.WAITING
-    query = _PAGE.format(
-        join="" if waiting else "LEFT",
-        whose=_WAITS if waiting else _HELD if scope is Scope.MINE else _OURS,
-        keeps=_KEEPS[keeps],
-    )
     due, key = behind
     service, _, clock = key.partition("/")
     parameters = {**units, **times, "official": official, "due": due, "service": service, "clock": clock}
-    return (await connection.execute(text(query), {**parameters, "limit": limit})).all()
+    return [Step(*row) for row in await connection.execute(_page(scope, keeps), {**parameters, "limit": limit})]
 
 
-async def counts(connection: Connection, scope: Scope, units: Range, times: dict[str, datetime], official: str) -> Any:
+@lru_cache(maxsize=2)
+def _counts(mine: bool) -> Select[int, int, int, int, int]:
+    new, due_today, overdue = (
+        func.count().filter(_KEEPS[each]) for each in (Filter.NEW, Filter.DUE_TODAY, Filter.OVERDUE)
+    )
+    waiting = literal(0) if mine else _WAITING
+    counted = select(func.count(), new, due_today, overdue, waiting).select_from(WorkClock)
+    return counted.where(_RUNS, _HELD if mine else _OURS)
+
+
+async def counts(
+    connection: Connection, scope: Scope, units: Range, times: dict[str, datetime], official: str
+) -> Counts:
     """Return the counts of the whole list, and of what own matters wait for."""
-    mine = scope is Scope.MINE
-    query = _COUNTS.format(whose=_HELD if mine else _OURS, waiting="0" if mine else _WAITING)
-    return (await connection.execute(text(query), {**units, **times, "official": official})).one()
+    parameters = {**units, **times, "official": official}
+    return Counts(*(await connection.execute(_counts(scope is Scope.MINE), parameters)).one())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,10 @@ from casework import names
 from casework.clocks.ledger import Reopened
 from casework.errors import Reason, field_error
 from casework.supervision.meetings import meeting as rules_of
-from casework.supervision.meetings.meeting import TASK, VERIFICATION, DecisionState, MeetingState
+from casework.supervision.meetings.meeting import TASK, VERIFICATION, DecisionState
 from services.escalation import holders, readings
 from services.escalation.meetings.dispatch import store, view
+from services.escalation.meetings.models import MeetingDecision
 from services.escalation.servicer import Servicer
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
@@ -23,6 +25,7 @@ from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 _BEGINNING = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
+_END = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 _ROLE = store.RESPONSIBLE
 
 
@@ -35,7 +38,7 @@ class Decisions(Servicer):
         file = await self.locked(request.parent, work)
         meeting = await store.meeting(work.connection, file.number)
         work.call.require(meeting.unit)
-        rules_of.check_held(MeetingState(meeting.state))
+        rules_of.check_held(meeting.state)
         asked, unit = request.decision, names.last(request.decision.unit)
         if not self.rules.units.contains(meeting.unit, unit):
             raise field_error("decision.unit", Reason.UNKNOWN_UNIT, unit)
@@ -48,7 +51,7 @@ class Decisions(Servicer):
             at=work.now, until=until,
         )  # fmt: skip
         row = await store.add_decision(
-            work.connection, file.number, decision=number, state=int(DecisionState.OPEN), item=asked.agenda_item,
+            work.connection, file.number, decision=number, item=asked.agenda_item,
             meeting_unit=meeting.unit, unit=unit, verifier=self._verifier(meeting.unit, unit), due_at=clock.due_at,
             decided_at=work.now, sealed=(await self.seal(work, file)).seal(asked.text.SerializeToString()),
         )  # fmt: skip
@@ -79,10 +82,13 @@ class Decisions(Servicer):
             found = await store.listed_decisions(
                 connection, paging.subtree(scope), number, behind, size + 1, only_open=request.open
             )
-        reply = pb.ListDecisionsResponse(decisions=[view.decision(row, row.official or "") for row in found[:size]])
+        reply = pb.ListDecisionsResponse(
+            decisions=[view.decision(row, official or "") for row, official in found[:size]]
+        )
         if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("decisions", end.due_at.isoformat(), end.number, end.decision)
+            end, _ = found[size - 1]
+            mark = ((end.due_at or _END).isoformat(), end.number, end.decision)
+            reply.next_page_token = paging.token("decisions", *mark)
         return reply
 
     async def ReadDecision(self, request: pb.ReadDecisionRequest, context: Any) -> pb.DecisionText:
@@ -90,7 +96,7 @@ class Decisions(Servicer):
         async with self.database.begin() as connection:
             row = await self._decision(connection, request.name)
             opener = await self.opener(connection, row.number)
-            text = pb.DecisionText.FromString(opener.open(bytes(row.sealed)))
+            text = pb.DecisionText.FromString(opener.open(row.sealed))
             await readings.record(
                 connection,
                 self.log,
@@ -107,9 +113,9 @@ class Decisions(Servicer):
     async def ReportDecision(self, request: pb.ReportDecisionRequest, work: Work) -> pb.Decision:
         """Report a decision done; another unit has to look within five working days."""
         row = await self._locked_decision(request, work, lambda row: row.unit)
-        state = rules_of.report(DecisionState(row.state))
+        state = rules_of.report(row.state)
         row = await store.change_decision(
-            work.connection, row, state=int(state), reported_at=work.now, reported_by=work.actor,
+            work.connection, row, state=state, reported_at=work.now, reported_by=work.actor,
             evidence=request.evidence,
         )  # fmt: skip
         await work.stop(row.number, f"decision-{row.decision}")
@@ -124,10 +130,10 @@ class Decisions(Servicer):
     async def VerifyDecision(self, request: pb.VerifyDecisionRequest, work: Work) -> pb.Decision:
         """Verify what was reported, as another unit: done, or open again towards the day it had."""
         row = await self._locked_decision(request, work, lambda row: row.verifier)
-        state = rules_of.verify(DecisionState(row.state), request.sufficient, work.actor, row.reported_by)
+        state = rules_of.verify(row.state, request.sufficient, work.actor, row.reported_by)
         done = state is DecisionState.DONE
         row = await store.change_decision(
-            work.connection, row, state=int(state), returned=row.returned + (not done),
+            work.connection, row, state=state, returned=row.returned + (not done),
             done_at=work.now if done else None,
         )  # fmt: skip
         await work.stop(row.number, f"verification-{row.decision}-%")
@@ -140,7 +146,7 @@ class Decisions(Servicer):
         await work.append(NewEvent(row.number, "DecisionVerified", row.meeting_unit, payload), *also)
         return await self._shown(work.connection, row)
 
-    async def _reopen(self, work: Work, row: Any) -> list[NewEvent]:
+    async def _reopen(self, work: Work, row: MeetingDecision) -> list[NewEvent]:
         """Let the time of a decision run on as if it had never been reported: towards the day it had."""
         clock = await clock_ledger.get(work.connection, f"{row.number}.decision-{row.decision}", lock=True)
         entry = Reopened(seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
@@ -154,12 +160,14 @@ class Decisions(Servicer):
         return above or meeting_unit
 
     @staticmethod
-    async def _decision(connection: Connection, name: str) -> Any:
+    async def _decision(connection: Connection, name: str) -> MeetingDecision:
         row = await store.decision(connection, names.number_of(name), names.index_of(name))
         current_call().require_any((row.meeting_unit, row.unit))
         return row
 
-    async def _locked_decision(self, request: Any, work: Work, whose: Any) -> Any:
+    async def _locked_decision(
+        self, request: Any, work: Work, whose: Callable[[MeetingDecision], str]
+    ) -> MeetingDecision:
         file = await self.locked(request.name, work)
         row = await store.decision(work.connection, file.number, names.index_of(request.name))
         work.call.require(whose(row))
@@ -167,9 +175,9 @@ class Decisions(Servicer):
         return row
 
     @staticmethod
-    async def _shown(connection: Connection, row: Any) -> pb.Decision:
+    async def _shown(connection: Connection, row: MeetingDecision) -> pb.Decision:
         return view.decision(row, await holders.holder(connection, row.number, _subject(row), _ROLE))
 
 
-def _subject(row: Any) -> str:
+def _subject(row: MeetingDecision) -> str:
     return f"decisions/{row.decision}"

@@ -12,15 +12,17 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.meetings import meeting as rules_of
 from casework.supervision.meetings import period
-from casework.supervision.meetings.meeting import MINUTES, MeetingState
+from casework.supervision.meetings.meeting import MINUTES
 from casework.supervision.meetings.period import Rhythm, RhythmCall
 from services.escalation import readings
 from services.escalation.meetings.dispatch import agenda, store, view
 from services.escalation.meetings.dispatch.decisions import Decisions
+from services.escalation.meetings.models import Meeting, MeetingSeries
+from services.escalation.models import File
 from services.kit.command import Work, check_etag, command
 from services.kit.rules.supervision.rhythms import MEETING
 from services.kit.serving.access import current_call
-from services.kit.storage import paging, rows
+from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -93,9 +95,9 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         if period.named(rule, wanted, series.began_at, work.now, calendar) is None:
             raise field_error("period", Reason.INVALID_FIELD, wanted)
         file = await self.opened(work, "meetings", series.unit)
-        row = await rows.insert(
-            work.connection, "meetings", number=file.number, state=int(MeetingState.PREPARED), series=series.number,
-            period=wanted, unit=series.unit, rule_version=rule.version, prepared_at=work.now,
+        row = await store.prepare(
+            work.connection, file.number, series=series.number, period=wanted, unit=series.unit,
+            rule_version=rule.version, prepared_at=work.now,
         )  # fmt: skip
         drawn = await agenda.draw(work.connection, row.number, row.unit, rule.agenda, work.now, calendar)
         row = await store.change(work.connection, row.number, agenda_items=drawn)
@@ -145,12 +147,12 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         unknown = [unit for unit in attendees if unit not in self.rules.units]
         if unknown:
             raise field_error("attendees", Reason.UNKNOWN_UNIT, unknown[0])
-        state = rules_of.hold(MeetingState(row.state))
+        state = rules_of.hold(row.state)
         clock = await work.start_clock(
             row.number, "minutes-1", MINUTES, subject=names.file_name(row.number), unit=row.unit, at=work.now
         )
         row = await store.change(
-            work.connection, row.number, state=int(state), attendees=attendees, held_at=work.now,
+            work.connection, row.number, state=state, attendees=attendees, held_at=work.now,
             minutes_due_at=clock.due_at,
         )  # fmt: skip
         await work.append(NewEvent(row.number, "MeetingHeld", row.unit, {"attendees": len(attendees)}))
@@ -160,7 +162,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
     async def WriteMinutes(self, request: pb.WriteMinutesRequest, work: Work) -> pb.Meeting:
         """Keep the minutes of a meeting that was held, sealed."""
         file, row = await self._locked_meeting(request, work)
-        rules_of.check_held(MeetingState(row.state))
+        rules_of.check_held(row.state)
         sealed = (await self.seal(work, file)).seal(request.minutes.SerializeToString())
         row = await store.change(
             work.connection, row.number, minutes_sealed=sealed, minutes_at=row.minutes_at or work.now
@@ -176,7 +178,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
             if row.minutes_sealed is None:
                 raise CaseError(Reason.NOT_FOUND, request.name)
             opener = await self.opener(connection, row.number)
-            text = pb.MinutesText.FromString(opener.open(bytes(row.minutes_sealed)))
+            text = pb.MinutesText.FromString(opener.open(row.minutes_sealed))
             await readings.record(connection, self.log, self.time.now(), row.number, row.unit, "MinutesRead")
         self.pulse.beat()
         return text
@@ -186,18 +188,18 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         """Close a meeting whose minutes are written and whose decisions are all done."""
         _, row = await self._locked_meeting(request, work)
         still_open = (await store.open_decisions(work.connection, [row.number])).get(row.number, 0)
-        state = rules_of.close(MeetingState(row.state), minutes=row.minutes_at is not None, still_open=still_open)
-        row = await store.change(work.connection, row.number, state=int(state), closed_at=work.now)
+        state = rules_of.close(row.state, minutes=row.minutes_at is not None, still_open=still_open)
+        row = await store.change(work.connection, row.number, state=state, closed_at=work.now)
         await work.append(NewEvent(row.number, "MeetingClosed", row.unit))
         return view.meeting(row, 0)
 
-    async def _locked_series(self, name: str, work: Work) -> Any:
+    async def _locked_series(self, name: str, work: Work) -> MeetingSeries:
         file = await self.locked(name, work)
         row = await store.series(work.connection, file.number)
         work.call.require(row.unit)
         return row
 
-    async def _locked_meeting(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _locked_meeting(self, request: Any, work: Work) -> tuple[File, Meeting]:
         file = await self.locked(request.name, work)
         row = await store.meeting(work.connection, file.number)
         work.call.require(row.unit)
@@ -205,17 +207,17 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return file, row
 
     @staticmethod
-    async def _seen(connection: Connection, name: str) -> Any:
+    async def _seen(connection: Connection, name: str) -> Meeting:
         row = await store.meeting(connection, names.number_of(name))
         current_call().require(row.unit)
         return row
 
     @staticmethod
-    async def _meeting(connection: Connection, row: Any) -> pb.Meeting:
+    async def _meeting(connection: Connection, row: Meeting) -> pb.Meeting:
         still_open = await store.open_decisions(connection, [row.number])
         return view.meeting(row, still_open.get(row.number, 0))
 
-    def _series(self, row: Any, now: datetime) -> pb.MeetingSeries:
+    def _series(self, row: MeetingSeries, now: datetime) -> pb.MeetingSeries:
         rule: Rhythm = self.rules.rhythms[row.rule]
         coming = None if row.ended_at else period.coming(rule, now, self.clockwork.calendars.of(row.unit))
         return view.series(row, rule, coming)

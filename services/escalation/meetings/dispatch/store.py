@@ -1,155 +1,205 @@
-"""SQL of series, meetings and decisions."""
+"""Statements of series, meetings and decisions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.supervision.meetings.meeting import MeetingState
+from casework.supervision.meetings.meeting import DecisionState, MeetingState
+from services.escalation.meetings.models import AgendaItem, Meeting, MeetingDecision, MeetingSeries
+from services.escalation.models import Holding
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_SERIES = """
-    SELECT * FROM meeting_series WHERE unit LIKE :unit AND number > :behind {only} ORDER BY number LIMIT :limit
-"""
-_PERIODS = text("SELECT period FROM meetings WHERE series = :series")
-_OF_PERIOD = text("SELECT * FROM meetings WHERE series = :series AND period = :period")
-_MEETINGS = """
-    SELECT * FROM meetings
-    WHERE unit LIKE :unit AND (prepared_at, number) < (CAST(:at AS timestamptz), :behind) {only}
-    ORDER BY prepared_at DESC, number DESC LIMIT :limit
-"""
-_ITEMS = text("""
-    SELECT * FROM agenda_items WHERE number = :number AND item > :behind ORDER BY item LIMIT :limit
-""")
-_NEXT_DECISION = text("SELECT coalesce(max(decision), 0) + 1 FROM meeting_decisions WHERE number = :number")
-_OPEN = text("""
-    SELECT number, count(*) AS open FROM meeting_decisions
-    WHERE number = ANY(CAST(:numbers AS text[])) AND done_at IS NULL GROUP BY number
-""")
 RESPONSIBLE = "responsible"
 """As what an official holds a decision."""
-_DECISIONS = f"""
-    SELECT d.*, h.official FROM meeting_decisions d
-    LEFT JOIN holdings h ON h.number = d.number AND h.subject = 'decisions/' || d.decision
-         AND h.role = '{RESPONSIBLE}' AND h.until IS NULL
-    WHERE (d.unit LIKE :unit OR d.meeting_unit LIKE :unit)
-      AND (d.due_at, d.number, d.decision) > (CAST(:due AS timestamptz), :behind, :decision) {{only}}
-    ORDER BY d.due_at, d.number, d.decision LIMIT :limit
-"""
+_NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
+_SERIES = bindparam("series", type_=Text)
+_BEHIND, _LIMIT = bindparam("behind", type_=Text), bindparam("limit", type_=Integer)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+
+_PERIODS = select(Meeting.period).where(Meeting.series == _SERIES)
+_OF_PERIOD = select(Meeting).where(Meeting.series == _SERIES, Meeting.period == bindparam("period"))
+_ITEMS = (
+    select(AgendaItem)
+    .where(AgendaItem.number == _NUMBER, AgendaItem.item > bindparam("after"))
+    .order_by(AgendaItem.item)
+    .limit(_LIMIT)
+)
+_OPEN = (
+    select(MeetingDecision.number, func.count())
+    .where(MeetingDecision.number == any_(bindparam("numbers", type_=ARRAY(Text))), MeetingDecision.done_at.is_(None))
+    .group_by(MeetingDecision.number)
+)
 
 
-async def add_series(connection: Connection, number: str, unit: str, **columns: Any) -> Any:
+async def add_series(connection: Connection, number: str, unit: str, **columns: Any) -> MeetingSeries:
     """Store a new series and return its row; ALREADY_EXISTS where the unit has one that goes on."""
     try:
-        return await rows.insert(connection, "meeting_series", number=number, unit=unit, **columns)
+        return await rows.insert(connection, MeetingSeries, number=number, unit=unit, **columns)
     except asyncpg.UniqueViolationError:
         raise CaseError(Reason.ALREADY_EXISTS, names.unit_name(unit)) from None
 
 
-async def series(connection: Connection, number: str) -> Any:
+async def series(connection: Connection, number: str) -> MeetingSeries:
     """Return a series; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "meeting_series", "number", number=number)
+    found = await rows.find(connection, MeetingSeries, number=number)
     return rows.not_found(found.first(), names.file_name(number))
 
 
-async def end_series(connection: Connection, number: str, at: datetime) -> Any:
+async def end_series(connection: Connection, number: str, at: datetime) -> MeetingSeries:
     """End a series and return its row."""
-    return await rows.update(connection, "meeting_series", {"number": number}, ended_at=at)
+    return await rows.update(connection, MeetingSeries, {"number": number}, ended_at=at)
+
+
+@lru_cache(maxsize=2)
+def _listed_series(only_open: bool) -> Select[MeetingSeries]:
+    found = select(MeetingSeries).where(MeetingSeries.unit.like(_UNIT), MeetingSeries.number > _BEHIND)
+    if only_open:
+        found = found.where(MeetingSeries.ended_at.is_(None))
+    return found.order_by(MeetingSeries.number).limit(_LIMIT)
 
 
 async def listed_series(
     connection: Connection, unit: str, behind: str, limit: int, *, only_open: bool
-) -> Sequence[Any]:
+) -> Sequence[MeetingSeries]:
     """Return series of units of the pattern, by name."""
-    query = _SERIES.format(only="AND ended_at IS NULL" if only_open else "")
-    return await connection.execute(text(query), {"unit": unit, "behind": behind, "limit": limit})
+    return await connection.execute(_listed_series(only_open), {"unit": unit, "behind": behind, "limit": limit})
 
 
 async def periods(connection: Connection, series: str) -> set[str]:
     """Return the periods of a series that have a meeting."""
-    return {row.period for row in await connection.execute(_PERIODS, {"series": series})}
+    return {period for (period,) in await connection.execute(_PERIODS, {"series": series})}
 
 
-async def of_period(connection: Connection, series: str, period: str) -> Any:
+async def of_period(connection: Connection, series: str, period: str) -> Meeting | None:
     """Return the meeting of a period, None where there is none."""
     return (await connection.execute(_OF_PERIOD, {"series": series, "period": period})).first()
 
 
-async def meeting(connection: Connection, number: str) -> Any:
+async def prepare(connection: Connection, number: str, **columns: Any) -> Meeting:
+    """Store a meeting and return its row."""
+    return await rows.insert(connection, Meeting, number=number, state=MeetingState.PREPARED, **columns)
+
+
+async def meeting(connection: Connection, number: str) -> Meeting:
     """Return a meeting; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "meetings", "number", number=number)
+    found = await rows.find(connection, Meeting, number=number)
     return rows.not_found(found.first(), names.file_name(number))
 
 
-async def change(connection: Connection, number: str, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, **columns: Any) -> Meeting:
     """Change columns of a meeting and return its new row."""
-    return await rows.update(connection, "meetings", {"number": number}, **columns)
+    return await rows.update(connection, Meeting, {"number": number}, **columns)
+
+
+@lru_cache(maxsize=2)
+def _listed(only_open: bool) -> Select[Meeting]:
+    place = tuple_(Meeting.prepared_at, Meeting.number)
+    found = select(Meeting).where(Meeting.unit.like(_UNIT), place < tuple_(_AT, _BEHIND))
+    if only_open:
+        found = found.where(Meeting.state != MeetingState.CLOSED)
+    return found.order_by(Meeting.prepared_at.desc(), Meeting.number.desc()).limit(_LIMIT)
 
 
 async def listed(
     connection: Connection, unit: str, behind: tuple[datetime, str], limit: int, *, only_open: bool
-) -> Sequence[Any]:
+) -> Sequence[Meeting]:
     """Return meetings of units of the pattern, newest first."""
-    query = _MEETINGS.format(only="AND state <> :closed" if only_open else "")
-    parameters = {
-        "unit": unit,
-        "at": behind[0],
-        "behind": behind[1],
-        "limit": limit,
-        "closed": int(MeetingState.CLOSED),
-    }
-    return await connection.execute(text(query), parameters)
+    parameters = {"unit": unit, "at": behind[0], "behind": behind[1], "limit": limit}
+    return await connection.execute(_listed(only_open), parameters)
 
 
-async def items(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def items(connection: Connection, number: str, behind: int, limit: int) -> Sequence[AgendaItem]:
     """Return items of an agenda, in order."""
-    return await connection.execute(_ITEMS, {"number": number, "behind": behind, "limit": limit})
+    return await connection.execute(_ITEMS, {"number": number, "after": behind, "limit": limit})
 
 
 async def has_item(connection: Connection, number: str, item: int) -> bool:
     """Return whether a meeting's agenda has an item with this number."""
-    return bool(await rows.select(connection, "agenda_items", "item", number=number, item=item))
+    return bool(await rows.find(connection, AgendaItem, number=number, item=item))
 
 
-async def add_decision(connection: Connection, number: str, **columns: Any) -> Any:
+async def add_decision(connection: Connection, number: str, **columns: Any) -> MeetingDecision:
     """Store a decision under the number that `next_decision` gave, and return its row."""
-    return await rows.insert(connection, "meeting_decisions", number=number, **columns)
+    return await rows.insert(connection, MeetingDecision, number=number, state=DecisionState.OPEN, **columns)
 
 
 async def next_decision(connection: Connection, number: str) -> int:
     """Return the next decision's number in a locked meeting."""
-    return int(await connection.scalar(_NEXT_DECISION, {"number": number}))
+    return await rows.next_of(connection, MeetingDecision.decision, number=number)
 
 
-async def decision(connection: Connection, number: str, decision: int) -> Any:
+async def decision(connection: Connection, number: str, decision: int) -> MeetingDecision:
     """Return a decision; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "meeting_decisions", "decision", number=number, decision=decision)
+    found = await rows.find(connection, MeetingDecision, number=number, decision=decision)
     return rows.not_found(found.first(), f"{names.file_name(number)}/decisions/{decision}")
 
 
-async def change_decision(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change_decision(connection: Connection, row: MeetingDecision, **columns: Any) -> MeetingDecision:
     """Change columns of a decision and return its new row."""
     key = {"number": row.number, "decision": row.decision}
-    return await rows.update(connection, "meeting_decisions", key, **columns)
+    return await rows.update(connection, MeetingDecision, key, **columns)
 
 
 async def open_decisions(connection: Connection, numbers: Sequence[str]) -> dict[str, int]:
     """Return how many decisions of each of these meetings are not yet done; those without one are left out."""
-    found = await connection.execute(_OPEN, {"numbers": list(numbers)})
-    return {row.number: row.open for row in found}
+    return dict(iter(await connection.execute(_OPEN, {"numbers": list(numbers)})))
+
+
+@lru_cache(maxsize=4)
+def _listed_decisions(only_open: bool, of_meeting: bool) -> Select[MeetingDecision, str | None]:
+    place = (MeetingDecision.due_at, MeetingDecision.number, MeetingDecision.decision)
+    held = and_(
+        Holding.number == MeetingDecision.number,
+        Holding.subject == literal("decisions/").concat(cast(MeetingDecision.decision, Text)),
+        Holding.role == RESPONSIBLE,
+        Holding.until.is_(None),
+    )
+    found = (
+        select(MeetingDecision, Holding.official)
+        .outerjoin(Holding, held)
+        .where(
+            or_(MeetingDecision.unit.like(_UNIT), MeetingDecision.meeting_unit.like(_UNIT)),
+            tuple_(*place) > tuple_(_AT, _BEHIND, bindparam("decision", type_=Integer)),
+        )
+    )
+    if only_open:
+        found = found.where(MeetingDecision.done_at.is_(None))
+    if of_meeting:
+        found = found.where(MeetingDecision.number == _NUMBER)
+    return found.order_by(*place).limit(_LIMIT)
 
 
 async def listed_decisions(
     connection: Connection, unit: str, number: str, behind: tuple[datetime, str, int], limit: int, *, only_open: bool
-) -> Sequence[Any]:
-    """Return decisions of meetings of units of the pattern, or that such a unit carries out, first due first."""
-    only = (" AND d.done_at IS NULL" if only_open else "") + (" AND d.number = :number" if number else "")
+) -> Sequence[tuple[MeetingDecision, str | None]]:
+    """Return decisions of meetings of units of the pattern, or that such a unit carries out, first due first.
+
+    Each comes with the official who answers for it.
+    """
     due, last, decision = behind
-    parameters = {"unit": unit, "number": number, "due": due, "behind": last, "decision": decision, "limit": limit}
-    return await connection.execute(text(_DECISIONS.format(only=only)), parameters)
+    parameters = {"unit": unit, "number": number, "at": due, "behind": last, "decision": decision, "limit": limit}
+    return await connection.execute(_listed_decisions(only_open, bool(number)), parameters)

@@ -12,10 +12,13 @@ from casework import names
 from casework.clocks.calendar import LOCAL
 from casework.errors import Reason, field_error
 from casework.supervision.meetings.period import Period, Rhythm
+from services.escalation.meetings.models import AgendaItem, Meeting, MeetingDecision, MeetingSeries
+from services.kit import dates
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
-def series(row: Any, rule: Rhythm, coming: Period | None) -> pb.MeetingSeries:
+def series(row: MeetingSeries, rule: Rhythm, coming: Period | None) -> pb.MeetingSeries:
     """Return a series; `coming` is its next period, None once it has ended."""
     return pb.MeetingSeries(
         name=names.file_name(row.number),
@@ -30,12 +33,11 @@ def series(row: Any, rule: Rhythm, coming: Period | None) -> pb.MeetingSeries:
     )
 
 
-def meeting(row: Any, still_open: int) -> pb.Meeting:
+def meeting(row: Meeting, still_open: int) -> pb.Meeting:
     """Return a meeting and how many of its decisions are not yet done."""
     return pb.Meeting(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
         series=names.file_name(row.series),
         period=row.period,
         unit=names.unit_name(row.unit),
@@ -48,32 +50,31 @@ def meeting(row: Any, still_open: int) -> pb.Meeting:
         minutes_time=stamp(row.minutes_at),
         open_decisions=still_open,
         close_time=stamp(row.closed_at),
+        **numbers(state=row.state),
     )
 
 
-def item(row: Any) -> pb.AgendaItem:
+def item(row: AgendaItem) -> pb.AgendaItem:
     """Return an item of an agenda."""
-    day = row.due_on
+    reasons: list[Any] = row.reasons
     return pb.AgendaItem(
         name=f"{names.file_name(row.number)}/agendaItems/{row.item}",
         subject=row.subject,
         unit=names.unit_name(row.unit),
-        reasons=row.reasons,
-        due_date=date_pb2.Date(year=day.year, month=day.month, day=day.day) if day else None,
+        due_date=dates.shown(row.due_on),
+        reasons=reasons,
     )
 
 
-def decision(row: Any, official: str = "") -> pb.Decision:
+def decision(row: MeetingDecision, official: str = "") -> pb.Decision:
     """Return a decision without what has to be done; `official` is who answers for it inside its unit."""
-    local = row.due_at.astimezone(LOCAL)
     return pb.Decision(
         name=decision_name(row.number, row.decision),
         etag=str(row.version),
-        state=row.state,
         agenda_item=row.item,
         unit=names.unit_name(row.unit),
         official=official,
-        due_date=date_pb2.Date(year=local.year, month=local.month, day=local.day),
+        due_date=dates.shown(row.due_at and dates.today(row.due_at)),
         due_time=stamp(row.due_at),
         verifier=names.unit_name(row.verifier),
         returned=row.returned,
@@ -81,6 +82,7 @@ def decision(row: Any, official: str = "") -> pb.Decision:
         report_time=stamp(row.reported_at),
         evidence=row.evidence,
         done_time=stamp(row.done_at),
+        **numbers(state=row.state),
     )
 
 

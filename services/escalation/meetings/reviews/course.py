@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select
 
 from casework import names
 from casework.supervision.meetings import review as rules_of
-from casework.supervision.meetings.review import RIGHTS, ReplyKind, Result, ReviewState
+from casework.supervision.meetings.review import RIGHTS, ReplyKind, ReviewState
 from casework.units import UnitTree
+from services.escalation.meetings.models import ReviewReply
 from services.escalation.meetings.reviews import store
+from services.escalation.models import Review
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clocks import Firing
 from services.kit.clocks.clockwork import NOTHING_DUE
+from services.kit.clocks.models import Clock
 from services.kit.command import Work
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 HEARING = "hearing"
 """The cause for which the rule of a second review lets time stand still (条例 36)."""
-_CLOCK = text("SELECT raw_due_at, due_at FROM clocks WHERE id = :id")
+_CLOCK = select(Clock.raw_due_at, Clock.due_at).where(Clock.id == bindparam("id"))
 _ENDS = {
     ReplyKind.ANSWER: "new-answer-%",
     ReplyKind.REVIEW: "review-%",
@@ -29,7 +34,7 @@ _ENDS = {
 """The clock a served reply meets."""
 
 
-def reply_name(row: Any) -> str:
+def reply_name(row: ReviewReply) -> str:
     """Return `reviews/{review}/replies/{reply}`."""
     return f"{names.file_name(row.number)}/replies/{row.reply}"
 
@@ -45,21 +50,21 @@ async def meet(work: Work, number: str, keys: str, at: datetime, *, met: bool = 
     await work.stop(number, keys, met=met, at=at)
 
 
-async def follow_service(work: Work, row: Any, reply: Any, at: datetime, units: UnitTree) -> Any:
+async def follow_service(work: Work, row: Review, reply: ReviewReply, at: datetime, units: UnitTree) -> Review:
     """Do what follows when a reply has been served, and return the review's new row."""
-    kind, result = ReplyKind(reply.kind), Result(reply.result) if reply.result else None
+    kind, result = reply.kind, reply.result
     await meet(work, row.number, _ENDS[kind], at)
     state = rules_of.after(kind, result, above=bool(above(units, reply.unit)))
     if state is ReviewState.ENDED:
-        return await store.change(work.connection, row, state=int(state), **NOTHING_DUE, ended_at=at)
+        return await store.change(work.connection, row, state=state, **NOTHING_DUE, ended_at=at)
     rule, key, turn = _next(state, kind, row, reply)
     clock = await work.start_clock(
         row.number, f"{key}-{reply.reply}", rule, subject=reply_name(reply), unit=turn, at=at
     )
-    return await store.change(work.connection, row, state=int(state), turn=turn, **clock.shown())
+    return await store.change(work.connection, row, state=state, turn=turn, **clock.shown())
 
 
-def _next(state: ReviewState, kind: ReplyKind, row: Any, reply: Any) -> tuple[str, str, str]:
+def _next(state: ReviewState, kind: ReplyKind, row: Review, reply: ReviewReply) -> tuple[str, str, str]:
     """Return rule and key of the clock that begins, and whose turn it is."""
     if state is ReviewState.ANSWER_DUE:
         return rules_of.NEW_ANSWER, "new-answer", row.unit
@@ -69,14 +74,24 @@ def _next(state: ReviewState, kind: ReplyKind, row: Any, reply: Any) -> tuple[st
     return RIGHTS[kind].rule, "ask", row.unit
 
 
-async def ask_clock(connection: Connection, reply: Any) -> Any:
+class Asking(NamedTuple):
+    """The dates of the right to ask: before they are rolled to a working day, and after."""
+
+    raw_due_at: datetime | None
+    due_at: datetime | None
+
+
+async def ask_clock(connection: Connection, reply: ReviewReply) -> Asking | None:
     """Return the clock of the right to ask about a reply, None where it gave no such right."""
-    return (await connection.execute(_CLOCK, {"id": f"{reply.number}.ask-{reply.reply}"})).first()
+    found = (await connection.execute(_CLOCK, {"id": f"{reply.number}.ask-{reply.reply}"})).first()
+    return Asking(*found) if found else None
 
 
-async def follow_appeal(work: Work, row: Any, appeal: Any, reply: Any, made_at: datetime, unit: str) -> Any:
+async def follow_appeal(
+    work: Work, row: Review, appeal: int, reply: ReviewReply, made_at: datetime, unit: str
+) -> Review:
     """Let a review begin that was asked for in time; return the review's new row."""
-    right = RIGHTS[ReplyKind(reply.kind)]
+    right = RIGHTS[reply.kind]
     await meet(work, row.number, f"ask-{reply.reply}", made_at)
     # Where the right was taken for lost before the letter came, nothing is to be ended any more.
     await meet(work, row.number, "final-notice-%", work.now, met=False)
@@ -85,7 +100,7 @@ async def follow_appeal(work: Work, row: Any, appeal: Any, reply: Any, made_at: 
         row.number, f"review-{appeal}", right.decision, subject=subject, unit=unit, at=work.now
     )
     return await store.change(
-        work.connection, row, state=int(right.asked), turn=unit, **clock.shown(), lapsed=False, ended_at=None
+        work.connection, row, state=right.asked, turn=unit, **clock.shown(), lapsed=False, ended_at=None
     )
 
 
@@ -93,15 +108,16 @@ async def lapse(work: Work, firing: Firing) -> None:
     """Let the review come to its end where the right to ask ran out: not unsaid, a notice of it is due."""
     number = firing.clock.partition(".")[0]
     row = await store.get(work.connection, number)
-    if not rules_of.lapse(ReviewState(row.state)):
+    if not rules_of.lapse(row.state):
         return
     reply = (await store.course(work.connection, number)).last
+    assert reply is not None, "a right that ran out is one to ask about a reply"
     clock = await work.start_clock(
         number, f"final-notice-{reply.reply}", rules_of.FINAL_NOTICE, subject=reply_name(reply), unit=row.unit,
         at=work.now,
     )  # fmt: skip
     await store.change(
-        work.connection, row, state=int(ReviewState.FINAL_NOTICE_DUE), turn=row.unit, **clock.shown(), lapsed=True
+        work.connection, row, state=ReviewState.FINAL_NOTICE_DUE, turn=row.unit, **clock.shown(), lapsed=True
     )
     await work.append(NewEvent(number, "ReviewRightLapsed", row.unit, {"reply": reply.reply}))
 

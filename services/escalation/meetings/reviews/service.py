@@ -14,18 +14,20 @@ from casework import names
 from casework.clocks.ledger import Entry, Paused, Resumed
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.meetings import review as rules_of
-from casework.supervision.meetings.review import ReplyKind, Result, ReviewState
+from casework.supervision.meetings.review import Result, ReviewState
 from services.escalation import files, holders, readings
+from services.escalation.meetings.models import ReviewReply
 from services.escalation.meetings.reviews import course as what_follows
 from services.escalation.meetings.reviews import notice, store, view
 from services.escalation.meetings.reviews.receipts import Receipts
+from services.escalation.models import File, Review
 from services.escalation.servicer import Servicer
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import current_call
-from services.kit.storage import paging, rows
+from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -58,7 +60,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             raise field_error("review.case", Reason.INVALID_FIELD, "another unit's case")
         file = await self.opened(work, "reviews", unit)
         row = await store.add(
-            work.connection, file.number, case, state=int(ReviewState.ANSWER_DUE), unit=unit, turn=unit,
+            work.connection, file.number, case, state=ReviewState.ANSWER_DUE, unit=unit, turn=unit,
             receipt_index=self._receipts.index(self._receipts.code(file.number)), opened_at=work.now,
         )  # fmt: skip
         await work.append(NewEvent(row.number, "ReviewOpened", unit, {"case": names.case_name(case)}))
@@ -91,13 +93,13 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         """Draft what has to be said next; a decision is not drafted by who gave or decided something before."""
         file, row, course = await self._locked(request.parent, work)
         work.call.require(row.turn)
-        kind = rules_of.reply_due(ReviewState(row.state))
+        kind = rules_of.reply_due(row.state)
         result = Result(request.reply.result) if request.reply.result else None
         rules_of.check_result(kind, result)
         rules_of.check_decider(kind, work.actor, course.involved)
         sealed = (await self.seal(work, file)).seal(request.reply.text.SerializeToString())
         reply = await store.draft(
-            work.connection, row.number, course, kind=int(kind), result=int(result or 0), unit=row.turn,
+            work.connection, row.number, course, kind=kind, result=result, unit=row.turn,
             drafted_by=work.actor, drafted_at=work.now, sealed=sealed,
         )  # fmt: skip
         subject = f"replies/{reply.reply}"
@@ -114,9 +116,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         reply = await store.reply(work.connection, row.number, names.index_of(request.name))
         work.call.require(reply.unit)
         check_etag(reply.version, request.etag)
-        kind, at = ReplyKind(reply.kind), _served_at(request, reply, course, work.now)
-        if reply.served_at or rules_of.reply_due(ReviewState(row.state)) is not kind or course.hearing:
-            raise CaseError(Reason.WRONG_STATE, ReviewState(row.state).name, state=ReviewState(row.state).name)
+        kind, at = reply.kind, _served_at(request, reply, course, work.now)
+        if reply.served_at or rules_of.reply_due(row.state) is not kind or course.hearing:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         if work.actor == reply.drafted_by:
             raise CaseError(Reason.SAME_PERSON)
         rules_of.check_decider(kind, work.actor, course.involved)
@@ -125,9 +127,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         )
         await holders.release(work.connection, row.number, f"replies/{reply.reply}", "drafter", work.now)
         row = await what_follows.follow_service(work, row, reply, at, self.rules.units)
-        told = {"reply": reply.reply, "kind": kind.name, "state": ReviewState(row.state).name}
+        told = {"reply": reply.reply, "kind": kind.name, "state": row.state.name}
         if reply.result:
-            told["result"] = Result(reply.result).name
+            told["result"] = reply.result.name
         await work.append(NewEvent(row.number, "ReplyServed", row.unit, told))
         return view.reply(reply)
 
@@ -141,7 +143,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             made_at = instant(request.appeal.post_time)
             if made_at > work.now:
                 raise field_error("appeal.post_time", Reason.IN_THE_FUTURE)
-            if course.last and made_at < course.last.served_at:
+            if course.last and course.last.served_at and made_at < course.last.served_at:
                 raise field_error("appeal.post_time", Reason.BEFORE_START)
         return await self._appeal(work, file, row, course, request.appeal.text, made_at, pb.APPEALED_BY_COUNTER)
 
@@ -155,22 +157,23 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return await self._appeal(work, file, row, course, request.text, work.now, pb.APPEALED_BY_PERSON)
 
     async def _appeal(
-        self, work: Work, file: Any, row: Any, course: store.Course, told: pb.AppealText, made_at: datetime, by: int
+        self, work: Work, file: File, row: Review, course: store.Course, told: pb.AppealText, made_at: datetime, by: int
     ) -> pb.Appeal:
         last = course.last
         right = await what_follows.ask_clock(work.connection, last) if last else None
-        refusal = rules_of.ask(ReviewState(row.state), row.lapsed, made_at, right.due_at if right else None)
+        refusal = rules_of.ask(row.state, row.lapsed, made_at, right.due_at if right else None)
+        assert last is not None, "nothing is asked for before something was served"
         appeal, unit, asked = len(course.appeals) + 1, "", row
         if refusal is None:
             unit = what_follows.above(self.rules.units, last.unit)
             asked = await what_follows.follow_appeal(work, row, appeal, last, made_at, unit)
-        kept = await rows.insert(
-            work.connection, "review_appeals", number=row.number, appeal=appeal, reply=last.reply, asked_by=by,
+        kept = await store.appealed(
+            work.connection, row.number, appeal=appeal, reply=last.reply, asked_by=by,
             recorded_by=work.actor, received_at=work.now, posted_at=None if made_at == work.now else made_at,
-            refusal=int(refusal or 0), unit=unit, due_at=None if refusal else asked.due_at,
+            refusal=refusal, unit=unit, due_at=None if refusal else asked.due_at,
             sealed=(await self.seal(work, file)).seal(told.SerializeToString()),
         )  # fmt: skip
-        payload: dict[str, object] = {"appeal": appeal, "reply": last.reply, "state": ReviewState(asked.state).name}
+        payload: dict[str, object] = {"appeal": appeal, "reply": last.reply, "state": asked.state.name}
         kind = "AppealReceived" if refusal is None else "AppealRefused"
         await work.append(NewEvent(row.number, kind, row.unit, payload | ({"why": refusal.name} if refusal else {})))
         return view.appeal(kept)
@@ -182,9 +185,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         if course.hearing:
             raise CaseError(Reason.WRONG_STATE, "hearing", state="HEARING")
         appeal = course.appeals[-1].appeal
-        await rows.insert(
-            work.connection, "review_hearings", number=row.number, hearing=len(course.hearings) + 1, appeal=appeal,
-            notice=request.notice, began_at=work.now,
+        await store.begin_hearing(
+            work.connection, row.number, hearing=len(course.hearings) + 1, appeal=appeal, notice=request.notice,
+            began_at=work.now,
         )  # fmt: skip
         return await self._heard(
             work, row, appeal, "HearingBegun",
@@ -196,9 +199,8 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         """End a hearing by its record."""
         row, course = await self._deciding_now(request, work)
         if not course.hearing:
-            raise CaseError(Reason.WRONG_STATE, "no hearing", state=ReviewState(row.state).name)
-        key = {"number": row.number, "hearing": course.hearing.hearing}
-        await work.connection.execute(store.END_HEARING, {**key, "record": request.record, "at": work.now})
+            raise CaseError(Reason.WRONG_STATE, "no hearing", state=row.state.name)
+        await store.end_hearing(work.connection, course.hearing, request.record, work.now)
         return await self._heard(
             work, row, course.hearing.appeal, "HearingEnded",
             lambda **entry: Resumed(**entry, reason=request.record),
@@ -222,7 +224,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             appeal = await store.appeal(connection, row.number, names.index_of(request.name))
             current_call().require(appeal.unit or what_follows.above(self.rules.units, row.unit) or row.unit)
             opener = await self.opener(connection, row.number)
-            text = pb.AppealText.FromString(opener.open(bytes(appeal.sealed)))
+            text = pb.AppealText.FromString(opener.open(appeal.sealed))
             await readings.record(
                 connection, self.log, self.time.now(), row.number, row.unit, "AppealRead", appeal=appeal.appeal
             )
@@ -259,20 +261,20 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     # --- what several of them do --------------------------------------------------------------------------------------
 
-    async def _locked(self, name: str, work: Work) -> tuple[Any, Any, store.Course]:
+    async def _locked(self, name: str, work: Work) -> tuple[File, Review, store.Course]:
         """Return file, review and course a name lies in, locked."""
         file = await self.locked(name, work)
         row = await store.get(work.connection, file.number)
         return file, row, await store.course(work.connection, file.number)
 
-    async def _deciding_now(self, request: Any, work: Work) -> tuple[Any, store.Course]:
+    async def _deciding_now(self, request: Any, work: Work) -> tuple[Review, store.Course]:
         _, row, course = await self._locked(request.name, work)
         work.call.require(row.turn)
         check_etag(row.version, request.etag)
-        rules_of.check_hearing(ReviewState(row.state))
+        rules_of.check_hearing(row.state)
         return row, course
 
-    async def _heard(self, work: Work, row: Any, appeal: int, kind: str, entry: Callable[..., Entry]) -> pb.Review:
+    async def _heard(self, work: Work, row: Review, appeal: int, kind: str, entry: Callable[..., Entry]) -> pb.Review:
         """Enter in the clock, where its rule lets a hearing stop it, that a hearing began or ended, and tell of it."""
         clock = await what_follows.deciding_clock(work, row.number, appeal)
         also: list[NewEvent] = []
@@ -284,25 +286,25 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         await work.append(NewEvent(row.number, kind, row.unit, {"appeal": appeal}), *also)
         return view.shown(row, await store.course(work.connection, row.number))
 
-    def _deciding(self, row: Any, course: store.Course) -> list[str]:
+    def _deciding(self, row: Review, course: store.Course) -> list[str]:
         """Return the unit that would decide on a review asked for now, as a list; empty where there is none."""
         found = what_follows.above(self.rules.units, course.last.unit if course.last else row.unit)
         return [found] if found else []
 
     @staticmethod
-    async def _reply(connection: Connection, name: str) -> tuple[Any, Any]:
+    async def _reply(connection: Connection, name: str) -> tuple[Review, ReviewReply]:
         """Return review and reply of a name, if the caller may look: the unit it is about, or that says it."""
         row = await store.get(connection, names.number_of(name))
         reply = await store.reply(connection, row.number, names.index_of(name, "replies"))
         current_call().require_any((row.unit, reply.unit) if reply.served_at else (reply.unit,))
         return row, reply
 
-    async def _text(self, connection: Connection, row: Any, reply: Any) -> pb.ReplyText:
+    async def _text(self, connection: Connection, row: Review, reply: ReviewReply) -> pb.ReplyText:
         opener = files.reading(self.sealer, await files.get(connection, row.number))
-        return pb.ReplyText.FromString(opener.open(bytes(reply.sealed)))
+        return pb.ReplyText.FromString(opener.open(reply.sealed))
 
-    def _notice(self, row: Any, reply: Any, text: pb.ReplyText) -> notice.Notice:
-        kind, result = ReplyKind(reply.kind), Result(reply.result) if reply.result else None
+    def _notice(self, row: Review, reply: ReviewReply, text: pb.ReplyText) -> notice.Notice:
+        kind, result = reply.kind, reply.result
         above = what_follows.above(self.rules.units, reply.unit)
         return notice.Notice(
             number=what_follows.reply_name(reply),
@@ -318,7 +320,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         )
 
 
-def _served_at(request: pb.ServeReplyRequest, reply: Any, course: store.Course, now: datetime) -> datetime:
+def _served_at(request: pb.ServeReplyRequest, reply: ReviewReply, course: store.Course, now: datetime) -> datetime:
     """Return when a reply was received: now, or a little before; never before what it replies to."""
     if not request.HasField("serve_time"):
         return now

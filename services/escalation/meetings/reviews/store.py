@@ -1,55 +1,56 @@
-"""SQL of reviews: their replies, what was asked for, hearings."""
+"""Statements of reviews: their replies, what was asked for, hearings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, func, or_, select, tuple_, update
 
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.supervision.meetings.review import ReplyKind, ReviewState
+from services.escalation.meetings.models import ReviewAppeal, ReviewHearing, ReviewReply
+from services.escalation.models import Review
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
-_DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
 NEVER = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 """Where a review without a due date stands in a list: behind all others."""
-_LIST = f"""
-    SELECT * FROM reviews WHERE (unit LIKE :unit OR turn LIKE :unit)
-      AND ({_DUE}, number) > (CAST(:due AS timestamptz), :behind) {{only}}
-    ORDER BY {_DUE}, number LIMIT :limit
-"""
-END_HEARING = text("""
-    UPDATE review_hearings SET record = :record, ended_at = :at WHERE number = :number AND hearing = :hearing
-""")
-_BY_RECEIPT = text("SELECT number FROM reviews WHERE receipt_index = :receipt")
+_DUE = func.coalesce(Review.due_at, NEVER)
+_END_HEARING = (
+    update(ReviewHearing)
+    .where(ReviewHearing.number == bindparam("number"), ReviewHearing.hearing == bindparam("of"))
+    .values(record=bindparam("record"), ended_at=bindparam("at"))
+)
+_BY_RECEIPT = select(Review.number).where(Review.receipt_index == bindparam("receipt"))
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """What happened in a review, in order."""
 
-    replies: Sequence[Any]
-    appeals: Sequence[Any]
-    hearings: Sequence[Any]
+    replies: Sequence[ReviewReply]
+    appeals: Sequence[ReviewAppeal]
+    hearings: Sequence[ReviewHearing]
 
     @property
-    def last(self) -> Any:
+    def last(self) -> ReviewReply | None:
         """The last thing that was said in writing and may be reviewed, None before the first."""
-        said = [each for each in self.replies if each.served_at and each.kind != ReplyKind.FINAL_NOTICE]
+        said = [each for each in self.replies if each.served_at and each.kind is not ReplyKind.FINAL_NOTICE]
         return said[-1] if said else None
 
     @property
-    def draft(self) -> Any:
+    def draft(self) -> ReviewReply | None:
         """The draft that waits for a signature, None where there is none."""
         return next((each for each in self.replies if each.served_at is None), None)
 
     @property
-    def hearing(self) -> Any:
+    def hearing(self) -> ReviewHearing | None:
         """The hearing that lasts, None where there is none."""
         return next((each for each in self.hearings if each.ended_at is None), None)
 
@@ -59,70 +60,94 @@ class Course:
         return {who for each in self.replies if each.served_at for who in (each.drafted_by, each.served_by)}
 
 
-async def add(connection: Connection, number: str, case: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, case: str, **columns: Any) -> Review:
     """Store a new review and return its row; ALREADY_EXISTS where the case has one: a matter is reviewed once."""
     try:
-        return await rows.insert(connection, "reviews", number=number, case_number=case, **columns)
+        return await rows.insert(connection, Review, number=number, case_number=case, **columns)
     except asyncpg.UniqueViolationError:
         raise CaseError(Reason.ALREADY_EXISTS, names.case_name(case)) from None
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Review:
     """Return a review's row; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "reviews", "number", number=number)
+    found = await rows.find(connection, Review, number=number)
     return rows.not_found(found.first(), names.file_name(number))
 
 
 async def number_by_receipt(connection: Connection, receipt: bytes, name: str) -> str:
     """Return the number of the review with this receipt; NOT_FOUND where there is none."""
-    found = await connection.scalar(_BY_RECEIPT, {"receipt": receipt})
-    return str(rows.not_found(found, name))
+    return rows.not_found(await connection.scalar(_BY_RECEIPT, {"receipt": receipt}), name)
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Review, **columns: Any) -> Review:
     """Change columns of a review and return its new row."""
-    return await rows.update(connection, "reviews", {"number": row.number}, **columns)
+    return await rows.update(connection, Review, {"number": row.number}, **columns)
 
 
 async def course(connection: Connection, number: str) -> Course:
     """Return what happened in a review."""
     return Course(
-        await rows.select(connection, "review_replies", "reply", number=number),
-        await rows.select(connection, "review_appeals", "appeal", number=number),
-        await rows.select(connection, "review_hearings", "hearing", number=number),
+        await rows.find(connection, ReviewReply, ReviewReply.reply, number=number),
+        await rows.find(connection, ReviewAppeal, ReviewAppeal.appeal, number=number),
+        await rows.find(connection, ReviewHearing, ReviewHearing.hearing, number=number),
     )
 
 
-async def reply(connection: Connection, number: str, reply: int) -> Any:
+async def reply(connection: Connection, number: str, reply: int) -> ReviewReply:
     """Return a reply's row; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "review_replies", "reply", number=number, reply=reply)
+    found = await rows.find(connection, ReviewReply, number=number, reply=reply)
     return rows.not_found(found.first(), f"{names.file_name(number)}/replies/{reply}")
 
 
-async def appeal(connection: Connection, number: str, appeal: int) -> Any:
+async def appeal(connection: Connection, number: str, appeal: int) -> ReviewAppeal:
     """Return the row of something asked for; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "review_appeals", "appeal", number=number, appeal=appeal)
+    found = await rows.find(connection, ReviewAppeal, number=number, appeal=appeal)
     return rows.not_found(found.first(), f"{names.file_name(number)}/appeals/{appeal}")
 
 
-async def draft(connection: Connection, number: str, found: Course, **columns: Any) -> Any:
+async def draft(connection: Connection, number: str, found: Course, **columns: Any) -> ReviewReply:
     """Store a draft, in place of the one that waits, and return its row."""
     if found.draft is None:
         return await rows.insert(
-            connection, "review_replies", number=number, reply=len(found.replies) + 1, **columns
+            connection, ReviewReply, number=number, reply=len(found.replies) + 1, **columns
         )  # fmt: skip
     return await change_reply(connection, found.draft, **columns)
 
 
-async def change_reply(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change_reply(connection: Connection, row: ReviewReply, **columns: Any) -> ReviewReply:
     """Change columns of a reply and return its new row."""
-    return await rows.update(connection, "review_replies", {"number": row.number, "reply": row.reply}, **columns)
+    return await rows.update(connection, ReviewReply, {"number": row.number, "reply": row.reply}, **columns)
+
+
+async def appealed(connection: Connection, number: str, **columns: Any) -> ReviewAppeal:
+    """Store that something was asked for and return its row."""
+    return await rows.insert(connection, ReviewAppeal, number=number, **columns)
+
+
+async def begin_hearing(connection: Connection, number: str, **columns: Any) -> None:
+    """Store that a hearing began."""
+    await rows.insert(connection, ReviewHearing, number=number, **columns)
+
+
+async def end_hearing(connection: Connection, hearing: ReviewHearing, record: str, at: datetime) -> None:
+    """Store that a hearing ended, by its record."""
+    parameters = {"number": hearing.number, "of": hearing.hearing, "record": record, "at": at}
+    await connection.execute(_END_HEARING, parameters)
+
+
+@lru_cache(maxsize=2)
+def _listed(only_open: bool) -> Select[Review]:
+    unit, place = bindparam("unit", type_=Text), (_DUE, Review.number)
+    behind = (bindparam("due", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
+    found = select(Review).where(or_(Review.unit.like(unit), Review.turn.like(unit)), tuple_(*place) > tuple_(*behind))
+    if only_open:
+        found = found.where(Review.state != ReviewState.ENDED)
+    return found.order_by(*place).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, unit: str, behind: tuple[datetime, str], limit: int, *, only_open: bool
-) -> Sequence[Any]:
+) -> Sequence[Review]:
     """Return reviews of units of the pattern, or on which such a unit has to act, most urgent first."""
-    only = "AND state <> :ended" if only_open else ""
-    parameters = {"unit": unit, "due": behind[0], "behind": behind[1], "limit": limit, "ended": int(ReviewState.ENDED)}
-    return await connection.execute(text(_LIST.format(only=only)), parameters)
+    parameters = {"unit": unit, "due": behind[0], "behind": behind[1], "limit": limit}
+    return await connection.execute(_listed(only_open), parameters)

@@ -10,9 +10,12 @@ from pb.escalation.v1 import reviews_pb2 as pb
 from casework import names
 from casework.supervision.meetings import review
 from casework.supervision.meetings.review import ReviewState
+from services.escalation.meetings.models import ReviewAppeal, ReviewHearing, ReviewReply
 from services.escalation.meetings.reviews.course import reply_name
 from services.escalation.meetings.reviews.store import Course
+from services.escalation.models import Review
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 _ROUTES: list[Any] = [pb.ReviewRoute.Value(f"REVIEW_ROUTE_{route.upper()}") for route in review.ROUTES]
 _NEXT = {
@@ -30,50 +33,46 @@ _NEXT = {
 }  # fmt: skip
 
 
-def reply(row: Any) -> pb.Reply:
+def reply(row: ReviewReply) -> pb.Reply:
     """Return a reply without its text."""
     return pb.Reply(
         name=reply_name(row),
         etag=str(row.version),
-        kind=row.kind,
-        result=row.result,
         unit=names.unit_name(row.unit),
         drafter=row.drafted_by,
         signer=row.served_by,
         draft_time=stamp(row.drafted_at),
         serve_time=stamp(row.served_at),
-        medium=row.medium,
+        **numbers(kind=row.kind, result=row.result or 0, medium=row.medium),
     )
 
 
-def appeal(row: Any) -> pb.Appeal:
+def appeal(row: ReviewAppeal) -> pb.Appeal:
     """Return what was asked for, without the reasons; where it is not followed, with what stays open."""
     name = names.file_name(row.number)
     return pb.Appeal(
         name=f"{name}/appeals/{row.appeal}",
         reply=f"{name}/replies/{row.reply}",
-        asked_by=row.asked_by,
         receive_time=stamp(row.received_at),
         post_time=stamp(row.posted_at),
-        refusal=row.refusal,
         unit=names.unit_name(row.unit) if row.unit else "",
         due_time=stamp(row.due_at),
         routes=_ROUTES if row.refusal else [],
+        **numbers(asked_by=row.asked_by, refusal=row.refusal or 0),
     )
 
 
-def _hearing(row: Any) -> pb.Hearing:
+def _hearing(row: ReviewHearing) -> pb.Hearing:
     return pb.Hearing(
         notice=row.notice, record=row.record, begin_time=stamp(row.began_at), end_time=stamp(row.ended_at)
     )
 
 
-def shown(row: Any, course: Course | None = None) -> pb.Review:
+def shown(row: Review, course: Course | None = None) -> pb.Review:
     """Return a review, with its course where that is given."""
     return pb.Review(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
         case=names.case_name(row.case_number),
         unit=names.unit_name(row.unit),
         turn=names.unit_name(row.turn),
@@ -84,18 +83,19 @@ def shown(row: Any, course: Course | None = None) -> pb.Review:
         lapsed=row.lapsed,
         create_time=stamp(row.opened_at),
         end_time=stamp(row.ended_at),
+        **numbers(state=row.state),
     )
 
 
-def receipt(row: Any, name: str, unit_name: str, raw_due: datetime | None, now: datetime, language: str) -> Any:
+def receipt(
+    row: Review, name: str, unit_name: str, raw_due: datetime | None, now: datetime, language: str
+) -> pb.ReviewReceipt:
     """Return what the holder of the receipt code is told; `raw_due` is the safe day for asking, before rolling."""
-    state = ReviewState(row.state)
-    may_ask = state in (ReviewState.ANSWERED, ReviewState.REVIEWED) and row.due_at is not None and now <= row.due_at
-    zh, en = _NEXT[state]
+    may_ask = row.state in (ReviewState.ANSWERED, ReviewState.REVIEWED) and row.due_at is not None and now <= row.due_at
+    zh, en = _NEXT[row.state]
     return pb.ReviewReceipt(
         name=name,
         review=names.file_name(row.number),
-        state=row.state,
         unit=names.unit_name(row.turn),
         unit_display_name=unit_name,
         may_ask=may_ask,
@@ -103,4 +103,5 @@ def receipt(row: Any, name: str, unit_name: str, raw_due: datetime | None, now: 
         due_time=stamp(row.due_at),
         next_step=en if language == "en" else zh,
         routes=_ROUTES,
+        **numbers(state=row.state),
     )

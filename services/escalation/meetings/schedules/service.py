@@ -13,6 +13,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.meetings import period
 from casework.supervision.meetings.period import Every, Period, Rhythm, RhythmCall
 from services.escalation.meetings.dispatch import store as meetings
+from services.escalation.meetings.models import MeetingSeries
 from services.escalation.meetings.schedules import store
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, command
@@ -75,7 +76,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         await store.run(work.connection, schedule, request.period, work.now)
         return self._shown(schedule, None, work.now)
 
-    async def _series(self, connection: Connection, schedule: str) -> Any:
+    async def _series(self, connection: Connection, schedule: str) -> MeetingSeries | None:
         """Return the series a schedule is of, None for the digest's; NOT_FOUND for one that is nobody's."""
         if schedule == DIGEST:
             return None
@@ -84,7 +85,9 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         except CaseError:
             raise CaseError(Reason.NOT_FOUND, f"schedules/{schedule}") from None
 
-    async def _due(self, connection: Connection, schedule: str, series: Any, now: datetime) -> list[Period]:
+    async def _due(
+        self, connection: Connection, schedule: str, series: MeetingSeries | None, now: datetime
+    ) -> list[Period]:
         if series is None:
             since, done = await store.began(connection, schedule, now), await store.runs(connection, schedule)
             return period.due(self.rules.rhythms[schedule], since, now, done, self.clockwork.calendars.of())
@@ -94,7 +97,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         calendar = self.clockwork.calendars.of(series.unit)
         return period.due(self.rules.rhythms[series.rule], series.began_at, now, done, calendar)
 
-    def _shown(self, schedule: str, series: Any, now: datetime) -> pb.Schedule:
+    def _shown(self, schedule: str, series: MeetingSeries | None, now: datetime) -> pb.Schedule:
         rule: Rhythm = self.rules.rhythms[schedule if series is None else series.rule]
         calendar = self.clockwork.calendars.of(series.unit if series is not None else "")
         coming = period.coming(rule, now, calendar)

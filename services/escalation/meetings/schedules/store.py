@@ -1,29 +1,36 @@
-"""SQL of what comes round again."""
+"""Statements of what comes round again."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from services.kit.storage.database import Connection, text
+from sqlalchemy import DateTime, Text, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
-_BEGIN = text("INSERT INTO schedules (schedule, began_at) VALUES (:schedule, :at) ON CONFLICT DO NOTHING")
-_BEGAN = text("SELECT began_at FROM schedules WHERE schedule = :schedule")
-_RUNS = text("SELECT period FROM schedule_runs WHERE schedule = :schedule")
-_RUN = text("""
-    INSERT INTO schedule_runs (schedule, period, done_at) VALUES (:schedule, :period, :at) ON CONFLICT DO NOTHING
-""")
+from services.escalation.meetings.models import Schedule, ScheduleRun
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+
+_SCHEDULE, _AT = bindparam("schedule", type_=Text), bindparam("at", type_=DateTime(timezone=True))
+_BEGIN = insert(Schedule).values(schedule=_SCHEDULE, began_at=_AT).on_conflict_do_nothing()
+_BEGAN = select(Schedule.began_at).where(Schedule.schedule == _SCHEDULE)
+_RUNS = select(ScheduleRun.period).where(ScheduleRun.schedule == _SCHEDULE)
+_RUN = (
+    insert(ScheduleRun)
+    .values(schedule=_SCHEDULE, period=bindparam("period"), done_at=_AT)
+    .on_conflict_do_nothing()
+)  # fmt: skip
 
 
 async def began(connection: Connection, schedule: str, now: datetime) -> datetime:
     """Return since when something comes round: since it was first asked about, which is now where nobody has."""
     await connection.execute(_BEGIN, {"schedule": schedule, "at": now})
-    found: datetime = await connection.scalar(_BEGAN, {"schedule": schedule})
-    return found
+    return rows.not_found(await connection.scalar(_BEGAN, {"schedule": schedule}), f"schedules/{schedule}")
 
 
 async def runs(connection: Connection, schedule: str) -> set[str]:
     """Return the periods that were done."""
-    return {row.period for row in await connection.execute(_RUNS, {"schedule": schedule})}
+    return {period for (period,) in await connection.execute(_RUNS, {"schedule": schedule})}
 
 
 async def run(connection: Connection, schedule: str, period: str, at: datetime) -> None:
