@@ -1,4 +1,4 @@
-"""Checks that the contracts break nothing that an earlier commit promised.
+"""Checks that the contracts have no breaking changes since an earlier commit.
 
 `python -m accord.breaking [REVISION]` builds the protos of a revision (the last commit that has any, by default the
 parent of the working tree's changes) beside today's and hands both to `buf breaking`.

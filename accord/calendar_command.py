@@ -1,4 +1,4 @@
-"""`accord calendar`: which years are known, which list is missing, and taking in a new one."""
+"""`accord calendar`: shows which years are known and which list is missing, and imports a new one."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from services.kit.rules.problem import Problem
 
 calendar_app = typer.Typer(help="Check the calendars, and import lists of holidays.", no_args_is_help=True)
 
-Region = Annotated[str | None, typer.Option(help="Code of a unit or area; the nation where left out.")]
+Region = Annotated[str | None, typer.Option(help="Code of a unit or area; by default the nation.")]
 RulesOption = Annotated[
-    Path | None, typer.Option("--rules", help="Rules folder; ACCORD_RULES or the shipped one else.")
+    Path | None, typer.Option("--rules", help="Rules folder; by default ACCORD_RULES or the shipped one.")
 ]
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @calendar_app.command()
 def check(
-    year: Annotated[int | None, typer.Option(min=1949, max=2200, help="This year alone, day by day.")] = None,
+    year: Annotated[int | None, typer.Option(min=1949, max=2200, help="Show only this year, day by day.")] = None,
     region: Region = None,
     rules: RulesOption = None,
     today: Annotated[str | None, typer.Option(help="Check as of this date instead of today's.")] = None,
@@ -63,9 +63,9 @@ def import_list(
     file: Annotated[Path, typer.Argument(help="A list as YAML, JSON in the form of holiday-cn, or iCal.")],
     region: Region = None,
     rules: RulesOption = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Say what it would change, and change nothing.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what it would change, and change nothing.")] = False,
 ) -> None:
-    """Check a list and put it into rules/calendars, for the nation or an area; say what days it changes."""
+    """Check a list and add it to rules/calendars, for the nation or an area; show which days it changes."""
     _known_area(region)
     folder = rules_folder(rules)
     book = load_or_exit(folder).calendars
@@ -79,7 +79,7 @@ def import_list(
         return
     replaced = target.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and moved, so that a service that starts meanwhile never reads half a list.
+    # Written to another file and moved, so that a service that starts meanwhile never reads half a list.
     aside = target.with_name(f".{target.name}")
     aside.write_bytes(content)
     os.replace(aside, target)
@@ -87,7 +87,7 @@ def import_list(
 
 
 def changes(book: CalendarBook, layer: Layer) -> list[str]:
-    """Return in words what the layer changes: years published, and days that become days off or stop being so."""
+    """Return in words what the layer changes: years published, and days that become days off or working days."""
     before, after = book.of(layer.region), book.with_layer(layer).of(layer.region)
     lines = [f"publishes {year}" for year in sorted(after.years - before.years)]
     said = {*layer.closed, *layer.open}
@@ -100,14 +100,14 @@ def changes(book: CalendarBook, layer: Layer) -> list[str]:
 
 
 def read_file(file: Path, region: str) -> tuple[Layer, bytes]:
-    """Return a list as a layer, with its bytes; ends the command, naming every line at fault, where it is none."""
+    """Return a list as a layer, with its bytes; if it is invalid, end the command and name every line at fault."""
     problems: list[Problem] = []
     try:
         content = file.read_bytes()
     except OSError as error:
         _refuse([Problem(str(file), 1, f"cannot be read: {error.strerror}")])
     if file.suffix not in FORMS:
-        _refuse([Problem(str(file), 1, f"is none of {', '.join(FORMS)}")])
+        _refuse([Problem(str(file), 1, f"must be one of {', '.join(FORMS)}")])
     if not _FILE_NAME.fullmatch(file.name) or file.name == "sources.yaml":
         _refuse([Problem(str(file), 1, "needs a name of ASCII letters, digits, dots and hyphens, not sources.yaml")])
     layer = read_list(str(file), content, file.suffix, region, f"{region}/{file.name}".lstrip("/"), problems)
@@ -126,7 +126,7 @@ def _known_area(region: str | None) -> None:
     try:
         level_of(region or "cn")
     except UnknownUnit:
-        typer.echo(f"accord calendar: {region!r} is no code of a unit or an area", err=True)
+        typer.echo(f"accord calendar: {region!r} is not the code of a unit or an area", err=True)
         raise typer.Exit(2) from None
 
 
@@ -177,7 +177,7 @@ def _show(calendar: Calendar, rows: list[dict[str, Any]], year: int | None) -> N
 
 
 def _add_moves() -> None:
-    """Add what moves the clocks of a running stack; the module that does it is a neighbour above this one."""
+    """Add the commands that move the clocks of a running stack, from the module that imports this one."""
     from accord.clocks_command import apply_calendar, preview_calendar
 
     calendar_app.command("preview")(preview_calendar)

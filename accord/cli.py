@@ -58,12 +58,12 @@ def up(
     mediation_port: PortOption = None,
     escalation_port: PortOption = None,
     metrics_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="First of the metrics ports, one a process.")
+        int | None, typer.Option(min=0, max=65535, help="First of the metrics ports, one per process.")
     ] = None,
     speed: Annotated[float | None, typer.Option(help="Business time runs this many times faster.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start missing workflows again from the facts.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Return once it is ready and let it run.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once it is ready and leave it running.")] = False,
 ) -> None:
     """Start the whole stack and keep it running until Ctrl-C.
 
@@ -106,7 +106,7 @@ def _run(
             stack.start()
         console.welcome(read_json(folder.stack))
         stack.await_interrupt()
-        console.note("stopping; once more to hurry")
+        console.note("stopping; press Ctrl-C again to stop at once")
     except Interrupted:
         return
     finally:
@@ -137,7 +137,7 @@ def down(state: StateOption = Path(".accord")) -> None:
 @app.command()
 def status(
     state: StateOption = Path(".accord"),
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, for programs.")] = False,
 ) -> None:
     """Show the processes of the running stack. Exit code 0: all ready; 1: not all; 2: none runs."""
     from accord.console import StackConsole, table
@@ -191,7 +191,7 @@ def _version_asked(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version_asked, is_eager=True, help="Print the version, and end.")
+        bool, typer.Option("--version", callback=_version_asked, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Accord: one case, one plan, one accountable unit, and clocks that cannot be lost."""

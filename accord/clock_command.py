@@ -1,4 +1,4 @@
-"""`accord clock due`: a date and every day that makes it, without a server."""
+"""`accord clock due`: a due date and how every day counts towards it, without a server."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _STYLES = {
 
 
 class Refused(Exception):
-    """What was asked cannot be computed."""
+    """The question cannot be answered."""
 
 
 @dataclass
 class Question:
-    """What was asked: the rule and its place, the ledger it makes, and what to warn of."""
+    """The question: the rule and its place, the resulting ledger, and warnings."""
 
     rule: Rule
     calendar: Calendar
@@ -60,14 +60,16 @@ def due(
     start: Annotated[str, typer.Option(help="Date or ISO time; without an offset, time in China.")],
     pause: Annotated[
         list[str] | None,
-        typer.Option(help="FROM..TO:CAUSE, repeatable: time stands still from FROM; on the day TO it runs on."),
+        typer.Option(help="FROM..TO:CAUSE, repeatable: the clock is paused from FROM and resumes on the day TO."),
     ] = None,
     extend: Annotated[list[int] | None, typer.Option(help="More time in the rule's unit, repeatable.")] = None,
     restart: Annotated[
-        list[str] | None, typer.Option(help="ON:CAUSE, repeatable: the whole time begins anew on that day (中断).")
+        list[str] | None, typer.Option(help="ON:CAUSE, repeatable: the whole time starts again on that day (中断).")
     ] = None,
     region: Annotated[str | None, typer.Option(help="Code of a unit or area, for its holidays and rules.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="Rules folder; ACCORD_RULES or the shipped one else.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Rules folder; by default ACCORD_RULES or the shipped one.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Print when it is due, and what was done with every day: counted, skipped, paused or rolled."""
@@ -89,9 +91,9 @@ def due(
     except (Refused, UnknownRule) as error:
         _end(str(error))
     except (OverflowError, ValueError):
-        _end("a date of this count lies beyond the calendar")
+        _end("a date of this count is beyond the calendar")
     if projection.provisional:
-        question.warnings.append("provisional: it rests on a year without a published list of holidays")
+        question.warnings.append("provisional: it depends on a year without a published list of holidays")
     if as_json:
         typer.echo(json.dumps(_as_data(question, projection, explanation), ensure_ascii=False, indent=2))
     else:
@@ -99,7 +101,7 @@ def due(
 
 
 def instant(text: str) -> datetime:
-    """Return the local instant that a date or an ISO time names; Refused where it is neither."""
+    """Return the local instant that a date or an ISO time names; Refused if it is neither."""
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -108,21 +110,21 @@ def instant(text: str) -> datetime:
 
 
 def choose(book: RuleBook, name: str, region: str | None, day: date) -> tuple[Rule, list[str]]:
-    """Return the rule for the place and the day, and what to warn of; UnknownRule or Refused where there is none."""
+    """Return the rule for the place and the day, and warnings; UnknownRule or Refused if there is none."""
     if name not in book.names():
         near = ", ".join(difflib.get_close_matches(name, book.names(), n=4)) or "see `accord rules list`"
-        raise Refused(f"no rule has the name {name!r}; perhaps: {near}")
+        raise Refused(f"there is no rule {name!r}; perhaps: {near}")
     warnings = []
     if region is not None:
         try:
             level_of(region)
         except UnknownUnit:
-            raise Refused(f"{region!r} is no code of a unit or an area") from None
+            raise Refused(f"{region!r} is not the code of a unit or an area") from None
     try:
         rule = book.get(name, region, day)
     except UnknownRule:
         rule = book.get(name, None, day)
-        warnings.append(f"{name} holds in {rule.jurisdiction}, not in {region}")
+        warnings.append(f"{name} applies in {rule.jurisdiction}, not in {region}")
     if not rule.valid_on(day):
         early = rule.valid_from is not None and day < rule.valid_from
         bound = (
@@ -131,7 +133,7 @@ def choose(book: RuleBook, name: str, region: str | None, day: date) -> tuple[Ru
             else f"valid to {rule.valid_to} only, starts no clock"
         )
         since = f"; since then it is {rule.successor}" if rule.is_over(day) and rule.successor else ""
-        warnings.append(f"{name} does not hold on {day}: {bound}{since}")
+        warnings.append(f"{name} is not in force on {day}: {bound}{since}")
     if rule.to_be_confirmed:
         warnings.append(f"{name} is to be confirmed: {rule.note or rule.basis}")
     return rule, warnings
@@ -153,7 +155,7 @@ def _add_pause(question: Question, text: str) -> None:
     if cause is None:
         raise Refused(f"{text!r} names no cause; {listed}")
     if cause not in allowed:
-        raise Refused(f"{cause!r} is no cause to pause: {listed}")
+        raise Refused(f"{cause!r} is not a cause to pause: {listed}")
     begin = instant(match["begin"])
     # A date is the whole day; the start may have been later on the same day.
     started = question.ledger[0].at
@@ -193,13 +195,13 @@ def _add_restart(question: Question, text: str) -> None:
     rule = question.rule
     allowed = ", ".join(each.cause for each in rule.restarts)
     if rule.restart(cause) is None:
-        raise Refused(f"{rule.name} begins anew for {allowed}" if allowed else f"{rule.name} never begins anew")
+        raise Refused(f"{rule.name} restarts for {allowed}" if allowed else f"{rule.name} never restarts")
     at = max(instant(on), question.ledger[0].at)
     if instant(on).date() < question.ledger[0].at.date():
-        raise Refused(f"the restart on {on} lies before the start")
+        raise Refused(f"the restart on {on} is before the start")
     due = project(rule, question.ledger, question.calendar).due
     if due is not None and at > due:
-        raise Refused(f"the time was up on {due:%Y-%m-%d}: nothing is left to interrupt on {on}")
+        raise Refused(f"the deadline passed on {due:%Y-%m-%d}: the clock cannot restart on {on}")
     seq = len(question.ledger) + 1
     question.ledger.append(Restarted(seq=seq, at=at, recorded_at=at, cause=cause, evidence="asked"))
 
@@ -261,7 +263,7 @@ def _show(question: Question, projection: Projection, explanation: tuple[Explain
     for warning in question.warnings:
         console.print(f"[yellow]warning:[/] {warning}")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # Both languages where there is room, else that of the terminal.
+    # Both languages if there is room, else the terminal's.
     chinese = os.environ.get("LANG", "").startswith("zh")
     reasons = ("why", "中文") if console.width >= _WIDE else ("中文",) if chinese else ("why",)
     for column, width in (("day", 12), ("", 3), ("count", 5), ("verdict", 14)):

@@ -14,14 +14,16 @@ import typer
 from accord.embedded.folder import StackError, StateFolder
 
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
-ListFile = Annotated[Path | None, typer.Argument(help="JSON, iCal or YAML list; none: the calendars of the files.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+ListFile = Annotated[
+    Path | None, typer.Argument(help="JSON, iCal or YAML list; by default the calendars in the rules.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 clocks_app = typer.Typer(help="Check and heal the clocks of a running stack.", no_args_is_help=True)
 
 
 def _ask(state: Path, question: Any, client: str = "cli") -> Any:
-    """Return what `question(backends, settings)` answers, as one of the machine clients."""
+    """Return the result of `question(backends, settings)`, called as one of the machine clients."""
     from accord.embedded.rebuild import client_settings
     from workflows.backends import Backends
 
@@ -42,7 +44,7 @@ def _ask(state: Path, question: Any, client: str = "cli") -> Any:
 
 @clocks_app.command("verify")
 def verify_clocks(state: State = Path(".accord"), as_json: AsJson = False) -> None:
-    """Derive every clock anew from its ledger and report what differs. Exit 1 where something does."""
+    """Recompute every clock from its ledger and report differences. Exit 1 if there are any."""
     from accord.history_command import database_url
     from accord.rules_command import load_or_exit, rules_folder
     from services.kit.clocks.clockwork import Clockwork
@@ -71,7 +73,7 @@ def verify_clocks(state: State = Path(".accord"), as_json: AsJson = False) -> No
                 continue
             typer.echo(f"{service:<12} {looked} clocks, {len(wrong)} differences")
             for each in wrong[:50]:
-                typer.echo(f"  {each.clock}  {each.field}: stored {each.stored}, follows {each.derived}")
+                typer.echo(f"  {each.clock}  {each.field}: stored {each.stored}, computed {each.derived}")
         return sound
 
     if not asyncio.run(run()):
@@ -81,15 +83,15 @@ def verify_clocks(state: State = Path(".accord"), as_json: AsJson = False) -> No
 @clocks_app.command("late")
 def late_clocks(
     state: State = Path(".accord"),
-    grace: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds a rung may be due before it is late.")] = 60,
-    heal: Annotated[bool, typer.Option("--heal", help="Fire what is late, oldest first.")] = False,
+    grace: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds after which a due rung counts as late.")] = 60,
+    heal: Annotated[bool, typer.Option("--heal", help="Fire late rungs, oldest first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report rungs that are due and have not fired; `--heal` fires them. Exit 1 where some are late and not healed."""
+    """Report rungs that are due and have not fired; `--heal` fires them. Exit 1 if any are late and not fired."""
     from workflows.nets import net
 
     found = _ask(state, lambda backends, settings: net.late(backends, settings, grace))
-    # Firing is the right of the machine that fires them otherwise, and of nobody else: this acts as it.
+    # Only the machine client that normally fires them has permission: this command acts as that client.
     fired = _ask(state, lambda backends, settings: net.fire_late(backends, grace), "relay") if heal and found else []
     if as_json:
         typer.echo(json.dumps({"late": found, "fired": fired}))
@@ -107,7 +109,7 @@ def orphan_clocks(
     heal: Annotated[bool, typer.Option("--heal", help="Start the missing workflows from the facts.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report what needs a workflow and has no live one; `--heal` starts them. Exit 1 where some are left."""
+    """Report matters that need a workflow and have no live one; `--heal` starts them. Exit 1 if any are left."""
     from workflows.engine.runtime import connect
     from workflows.nets import net
 
@@ -150,13 +152,13 @@ def preview_calendar(
 
 
 def apply_calendar(
-    reason: Annotated[str, typer.Option(help="Why, as a word, for instance notice-2027.")],
+    reason: Annotated[str, typer.Option(help="Reason, as one word, for instance notice-2027.")],
     file: ListFile = None,
     region: Annotated[str, typer.Option(help="Area the list is for, by its code.")] = "",
     rule: Annotated[str, typer.Option(help="Also move clocks of this rule to its newest version.")] = "",
     state: State = Path(".accord"),
 ) -> None:
-    """Apply a calendar or a newer rule version to a stack; every clock that moves is journaled with both dates."""
+    """Apply a calendar or a newer rule version to a stack; every moved clock is recorded with both dates."""
     done = _ask(state, lambda backends, _: _apply(backends, _layer(file, region), rule, reason))
     for name, (looked, moved) in done.items():
         typer.echo(f"{name:<12} {moved} moved, {looked - moved} keep their dates")
@@ -192,7 +194,7 @@ async def _apply(backends: Any, layer: Any, rule: str, reason: str) -> dict[str,
 
 
 def _layer(file: Path | None, region: str) -> Any:
-    """Return the list of a file as the contract has it; None without a file."""
+    """Return the list of a file as a contract message; None without a file."""
     if file is None:
         return None
     from pb.clock.v1 import clock_pb2

@@ -42,7 +42,7 @@ class StackConsole:
         self.settle()
 
     def settle(self) -> None:
-        """Leave the table as it is now and go on in plain lines."""
+        """Leave the table as it is now and continue in plain lines."""
         if self._live:
             live, self._live = self._live, None
             live.stop()
@@ -56,7 +56,7 @@ class StackConsole:
         self._console.print(what)
 
     def changed(self, standings: list[Standing]) -> None:
-        """Show how every process stands now."""
+        """Show the current state of every process."""
         self._standings = standings
         if self._console.is_terminal:
             return
@@ -67,7 +67,7 @@ class StackConsole:
                 self.note(_line(each))
 
     def welcome(self, facts: dict[str, Any]) -> None:
-        """Say where everything is, from the facts of stack.json."""
+        """Print where everything is, from stack.json."""
         self.settle()
         urls, addresses = facts["urls"], facts["addresses"]
         self.note("")

@@ -1,4 +1,4 @@
-"""`accord facts rebuild`: the read model of supervision, taken over anew from the first event on."""
+"""`accord facts rebuild`: rebuilds the read model of supervision from the first event."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from accord.embedded.folder import StackError, StateFolder
 
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
 
-facts_app = typer.Typer(help="What supervision counts: a read model of the other services.", no_args_is_help=True)
+facts_app = typer.Typer(
+    help="The read model of supervision: facts taken over from the other services.", no_args_is_help=True
+)
 
 
 @facts_app.callback()
 def facts() -> None:
-    """Look after the read model."""
+    """Maintain the read model."""
 
 
 @facts_app.command("rebuild")
@@ -28,7 +30,7 @@ def rebuild_facts(state: State = Path(".accord")) -> None:
     from workflows.backends import Backends
     from workflows.feeds.facts import SOURCES, FactsBackends, rebuild
 
-    # Facts are recorded by the machine that follows the feeds, and by nobody else: this acts as it.
+    # Only the machine client that follows the feeds may record facts: this command acts as that client.
     settings = client_settings(StateFolder.at(state), "relay")
 
     async def run() -> None:

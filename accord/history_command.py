@@ -1,4 +1,4 @@
-"""`accord verify`, `accord rebuild`, `accord migrate`: the facts checked, the workflows restored, the schemas made."""
+"""`accord verify`, `accord rebuild`, `accord migrate`: check the history, restore workflows, update schemas."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Fol
 
 def verify_history(
     state: State = Path(".accord"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a service.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per service.")] = False,
 ) -> None:
-    """Recompute every hash chain and name the first broken link. Exit 1 where one is broken."""
+    """Recompute every hash chain and name the first broken link. Exit 1 if one is broken."""
     from services.kit.storage.verification import HEADS, verify
 
     url = database_url(StateFolder.at(state))
@@ -49,7 +49,7 @@ def rebuild_workflows(state: State = Path(".accord")) -> None:
     from accord.embedded.rebuild import rebuild
 
     matters, started = rebuild(state)
-    typer.echo(f"{matters} open matters, {started} workflows started, {matters - started} were running")
+    typer.echo(f"{matters} open matters, {started} workflows started, {matters - started} already running")
 
 
 def migrate_database() -> None:
@@ -73,7 +73,7 @@ def migrate_database() -> None:
         raise StackError(str(error)) from None
     except ArgumentError:
         raise StackError(
-            "ACCORD_DATABASE_URL is no URL of a database: postgresql://user:password@host:port/name"
+            "ACCORD_DATABASE_URL must be a database URL: postgresql://user:password@host:port/name"
         ) from None
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         at = make_url(url)

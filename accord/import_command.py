@@ -17,12 +17,12 @@ _FAILED, _WRONG_INPUT, _INTERRUPTED = 1, 2, 130
 def import_(
     file: Annotated[Path, typer.Argument(help="CSV, JSON lines or XLSX, each also with .gz.")],
     mapping: Annotated[str, typer.Option(help=f"Shipped ({', '.join(shipped())}) or the path of a YAML file.")],
-    preview_only: Annotated[bool, typer.Option("--preview", help="Show what would be done, and end.")] = False,
+    preview_only: Annotated[bool, typer.Option("--preview", help="Show what would be done, and exit.")] = False,
     compare_only: Annotated[
-        bool, typer.Option("--compare", help="Hold the file against what the service has of it; send nothing.")
+        bool, typer.Option("--compare", help="Compare the file with the service's reports; send nothing.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Go on after the preview without asking.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many rows from the start of the file.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Continue after the preview without asking.")] = False,
     report: Annotated[
         Path | None, typer.Option(help="CSV file for rejected rows; with --compare, for differences.")
     ] = None,
@@ -32,16 +32,18 @@ def import_(
     server: Annotated[str, typer.Option(help="host:port of intake, instead of the stack in the folder.")] = "",
     batch: Annotated[int, typer.Option(min=1, max=1000, help="Rows in one message.")] = 500,
     unit: Annotated[str, typer.Option(help="Unit that receives the reports, instead of the mapping's.")] = "",
-    restart: Annotated[bool, typer.Option("--restart", help="Send again what is answered for already.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON on stdout, all else on stderr.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Resend rows already processed.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print results as JSON on stdout, everything else on stderr.")
+    ] = False,
 ) -> None:
-    """Import reports of another system: preview, ask, send, and say of every row what became of it.
+    """Import reports of another system: preview, ask, send, and report the result of every row.
 
-    Broken off, it goes on where it stopped when it is called again; repeated, it creates nothing twice. Rejected rows
-    are listed with their reasons in the --report file, or beside the journal in the state folder.
-    Exit code 0: done, also with rejected rows; 1: could not be finished, or --compare found a fault; 2: wrong input.
+    If interrupted, run it again to continue where it stopped; repeating it creates no duplicates. Rejected rows
+    are listed with their reasons in the --report file, or next to the journal in the state folder.
+    Exit code 0: done, even with rejected rows; 1: not finished, or --compare found a difference; 2: wrong input.
     """
-    # Late, so that the other commands start without all this.
+    # Imported late, so that the other commands start without it.
     import grpc
     from rich.console import Console
 
@@ -51,7 +53,7 @@ def import_(
     from accord.importing.source import Source, SourceError
     from accord.importing.transfer import TransferStopped
 
-    # Where nobody measures the width (a pipe, a log), a table may be wider than the 80 columns assumed.
+    # If the width is unknown (a pipe, a log), a table may be wider than the assumed 80 columns.
     width = None if sys.stdout.isatty() else 120
     console = Console(stderr=as_json, highlight=False, width=width)
     try:
@@ -70,11 +72,11 @@ def import_(
     except OSError as error:
         _end(f"{error.filename or file}: {error.strerror}", _WRONG_INPUT)
     except TransferStopped as error:
-        _end(f"{error}; what was answered for is remembered, the same command goes on from there", _FAILED)
+        _end(f"{error}; progress is saved, run the same command to continue from there", _FAILED)
     except grpc.aio.AioRpcError as error:
         _end(f"{error.code().name}: {error.details()}", _FAILED)
     except KeyboardInterrupt:
-        _end("stopped; the same command goes on from there", _INTERRUPTED)
+        _end("stopped; run the same command to continue from there", _INTERRUPTED)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Commands that are loaded when they are called: what only names them, like `--help`, imports none of their rooms."""
+"""Commands that are loaded when called: `--help`, which only names them, imports none of their modules."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "import": ("accord.import_command", "import_", "Import reports of another system from a CSV, XLSX or JSON file."),
     "verify": ("accord.history_command", "verify_history", "Check the chains of events and their seals."),
     "rebuild": ("accord.history_command", "rebuild_workflows", "Start missing workflows again from the facts."),
-    "migrate": ("accord.history_command", "migrate_database", "Bring the database to the schema of this version."),
-    "rules": ("accord.rules_command", "rules_app", "Check rules, list them and show what they say."),
+    "migrate": ("accord.history_command", "migrate_database", "Migrate the database to this version's schema."),
+    "rules": ("accord.rules_command", "rules_app", "Check rules, list and show them."),
     "facts": ("accord.facts_command", "facts_app", "The read model of supervision."),
     "clock": ("accord.clock_command", "clock_app", "Compute deadlines, offline."),
     "clocks": ("accord.clocks_command", "clocks_app", "The clocks of a running stack."),
     "calendar": ("accord.calendar_command", "calendar_app", "Check the calendars, and import lists of holidays."),
 }
-"""Module, what of it is the command, and the line about it, by name."""
+"""Module, the command in it, and its help line, by name."""
 
 
 class LazyGroup(TyperGroup):
-    """A group that knows its commands by name and line, and imports one when it is run."""
+    """A group that knows its commands by name and help line, and imports one when it is run."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands."""
@@ -38,13 +38,13 @@ class LazyGroup(TyperGroup):
 
 
 class Later(typer.core.TyperCommand):
-    """Stands for a command until it is run."""
+    """A placeholder for a command until it is run."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, help=COMMANDS[name][2], rich_markup_mode=None)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Load the command and go on with it."""
+        """Load the command and continue with it."""
         module, attribute, _ = COMMANDS[str(self.name)]
         found = getattr(import_module(module), attribute)
         if not isinstance(found, typer.Typer):

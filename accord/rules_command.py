@@ -1,4 +1,4 @@
-"""`accord rules`: check a rules folder before it is used, and list what it says."""
+"""`accord rules`: check a rules folder before it is used, and list its content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["SHIPPED", "load_or_exit", "rules_app", "rules_folder"]
 
 rules_app = typer.Typer(help="Check and list the rules.", no_args_is_help=True)
 
-Folder = Annotated[Path | None, typer.Argument(help="Rules folder; ACCORD_RULES or the shipped one where left out.")]
+Folder = Annotated[Path | None, typer.Argument(help="Rules folder; by default ACCORD_RULES or the shipped one.")]
 
 
 @rules_app.command()
@@ -34,7 +34,7 @@ def check(folder: Folder = None) -> None:
     rules = load_or_exit(path)
     seconds = time.perf_counter() - started
     console = Console(soft_wrap=True)
-    console.print(f"[bold green]{path}[/]: version {rules.version}, in order, read in {seconds:.2f} s", highlight=False)
+    console.print(f"[bold green]{path}[/]: version {rules.version}, valid, read in {seconds:.2f} s", highlight=False)
     counts = ", ".join(f"{len(rules.units.codes(level)):,} {level}" for level in list(DIGITS)[1:])
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("units", f"{counts}; {len(rules.units.departments)} departments by rule")
@@ -43,7 +43,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("ledger", f"{rules.matters.name} {rules.matters.version}, {len(rules.matters.rows)} rows")
     table.add_row("plans", ", ".join(f"{plan.name} ({len(plan.tasks)})" for plan in rules.plans))
     confirm = sum(rule.to_be_confirmed for rule in rules.clocks)
-    table.add_row("limits", f"{len(rules.clocks)} rules of time, {confirm} of them to be confirmed")
+    table.add_row("limits", f"{len(rules.clocks)} time limit rules, {confirm} of them to be confirmed")
     table.add_row("ladders", ", ".join(f"{ladder.name} {ladder.version}" for ladder in rules.ladders))
     years = sorted(rules.calendars.of().years)
     table.add_row("calendars", f"{years[0]}-{years[-1]}, {len(rules.calendars.layers)} lists")
@@ -58,9 +58,11 @@ def check(folder: Folder = None) -> None:
 @rules_app.command("list")
 def list_rules(
     folder: Folder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, one object a rule of time.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array, one object per time limit rule.")
+    ] = False,
 ) -> None:
-    """List the rules of time, and for people also categories, grading, plans and ladders."""
+    """List the time limit rules; without --json also categories, grading, plans and ladders."""
     rules = load_or_exit(rules_folder(folder))
     if as_json:
         typer.echo(json.dumps([_limit(rule) for rule in rules.clocks], ensure_ascii=False, indent=2))
@@ -73,7 +75,7 @@ def list_rules(
 @rules_app.command("show")
 def show_rules(
     folder: Folder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Show categories, grading and plans; as JSON also units and departments."""
     rules = load_or_exit(rules_folder(folder))

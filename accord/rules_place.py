@@ -1,4 +1,4 @@
-"""Where the rules are that a command reads, and how it ends where they do not load."""
+"""Where a command reads its rules from, and how it ends if they do not load."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SHIPPED = Path(__file__).resolve().parent.parent / "rules"
 
 
 def rules_folder(given: Path | None) -> Path:
-    """Return the folder given, else that of ACCORD_RULES, else the shipped one."""
+    """Return the given folder, else that of ACCORD_RULES, else the shipped one."""
     return given or Path(os.environ.get("ACCORD_RULES") or SHIPPED)
 
 
 @contextmanager
 def every_problem_printed() -> Iterator[None]:
-    """Print every problem of rules that do not load, and end with code 1."""
+    """Print every problem of rules that do not load, and exit with code 1."""
     try:
         yield
     except RulesError as error:

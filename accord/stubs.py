@@ -1,7 +1,7 @@
 """Compiles the contracts in `proto/` into Python stubs and a descriptor image under `gen/`.
 
-Run as `python -m accord.stubs`; `make setup` does. Nothing it writes is committed. The foreign protos that ours import
-come out of the installed wheels (googleapis-common-protos, protovalidate, protobuf), so none is vendored.
+Run as `python -m accord.stubs`; `make setup` does. Nothing it writes is committed. The third-party protos that ours
+import come from the installed wheels (googleapis-common-protos, protovalidate, protobuf), so none is vendored.
 """
 
 from __future__ import annotations

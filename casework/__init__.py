@@ -1,1 +1,1 @@
-"""The field itself, pure Python: standard library only, no I/O, no reading of the clock."""
+"""The domain itself, pure Python: standard library only, no I/O, never reads the clock."""

@@ -1,4 +1,4 @@
-"""What may happen to a case and its tasks, and when: stages, task states, and who may do what after whom."""
+"""What may happen to a case and its tasks, and when: stages, task states, and who may do what."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from casework.errors import CaseError, Reason
 
 
 class Stage(IntEnum):
-    """Where a case stands; the numbers are those of the contract."""
+    """State of a case; the numbers match the contract."""
 
     HANDLING = 1
     HANDLED = 2
@@ -17,7 +17,7 @@ class Stage(IntEnum):
 
 
 class TaskState(IntEnum):
-    """Where a task stands; the numbers are those of the contract."""
+    """State of a task; the numbers match the contract."""
 
     DISPATCHED = 1
     SIGNED = 2
@@ -28,7 +28,7 @@ class TaskState(IntEnum):
 
 
 class Outcome(IntEnum):
-    """How a matter ended; the numbers are those of the contract."""
+    """How a matter ended; the numbers match the contract."""
 
     AGREED = 1
     NOT_AGREED = 2
@@ -38,7 +38,7 @@ class Outcome(IntEnum):
 
 
 ENDS_EARLY = frozenset({Outcome.WITHDRAWN, Outcome.NOT_AGREED, Outcome.REFERRED})
-"""Outcomes that need no finished plan: nobody is held in mediation until the paperwork is done."""
+"""Outcomes that need no finished plan: no party has to stay in mediation until the paperwork is done."""
 
 DONE = frozenset({TaskState.VERIFIED, TaskState.CANCELLED})
 
@@ -52,21 +52,21 @@ _TASK_BEFORE: dict[TaskState, frozenset[TaskState]] = {
 
 
 def move_task(state: TaskState, to: TaskState) -> TaskState:
-    """Return the task's new state, or raise WRONG_STATE naming the state it is in."""
+    """Return the task's new state, or raise WRONG_STATE naming its current state."""
     if state not in _TASK_BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
 
 
 def send_back(state: TaskState) -> TaskState:
-    """Return the state of a task whose evidence was not enough, or raise WRONG_STATE unless it was reported done."""
+    """Return the state of a task whose evidence was insufficient, or raise WRONG_STATE unless it was reported done."""
     if state is not TaskState.REPORTED:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {TaskState.SIGNED.name}", state=state.name)
     return TaskState.SIGNED
 
 
 def someone_else(actor: str, before: str) -> None:
-    """Raise SAME_PERSON if the one who verifies is the one who did it (reviewer ≠ handler)."""
+    """Raise SAME_PERSON if the person who verifies is the person who did it (reviewer ≠ handler)."""
     if actor == before:
         raise CaseError(Reason.SAME_PERSON)
 
@@ -86,6 +86,6 @@ def must_be(stage: Stage, expected: Stage) -> None:
 
 
 def must_not_be(stage: Stage, refused: Stage) -> None:
-    """Raise WRONG_STATE where the case is in a stage in which this cannot be done."""
+    """Raise WRONG_STATE if the case is in a stage that does not allow this."""
     if stage is refused:
         raise CaseError(Reason.WRONG_STATE, stage.name, state=stage.name)

@@ -1,7 +1,7 @@
 """The hash chain of a case: what makes its history provable.
 
-Each event has a content hash over everything it says, and a chain hash over the chain hash before it, its number and
-its content hash. Change, removal or reordering of any event breaks every later chain hash.
+Each event has a content hash over all its data, and a chain hash over the previous chain hash, its number and its
+content hash. Changing, removing or reordering any event breaks every later chain hash.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GENESIS = bytes(32)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
 
 Payload = Mapping[str, object]
-"""What an event says, as JSON: no floats (their text is not canonical), no personal data."""
+"""An event's payload as JSON: no floats (their text is not canonical), no personal data."""
 
 
 def canonical(value: object) -> bytes:
@@ -27,14 +27,14 @@ def canonical(value: object) -> bytes:
 
 
 def content_hash(number: str, kind: str, unit: str, occurred_at: datetime, actor: str, payload: Payload) -> bytes:
-    """Return SHA-256 over what an event says; `occurred_at` counts to the microsecond in UTC."""
+    """Return SHA-256 over an event's data; `occurred_at` counts to the microsecond in UTC."""
     instant = _written(occurred_at)
     return hashlib.sha256(canonical([number, kind, unit, instant, actor, payload])).digest()
 
 
 @lru_cache(maxsize=256)
 def _written(instant: datetime) -> str:
-    # A batch has one instant: it is written out once.
+    # All events of a batch share one instant: format it once.
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -1,4 +1,4 @@
-"""Resource names and the numbers in them: one place makes and reads each (AIP-122)."""
+"""Resource names and the numbers in them: made and parsed in this one place (AIP-122)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def case_number(county: str, year: int, running: int) -> CaseNumber:
 
 
 def county_of(unit: str) -> str:
-    """Return the six-digit county code a unit's numbers run under."""
+    """Return the six-digit county code in the numbers of a unit."""
     return unit.split("-", 1)[0][:6].ljust(6, "0")
 
 
@@ -108,7 +108,7 @@ def last(name: str) -> str:
 def index_of(name: str, collection: str = "") -> int:
     """Return the number a name ends with, 0 for an empty name: 3 in `cases/{number}/parties/3`.
 
-    With a collection the number behind that: 3 in `cases/…/sessions/3/record` for `sessions`.
+    With a collection, the number after it: 3 in `cases/…/sessions/3/record` for `sessions`.
     """
     if not name:
         return 0
@@ -124,24 +124,24 @@ def party_of(name: str) -> int:
 def number_of(name: str) -> CaseNumber:
     """Return the number in any name below `reports/`, `cases/` or a file of supervision.
 
-    A report and its case share one, `620102-2026-000117`; another file's says what it is: `letters-620102-2026-000003`.
+    A report and its case share one, `620102-2026-000117`; another's starts with its kind: `letters-620102-2026-000003`.
     """
     collection, number = name.split("/", 2)[:2]
     return CaseNumber(number if collection in ("cases", "reports") else f"{collection}-{number}")
 
 
 def file_name(number: str) -> str:
-    """Return the resource name a number stands for: `cases/620102-2026-000117`, `letters/620102-2026-000003`."""
+    """Return the resource name of a number: `cases/620102-2026-000117`, `letters/620102-2026-000003`."""
     return case_name(number) if number[:1].isdigit() else number.replace("-", "/", 1)
 
 
 def collection_of(number: str) -> str:
-    """Return what a number names: `cases`, `letters`, `matters`."""
+    """Return the collection of a number: `cases`, `letters`, `matters`."""
     return file_name(number).partition("/")[0]
 
 
 def area_of_number(number: str) -> str:
-    """Return the area a number runs under, as a unit: `620102` of `letters-620102-2026-000003`, `62` of `620000-…`."""
+    """Return the area in a number, as a unit: `620102` of `letters-620102-2026-000003`, `62` of `620000-…`."""
     digits = file_name(number).partition("/")[2][:6]
     while digits.endswith("00") and len(digits) > 2:
         digits = digits[:-2]

@@ -1,8 +1,8 @@
-"""The administrative tree: which unit lies under which, by prefix of the code.
+"""The administrative tree: which unit is under which, by prefix of the code.
 
 A code has 2 digits for a province, 4 a city, 6 a county, 9 a township and 12 a village; the root is `cn`. A
-department of an area is `CODE-slug`, for instance `620102-labour`. A tree holds one name an area and makes `Unit`
-objects when asked, and the departments that every area of a level has are a rule, not rows: the nation's counties and
+department of an area is `CODE-slug`, for instance `620102-labour`. A tree holds one name per area and makes `Unit`
+objects on demand, and the departments that every area of a level has are a rule, not rows: the nation's counties and
 the villages of a province take about 5 MB.
 """
 
@@ -22,7 +22,7 @@ _CODE = re.compile(r"(?:cn|[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:[0-9]{3}(?:[0-9]{3})
 
 
 class Level(StrEnum):
-    """How high a unit stands, from the nation down."""
+    """The level of a unit, from the nation down."""
 
     nation = "nation"
     province = "province"
@@ -49,7 +49,7 @@ class UnknownUnit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """An area or a department; `parent` is the code of the unit it lies under, None for the root."""
+    """An area or a department; `parent` is the code of the unit above it, None for the root."""
 
     code: str
     name: str
@@ -59,7 +59,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A code that is given to no unit any more; `successor` is the unit that has its matters now, empty for none."""
+    """A code no longer in use; `successor` is the unit that has its matters now, empty for none."""
 
     code: str
     name: str
@@ -81,7 +81,7 @@ def prefix(code: str) -> str:
     """Return what every code of the unit's subtree begins with: the code itself, or nothing for the root.
 
     It holds only digits, lower-case letters and hyphens, so that it can stand in an SQL LIKE pattern unescaped. A
-    malformed code, the empty one above all, raises UnknownUnit: an empty prefix matches the whole nation.
+    malformed code, in particular the empty one, raises UnknownUnit: an empty prefix matches the whole nation.
     """
     if not _CODE.fullmatch(code):
         raise UnknownUnit(code)
@@ -89,13 +89,13 @@ def prefix(code: str) -> str:
 
 
 def is_code(code: str) -> bool:
-    """Tell whether it is a well-formed code, whether or not such a unit exists."""
+    """Tell whether the code is well-formed, whether or not such a unit exists."""
     return _CODE.fullmatch(code) is not None
 
 
 @lru_cache(maxsize=65_536)
 def level_of(code: str) -> Level:
-    """Return the level a well-formed code stands for, whether or not such a unit exists; else raise UnknownUnit."""
+    """Return the level of a well-formed code, whether or not such a unit exists; else raise UnknownUnit."""
     if not _CODE.fullmatch(code):
         raise UnknownUnit(code)
     if "-" in code:
@@ -120,8 +120,8 @@ class UnitTree:
     Built from units in any order; every unit's parent must be among them, except the root's. `departments` are those
     that every area of their levels has; single departments may also come as units.
 
-    A code that was dropped from the list is no unit: nothing new is given to it. What it had stays where it was, under
-    the nearest unit above that is left, and under the successor where its code was retired with one.
+    A code that was dropped from the list is no longer a unit: nothing new is assigned to it. What it had stays where it
+    was, under the nearest remaining unit above, and under the successor if its code was retired with one.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class UnitTree:
             if unit.parent != parent_code(unit.code) or unit.level != level_of(unit.code):
                 raise ValueError(f"unit {unit.code}: level or parent do not follow from its code")
             if unit.code in self._names:
-                raise ValueError(f"unit {unit.code} comes twice")
+                raise ValueError(f"unit {unit.code} is defined twice")
             self._names[unit.code] = unit.name
         self.departments = {department.slug: department for department in departments}
         self._by_level: dict[Level, list[str]] = {level: [] for level in Level}
@@ -142,14 +142,14 @@ class UnitTree:
         for code in self._names:
             above = parent_code(code)
             if above is not None and above not in self._names:
-                raise ValueError(f"unit {code} lies under {above}, which is not in the tree")
+                raise ValueError(f"unit {code} is under {above}, which is not in the tree")
 
     def __contains__(self, code: object) -> bool:
         """Tell whether a unit has this code."""
         return isinstance(code, str) and self._name(code) is not None
 
     def __len__(self) -> int:
-        """Return how many units were given, departments by rule not counted."""
+        """Return how many units were given, not counting departments by rule."""
         return len(self._names)
 
     def get(self, code: str) -> Unit:
@@ -160,9 +160,9 @@ class UnitTree:
         return Unit(code, name, level_of(code), parent_code(code))
 
     def known(self, code: str) -> Unit:
-        """Return a unit that something was given to, whether or not it is still there.
+        """Return a unit that something was once assigned to, whether or not it still exists.
 
-        One that was dropped has the name it was retired with, else its code.
+        A dropped unit has the name it was retired with, else its code.
         """
         if code in self:
             return self.get(code)
@@ -170,7 +170,7 @@ class UnitTree:
         return Unit(code, found.name if found else code, level_of(code), self.parent(code))
 
     def successor(self, code: str) -> str | None:
-        """Return the unit that has the matters of a retired code now, None where none has."""
+        """Return the unit that now has the matters of a retired code, None if there is none."""
         seen: set[str] = set()
         while code in self.retired and code not in self and code not in seen:
             seen.add(code)
@@ -178,7 +178,7 @@ class UnitTree:
         return code if seen and code in self else None
 
     def parent(self, code: str) -> str | None:
-        """Return the code of the unit one step up, of a dropped one the nearest left; None for the root.
+        """Return the code of the unit one step up, for a dropped one the nearest remaining; None for the root.
 
         A malformed code raises UnknownUnit.
         """
@@ -188,9 +188,9 @@ class UnitTree:
         return above
 
     def superior(self, code: str) -> str | None:
-        """Return the organ one level up: a department's own in the area above where there is one, else the area above.
+        """Return the organ one level up: the same department in the area above if there is one, else the area above.
 
-        None for the root and its departments; for a unit that was dropped the nearest one above that is left.
+        None for the root and its departments; for a dropped unit the nearest remaining one above.
         """
         if code not in self:
             return self.parent(code)
@@ -199,7 +199,7 @@ class UnitTree:
         return f"{above}-{slug}" if slug and above and f"{above}-{slug}" in self else above
 
     def path(self, code: str) -> tuple[str, ...]:
-        """Return the codes from the root down to the unit, both included; only units that are left stand above it."""
+        """Return the codes from the root down to the unit, both included; only remaining units are above it."""
         steps = [code]
         above = self.parent(code)
         while above is not None:
@@ -221,11 +221,11 @@ class UnitTree:
         return (*areas, *sorted(departments))
 
     def codes(self, level: Level, under: str = ROOT) -> tuple[str, ...]:
-        """Return the codes of a level in the subtree of a unit, in order; of departments, only those given singly."""
+        """Return the codes of a level in the subtree of a unit, in order; for departments, only those given singly."""
         return tuple(self._under(level, prefix(under)))
 
     def contains(self, ancestor: str, code: str) -> bool:
-        """Tell whether `code` is a unit of the ancestor's subtree, itself included; an unknown code is in none."""
+        """Tell whether `code` is in the ancestor's subtree, the ancestor included; an unknown code is in none."""
         return code in self and code.startswith(prefix(ancestor))
 
     def _under(self, level: Level, start: str) -> list[str]:

@@ -114,7 +114,7 @@ def test_a_pause_without_an_end_leaves_no_date() -> None:
         (["court_delegated", "2026-11-02"], "only, starts no clock; since then it is court_entrusted"),
         (["public_security_case", "2025-11-02"], "not yet in force: valid from 2026-01-01"),
         (["hazard_report", "2026-09-02"], "to be confirmed"),
-        (["hotline_jinan", "2026-11-02", "--region", "620102"], "holds in 3701, not in 620102"),
+        (["hotline_jinan", "2026-11-02", "--region", "620102"], "applies in 3701, not in 620102"),
         (["judicial_confirmation", "2026-09-02", "--extend", "3"], "allows no extension"),
         (["judicial_confirmation", "2026-12-15"], "provisional"),
     ],
@@ -130,7 +130,7 @@ def test_what_is_doubtful_is_computed_with_a_warning(words: list[str], warning: 
     ("words", "message"),
     [
         (["--rule", "medical_mediation", "--start", "2026-11-02", "--pause", "2026-11-04..2026-11-06:illness"],
-         "'illness' is no cause to pause: medical_mediation pauses for appraisal"),
+         "'illness' is not a cause to pause: medical_mediation pauses for appraisal"),
         (["--rule", "judicial_confirmation", "--start", "2026-11-02", "--pause", "2026-11-04..2026-11-06:illness"],
          "judicial_confirmation never pauses"),
         (["--rule", "close_high", "--start", "2026-11-02", "--pause", "2026-11-04..2026-11-06"], "names no cause"),
@@ -212,5 +212,5 @@ def test_a_file_in_the_calendars_that_nobody_can_read_does_not_load(folder: Path
     (folder / "calendars" / "north" / "a.yaml").write_text("x", encoding="utf-8")
     result = calendar(folder, "check")
     assert result.exit_code == 1
-    assert "rules/calendars/notes.txt:1: is none of .yaml, .json, .ics" in result.stderr
+    assert "rules/calendars/notes.txt:1: is not one of .yaml, .json, .ics" in result.stderr
     assert "rules/calendars/north/a.yaml:1: lies in north, which is not the code of an area" in result.stderr

@@ -148,7 +148,7 @@ def test_words_say_what_the_interval_says(language: str) -> None:
     assert found is not None
     told = effect_told(Verdict.NO_DIFFERENCE, found, language)
     assert f"{found.low:.2f}" in told
-    assert {"zh": "看不出差别", "en": "No difference can be told"}[language] in told
+    assert {"zh": "看不出差别", "en": "No significant difference"}[language] in told
     assert "0." not in effect_told(Verdict.FEWER, None, language)
     finding = judge(RULE, place(14, 12), 10)
     assert "14" in cluster_told(Counted(14, 28), finding, language)

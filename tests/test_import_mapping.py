@@ -151,7 +151,7 @@ def test_boston_preview_tells_what_is_odd(boston: list[MappedRow | Rejection], t
     write_differences(tmp_path / "differences.csv", found.overdue.differences)
     lines = (tmp_path / "differences.csv").read_text("utf-8-sig").splitlines()
     assert len(lines) == 1 + 158
-    assert lines[1].startswith("433,101000296134,,True,True,the source says nothing")
+    assert lines[1].startswith("433,101000296134,,True,True,the source states nothing")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_shipped_mappings_lead_to_categories_and_units_that_exist() -> None:
 @pytest.mark.parametrize(
     ("change", "line", "words"),
     [
-        (("phone: hotline", "phone: telephone"), 12, ["map.phone", "'telephone' is none of", "hotline"]),
+        (("phone: hotline", "phone: telephone"), 12, ["map.phone", "'telephone' is not one of", "hotline"]),
         (("default: other", "default: Other"), 18, ["category.default", "does not have the form of a category"]),
         (('"620102"}', '"62010"}'), 13, ["unit.constant", "does not have the form of a unit"]),
         (("{column: people}", "{column: people, template: [x]}"), 21, ["template", "not a field that anything reads"]),
@@ -385,7 +385,7 @@ def test_an_id_that_comes_twice_is_refused_the_second_time(tmp_path: Path) -> No
     first, second = [mapper.map(row) for row in source.rows()]
     assert isinstance(first, MappedRow)
     assert isinstance(second, Rejection)
-    assert (second.row, second.reason, second.message) == (2, "REPEATED_ID", "is the id of row 1 as well")
+    assert (second.row, second.reason, second.message) == (2, "REPEATED_ID", "is also the id of row 1")
 
 
 def test_a_spreadsheet_date_is_a_local_time(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_without_a_terminal_and_yes_nothing_is_sent(tmp_path: Path) -> None:
     path = town(tmp_path, 20)
     result = run(str(path), "--mapping", str(tmp_path / "town.yaml"), "--state", str(tmp_path / "state"))
     assert result.exit_code == 0, result.output
-    assert "20 rows: 18 good to send, 2 rejected" in result.output
+    assert "20 rows: 18 ready to send, 2 rejected" in result.output
     assert "UNMAPPED_VALUE" in result.output
     assert "nothing was sent" in result.output
     assert not (tmp_path / "state").exists()

@@ -95,7 +95,7 @@ def test_a_table_that_asks_who_somebody_is_does_not_load(tmp_path: Path) -> None
     file = folder / "triage" / "matters.yaml"
     for condition, told in (
         ("{petitions_before: '>= 3'}", "grades matters, not people"),
-        ("{impact: huge}", "'huge' is none of little, livelihood, safety"),
+        ("{impact: huge}", "'huge' is not one of little, livelihood, safety"),
         ("{people_affected: many}", "must be a whole number"),
     ):
         rows = f"  - {{when: {condition}, grade: high, zh: 甲, en: a}}\n  - {{when: {{}}, grade: low, zh: 乙, en: b}}\n"

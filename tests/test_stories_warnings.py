@@ -225,7 +225,7 @@ async def _measured(desk: Desks, name: str) -> None:
     await facts(desk.stack, "labour/wage-arrears", f"{HERE}001001", [101 + n * 3 for n in range(12)])
     even = await desk.get(f"{name}/effect", "duty_officer")
     assert even["verdict"] == "EFFECT_VERDICT_NO_DIFFERENCE"
-    assert even["told"].startswith("No difference can be told")
+    assert even["told"].startswith("No significant difference")
     assert even["ratioLow"] < 1 < even["ratioHigh"]
     await facts(desk.stack, "labour/wage-arrears", f"{HERE}001001", [101 + n * 0.9 for n in range(60)])
     fewer = await desk.get(f"{name}/effect", "duty_officer")

@@ -109,7 +109,7 @@ class Chains:
                            if chain}, anew)  # fmt: skip
 
     async def _since(self, number: str, source: str, seen: int) -> list[feed_pb2.Event] | None:
-        """Return the events of a case in one service after one of them; None where that one is not there."""
+        """Return the events of a case in one service after one of them; None if that one is not there."""
         request = feed_pb2.ListEventsRequest(
             service=source, case=workflow_id(number), page_size=_PAGE, after_sequence=max(seen - 1, 0)
         )

@@ -79,7 +79,7 @@ def _engines(found: Comparison, record: Record) -> None:
 def _difference(
     fate: str, told: GeneratedReport, first: str, report: report_pb2.Report, record: Record, history: list[Told]
 ) -> str:
-    """Return in words how a report differs from what was meant; nothing where it came so."""
+    """Return in words how a report differs from what was meant; nothing if it came so."""
     state = report_pb2.ReportState.Name(report.state).removeprefix("REPORT_STATE_").lower()
     if fate == DECLINED:
         return "" if report.state == report_pb2.REPORT_STATE_DECLINED else f"it is {state}"

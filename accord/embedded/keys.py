@@ -77,7 +77,7 @@ def ensure_keys(folder: Path) -> Keys:
 
 
 def ensure_master(keys: Keys, sealed: bool) -> None:
-    """Make the master key where there is none yet; StackError where the database is `sealed` under one already."""
+    """Make the master key where there is none yet; StackError if the database is `sealed` under one already."""
     if keys.master.exists():
         return
     if sealed:

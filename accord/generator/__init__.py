@@ -1,7 +1,7 @@
 """A seeded generator of a day of disputes, grievances and hazards, for the demonstration and for benchmarks.
 
-Places are real villages out of `rules/units`; everything else is invented: placeholder names (张某平), phone numbers
-out of an unassigned range, texts put together from sentences. The same arguments always give the same day.
+Places are real villages from `rules/units`; everything else is invented: placeholder names (张某平), phone numbers
+from an unassigned range, texts composed of sentences. The same arguments always give the same day.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from services.kit.rules import load_rules
 
 SHIPPED = Path(__file__).resolve().parent.parent.parent / "rules"
 
-# How a report of a dispute goes on, in percent. Four in five end in an agreement, nine in ten of those are performed;
-# this follows the published figures, read with care: they are what bodies say of themselves.
+# Outcomes of a dispute, in percent. Four in five end in an agreement, nine in ten of those are performed; this follows
+# the published figures, which are self-reported by the bodies and to be read with care.
 DISPUTE_OUTCOMES = {
     "performed": 62, "agreed": 8, "confirmed": 2, "returned": 6, "overdue": 2,
     "not_agreed": 6, "withdrawn": 5, "referred": 5, "declined": 4,
 }  # fmt: skip
-# And one of a hazard or a grievance, where nobody is to be reconciled.
+# Outcomes of a hazard or a grievance, where there is nobody to reconcile.
 SERVICE_OUTCOMES = {"resolved": 83, "returned": 6, "overdue": 3, "referred": 4, "declined": 4}
-# A report that tells of the same matter as another.
+# Share of reports about the same matter as another.
 MERGED = "merged"
 OUTCOMES = tuple(dict.fromkeys((*DISPUTE_OUTCOMES, *SERVICE_OUTCOMES, MERGED)))
 
@@ -50,7 +50,7 @@ Value = TypeVar("Value")
 class GeneratedReport:
     """One report of an invented day.
 
-    `number` counts from 1 in order of time; `duplicate_of` is the number of the report that tells of the same matter,
+    `number` counts from 1 in order of time; `duplicate_of` is the number of the report about the same matter,
     if any. `channel`, `scope` and `urgency` are the words of the contract in small letters, `amount_fen` is in 1/100
     CNY, `submitted_at` is local time, `outcome` one of OUTCOMES. An anonymous reporter has an empty name and phone.
     """
@@ -95,7 +95,7 @@ def reports(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A report with the core of its text, so that it can be told again in other words."""
+    """A report with the core of its text, so that it can be repeated in other words."""
 
     report: GeneratedReport
     core: str
@@ -116,7 +116,7 @@ class _Lot(Generic[Value]):
 
 
 class _Drawn:
-    """A kind with its lots made once."""
+    """A kind with its draws prepared once."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -173,7 +173,7 @@ def _first(random: Random, places: Places, number: int, at: datetime) -> _Told:
         text=_text(random, channel, core, drawn),
         reporter_name=name,
         reporter_phone=phone,
-        # A neighbour has a name; who piles up boxes on the stairs is often not known.
+        # A neighbour has a name; a person who piles up boxes on the stairs is often unknown.
         respondent=respondent if kind.disputed or other != PERSON else "",
         outcome=drawn.outcomes.draw(random),
         duplicate_of=None,
@@ -182,7 +182,7 @@ def _first(random: Random, places: Places, number: int, at: datetime) -> _Told:
 
 
 def _again(random: Random, told: _Told, number: int, at: datetime) -> GeneratedReport:
-    """Return the same matter told once more: the same place and core, another reporter, other words around it."""
+    """Return a duplicate report: the same place and core, another reporter, other words around it."""
     first = told.report
     channel = told.drawn.doors.draw(random)
     name, phone = _reporter(random)

@@ -1,4 +1,4 @@
-"""The kinds of matters of an invented day: how often each comes, how grave it is, by which door it comes.
+"""The kinds of matters of an invented day: how frequent each is, how grave, and through which channel it comes.
 
 The mix follows the published distributions of types (statistics of people's mediation, adjusted to recent years).
 """
@@ -60,7 +60,7 @@ class Kind:
 
     @property
     def talked_over(self) -> bool:
-        """Whether the sides may have talked before. Nobody is asked to talk to whoever beats them."""
+        """Whether the sides may have talked before. A victim of violence is never asked to talk to the attacker."""
         return self.disputed and self.category != "family/violence"
 
 

@@ -1,4 +1,4 @@
-"""The words around a matter: who tells it at which door, what was tried before, and how it ends."""
+"""The words around a matter: who reports it through which channel, what was tried before, and how it ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENDINGS = (
     "。家里有老人和孩子，希望能早点有个结果，平时在外务工，最好安排在周末。",
     "。如果谈不成，也请告诉我们下一步该找哪个部门，需要准备什么材料。",
 )
-# Added where a text would be too short to tell anything.
+# Added if a text would be too short to be informative.
 MORE = "，希望有关单位了解情况后给一个明确的说法，并告知办理的时间和联系人"
 
 SURNAMES = (

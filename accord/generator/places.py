@@ -31,7 +31,7 @@ class Places:
     def __init__(self, units: UnitTree, region: str) -> None:
         self._places = [_place(units, code) for code in units.codes(Level.village, region)]
         if not self._places:
-            raise ValueError(f"no village of {region!r} is known; the generator draws from villages")
+            raise ValueError(f"no villages of {region!r} are known; the generator needs villages")
         self._cumulated = list(accumulate(TOWN_WEIGHT if place.town else 1 for place in self._places))
 
     def draw(self, random: Random) -> Place:

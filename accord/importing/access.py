@@ -1,4 +1,4 @@
-"""Where the intake service is, and as whom to speak to it."""
+"""Where the intake service is, and which credentials to use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LARGEST_MESSAGE = 4 * 1024 * 1024
 
 
 def credentials(folder: StateFolder) -> Callable[[], str]:
-    """Return what gives a token for each new stream: `ACCORD_TOKEN` if it is set, else signed with the folder's key.
+    """Return a token source for each new stream: `ACCORD_TOKEN` if it is set, else signed with the folder's key.
 
-    Raises StackError where the folder has no key.
+    Raises StackError if the folder has no key.
     """
     if given := os.environ.get(TOKEN_VARIABLE):
         return lambda: given
     keys = Keys(folder.keys)
-    client_token(keys)  # now rather than in the middle of the transfer
+    client_token(keys)  # fail now rather than in the middle of the transfer
     return lambda: client_token(keys, services=("intake",))
 
 
@@ -35,7 +35,7 @@ def intake_address(folder: StateFolder, server: str = "") -> str:
 
 
 def intake_channel(address: str) -> grpc.aio.Channel:
-    """Return a channel that comes back by itself within seconds when the service was restarted."""
+    """Return a channel that reconnects by itself within seconds after a restart of the service."""
     return open_channel(
         address,
         certificates.own(),

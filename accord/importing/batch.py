@@ -1,4 +1,4 @@
-"""Rows on their way: cut into batches, each answered for as a whole."""
+"""Rows to send: cut into batches, each confirmed as a whole."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from accord.importing.rejection import Rejection
 from accord.importing.row import MappedRow, RowMapper
 from accord.importing.source import SourceRow
 
-# Bytes of reports after which a batch is sent however few they are: gRPC takes 4 MiB at a time.
+# Bytes of reports after which a batch is sent, however few: gRPC accepts 4 MiB per message.
 _HEAVY = 1 << 20
 
 
 class AnswerMismatch(Exception):
-    """The service answered for other rows than were sent: nothing can be concluded from it."""
+    """The service's response is for other rows than were sent: it cannot be used."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Rows of the source that lie next to each other: those to send, and those the mapping refused."""
+    """Consecutive rows of the source: those to send, and those the mapping refused."""
 
     rows: list[MappedRow] = field(default_factory=list)
     refused: list[Rejection] = field(default_factory=list)
@@ -37,12 +37,12 @@ class Batch:
         )
 
     def outcome(self, results: Iterable[intake_pb2.ImportResult] = ()) -> Outcome:
-        """Return what became of the batch, given the service's answer. Raises AnswerMismatch."""
+        """Return the batch's outcome from the service's response. Raises AnswerMismatch."""
         created = repeated = 0
         rejected = list(self.refused)
         results = list(results)
         if [result.row for result in results] != [row.row for row in self.rows]:
-            raise AnswerMismatch(f"sent {len(self.rows)} rows, answered for {len(results)} or for others")
+            raise AnswerMismatch(f"sent {len(self.rows)} rows, got results for {len(results)} rows or for other rows")
         for row, result in zip(self.rows, results, strict=True):
             if result.reason:
                 path = result.field.removeprefix("report.")
@@ -58,13 +58,13 @@ class Batch:
 def batches(
     rows: Iterable[SourceRow], mapper: RowMapper, size: int, answered: Container[int] = (), limit: int | None = None
 ) -> Iterator[Batch]:
-    """Cut the rows not yet answered for into batches of at most `size` rows; `limit` ends after so many of the file."""
+    """Cut unprocessed rows into batches of at most `size` rows; `limit` ends after that many rows of the file."""
     batch, weight = Batch(), 0
     for count, source in enumerate(rows):
         if limit is not None and count >= limit:
             break
         if source.number in answered:
-            if batch:  # a batch is one range of the journal, so it must not reach over rows that are not in it
+            if batch:  # a batch is one range of the journal, so it must not span rows that are not in it
                 yield batch
                 batch, weight = Batch(), 0
             mapper.skip(source)

@@ -1,4 +1,4 @@
-"""Mapping files: finding a shipped one by name, reading one, and refusing what cannot work, with file and line."""
+"""Mapping files: find a shipped one by name, read one, and refuse what cannot work, with file and line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS: dict[str, dict[str, int]] = {
     "urgency": _words(report_pb2.Urgency.items(), "URGENCY_"),
     "danger": {"true": True, "false": False},
 }
-"""Fields with a closed list of words, and what each word stands for."""
+"""Fields with a closed list of words, and the meaning of each word."""
 
 
 class MappingError(ValueError):
@@ -84,7 +84,7 @@ def load_mapping(name: str) -> MappingFile:
 
 
 def categories(mapping: ImportMapping) -> set[str]:
-    """Return every category id the mapping can give, to be held against `rules/categories/`."""
+    """Return every category id the mapping can give, to be checked against `rules/categories/`."""
     return {str(word) for _, word in _results(mapping.fields.category, ())}
 
 
@@ -116,7 +116,7 @@ def _results(rule: Value, location: Location) -> Iterator[tuple[Location, str | 
 
 def _word_fault(path: str, word: str) -> str:
     if path in WORDS:
-        return "" if word in WORDS[path] else f"{word!r} is none of {', '.join(WORDS[path])}"
+        return "" if word in WORDS[path] else f"{word!r} is not one of {', '.join(WORDS[path])}"
     if path == "category" and not CATEGORY.fullmatch(word):
         return f"{word!r} does not have the form of a category, like labour/wage-arrears"
     if path == "unit" and not UNIT.fullmatch(word):

@@ -1,4 +1,4 @@
-"""The file against what the service holds, row by row: is every row there once, with its times and its overdue flag?"""
+"""Compares the file with the service, row by row: is every row there once, with its times and its overdue flag?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the service holds of one row; times as seconds and nanoseconds since 1970."""
+    """What the service has for one row; times as seconds and nanoseconds since 1970."""
 
     name: str
     overdue: bool
@@ -31,7 +31,7 @@ class Held:
     closed: Stamp | None
 
     def overdue_at(self, instant: datetime) -> bool:
-        """Return whether it was overdue at an instant: not closed by its due time, which was past."""
+        """Return whether it was overdue at an instant: its due time had passed and it was not closed by then."""
         seconds = instant.timestamp()
         if self.due is None or self.due >= (int(seconds), 0):
             return False
@@ -40,7 +40,7 @@ class Held:
 
 @dataclass(slots=True)
 class Findings:
-    """What the comparison found. Rows are numbers of the source; `refused` ones cannot be reports: not compared."""
+    """The comparison's findings. Rows are numbers of the source; `refused` ones are not compared."""
 
     overdue: Comparison | None
     rows: int = 0
@@ -61,7 +61,7 @@ class Findings:
 async def held_reports(
     channel: grpc.aio.Channel, token: Callable[[], str], source: str, on_page: Callable[[int], None] = lambda _: None
 ) -> tuple[dict[str, Held], list[str]]:
-    """Return all reports of a source by their number there, and the numbers that came twice. Raises AioRpcError."""
+    """Return all reports of a source by their number there, and duplicate numbers. Raises AioRpcError."""
     stub: Any = intake_pb2_grpc.IntakeServiceStub(channel)
     held: dict[str, Held] = {}
     doubled: list[str] = []
@@ -87,9 +87,9 @@ def compare(
     stated: bool,
     as_of: datetime | None = None,
 ) -> Findings:
-    """Return how the file's rows and the reports held differ; `stated`: whether the source has a flag of its own.
+    """Return how the file's rows and the reports differ; `stated`: whether the source has its own flag.
 
-    `as_of`: when the source said so; the times held are then asked what was overdue at that instant, not the service.
+    `as_of`: when the source stated it; overdue is then computed for that instant from the times, not by the service.
     """
     findings = Findings(Comparison() if stated else None, doubled=doubled)
     for row in rows:
@@ -128,5 +128,5 @@ def _same_times(report: report_pb2.Report, held: Held) -> bool:
         return False
     if not report.HasField("history"):
         return True
-    # The source's promise is the due time, its closing the closing; without a promise nothing is due.
+    # The source's own due and closing times count; without a due time nothing is due.
     return (_stamp(report.history, "due_time"), _stamp(report.history, "close_time")) == (held.due, held.closed)

@@ -1,7 +1,7 @@
-"""What has been answered for: a file beside the stack's data, so that a broken-off import goes on where it stopped.
+"""The rows already processed: a file next to the stack's data, so that an interrupted import can continue.
 
 One journal belongs to one file under one mapping (their hashes), one unit and one server. It only saves work: without
-it, every row would be sent again and the service would answer `repeated`.
+it, every row would be sent again and the service would return `repeated`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class JournalInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the rows `first` to `last` (numbers of the source, both included)."""
+    """The outcome of the rows `first` to `last` (numbers of the source, both included)."""
 
     first: int
     last: int
@@ -35,7 +35,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Totals:
-    """What became of all rows answered for so far."""
+    """Totals of all rows processed so far."""
 
     created: int = 0
     repeated: int = 0
@@ -49,7 +49,7 @@ class Totals:
 
     @property
     def rows(self) -> int:
-        """How many rows have been answered for."""
+        """How many rows have been processed."""
         return self.created + self.repeated + len(self.rejected)
 
 
@@ -60,10 +60,10 @@ def journal_path(folder: Path, *identity: str) -> Path:
 
 
 class Journal:
-    """The journal at a path: read when it is opened, added to row range by row range."""
+    """The journal at a path: read when opened, appended to range by range."""
 
     def __init__(self, path: Path, restart: bool = False) -> None:
-        """Open it; `restart` throws away what it holds. A last line that was cut short counts as not written."""
+        """Open it; `restart` discards its content. A truncated last line counts as not written."""
         self.path = path
         self.totals = Totals()
         self._answered: set[tuple[int, int]] = set()
@@ -80,13 +80,13 @@ class Journal:
         os.close(self._file)
 
     def add(self, outcome: Outcome) -> None:
-        """Remember an outcome for good: it is on the disk when this returns."""
+        """Store an outcome durably: it is on disk when this returns."""
         self._count(outcome)
         os.write(self._file, json.dumps(asdict(outcome), ensure_ascii=False).encode() + b"\n")
         os.fsync(self._file)
 
     def answered(self) -> AnsweredRows:
-        """Return the rows answered for until now, to be asked in rising order."""
+        """Return the rows processed until now, to be looked up in rising order."""
         return AnsweredRows(self._answered)
 
     def _read(self) -> bytes:
@@ -110,13 +110,13 @@ class Journal:
 
 
 class AnsweredRows:
-    """Tells of each row, asked in rising order, whether it has been answered for."""
+    """Tells for each row, looked up in rising order, whether it has been processed."""
 
     def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
         self._ranges = sorted(ranges, reverse=True)
 
     def __contains__(self, row: object) -> bool:
-        """Tell whether the row has been answered for; rows must come in rising order."""
+        """Tell whether the row has been processed; rows must come in rising order."""
         assert isinstance(row, int)
         while self._ranges and self._ranges[-1][1] < row:
             self._ranges.pop()
@@ -129,7 +129,7 @@ def _open_alone(path: Path) -> int:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
-        raise JournalInUse("this file is being imported already, by another process") from None
+        raise JournalInUse("another process is already importing this file") from None
     return file
 
 

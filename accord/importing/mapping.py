@@ -1,4 +1,4 @@
-"""The mapping file: which columns of a foreign file become which fields of a report. Checked before a row is read.
+"""The mapping file: which columns of a foreign file become which fields of a report. Checked before any row is read.
 
 The shipped ones are in `rules/imports/`, and explain the format by example; `docs/import.md` lists it.
 """
@@ -26,16 +26,16 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {name!r}; write it like Asia/Shanghai") from None
+        raise ValueError(f"there is no time zone {name!r}; use a name like Asia/Shanghai") from None
     return name
 
 
 class Value(Entry):
-    """Where the text of a field comes from: just one of `column`, `template`, `constant` and `first`.
+    """Where the text of a field comes from: exactly one of `column`, `template`, `constant` and `first`.
 
-    Order: blank cells count as absent, then `transforms` from left to right, then `map`. What is not in the map becomes
-    `otherwise`, a choice; else `default`, a stopgap that the preview counts; else the row is refused. `default` also
-    stands for what is absent.
+    Order: blank cells count as absent, then `transforms` from left to right, then `map`. A value not in the map becomes
+    `otherwise`, a deliberate choice; else `default`, a stopgap that the preview counts; else the row is refused.
+    `default` also replaces absent values.
     """
 
     column: Name | None = None
@@ -54,7 +54,7 @@ class Value(Entry):
         given = [name for name in ("column", "template", "constant", "first") if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none of them"
-            raise ValueError(f"must have just one of column, template, constant and first; it has {found}")
+            raise ValueError(f"must have exactly one of column, template, constant and first; it has {found}")
         if self.otherwise is not None and self.map is None:
             raise ValueError("has `otherwise` without a map")
         return self
@@ -67,7 +67,7 @@ class Value(Entry):
 
 
 class Quantity(Entry):
-    """A number from a column. Currency signs go; `factor` 10000 reads 万元 as yuan.
+    """A number from a column. Currency signs are dropped; `factor` 10000 reads 万元 as yuan.
 
     decimal: the sign before the fraction; the other one then groups thousands. Not named, a number that could be read
     both ways (1,234 or 1.234) is refused.
@@ -159,9 +159,9 @@ def _moment_or_day(value: object) -> object:
 
 
 class StatedOverdue(Entry):
-    """A column in which the source says itself whether a row was overdue; blank says nothing.
+    """A column in which the source itself states whether a row was overdue; blank means not stated.
 
-    as_of: when the source said so, as a local time or a date (its end); without it the file is held against now.
+    as_of: when the source stated it, as a local time or a date (its end); by default now.
     """
 
     column: Name
@@ -170,7 +170,7 @@ class StatedOverdue(Entry):
 
 
 class Checks(Entry):
-    """What the source says itself and Accord computes as well. Compared, never imported."""
+    """What the source states and Accord also computes. Compared, never imported."""
 
     overdue: StatedOverdue | None = None
 
@@ -188,7 +188,7 @@ class ImportMapping(Entry):
     check: Checks = Checks()
 
     def as_of(self, now: datetime) -> datetime:
-        """Return the instant for which the source says what is overdue: its own, else `now`."""
+        """Return the instant for which the source states what is overdue: its own, else `now`."""
         said = self.check.overdue.as_of if self.check.overdue else None
         if said is None:
             return now
@@ -198,7 +198,7 @@ class ImportMapping(Entry):
 
     @property
     def is_history(self) -> bool:
-        """Whether the rows were dealt with elsewhere, so that no acceptance clock of our own starts for them."""
+        """Whether the rows were handled elsewhere, so that no acceptance clock of ours starts for them."""
         mapped = self.fields.due_time is not None or self.fields.close_time is not None
         return mapped if self.history is None else self.history
 

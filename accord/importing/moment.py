@@ -1,4 +1,4 @@
-"""Local times as text → points in time, with what to do about hours that the clocks show twice or skip."""
+"""Local times as text → points in time, including hours that the clocks show twice or skip."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clock:
         self._fold = 0 if times.fold == "first" else 1
 
     def read(self, cell: str | datetime) -> tuple[datetime, str]:
-        """Return the moment in UTC, and AMBIGUOUS or SKIPPED where the clocks left a choice. Raises RowRefused."""
+        """Return the moment in UTC, and AMBIGUOUS or SKIPPED if the local time is unclear. Raises RowRefused."""
         local = cell if isinstance(cell, datetime) else self._parse(cell)
         try:
             if local.tzinfo is not None:
@@ -33,7 +33,7 @@ class Clock:
             chosen = local.replace(tzinfo=self._zone, fold=self._fold)
             moment = chosen.astimezone(UTC)
         except (OverflowError, ValueError):
-            raise RowRefused(RowReason.INVALID_TIME, f"{cell} is outside of the calendar") from None
+            raise RowRefused(RowReason.INVALID_TIME, f"{cell} is outside the calendar") from None
         if chosen.utcoffset() == chosen.replace(fold=1 - self._fold).utcoffset():
             return moment, ""
         # Only a time that exists comes back the same from UTC.

@@ -1,4 +1,4 @@
-"""Overdue by the source's own word and overdue by Accord's rule, row by row.
+"""Overdue as stated by the source and overdue by Accord's rule, row by row.
 
 Accord's rule: a report is overdue when it was closed after it was due, or is open and was due before now. Without a due
 time it is never overdue.
@@ -22,7 +22,7 @@ from services.kit.spreadsheets.writing import write
 
 
 class Timed(Protocol):
-    """A report's history, or a report as the service answers it: both have these two times."""
+    """A report's history, or a report returned by the service: both have these two times."""
 
     due_time: Timestamp
     close_time: Timestamp
@@ -32,7 +32,7 @@ class Timed(Protocol):
 
 
 def overdue(times: Timed | report_pb2.History | report_pb2.Report, now: datetime) -> bool:
-    """Return whether something with this due time and this closing is overdue at `now` (aware)."""
+    """Return whether something with this due time and closing time is overdue at `now` (timezone-aware)."""
     if not times.HasField("due_time"):
         return False
     due = times.due_time.seconds, times.due_time.nanos
@@ -42,13 +42,13 @@ def overdue(times: Timed | report_pb2.History | report_pb2.Report, now: datetime
 
 
 def expected_overdue(row: MappedRow) -> bool | None:
-    """Return what the source says of this row; None where it says nothing."""
+    """Return what the source states for this row; None if nothing."""
     return row.stated_overdue
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row of which the source says something else than Accord, or nothing at all; `why` explains it if it can be."""
+    """A row where the source differs from Accord or states nothing; `why` explains it if possible."""
 
     row: int
     source_id: str
@@ -60,7 +60,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Comparison:
-    """The rows compared so far: how many agree, and every one that does not."""
+    """The rows compared so far: how many agree, and every difference."""
 
     equal: Counter[bool] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Comparison:
 
 
 def write_differences(path: Path, differences: Iterable[Difference]) -> None:
-    """Write the differences to a file, CSV or .xlsx, a line each; `file` is empty where the source says nothing."""
+    """Write the differences to a file, CSV or .xlsx, one per line; `file` is empty if the source states nothing."""
     heading = ("row", "source_id", "file", "accord", "explained", "why")
     rows = (
         (each.row, each.source_id, "" if each.stated is None else each.stated, each.computed, each.explained, each.why)
@@ -99,16 +99,16 @@ def write_differences(path: Path, differences: Iterable[Difference]) -> None:
 
 
 def explain(row: MappedRow, computed: bool) -> tuple[bool, str]:
-    """Return whether a difference can be explained, and the words for it."""
+    """Return whether a difference can be explained, and the explanation."""
     history, stated = row.report.history, row.stated_overdue
     if stated is None:
         ending = "was closed after its due time" if history.HasField("close_time") else "is open past its due time"
         if not computed:
             ending = "is in time" if history.HasField("due_time") else "has no due time"
-        return True, f"the source says nothing; the row {ending}"
+        return True, f"the source states nothing; the row {ending}"
     if any(note.kind == AMBIGUOUS for note in row.notes):
-        return True, "a time of the row lies in the hour that the clocks show twice"
+        return True, "a time of the row is in the hour that the clocks show twice"
     says = "overdue" if stated else "in time"
     if not history.HasField("due_time"):
-        return False, f"the source says {says} and names no due time"
-    return False, f"the source says {says}, its own times say otherwise"
+        return False, f"the source states {says} and has no due time"
+    return False, f"the source states {says}, its own times say otherwise"

@@ -1,4 +1,4 @@
-"""What an import would do, found out by mapping the whole file without sending anything."""
+"""What an import would do, determined by mapping the whole file without sending anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLE = 5
 
 @dataclass(slots=True)
 class Tally:
-    """How often something came, in which row first, and that first case in words."""
+    """How often something occurred, the first row, and that first case in words."""
 
     count: int
     first_row: int
@@ -27,7 +27,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Preview:
-    """The result: `rows` of the file, `taken` of them good to send; the rest by reason and field."""
+    """The result: `rows` of the file, `taken` of them ready to send; the rest by reason and field."""
 
     columns_used: dict[str, list[str]]
     columns_unused: list[str]

@@ -11,9 +11,9 @@ from services.kit.spreadsheets.writing import write
 
 
 class RowReason(StrEnum):
-    """Reasons the mapping has to refuse a row. A row refused by the service carries the service's own reason code.
+    """Reasons the mapping has to refuse a row. A row refused by the service has the service's own reason code.
 
-    INVALID_FIELD is the service's too: the rules of the contract are checked on both sides.
+    INVALID_FIELD is also used by the service: the rules of the contract are checked on both sides.
     """
 
     UNREADABLE_ROW = "UNREADABLE_ROW"
@@ -48,7 +48,7 @@ class RowRefused(Exception):
 
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> int:
-    """Write the rejections in the order of the source's rows, to CSV or by its ending to .xlsx; return how many."""
+    """Write the rejections in the order of the source's rows, as CSV or .xlsx by its extension; return how many."""
     ordered = sorted(rejections, key=lambda rejection: rejection.row)
     write(path, [[field.name for field in fields(Rejection)], *map(astuple, ordered)])
     return len(ordered)

@@ -1,4 +1,4 @@
-"""One row → one report, or why not. Everything that does not depend on the row is settled once for a file."""
+"""One row → one report, or why not. Everything independent of the row is prepared once per file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Step = Callable[[Report, Cells, Notes], None]
 
 @dataclass(slots=True)
 class MappedRow:
-    """A row that can become a report. `stated_overdue` is what the source says itself; None where it says nothing."""
+    """A row that can become a report. `stated_overdue` is what the source states; None if nothing."""
 
     row: int
     source_id: str
@@ -46,9 +46,9 @@ class MappedRow:
 
 
 def request_id(source: str, source_id: str) -> str:
-    """Return the key of a row: the same for the same row of the same source for ever.
+    """Return the key of a row: always the same for the same row of the same source.
 
-    An id with other letters, or too long for the contract, is replaced by its hash: cleaning it could make two alike.
+    An id with other characters, or too long for the contract, is replaced by its hash: cleaning could make two equal.
     """
     key = f"import:{source}:{source_id}"
     if _KEY.fullmatch(key):
@@ -57,10 +57,10 @@ def request_id(source: str, source_id: str) -> str:
 
 
 class RowMapper:
-    """Maps the rows of one file. Remembers the ids it saw: a file that names one twice gets its second row refused."""
+    """Maps the rows of one file. Remembers the ids it saw: the second row with the same id is refused."""
 
     def __init__(self, file: MappingFile, columns: list[str], unit: str = "") -> None:
-        """Raise MappingError where the mapping names a column that is not there; `unit` replaces the mapping's own."""
+        """Raise MappingError if the mapping names a missing column; `unit` replaces the mapping's own."""
         file.missing_columns(columns)
         self._mapping = mapping = file.mapping
         self._columns = Columns(positions(columns), frozenset(mapping.blank))
@@ -85,11 +85,11 @@ class RowMapper:
             return refused
         report, notes = Report(source=self._mapping.source, source_id=source_id), Notes()
         if self._mapping.is_history:
-            # Present even where nothing is known of it: no acceptance clock of our own starts for a matter of the past.
+            # Set even if nothing is known of it: no acceptance clock of ours starts for a past matter.
             report.history.SetInParent()
         path = ""
         try:
-            for path, step in self._steps:  # noqa: B007 (the field that refused is told below)
+            for path, step in self._steps:  # noqa: B007 (the field that refused is named below)
                 step(report, cells, notes)
             path = "check.overdue"
             stated = self.stated_overdue(cells)
@@ -104,7 +104,7 @@ class RowMapper:
         return MappedRow(number, source_id, key, report, stated, notes)
 
     def skip(self, source: SourceRow) -> None:
-        """Take note of a row that need not be mapped again: its id counts when a later row has the same."""
+        """Note a row that need not be mapped again: its id still counts for duplicates."""
         if source.fault:
             return
         with suppress(RowRefused):
@@ -112,7 +112,7 @@ class RowMapper:
                 self._seen.setdefault(source_id, source.number)
 
     def stated_overdue(self, cells: Cells) -> bool | None:
-        """Return whether the source says that the row was overdue; None where it says nothing."""
+        """Return whether the source states that the row was overdue; None if it states nothing."""
         if self._stated is None:
             return None
         read, words = self._stated
@@ -124,7 +124,7 @@ class RowMapper:
             return Rejection(number, "", RowReason.MISSING_VALUE, "source_id", text)
         first = self._seen.setdefault(source_id, number)
         if first != number:
-            return Rejection(number, source_id, RowReason.REPEATED_ID, "source_id", f"is the id of row {first} as well")
+            return Rejection(number, source_id, RowReason.REPEATED_ID, "source_id", f"is also the id of row {first}")
         return None
 
     def _step(self, path: str, rule: Rule) -> Step:
@@ -174,7 +174,7 @@ def _word_setter(path: str) -> Callable[[Report, str | bool], None]:
     def put(report: Report, value: str | bool) -> None:
         word = str(value).lower()
         if word not in words:
-            raise RowRefused(RowReason.UNMAPPED_VALUE, f"{value!r} is none of {', '.join(words)}")
+            raise RowRefused(RowReason.UNMAPPED_VALUE, f"{value!r} is not one of {', '.join(words)}")
         setattr(report, path, words[word])
 
     return put
@@ -194,7 +194,7 @@ def _quantity_step(path: str, read: Callable[[Cells], Decimal | None], rule: Qua
             report.amount.currency_code, report.amount.units, report.amount.nanos = "CNY", yuan, rest * 10_000_000
         else:
             if value != value.to_integral_value():
-                raise RowRefused(RowReason.INVALID_NUMBER, f"{value} ({rule.column}) is no whole number")
+                raise RowRefused(RowReason.INVALID_NUMBER, f"{value} ({rule.column}) is not a whole number")
             _set_count(report, path, int(value))
 
     return step
@@ -204,7 +204,7 @@ def _set_count(report: Report, path: str, count: int) -> None:
     try:
         setattr(report, path, count)
     except ValueError:
-        raise RowRefused(RowReason.INVALID_NUMBER, f"{count} is more than the field holds") from None
+        raise RowRefused(RowReason.INVALID_NUMBER, f"{count} is too large for the field") from None
 
 
 def _moment_step(path: str, columns: Columns, clock: Clock, rule: Moment) -> Step:
@@ -234,7 +234,7 @@ def _set_point(report: Report, point: tuple[float, float] | None) -> None:
 
 
 def _closed_before_receipt(report: Report) -> bool:
-    # The service refuses it as well; here the preview can count it.
+    # The service refuses it too; checked here so that the preview counts it.
     if not (report.HasField("receive_time") and report.history.HasField("close_time")):
         return False
     received, closed = report.receive_time, report.history.close_time
@@ -242,7 +242,7 @@ def _closed_before_receipt(report: Report) -> bool:
 
 
 def _look_at_due(report: Report, notes: Notes) -> None:
-    """Note a due time that cannot be meant. The row is taken: it is what the source promised, right or wrong."""
+    """Note an implausible due time. The row is accepted: that is what the source promised, right or wrong."""
     if not (report.HasField("receive_time") and report.history.HasField("due_time")):
         return
     due, received = report.history.due_time, report.receive_time

@@ -1,4 +1,4 @@
-"""What a person, or a program that asks for JSON, sees of an import."""
+"""The output of an import, for a person or as JSON for a program."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from accord.importing.value import DEFAULTED, NOT_LOCATED
 _NOTES = {
     AMBIGUOUS: "local time that the clocks show twice; `fold` decides which",
     SKIPPED: "local time that the clocks skip; moved as `fold` says",
-    DUE_BEFORE_RECEIPT: "due before it was received; kept as the source says",
-    DUE_FAR_AWAY: "due more than ten years later; kept as the source says",
+    DUE_BEFORE_RECEIPT: "due before it was received; kept as in the source",
+    DUE_FAR_AWAY: "due more than ten years later; kept as in the source",
     ROUNDED: "more than two decimals; rounded to whole fen",
-    DEFAULTED: "value not in the map; the default was taken",
-    NOT_LOCATED: "stand-in for an unknown place; dropped",
+    DEFAULTED: "value not in the map; the default was used",
+    NOT_LOCATED: "placeholder for an unknown place; dropped",
 }
 _PLAIN_SECONDS = 3.0
 
 
 def show_preview(console: Console, preview: Preview) -> None:
-    """Print columns, first reports, counts, refusals and oddities."""
+    """Print columns, first reports, counts, refusals and unusual values."""
     used, unused = ", ".join(preview.columns_used), ", ".join(preview.columns_unused)
     console.print(f"columns used     {used}", markup=False, soft_wrap=True)
     console.print(f"columns not used {unused or 'none'}", markup=False, soft_wrap=True)
@@ -47,13 +47,13 @@ def show_preview(console: Console, preview: Preview) -> None:
     _counts(console, "category", dict(preview.categories.most_common()))
     if preview.notes:
         described = {(_NOTES[kind], field): tally for (kind, field), tally in preview.notes.items()}
-        _tallies(console, "odd, but taken", described)
+        _tallies(console, "unusual, but accepted", described)
     if preview.refused:
         _tallies(console, "would be rejected", preview.refused)
     if preview.overdue:
-        console.print("overdue by the file's own times against the file's own column:")
+        console.print("overdue computed from the file's times, compared with the file's own column:")
         show_overdue(console, preview.overdue)
-    console.print(f"{preview.rows:,} rows: {preview.taken:,} good to send, {preview.rows - preview.taken:,} rejected")
+    console.print(f"{preview.rows:,} rows: {preview.taken:,} ready to send, {preview.rows - preview.taken:,} rejected")
 
 
 def show_overdue(console: Console, comparison: Comparison) -> None:
@@ -69,22 +69,22 @@ def show_findings(console: Console, findings: Findings) -> None:
     console.print(f"{findings.rows:,} rows: {findings.found:,} found as reports, {findings.refused:,} not importable, "
                   f"{len(findings.missing):,} missing{_first(findings.missing)}")  # fmt: skip
     console.print(f"reports of this source that are not in the file: {findings.beyond:,}")
-    console.print(f"rows that are there twice: {len(findings.doubled):,}{_first(findings.doubled)}")
+    console.print(f"rows stored twice: {len(findings.doubled):,}{_first(findings.doubled)}")
     console.print(f"rows with another received, due or close time: {len(findings.other_times):,}"
                   f"{_first(findings.other_times)}")  # fmt: skip
     if findings.overdue:
-        console.print("overdue as the service says it against the file's own column:")
+        console.print("overdue according to the service, compared with the file's own column:")
         show_overdue(console, findings.overdue)
 
 
 def show_summary(console: Console, totals: Totals, seconds: float, sent: int) -> None:
-    """Print what became of all rows, those of earlier runs included; `sent` and `seconds` are of this run."""
+    """Print the results of all rows, including earlier runs; `sent` and `seconds` are of this run."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column()
-    table.add_row(f"{totals.rows:,}", "rows answered for")
+    table.add_row(f"{totals.rows:,}", "rows processed")
     table.add_row(f"{totals.created:,}", "created")
-    table.add_row(f"{totals.repeated:,}", "there already (repeated)")
+    table.add_row(f"{totals.repeated:,}", "already there (repeated)")
     table.add_row(f"{len(totals.rejected):,}", "rejected")
     console.print(table)
     if sent:
@@ -122,7 +122,7 @@ class ProgressLine:
             self._bar.stop()
 
     def advance(self, rows: int, rejected: int) -> None:
-        """Count rows answered for."""
+        """Count rows as processed."""
         self._done += rows
         self._rejected += rejected
         now = time.monotonic()
@@ -214,7 +214,7 @@ def _tallies_json(tallies: dict[tuple[str, str], Tally], name: str) -> list[dict
 
 def _report_lines(report: report_pb2.Report) -> list[str]:
     fields = MessageToDict(report, preserving_proto_field_name=True)
-    # As JSON: a control character in somebody's file must not reach the terminal.
+    # As JSON: a control character in a file must not reach the terminal.
     return [
         f"{name}: {json.dumps(value, ensure_ascii=False)}"
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""One import from beginning to end: preview, agreement, transfer, summary; or a file held against what is there."""
+"""One import from beginning to end: preview, confirmation, transfer, summary; or a comparison with the service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from accord.importing.transfer import Transfer
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for: file and mapping, opened and checked, and the options."""
+    """The import's input: file and mapping, opened and checked, and the options."""
 
     source: Source
     mapping: MappingFile
@@ -47,7 +47,7 @@ class Order:
     console: Console
 
     def mapper(self) -> RowMapper:
-        """A fresh mapper for the file. Raises MappingError where a column is not there."""
+        """A fresh mapper for the file. Raises MappingError if a column is missing."""
         return RowMapper(self.mapping, self.source.columns, self.unit)
 
     def journal(self) -> Path:
@@ -57,7 +57,7 @@ class Order:
 
 
 def run_import(order: Order, preview_only: bool, yes: bool) -> None:
-    """Preview the file; then, with consent, send it and say what became of every row."""
+    """Preview the file; then, if confirmed, send it and report the result of every row."""
     found = preview(order.source, order.mapping.mapping, order.mapper(), datetime.now(UTC), order.limit)
     result: dict[str, Any] = {"preview": screen.preview_json(found)}
     if not order.as_json:
@@ -72,7 +72,7 @@ def run_import(order: Order, preview_only: bool, yes: bool) -> None:
             with screen.ProgressLine(order.console, found.rows, before) as progress:
                 asyncio.run(_send(order, address, journal, progress))
         finally:
-            # Also after a break: what is known of rejected rows is worth having.
+            # Also after an interruption: the known rejected rows are useful.
             path = _write_report(order, journal.totals)
         seconds, sent = time.monotonic() - begin, journal.totals.rows - before
     result["summary"] = screen.summary_json(journal.totals, seconds, sent, path)
@@ -87,7 +87,7 @@ def _agreed(order: Order, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty() or order.as_json:
-        order.console.print("nothing was sent; add --yes to go on without being asked")
+        order.console.print("nothing was sent; add --yes to continue without being asked")
         return False
     return typer.confirm("Send them?")
 
@@ -108,7 +108,7 @@ async def _send(order: Order, address: str, journal: Journal, progress: screen.P
 
 
 def _write_report(order: Order, totals: Totals) -> str:
-    """Write the rejected rows; answers the path, empty where there are none and nobody asked for the file."""
+    """Write the rejected rows and return the path, empty if there are none and the file was not requested."""
     path = order.report or order.journal().with_suffix(".rejected.csv")
     if not totals.rejected and order.report is None:
         path.unlink(missing_ok=True)
@@ -118,7 +118,7 @@ def _write_report(order: Order, totals: Totals) -> str:
 
 
 def run_comparison(order: Order) -> bool:
-    """Hold the file against the reports of its source; answers whether all is there and every difference explained."""
+    """Compare the file with the reports of its source; return whether all is there and every difference explained."""
     mapper, mapping = order.mapper(), order.mapping.mapping
     address, token = intake_address(order.folder, order.server), credentials(order.folder)
 

@@ -32,7 +32,7 @@ class SourceError(ValueError):
 
 
 class Source:
-    """A file of rows. `columns` are its headings; `digest` is the SHA-256 of the file as it lies there."""
+    """A file of rows. `columns` are its headings; `digest` is the SHA-256 of the file."""
 
     def __init__(
         self, path: Path, encoding: str = "utf-8", delimiter: str = ",", sheet: str = "", hidden: bool = False
@@ -56,10 +56,10 @@ class Source:
         except _DAMAGED as error:
             raise SourceError(_damage(path, error)) from error
         if not self.columns:
-            raise SourceError(f"{path}: has no heading and no rows")
+            raise SourceError(f"{path}: has no header and no rows")
 
     def rows(self) -> Iterator[SourceRow]:
-        """Iterate over the rows; blank ones are left out. Raises SourceError where the file breaks off."""
+        """Iterate over the rows; blank ones are left out. Raises SourceError if the file is cut short."""
         try:
             yield from self._json_rows() if self.kind == "jsonl" else self._table_rows()
         except TableError as error:
@@ -91,7 +91,7 @@ class Source:
     def _table(self, file: IO[bytes]) -> Iterator[Row]:
         if self.kind == "csv":
             return csv_rows(file, self._encoding, self._delimiter)
-        # A zip is read from its end; a .gz cannot seek there cheaply.
+        # A zip is read from its end; seeking there in a .gz is expensive.
         return xlsx_rows(_unpacked(file) if self._packed else file, self._sheet, self._hidden)
 
     def _table_rows(self) -> Iterator[Row]:
@@ -125,7 +125,7 @@ class Source:
                     yield number, {}, f"is not a JSON object: {error}"
 
     def _json_columns(self) -> list[str]:
-        # A key may be absent from any one object, so only the whole file tells the columns.
+        # A key may be absent from any one object, so the columns are known only from the whole file.
         columns: dict[str, None] = {}
         for _, cells, _ in self._json_lines():
             columns.update(dict.fromkeys(cells))
@@ -141,7 +141,7 @@ def _kind(name: str, path: Path) -> str:
     for ending, kind in ((".csv", "csv"), (".jsonl", "jsonl"), (".ndjson", "jsonl"), (".xlsx", "xlsx")):
         if name.endswith(ending):
             return kind
-    raise SourceError(f"{path}: must end in .csv, .jsonl, .ndjson or .xlsx, each also with .gz behind it")
+    raise SourceError(f"{path}: must end in .csv, .jsonl, .ndjson or .xlsx, each optionally followed by .gz")
 
 
 def _damage(path: Path, error: Exception) -> str:
@@ -151,12 +151,12 @@ def _damage(path: Path, error: Exception) -> str:
 def _unpacked(file: IO[bytes]) -> IO[bytes]:
     content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
-        raise SourceError(f"unfolds to more than {_LARGEST:,} bytes")
+        raise SourceError(f"unpacks to more than {_LARGEST:,} bytes")
     return io.BytesIO(content)
 
 
 def _text_fault(text: str) -> str:
-    """Return what makes the text unfit to keep: half a character, or NUL, which no database keeps."""
+    """Return why the text cannot be stored: half a character, or NUL, which the database cannot store."""
     if "\0" in text:
         return "contains a NUL character"
     return "is not utf-8" if any("\ud800" <= each <= "\udfff" for each in text) else ""
@@ -188,7 +188,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def positions(columns: Iterable[str]) -> dict[str, int]:
-    """Return where each column stands; of a name that stands there twice, the first place."""
+    """Return the position of each column; for a duplicate name, the first one."""
     places: dict[str, int] = {}
     for place, column in enumerate(columns):
         places.setdefault(column, place)

@@ -1,7 +1,7 @@
-"""Sends batches over one stream, several at a time, and sends again whatever a lost connection left unanswered.
+"""Sends batches over one stream, several at a time, and resends those that a lost connection left unanswered.
 
-Nothing is lost: a batch is remembered until it is answered. Nothing is doubled: each row has its key, and the service
-answers `repeated` to a row it has.
+Nothing is lost: a batch is kept until it is answered. Nothing is duplicated: each row has its key, and the service
+returns `repeated` for a row it already has.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _DOUBTFUL = {_CODE.INTERNAL, _CODE.UNKNOWN, _CODE.RESOURCE_EXHAUSTED}
 
 
 class TransferStopped(Exception):
-    """The transfer cannot go on; what was answered for is in the journal."""
+    """The transfer cannot continue; the processed rows are in the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait and how often to try. Times in seconds; tries count while no batch is answered in between.
+    """How long to wait and how often to retry. Times in seconds; tries are counted until a batch is answered.
 
-    first_tries: before anything was answered at all, when the address may simply be wrong.
+    first_tries: before the first answer, when the address may simply be wrong.
     """
 
     in_flight: int = 8
@@ -47,7 +47,7 @@ class Patience:
 
 
 class _Tries:
-    """Counts streams that ended without an answer, and tells when it has been enough."""
+    """Counts streams that ended without an answer, and decides when to give up."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
@@ -62,7 +62,7 @@ class _Tries:
         self._all += 1
         self._doubtful += code in _DOUBTFUL
         if code is _CODE.UNAUTHENTICATED:
-            return not progress  # a token that ran out on the way: the next stream has a new one
+            return not progress  # a token that expired meanwhile: the next stream has a new one
         if code is not None and code not in _PASSING and code not in _DOUBTFUL:
             return True
         most = self._patience.tries if self._ever else self._patience.first_tries
@@ -74,7 +74,7 @@ class _Tries:
 
 
 class Transfer:
-    """One transfer: give it batches, be told of every outcome (in the order of answers) and of every new try."""
+    """One transfer: takes batches, reports every outcome (in the order of answers) and every retry."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Transfer:
         self._tries = _Tries(patience)
 
     async def run(self, batches: Iterator[Batch]) -> None:
-        """Return when every batch is answered for. Raises TransferStopped, or what reading the batches raised."""
+        """Return when every batch is answered. Raises TransferStopped, or what reading the batches raised."""
         while True:
             self._progress = False
             try:
@@ -110,16 +110,16 @@ class Transfer:
                 await asyncio.sleep(self._tries.pause())
                 continue
             except AnswerMismatch as error:
-                raise TransferStopped(f"the service answered wrongly: {error}") from error
+                raise TransferStopped(f"unexpected response from the service: {error}") from error
             if self._unreadable:
                 raise self._unreadable
             return
 
     async def _stream(self, batches: Iterator[Batch]) -> None:
-        """Send and receive until all is answered for; raise whatever ended it before."""
+        """Send and receive until everything is answered; raise the error that ended it early."""
         metadata = (("authorization", f"Bearer {self._token()}"), ("accept-language", "en"))
         call = self._stub.ImportReports(metadata=metadata, timeout=self._patience.stream)
-        # A task of its own: were writing and reading to take turns, both sides could wait for the other's full window.
+        # A separate task: if writing and reading took turns, both sides could wait for the other's full window.
         writer = asyncio.create_task(self._write(call, batches))
         try:
             while True:
@@ -164,7 +164,7 @@ class Transfer:
 
     def _answer(self, response: intake_pb2.ImportReportsResponse) -> None:
         if not self._unanswered:
-            raise AnswerMismatch("an answer came to nothing that was sent")
+            raise AnswerMismatch("received an answer to a batch that was not sent")
         outcome = self._unanswered[0].outcome(response.results)
         self._on_outcome(outcome)
         self._unanswered.popleft()

@@ -20,7 +20,7 @@ _SPACES = re.compile(r"\s+")
 _DECORATION = re.compile(r"[\s_¥¥$€£元'’]|CNY|RMB", re.IGNORECASE)
 _PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _ROUNDED = re.compile(r"\s*[+-]?[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}\s*")
-"""How spreadsheets write a number that is too long for its cell: most of its digits are gone."""
+"""How spreadsheets write a number that is too long for its cell: most of its digits are lost."""
 _TRANSFORMS: Mapping[str, Callable[[str], str]] = {
     "strip": str.strip,
     "squeeze": lambda text: _SPACES.sub(" ", text).strip(),
@@ -29,7 +29,7 @@ _TRANSFORMS: Mapping[str, Callable[[str], str]] = {
 
 
 class Note(NamedTuple):
-    """Something odd in a row that is taken all the same: what, in which field, and the value."""
+    """Something unusual in a row that is accepted anyway: what, in which field, and the value."""
 
     kind: str
     field: str
@@ -42,13 +42,13 @@ Reader = Callable[[Cells, Notes], str | bool | None]
 
 
 class Columns(NamedTuple):
-    """Where each column stands in a row, and which cells count as absent."""
+    """The position of each column in a row, and which cells count as absent."""
 
     at: Mapping[str, int]
     blank: frozenset[str]
 
     def text(self, column: str) -> Callable[[Cells], str | None]:
-        """Return a function that gives the cell's text, or None where it is blank."""
+        """Return a function that gives the cell's text, or None if it is blank."""
         place, blank = self.at[column], self.blank
 
         def read(cells: Cells) -> str | None:
@@ -64,7 +64,7 @@ class Columns(NamedTuple):
         return read
 
     def key(self, column: str) -> Callable[[Cells], str | None]:
-        """Return a function that gives the cell's text as what names a row, so that a date is none."""
+        """Return a function that gives the cell's text as the id of a row; a date is refused."""
         place, read = self.at[column], self.text(column)
 
         def key(cells: Cells) -> str | None:
@@ -75,7 +75,7 @@ class Columns(NamedTuple):
         return key
 
     def cell(self, column: str) -> Callable[[Cells], str | datetime | None]:
-        """Return a function that gives the cell as it is, or None where it is blank."""
+        """Return a function that gives the cell as it is, or None if it is blank."""
         place, blank = self.at[column], self.blank
 
         def read(cells: Cells) -> str | datetime | None:
@@ -92,7 +92,7 @@ def _unreadable(column: str, why: str) -> RowRefused:
 
 
 class Unmapped(RowRefused):
-    """A value that is not in the map of its rule, and there is no default."""
+    """A value that is not in its rule's map, without a default."""
 
     def __init__(self, value: str, columns: str) -> None:
         super().__init__(RowReason.UNMAPPED_VALUE, f"{value!r} ({columns}) is not in the map")
@@ -100,7 +100,7 @@ class Unmapped(RowRefused):
 
 
 def value_reader(rule: Value, columns: Columns, field: str) -> Reader:
-    """Return a function that gives the field's value of a row; None where there is none. It raises Unmapped."""
+    """Return a function that gives the field's value of a row; None if there is none. It raises Unmapped."""
     origin = _origin(rule, columns, field)
     transforms = [_TRANSFORMS[name] for name in rule.transforms]
     table, otherwise, default = rule.map, rule.otherwise, rule.default
@@ -147,7 +147,7 @@ def _alternatives(readers: list[Reader]) -> Reader:
             try:
                 value = reader(cells, notes)
             except Unmapped as error:
-                # The first column is the one a person would add the missing value for.
+                # The missing value is reported for the first column.
                 refused = refused or error
                 continue
             if value is not None:
@@ -160,7 +160,7 @@ def _alternatives(readers: list[Reader]) -> Reader:
 
 
 def _composer(template: list[str], separator: str, columns: Columns) -> Callable[[Cells], str | None]:
-    """Parts with a blank column are left out, and so is a part that says what an earlier one said."""
+    """Parts with a blank column are left out, and so are repeated parts."""
     parts = [
         (PLACEHOLDER.sub("%s", part.replace("%", "%%")), [columns.text(name) for name in PLACEHOLDER.findall(part)])
         for part in template
@@ -180,9 +180,9 @@ def _composer(template: list[str], separator: str, columns: Columns) -> Callable
 
 
 def number_reader(rule: Quantity, columns: Columns, decimal: str | None) -> Callable[[Cells], Decimal | None]:
-    """Return a function that gives the number of a row, times the factor; None where it is blank.
+    """Return a function that gives the number of a row, times the factor; None if it is blank.
 
-    `decimal`: the sign before the fraction where neither the rule nor the cell itself says which it is.
+    `decimal`: the decimal sign if neither the rule nor the cell shows which it is.
     """
     read = columns.text(rule.column)
     factor, point = Decimal(str(rule.factor)), rule.decimal or decimal
@@ -203,25 +203,25 @@ def _decimal(text: str, column: str, point: str | None) -> Decimal:
     # A number of thousands of digits is an attack or an accident, and slow to multiply.
     value = Decimal("NaN")
     if isinstance(text, Number):
-        # A percentage is a number of something else than what the field counts.
+        # A percentage is not a number of what the field counts.
         value = Decimal("NaN") if "%" in text else text.value
     elif len(text) <= 40:
         plain = _without_groups(_DECORATION.sub("", unicodedata.normalize("NFKC", text)), point)
         if plain is None:
-            why = f"{text!r} ({column}) can be read in two ways or in none: name the decimal sign, as in decimal: '.'"
+            why = f"{text!r} ({column}) is ambiguous: name the decimal sign, as in decimal: '.'"
             raise RowRefused(RowReason.AMBIGUOUS_NUMBER, why)
         if _PLAIN.fullmatch(plain):
             value = Decimal(plain)
     if not value.is_finite() or value.adjusted() > 15:
-        raise RowRefused(RowReason.INVALID_NUMBER, f"{text[:40]!r} ({column}) is not a number that can be meant")
+        raise RowRefused(RowReason.INVALID_NUMBER, f"{text[:40]!r} ({column}) is not a plausible number")
     return value
 
 
 def _without_groups(text: str, point: str | None) -> str | None:
-    """Return a number with a point before its fraction and no groups; None where the signs leave a doubt.
+    """Return a number with a decimal point and no groups; None if the signs are ambiguous.
 
-    Where nobody named the decimal sign, the number itself has to: by both signs, by groups that repeat, by a part that
-    is no group of three. One sign before just three digits (1,234) says nothing.
+    If the decimal sign is not configured, the number itself must show it: by both signs, by repeated groups, by a part
+    that is not a group of three. One sign before exactly three digits (1,234) is ambiguous.
     """
     if not re.search("[.,]", text):
         return text
@@ -248,7 +248,7 @@ def fen(amount: Decimal) -> int:
 
 
 def point_reader(rule: Point, columns: Columns) -> Callable[[Cells, Notes], tuple[float, float] | None]:
-    """Return a function that gives latitude and longitude; None where the row does not say or says a stand-in."""
+    """Return a function that gives latitude and longitude; None if the row has none or a placeholder."""
     latitude, longitude = columns.text(rule.latitude), columns.text(rule.longitude)
     not_located = {(point[0], point[1]) for point in rule.not_located}
 

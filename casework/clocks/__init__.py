@@ -1,1 +1,1 @@
-"""Clocks: rules of time, calendars and ledgers, and the dates they give."""
+"""Clocks: time limit rules, calendars and ledgers, and the dates they give."""

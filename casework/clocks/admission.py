@@ -1,4 +1,4 @@
-"""Which entries a ledger takes: the rule's bounds on starting, pausing, resuming, extending and ending a clock."""
+"""Which entries a ledger accepts: the rule's limits on starting, pausing, resuming, extending and ending a clock."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def check(
     parties: Collection[str] = (),
     zone: tzinfo = LOCAL,
 ) -> None:
-    """Refuse an entry that the rule does not allow, with a CaseError that names the field; answer nothing otherwise.
+    """Raise a CaseError naming the field for an entry that the rule does not allow.
 
-    `parties` are those whose consent an extension by consent needs; without any, at least one consent must be there.
+    `parties` are those whose consent an extension by consent needs; if empty, at least one consent must be given.
     """
     _check_state(ledger, entry)
     _check_instant(ledger, entry, now)
@@ -56,7 +56,7 @@ def check(
 
 def _check_state(ledger: Ledger, entry: Entry) -> None:
     if any(each.seq >= entry.seq for each in ledger):
-        raise field_error("seq", Reason.INVALID_FIELD, "numbers go up")
+        raise field_error("seq", Reason.INVALID_FIELD, "numbers must increase")
     if isinstance(entry, Started):
         if ledger:
             raise CaseError(Reason.WRONG_STATE, "started")
@@ -73,9 +73,9 @@ def _check_instant(ledger: Ledger, entry: Entry, now: datetime) -> None:
 
 
 def check_bound(rule: Rule, at: datetime, now: datetime, calendar: Calendar, zone: tzinfo = LOCAL) -> None:
-    """Refuse what is entered later after its instant than the rule's bound for the delay of a desk.
+    """Refuse an entry recorded later after its effective instant than the rule's limit for backdating.
 
-    It holds for entries alone: a start or a restart is the date of an event outside, which no desk decides.
+    This applies to entries only: a start or a restart has the date of an external event, which the office does not set.
     """
     last = last_day_to_enter(rule, at, calendar, zone)
     if now.astimezone(zone).date() > last:
@@ -89,7 +89,7 @@ def check_bound(rule: Rule, at: datetime, now: datetime, calendar: Calendar, zon
 
 
 def last_day_to_enter(rule: Rule, at: datetime, calendar: Calendar, zone: tzinfo = LOCAL) -> date:
-    """Return the last day on which something of this instant may be entered; a day off moves it on, as 民法典 203."""
+    """Return the last day on which something of this instant may be entered; a day off moves it on (民法典 203)."""
     return calendar.next_working(at.astimezone(zone).date() + timedelta(days=rule.backdate_days))
 
 
@@ -100,7 +100,7 @@ def _check_pause(rule: Rule, ledger: Ledger, entry: Paused, calendar: Calendar, 
         raise CaseError(Reason.PAUSE_CAUSE_NOT_ALLOWED, entry.cause, fields, field="cause", allowed=allowed)
     if any(each.cause == entry.cause for each in _open_at(ledger, entry.at)):
         raise field_error("cause", Reason.CLOCK_PAUSED, entry.cause)
-    # A cap may have ended a pause since, so that the due date is known though nobody recorded a resumption.
+    # A cap may have ended a pause since: then the due date is known although nobody recorded a resumption.
     due = project(rule, ledger, calendar, zone).due
     if due is not None and entry.at > due:
         raise field_error("at", Reason.PAUSE_AFTER_DUE)
@@ -115,9 +115,9 @@ def _check_resumption(ledger: Ledger, entry: Resumed) -> None:
 
 
 def pause_ended(ledger: Ledger, at: datetime, of: int = 0, cause: str = "") -> int | None:
-    """Return the number of the pause that time runs on after at this instant; None where none of that kind lasts.
+    """Return the number of the pause that ends at this instant; None if no such pause is open.
 
-    It is named by its number or its cause, or is the only one that lasts; a CaseError where several could be meant.
+    It is named by number or cause, or is the only open one; a CaseError if several could be meant.
     """
     lasting = [each for each in _open_at(ledger, at) if of in (0, each.seq) and cause in ("", each.cause)]
     if len(lasting) > 1:
@@ -144,7 +144,7 @@ def _check_restart(rule: Rule, ledger: Ledger, entry: Restarted, calendar: Calen
 
 
 def _open_at(ledger: Ledger, at: datetime) -> list[Spell]:
-    """Return the pauses that last at the instant."""
+    """Return the pauses that are open at the instant."""
     return [each for each in spells(in_order(ledger)) if each.begin <= at and (each.end is None or at < each.end)]
 
 

@@ -1,9 +1,9 @@
-"""Which days are working days: national lists of holidays and make-up days, and regional days laid over them.
+"""Which days are working days: national lists of holidays and make-up days, with regional days on top.
 
 A list closes weekdays (holidays, days swapped) and opens weekend days (make-up workdays, 调休). Statutory days come
 from 全国年节及纪念日放假办法 (2024); the festivals of minorities are set by the local government of the area (art. 4),
-hence regional layers. A year without a published list falls back to weekends and the holidays that have a fixed date,
-and everything read from it is provisional.
+hence regional layers. A year without a published list falls back to weekends and fixed-date holidays, and
+everything computed from it is provisional.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FIXED: dict[tuple[int, int], Names] = {
 
 
 class DayKind(StrEnum):
-    """What sort of day it is."""
+    """The kind of a day."""
 
     workday = "workday"
     weekend = "weekend"
@@ -78,7 +78,7 @@ class Layer:
     source: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a layer that would say two things of a day, or publish a year for a region."""
+        """Refuse a layer that contradicts itself about a day, or publishes a year for a region."""
         both = self.closed.keys() & self.open.keys()
         if both:
             raise ValueError(f"layer {self.name}: {min(both)} is both closed and open")
@@ -86,7 +86,7 @@ class Layer:
             raise ValueError(f"layer {self.name}: a regional layer lies over the national list and publishes no year")
 
     def digest(self) -> str:
-        """Return a hash of what the layer says, its description left out."""
+        """Return a hash of the layer's content, without its description."""
         lines = [self.region, *map(str, sorted(self.years))]
         lines += [f"-{day}{'/'.join(names)}" for day, names in sorted(self.closed.items())]
         lines += [f"+{day}{'/'.join(names)}" for day, names in sorted(self.open.items())]
@@ -139,7 +139,7 @@ class Calendar:
         return Day(day, True, DayKind.workday, "", "", layer_name, provisional)
 
     def days_of(self, year: int) -> tuple[Day, ...]:
-        """Return the days of the year that its weekday alone does not decide, in order."""
+        """Return the days of the year whose kind does not follow from the weekday, in order."""
         return tuple(self.day(day) for day in sorted(self._of_year(year)))
 
     def working_days(self, year: int) -> int:
@@ -154,7 +154,7 @@ class Calendar:
         return bisect_left(self._working, end.toordinal()) - bisect_left(self._working, first.toordinal())
 
     def nth_from(self, first: date, n: int) -> date:
-        """Return the n-th working day, the first day being able to be number 1; n is at least 1."""
+        """Return the n-th working day from the first day on, which may itself be number 1; n is at least 1."""
         self._cover(first, first)
         place = bisect_left(self._working, first.toordinal()) + n - 1
         while place >= len(self._working):
@@ -172,7 +172,7 @@ class Calendar:
         return date.fromordinal(self._working[place])
 
     def nth_before(self, day: date, n: int) -> date:
-        """Return the n-th working day backwards, the day itself being able to be number 1; n is at least 1."""
+        """Return the n-th working day backwards, where the day itself may be number 1; n is at least 1."""
         self._cover(day, day)
         place = bisect_right(self._working, day.toordinal()) - n
         while place < 0:
@@ -182,7 +182,7 @@ class Calendar:
         return date.fromordinal(self._working[place])
 
     def next_working(self, day: date) -> date:
-        """Return the day itself where it is a working day, else the next one that is."""
+        """Return the day itself if it is a working day, else the next working day."""
         return self.nth_from(day, 1)
 
     def _cover(self, first: date, last: date) -> None:
@@ -239,7 +239,7 @@ class CalendarBook:
         self._of = lru_cache(maxsize=65_536)(self._find)
 
     def of(self, code: str = "") -> Calendar:
-        """Return the calendar of a unit or an area: the national layers, and those of every area it lies in."""
+        """Return the calendar of a unit or an area: the national layers, and those of every area it belongs to."""
         return self._of(code)
 
     def all(self) -> list[Calendar]:
@@ -247,12 +247,12 @@ class CalendarBook:
         return [self.of(), *(self.of(region) for region in sorted(self._regions))]
 
     def with_layer(self, layer: Layer) -> CalendarBook:
-        """Return a book with one more layer, in place of one of the same name and region: for a preview."""
+        """Return a book with one more layer, replacing one of the same name and region: for a preview."""
         kept = [each for each in self.layers if (each.name, each.region) != (layer.name, layer.region)]
         return CalendarBook([*kept, layer])
 
     def missing_year(self, today: date) -> int | None:
-        """Return the year whose list is missing: this year's, or from November on the next year's; else None."""
+        """Return the year whose list is missing: this year, or from November on next year; else None."""
         national = self.of("")
         if not national.published(today.year):
             return today.year

@@ -1,6 +1,6 @@
-"""A clock: from a rule, a ledger and a calendar to its dates. Nothing else goes in, so nothing else moves a date.
+"""A clock: its dates follow from a rule, a ledger and a calendar. There is no other input: nothing else moves a date.
 
-`due` and `raw_due` are the last instant in time, in whole seconds: something is in time while `t <= due`, and the
+`due` and `raw_due` are the last instant in time, in whole seconds: something is in time if `t <= due`; the
 breach is one second later.
 """
 
@@ -29,7 +29,7 @@ class ClockState(StrEnum):
 
 
 class RungKind(StrEnum):
-    """Which side of the end a rung stands on, or that it is the cap of a pause."""
+    """Whether a rung comes before or after the end, or is the cap of a pause."""
 
     warning = "warning"
     overdue = "overdue"
@@ -37,7 +37,7 @@ class RungKind(StrEnum):
 
 
 class RungAt(NamedTuple):
-    """A rung at its instant. `turn` counts the extensions behind it: an extended clock warns, and breaches, anew."""
+    """A rung at its instant. `turn` counts the extensions so far: an extended clock warns, and breaches, again."""
 
     name: str
     at: datetime
@@ -47,15 +47,15 @@ class RungAt(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What a rung is claimed by, once for each clock: its name, with the turn behind it after an extension."""
+        """The key by which a rung is claimed, once for each clock: its name, plus the turn after an extension."""
         return f"{self.name}+{self.turn}" if self.turn else self.name
 
 
 class Projection(NamedTuple):
-    """The dates of a clock. While a pause without an end lasts there is no due date, and no rung after its beginning.
+    """The dates of a clock. During a pause without an end there is no due date, and no rung after its start.
 
-    `resumes_at` is when a pause that ends by its cap will end; the dates and rungs already reckon with it. `budget` is
-    the rule's number with all extensions. Once met or cancelled, only rungs that had come due by then are left.
+    `resumes_at` is when a pause that ends by its cap will end; the dates and rungs already assume it. `budget` is
+    the rule's number with all extensions. Once met or cancelled, only rungs that were due by then are left.
     """
 
     state: ClockState
@@ -80,7 +80,7 @@ class Projection(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """A ledger read in the order that counts: the start, the time granted, the pauses, the restarts and the end."""
+    """A ledger in effective order: the start, the time granted, the pauses, the restarts and the end."""
 
     started: datetime
     granted: tuple[Extended, ...]
@@ -91,7 +91,7 @@ class Tally(NamedTuple):
 
     @property
     def more(self) -> int:
-        """The time granted beside the rule's number."""
+        """The time granted on top of the rule's number."""
         return sum(entry.amount for entry in self.granted)
 
 
@@ -99,7 +99,7 @@ _BY_TIME = itemgetter(1)
 
 
 def project(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL) -> Projection:
-    """Return the dates of the clock; ValueError where the ledger has no start."""
+    """Return the dates of the clock; ValueError if the ledger has no start."""
     if len(ledger) == 1 and isinstance(ledger[0], Started) and rule.unit is not Unit.hour and not ledger[0].until:
         return _fresh(rule, ledger[0].at, calendar, zone)
     tally = read(ledger)
@@ -135,7 +135,7 @@ def project(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL
 
 
 def read(ledger: Ledger) -> Tally:
-    """Return what the ledger says; ValueError where it has no start."""
+    """Return what the ledger says; ValueError if it has no start."""
     ordered = in_order(ledger)
     started = next((entry for entry in ordered if isinstance(entry, Started)), None)
     if started is None:
@@ -150,9 +150,9 @@ def read(ledger: Ledger) -> Tally:
 
 
 def since_restart(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) -> Tally:
-    """Return the tally from the restart on that holds: what begins anew does so at its day, with the whole number.
+    """Return the tally from the last valid restart on: the whole time runs again from that day.
 
-    What lay before no longer counts. A restart after the time was up restarts nothing.
+    What came before no longer counts. A restart after the deadline has no effect.
     """
     for again in tally.restarts:
         before = tally._replace(
@@ -167,13 +167,13 @@ def since_restart(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) ->
 
 
 def extensions(ledger: Ledger) -> list[Extended]:
-    """Return the extensions that hold: those not revoked."""
+    """Return the valid extensions: those not revoked."""
     revoked = {entry.of for entry in ledger if isinstance(entry, ExtensionRevoked)}
     return [entry for entry in ledger if isinstance(entry, Extended) and entry.seq not in revoked]
 
 
 def count_of(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) -> Count:
-    """Return the count of a ledger that was read."""
+    """Return the count of a ledger given as a tally."""
     at = tally.started.astimezone(zone)
     if tally.until is not None:
         return promised(at, tally.until.astimezone(zone), tally.more)
@@ -183,16 +183,16 @@ def count_of(rule: Rule, tally: Tally, calendar: Calendar, zone: tzinfo) -> Coun
 
 
 def promised(at: datetime, until: datetime, more: int) -> Count:
-    """Return the count of an end that was promised: nothing is counted, and extensions add their days to it."""
+    """Return the count of a promised end: nothing is counted, and extensions add their days to it."""
     end = until.replace(microsecond=0) + more * DAY
     return Count(at.date(), at.date(), at.date(), end.date(), end.date(), end, end, (), None)
 
 
 def is_provisional(rule: Rule, count: Count, calendar: Calendar) -> bool:
-    """Tell whether a day whose being a working day mattered lies in a year without a published list.
+    """Tell whether the result depends on a working day of a year without a published list.
 
-    For working days these are all days of the count, for other rules that roll those from the raw last day on; a rule
-    that neither counts working days nor rolls asks the calendar nothing.
+    For working-day rules that is every day of the count, for other rules that roll every day from the raw last day on;
+    a rule that neither counts working days nor rolls does not use the calendar.
     """
     if rule.unit is Unit.working:
         return calendar.provisional(count.start if rule.cutoff is not None else count.first, count.due)
@@ -200,7 +200,7 @@ def is_provisional(rule: Rule, count: Count, calendar: Calendar) -> bool:
 
 
 def _fresh(rule: Rule, started: datetime, calendar: Calendar, zone: tzinfo) -> Projection:
-    """Return the dates of a clock that has only been started: the common case, kept short because it is so common."""
+    """Return the dates of a clock that has only been started: the common case, kept fast."""
     at = started if started.tzinfo is zone else started.astimezone(zone)
     if at.microsecond:
         at = at.replace(microsecond=0)
@@ -234,7 +234,7 @@ def _stands(rung: RungAt, start: datetime) -> bool:
 
 
 def _rungs(rule: Rule, count: Count, calendar: Calendar, zone: tzinfo, turn: int) -> Iterator[RungAt]:
-    """Yield the rungs; one that would fall into a pause that is over waits until time ran on."""
+    """Yield the rungs; one that would fall into a pause that is over moves to the end of that pause."""
     for rung in _plain_rungs(rule, count, calendar, zone, turn):
         at = rung.at
         for stop in count.stops:

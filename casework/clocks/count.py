@@ -1,7 +1,7 @@
 """The counting itself: the last day of a rule in days, working days or months, and the last instant of one in hours.
 
-A pause takes out the days from its own up to the one on which time runs on: half-open, so that the day of resuming
-counts and a pause on the last day keeps one day. For hours it takes out the exact time.
+A pause removes the days from its first day up to, but not including, the day of resuming: so the day of resuming
+counts, and a pause on the last day keeps one day. For hours it removes the exact time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Stop(NamedTuple):
-    """A pause as far as it took out time: its days [first, end), the instants, and where its cap was reached."""
+    """The time a pause removed: its days [first, end), the instants, and where its cap was reached."""
 
     spell: Spell
     first: date
@@ -32,11 +32,11 @@ class Stop(NamedTuple):
 
 
 class Count(NamedTuple):
-    """What the counting gave.
+    """The result of counting.
 
     `counts_as` is the day the start counts as, `first` the first day that can count, `raw` and `due` the last day
-    before and after rolling, `raw_at` and `due_at` the last instants. `open` is the pause that still lasts and has no
-    end: then raw and due are what they would be without it.
+    before and after rolling, `raw_at` and `due_at` the last instants. `open` is the pause that has no
+    end yet: then raw and due are what they would be without it.
     """
 
     start: date
@@ -58,7 +58,7 @@ def midnight(day: date, zone: tzinfo) -> datetime:
 
 @lru_cache(maxsize=16_384)
 def end_of(day: date, zone: tzinfo) -> datetime:
-    """Return the last whole second of the day: 24:00 (民法典 art. 203) is the first that is too late."""
+    """Return the last whole second of the day; 24:00 (民法典 art. 203) is the first that is too late."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=zone)
 
 
@@ -69,10 +69,10 @@ def add_months(day: date, months: int) -> date:
 
 
 def counts_as(rule: Rule, at: datetime, calendar: Calendar) -> date:
-    """Return the day a start counts as: its local day, or where the rule has a cut-off hour, the next one after it.
+    """Return the day a start counts as: its local day, or the next one if it came after the rule's cut-off hour.
 
-    With a cut-off, a rule in working days takes what comes on a day off as coming on the next working day: otherwise
-    what comes on Friday night would be due later than what comes on Saturday.
+    With a cut-off, a rule in working days treats what arrives on a day off as arriving on the next working day:
+    otherwise what arrives on Friday night would be due later than what arrives on Saturday.
     """
     day = at.date()
     if rule.cutoff is None:
@@ -106,7 +106,7 @@ def count_days(
     for stop in _in_days(rule, pauses, first, calendar, zone):
         begin = max(stop.first, covered)
         if begin > due:
-            break  # the time was up before: what begins later stops nothing
+            break  # the deadline had passed before: a later pause has no effect
         if stop.end is None:
             still = stop._replace(first=begin)
             break
@@ -124,7 +124,7 @@ def count_days(
 
 
 def count_hours(rule: Rule, at: datetime, budget: int, pauses: Iterable[Spell], zone: tzinfo) -> Count:
-    """Return the count of a rule in hours from a local instant; sums are made in UTC, where every hour is one hour."""
+    """Return the count of a rule in hours from a local instant; computed in UTC, where every hour is one hour."""
     base = hours_from(rule, at).astimezone(UTC)
     due = base + timedelta(hours=budget)
     covered = base
@@ -148,7 +148,7 @@ def count_hours(rule: Rule, at: datetime, budget: int, pauses: Iterable[Spell], 
 
 
 def hours_from(rule: Rule, at: datetime) -> datetime:
-    """Return the instant from which hours count; the hour that is under way is not counted under 民诉法 art. 85."""
+    """Return the instant from which hours count; under 民诉法 art. 85 the current hour does not count."""
     if rule.hour_start is HourStart.moment:
         return at
     return at.replace(minute=0, second=0) + timedelta(hours=1)

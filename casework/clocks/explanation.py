@@ -1,6 +1,6 @@
-"""Why a clock is due when it is: every day from the start to the end, once, with what was done with it and why.
+"""Why a clock has its due date: every day from the start to the end, once, with how it was counted and why.
 
-Whoever has the list and a pencil can check the date: the counted days add up to the rule's number and its extensions.
+Anybody can check the date by hand: the counted days add up to the rule's number and its extensions.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Verdict(StrEnum):
-    """What was done with a day."""
+    """How a day was counted."""
 
     after_cutoff = "after_cutoff"
     start_excluded = "start_excluded"
     counted = "counted"
     extended = "extended"
-    """Counted, and owed to an extension."""
+    """Counted, as part of an extension."""
     day_off = "day_off"
     paused = "paused"
     rolled_over = "rolled_over"
-    """A day off behind a last day that is one."""
+    """A day off after a last day that is a day off."""
     rolled_to = "rolled_to"
     """The day the last day moved to."""
     interrupted = "interrupted"
-    """A day before the time began anew: it no longer counts."""
+    """A day before a restart: it no longer counts."""
     promised = "promised"
-    """A day up to an end that was promised elsewhere: nothing is counted."""
+    """A day before an end promised elsewhere: nothing is counted."""
 
 
 COUNTED = frozenset({Verdict.counted, Verdict.extended})
@@ -45,9 +45,9 @@ COUNTED = frozenset({Verdict.counted, Verdict.extended})
 class ExplainedDay(NamedTuple):
     """A day and its verdict.
 
-    `number` is its place among the counted days (for hours: the whole hours counted by its end), `of` the number to be
-    reached. `spans` are the stretches that count, for a rule in hours. `name`, `layer` and `kind` say what the calendar
-    has on the day, `cause` why it is paused. `provisional` is set where the verdict hangs on an unpublished list.
+    `number` is its place among the counted days (for hours: the whole hours counted by its end), `of` the number to
+    reach. `spans` are the periods that count, for a rule in hours. `name`, `layer` and `kind` are the calendar's data
+    for the day, `cause` why it is paused. `provisional` is set if the verdict depends on an unpublished list.
     """
 
     date: date
@@ -84,7 +84,7 @@ def explain(rule: Rule, ledger: Ledger, calendar: Calendar, zone: tzinfo = LOCAL
 
 
 def _before_restart(rule: Rule, whole: Tally, count: Count, calendar: Calendar, zone: tzinfo) -> Iterator[ExplainedDay]:
-    """Yield the days up to the restart from which time counts now: none where there was no restart."""
+    """Yield the days before the restart from which time counts now; none without a restart."""
     day = whole.started.astimezone(zone).date()
     again = next((each for each in whole.restarts if each.at.astimezone(zone).date() == count.start), None)
     if again is None:
@@ -100,7 +100,7 @@ def _before_restart(rule: Rule, whole: Tally, count: Count, calendar: Calendar, 
 def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterator[ExplainedDay]:
     of, plain = rule.n + tally.more, rule.n
     if rule.unit is Unit.month:
-        # What is counted in a month are its days, up to the corresponding day.
+        # For months, the days up to the corresponding day are counted.
         of = (last_day(rule, count.counts_as, count.first, rule.n + tally.more, calendar) - count.first + DAY).days
         plain = (last_day(rule, count.counts_as, count.first, rule.n, calendar) - count.first + DAY).days
     end = count.due if count.open is None else max(count.open.first, count.start)
@@ -111,7 +111,7 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
         if day < count.counts_as:
             yield _before_start(rule, count, found, of)
         elif day < count.first:
-            why = "起算日不计算在期间内", "the day it starts on is not counted"
+            why = "起算日不计算在期间内", "the start day is not counted"
             uncertain = rule.cutoff is not None and rule.unit is Unit.working and found.provisional
             yield _day(found, Verdict.start_excluded, None, of, *why, provisional=uncertain)
         elif stop is not None:
@@ -132,7 +132,7 @@ def _days(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterato
 
 
 def _promised(rule: Rule, tally: Tally, count: Count, calendar: Calendar) -> Iterator[ExplainedDay]:
-    why = "按原承诺的期限，不另计算", "until the end that was promised: nothing is counted"
+    why = "按原承诺的期限，不另计算", "until the promised end: nothing is counted"
     day = count.start
     while day <= max(count.due, count.start):
         yield _day(calendar.day(day), Verdict.promised, None, rule.n + tally.more, *why)
@@ -183,7 +183,7 @@ def _paused(rule: Rule, stop: Stop, day: Day, of: int) -> ExplainedDay:
     still_zh, still_en = ("，尚未恢复", ", still lasting") if stop.end is None else ("", "")
     why_zh, why_en = _not_counted(zh, en)
     why = f"{why_zh}{still_zh}", f"{why_en}{still_en}"
-    # Whether a paused day is a working day decides nothing by itself, but the count goes on over it.
+    # Whether a paused day is a working day does not matter in itself, but the count continues across it.
     provisional = rule.unit is Unit.working and day.provisional and stop.end is not None
     return _day(day, Verdict.paused, None, of, *why, cause=stop.spell.cause, provisional=provisional)
 
@@ -216,7 +216,7 @@ def _hours(rule: Rule, tally: Tally, count: Count, calendar: Calendar, zone: tzi
     last = count.due_at if count.open is None else count.open.begin_at
     spans = list(_running(hours_from(rule, at), last, count.stops))
     if count.open is None and spans[-1][1] != last:
-        # Paused in the instant in which it would have ended: it ends in the instant in which it goes on.
+        # Paused at the instant at which it would have ended: it ends at the instant it resumes.
         spans.append((last, last))
     total = timedelta()
     day, end = count.start, max(last.date(), count.start)
@@ -227,14 +227,14 @@ def _hours(rule: Rule, tally: Tally, count: Count, calendar: Calendar, zone: tzi
             for begin, stop in spans
             if begin < end_of_day and (stop > begin_of or begin == stop == begin_of)
         )
-        # Same zone, same day: the difference of the two wall clocks would hide an hour that was skipped.
+        # Same zone, same day: the difference of the two wall clock times would hide a skipped hour.
         total += sum((stop.astimezone(UTC) - begin.astimezone(UTC) for begin, stop in parts), timedelta())
         yield _hour_day(rule, tally, count, calendar.day(day), parts, total)
         day += DAY
 
 
 def _running(begin: datetime, end: datetime, stops: tuple[Stop, ...]) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the stretches between the pauses."""
+    """Yield the periods between the pauses."""
     for stop in stops:
         if stop.end_at is None:
             continue
@@ -268,7 +268,7 @@ def _hour_day(
 
 
 def _used_up(clock: str, end: datetime) -> tuple[str, str]:
-    """Say that the time was used up when it was paused, and what of this day counted before that."""
+    """Say that the time was used up when the clock was paused, and how much of this day counted before that."""
     zh, en = (f"计 {clock}，", f"{clock.replace('、', ', ')} count; ") if clock else ("", "")
     zh, en = f"{zh}中止时已计满，{end:%H:%M} ", f"{en}used up when it was paused, it ends at {end:%H:%M}, "
     return f"{zh}恢复即届满", f"{en}as it goes on"

@@ -1,7 +1,7 @@
-"""What happened to a clock, entry by entry: an append-only ledger, and nothing else moves a date.
+"""What happened to a clock, entry by entry: an append-only ledger; nothing else moves a date.
 
-Every entry says who made it, when it was recorded, and from which instant it counts, which may lie before. The order
-that counts is that of the effective instants, never that of recording.
+Every entry says who made it, when it was recorded, and from which instant it counts, which may be earlier. Entries
+count in the order of their effective instants, never in the order of recording.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from casework.clocks.rule import ExtensionKind
 
 
 class EntryKind(StrEnum):
-    """What an entry tells."""
+    """The kind of an entry."""
 
     started = "started"
     paused = "paused"
@@ -32,7 +32,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What all entries have: a number in the ledger, the instant from which they count, when and by whom recorded."""
+    """What all entries have: a number in the ledger, the effective instant, and when and by whom it was recorded."""
 
     kind: ClassVar[EntryKind]
     seq: int
@@ -41,14 +41,14 @@ class Entry:
     actor: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse instants without a time zone: they would mean another day elsewhere."""
+        """Refuse instants without a time zone: they would mean a different day elsewhere."""
         if self.at.tzinfo is None or self.recorded_at.tzinfo is None:
             raise ValueError("the instants of an entry need a time zone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Entry):
-    """The event that starts the time happened; `until` is an end promised elsewhere, which is kept as it was made."""
+    """The event that starts the clock; `until` is an end promised elsewhere, which is kept unchanged."""
 
     kind: ClassVar[EntryKind] = EntryKind.started
     until: datetime | None = None
@@ -57,7 +57,7 @@ class Started(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused(Entry):
-    """Time stands still from the day (or, for hours, the instant) on, for a cause the rule allows."""
+    """The clock is paused from this day (or, for hours, this instant) on, for a cause the rule allows."""
 
     kind: ClassVar[EntryKind] = EntryKind.paused
     cause: str
@@ -66,7 +66,7 @@ class Paused(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed(Entry):
-    """Time runs on; `of` is the number of the pause that ended. Old entries have None, for every pause then open."""
+    """The clock resumes; `of` is the number of the pause that ended. Old entries have None: every open pause ends."""
 
     kind: ClassVar[EntryKind] = EntryKind.resumed
     of: int | None = None
@@ -87,7 +87,7 @@ class Extended(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtensionRevoked(Entry):
-    """An extension was taken back: the clock is as if it had never been."""
+    """An extension was revoked: the clock is as if it had never been granted."""
 
     kind: ClassVar[EntryKind] = EntryKind.extension_revoked
     of: int
@@ -96,7 +96,7 @@ class ExtensionRevoked(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved(Entry):
-    """The clock follows another version of its rule from now on; the projection takes the rule it is given."""
+    """From now on the clock follows another version of its rule; the projection uses the rule it is given."""
 
     kind: ClassVar[EntryKind] = EntryKind.moved
     from_version: str
@@ -114,7 +114,7 @@ class Met(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Entry):
-    """The clock fell away."""
+    """The clock is no longer needed."""
 
     kind: ClassVar[EntryKind] = EntryKind.cancelled
     reason: str = ""
@@ -122,14 +122,14 @@ class Cancelled(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopened(Entry):
-    """What had met the clock turned out not to be enough: time ran on all along, towards the same date."""
+    """What had met the clock turned out to be insufficient: time kept running, towards the same date."""
 
     kind: ClassVar[EntryKind] = EntryKind.reopened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted(Entry):
-    """The whole time begins anew (中断, 民法典 195): what ran before is as if it had not run."""
+    """The whole time starts again (中断, 民法典 195): what ran before does not count."""
 
     kind: ClassVar[EntryKind] = EntryKind.restarted
     cause: str
@@ -147,12 +147,12 @@ _KINDS: dict[str, type[Entry]] = {
 
 
 def in_order(ledger: Ledger) -> list[Entry]:
-    """Return the entries in the order in which they count: by effective instant, then by number."""
+    """Return the entries in effective order: by effective instant, then by number."""
     return sorted(ledger, key=lambda entry: (entry.at, entry.seq))
 
 
 def ending(ledger: Ledger) -> Entry | None:
-    """Return the entry by which the clock ended, None while it runs: a reopening takes back what ended it before."""
+    """Return the entry that ended the clock, None while it runs: a reopening revokes an earlier end."""
     ended: Entry | None = None
     for entry in sorted(ledger, key=lambda entry: entry.seq):
         if isinstance(entry, (Met, Cancelled)):
@@ -178,7 +178,7 @@ def entry_to_data(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from_data(data: dict[str, Any]) -> Entry:
-    """Return the entry that `entry_to_data` gave; ValueError, KeyError or TypeError where it is none."""
+    """Return the entry that `entry_to_data` gave; ValueError, KeyError or TypeError if it is none."""
     values = {name: value for name, value in data.items() if name != "kind"}
     for name in ("at", "recorded_at", "until"):
         if values.get(name) is None:

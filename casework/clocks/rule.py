@@ -1,7 +1,7 @@
-"""Rules of time: how long something may take, how the days are counted, what may stop or lengthen it, what it rests on.
+"""Time limit rules: how long something may take, how days are counted, what may pause or extend it, its legal basis.
 
-A running clock pins the whole content of its rule (`to_data`), so that a later edit of the rule files moves nothing
-before somebody has seen what it would move.
+A running clock stores the whole content of its rule (`to_data`), so that a later edit of the rule files moves no
+date until somebody has previewed the change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 
 
 class Unit(StrEnum):
-    """What a rule counts in."""
+    """The unit a rule counts in."""
 
     hour = "hour"
     calendar = "calendar"
@@ -36,14 +36,14 @@ class HourStart(StrEnum):
 
 
 class Consumer(StrEnum):
-    """Who starts a clock: a service, by itself, or an official by hand."""
+    """Who starts a clock: a service automatically, or an official manually."""
 
     service = "service"
     by_hand = "by_hand"
 
 
 class Trigger(StrEnum):
-    """What starts the time."""
+    """What starts the clock."""
 
     report_received = "report_received"
     case_accepted = "case_accepted"
@@ -94,9 +94,9 @@ class Trigger(StrEnum):
     matter_listed = "matter_listed"
     consents_given = "consents_given"
     mediation_begun = "mediation_begun"
-    """Every party said yes: the mediation is accepted."""
+    """Every party consented: the mediation is accepted."""
     mediation_proposed = "mediation_proposed"
-    """Somebody said yes, or mediation was proposed anew: the others are asked."""
+    """A party consented, or mediation was proposed again: the others are asked."""
     agreement_drafted = "agreement_drafted"
     appointment_due = "appointment_due"
     mediator_asked = "mediator_asked"
@@ -139,7 +139,7 @@ class Trigger(StrEnum):
     opinion_signed = "opinion_signed"
     monitoring_begun = "monitoring_begun"
     ladder_step = "ladder_step"
-    """A ladder names the limit; which ladder that is, the rule files say."""
+    """A ladder names the limit; the rule files say which ladder."""
     escalation_returned = "escalation_returned"
     top_reached = "top_reached"
     absence_recorded = "absence_recorded"
@@ -165,11 +165,11 @@ class Trigger(StrEnum):
 
     @property
     def consumer(self) -> Consumer | None:
-        """Who starts clocks on this; None where nobody does, and then no rule may name it."""
+        """Who starts clocks on this trigger; None if nobody does: then no rule may name it."""
         return CONSUMERS.get(self)
 
 
-# The names a service asks for and what starts them. A rule file with another name under these triggers does not load.
+# The names services use and what starts them. A rule file with another name under these triggers does not load.
 CONSUMED = {
     "accept": Trigger.report_received,
     "accept_urgent": Trigger.report_received,
@@ -286,7 +286,7 @@ ALSO_BY_HAND = frozenset(
         "judicial_suggestion", "procuratorial_suggestion", "labour_agreement_review",
     }
 )  # fmt: skip
-"""Names a service asks for that people start by hand as well, where the matter itself is not kept here."""
+"""Names used by a service that people can also start manually, if the matter itself is not kept here."""
 
 CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | dict.fromkeys(
     (*CONSUMED.values(), Trigger.ladder_step), Consumer.service
@@ -294,30 +294,30 @@ CONSUMERS: dict[Trigger, Consumer] = dict.fromkeys(Trigger, Consumer.by_hand) | 
 
 
 class Holder(StrEnum):
-    """To whom a time belongs: what closing a matter may end, and what it may not."""
+    """To whom a time limit belongs: which ones closing a matter ends, and which not."""
 
     handling = "handling"
-    """The unit's own handling of the matter: ends with it."""
+    """The unit's own handling of the matter: ends with the matter."""
     agreement = "agreement"
-    """What was agreed: performance and the visits after it run on."""
+    """What was agreed: performance and the visits after it continue."""
     party = "party"
     """A right that somebody may lose: no unit ends it."""
     authority = "authority"
-    """The term of a court, an arbitration body, another office: not ours to end."""
+    """The term of a court, an arbitration body or another office: we cannot end it."""
 
 
 class AtCap(StrEnum):
-    """What happens when a pause reaches its cap: time runs on by itself, or somebody is alarmed."""
+    """What happens when a pause reaches its cap: the clock resumes by itself, or somebody is alerted."""
 
     resume = "resume"
     alarm = "alarm"
 
 
 class ExtensionKind(StrEnum):
-    """Who may lengthen the time."""
+    """Who may extend the time."""
 
     head_approval = "head_approval"
-    """The head of the unit approves, and the reason is told to those concerned."""
+    """The head of the unit approves, and those concerned are told the reason."""
     superior_approval = "superior_approval"
     """The organ one level up approves: the head of the unit above enters it."""
     once = "once"
@@ -327,26 +327,26 @@ class ExtensionKind(StrEnum):
 
 
 class Consequence(StrEnum):
-    """What a rung does."""
+    """The effect of a rung."""
 
     remind = "remind"
     escalate = "escalate"
     notify_parties = "notify_parties"
     release = "release"
-    """The people are let go, with a notice of the other routes open to them."""
+    """The parties are released, with a notice of the other routes open to them."""
     inform = "inform"
     alarm = "alarm"
 
 
 class Whom(StrEnum):
-    """Whose time it is: a right that a citizen may lose, or a duty of a unit."""
+    """Whose time limit it is: a right that a citizen may lose, or a duty of a unit."""
 
     right = "right"
     duty = "duty"
 
 
 class RemindOn(StrEnum):
-    """Which date warnings go by: the one before rolling (safe for whoever may lose a right), or the one after."""
+    """Which date warnings use: the one before rolling (safe for a person who may lose a right), or the one after."""
 
     raw = "raw"
     due = "due"
@@ -363,7 +363,7 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PauseRule:
-    """A cause for which time stands still; the cap counts all pauses of this cause together, in the rule's unit."""
+    """A cause for which the clock may pause; the cap counts all pauses of this cause together, in the rule's unit."""
 
     cause: str
     zh: str
@@ -375,7 +375,7 @@ class PauseRule:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionRule:
-    """A way to lengthen: at most `n` units each time (None: as long as agreed), `times` times (None: no bound)."""
+    """A way to extend: at most `n` units each time (None: as long as agreed), `times` times (None: no limit)."""
 
     kind: ExtensionKind
     n: int | None
@@ -385,7 +385,7 @@ class ExtensionRule:
 
 @dataclass(frozen=True, slots=True)
 class RestartRule:
-    """A cause for which the whole time begins anew (中断), for instance a demand, an action or an acknowledgment."""
+    """A cause that restarts the whole time (中断), for instance a demand, an action or an acknowledgment."""
 
     cause: str
     zh: str
@@ -395,7 +395,7 @@ class RestartRule:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A point before the end (a warning) or after it (overdue), and what happens there; overdue 0 is the breach."""
+    """A point before the end (a warning) or after it (overdue), and its effect; overdue 0 is the breach."""
 
     amount: int
     unit: Unit
@@ -404,7 +404,7 @@ class Rung:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of time, whole: what it counts, from what, with which exceptions, and what it rests on."""
+    """One complete rule: what it counts, from which event, with which exceptions, and its legal basis."""
 
     name: str
     version: str
@@ -432,37 +432,37 @@ class Rule:
     valid_from: date | None = None
     valid_to: date | None = None
     successor: str = ""
-    """The rule that holds once this one is over."""
+    """The rule that replaces this one once it has expired."""
     belongs_to: Holder = Holder.handling
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse content that has no meaning; the message begins with the field at fault."""
+        """Refuse meaningless content; the message begins with the field at fault."""
         for field, message in faults(self):
             raise ValueError(f"{field}: {message}")
 
     def pause(self, cause: str) -> PauseRule | None:
-        """Return what the rule says of this cause, None where it is no cause to pause."""
+        """Return the pause rule for this cause, None if the rule does not pause for it."""
         return next((each for each in self.pauses if each.cause == cause), None)
 
     def restart(self, cause: str) -> RestartRule | None:
-        """Return what the rule says of this cause, None where it is none from which time begins anew."""
+        """Return the restart rule for this cause, None if the rule does not restart for it."""
         return next((each for each in self.restarts if each.cause == cause), None)
 
     def extension(self, kind: ExtensionKind) -> ExtensionRule | None:
-        """Return what the rule says of this kind of extension, None where it allows none."""
+        """Return the rule for this kind of extension, None if it is not allowed."""
         return next((each for each in self.extensions if each.kind == kind), None)
 
     def valid_on(self, day: date) -> bool:
-        """Tell whether the rule was law on the day; both bounds are included."""
+        """Tell whether the rule was in force on the day; both bounds are included."""
         return (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
 
     def is_over(self, day: date) -> bool:
-        """Tell whether the rule was no law any more on the day."""
+        """Tell whether the rule had expired on the day."""
         return self.valid_to is not None and day > self.valid_to
 
     def lies_over(self, code: str) -> bool:
-        """Tell whether the unit or area lies in the rule's jurisdiction; the nation lies in that of the nation only."""
+        """Tell whether the rule's jurisdiction covers the unit or area; only a national rule covers the nation."""
         return self.jurisdiction == "cn" or code.startswith(self.jurisdiction)
 
     @cached_property
@@ -477,7 +477,7 @@ class Rule:
 
 
 def faults(rule: Rule) -> list[tuple[str, str]]:
-    """Return what is wrong with a rule: the field and the fault, for whoever loads rule files to name the line."""
+    """Return what is wrong with a rule: the field and the fault, so that the loader can name the line."""
     found: list[tuple[str, str]] = []
     if rule.n < 1:
         found.append(("n", "must be at least 1"))

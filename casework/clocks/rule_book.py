@@ -1,4 +1,4 @@
-"""All rules of time, by name, place and day."""
+"""All time limit rules, by name, place and day."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from casework.clocks.rule import Rule
 
 
 class UnknownRule(ValueError):
-    """No rule has this name, or none of that name holds in the place."""
+    """No rule has this name, or none of that name applies in the place."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no rule of time has the name {name!r}")
+        super().__init__(f"there is no time limit rule {name!r}")
         self.name = name
 
 
@@ -48,8 +48,8 @@ class RuleBook:
     def get(self, name: str, unit_code: str | None = None, on_date: date | None = None) -> Rule:
         """Return the rule of the name for the place and the day: of the narrowest jurisdiction, then the latest.
 
-        Where none is valid on the day, the nearest in time is returned, so that an old case can still be computed: ask
-        `valid_on`. Without a place, a national rule comes first. UnknownRule where none holds in the place.
+        If none is valid on the day, the nearest in time is returned, so that an old case can still be computed: check
+        `valid_on`. Without a place, a national rule comes first. UnknownRule if none applies in the place.
         """
         found = list(self.versions(name))
         if unit_code is not None:
@@ -69,7 +69,7 @@ class RuleBook:
         return max(found, key=rank)
 
     def in_force(self, name: str, unit_code: str | None, on_date: date) -> Rule:
-        """Return the rule that holds on the day: where the one of the name is over, the one that succeeded it."""
+        """Return the rule in force on the day: if the named one has expired, its successor."""
         rule, seen = self.get(name, unit_code, on_date), {name}
         while rule.is_over(on_date) and rule.successor not in seen:
             seen.add(rule.successor)
@@ -81,6 +81,6 @@ class RuleBook:
         return self.get(f"close_{grade}")
 
     def task(self, days: int) -> Rule:
-        """Return the rule for a plan's task: everything as in `task`, with the days of the plan."""
+        """Return the rule for a plan's task: as in `task`, with the number of days of the plan."""
         rule = self.get("task")
         return rule if rule.n == days else replace(rule, n=days)

@@ -1,4 +1,4 @@
-"""Rules as plain data, and back: what a running clock keeps of its rule, and what the command line prints."""
+"""Rules as plain data, and back: what a running clock stores of its rule, and what the command line prints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from casework.clocks.rule import (
 
 
 def to_data(rule: Rule) -> dict[str, Any]:
-    """Return everything the rule says as plain JSON data; `from_data` gives an equal rule back."""
+    """Return the whole rule as plain JSON data; `from_data` gives an equal rule back."""
     return {
         "name": rule.name,
         "version": rule.version,
@@ -67,15 +67,15 @@ def to_data(rule: Rule) -> dict[str, Any]:
 
 
 def digest(rule: Rule) -> str:
-    """Return 12 hex digits that change whenever anything the rule says changes."""
+    """Return 12 hex digits that change whenever anything in the rule changes."""
     text = json.dumps(to_data(rule), ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def from_data(data: dict[str, Any]) -> Rule:
-    """Return the rule that `to_data` gave; ValueError or KeyError where it is not one."""
+    """Return the rule that `to_data` gave; ValueError or KeyError if it is not one."""
     whom = Whom(data["for_whom"])
-    # What was stored before rules said to whom a time belongs.
+    # Stored before rules had a holder.
     holder = data.get("belongs_to", Holder.party if whom is Whom.right else Holder.handling)
     return Rule(
         name=data["name"],
@@ -118,7 +118,7 @@ def from_data(data: dict[str, Any]) -> Rule:
 
 
 def _restarts_to_data(rule: Rule) -> dict[str, Any]:
-    """Return nothing for a rule that never begins anew: what was pinned before there were restarts stays the same."""
+    """Return nothing for a rule without restarts: what was stored before restarts existed stays the same."""
     told = [
         {"cause": each.cause, "zh": each.zh, "en": each.en, "basis": each.basis} for each in rule.restarts
     ]  # fmt: skip

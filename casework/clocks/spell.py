@@ -1,4 +1,4 @@
-"""Spells during which a clock stands still, as its ledger tells them."""
+"""The pauses of a clock, as recorded in its ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Spell(NamedTuple):
 
 
 def spells(ordered: list[Entry]) -> list[Spell]:
-    """Return the pauses in order of their beginning; the entries must be in the order in which they count.
+    """Return the pauses in order of their start; the entries must be in effective order.
 
     Pauses of several causes may overlap. A resumption ends the pause it names, or every pause open at its instant.
     """

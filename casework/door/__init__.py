@@ -1,1 +1,1 @@
-"""The door: reports and complaints, what kind of matter each is, how grave, and which ways are open."""
+"""Intake: reports and complaints, their category and grade, and which other routes are open."""

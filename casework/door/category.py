@@ -1,4 +1,4 @@
-"""What kind of matter a case is: a tree of categories, each with its co-handling department and its plan."""
+"""Categories of matters: a tree, each with its co-handling department and its plan."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Category:
     """A kind of matter.
 
     `id` is the path of slugs from the top, for instance `labour/wage-arrears`; `department` the slug of the
-    department that co-handles it, or None; `template` the name of the plan template it gets where the grade does not
-    call for another.
+    department that co-handles it, or None; `template` the name of its plan template, unless the grade requires
+    another.
     """
 
     id: str
@@ -38,7 +38,7 @@ def lineage(category: str) -> tuple[str, ...]:
 
 
 def within(ancestor: str, category: str) -> bool:
-    """Tell whether the category is the ancestor or lies below it. `land` does not hold `landlord`."""
+    """Tell whether the category is the ancestor or below it. `land` does not contain `landlord`."""
     return category == ancestor or category.startswith(ancestor + "/")
 
 

@@ -1,10 +1,10 @@
 """Likeness of two texts without keeping either: the keyed form that PostgreSQL's trigrams compare.
 
 A report's text is sealed. To find duplicates, its keyed form is kept beside it: every pair of neighbouring Chinese
-characters, and every word of another script, becomes one keyed sign standing alone. pg_trgm's similarity of two such
-forms is the share of pairs the texts have in common, which tells like from unlike better than trigrams of the text
-itself (`docs/decisions/0004`). Digits are dropped first, so that phone and identity numbers are never in it; nobody
-reads it without the key.
+characters, and every word of another script, becomes one separate keyed token. pg_trgm's similarity of two such
+forms is the share of pairs the texts have in common, which separates similar from different texts better than
+trigrams of the text itself (`docs/decisions/0004`). Digits are dropped first, so that phone and identity numbers are
+never in it; nobody can read it without the key.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _runs(text: str) -> Iterator[str | list[str]]:
 
 
 def _kind(each: str, before: str) -> str:
-    """Return whether a character belongs to a word, a Tibetan syllable or a script without spaces; empty where none."""
+    """Return whether a character belongs to a word, a Tibetan syllable or a script without spaces; empty if none."""
     category = unicodedata.category(each)[0]
     if category == "M":
         return before

@@ -31,7 +31,7 @@ def normal_form(code: str) -> str | None:
 
 def _check(signs: str) -> str:
     # Horner's rule over the field of 32 elements: each place has its own weight, a power of 2, none of them 0. So one
-    # wrong sign and any two swapped signs are always noticed. (Sums modulo 32 cannot: half of 32 is a divisor of 0.)
+    # wrong character and any two swapped ones are always found. (Sums modulo 32 cannot: half of 32 is a divisor of 0.)
     check = 0
     for sign in signs:
         check = _DOUBLE[check ^ _VALUES[sign]]

@@ -1,4 +1,4 @@
-"""What may happen to a report, and when: the states of the door."""
+"""What may happen to a report, and when: its states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from casework.errors import CaseError, Reason
 
 
 class ReportState(IntEnum):
-    """Where a report stands; the numbers are those of the contract."""
+    """State of a report; the numbers match the contract."""
 
     RECEIVED = 1
     VERIFIED = 2
@@ -20,7 +20,7 @@ class ReportState(IntEnum):
 
 
 class LinkKind(IntEnum):
-    """How two reports hang together; the numbers are those of the contract."""
+    """How two reports are linked; the numbers match the contract."""
 
     RELATED = 1
     DUPLICATE = 2
@@ -33,7 +33,7 @@ OPEN = frozenset({ReportState.RECEIVED, ReportState.VERIFIED, ReportState.UNFOUN
 _BEFORE: dict[ReportState, frozenset[ReportState]] = {
     ReportState.VERIFIED: frozenset({ReportState.RECEIVED, ReportState.UNFOUNDED}),
     ReportState.UNFOUNDED: frozenset({ReportState.RECEIVED, ReportState.VERIFIED}),
-    # A matter found not to be so is declined with a reason, never accepted; a new check can correct the finding.
+    # A matter that a check did not confirm is declined with a reason, never accepted; a new check can correct that.
     ReportState.ACCEPTED: frozenset({ReportState.RECEIVED, ReportState.VERIFIED}),
     ReportState.DECLINED: OPEN,
     ReportState.MERGED: OPEN,
@@ -41,7 +41,7 @@ _BEFORE: dict[ReportState, frozenset[ReportState]] = {
 
 
 def move(state: ReportState, to: ReportState) -> ReportState:
-    """Return the new state, or raise WRONG_STATE naming the state it is in."""
+    """Return the new state, or raise WRONG_STATE naming the current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
@@ -51,7 +51,7 @@ _OVER = frozenset({ReportState.MERGED, ReportState.DECLINED, ReportState.CLOSED}
 
 
 def may_take_in(state: ReportState, case_closed: bool) -> None:
-    """Raise WRONG_STATE unless another report may be merged into one that stands so: of what is over, no clock runs."""
+    """Raise WRONG_STATE unless another report may be merged into one in this state: a closed one has no clock."""
     if case_closed:
         raise CaseError(Reason.WRONG_STATE, "its case is CLOSED", state="CLOSED")
     if state in _OVER:

@@ -1,4 +1,4 @@
-"""Other routes: which ways are open to the parties of a matter, by its kind and its facts, in the order told."""
+"""Other routes: which are open to the parties of a matter, by its kind and its facts, in the order they are told."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RouteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Another way that is open: whom to turn to, within which time, on what it rests; `clocks` give its date."""
+    """Another route: whom to turn to, within which time, and its legal basis; `clocks` give its date."""
 
     key: str
     kind: RouteKind
@@ -42,7 +42,7 @@ class Route:
     first: bool = False
 
     def is_open(self, category: str, facts: Collection[str]) -> bool:
-        """Return whether it is open in a matter of this kind with these facts declared."""
+        """Return whether it is open in a matter of this kind with these declared facts."""
         of_kind = not self.categories or any(within(each, category) for each in self.categories)
         barred = any(within(each, category) for each in self.not_in) or bool(self.unless & set(facts))
         return of_kind and not barred and self.when <= set(facts)
@@ -50,7 +50,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class OpenRoute:
-    """A route as it is told in one case: with the date that a clock of the case gives it, where one runs."""
+    """A route as told in one case: with the date from a clock of the case, if one runs."""
 
     route: Route
     due_at: datetime | None = None
@@ -67,7 +67,7 @@ class RouteBook:
     def open(
         self, category: str, facts: Collection[str], running: Mapping[str, datetime | None] | None = None
     ) -> list[OpenRoute]:
-        """Return what is open, what must come first ahead; `running` are the due times of the case's clocks by rule."""
+        """Return the open routes, mandatory ones first; `running` are the due times of the case's clocks by rule."""
         due = running or {}
         found = [route for route in self.routes if route.is_open(category, facts)]
         found.sort(key=lambda route: not route.first)

@@ -1,7 +1,7 @@
 """Triage: how grave a matter is, by a decision table over declared facts of the matter alone.
 
 The first row whose conditions all hold decides; the last row has none. Who the people are, what they did before or
-how often they came is not among the facts, and a table that asks for it does not load (see `FACTS`).
+how often they came is not among the facts, and a table that uses it does not load (see `FACTS`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Urgency(StrEnum):
 _SCOPES = frozenset(map(str, Scope))
 _URGENCIES = frozenset(map(str, Urgency))
 
-# The closed list of what a table may look at. It grows only with a fact of the matter, never with one of a person.
+# The closed list of facts a table may use. Only facts of the matter may be added, never facts about a person.
 FACTS = ("people_affected", "amount_fen", "scope", "urgency", "danger", "category")
 
 
@@ -59,11 +59,11 @@ class CaseFacts:
     category: str
 
     def __post_init__(self) -> None:
-        # An unknown word would fall through to the last row and be graded low without anybody noticing.
+        # An unknown word would fall through to the last row and be graded low unnoticed.
         if self.scope not in _SCOPES:
-            raise ValueError(f"scope {self.scope!r} is none of {', '.join(Scope)}")
+            raise ValueError(f"scope {self.scope!r} is not one of {', '.join(Scope)}")
         if self.urgency not in _URGENCIES:
-            raise ValueError(f"urgency {self.urgency!r} is none of {', '.join(Urgency)}")
+            raise ValueError(f"urgency {self.urgency!r} is not one of {', '.join(Urgency)}")
         if self.people_affected < 0 or self.amount_fen < 0:
             raise ValueError("people_affected and amount_fen must not be negative")
 
@@ -112,7 +112,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """One row of the table of acceptance: conditions, the limit of time by its name, the reason in both languages."""
+    """One row of the acceptance table: conditions, the name of the time limit, the reason in both languages."""
 
     when: Mapping[str, Condition]
     limit: str
@@ -129,7 +129,7 @@ class Conditional(Protocol):
 
 
 class Triage(NamedTuple):
-    """A grade, and all that is needed to check it with a pencil: table, version, row (from 1), facts, reason."""
+    """A grade, and all that is needed to check it by hand: table, version, row (from 1), facts, reason."""
 
     grade: Grade
     rule: str
@@ -141,7 +141,7 @@ class Triage(NamedTuple):
 
 
 class Acceptance(NamedTuple):
-    """By which limit a matter is accepted or declined, and the row of the table (from 1) that says so."""
+    """The limit within which a matter must be accepted or declined, and the row of the table (from 1) that decided."""
 
     limit: str
     row: int
@@ -161,7 +161,7 @@ Test = Callable[[CaseFacts], bool]
 
 
 class DecisionTable:
-    """A triage table. Raises TableError where no row decides the rest, or where a row can never be reached."""
+    """A triage table. Raises TableError if there is no default row, or a row can never be reached."""
 
     def __init__(self, name: str, version: str, rows: Sequence[Row]) -> None:
         self.name = name
@@ -173,7 +173,7 @@ class DecisionTable:
         self._compiled = tuple((_test(row.when), n, row) for n, row in enumerate(self.rows[:-1], start=1))
 
     def evaluate(self, facts: CaseFacts) -> Triage:
-        """Return the grade by the first row that holds."""
+        """Return the grade of the first matching row."""
         number, hit = len(self.rows), self.rows[-1]
         for test, above, row in self._compiled:
             if test(facts):
@@ -191,7 +191,7 @@ class DecisionTable:
 
 
 class AcceptanceTable:
-    """Which limit of time holds for accepting a matter, by its declared facts. TableError as for a triage table."""
+    """Which time limit applies for accepting a matter, by its declared facts. TableError as for a triage table."""
 
     def __init__(self, name: str, version: str, rows: Sequence[LimitRow]) -> None:
         self.name = name
@@ -202,7 +202,7 @@ class AcceptanceTable:
         self._compiled = tuple((_test(row.when), n, row) for n, row in enumerate(self.rows[:-1], start=1))
 
     def evaluate(self, facts: CaseFacts) -> Acceptance:
-        """Return the limit by the first row that holds."""
+        """Return the limit of the first matching row."""
         last = (len(self.rows), self.rows[-1])
         number, hit = next(((n, row) for test, n, row in self._compiled if test(facts)), last)
         return Acceptance(hit.limit, number, hit.zh, hit.en)
@@ -211,7 +211,7 @@ class AcceptanceTable:
 def table_faults(rows: Sequence[Conditional]) -> list[TableError]:
     """Return what is wrong with the rows as a whole, in their order.
 
-    A row is called unreachable when a single row above it holds whenever it does.
+    A row is unreachable if a single row above it matches whenever it does.
     """
     if not rows:
         return [TableError(1, "the table has no rows")]
@@ -252,7 +252,7 @@ def _test(when: Mapping[str, Condition]) -> Test:
 
 
 def _single(fact: str, condition: Condition) -> Test:
-    """Return one fact's test as a closure: a table is evaluated for every row of an import."""
+    """Return the test of one fact as a closure: a table is evaluated for every row of an import."""
     match fact, condition:
         case "people_affected", Between(low, high):
             least, most = _ends(low, high)
@@ -269,7 +269,7 @@ def _single(fact: str, condition: Condition) -> Test:
         case "category", Under(categories):
             tops = tuple(category + "/" for category in categories)
             return lambda facts: (facts.category + "/").startswith(tops)
-    raise ValueError(f"{fact!r} is not a fact of a case, or cannot be asked for like this")
+    raise ValueError(f"{fact!r} is not a fact of a case, or cannot be tested like this")
 
 
 def _ends(low: int | None, high: int | None) -> tuple[float, float]:

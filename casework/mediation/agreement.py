@@ -1,4 +1,4 @@
-"""The agreement: what it may say, what must be answered before anybody signs, and from when it binds."""
+"""The agreement: what it may contain, what must be answered before signing, and from when it binds."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from casework.errors import CaseError, FieldFault, Reason
 
 
 class Extent(IntEnum):
-    """How much of the dispute it settles; the numbers are those of the contract."""
+    """How much of the dispute it settles; the numbers match the contract."""
 
     FULL = 1
     PARTIAL = 2
 
 
 class Form(IntEnum):
-    """How it is made; the numbers are those of the contract."""
+    """How it is made; the numbers match the contract."""
 
     WRITTEN = 1
     ORAL = 2
 
 
 class AgreementState(IntEnum):
-    """Where it stands; the numbers are those of the contract."""
+    """State of the agreement; the numbers match the contract."""
 
     DRAFT = 1
     SIGNING = 2
@@ -35,7 +35,7 @@ class AgreementState(IntEnum):
 
 
 class ClauseKind(IntEnum):
-    """What a clause asks of its performer; the numbers are those of the contract."""
+    """What a clause requires of its performer; the numbers match the contract."""
 
     PAY = 1
     ACT = 2
@@ -44,7 +44,7 @@ class ClauseKind(IntEnum):
 
 
 class Signer(IntEnum):
-    """Who signs for a party; the numbers are those of the contract."""
+    """Who signs for a party; the numbers match the contract."""
 
     SELF = 1
     GUARDIAN = 2
@@ -53,7 +53,7 @@ class Signer(IntEnum):
 
 
 class Question(IntEnum):
-    """The closed list the mediator answers before anybody signs; each must be answered with yes."""
+    """The closed list of questions the mediator answers before anybody signs; every answer must be yes."""
 
     LAWFUL = 1
     """It breaks no mandatory rule of law (民诉解释 358(1))."""
@@ -62,7 +62,7 @@ class Question(IntEnum):
     PUBLIC_ORDER = 3
     """It is not against public order and good morals (358(3))."""
     VOLUNTARY = 4
-    """Every party agrees of the own free will (358(4); 人民调解法 3)."""
+    """Every party agrees of its own free will (358(4); 人民调解法 3)."""
     CLEAR = 5
     """Content, manner and date of performance are clear (358(5); 人民调解法 29)."""
     BINDING_EXPLAINED = 6
@@ -74,7 +74,7 @@ class Question(IntEnum):
 
 
 class Interest(IntEnum):
-    """Whose interest besides the parties' an agreement may touch (民诉解释 358(2)): what the prompt asks about."""
+    """Whose interests, besides the parties', an agreement may affect (民诉解释 358(2)); asked by the prompt."""
 
     SPOUSE = 1
     CO_OWNER = 2
@@ -111,12 +111,12 @@ class Clause:
 
 
 def written_required(category: str) -> bool:
-    """Return whether law asks for a written agreement in matters of this category."""
+    """Return whether the law requires a written agreement in matters of this category."""
     return any(within(each, category) for each in WRITTEN_ONLY)
 
 
 def check_draft(clauses: Sequence[Clause], form: Form, category: str, parties: Collection[int], today: date) -> None:
-    """Raise unless a draft can be performed as it stands; the error names every clause and field at fault."""
+    """Raise unless a draft can be performed as written; the error names every clause and field at fault."""
     if form is Form.ORAL and written_required(category):
         raise CaseError(Reason.WRITTEN_REQUIRED, category, category=category)
     faults = [fault for index, clause in enumerate(clauses) for fault in _faults(index, clause, parties, today)]
@@ -128,17 +128,17 @@ def _faults(index: int, clause: Clause, parties: Collection[int], today: date) -
     path = f"agreement.clauses[{index}]"
     for field, party in (("performer", clause.performer), ("beneficiary", clause.beneficiary)):
         if party not in parties:
-            yield FieldFault(f"{path}.{field}", "不是在场的当事人。", "is no party of the mediation")
+            yield FieldFault(f"{path}.{field}", "不是在场的当事人。", "is not a party to the mediation")
     if clause.performer == clause.beneficiary:
-        yield FieldFault(f"{path}.beneficiary", "不能与履行人相同。", "is the performer as well")
+        yield FieldFault(f"{path}.beneficiary", "不能与履行人相同。", "is also the performer")
     yield from _money_faults(path, clause)
     days = [part.on for part in clause.parts if part.on is not None]
     if clause.kind is not ClauseKind.REFRAIN and len(days) < len(clause.parts):
-        yield FieldFault(f"{path}.due_date", "必须写明履行期限。", "needs a day by which it is performed")
+        yield FieldFault(f"{path}.due_date", "必须写明履行期限。", "needs a performance date")
     if any(day < today for day in days):
-        yield FieldFault(f"{path}.due_date", "期限已过。", "lies in the past")
+        yield FieldFault(f"{path}.due_date", "期限已过。", "is in the past")
     if days != sorted(set(days)):
-        yield FieldFault(f"{path}.instalments", "各期日期应依次递增。", "their days must follow one another")
+        yield FieldFault(f"{path}.instalments", "各期日期应依次递增。", "their dates must be in order")
 
 
 def _money_faults(path: str, clause: Clause) -> Iterable[FieldFault]:
@@ -155,7 +155,7 @@ def _money_faults(path: str, clause: Clause) -> Iterable[FieldFault]:
 def may_sign(answers: Mapping[Question, bool], third_settled: bool | None) -> None:
     """Raise CHECKLIST_INCOMPLETE unless every question was answered with yes and the third-party prompt is settled.
 
-    `third_settled` is None while the prompt was not answered, False while an interest that is touched is not settled.
+    `third_settled` is None until the prompt is answered, False while an affected interest is not settled.
     """
     missing = [question.name for question in Question if not answers.get(question)]
     if third_settled is not True:
@@ -167,12 +167,12 @@ def may_sign(answers: Mapping[Question, bool], third_settled: bool | None) -> No
 def may_sign_for(signer: Signer, parties: Iterable[int], standing: Collection[int], settled: Collection[int]) -> None:
     """Raise unless somebody may sign for these parties.
 
-    Whoever signs for another one, an elected representative of a group above all, needs that principal's own consent
-    to the settlement (民诉法 62); a guardian must be on record as theirs. `settled` are those for whom that is so.
+    A person who signs for another, in particular an elected representative, needs that principal's own consent
+    to the settlement (民诉法 62); a guardian must be recorded as theirs. `settled` are the parties with that consent.
     """
     asked = list(parties)
     if strange := [party for party in asked if party not in standing]:
-        fault = FieldFault("parties", "不是在场的当事人。", "names somebody who is no party of the mediation")
+        fault = FieldFault("parties", "不是在场的当事人。", "names somebody who is not a party to the mediation")
         raise CaseError(Reason.INVALID_FIELD, ", ".join(map(str, strange)), (fault,))
     if signer is not Signer.SELF:
         missing = [str(party) for party in asked if party not in settled]
@@ -187,7 +187,7 @@ def effective_at(
     countersigned: datetime | None,
     sealed: datetime | None,
 ) -> datetime | None:
-    """Return from when it binds; None while something is missing.
+    """Return the instant from which it binds; None while something is missing.
 
     人民调解法 29: a written one from when all parties have signed, the mediator has signed and the seal is set, the
     last of these; art. 30: an oral one from when all parties have agreed.

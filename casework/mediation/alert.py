@@ -1,4 +1,4 @@
-"""An alert because a life is in danger (人民调解法 art. 25): decided by a second person, reviewed by a third."""
+"""An alert for danger to life (人民调解法 art. 25): decided by a second person, reviewed by a third."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason
 
 
 class AlertState(IntEnum):
-    """Where an alert stands; the numbers are those of the contract."""
+    """State of an alert; the numbers match the contract."""
 
     REQUESTED = 1
     APPROVED = 2
@@ -19,14 +19,14 @@ class AlertState(IntEnum):
 
 
 def decide(state: AlertState, approved: bool, actor: str, requester: str) -> AlertState:
-    """Return the state after the decision; SAME_PERSON where the one who asked would decide."""
+    """Return the state after the decision; SAME_PERSON if the person who asked would decide."""
     _must_be(state, AlertState.REQUESTED)
     someone_else(actor, requester)
     return AlertState.APPROVED if approved else AlertState.REFUSED
 
 
 def review(state: AlertState, justified: bool, actor: str, requester: str, approver: str) -> AlertState:
-    """Return the state after the review; SAME_PERSON where one who asked or approved would review."""
+    """Return the state after the review; SAME_PERSON if a person who asked or approved would review."""
     _must_be(state, AlertState.APPROVED)
     someone_else(actor, requester)
     someone_else(actor, approver)

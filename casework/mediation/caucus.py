@@ -1,4 +1,4 @@
-"""The caucus compartment: whose words it keeps, and when a sheet of undisputed facts may leave it."""
+"""The caucus compartment: who may read it, and when a sheet of undisputed facts may leave it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason
 
 
 class Side(IntEnum):
-    """A side of a dispute; the numbers are those of the parties' table."""
+    """A side of a dispute; the numbers match the parties' table."""
 
     APPLICANT = 1
     RESPONDENT = 2
@@ -22,10 +22,10 @@ def side_of(word: str) -> Side:
 
 
 def may_read(subject: str, mediator: str, side: int, sides: Iterable[int]) -> bool:
-    """Return whether somebody reads a side's compartment: the mediator of record, or who signs in for that side alone.
+    """Return whether a person may read a side's compartment: the mediator of record, or an account of that side only.
 
-    Nobody else, whatever the role: not the head of the unit, a reviewer, a worker, or who runs the system. Somebody
-    who signs in for two sides reads neither.
+    Nobody else, in any role: not the head of the unit, a reviewer, a worker or a system administrator. An account
+    bound to two sides reads neither.
     """
     if not subject:
         return False

@@ -1,4 +1,4 @@
-"""Choosing a mediator: what stands against one, whether both sides chose the same, who is asked next."""
+"""Choosing a mediator: conflicts of interest, whether both sides chose the same one, who is asked next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from casework.mediation.course import PeopleStanding, Side
 
 
 class ChoicePhase(IntEnum):
-    """How the mediator is being found; the numbers are those of the contract."""
+    """How the mediator is being found; the numbers match the contract."""
 
     NONE = 0
     PARTIES = 1
@@ -22,7 +22,7 @@ class ChoicePhase(IntEnum):
 
 
 class AskState(IntEnum):
-    """What became of asking a mediator."""
+    """The outcome of asking a mediator."""
 
     ASKED = 1
     ACCEPTED = 2
@@ -34,7 +34,7 @@ class AskState(IntEnum):
 
 
 class Conflict(IntEnum):
-    """What stands against a mediator in a case; the numbers are those of the contract."""
+    """A mediator's conflicts of interest in a case; the numbers match the contract."""
 
     NONE = 0
     SAME_UNIT = 1
@@ -46,7 +46,7 @@ class Conflict(IntEnum):
 
 
 class MatterRole(IntEnum):
-    """A role somebody can have in a matter; one who mediated has no other one later (特邀调解规定 art. 16)."""
+    """A role a person can have in a matter; a mediator cannot take another one later (特邀调解规定 art. 16)."""
 
     MEDIATOR = 1
     AGENT = 2
@@ -65,7 +65,7 @@ BARRED_TO_MEDIATOR = frozenset(MatterRole) - {MatterRole.MEDIATOR}
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A mediator of the register, as far as choosing goes."""
+    """A mediator of the register, with what choosing needs."""
 
     mediator: str
     subject: str
@@ -77,7 +77,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What is known in a case that can stand against mediators, by user."""
+    """What is known in a case that can be a conflict of interest for mediators, by user."""
 
     party_units: frozenset[str]
     barred: frozenset[str]
@@ -87,11 +87,11 @@ class Against:
     replaced: frozenset[str]
     unavailable: frozenset[str]
     about: str = ""
-    """The unit complained of; nobody of it mediates."""
+    """The unit complained of; nobody who belongs to it mediates."""
 
 
 def conflict_of(subject: str, unit: str, against: Against) -> Conflict:
-    """Return what stands against a mediator, the gravest first (人民调解法 art. 23; 特邀调解规定 art. 15)."""
+    """Return a mediator's conflicts of interest, the gravest first (人民调解法 art. 23; 特邀调解规定 art. 15)."""
     if unit in against.party_units or lies_within(against.about, unit):
         return Conflict.SAME_UNIT
     for conflict, subjects in (
@@ -107,16 +107,16 @@ def conflict_of(subject: str, unit: str, against: Against) -> Conflict:
 
 
 def must_be_free(subject: str, unit: str, against: Against) -> None:
-    """Raise CONFLICT_OF_INTEREST naming what stands against the mediator."""
+    """Raise CONFLICT_OF_INTEREST naming the conflict, if the mediator has one."""
     conflict = conflict_of(subject, unit, against)
     if conflict is not Conflict.NONE:
         raise CaseError(Reason.CONFLICT_OF_INTEREST, conflict.name, conflict=conflict.name)
 
 
 def both_chose(standing: PeopleStanding, choices: Mapping[int, str]) -> str:
-    """Return the mediator both sides chose; empty where they did not (yet).
+    """Return the mediator both sides chose; empty if they did not (yet).
 
-    Each party has a say; of a group, its members' word is that of those who spoke, and somebody must have.
+    Each party has a say; in a group only the members who answered count, and at least one must have answered.
     """
     chosen: set[str] = set()
     for side in (Side.APPLICANT, Side.RESPONDENT):
@@ -132,7 +132,7 @@ def both_chose(standing: PeopleStanding, choices: Mapping[int, str]) -> str:
 
 
 def sides_differ(standing: PeopleStanding, choices: Mapping[int, str]) -> bool:
-    """Return whether each side chose and they did not choose the same: waiting longer would bring nothing."""
+    """Return whether the sides chose different mediators, so that waiting longer is pointless."""
     by_side: dict[Side, set[str]] = {Side.APPLICANT: set(), Side.RESPONDENT: set()}
     for person in standing.people:
         if person.party in choices and not person.withdrawn and person.side in by_side:
@@ -143,7 +143,7 @@ def sides_differ(standing: PeopleStanding, choices: Mapping[int, str]) -> bool:
 def ranked(
     candidates: Iterable[Candidate], category: str, load: Mapping[str, int], against: Against
 ) -> list[tuple[Candidate, Conflict]]:
-    """Return candidates, best fit first: nothing against them, a speciality of the case, fewest open mediations."""
+    """Return candidates, best fit first: no conflict of interest, a matching speciality, fewest open mediations."""
     judged = [(each, conflict_of(each.subject, each.unit, against)) for each in candidates]
     return sorted(
         judged,
@@ -157,7 +157,7 @@ def ranked(
 
 
 def knows(candidate: Candidate, category: str) -> bool:
-    """Return whether a category is one the mediator knows well, itself or one above it."""
+    """Return whether the category, or one above it, is a speciality of the mediator."""
     return any(category == known or category.startswith(f"{known}/") for known in candidate.specialities)
 
 

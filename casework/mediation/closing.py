@@ -1,4 +1,4 @@
-"""Closing: what must be there before a mediated case closes, how long its file is kept, and what reopens it."""
+"""Closing: what a mediated case needs before it closes, how long its file is kept, and what reopens it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from casework.errors import CaseError, Reason
 
 
 class View(IntEnum):
-    """What a side says to the closing; the numbers are those of the contract."""
+    """A side's view of the closing; the numbers match the contract."""
 
     AGREES = 1
     OBJECTS = 2
@@ -20,7 +20,7 @@ class View(IntEnum):
 
 
 class Retention(IntEnum):
-    """How long the file is kept (house default: no statute gives years; 档案法实施条例 19)."""
+    """How long the file is kept (house default: no statute sets a number of years; 档案法实施条例 19)."""
 
     TEN_YEARS = 1
     THIRTY_YEARS = 2
@@ -28,7 +28,7 @@ class Retention(IntEnum):
 
 
 class Satisfaction(IntEnum):
-    """What a party says of the mediation: a result of its own, never merged with outcome or performance."""
+    """How satisfied a party is with the mediation: a separate result, never merged with outcome or performance."""
 
     SATISFIED = 1
     PARTLY = 2
@@ -37,7 +37,7 @@ class Satisfaction(IntEnum):
 
 
 class ReopenReason(IntEnum):
-    """Why a closed case is taken up again; the numbers are those of the contract."""
+    """Why a closed case is reopened; the numbers match the contract."""
 
     NEW_FACTS = 1
     RECURRENCE = 2
@@ -45,7 +45,7 @@ class ReopenReason(IntEnum):
 
 
 class Gate(IntEnum):
-    """What a closing still lacks; the numbers are those of the contract."""
+    """What a closing still lacks; the numbers match the contract."""
 
     MEDIATION_OPEN = 1
     AGREEMENT_MISSING = 2
@@ -63,12 +63,12 @@ _REASONS = {
 }
 
 COLLECTIVE = 6
-"""Parties on one side from which a matter is collective: more than the five who may represent it."""
+"""Number of parties on one side that makes a matter collective: more than the five who may represent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a mediated case has: sides with somebody standing, sides heard, agreements, notices, open parts."""
+    """What a mediated case has: sides still present, sides heard, agreements, notices, open parts."""
 
     ended: bool
     effective: bool
@@ -79,10 +79,10 @@ class Standing:
 
 
 def gates(standing: Standing, outcome: Outcome | None) -> list[Gate]:
-    """Return what a closing with this outcome still lacks; None for what any outcome would lack.
+    """Return what a closing with this outcome still lacks; with None, what any outcome would lack.
 
     Evidence: an effective agreement, or the notice of other routes served to all; both sides heard; no open clause
-    unless the matter ends early. Nobody who has left is asked for a view.
+    unless the matter ends early. Parties who have left are not asked for a view.
     """
     early = outcome in ENDS_EARLY
     found = {
@@ -96,7 +96,7 @@ def gates(standing: Standing, outcome: Outcome | None) -> list[Gate]:
 
 
 def may_close(standing: Standing, outcome: Outcome) -> None:
-    """Raise the reason of the first gate that is shut, naming all of them."""
+    """Raise the reason of the first condition not met, naming all of them."""
     if shut := gates(standing, outcome):
         listed = ",".join(gate.name for gate in shut)
         raise CaseError(_REASONS[shut[0]], listed, gates=listed)
@@ -123,5 +123,5 @@ def retention(category: str, *, major: bool, largest_side: int, minors: bool, si
 
 
 def sides_heard(views: Collection[tuple[int, int]], sides: dict[int, int]) -> frozenset[int]:
-    """Return the sides of which somebody was heard; `views` are (party, view), `sides` the side of each party."""
+    """Return the sides with a recorded view; `views` are (party, view), `sides` the side of each party."""
     return frozenset(sides[party] for party, _ in views if party in sides)

@@ -1,4 +1,4 @@
-"""Judicial confirmation (司法确认): what a court would refuse, and by when the parties may ask."""
+"""Judicial confirmation (司法确认): why a court may refuse, and by when the parties may apply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from casework.mediation.agreement import AgreementState, Clause, ClauseKind, For
 
 
 class ConfirmationState(IntEnum):
-    """Where an application stands; the numbers are those of the contract."""
+    """State of an application; the numbers match the contract."""
 
     APPLIED = 1
     CONFIRMED = 2
@@ -20,7 +20,7 @@ class ConfirmationState(IntEnum):
 
 
 class Caution(IntEnum):
-    """Why a court may refuse; a caution forbids nothing, the court decides."""
+    """Why a court may refuse; a caution blocks nothing, the court decides."""
 
     NOT_EFFECTIVE = 1
     """The agreement does not bind yet."""
@@ -31,7 +31,7 @@ class Caution(IntEnum):
     TITLE_MATTER = 4
     """Title to property or intellectual property (355(5))."""
     UNCLEAR_CONTENT = 5
-    """A duty without a day, or a checklist that does not say it is clear (358(5))."""
+    """A duty without a date, or a checklist that does not confirm it is clear (358(5))."""
     CHECKLIST_OPEN = 6
     """Legality or free will is not answered with yes (358(1)-(4))."""
     ORAL_AGREEMENT = 7
@@ -58,12 +58,12 @@ def cautions(
     performed: bool,
     now: datetime,
 ) -> list[Caution]:
-    """Return what a court may hold against an application, in the order of the list; empty where nothing is known.
+    """Return why a court may refuse an application, in the order of the list; empty if there is no known reason.
 
-    `due_at` is the last instant in time; `missing` the parties who have not agreed to apply.
+    `due_at` is the deadline; `missing` the parties who have not agreed to apply.
     """
     duties = list(clauses)
-    # A promise to pay alone settles no status and no title, whatever the matter it comes from.
+    # A promise to pay alone decides no status and no title, whatever the matter.
     other = any(clause.kind is not ClauseKind.PAY for clause in duties)
     unclear = any(part.on is None for clause in duties for part in clause.parts) or not answers.get(Question.CLEAR)
     legal = (Question.LAWFUL, Question.PUBLIC_INTEREST, Question.PUBLIC_ORDER, Question.VOLUNTARY)
@@ -82,7 +82,7 @@ def cautions(
 
 
 def may_apply(state: AgreementState, due_at: datetime | None, missing: Collection[int], now: datetime) -> None:
-    """Raise unless all parties may apply now: it binds, all agreed, and the 30 days are not over (民诉法 205)."""
+    """Raise unless the parties may apply: it is effective, all agreed, the 30 days are not over (民诉法 205)."""
     if state is not AgreementState.EFFECTIVE:
         raise CaseError(Reason.NOT_EFFECTIVE, state.name)
     if due_at is not None and due_at < now:
@@ -93,7 +93,7 @@ def may_apply(state: AgreementState, due_at: datetime | None, missing: Collectio
 
 
 def decide(state: ConfirmationState, to: ConfirmationState) -> ConfirmationState:
-    """Return the result of an application, or raise WRONG_STATE where it has one already."""
+    """Return the result of an application, or raise WRONG_STATE if it has one already."""
     if state is not ConfirmationState.APPLIED or to is ConfirmationState.APPLIED:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to

@@ -1,8 +1,8 @@
 """Facts that cannot both be true: what must hold before a fact is recorded, in one table.
 
-A state machine says in which state something may be done. This says of what is about to be recorded which other facts
-of the matter it would contradict: a performance before the agreement bound, a seal under a paper nobody signed. Each
-command asks `must_hold` with every fact its act rests on; none of them decides it for itself.
+A state machine says in which state something may be done. This table says which facts a new record would contradict:
+a performance before the agreement was effective, a seal on a paper nobody signed. Each command calls `must_hold` with
+every fact its act depends on; no command decides this for itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from casework.errors import CaseError, Reason
 
 
 class Act(StrEnum):
-    """What is about to be recorded."""
+    """The act about to be recorded."""
 
     SEAL_AGREEMENT = "SEAL_AGREEMENT"
     CLOSE_NOT_AGREED = "CLOSE_NOT_AGREED"
@@ -31,7 +31,7 @@ class Act(StrEnum):
 
 
 class Fact(StrEnum):
-    """What must be so; the name is told to who is refused."""
+    """A required fact; the error names it."""
 
     SIGNED_BY_EVERY_PARTY = "SIGNED_BY_EVERY_PARTY"
     SIGNED_BY_THE_MEDIATOR = "SIGNED_BY_THE_MEDIATOR"
@@ -65,11 +65,11 @@ NEEDS: dict[Act, tuple[Fact, ...]] = {
     Act.CONSENT: (Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER),
     Act.CONSENT_TO_PROCEED: (Fact.PARTY_IS_THERE, Fact.NOT_BEFORE_THE_MATTER, Fact.MEDIATION_GOES_ON),
 }
-"""What each act needs. To end a mediation, and to leave one, needs nothing: that always works."""
+"""What each act requires. Ending or leaving a mediation requires nothing: that is always possible."""
 
 
 def must_hold(act: Act, facts: Mapping[Fact, bool]) -> None:
-    """Raise CONTRADICTED naming the first fact that stands against an act; every fact it needs must be given."""
+    """Raise CONTRADICTED naming the first fact that contradicts an act; every fact it requires must be given."""
     for fact in NEEDS[act]:
         if not facts[fact]:
             raise CaseError(Reason.CONTRADICTED, f"{act}: {fact}", act=act.value, fact=fact.value)

@@ -1,4 +1,4 @@
-"""What may happen to the mediation of a case, and when: its states, its grounds, who must have said yes to what."""
+"""What may happen to the mediation of a case, and when: its states, its grounds, who must have consented to what."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from enum import IntEnum
 from casework.errors import CaseError, Reason, field_error
 
 MAX_REPRESENTATIVES = 5
-"""信访工作条例 art. 20: whoever acts together elects at most five representatives."""
+"""信访工作条例 art. 20: a group elects at most five representatives."""
 
 
 class MediationState(IntEnum):
-    """Where a mediation stands; the numbers are those of the contract."""
+    """State of a mediation; the numbers match the contract."""
 
     PROPOSED = 1
     CONSENTED = 2
@@ -25,7 +25,7 @@ class MediationState(IntEnum):
 
 
 class Ground(IntEnum):
-    """Why a mediation ended (特邀调解规定 26, 深圳条例 28, 宁波条例 23 and others); the numbers are the contract's."""
+    """Why a mediation ended (特邀调解规定 26, 深圳条例 28, 宁波条例 23 and others); the numbers match the contract."""
 
     AGREED = 1
     PARTY_WITHDREW = 2
@@ -40,7 +40,7 @@ class Ground(IntEnum):
 
 
 class Side(IntEnum):
-    """On which side of a matter a party stands; the numbers are those of the contract."""
+    """On which side of a matter a party stands; the numbers match the contract."""
 
     APPLICANT = 1
     RESPONDENT = 2
@@ -55,7 +55,7 @@ class PartyKind(IntEnum):
 
 
 class Step(IntEnum):
-    """What a consent is to; the numbers are those of the contract."""
+    """The step a consent is for; the numbers match the contract."""
 
     MEDIATION = 1
     SESSION = 2
@@ -69,7 +69,7 @@ class Step(IntEnum):
 
 
 class CompanionRole(IntEnum):
-    """How somebody accompanies a party; the numbers are those of the contract."""
+    """How somebody accompanies a party; the numbers match the contract."""
 
     GUARDIAN = 1
     SUPPORT = 2
@@ -79,7 +79,7 @@ class CompanionRole(IntEnum):
 
 
 class Scope(IntEnum):
-    """What a representative or an agent may do; the numbers are those of the contract. None may settle."""
+    """What a representative or an agent may do; the numbers match the contract. None may settle."""
 
     SPEAK = 1
     RECEIVE = 2
@@ -91,7 +91,7 @@ ENDED = frozenset({MediationState.AGREED, MediationState.NOT_AGREED, MediationSt
 _SUPPORTING = frozenset({CompanionRole.GUARDIAN, CompanionRole.SUPPORT})
 _ACTING = frozenset({CompanionRole.REPRESENTATIVE, CompanionRole.AGENT})
 _BY_OTHERS = frozenset({Step.SESSION, Step.EXTENSION})
-"""Steps that somebody with the scope of procedure may agree to for a party; all others are its own to take."""
+"""Steps an agent with procedural scope may consent to for a party; all others require the party's own consent."""
 
 _BEFORE: dict[MediationState, frozenset[MediationState]] = {
     MediationState.PROPOSED: frozenset(
@@ -104,7 +104,7 @@ _BEFORE: dict[MediationState, frozenset[MediationState]] = {
     ),
     MediationState.CONSENTED: frozenset({MediationState.PROPOSED, MediationState.MEDIATING}),
     MediationState.MEDIATING: frozenset({MediationState.PROPOSED, MediationState.CONSENTED}),
-    # Agreed in part, somebody new came in or the mediator was replaced: the rest can be ended all the same.
+    # After a partial agreement, a new party or a replaced mediator, the rest can still be ended.
     MediationState.AGREED: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
     MediationState.NOT_AGREED: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
     MediationState.WITHDRAWN: frozenset({MediationState.PROPOSED, MediationState.CONSENTED, MediationState.MEDIATING}),
@@ -112,7 +112,7 @@ _BEFORE: dict[MediationState, frozenset[MediationState]] = {
 
 
 def move(state: MediationState, to: MediationState) -> MediationState:
-    """Return the mediation's new state, or raise WRONG_STATE naming the state it is in."""
+    """Return the mediation's new state, or raise WRONG_STATE naming its current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
@@ -125,20 +125,20 @@ def must_be(state: MediationState, *expected: MediationState) -> None:
 
 
 def must_be_open(state: MediationState) -> None:
-    """Raise WRONG_STATE where the mediation is over: it must be proposed anew before anybody can say yes to it."""
+    """Raise WRONG_STATE if the mediation is over: it must be proposed again before anybody can consent."""
     if state in ENDED:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def must_be_there(withdrawn_at: datetime | None) -> None:
-    """Raise WRONG_STATE where a party left: it has no say any longer in who mediates."""
+    """Raise WRONG_STATE if a party has left: it no longer has a say in who mediates."""
     if withdrawn_at is not None:
         raise CaseError(Reason.WRONG_STATE, "withdrawn", state="withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A party as far as consent goes."""
+    """A party, with what consent depends on."""
 
     party: int
     side: Side
@@ -146,20 +146,20 @@ class Person:
     member: bool = False
     needs_support: bool = False
     minor: bool = False
-    """Whether it was a minor on the day on which it says something, by its date of birth."""
+    """Whether it was a minor on the day of its statement, by its date of birth."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleStanding:
-    """Who is in a mediation, and what each said last to each step."""
+    """Who is in a mediation, and each party's last statement on each step."""
 
     people: tuple[Person, ...]
     said: Mapping[Step, frozenset[int]] = field(default_factory=dict)
-    """Parties whose last word to a step was yes, and counts."""
+    """Parties whose last statement on a step was a valid yes."""
 
     @property
     def parties(self) -> list[tuple[int, Side, bool]]:
-        """The parties: number, side, whether it left."""
+        """The parties: number, side, whether they left."""
         return [(person.party, person.side, person.withdrawn) for person in self.people]
 
     @property
@@ -169,12 +169,12 @@ class PeopleStanding:
 
     @property
     def supported(self) -> bool:
-        """Whether somebody in it, or who was in it, needs a guardian or support person."""
+        """Whether a party, present or former, needs a guardian or support person."""
         return any(person.needs_support for person in self.people)
 
     @property
     def need_support(self) -> set[int]:
-        """The parties that need a guardian or support person beside them, as declared or by their age."""
+        """The parties that need a guardian or support person, as declared or by their age."""
         return {person.party for person in self.people if person.needs_support}
 
     @property
@@ -187,7 +187,7 @@ class PeopleStanding:
         return set(self.said.get(Step(step), ()))
 
     def missing(self, step: int) -> set[int]:
-        """Return the parties in the mediation whose consent to a step is not there. Silence is no consent."""
+        """Return the present parties that have not consented to a step. Silence is not consent."""
         return self.present - self.consented(step)
 
     @property
@@ -198,7 +198,7 @@ class PeopleStanding:
 
 
 def must_have_consent(standing: PeopleStanding, step: Step) -> None:
-    """Raise CONSENT_MISSING naming the parties whose consent to a step is not there."""
+    """Raise CONSENT_MISSING naming the parties that have not consented to a step."""
     missing = standing.missing(step)
     if missing:
         raise CaseError(Reason.CONSENT_MISSING, ", ".join(f"parties/{party}" for party in sorted(missing)))
@@ -207,7 +207,7 @@ def must_have_consent(standing: PeopleStanding, step: Step) -> None:
 def leaving_ends(standing: PeopleStanding, party: int) -> bool:
     """Return whether the mediation ends when a party leaves.
 
-    A member of a group leaves the others where somebody is left on its side; a third person leaves the two sides.
+    It continues when a group member leaves and others remain on its side, or when a third person leaves.
     """
     (leaver,) = (person for person in standing.people if person.party == party)
     if leaver.side is Side.THIRD:
@@ -218,7 +218,7 @@ def leaving_ends(standing: PeopleStanding, party: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Somebody who accompanies parties, as far as consent goes."""
+    """A person who accompanies parties, with what consent depends on."""
 
     role: CompanionRole
     parties: frozenset[int]
@@ -238,11 +238,11 @@ def check_consent(
     given_by: Beside | None,
     interpreter: Beside | None,
 ) -> None:
-    """Raise unless what was said counts as the party's own word.
+    """Raise unless the statement counts as the party's own consent.
 
-    Whoever needs support has a guardian or support person beside them (民法典 art. 19-23; 人民调解法 art. 3), a minor
-    the guardian, whether somebody declared the need or not. Somebody else may say yes to times only, with the scope of
-    procedure; a settlement is each principal's own.
+    A party who needs support must have a guardian or support person present (民法典 art. 19-23; 人民调解法 art. 3), a
+    minor the guardian, whether or not the need was declared. Others may consent to times only, with procedural scope;
+    a settlement requires each principal's own consent.
     """
     if assisted_by and not assisted_by.serves(person.party, *_SUPPORTING):
         raise field_error("consent.assisted_by", Reason.INVALID_FIELD)
@@ -259,9 +259,9 @@ def check_consent(
 
 
 def check_companion(companion: Beside, standing: PeopleStanding, others: list[Beside]) -> None:
-    """Raise unless somebody may accompany these parties in this role.
+    """Raise unless a person may accompany these parties in this role.
 
-    Representatives are elected by members of one side, at most five of a side; they and agents have a scope.
+    Representatives are elected by members of one side, at most five per side; they and agents have a scope.
     """
     people = {person.party: person for person in standing.people}
     if not companion.parties <= people.keys():
@@ -273,7 +273,7 @@ def check_companion(companion: Beside, standing: PeopleStanding, others: list[Be
     electors = [people[party] for party in companion.parties]
     sides = {elector.side for elector in electors}
     if len(sides) != 1 or any(elector.withdrawn or not elector.member for elector in electors):
-        raise field_error("companion.parties", Reason.INVALID_FIELD, "members of one side elect")
+        raise field_error("companion.parties", Reason.INVALID_FIELD, "must be elected by members of one side")
     of_side = {person.party for person in standing.people if person.side in sides}
     elected = [each for each in others if each.role is CompanionRole.REPRESENTATIVE and not each.ended]
     if sum(bool(each.parties & of_side) for each in elected) >= MAX_REPRESENTATIVES:
@@ -281,6 +281,6 @@ def check_companion(companion: Beside, standing: PeopleStanding, others: list[Be
 
 
 def check_give_time(at: datetime, now: datetime) -> None:
-    """Raise where a consent is said to have been given later than now."""
+    """Raise if the time of a consent is in the future."""
     if at > now:
         raise field_error("consent.give_time", Reason.INVALID_FIELD)

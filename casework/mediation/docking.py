@@ -1,4 +1,4 @@
-"""Dockings: a matter that another authority hands to mediation, and what goes back to it."""
+"""Dockings: a matter that another authority hands over to mediation, and what is returned to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason
 
 
 class DockingKind(IntEnum):
-    """Which authority hands it over; the numbers are those of the contract."""
+    """Which authority hands it over; the numbers match the contract."""
 
     COURT = 1
     POLICE = 2
@@ -17,7 +17,7 @@ class DockingKind(IntEnum):
 
 
 class Procedure(IntEnum):
-    """Which procedure of the court the entrusted matter is in; the numbers are those of the contract."""
+    """Which procedure of the court the entrusted matter is in; the numbers match the contract."""
 
     ORDINARY = 1
     SUMMARY = 2
@@ -32,7 +32,7 @@ class Nature(IntEnum):
 
 
 class DockingState(IntEnum):
-    """Where a docking stands; the numbers are those of the contract."""
+    """State of a docking; the numbers match the contract."""
 
     HANDED_OVER = 1
     CONSENTED = 2
@@ -46,7 +46,7 @@ class DockingState(IntEnum):
 
 
 class Letter(IntEnum):
-    """What goes to and fro; the numbers are those of the contract."""
+    """The letters exchanged; the numbers match the contract."""
 
     HAND_OVER = 1
     RECEIPT = 2
@@ -59,7 +59,7 @@ class Letter(IntEnum):
 
 
 class Result(IntEnum):
-    """All that a return says of the mediation; the numbers are those of the contract."""
+    """All that a return says about the mediation; the numbers match the contract."""
 
     NO_CONSENT = 1
     NO_AGREEMENT = 2
@@ -67,7 +67,7 @@ class Result(IntEnum):
 
 
 class Answer(IntEnum):
-    """What the authority says in the end; the numbers are those of the contract."""
+    """The authority's final answer; the numbers match the contract."""
 
     ACCEPTED = 1
     NOT_ACCEPTED = 2
@@ -107,18 +107,18 @@ CLOCKS = {
     (DockingKind.COURT, Procedure.SUMMARY): "court_entrusted_summary",
     (DockingKind.POLICE, None): "police_docking",
 }
-"""The rule of the clock that signing starts. A petition has none: its own runs on all the while."""
+"""The rule of the clock that signing starts. A petition has none: its own clock keeps running."""
 
 EXTENSION_DAYS = 30
 
 
 def ends_petition(before: DockingState, answer: Answer) -> bool:
-    """Return whether the petition office's answer is the one its own 60 days wait for; no step of ours ever is."""
+    """Return whether the petition office's answer ends its own 60 days; no step of ours ever does."""
     return answer is not Answer.NOT_ACCEPTED or before is DockingState.RETURNED
 
 
 def may_hand_over(kind: DockingKind, nature: Nature | None, decided: bool) -> None:
-    """Raise unless mediation may take it: no administrative or pending matter, and before the police decide."""
+    """Raise unless mediation may accept it: not an administrative or pending matter, and before the police decide."""
     if kind is DockingKind.PETITION and nature is not Nature.CIVIL:
         name = nature.name if nature else "UNSPECIFIED"
         raise CaseError(Reason.NOT_FOR_MEDIATION, name, nature=name)
@@ -127,7 +127,7 @@ def may_hand_over(kind: DockingKind, nature: Nature | None, decided: bool) -> No
 
 
 def move(kind: DockingKind, state: DockingState, to: DockingState) -> DockingState:
-    """Return the docking's new state, or raise WRONG_STATE naming the one it is in."""
+    """Return the docking's new state, or raise WRONG_STATE naming its current state."""
     if state not in _STEPS[kind].get(to, frozenset()):
         raise CaseError(Reason.WRONG_STATE, f"{kind.name}: {state.name} → {to.name}", state=state.name)
     return to
@@ -137,13 +137,13 @@ _GIVEN_BACK = {
     DockingState.HANDED_OVER: Result.NO_CONSENT,
     DockingState.CONSENTED: Result.NO_CONSENT,
     DockingState.SIGNED: Result.NO_AGREEMENT,
-    # An agreement with the police that is not performed goes back as well: 治安管理处罚法 (2026) 9.
+    # An agreement in a police matter that is not performed goes back as well: 治安管理处罚法 (2026) 9.
     DockingState.AGREED: Result.NOT_PERFORMED,
 }
 
 
 def give_back(state: DockingState) -> tuple[DockingState, Result]:
-    """Return the state of a docking that goes back, and its result; WRONG_STATE once it was performed or is over."""
+    """Return the state of a docking that is returned, and its result; WRONG_STATE once it was performed or is over."""
     if state not in _GIVEN_BACK:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → RETURNED", state=state.name)
     return DockingState.RETURNED, _GIVEN_BACK[state]
@@ -152,7 +152,7 @@ def give_back(state: DockingState) -> tuple[DockingState, Result]:
 def may_extend(
     kind: DockingKind, state: DockingState, extended: bool, due_at: datetime | None, missing: set[int], now: datetime
 ) -> None:
-    """Raise unless the court's term may be extended: once, while it runs, by the consent of every party."""
+    """Raise unless the court's term may be extended: once, while it runs, with every party's consent."""
     running = due_at is not None and now <= due_at
     if kind is not DockingKind.COURT or state is not DockingState.SIGNED or extended or not running:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

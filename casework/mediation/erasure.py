@@ -1,4 +1,4 @@
-"""Erasing what was told in a matter: what stands against it, until when its file is kept (个人信息保护法 art. 47)."""
+"""Erasing the personal data of a matter: what prevents it, and until when its file is kept (个人信息保护法 art. 47)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from casework.errors import CaseError, Reason
 from casework.mediation.closing import Retention
 
 SERVICES = ("intake", "mediation", "escalation")
-"""Services in which something was told."""
+"""Services that hold personal data of a matter."""
 
 
 class ErasureState(IntEnum):
-    """Where an erasure stands; the numbers are those of the contract."""
+    """State of an erasure; the numbers match the contract."""
 
     REQUESTED = 1
     ERASED = 2
@@ -21,7 +21,7 @@ class ErasureState(IntEnum):
 
 
 class Ground(IntEnum):
-    """Why; the numbers are those of the contract."""
+    """Ground of an erasure; the numbers match the contract."""
 
     RETENTION_OVER = 1
     PARTY_REQUEST = 2
@@ -29,7 +29,7 @@ class Ground(IntEnum):
 
 
 class Obstacle(IntEnum):
-    """What stands against it; the numbers are those of the contract."""
+    """What prevents an erasure; the numbers match the contract."""
 
     NOT_CLOSED = 1
     KEPT = 2
@@ -42,7 +42,7 @@ YEARS = {Retention.TEN_YEARS: 10, Retention.THIRTY_YEARS: 30}
 
 
 def keep_until(retention: Retention | None, closed_at: datetime | None) -> datetime | None:
-    """Return until when a file is kept; None where it is for ever, or was never closed."""
+    """Return until when a file is kept; None if it is kept for ever, or was never closed."""
     if retention not in YEARS or closed_at is None:
         return None
     year = closed_at.year + YEARS[retention]
@@ -62,10 +62,10 @@ def obstacles(
     open_parts: int,
     now: datetime,
 ) -> list[Obstacle]:
-    """Return what stands against an erasure on this ground.
+    """Return what prevents an erasure on this ground.
 
-    A party's request waits for the end of the time of keeping (art. 47: the period set for keeping prevails); an order
-    does not. A hold stands against every ground.
+    A party's request waits until the retention period ends (art. 47: a set retention period prevails); an order
+    does not. A hold prevents an erasure on any ground.
     """
     kept = ground is not Ground.ORDER
     found = {
@@ -79,14 +79,14 @@ def obstacles(
 
 
 def must_be_clear(found: list[Obstacle]) -> None:
-    """Raise ERASURE_BARRED naming everything that stands against an erasure."""
+    """Raise ERASURE_BARRED naming everything that prevents an erasure."""
     if found:
         listed = ",".join(each.name for each in found)
         raise CaseError(Reason.ERASURE_BARRED, listed, obstacles=listed)
 
 
 def must_be_requested(state: ErasureState | None) -> None:
-    """Raise WRONG_STATE unless somebody asked for it and nobody has decided."""
+    """Raise WRONG_STATE unless an erasure was requested and is not decided yet."""
     if state is not ErasureState.REQUESTED:
         name = state.name if state else "NOT_REQUESTED"
         raise CaseError(Reason.WRONG_STATE, name, state=name)

@@ -1,4 +1,4 @@
-"""Fulfilment: what was performed of an agreement, what is in default, and what may be done about it."""
+"""Fulfilment: which parts of an agreement were performed or are in default, and what may be done about a default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from casework.mediation.agreement import ClauseKind
 
 
 class InstalmentState(IntEnum):
-    """Where one part of a clause stands; the numbers are those of the contract."""
+    """State of one part of a clause; the numbers match the contract."""
 
     PENDING = 1
     PART = 2
@@ -21,7 +21,7 @@ class InstalmentState(IntEnum):
 
 
 class Performance(IntEnum):
-    """How far an agreement was performed: a result of its own, never merged with outcome or satisfaction."""
+    """How far an agreement was performed: a separate result, never merged with outcome or satisfaction."""
 
     NOT = 1
     PART = 2
@@ -29,10 +29,10 @@ class Performance(IntEnum):
 
 
 class Remedy(IntEnum):
-    """What may follow a default; the numbers are those of the contract."""
+    """What may follow a default; the numbers match the contract."""
 
     REMIND = 1
-    """The performer is reminded; the mediation body follows performance up (人民调解法 31)."""
+    """The performer is reminded; the mediation body follows up on performance (人民调解法 31)."""
     ENFORCEMENT = 2
     """The beneficiary is told of suit, and of enforcement of a confirmed agreement (人民调解法 32, 33; 民诉法 250)."""
     PAYMENT_ORDER = 3
@@ -42,10 +42,10 @@ class Remedy(IntEnum):
 
 
 ROUTE_TOLD = frozenset({Remedy.ENFORCEMENT, Remedy.PAYMENT_ORDER})
-"""Remedies after which a default keeps no case open: the other routes were told."""
+"""Remedies after which a default no longer keeps a case open: the beneficiary was told the other routes."""
 
 FOLLOW_UP_DAYS = (7, 30, 90)
-"""Days after the performance date at which somebody visits (house default)."""
+"""Days after the performance date on which follow-up visits are due (house default)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Instalment:
     defaulted_at: datetime | None
 
     def state(self, now: datetime) -> InstalmentState:
-        """Return where it stands: in default when that was declared, or when its last day has passed."""
+        """Return its state: in default if that was declared, or if its last day has passed."""
         if self.performed_on is not None:
             return InstalmentState.PERFORMED
         if self.defaulted_at is not None or (self.due_at is not None and self.due_at < now):
@@ -72,7 +72,7 @@ class Instalment:
 def perform(instalment: Instalment, amount: int, complete: bool) -> tuple[int, bool]:
     """Return how much is paid after this performance and whether the part is performed; late ones count as well.
 
-    A payment is complete when its whole amount was paid; anything else when it is said to be.
+    A payment is complete when its whole amount was paid; anything else when it is declared complete.
     """
     if instalment.performed_on is not None:
         raise CaseError(Reason.WRONG_STATE, InstalmentState.PERFORMED.name, state=InstalmentState.PERFORMED.name)
@@ -87,12 +87,12 @@ def perform(instalment: Instalment, amount: int, complete: bool) -> tuple[int, b
 
 
 def remedies(kind: ClauseKind) -> tuple[Remedy, ...]:
-    """Return what may follow a default of such a clause; a payment order is for any clear sum (民事诉讼法 art. 225)."""
+    """Return the remedies for a default of this clause; a payment order is for any fixed sum (民事诉讼法 art. 225)."""
     return tuple(remedy for remedy in Remedy if kind is ClauseKind.PAY or remedy is not Remedy.PAYMENT_ORDER)
 
 
 def pursue(instalment: Instalment, remedy: Remedy, now: datetime) -> None:
-    """Raise unless this may follow: only a default has remedies, and only those of its kind of clause."""
+    """Raise unless this remedy is possible: only a default has remedies, and only those of its kind of clause."""
     state = instalment.state(now)
     if state is not InstalmentState.DEFAULTED:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
@@ -108,7 +108,7 @@ def declare(instalment: Instalment, now: datetime) -> None:
 
 
 def is_open(state: InstalmentState, open_ended: bool, route_told: bool) -> bool:
-    """Return whether a part keeps its case open. A lasting duty without a day, and a default whose other routes were
+    """Return whether a part keeps its case open. A lasting duty without a date, and a default whose other routes were
     told, do not.
     """
     if state is InstalmentState.PERFORMED or open_ended:
@@ -117,7 +117,7 @@ def is_open(state: InstalmentState, open_ended: bool, route_told: bool) -> bool:
 
 
 def performance(states: Iterable[InstalmentState], begun: bool) -> Performance | None:
-    """Return how far an agreement with parts in these states was performed; None where it has none with a day."""
+    """Return how far an agreement with parts in these states was performed; None if no part has a date."""
     found = list(states)
     if not found:
         return None
@@ -127,7 +127,7 @@ def performance(states: Iterable[InstalmentState], begun: bool) -> Performance |
 
 
 VISIT_EARLY = timedelta(days=7)
-"""How long before its last day a follow-up visit may be made: earlier it tells nothing of how things stand then."""
+"""How long before its due date a follow-up visit may be made: an earlier visit would show too little."""
 
 
 def may_visit(due_on: date, today: date) -> bool:

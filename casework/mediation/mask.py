@@ -1,17 +1,17 @@
-"""What of a person is shown to whoever has no reason to see more."""
+"""Masking of personal data for readers who have no reason to see it in full."""
 
 from __future__ import annotations
 
 
 def mask_name(name: str, organisation: bool = False) -> str:
-    """Return `张*` for 张三丰; of an organisation its first two characters, `兰州**`."""
+    """Return `张*` for 张三丰; for an organisation its first two characters, `兰州**`."""
     if not name:
         return ""
     return f"{name[:2]}**" if organisation and len(name) > 3 else f"{name[0]}*"
 
 
 def mask_phone(phone: str) -> str:
-    """Return `138****1234`; of a number shorter than eight digits nothing but `****`."""
+    """Return `138****1234`; for a number shorter than eight digits only `****`."""
     if not phone:
         return ""
     plain = national(phone)

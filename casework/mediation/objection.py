@@ -1,7 +1,8 @@
-"""Objections to a dispatch (退单异议): not ours, says a unit; the lowest unit above both decides.
+"""Objections to a dispatch (退单异议): a unit says the case is not its own; the lowest unit above both decides.
 
-Whoever has a case answers for it until that is decided: an objection pauses nothing (首接负责制). A unit objects to a
-transfer of a petition within five working days, with reasons (信访工作条例 art. 23); elsewhere the house gives one.
+The unit that has a case answers for it until that is decided: an objection pauses no clock (首接负责制). A unit objects
+to a transfer of a petition within five working days, with reasons (信访工作条例 art. 23); otherwise within one
+working day (house default).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from casework.errors import CaseError, Reason, field_error
 from casework.units import ROOT, Level, UnitTree, level_of
 
 PETITION_CHANNEL = 6
-"""The number of the petition office among the contract's doors."""
+"""The number of the petition office among the contract's channels."""
 
 
 class ObjectionState(IntEnum):
-    """Where an objection stands; the numbers are those of the contract."""
+    """State of an objection; the numbers match the contract."""
 
     MADE = 1
     UPHELD = 2
@@ -29,15 +30,15 @@ class ObjectionState(IntEnum):
 
 
 def rule_of(petition: bool) -> str:
-    """Return the name of the limit within which a dispatch is objected to."""
+    """Return the name of the time limit for objecting to a dispatch."""
     return "petition_objection" if petition else "objection"
 
 
 def umpire(unit: str, proposed: str, about: str, units: UnitTree) -> str:
-    """Return the lowest unit above both; the unit complained of is none, since the proposed one does not lie in it.
+    """Return the lowest unit above both; never the unit complained of, since the proposed unit is not under it.
 
-    A field error where the proposed unit is not there, is the one that objects, or may not have the case; TOP_LEVEL
-    where nobody here stands above both.
+    A field error if the proposed unit does not exist, is the one that objects, or may not have the case; TOP_LEVEL
+    if there is no unit above both here.
     """
     if proposed not in units:
         raise field_error("objection.proposed_unit", Reason.UNKNOWN_UNIT, proposed)
@@ -57,7 +58,7 @@ def _lowest_above(unit: str, proposed: str, units: UnitTree) -> str:
 
 
 def may_object(now: datetime, until: datetime, before: Iterable[ObjectionState]) -> None:
-    """Raise unless the dispatch may be objected to: in time, and once; one taken back does not count."""
+    """Raise unless the dispatch may be objected to: in time, and once; a withdrawn objection does not count."""
     if any(state is not ObjectionState.WITHDRAWN for state in before):
         raise CaseError(Reason.OBJECTED_BEFORE)
     if now > until:
@@ -65,13 +66,13 @@ def may_object(now: datetime, until: datetime, before: Iterable[ObjectionState])
 
 
 def must_be_open(state: ObjectionState) -> None:
-    """Raise WRONG_STATE once there is nothing left to decide."""
+    """Raise WRONG_STATE if the objection is no longer open."""
     if state is not ObjectionState.MADE:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def right_unit(asked: str, proposed: str, unit: str, umpire_unit: str, about: str, units: UnitTree) -> str:
-    """Return the unit the case goes to: the one proposed, or another under the umpire; never the one that objects."""
+    """Return the unit that gets the case: the one proposed, or another under the umpire; never the one that objects."""
     found = asked or proposed
     if found not in units:
         raise field_error("unit", Reason.UNKNOWN_UNIT, found)
@@ -82,7 +83,7 @@ def right_unit(asked: str, proposed: str, unit: str, umpire_unit: str, about: st
 
 
 def is_neither(person: str, unit: str, proposed: str) -> None:
-    """Raise PERMISSION_DENIED where the person who decides belongs to one of the two units, or to one under it."""
+    """Raise PERMISSION_DENIED if the person who decides belongs to one of the two units or a unit under one."""
     for party in (unit, proposed):
         if person == party or (level_of(party) is not Level.department and person.startswith(party)):
             raise CaseError(Reason.PERMISSION_DENIED, person)

@@ -1,6 +1,6 @@
 """Offers (提议移送): a unit offers a case or a task to another one, which accepts or declines it.
 
-Until it is accepted the offering unit answers for it, and no deadline moves (首接负责制).
+Until it is accepted the offering unit stays responsible, and no deadline moves (首接负责制).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from casework.units import UnitTree
 
 
 class OfferState(IntEnum):
-    """Where an offer stands; the numbers are those of the contract."""
+    """State of an offer; the numbers match the contract."""
 
     MADE = 1
     ACCEPTED = 2
@@ -25,7 +25,7 @@ class OfferState(IntEnum):
 
 
 def may_be_offered(unit: str, offered: str, about: str, units: UnitTree) -> None:
-    """Raise where the other unit is not there, is the one that has it, or is the one complained of."""
+    """Raise if the other unit does not exist, already has it, or is the one complained of."""
     if offered not in units:
         raise field_error("offer.offered_unit", Reason.UNKNOWN_UNIT, offered)
     if offered == unit:
@@ -34,14 +34,14 @@ def may_be_offered(unit: str, offered: str, about: str, units: UnitTree) -> None
 
 
 def task_may_move(state: TaskState, unit: str, accountable: str) -> None:
-    """Raise unless the accountable unit has the task in hand: it is its own and open, or was returned to it."""
+    """Raise unless the accountable unit has the task: it is its own and open, or was returned to it."""
     own = unit == accountable and state in (TaskState.DISPATCHED, TaskState.SIGNED)
     if not own and state is not TaskState.RETURNED:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def must_be_open(state: OfferState, until: datetime | None, now: datetime) -> None:
-    """Raise WRONG_STATE once there is nothing left to answer; the time to answer ends at its instant, fired or not."""
+    """Raise WRONG_STATE if the offer is no longer open; the time to answer ends at its deadline, fired or not."""
     if state is OfferState.MADE and until is not None and now > until:
         state = OfferState.LAPSED
     if state is not OfferState.MADE:

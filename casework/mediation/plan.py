@@ -1,4 +1,4 @@
-"""Plan templates (一事一策): what is done for a case, by which unit, by when, and what must be shown."""
+"""Plan templates (一事一策): what is done for a case, by which unit, by when, and the required evidence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TaskTemplate:
     """One measure of a plan.
 
     `unit` says who does it: `accountable`, `parent` (the unit one step above), or `department:SLUG`; `due_days` are
-    calendar days, the start day not counted; `milestone` marks a measure that the parties are told of.
+    calendar days, the start day not counted; `milestone` marks a measure that the parties are notified of.
     """
 
     key: str
@@ -90,7 +90,7 @@ def resolve_unit(task: TaskTemplate, accountable: str, tree: UnitTree) -> str:
     """Return the code of the unit that must do the task in a case of the accountable unit.
 
     A department is that of the nearest area at or above the accountable unit (a township has no labour bureau, its
-    county has); where no area has it, and where there is no unit above, the accountable unit itself.
+    county has). If no area has it, or there is no parent unit, it is the accountable unit itself.
     """
     if task.unit == ACCOUNTABLE:
         return tree.known(accountable).code

@@ -1,4 +1,4 @@
-"""Sessions of a mediation: when one may be held, who sits together, when its record is complete."""
+"""Sessions of a mediation: when one may be held, who takes part, when its record is complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from casework.errors import CaseError, Reason, field_error
 
 LONGEST = timedelta(hours=12)
 EARLY = timedelta(days=1)
-"""How long before its time a session may begin: an earlier one is another session."""
+"""How long before its scheduled time a session may begin: an earlier one is another session."""
 _EARLIEST, _LATEST = timedelta(days=30), timedelta(days=366)
 
 
@@ -20,19 +20,19 @@ _SCREENED_FIRST = ("family/violence",)
 
 
 def is_screened_first(category: str) -> bool:
-    """Return whether in matters of this category each side is asked alone before any joint session."""
+    """Return whether each side must be asked alone before any joint session in matters of this category."""
     return any(within(each, category) for each in _SCREENED_FIRST)
 
 
 class SessionKind(IntEnum):
-    """Who sits together; the numbers are those of the contract."""
+    """Who takes part; the numbers match the contract."""
 
     JOINT = 1
     SEPARATE = 2
 
 
 class Venue(IntEnum):
-    """Where a session is held; the numbers are those of the contract."""
+    """Where a session is held; the numbers match the contract."""
 
     ROOM = 1
     ON_SITE = 2
@@ -40,7 +40,7 @@ class Venue(IntEnum):
 
 
 class SessionState(IntEnum):
-    """Where a session stands; the numbers are those of the contract."""
+    """State of a session; the numbers match the contract."""
 
     SCHEDULED = 1
     OPEN = 2
@@ -50,7 +50,7 @@ class SessionState(IntEnum):
 
 
 class SignerRole(IntEnum):
-    """As what somebody signs; the numbers are those of the contract."""
+    """The role of a signer; the numbers match the contract."""
 
     PARTY = 1
     MEDIATOR = 2
@@ -59,7 +59,7 @@ class SignerRole(IntEnum):
 
 
 class Manner(IntEnum):
-    """How somebody signs; the numbers are those of the contract."""
+    """How a signer signs; the numbers match the contract."""
 
     SIGNATURE = 1
     STAMP = 2
@@ -101,29 +101,29 @@ MAY_RECORD = frozenset({SessionState.OPEN, SessionState.HELD, SessionState.BROKE
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """What decides whether people may sit together: their sides, consents, wishes, and what was screened."""
+    """What decides whether people may meet: their sides, consents, wishes, and the screening."""
 
     sides: Mapping[int, int]
     """Side of every party that has not withdrawn."""
     unconsented: frozenset[int]
-    """Those of them without a standing consent to mediation."""
+    """Those of them without a valid consent to mediation."""
     apart: bool
-    """Whether the parties must not be brought together unless each asked for it."""
+    """Whether the parties may meet only if each asked for it."""
     wishing: frozenset[int]
     """Who asked for a joint session."""
     unscreened: frozenset[int] = frozenset()
-    """Who was not yet asked alone about violence, in a matter in which everybody is."""
+    """Who has not yet been asked alone about violence, in a matter where everybody must be."""
 
 
 def move(state: SessionState, to: SessionState) -> SessionState:
-    """Return the session's new state, or raise WRONG_STATE naming the state it is in."""
+    """Return the session's new state, or raise WRONG_STATE naming its current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
 
 
 def may_record(state: SessionState, kind: SessionKind) -> None:
-    """Raise unless the session has a record: a joint one that was begun. A separate one has the caucus compartment."""
+    """Raise unless the session has a record: a joint one that started. A separate one uses the caucus compartment."""
     if kind is SessionKind.SEPARATE:
         raise CaseError(Reason.CAUCUS_ONLY)
     if state not in MAY_RECORD:
@@ -133,8 +133,8 @@ def may_record(state: SessionState, kind: SessionKind) -> None:
 def may_meet(kind: SessionKind, meeting: Meeting) -> None:
     """Raise unless a session of this kind may be held.
 
-    Every party's consent to mediation must stand (人民调解法 art. 3, 17; silence is no consent). Where there was
-    violence, a joint session takes the wish of each party (反家庭暴力法 art. 5); the refusal does not say why.
+    Every party's consent to mediation must be valid (人民调解法 art. 3, 17; silence is not consent). After
+    violence, a joint session requires the wish of each party (反家庭暴力法 art. 5); the refusal does not say why.
     """
     if not meeting.sides or meeting.unconsented:
         missing = ", ".join(str(party) for party in sorted(meeting.unconsented))
@@ -150,17 +150,17 @@ def may_meet(kind: SessionKind, meeting: Meeting) -> None:
 
 
 def invited(kind: SessionKind, asked: Iterable[int], meeting: Meeting) -> list[int]:
-    """Return the parties of a session: all for a joint one where none is named; of one side for a separate one."""
+    """Return the parties of a session: all, if none is named, for a joint one; of one side for a separate one."""
     parties = sorted(set(asked))
     if any(party not in meeting.sides for party in parties):
         raise field_error("session.parties", Reason.INVALID_FIELD, "not a party of the case, or withdrawn")
     if kind is SessionKind.JOINT:
         parties = parties or sorted(meeting.sides)
         if len({meeting.sides[party] for party in parties}) < 2:
-            raise field_error("session.parties", Reason.INVALID_FIELD, "a joint session is of two sides at least")
+            raise field_error("session.parties", Reason.INVALID_FIELD, "a joint session needs at least two sides")
         return parties
     if len({meeting.sides[party] for party in parties}) != 1:
-        raise field_error("session.parties", Reason.INVALID_FIELD, "a separate session is of one side")
+        raise field_error("session.parties", Reason.INVALID_FIELD, "a separate session has one side only")
     return parties
 
 
@@ -173,7 +173,7 @@ def check_time(start: datetime, end: datetime, now: datetime) -> None:
 
 
 def may_start(start: datetime, now: datetime) -> bool:
-    """Return whether a session appointed for a time may begin now; one that begins late always may."""
+    """Return whether a session scheduled for a time may begin now; a late one always may."""
     return now >= start - EARLY
 
 
@@ -186,14 +186,14 @@ def check_venue(venue: Venue, room: str, place: str) -> None:
 
 
 def is_complete(parties: Iterable[int], read_backs: set[int], signed: set[int], mediator_signed: bool) -> bool:
-    """Return whether a record was read back to and signed by every party that came, and signed by the mediator."""
+    """Return whether a record was read back to and signed by every party who attended, and signed by the mediator."""
     came = set(parties)
     return bool(came) and came <= read_backs and came <= signed and mediator_signed
 
 
 def may_sign(party: int, parties: Iterable[int], read_backs: set[int]) -> None:
-    """Raise unless a party may sign: it came, and the record was read back to it."""
+    """Raise unless a party may sign: it attended, and the record was read back to it."""
     if party not in set(parties):
-        raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")
+        raise field_error("party", Reason.INVALID_FIELD, "did not attend this session")
     if party not in read_backs:
         raise CaseError(Reason.READ_BACK_MISSING)

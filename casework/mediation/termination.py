@@ -1,4 +1,4 @@
-"""How a mediation ends: the closed list of grounds, the terms of the law, and what it came to."""
+"""How a mediation ends: the closed list of grounds, the statutory terms, and the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from casework.mediation.course import Ground, MediationState
 
 
 class MediationResult(IntEnum):
-    """What a mediation came to: a result of its own, never merged with performance or satisfaction."""
+    """The result of a mediation: kept separate, never merged with performance or satisfaction."""
 
     AGREED_FULL = 1
     AGREED_PARTIAL = 2
@@ -22,15 +22,15 @@ _STATUTORY = {"labour": "labour_mediation", "medical": "medical_mediation", "con
 
 
 def statutory_term(category: str) -> str | None:
-    """Return the limit that a law sets for mediating this kind of matter; None where it sets none.
+    """Return the statutory time limit for mediating this kind of matter; None if there is none.
 
-    劳动争议调解仲裁法 14, 医疗纠纷条例 38, 投诉举报处理办法 23. It stands beside the general term, never instead.
+    劳动争议调解仲裁法 14, 医疗纠纷条例 38, 投诉举报处理办法 23. It adds to the general term, never replaces it.
     """
     return next((rule for kind, rule in _STATUTORY.items() if within(kind, category)), None)
 
 
 def may_end(ground: Ground, ended: bool, agreed: bool) -> None:
-    """Raise unless a mediation can end on this ground: it is under way, and is agreed only with an agreement."""
+    """Raise unless a mediation can end on this ground: it is in progress, and ends as agreed only with an agreement."""
     if ended:
         raise CaseError(Reason.WRONG_STATE, "ENDED", state="ENDED")
     if ground is Ground.AGREED and not agreed:
@@ -38,9 +38,9 @@ def may_end(ground: Ground, ended: bool, agreed: bool) -> None:
 
 
 def ended_as(ground: Ground, agreed: bool) -> MediationState:
-    """Return the state of a mediation that ends on this ground; with an agreement that binds, even in part, it agreed.
+    """Return the state of a mediation that ends on this ground; agreed if an agreement is effective, even in part.
 
-    What was agreed in part stays agreed when somebody leaves over the rest.
+    A partial agreement stays when a party leaves over the rest.
     """
     if agreed:
         return MediationState.AGREED
@@ -48,7 +48,7 @@ def ended_as(ground: Ground, agreed: bool) -> MediationState:
 
 
 def result(ended: bool, effective: list[Extent]) -> MediationResult | None:
-    """Return what a mediation came to; None while it is still going on."""
+    """Return the result of a mediation; None while it is in progress."""
     if Extent.FULL in effective:
         return MediationResult.AGREED_FULL
     if not ended:

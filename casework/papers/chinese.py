@@ -1,4 +1,4 @@
-"""Chinese as documents write it: dates, times of day, amounts in capital numerals, masked numbers."""
+"""Chinese notation in documents: dates, times of day, amounts in capital numerals, masked numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Asia/Shanghai")
-"""The time zone that documents tell the time in."""
+"""The time zone used in documents."""
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _STEPS = ((10**8, "亿"), (10**4, "万"), (1000, "仟"), (100, "佰"), (10, "拾"))
 _PLAIN = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟", "一二三四五六七八九十百千")
@@ -17,7 +17,7 @@ _LIMIT = Decimal(10) ** 16
 
 
 def date_zh(day: date) -> str:
-    """Return a date as documents write it: 2026年11月24日."""
+    """Return a date in document notation: 2026年11月24日."""
     return f"{day.year}年{day.month}月{day.day}日"
 
 
@@ -31,11 +31,11 @@ def amount_capital(amount: Decimal) -> str:
     """Return an amount of yuan in capital numerals: 壹仟元整, 壹仟零伍元叁角, 叁元零伍分.
 
     Rounded to the fen. 《票据法》 art. 8 and the bookkeeping rules ask for capitals beside the figures, so that nobody
-    can change one without the other. ValueError for an amount below nothing or of more than sixteen places.
+    can change one without the other. ValueError for a negative amount or one of more than sixteen digits.
     """
     fen = int((amount * 100).to_integral_value(ROUND_HALF_UP))
     if fen < 0 or amount >= _LIMIT:
-        raise ValueError("no amount that documents write")
+        raise ValueError("not an amount that a document can state")
     yuan, rest = divmod(fen, 100)
     jiao, fen = divmod(rest, 10)
     text = f"{_whole(yuan)}元" if yuan or not rest else ""
@@ -49,7 +49,7 @@ def amount_capital(amount: Decimal) -> str:
 
 
 def _whole(yuan: int) -> str:
-    """Return a whole number in capitals, one 零 for each run of empty places between two that are not."""
+    """Return a whole number in capitals, one 零 for each run of zeros between two other digits."""
     for unit, word in _STEPS:
         if yuan >= unit:
             high, low = divmod(yuan, unit)
@@ -59,7 +59,7 @@ def _whole(yuan: int) -> str:
 
 
 def cited(basis: str) -> str:
-    """Return what rules note in short, such as `民法典 188`, as documents cite it: 《民法典》第一百八十八条."""
+    """Return a short citation from the rules, such as `民法典 188`, in document form: 《民法典》第一百八十八条."""
     return "；".join(_law(part) for part in basis.split("；"))
 
 
@@ -82,7 +82,7 @@ def amount_figures(amount: Decimal) -> str:
 
 
 def masked(number: str) -> str:
-    """Return a number of which only the last four characters can be read; one of six or fewer not at all."""
+    """Return a number with only its last four characters visible; none of them if it has six or fewer."""
     if not number:
         return ""
     shown = number[-4:] if len(number) > 6 else ""
@@ -90,9 +90,9 @@ def masked(number: str) -> str:
 
 
 def legible(text: str) -> str:
-    """Return a text as a page can show it, with nothing run together: what cannot be shown leaves a space or a mark.
+    """Return a printable text: what cannot be shown becomes a space or a mark, so that nothing runs together.
 
-    A tab or another control character between two figures keeps them apart: 12 and 3000 never become 123000.
+    A tab or another control character between two figures still separates them: 12 and 3000 never become 123000.
     """
     plain = _LINE_ENDS.sub("\n", text)
     return "".join(each if each == "\n" else _shown(each) for each in plain)
@@ -104,7 +104,7 @@ _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 def _shown(character: str) -> str:
     code = ord(character)
     if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
-        return ""  # they turn the direction of what stands beside them, and have no width
+        return ""  # they change the text direction around them, and have no width
     if code < 0x20 or 0x7F <= code < 0xA0:
         return " "
     return "\ufffd" if 0xD800 <= code < 0xE000 or code in (0xFFFE, 0xFFFF) else character

@@ -1,4 +1,4 @@
-"""Numbers by which a person could be found, in a text that is shown to an outsider."""
+"""Finds numbers that identify a person in a text that is shown to an outsider."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIGURES = str.maketrans("〇零幺一二三四五六七八九", "001123456789")
 
 
 def found_in(text: str) -> str:
-    """Return what number of a person a text holds, in whatever width, spacing and figures; empty where none."""
+    """Return the kind of personal number found in a text, in any width, spacing and digits; empty if none."""
     shown = "".join(each for each in text if unicodedata.category(each) != "Cf")
     plain = unicodedata.normalize("NFKC", shown).translate(_FIGURES)
     if any(_is_id(match[0]) for match in _ID.finditer(plain)):
@@ -31,7 +31,7 @@ def found_in(text: str) -> str:
 def _is_id(found: str) -> bool:
     """Tell whether eighteen figures are an identity number: the seventh to twelfth are a year and a month of birth.
 
-    A number of a file, `620102-2026-00000003`, is none.
+    A file number such as `620102-2026-00000003` is not one.
     """
     figures = re.sub(_GAP, "", found)
     return figures[6:8] in ("19", "20") and "01" <= figures[10:12] <= "12"

@@ -1,8 +1,8 @@
-"""What documents are written from: everything about a case that may stand on paper, as one read-only tree.
+"""What documents are made from: everything about a case that may appear on paper, as one read-only tree.
 
-`DossierSource` is the interface between the rooms of mediation and the documents: whoever knows a part gives it here.
-Private talks with one side, and what was offered in them, have no place in it: a document can hold only what is in
-this tree. ID numbers are masked before they come here (个保法 art. 6: a check result, not an image).
+`DossierSource` is the interface between the mediation modules and the documents: each module supplies its part.
+Caucus talks, and offers made in them, are not part of it: a document can contain only what is in
+this tree. ID numbers are masked before they get here (个保法 art. 6: a check result, not an image).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from casework.door.routes import OpenRoute
 
 
 class Side(IntEnum):
-    """On which side a party stands; the numbers are those of the table of parties."""
+    """On which side a party stands; the numbers match the table of parties."""
 
     APPLICANT = 1
     RESPONDENT = 2
@@ -25,7 +25,7 @@ class Side(IntEnum):
 
 
 class Step(IntEnum):
-    """What a consent is to; the numbers are those of the table of consents."""
+    """The step a consent is for; the numbers match the table of consents."""
 
     MEDIATION = 1
     SESSION = 2
@@ -61,7 +61,7 @@ class Docking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the rules in two languages, such as a category's name."""
+    """A term of the rules in two languages, such as a category's name."""
 
     zh: str
     en: str = ""
@@ -104,7 +104,7 @@ class PartyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Representative:
-    """Somebody who acts for parties, with the scope they gave (人民调解法 art. 20 and the power of attorney)."""
+    """A person who acts for parties, with the scope they gave (人民调解法 art. 20 and the power of attorney)."""
 
     representative: int
     name: str
@@ -119,7 +119,7 @@ class Representative:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFacts:
-    """What one party said to one step."""
+    """One party's statement on one step."""
 
     party: int
     step: Step
@@ -132,7 +132,7 @@ class ConsentFacts:
 
 @dataclass(frozen=True, slots=True)
 class MediatorFacts:
-    """The mediator of record; `chosen` by both parties, otherwise appointed."""
+    """The mediator of record; `chosen` if chosen by both parties, otherwise appointed."""
 
     name: str
     unit: str = ""
@@ -253,8 +253,8 @@ class TerminationFacts:
 class DockingFacts:
     """A matter handed over by a court, the police or a petition office, and what became of it.
 
-    It says whether there is an agreement and whether it was performed. Why there is none is not in it: what a party
-    refused, and why, is not told to those who decide next (特邀调解规定 art. 22).
+    It says whether there is an agreement and whether it was performed, not why there is none: what a party refused,
+    and why, is not disclosed to those who decide next (特邀调解规定 art. 22).
     """
 
     docking: int
@@ -275,7 +275,7 @@ class DockingFacts:
 
 @dataclass(frozen=True, slots=True)
 class Recusal:
-    """One party's request that somebody else mediates, and what was decided; one request is enough."""
+    """One party's request for another mediator, and the decision; one request is enough."""
 
     recusal: int
     party: int
@@ -289,7 +289,7 @@ class Recusal:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A longer term, which takes every party's consent."""
+    """An extended term, which requires every party's consent."""
 
     extension: int
     due_on: date
@@ -299,7 +299,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """What was interpreted for whom, and that it was read back."""
+    """What was interpreted for whom, and whether it was read back."""
 
     interpretation: int
     language: str
@@ -313,7 +313,7 @@ class Interpretation:
 
 @dataclass(frozen=True, slots=True)
 class ClosingFacts:
-    """How the case ended: outcome, performance and satisfaction are three results and never one."""
+    """How the case ended: outcome, performance and satisfaction are three separate results."""
 
     outcome: str
     performance: str = ""
@@ -326,7 +326,7 @@ class ClosingFacts:
 
 @dataclass(frozen=True, slots=True)
 class DossierSource:
-    """A case as documents see it. What is not known is left out, and its place on the form stays empty."""
+    """A case as used for documents. Unknown facts are left out, and their place on the form stays empty."""
 
     number: str
     body: str
@@ -365,7 +365,7 @@ class DossierSource:
     names: dict[int, str] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Note the parties' names by their numbers."""
+        """Index the parties' names by number."""
         self.names.update({each.party: each.name for each in self.parties})
 
     def of_side(self, *sides: Side) -> Iterator[PartyFacts]:
@@ -373,5 +373,5 @@ class DossierSource:
         return (each for each in self.parties if each.side in sides)
 
     def name_of(self, party: int) -> str:
-        """Return a party's name; empty where the party is not known."""
+        """Return a party's name; empty if the party is not known."""
         return self.names.get(party, "")

@@ -15,7 +15,7 @@ from casework.papers.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A document of the case in its current version: what it is, never what it says."""
+    """A document of the case in its current version: its kind and data about it, never its content."""
 
     document: int
     form: Form
@@ -33,19 +33,19 @@ class Placed:
     filed: Filed
 
     def title(self, words: Wording) -> str:
-        """Return the title as the index has it."""
+        """Return the title shown in the index."""
         rule = FORMS[self.filed.form]
         return rule.en if words.language == "en" else rule.zh
 
 
 def arranged(documents: Iterable[Filed]) -> tuple[Placed, ...]:
-    """Return the documents in the order of a dossier; of one form, in the order they were first filed."""
+    """Return the documents in dossier order; those of one form in the order they were first filed."""
     ordered = sorted(documents, key=lambda each: (PLACE[each.form], each.document))
     return tuple(Placed(index, filed) for index, filed in enumerate(ordered, start=1))
 
 
 def filing(source: DossierSource, placed: tuple[Placed, ...], words: Wording) -> Filling:
-    """Return what the dossier's own pages are filled from; dated by its newest document, to come out the same again."""
+    """Return the data for the dossier's own pages, dated by its newest document so that the result is reproducible."""
     newest = max((each.filed.filed_at for each in placed), default=source.received_at)
     return Filling(source, 0, source.dossier_number, source.filed_at or newest, words)
 

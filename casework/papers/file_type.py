@@ -1,4 +1,4 @@
-"""What a file is, told by its content: a name or a declared type is only a claim."""
+"""A file's type, detected from its content: a name or a declared type is only a claim."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENTRIES = 10_000
 
 
 class FileType(IntEnum):
-    """Types a file of evidence may have; the numbers are those of the contract."""
+    """Types a file of evidence may have; the numbers match the contract."""
 
     PDF = 1
     JPEG = 2
@@ -35,7 +35,7 @@ _OTHERS = {
     b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF", b"avis": "AVIF", b"qt  ": "QuickTime", b"M4P ": "M4P",
     b"crx ": "CR3", b"jp2 ": "JPEG 2000",
 }  # fmt: skip
-"""Brands of ISO 14496-12: what the box at the beginning says the rest is. Photos and films share the box."""
+"""Brands of ISO 14496-12: the first box names the type of the rest. Photos and videos share this container."""
 
 
 _BEGINNINGS = (
@@ -47,7 +47,7 @@ _BEGINNINGS = (
 
 
 def check_file(declared: FileType, content: bytes) -> None:
-    """Raise INVALID_FIELD naming `content` or `evidence.type` unless the file is what it is said to be."""
+    """Raise INVALID_FIELD naming `content` or `evidence.type` unless the file matches its declared type."""
     if not content:
         raise field_error("content", Reason.INVALID_FIELD, "empty")
     if len(content) > LARGEST:
@@ -58,7 +58,7 @@ def check_file(declared: FileType, content: bytes) -> None:
 
 
 def type_of(content: bytes) -> FileType | None:
-    """Return what a file is by its content; None for what is not taken."""
+    """Return a file's type by its content; None if it is not accepted."""
     if content.startswith((b"%PDF-1.", b"%PDF-2.")):
         return FileType.PDF
     if content.startswith(b"\xff\xd8\xff"):
@@ -75,7 +75,7 @@ def type_of(content: bytes) -> FileType | None:
 
 
 def _boxed(content: bytes) -> FileType | None:
-    """Return what a file of boxes is by its brand; a general one is held against the others it names."""
+    """Return the type of a container file by its brand; a generic brand is checked against the others it names."""
     brand = content[8:12]
     if brand in _SOUNDS:
         return FileType.M4A
@@ -89,7 +89,7 @@ def _other_brand(content: bytes) -> str:
 
 
 def other_type(content: bytes) -> str:
-    """Return the name of what a file is that is not taken, as far as its beginning tells."""
+    """Return the name of a file type that is not accepted, if the first bytes show it."""
     if content[4:8] == b"ftyp" and (brand := _other_brand(content)):
         return brand
     for beginning, name in _BEGINNINGS:
@@ -101,7 +101,7 @@ def other_type(content: bytes) -> str:
 
 
 def _office(content: bytes) -> FileType | None:
-    """Return which Office document a ZIP is; None for another one, one with macros, and one that does not open."""
+    """Return which Office document a ZIP is; None for any other ZIP, one with macros, or one that does not open."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = {entry.filename for entry in archive.infolist()}
@@ -117,15 +117,15 @@ def _office(content: bytes) -> FileType | None:
 
 
 def _is_mp3_frame(content: bytes) -> bool:
-    """Return whether an MPEG audio layer III frame begins here, with a bit rate and a sampling rate there are."""
+    """Return whether an MPEG audio layer III frame begins here, with a valid bit rate and sampling rate."""
     if len(content) < 4 or content[0] != 0xFF or content[1] & 0xE6 != 0xE2:
         return False
     return content[2] >> 4 not in (0, 15) and (content[2] >> 2) & 3 != 3
 
 
 def _is_text(content: bytes) -> bool:
-    """Return whether it reads as text of people: UTF-8 or GB 18030, without control characters, no markup, no PDF."""
-    # What a viewer would take for a page or a PDF although it is said to be text.
+    """Return whether it is human-readable text: UTF-8 or GB 18030, no control characters, no markup, no PDF."""
+    # Content that a viewer would treat as a web page or a PDF although it is declared as text.
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or b"%PDF-" in content[:1024]:
         return False
     for encoding in ("utf-8-sig", "gb18030"):

@@ -25,7 +25,7 @@ _MATCHES = {True: "identity_matches", False: "identity_differs", None: ""}
 
 
 def lacks(rule: FormRule, source: DossierSource, subject: int) -> tuple[str, ...]:
-    """Return what the form cannot be filled without and the case does not have; empty where it can be filled."""
+    """Return the required facts that the case lacks for the form; empty if it can be filled."""
     if subject not in subjects(rule, source):
         return (str(rule.about),)
     needed = _NEEDED.get(rule.form)
@@ -33,7 +33,7 @@ def lacks(rule: FormRule, source: DossierSource, subject: int) -> tuple[str, ...
 
 
 def fill(rule: FormRule, filling: Filling) -> Sheet:
-    """Return the form's text. What `lacks` names must be there."""
+    """Return the form's text. The facts that `lacks` checks must be present."""
     return legible_sheet(_FILLERS[rule.form](filling))
 
 

@@ -1,4 +1,4 @@
-"""The forms of people's mediation (司法部 2010 set, domain.md §2.3): which there are, who needs them, in what order.
+"""The forms of people's mediation (司法部 2010 set, domain.md §2.3): the list, which are required, in which order.
 
 The numbers of `Form` are those of the contract; the key names its template, `rules/documents/zh/{key}.docx`.
 """
@@ -80,7 +80,7 @@ class About(StrEnum):
 class FormRule:
     """A form: its names, whether a dossier must hold it, what one is about, how it is made, its number's series.
 
-    Dossier and agreement carry one number, of the series 人调字; letters have a series of their own.
+    Dossier and agreement share one number, of the series 人调字; letters have their own series.
     """
 
     form: Form
@@ -95,7 +95,7 @@ class FormRule:
 
 _F, _N, _A = Form, Need, About
 
-# In the order of a dossier: the 2010 set's own order, the letters of docking where they belong in time.
+# In dossier order: the order of the 2010 set, with the docking letters in chronological place.
 ORDERED: tuple[FormRule, ...] = (
     FormRule(_F.COVER, "cover", "卷宗封面", "Dossier cover", _N.MUST, made=Made.WITH_DOSSIER),
     FormRule(_F.INDEX, "index", "卷内目录", "Index of the dossier", _N.MUST, made=Made.WITH_DOSSIER),
@@ -140,11 +140,11 @@ FORMS: dict[Form, FormRule] = {rule.form: rule for rule in ORDERED}
 PLACE: dict[Form, int] = {rule.form: place for place, rule in enumerate(ORDERED)}
 TEMPLATED: tuple[FormRule, ...] = tuple(rule for rule in ORDERED if rule.made is not Made.SCANNED)
 NOT_SCANNED = frozenset({Form.COVER, Form.INDEX, Form.BACK_COVER, Form.IDENTITY_CHECK})
-"""Forms no scan is taken for: the dossier's own pages, and identity, of which no image is kept (个保法 art. 6)."""
+"""Forms that accept no scan: the dossier's own pages, and identity, of which no image is kept (个保法 art. 6)."""
 
 
 def subjects(rule: FormRule, source: DossierSource) -> tuple[int, ...]:
-    """Return the numbers of what documents of the form can be about; (0,) for one that is about the whole case."""
+    """Return the numbers of the items that documents of the form can be about; (0,) if it is about the whole case."""
     found: dict[About, Iterable[int]] = {
         About.CASE: (0,),
         About.REPRESENTATIVE: (each.representative for each in source.representatives),
@@ -162,7 +162,7 @@ def subjects(rule: FormRule, source: DossierSource) -> tuple[int, ...]:
 def missing(held: Collection[Form], source: DossierSource) -> tuple[Form, ...]:
     """Return the forms that the dossier must hold and does not, in its order.
 
-    One of application and register always; an agreement, or the notice that mediation ended, once it has come to that.
+    Always application or register; an agreement, or the notice that mediation ended, once there is one.
     """
     lacking = {rule.form for rule in ORDERED if rule.need is Need.MUST and rule.made is Made.FILLED} - set(held)
     if not source.sessions:

@@ -54,7 +54,7 @@ def _feedback(f: Filling) -> Sheet:
         performed=words.word(performed),
         agreement=f.source.dossier_number if found.agreed else "",
         returned=words.day(found.returned_at),
-        # The provisions are about concessions in litigation: towards police and petition office it is our own rule.
+        # The provisions cover concessions in litigation; for the police and the petition office it is our own rule.
         basis=words.word("feedback_court" if found.kind is Docking.COURT else "feedback_house"),
     )
 
@@ -69,7 +69,7 @@ def _termination(f: Filling) -> Sheet:
 
 
 def _routes(f: Filling) -> tuple[RouteLine, ...]:
-    """Return the other routes as they are printed: each with its term, its date and what it rests on."""
+    """Return the other routes as printed: each with its term, its date and its legal basis."""
     english = f.words.language == "en"
     return tuple(
         RouteLine(

@@ -1,4 +1,4 @@
-"""Numbers of documents: `(2026)城关区人调字第17号`, a running number a unit, a series and a year, without gaps."""
+"""Numbers of documents: `(2026)城关区人调字第17号`, a running number per unit, series and year, without gaps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.clocks.calendar import LOCAL
 
 
 class Series(StrEnum):
-    """What is numbered on its own; the value is the word in the number."""
+    """A series with its own numbering; the value is the word in the number."""
 
     AGREEMENT = "人调字"
     CLOSING = "人调结字"
@@ -22,10 +22,10 @@ class Series(StrEnum):
 
 
 def year_of(now: datetime) -> int:
-    """Return the year a number given now belongs to: the local one."""
+    """Return the year for a number assigned now: the local year."""
     return now.astimezone(LOCAL).year
 
 
 def document_number(year: int, unit_name: str, series: Series, running: int) -> str:
-    """Return the number as it stands on the document."""
+    """Return the number as printed on the document."""
     return f"({year}){unit_name}{series.value}第{running}号"

@@ -1,4 +1,4 @@
-"""ZIP packages that come out the same whenever they are made: Word files, the dossier."""
+"""Reproducible ZIP packages: Word files, the dossier."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BEGINNING = (1980, 1, 1, 0, 0, 0)
 
 
 def package(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return a ZIP of the files, in this order; of the same files always the same bytes."""
+    """Return a ZIP of the files, in this order; the same files always give the same bytes."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files:
@@ -21,6 +21,6 @@ def package(files: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def packed(content: bytes) -> bytes:
-    """Return a package with its parts as they are and nothing in it that tells when it was written."""
+    """Return a package with its parts unchanged and without any timestamps."""
     with zipfile.ZipFile(io.BytesIO(content)) as source:
         return package((name, source.read(name)) for name in source.namelist())

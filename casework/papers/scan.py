@@ -1,4 +1,4 @@
-"""Scans: which files are taken, told by how they begin and not by what they are called."""
+"""Scans: accepted file types, detected from their first bytes, not from their names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _BEGINNINGS = {
 }
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 EXTENSIONS = {WORD: "docx", **dict(_BEGINNINGS.values())}
-"""File extension by media type, of everything a dossier may hold."""
+"""File extension by media type, for everything a dossier may contain."""
 
 
 def media_type_of(content: bytes) -> str:
-    """Return the media type of a scan; UNKNOWN_FILE_TYPE where it is none that is taken."""
+    """Return the media type of a scan; UNKNOWN_FILE_TYPE if it is not accepted."""
     for beginning, (media_type, _) in _BEGINNINGS.items():
         if content.startswith(beginning):
             return media_type

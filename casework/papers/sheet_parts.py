@@ -1,4 +1,4 @@
-"""What the fillers of forms have in common: the case with its words, parties and clauses as lines, legible text."""
+"""What the form fillers share: the case and its wording, parties and clauses as lines, legible text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIDES = {Side.APPLICANT: "side_applicant", Side.RESPONDENT: "side_respondent", S
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What a form is filled from: the case, what the document is about, its number and day, the words."""
+    """What a form is filled from: the case, the item the document is about, its number and date, the wording."""
 
     source: DossierSource
     subject: int
@@ -28,7 +28,7 @@ class Filling:
     words: Wording
 
     def common(self) -> dict[str, Any]:
-        """Return what every form has."""
+        """Return the fields that every form has."""
         source, words = self.source, self.words
         return {
             "body": source.body,
@@ -41,12 +41,12 @@ class Filling:
         }
 
     def about(self, items: Iterable[Item], key: Callable[[Item], int]) -> Item:
-        """Return the item that the document is about; LookupError where there is none."""
+        """Return the item that the document is about; LookupError if there is none."""
         return next(each for each in items if key(each) == self.subject)
 
 
 def legible_sheet(sheet: Filled) -> Filled:
-    """Return the sheet with every text in it made legible, at any depth."""
+    """Return the sheet with all its texts made legible, at any depth."""
     changed: Any = _legible(sheet)
     return changed
 
@@ -66,7 +66,7 @@ def docking_of(source: DossierSource, subject: int) -> DockingFacts:
 
 
 def party_line(each: PartyFacts, words: Wording, *, ethnic_group: bool = False) -> PartyLine:
-    """Return a party's line; the ethnic group only where the form has a place for it and the party gave it."""
+    """Return a party's line; the ethnic group only if the form has a place for it and the party gave it."""
     helpers = [
         words.word("helper_guardian", name=each.guardian) if each.guardian else "",
         words.word("helper_support", name=each.support) if each.support else "",
@@ -108,5 +108,5 @@ def clause_lines(agreement: AgreementFacts, words: Wording) -> tuple[ClauseLine,
 
 
 def companion(text: str, companion: str, words: Wording) -> str:
-    """Return a text as it was said, or in the companion as it was translated, if it was."""
+    """Return the original text, or in the companion its translation, if there is one."""
     return companion if words.is_companion and companion else text

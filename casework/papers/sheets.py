@@ -1,7 +1,7 @@
-"""What each form's template may use: one data class a form, nothing in it but text and lists of text.
+"""What each form's template may use: one data class per form, containing only text and lists of text.
 
-Loading the rules holds every template against its class, so that a template can name only what is filled. Empty text
-is an empty place on the page, to be written in by hand.
+Loading the rules checks every template against its class, so that a template can name only fields that are filled.
+Empty text leaves an empty place on the page, to be filled in by hand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class PartyLine:
-    """A party as forms show one."""
+    """A party as shown on forms."""
 
     role: str
     name: str
@@ -33,7 +33,7 @@ class PartyLine:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What every form has: the committee, the number, the day it is made, the parties' names in one line."""
+    """What every form has: the committee, the number, the date, the parties' names in one line."""
 
     body: str
     number: str
@@ -282,7 +282,7 @@ class DossierNote(Sheet):
 
 @dataclass(frozen=True, slots=True)
 class DockingSheet(Sheet):
-    """What letters of docking have; nothing of why somebody refused."""
+    """The fields of docking letters; never why a party refused."""
 
     organ: str
     reference: str
@@ -309,7 +309,7 @@ class DockingRefusal(DockingSheet):
 
 @dataclass(frozen=True, slots=True)
 class ResultFeedback(DockingSheet):
-    """调解结果反馈函: agreed or not, performed or not, and never why."""
+    """调解结果反馈函: agreed or not, performed or not, never why."""
 
     result: str
     performed: str
@@ -327,7 +327,7 @@ class ConsentInquiry(DockingSheet):
 
 @dataclass(frozen=True, slots=True)
 class RouteLine:
-    """Another way that is open, as the notice prints it."""
+    """Another open route, as printed in the notice."""
 
     index: str
     text: str

@@ -26,7 +26,7 @@ _PLAIN = """
     feedback_court feedback_house recusal_granted recusal_declined retention_short retention_long retention_permanent
 """
 WORDS = frozenset(_PLAIN.split()) | {f"ground_{ground}" for ground in Ground}
-"""The keys that every language of `rules/documents/words.yaml` must have a word for."""
+"""The keys that every language in `rules/documents/words.yaml` must define."""
 
 PLACES: dict[str, dict[str, object]] = {
     "date": {"year": 2026, "month": 1, "day": 1},
@@ -37,7 +37,7 @@ PLACES: dict[str, dict[str, object]] = {
     **{key: {"n": 1} for key in ("count", "count_pages", "count_sessions", "clause")},
     **{key: {"name": ""} for key in ("helper_guardian", "helper_support")},
 }
-"""What may stand in braces in a word; in all others nothing may."""
+"""The placeholders allowed in a word; other words may have none."""
 
 assert {each.value for each in Docking} <= {key.removeprefix("channel_") for key in WORDS}
 
@@ -50,15 +50,15 @@ class Wording:
     words: Mapping[str, str]
 
     def word(self, key: str, **places: object) -> str:
-        """Return a word, its places filled; empty for an empty key, so that what is not known stays empty."""
+        """Return a word with its placeholders filled; empty for an empty key, so that unknown facts stay empty."""
         return self.words[key].format(**places) if key else ""
 
     def of(self, kind: str, value: str) -> str:
-        """Return the word of a value of a closed list (`medium`, `phone`); a value the list does not have, itself."""
+        """Return the word for a value of a closed list (`medium`, `phone`); any other value is returned unchanged."""
         return self.words.get(f"{kind}_{value}", value) if value else ""
 
     def day(self, on: date | datetime | None) -> str:
-        """Return a date; of an instant, the day it falls on in China; empty for none."""
+        """Return a date; for an instant, its date in China; empty for none."""
         if on is None:
             return ""
         if isinstance(on, datetime):
@@ -83,10 +83,10 @@ class Wording:
         return self.word("list_comma").join(filter(None, items))
 
     def term(self, term: Term) -> str:
-        """Return a term of the rules; the Chinese one where this language has none."""
+        """Return a term of the rules; the Chinese one if this language has none."""
         return term.en if self.language == "en" and term.en else term.zh
 
     @property
     def is_companion(self) -> bool:
-        """Whether this is not Chinese, so that its text stands second."""
+        """Whether this is not Chinese, so that its text comes second."""
         return self.language != CHINESE

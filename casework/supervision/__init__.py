@@ -1,1 +1,1 @@
-"""Supervision: what units owe each other where a matter is let lie, and what is counted."""
+"""Supervision: what happens between units when a matter is neglected, and what is counted."""

@@ -33,7 +33,7 @@ _LOG = structlog.get_logger("gateway")
 
 
 class Checker(Protocol):
-    """Checks an `authorization` value; raises CaseError where it is not good."""
+    """Checks an `authorization` value; raises CaseError if it is not good."""
 
     def check(self, authorization: str) -> Caller: ...
 

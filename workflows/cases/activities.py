@@ -214,7 +214,7 @@ class Activities:
     async def transfer_case(self, step: CaseStep) -> bool:
         """Make the unit accountable that an escalation took the case to, or handed it back to.
 
-        Return False where there is no case yet. Only from the unit that has it by that escalation does it move: an
+        Return False if there is no case yet. Only from the unit that has it by that escalation does it move: an
         escalation by another one moves nothing, nor does one that only informs, is settled, or was never raised.
         """
         name = f"cases/{step.number}"
@@ -238,7 +238,7 @@ class Activities:
         return True
 
     async def _raised(self, name: str) -> escalation_pb2.Escalation | None:
-        """Return an escalation that takes its case along; None where there is none of this name or it does not."""
+        """Return an escalation that takes its case along; None if there is none of this name or it does not."""
         try:
             raised: escalation_pb2.Escalation = await self._backends.escalation.GetEscalation(
                 escalation_pb2.GetEscalationRequest(name=name)

@@ -12,7 +12,7 @@ Standing = Callable[[], Mapping[str, str]]
 
 
 async def serve_health(port: int, standing: Standing) -> asyncio.Server | None:
-    """Serve the page; nothing where the port is 0.
+    """Serve the page; nothing if the port is 0.
 
     `/healthz` tells that the process lives; `/readyz` how each of its loops is, 503 unless all are `well`.
     """

@@ -35,7 +35,7 @@ def temporal_tls(settings: ClientSettings) -> TLSConfig | bool:
 
 
 async def dial(settings: ClientSettings, *interceptors: Interceptor) -> Client:
-    """Return a client of the Temporal server as the settings have it, or raise where it does not answer."""
+    """Return a client of the Temporal server as the settings have it, or raise if it does not answer."""
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,

@@ -72,7 +72,7 @@ async def reach(backends: Backends, case: str, *, validate_only: bool, key: str)
 
 
 async def _counts(call: Any) -> dict[str, int]:
-    """Return what a service says goes; nothing where it knows no such matter, as of a case opened by hand."""
+    """Return what a service says goes; nothing if it knows no such matter, as of a case opened by hand."""
     try:
         return dict((await call()).counts)
     except grpc.aio.AioRpcError as error:

@@ -28,7 +28,7 @@ class LetterSteps:
 
     @activity.defn(name="draft_next_letter")
     async def draft_next_letter(self, step: CaseStep) -> str:
-        """Have the letter drafted that follows one that failed, once; return its name, empty where none follows."""
+        """Have the letter drafted that follows one that failed, once; return its name, empty if none follows."""
         name = workflow_id(step.number)
         try:
             letter = await self._backends.letters.DraftNextLetter(

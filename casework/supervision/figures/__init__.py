@@ -1,1 +1,1 @@
-"""Figures: what is counted over which period, and what of it may be published."""
+"""Figures: what is counted over which period, and which counts may be published."""

@@ -1,4 +1,4 @@
-"""Assessments: drawn up, published for objection, final. Three persons at least; nobody decides on the own work."""
+"""Assessments: drafted, published for objections, final. At least three persons; nobody decides on their own work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason
 
 
 class AssessmentState(IntEnum):
-    """Where an assessment stands; the numbers are those of the contract."""
+    """State of an assessment; the numbers match the contract."""
 
     DRAFT = 1
     PUBLISHED = 2
@@ -17,7 +17,7 @@ class AssessmentState(IntEnum):
 
 
 class ObjectionState(IntEnum):
-    """Where an objection stands; the numbers are those of the contract."""
+    """State of an objection; the numbers match the contract."""
 
     OPEN = 1
     DISMISSED = 2
@@ -25,7 +25,7 @@ class ObjectionState(IntEnum):
 
 
 class RuleFixState(IntEnum):
-    """Where a fix of a rule stands; the numbers are those of the contract."""
+    """State of a rule fix; the numbers match the contract."""
 
     PROPOSED = 1
     ADOPTED = 2
@@ -39,20 +39,20 @@ def must_be(state: IntEnum, expected: IntEnum) -> None:
 
 
 def must_be_others(actor: str, *before: str) -> None:
-    """Raise SAME_PERSON if whoever decides had a part in what is decided on."""
+    """Raise SAME_PERSON if the person who decides took part in what is decided on."""
     if actor in before:
         raise CaseError(Reason.SAME_PERSON)
 
 
 def may_object(state: AssessmentState, due_at: datetime | None, now: datetime) -> None:
-    """Raise unless an assessed unit may object now: published, and the time to object not over."""
+    """Raise unless an assessed unit may object now: it is published, and the deadline to object has not passed."""
     must_be(state, AssessmentState.PUBLISHED)
     if due_at is not None and now > due_at:
         raise CaseError(Reason.OBJECTION_LATE, due_at.isoformat())
 
 
 def may_finalise(state: AssessmentState, due_at: datetime | None, open_objections: int, now: datetime) -> None:
-    """Raise unless it may be made final: the time to object is over, and every objection is decided."""
+    """Raise unless it may be finalised: the deadline to object has passed, and every objection is decided."""
     must_be(state, AssessmentState.PUBLISHED)
     if due_at is not None and now <= due_at:
         raise CaseError(Reason.OBJECTIONS_POSSIBLE, due_at.isoformat())

@@ -1,7 +1,7 @@
-"""Indicators: what is counted of what, how a unit stands to its peers and to itself. In bands, never in ranks.
+"""Indicators: shares that compare a unit with its peers and with its own past. In bands, never in ranks.
 
-The measures are a closed list, and each whole has its part: nothing can be counted that rewards fewer petitions, fewer
-suits or faster closing, and nothing about a person. What is defined here over facts, the service counts in SQL.
+The measures are a closed list, and each numerator has one denominator: nothing can be counted that rewards fewer
+petitions, fewer suits or faster closing, and nothing about a person. The service counts the same in SQL.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ class Measure(StrEnum):
     """What can be counted."""
 
     steps_due = "steps_due"
-    """Steps whose time ended in the period, by their clocks; those given up before their end are not among them."""
+    """Steps whose clock ended in the period; those cancelled before their deadline are not counted."""
     steps_in_time = "steps_in_time"
-    """Those of them that were taken in time."""
+    """Those of them that were done in time."""
     notices_made = "notices_made"
-    """Notices of rights made out for mediations that ended in the period."""
+    """Notices of rights issued for mediations that ended in the period."""
     notices_served = "notices_served"
     """Those of them that were served."""
     agreements_to_perform = "agreements_to_perform"
-    """Cases last closed in the period whose agreements have something with a day."""
+    """Cases last closed in the period whose agreements have a part with a date."""
     agreements_performed = "agreements_performed"
-    """Those of them in which all of it was performed."""
+    """Those of them that were fully performed."""
     answers_given = "answers_given"
-    """What parties said of the mediation at visits, in cases last closed in the period."""
+    """Parties asked about the mediation at visits, in cases last closed in the period."""
     answers_satisfied = "answers_satisfied"
     """Those of them who are satisfied."""
     matters_visited = "matters_visited"
     """Cases last closed in the period that were visited afterwards."""
     matters_recurred = "matters_recurred"
-    """Those of them in which the matter came again."""
+    """Those of them in which the matter recurred."""
 
 
 PART_OF = {
@@ -45,7 +45,7 @@ PART_OF = {
     Measure.answers_satisfied: Measure.answers_given,
     Measure.matters_recurred: Measure.matters_visited,
 }
-"""Each numerator and the only denominator it may have: a share of something, never a total or a rate a head."""
+"""Each numerator and its only denominator: always a share, never a total or a rate per head."""
 
 FORBIDDEN = {
     "petitions": "rewards fewer petitions: units would hold people back from a right",
@@ -67,10 +67,10 @@ FORBIDDEN = {
     "officials_compared": "ranks persons",
     "handler_caseload": "ranks persons",
 }
-"""What somebody may want to count, and why no rule may."""
+"""What somebody may want to count, and why no rule may count it."""
 
 CLOSING_STEPS = frozenset({"close_low", "close_medium", "close_high", "close_review"})
-"""Steps whose being in time says only that something was closed fast."""
+"""Steps for which being in time only means that something was closed fast."""
 
 
 class Direction(StrEnum):
@@ -84,7 +84,7 @@ _DIRECTION = {Measure.matters_recurred: Direction.low}
 
 
 class Band(IntEnum):
-    """How a unit stands to the pooled rate of its peers; the numbers are those of the contract."""
+    """A unit compared with the pooled rate of its peers; the numbers match the contract."""
 
     AHEAD = 1
     WITHIN = 2
@@ -92,7 +92,7 @@ class Band(IntEnum):
 
 
 class Trend(IntEnum):
-    """How a unit stands to itself in the period before; the numbers are those of the contract."""
+    """A unit compared with its own previous period; the numbers match the contract."""
 
     BETTER = 1
     STEADY = 2
@@ -101,7 +101,7 @@ class Trend(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """A rule. `interval` in points of 100; `peers` how many with enough matters are needed to stand beside."""
+    """A rule. `interval` is in percentage points; `peers` is how many peers with enough matters a comparison needs."""
 
     name: str
     version: str
@@ -119,7 +119,7 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A count of a count."""
+    """A numerator and its denominator."""
 
     numerator: int = 0
     denominator: int = 0
@@ -129,13 +129,13 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """The one of the other, 0 to 1."""
+        """The share, 0 to 1."""
         return self.numerator / self.denominator if self.denominator else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a unit stands. Where the sample is too small, nothing but that is said; shares are 0 to 1."""
+    """A unit's result. If the sample is too small, only that is stated; shares are 0 to 1."""
 
     too_few: bool
     tally: Tally = Tally()
@@ -147,23 +147,23 @@ class Standing:
 
 
 def faults(indicator: Indicator) -> list[tuple[str, str]]:
-    """Return what is wrong with a rule: the field and why, for whoever loads rule files to name the line."""
+    """Return what is wrong with a rule: the field and why, so that the loader can name the line."""
     found: list[tuple[str, str]] = []
     if PART_OF.get(indicator.numerator) is not indicator.denominator:
         parts = ", ".join(f"{part} of {whole}" for part, whole in PART_OF.items())
-        found.append(("denominator", f"a numerator is counted of its own whole: {parts}"))
+        found.append(("denominator", f"each numerator has one denominator: {parts}"))
     if indicator.better is not _DIRECTION.get(indicator.numerator, Direction.high):
-        found.append(("better", f"the better share of {indicator.numerator} is not the {indicator.better} one"))
+        found.append(("better", f"for {indicator.numerator} the better share is not the {indicator.better} one"))
     about_steps = indicator.numerator is Measure.steps_in_time
     if about_steps != bool(indicator.steps):
-        found.append(("steps", "are named where steps are counted, and only there"))
+        found.append(("steps", "are required if steps are counted, and not allowed otherwise"))
     if closing := sorted(set(indicator.steps) & CLOSING_STEPS):
         found.append(("steps", f"{closing[0]} rewards faster closing alone"))
     return found
 
 
 def stand(rule: Indicator, own: Tally, peers: Iterable[Tally], before: Tally) -> Standing:
-    """Return how a unit stands: to the pooled share of its peers, itself not among them, and to the period before."""
+    """Return a unit's result against the pooled share of its peers, itself excluded, and the previous period."""
     if own.denominator < rule.minimum:
         return Standing(too_few=True)
     enough = [peer for peer in peers if peer.denominator >= rule.minimum]
@@ -179,13 +179,13 @@ def stand(rule: Indicator, own: Tally, peers: Iterable[Tally], before: Tally) ->
 
 
 def _interval(rule: Indicator, share: float, own: Tally, other: Tally) -> float:
-    """Return half the width of the middle band: that of the rule, or what chance alone explains in 19 of 20 cases."""
+    """Return half the width of the middle band: the rule's, or what chance alone explains in 19 of 20 cases."""
     chance = math.sqrt(share * (1 - share) * (1 / own.denominator + 1 / other.denominator))
     return max(rule.interval / 100, 1.96 * chance)
 
 
 def _side(rule: Indicator, difference: float, interval: float) -> int:
-    # Nine digits are more than any share has; what lies on the edge of the band is within it.
+    # Nine digits are more than any share has; a value on the edge of the band is within it.
     if round(abs(difference) - interval, 9) <= 0:
         return 2
     return 1 if (difference > 0) is (rule.better is Direction.high) else 3
@@ -193,7 +193,7 @@ def _side(rule: Indicator, difference: float, interval: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """What a step's clock says."""
+    """The facts of a step, from its clock."""
 
     unit: str
     rule: str
@@ -204,7 +204,7 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True)
 class MatterFacts:
-    """What a matter says."""
+    """The facts of a matter."""
 
     unit: str
     mediation_ended_at: datetime | None
@@ -222,7 +222,7 @@ def tally(
     rule: Indicator, matters: Sequence[MatterFacts], steps: Sequence[StepFacts], start: datetime, end: datetime,
     now: datetime,
 ) -> Tally:  # fmt: skip
-    """Return what a rule counts of these facts in a period; the service's SQL counts the same."""
+    """Return what a rule counts from these facts in a period; the service's SQL counts the same."""
     if rule.numerator is Measure.steps_in_time:
         due = [
             step for step in steps
@@ -251,5 +251,5 @@ def _in_time(step: StepFacts) -> bool:
 
 
 def _stood(step: StepFacts) -> bool:
-    """Return whether the time ran to its end, or was met: what was given up before it counts neither way."""
+    """Return whether the clock reached its end or was met: one cancelled earlier counts neither way."""
     return step.met or step.stopped_at is None or (step.due_at is not None and step.stopped_at > step.due_at)

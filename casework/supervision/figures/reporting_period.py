@@ -42,7 +42,7 @@ class ReportingPeriod:
 
 
 def reporting_period(name: str) -> ReportingPeriod:
-    """Return the period of this name; INVALID_FIELD where it names none."""
+    """Return the period of this name; INVALID_FIELD if it names none."""
     found = _FORM.fullmatch(name)
     if found is None:
         raise field_error("period", Reason.INVALID_FIELD, name)

@@ -1,8 +1,8 @@
-"""Counts that may be published: each blurred on its own; small ones, and none at all, stand under one mark.
+"""Publishable counts: each is blurred independently; small counts and zero share one suppression mark.
 
-What adding and subtracting gives away, it gives away because published counts are exact or off by no more than a
-known bound. These are off by a whole number that has no bound, drawn by a secret key from the name of the cell: the
-same cell always has the same number, and no two cells say anything certain of a third.
+Adding and subtracting reveals suppressed counts only if published counts are exact, or wrong by at most a known
+bound. These are moved by an unbounded whole number, drawn with a secret key from the name of the cell: the same cell
+always gets the same number, and no two cells give certain information about a third.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import math
 from dataclasses import dataclass
 
 SMALLEST = 5
-"""Counts below this are not published: behind them stand people who might be recognised."""
+"""Counts below this are not published: the people behind them might be recognised."""
 BASE = 5
-"""What is published is a multiple of this."""
+"""Published counts are multiples of this."""
 SCALE = 3.0
-"""How far a count is moved, about: by k is exp(-k / SCALE) times as likely as not at all."""
+"""Typical size of a move: moving by k is exp(-k / SCALE) times as likely as not moving."""
 _RANGE = 2**64
 
 
@@ -27,10 +27,10 @@ class Publication:
     key: bytes
 
     def count(self, cell: str, count: int) -> int | None:
-        """Return the count of a cell as it may be published; None where it is suppressed.
+        """Return the publishable count of a cell; None if it is suppressed.
 
-        Nothing below five is shown, and some of what is not below five is suppressed as well: a suppressed count may
-        be anything, nought among it.
+        Nothing below five is shown, and some counts of five or more are suppressed as well: a suppressed count may be
+        anything, including zero.
         """
         moved = count + self._noise(cell)
         if min(count, moved) < SMALLEST:
@@ -43,5 +43,5 @@ class Publication:
 
 
 def _steps(drawn: bytes) -> int:
-    """Return how many steps are taken where each further one is taken with the chance exp(-1 / SCALE)."""
+    """Return the number of steps, where each further step has probability exp(-1 / SCALE)."""
     return int(-SCALE * math.log((int.from_bytes(drawn, "big") + 1) / _RANGE))

@@ -1,1 +1,1 @@
-"""Supervision letters, and what calls for one."""
+"""Supervision letters, and what triggers one."""

@@ -1,7 +1,7 @@
 """Supervision letters (五函): from a unit to one under it, about a matter, never about a person.
 
 Only the five names are published (领域: 提示函 警示函 通报函 约谈函 督查函); states, limits and separations are house
-defaults, with 信访工作条例 art. 39-40 as the nearest practice: whoever is addressed reports in writing what was done.
+defaults, with 信访工作条例 art. 39-40 as the nearest practice: the addressee reports in writing what was done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from casework.units import ROOT, UnitTree
 
 
 class LetterKind(IntEnum):
-    """The five letters, in order of gravity; the numbers are those of the contract."""
+    """The five letters, in order of gravity; the numbers match the contract."""
 
     NOTICE = 1
     WARNING = 2
@@ -27,7 +27,7 @@ class LetterKind(IntEnum):
 
 
 class LetterState(IntEnum):
-    """Where a letter stands; the numbers are those of the contract."""
+    """State of a letter; the numbers match the contract."""
 
     DRAFTED = 1
     APPROVED = 2
@@ -42,7 +42,7 @@ class LetterState(IntEnum):
 
 
 class Objection(IntEnum):
-    """Where an objection to a letter stands; the numbers are those of the contract."""
+    """State of an objection to a letter; the numbers match the contract."""
 
     NONE = 0
     RAISED = 1
@@ -51,7 +51,7 @@ class Objection(IntEnum):
 
 
 class Failure(IntEnum):
-    """Why a letter failed; the numbers are those of the contract."""
+    """Why a letter failed; the numbers match the contract."""
 
     NONE = 0
     NO_REPLY = 1
@@ -59,7 +59,7 @@ class Failure(IntEnum):
 
 
 class Part(IntEnum):
-    """What is written around a letter, each sealed; the numbers are stored."""
+    """The sealed texts of a letter; the numbers are stored."""
 
     WORDS = 1
     HEARING = 2
@@ -74,19 +74,19 @@ class Part(IntEnum):
 
 
 _OURS = frozenset({Part.HEARING, Part.DISCARD, Part.TRANSFER})
-"""Parts that the unit addressed is not shown: the issuer's own record."""
+"""Parts not shown to the addressed unit: the issuer's own record."""
 _COPIED_PARTS = frozenset({Part.WORDS, Part.WITHDRAWAL})
-"""All that a peer is shown that gets a copy: what the letter says, and that it was taken back."""
+"""What a peer that gets a copy is shown: the letter's text, and its withdrawal."""
 
 OVER = frozenset({
     LetterState.CLOSED, LetterState.FAILED, LetterState.WITHDRAWN, LetterState.ANNULLED, LetterState.DISCARDED,
 })  # fmt: skip
 OPEN_TO_OBJECTION = frozenset({LetterState.RECEIVED, LetterState.REPLIED, LetterState.CLOSED, LetterState.FAILED})
 COPIED = frozenset({LetterKind.CIRCULAR, LetterKind.INSPECTION})
-"""Letters that other units get a copy of: peers or the superior."""
+"""Letters of which other units get a copy: peers or the superior."""
 LAST = LetterKind.INSPECTION
 INTERVIEW_NOTICE = 3
-"""Working days between the service of an invitation to an interview and the day of it."""
+"""Working days between service of an interview invitation and the interview."""
 
 _S = LetterState
 _BEFORE: dict[LetterState, frozenset[LetterState]] = {
@@ -94,7 +94,7 @@ _BEFORE: dict[LetterState, frozenset[LetterState]] = {
     _S.DISCARDED: frozenset({_S.DRAFTED}),
     _S.SERVED: frozenset({_S.APPROVED}),
     _S.RECEIVED: frozenset({_S.SERVED}),
-    # A reply that comes after the letter failed for want of one is still taken and looked at.
+    # A reply that arrives after the letter failed for lack of one is still accepted and reviewed.
     _S.REPLIED: frozenset({_S.RECEIVED, _S.FAILED}),
     _S.CLOSED: frozenset({_S.REPLIED}),
     _S.FAILED: frozenset({_S.RECEIVED, _S.REPLIED}),
@@ -109,7 +109,7 @@ REPLY_RULES = {
     LetterKind.INTERVIEW: "letter_interview_plan",
     LetterKind.INSPECTION: "letter_inspection_report",
 }
-"""The rule of the time to answer, by kind; for an interview it runs from the minutes on."""
+"""The rule of the time to reply, by kind; for an interview it runs from the minutes."""
 
 SERIES = {
     LetterKind.NOTICE: Series.NOTICE,
@@ -121,31 +121,31 @@ SERIES = {
 
 
 def move(state: LetterState, to: LetterState) -> LetterState:
-    """Return the letter's new state, or raise WRONG_STATE naming the one it is in."""
+    """Return the letter's new state, or raise WRONG_STATE naming its current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
 
 
 def must_be(state: LetterState, *wanted: LetterState) -> None:
-    """Raise WRONG_STATE unless the letter stands in one of these states."""
+    """Raise WRONG_STATE unless the letter is in one of these states."""
     if state not in wanted:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def next_kind(kind: LetterKind) -> LetterKind | None:
-    """Return the next rung; None after an inspection, from where only people lead on."""
+    """Return the next rung; None after an inspection, after which only people decide."""
     return None if kind is LAST else LetterKind(kind + 1)
 
 
 def must_be_another(actor: str, others: Collection[str]) -> None:
-    """Raise SAME_PERSON where somebody would approve, decide or verify what is their own."""
+    """Raise SAME_PERSON if a person would approve, decide or verify their own work."""
     if actor in others:
         raise CaseError(Reason.SAME_PERSON)
 
 
 def may_approve(kind: LetterKind, drafters: Collection[str], approver: str, heard: bool) -> None:
-    """Raise unless this person may sign: somebody drafted it, somebody else signs, a circular after a hearing."""
+    """Raise unless this person may sign: one person drafts, another signs, a circular only after a hearing."""
     if not drafters:
         raise CaseError(Reason.DRAFT_NOT_TAKEN_UP)
     must_be_another(approver, drafters)
@@ -154,18 +154,18 @@ def may_approve(kind: LetterKind, drafters: Collection[str], approver: str, hear
 
 
 def may_decide(decider: str, drafters: Collection[str], approver: str) -> None:
-    """Raise SAME_PERSON where an objection would be decided by whoever drafted or signed the letter."""
+    """Raise SAME_PERSON if an objection would be decided by the person who drafted or signed the letter."""
     must_be_another(decider, {*drafters, approver})
 
 
 def no_objection_open(objection: Objection) -> None:
-    """Raise OBJECTION_OPEN while an objection waits for its decision: the letter stands still."""
+    """Raise OBJECTION_OPEN while an objection is undecided: the letter is suspended."""
     if objection is Objection.RAISED:
         raise CaseError(Reason.OBJECTION_OPEN)
 
 
 def may_reply(kind: LetterKind, state: LetterState, failure: Failure, objection: Objection, held: bool) -> None:
-    """Raise unless the unit may answer now: what failed for an answer that was not enough is over."""
+    """Raise unless the unit may reply now: a letter that failed for an insufficient reply is over."""
     no_objection_open(objection)
     move(state, LetterState.REPLIED)
     waits = kind is LetterKind.INTERVIEW and not held
@@ -176,7 +176,7 @@ def may_reply(kind: LetterKind, state: LetterState, failure: Failure, objection:
 def may_hold(
     kind: LetterKind, state: LetterState, announced: date | None, on: date, today: date, *, agreed: bool
 ) -> None:
-    """Raise unless an interview was held on this day: not before it was announced for, but by agreement."""
+    """Raise unless an interview may be held on this day: not before the announced day, except by agreement."""
     if kind is not LetterKind.INTERVIEW:
         raise CaseError(Reason.WRONG_STATE, kind.name, state=state.name)
     must_be(state, LetterState.RECEIVED)
@@ -187,13 +187,13 @@ def may_hold(
 
 
 def may_announce(calendar: Calendar, served_on: date, interview_on: date | None) -> None:
-    """Raise NOTICE_TOO_SHORT unless an interview lies three working days or more after its letter is served."""
+    """Raise NOTICE_TOO_SHORT unless an interview is three working days or more after service of its letter."""
     if interview_on is not None and interview_on < calendar.nth_after(served_on, INTERVIEW_NOTICE):
         raise CaseError(Reason.NOTICE_TOO_SHORT, interview_on.isoformat())
 
 
 def may_object(state: LetterState, objection: Objection, in_time: bool) -> None:
-    """Raise unless the unit may object: once, within five working days of receipt, whatever came of it meanwhile."""
+    """Raise unless the unit may object: once, within five working days of receipt, whatever happened since."""
     must_be(state, *OPEN_TO_OBJECTION)
     if objection is not Objection.NONE:
         raise CaseError(Reason.ALREADY_EXISTS, objection.name)
@@ -202,7 +202,7 @@ def may_object(state: LetterState, objection: Objection, in_time: bool) -> None:
 
 
 def may_address(units: UnitTree, issuer: str, unit: str, field: str = "letter.unit") -> None:
-    """Raise unless a letter may go from one unit to the other: down the tree, never to the side or up."""
+    """Raise unless a letter may go from one unit to the other: down the tree, never sideways or up."""
     for code, name in ((issuer, "letter.issuer"), (unit, field)):
         if code not in units:
             raise field_error(name, Reason.UNKNOWN_UNIT, code)
@@ -211,7 +211,7 @@ def may_address(units: UnitTree, issuer: str, unit: str, field: str = "letter.un
 
 
 def copies(units: UnitTree, kind: LetterKind, issuer: str, unit: str, asked: Collection[str]) -> list[str]:
-    """Return who gets a copy: of an inspection the superior always, of a circular whom the drafter names."""
+    """Return who gets a copy: the superior for an inspection, the units the drafter names for a circular."""
     if asked and kind not in COPIED:
         raise field_error("letter.copies", Reason.INVALID_FIELD, kind.name)
     for code in asked:
@@ -224,7 +224,7 @@ def copies(units: UnitTree, kind: LetterKind, issuer: str, unit: str, asked: Col
 
 
 def superior_of(units: UnitTree, issuer: str, unit: str) -> str:
-    """Return the superior an inspection is copied to: that of the unit, or the issuer's own where that one issues."""
+    """Return the superior that gets a copy of an inspection: the unit's, or if that is the issuer, the issuer's."""
     above = units.parent(unit)
     found = units.parent(issuer) if above == issuer else above
     return found if found and found != ROOT else ""
@@ -236,7 +236,7 @@ def _not_under(field: str, code: str) -> CaseError:
 
 
 def shown_parts(*, inside: bool, addressed: bool) -> frozenset[Part]:
-    """Return what is shown of a letter: to its issuer all, to the unit and its superiors less, to peers the words."""
+    """Return which parts are shown: all to the issuer, fewer to the unit and its superiors, only the text to peers."""
     if inside:
         return frozenset(Part)
     return frozenset(Part) - _OURS if addressed else _COPIED_PARTS

@@ -1,4 +1,4 @@
-"""Occasions: what happened in supervision that may call for a letter. Rules say which; a person decides and signs."""
+"""Occasions: what happened in supervision that may require a letter. Rules say which; a person decides and signs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Happening(StrEnum):
-    """What happened. All of it is about a unit and a matter, none about a person."""
+    """What happened, always to a unit and a matter, never to a person."""
 
     due_soon = "due_soon"
     overdue = "overdue"
@@ -21,10 +21,10 @@ class Happening(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Something that may call for a letter to a unit, from the unit above it.
+    """Something that may require a letter to a unit, from the unit above it.
 
     `subject` is the case, matter or letter it is about; `times` how often it has happened to this subject;
-    `overdue_days` whole working days past the deadline, 0 where there is none.
+    `overdue_days` whole working days past the deadline, 0 if none.
     """
 
     happening: Happening
@@ -36,5 +36,5 @@ class Occasion:
 
 
 def ends_soon(started_at: datetime, due_at: datetime, now: datetime) -> bool:
-    """Return whether four fifths of a term are over, or it ends within a day (house default: due in 20 % of term)."""
+    """Return whether four fifths of a term have passed, or it ends within a day (house default: 20 % of it left)."""
     return now - started_at >= (due_at - started_at) * 4 / 5 or due_at - now <= timedelta(days=1)

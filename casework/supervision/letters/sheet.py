@@ -1,4 +1,4 @@
-"""What the Word template of a supervision letter may use, and how it is filled: nothing in it but text."""
+"""What the Word template of a supervision letter may use, and how it is filled: text only."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ OFFICES = {
     2: ("分管负责人", "deputy head of the unit"),
     3: ("督查机构负责人", "head of the supervision office"),
 }
-"""As what somebody signs; the numbers are those of the contract."""
+"""The office of a signer; the numbers match the contract."""
 _LIST = {"zh": "、", "en": ", "}
 
 
 @dataclass(frozen=True, slots=True)
 class LetterSheet:
-    """A supervision letter as its template shows it; empty text is an empty place."""
+    """A supervision letter as shown by its template; empty text leaves an empty place."""
 
     title: str
     number: str
@@ -48,7 +48,7 @@ class LetterSheet:
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """What is known of a letter when it is written out; names are those of the units."""
+    """The facts of a letter when it is written; names are unit names."""
 
     kind: LetterKind
     number: str
@@ -65,7 +65,7 @@ class LetterFacts:
 
 
 def sheet(facts: LetterFacts, words: Words, language: str) -> LetterSheet:
-    """Return a letter in `zh` or `en`; one that nobody signed says so where its number would stand."""
+    """Return a letter in `zh` or `en`; an unsigned one says so in place of its number."""
     at = 0 if language == "zh" else 1
     return LetterSheet(
         title=TITLES[facts.kind][at],
@@ -88,7 +88,7 @@ def sheet(facts: LetterFacts, words: Words, language: str) -> LetterSheet:
 
 
 def day(on: date | None, language: str) -> str:
-    """Return a day as it stands in a letter; empty where there is none."""
+    """Return a date in letter format; empty if there is none."""
     if on is None:
         return ""
     return f"{on.year}年{on.month}月{on.day}日" if language == "zh" else f"{on.day} {on:%B %Y}"
@@ -100,9 +100,9 @@ def _reply(facts: LetterFacts, language: str) -> str:
         return (
             f"约谈于送达{INTERVIEW_NOTICE}个工作日后进行；请在约谈纪要形成之日起{days}个工作日内书面提出整改方案"
             if language == "zh"
-            else f"The interview is held {INTERVIEW_NOTICE} working days after service or later; hand in a plan in "
-            f"writing within {days} working days of its minutes"
+            else f"The interview is held at least {INTERVIEW_NOTICE} working days after service; submit a written "
+            f"plan within {days} working days of its minutes"
         )
     if language == "zh":
         return f"请自签收之日起{days}个工作日内书面回复所采取的措施和结果"
-    return f"Answer in writing what was done within {days} working days of receipt"
+    return f"Report in writing what was done within {days} working days of receipt"

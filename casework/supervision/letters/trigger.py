@@ -1,4 +1,4 @@
-"""What calls for a letter: triggers as data. They give a draft, no more: a person takes it up, another one signs."""
+"""What triggers a letter, as data. A trigger only creates a draft: one person takes it up, another signs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from casework.supervision.letters.occasion import Happening, Occasion
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a letter says, in one language: what it rests on, what happened, what is demanded."""
+    """A letter's text in one language: the basis, what happened, what is required."""
 
     basis: str
     facts: str
     demand: str
 
     def of(self, occasion: Occasion) -> Words:
-        """Return the words with the matter and how often or how long it was put in."""
+        """Return the text with the matter and the number of times or days filled in."""
         told = {"subject": occasion.subject, "times": occasion.times, "days": occasion.overdue_days}
         return Words(self.basis.format(**told), self.facts.format(**told), self.demand.format(**told))
 
 
 @dataclass(frozen=True, slots=True)
 class LetterTrigger:
-    """One rule: when it happens so often, so late, in a matter of such a grade, a letter of this kind is drafted."""
+    """One rule: above these thresholds of times, delay and grade, a letter of this kind is drafted."""
 
     name: str
     version: str
@@ -46,11 +46,11 @@ class LetterTrigger:
 
     @property
     def cited(self) -> str:
-        """The rule as a draft names it: `rule overdue-warning 2026-11`."""
+        """The rule as cited in a draft: `rule overdue-warning 2026-11`."""
         return f"rule {self.name} {self.version}"
 
     def holds(self, unit: str, day: date) -> bool:
-        """Return whether the rule holds for a unit on a day; both bounds are included."""
+        """Return whether the rule applies to a unit on a day; both bounds are included."""
         lies = self.jurisdiction == "cn" or area_of(unit).startswith(self.jurisdiction)
         return lies and (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
 
@@ -79,9 +79,9 @@ class LetterBook:
         return len(self._triggers)
 
     def gravest(self, occasion: Occasion, day: date) -> LetterTrigger | None:
-        """Return the trigger of the gravest letter that an occasion calls for; None where it calls for none.
+        """Return the trigger of the gravest letter for an occasion; None if no trigger fits.
 
-        What follows a letter that failed is the next rung, not the gravest: ask `rung`.
+        A failed letter is followed by the next rung, not the gravest: see `rung`.
         """
         if occasion.happening is Happening.letter_failed:
             return None
@@ -89,7 +89,7 @@ class LetterBook:
         return max(found, key=_rank, default=None)
 
     def rung(self, kind: LetterKind, unit: str, day: date) -> LetterTrigger | None:
-        """Return the trigger that words a letter of this kind where the one before it failed."""
+        """Return the trigger with the text of a letter of this kind that follows a failed one."""
         failed = (each for each in self._triggers if each.happening is Happening.letter_failed and each.kind is kind)
         return max((each for each in failed if each.holds(unit, day)), key=_rank, default=None)
 

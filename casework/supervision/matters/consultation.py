@@ -1,4 +1,4 @@
-"""Consultations of experts (专家会诊): a draw that anybody can check, stepping back, advice that binds nobody."""
+"""Expert consultations (专家会诊): a verifiable draw, recusal, and advice that binds nobody."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from casework.errors import CaseError, Reason
 
 
 class ConsultationState(IntEnum):
-    """Where a consultation stands; the numbers are those of the contract."""
+    """State of a consultation; the numbers match the contract."""
 
     ASKED = 1
     DRAWN = 2
@@ -22,7 +22,7 @@ class ConsultationState(IntEnum):
 
 
 class AskState(IntEnum):
-    """What became of asking an expert; the numbers are those of the contract."""
+    """The outcome of asking an expert; the numbers match the contract."""
 
     WAITING = 1
     ASKED = 2
@@ -33,7 +33,7 @@ class AskState(IntEnum):
 
 
 class Recusal(IntEnum):
-    """Why an expert does not act; the numbers are those of the contract."""
+    """Why an expert does not act; the numbers match the contract."""
 
     KIN = 1
     INTEREST = 2
@@ -44,7 +44,7 @@ class Recusal(IntEnum):
 
 
 class Adoption(IntEnum):
-    """Whether an opinion is followed; the numbers are those of the contract."""
+    """Whether an opinion is followed; the numbers match the contract."""
 
     ADOPTED = 1
     IN_PART = 2
@@ -52,7 +52,7 @@ class Adoption(IntEnum):
 
 
 CAUSE = "expert"
-"""The cause under which a rule of time lets its clock wait for an opinion; a rule that does not list it, does not."""
+"""The cause for which a clock pauses to wait for an opinion; a rule that does not list it does not pause."""
 
 WAITS = frozenset({ConsultationState.ASKED, ConsultationState.DRAWN, ConsultationState.ACCEPTED})
 
@@ -68,7 +68,7 @@ _BEFORE = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An expert of the pool, as far as a draw goes."""
+    """An expert of the pool, with what a draw needs."""
 
     name: str
     unit: str
@@ -76,14 +76,14 @@ class Candidate:
 
 
 def move(state: ConsultationState, to: ConsultationState) -> ConsultationState:
-    """Return the new state, or raise WRONG_STATE naming the one it is in."""
+    """Return the new state, or raise WRONG_STATE naming the current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
 
 
 def may_recuse(state: ConsultationState) -> None:
-    """Raise WRONG_STATE unless an expert is asked or at work: a conflict may be seen late."""
+    """Raise WRONG_STATE unless an expert is asked or at work: a conflict may be noticed late."""
     if state not in (ConsultationState.DRAWN, ConsultationState.ACCEPTED):
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → RECUSED", state=state.name)
 
@@ -91,22 +91,22 @@ def may_recuse(state: ConsultationState) -> None:
 def fitting(
     pool: Iterable[Candidate], units: Collection[str], conflicts: Collection[str], users: Collection[str]
 ) -> list[str]:
-    """Return who of the pool is drawn among: nobody of the units concerned, with a declared conflict, or who asks."""
+    """Return the experts eligible for the draw: none of a unit concerned, with a declared conflict, or who asks."""
     return sorted(
         each.name for each in pool if each.unit not in units and each.name not in conflicts and each.user not in users
     )
 
 
 def drawn(seed: str, names: Iterable[str]) -> list[str]:
-    """Return names in the order a seed gives: by the SHA-256 of `{seed}/{name}`, as hex.
+    """Return names in the order given by a seed: by the SHA-256 of `{seed}/{name}`, as hex.
 
-    The whole order is fixed at once, so that nobody can draw again until a pleasant name comes up.
+    The whole order is fixed at once, so that nobody can redraw until a convenient name comes up.
     """
     return sorted(names, key=lambda name: (hashlib.sha256(f"{seed}/{name}".encode()).hexdigest(), name))
 
 
 def pool_of(unit: str) -> str:
-    """Return the area whose experts are drawn among for a unit: its city, or its province where it lies above.
+    """Return the area whose experts are eligible for a unit: its city, or its province if the unit is above a city.
 
     House default: in a county everybody knows everybody.
     """

@@ -1,6 +1,6 @@
-"""How grave a matter of the ledger is: a decision table over people affected, amount, scope and impact as declared.
+"""The grade of a matter on the ledger: a decision table over declared people affected, amount, scope and impact.
 
-Who the people are, or how often they came, is not among the facts, and a table that asks for it does not load.
+Who the people are, or how often they came, is not among the facts, and a table that uses it does not load.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from casework.door.triage import Between, Condition, Grade, OneOf, Row, Scope, t
 from casework.supervision.matters.matter import Impact
 
 FACTS = ("people_affected", "amount_fen", "scope", "impact")
-"""The closed list of what the table may look at."""
+"""The closed list of facts the table may use."""
 WORDS: Mapping[str, tuple[str, ...]] = {
     "scope": tuple(map(str, Scope)),
     "impact": tuple(each.name.lower() for each in Impact),
@@ -22,7 +22,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class MatterFacts:
-    """What is declared of a matter; `amount_fen` is in 1/100 CNY."""
+    """The declared facts of a matter; `amount_fen` is in 1/100 CNY."""
 
     people_affected: int
     amount_fen: int
@@ -30,16 +30,16 @@ class MatterFacts:
     impact: str
 
     def __post_init__(self) -> None:
-        # An unknown word would fall through to the last row and be graded low without anybody noticing.
+        # An unknown word would fall through to the last row and be graded low unnoticed.
         for name, words in WORDS.items():
             if getattr(self, name) not in words:
-                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(words)}")
+                raise ValueError(f"{name} {getattr(self, name)!r} is not one of {', '.join(words)}")
         if self.people_affected < 0 or self.amount_fen < 0:
             raise ValueError("people_affected and amount_fen must not be negative")
 
 
 class Graded(NamedTuple):
-    """A grade and what it rests on: the table, its version, the rows of this grade that held (numbers from 1)."""
+    """A grade and its basis: the table, its version, the matching rows of this grade (numbers from 1)."""
 
     grade: Grade
     rule: str
@@ -48,7 +48,7 @@ class Graded(NamedTuple):
 
 
 class GradeTable:
-    """The table of grades. Raises TableError where no row decides the rest, or where a row can never be reached."""
+    """The table of grades. Raises TableError if there is no default row, or a row can never be reached."""
 
     def __init__(self, name: str, version: str, rows: Sequence[Row]) -> None:
         self.name = name
@@ -58,14 +58,14 @@ class GradeTable:
             raise faults[0]
 
     def evaluate(self, facts: MatterFacts) -> Graded:
-        """Return the grade of the first row that holds, and every row of that grade that holds."""
+        """Return the grade of the first matching row, and every matching row of that grade."""
         values = asdict(facts)
         holding = [
             number for number, row in enumerate(self.rows, start=1)
             if all(_holds(condition, values[fact]) for fact, condition in row.when.items())
         ]  # fmt: skip
         grade = self.rows[holding[0] - 1].grade
-        # The last row has no condition and holds always: it is no reason where another one decided.
+        # The last row has no condition and always matches: it is no reason if another row decided.
         reasons = [n for n in holding if self.rows[n - 1].grade is grade and (n == holding[0] or self.rows[n - 1].when)]
         return Graded(grade, self.name, self.version, tuple(reasons))
 
@@ -77,4 +77,4 @@ def _holds(condition: Condition, value: object) -> bool:
             return (low is None or value >= low) and (high is None or value <= high)
         case OneOf(words):
             return value in words
-    raise ValueError(f"{condition!r} cannot be asked of a matter")
+    raise ValueError(f"{condition!r} cannot be tested on a matter")

@@ -1,7 +1,7 @@
-"""Lead officials (领导包案): what one does for a matter and when, and what one may never decide.
+"""Lead officials (领导包案): what they do for a matter and when, and what they may never decide.
 
-信访工作条例 art. 18 has leaders take matters on. A lead is assigned to a matter, never to a person, and answers for its
-getting on. Neither the legal result nor anybody's way to a court is in a lead's hands.
+信访工作条例 art. 18 lets leaders take on matters. A lead is assigned to a matter, never to a person, and answers for
+its progress. A lead decides neither the legal result nor anybody's access to a court.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from casework.errors import CaseError, Reason, field_error
 
 
 class NoteKind(IntEnum):
-    """What a lead official records; the numbers are those of the contract. There is nothing else a lead can do."""
+    """What a lead official records; the numbers match the contract. A lead can do nothing else."""
 
     FIRST_LOOK = 1
     CONTACT = 2
@@ -23,7 +23,7 @@ class NoteKind(IntEnum):
 
 
 class HandOverState(IntEnum):
-    """What became of a hand-over; the numbers are those of the contract."""
+    """State of a hand-over; the numbers match the contract."""
 
     OFFERED = 1
     ACCEPTED = 2
@@ -32,25 +32,25 @@ class HandOverState(IntEnum):
 
 
 class Barred(StrEnum):
-    """What a lead official may not do in the matter that is led."""
+    """What a lead official may not do in their own matter."""
 
     legal_opinion = "legal_opinion"
     """Sign as the legal adviser of a plan."""
     expert_opinion = "expert_opinion"
-    """Give the expert's advice."""
+    """Advise as an expert."""
     lawful_end = "lawful_end"
-    """Say that the matter is lawfully at an end, by which the ways open to people are told to be used up."""
+    """Declare the matter legally concluded, that is, the legal routes exhausted."""
     strike_off = "strike_off"
     """Verify that it can be struck off."""
 
 
 FIRST_LOOK, CONTACT, NOTE = "first_look", "contact", "note"
 RULES = {FIRST_LOOK: "lead_first_look", CONTACT: "lead_contact", NOTE: "lead_note"}
-"""The rule of each clock of a lead, by the beginning of its key."""
+"""The rule of each clock of a lead, by the prefix of its key."""
 
 
 def must_not_be_the_lead(actor: str, lead: str, what: Barred) -> None:
-    """Raise ROLE_BARRED where the lead official does what decides a legal result or closes a way to a court."""
+    """Raise ROLE_BARRED if the lead official would decide a legal result or close the way to a court."""
     if lead and actor == lead:
         raise CaseError(Reason.ROLE_BARRED, what, act=what)
 
@@ -62,13 +62,13 @@ def must_be_the_lead(actor: str, lead: str) -> None:
 
 
 def must_lie_above(unit: str, path: Sequence[str]) -> None:
-    """Raise INVALID_FIELD unless the official's unit keeps the matter or lies above; `path` goes down to the keeper."""
+    """Raise INVALID_FIELD unless the official's unit keeps the matter or is above it; `path` ends at the keeper."""
     if unit not in path[1:]:
         raise field_error("unit", Reason.INVALID_FIELD, "a unit that keeps the matter, or one above it")
 
 
 def check_note(kind: NoteKind, form: int, first_look: bool) -> None:
-    """Raise where a contact does not say how, something else does, or a first look was recorded before."""
+    """Raise if a contact lacks its manner, another note has one, or a first look was already recorded."""
     if (kind is NoteKind.CONTACT) is not bool(form):
         raise field_error("note.form", Reason.INVALID_FIELD, kind.name)
     if kind is NoteKind.FIRST_LOOK and first_look:
@@ -78,7 +78,7 @@ def check_note(kind: NoteKind, form: int, first_look: bool) -> None:
 def note_due(assigned: date, month: int) -> date:
     """Return the last day of the `month`-th monthly note: the day of the month of the assignment, or that month's end.
 
-    Counted from the assignment every time, so that 31 January is followed by 28 February and then by 31 March.
+    Always counted from the assignment, so that 31 January is followed by 28 February and then by 31 March.
     """
     months = assigned.year * 12 + assigned.month - 1 + month
     year, index = divmod(months, 12)

@@ -1,6 +1,6 @@
-"""Matters of the ledger (清单台账): states, who may check what, and what is owed when.
+"""Matters on the ledger (清单台账): states, who may check what, and what is due when.
 
-A matter and the units that answer for it are supervised here, never a person.
+Matters and the units responsible for them are supervised here, never a person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from casework.units import Level, UnitTree
 
 
 class MatterLevel(IntEnum):
-    """Whose ledger a matter stands on; the numbers are those of the contract, the names those of the column."""
+    """Whose ledger a matter is on; the numbers match the contract, the names match the column."""
 
     COUNTY = 1
     CITY = 2
@@ -28,7 +28,7 @@ class MatterLevel(IntEnum):
 
 
 class MatterState(IntEnum):
-    """Where a matter stands; the numbers are those of the contract."""
+    """State of a matter; the numbers match the contract."""
 
     REGISTERED = 1
     GRADED = 2
@@ -40,7 +40,7 @@ class MatterState(IntEnum):
 
 
 class Impact(IntEnum):
-    """What a matter means for those it affects, if it is left; the numbers are those of the contract."""
+    """The impact of a matter on those affected, if it is left alone; the numbers match the contract."""
 
     LITTLE = 1
     LIVELIHOOD = 2
@@ -48,7 +48,7 @@ class Impact(IntEnum):
 
 
 class Part(IntEnum):
-    """What a unit is to a matter; the numbers are those of the contract."""
+    """A unit's part in a matter; the numbers match the contract."""
 
     RESPONSIBLE = 1
     LEAD = 2
@@ -56,7 +56,7 @@ class Part(IntEnum):
 
 
 class AssignmentState(IntEnum):
-    """Where a unit's part stands; the numbers are those of the contract."""
+    """State of a unit's part; the numbers match the contract."""
 
     OPEN = 1
     DONE = 2
@@ -64,7 +64,7 @@ class AssignmentState(IntEnum):
 
 
 class Verdict(IntEnum):
-    """What a check of a request to strike off came to; the numbers are those of the contract."""
+    """The result of checking a request to strike off; the numbers match the contract."""
 
     GOOD = 1
     NOT_GOOD = 2
@@ -72,7 +72,7 @@ class Verdict(IntEnum):
 
 
 class Found(IntEnum):
-    """What a look back found; the numbers are those of the contract."""
+    """What a look back found; the numbers match the contract."""
 
     HOLDS = 1
     RELAPSED = 2
@@ -93,19 +93,19 @@ class Step(Enum):
 
 
 LOOK_BACKS = (30, 90)
-"""Days after striking off at which somebody looks back (house default)."""
+"""Days after striking off on which a look back is due (house default)."""
 LONGEST = timedelta(days=3 * 366)
-"""How far a deadline may lie ahead: what is further away is a slip of the pen."""
+"""How far ahead a deadline may be: one further away is a typing error."""
 
 
 def may(state: MatterState, step: Step) -> None:
-    """Raise WRONG_STATE, naming the state, where this cannot be done in it."""
+    """Raise WRONG_STATE, naming the state, if this is not allowed in it."""
     if state not in step.value:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {step.name}", state=state.name)
 
 
 def keeper_of(tree: UnitTree, place: str, level: MatterLevel, field: str = "level") -> str:
-    """Return the unit that keeps a matter of this place at a level; INVALID_FIELD where the place has none above it."""
+    """Return the unit that keeps a matter of this place at a level; INVALID_FIELD if there is none above the place."""
     for unit in tree.path(place):
         if tree.known(unit).level is level.area:
             return unit
@@ -114,7 +114,7 @@ def keeper_of(tree: UnitTree, place: str, level: MatterLevel, field: str = "leve
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A part that a unit is given."""
+    """A part assigned to a unit."""
 
     part: Part
     unit: str
@@ -122,9 +122,9 @@ class Given:
 
 
 def check_assignments(tree: UnitTree, keeper: str, given: Sequence[Given], today: date) -> None:
-    """Check who is given what: one unit answers, at most one leads, each once, all under whoever keeps the ledger.
+    """Check the assignments: one responsible unit, at most one lead, each unit once, all under the ledger's keeper.
 
-    Whoever keeps the ledger checks the work, so it cannot be the one that answers for it.
+    The keeper of the ledger checks the work, so it cannot be responsible for it.
     """
     parts = [each.part for each in given]
     if parts.count(Part.RESPONSIBLE) != 1 or parts.count(Part.LEAD) > 1:
@@ -139,7 +139,7 @@ def check_assignments(tree: UnitTree, keeper: str, given: Sequence[Given], today
 
 
 def check_unit(tree: UnitTree, keeper: str, part: Part, unit: str, field: str) -> None:
-    """Check that a unit can be given a part of a matter that `keeper` keeps."""
+    """Check that a unit can be assigned a part of a matter kept by `keeper`."""
     if unit not in tree:
         raise field_error(field, Reason.UNKNOWN_UNIT, unit)
     if not tree.contains(keeper, unit):
@@ -149,28 +149,28 @@ def check_unit(tree: UnitTree, keeper: str, part: Part, unit: str, field: str) -
 
 
 def check_due(due_on: date, today: date, field: str) -> None:
-    """Check that a deadline lies ahead, and within reason."""
+    """Check that a deadline is in the future, and not too far."""
     if not today < due_on <= today + LONGEST:
-        raise field_error(field, Reason.INVALID_FIELD, "a day to come, within three years")
+        raise field_error(field, Reason.INVALID_FIELD, "a future date, within three years")
 
 
 def may_extend(extended: bool, before: date, after: date, today: date) -> None:
-    """Check that a deadline may be moved: once, while it has not passed, to a later day."""
+    """Check that a deadline may be extended: once, before it has passed, to a later day."""
     if extended:
         raise CaseError(Reason.EXTENSION_USED_UP)
     if today > before:
         raise CaseError(Reason.EXTENSION_AFTER_DUE)
     check_due(after, today, "due_date")
     if after <= before:
-        raise field_error("due_date", Reason.INVALID_FIELD, "later than the present one")
+        raise field_error("due_date", Reason.INVALID_FIELD, "later than the current one")
 
 
 def may_check(
     tree: UnitTree, responsible: str, *, checker: str, checker_unit: str, requester: str, workers: Collection[str]
 ) -> None:
-    """Check that somebody may check a matter: another person, who did not work on it, of another unit.
+    """Check that a person may verify a matter: somebody else, who did not work on it, of another unit.
 
-    SAME_PERSON for whoever asked; ROLE_BARRED for whoever reported work on it or belongs to the unit that answers.
+    SAME_PERSON for the requester; ROLE_BARRED for one who reported work on it or belongs to its responsible unit.
     """
     if checker == requester:
         raise CaseError(Reason.SAME_PERSON)
@@ -179,7 +179,7 @@ def may_check(
 
 
 def verified(verdict: Verdict, reason: str) -> MatterState:
-    """Return where a matter goes after a check; whoever returns it says why."""
+    """Return a matter's state after a check; returning it requires a reason."""
     if verdict is Verdict.GOOD:
         return MatterState.STRUCK_OFF
     if not reason:
@@ -188,9 +188,9 @@ def verified(verdict: Verdict, reason: str) -> MatterState:
 
 
 def moved(tree: UnitTree, keeper: str, level: MatterLevel, to: str) -> str:
-    """Return the unit that keeps a matter after a move: the one above where it is raised, `to` where handed down."""
+    """Return the unit that keeps a matter after a move: the one above if it is raised, `to` if it is handed down."""
     if tree.known(keeper).level is level.area:
-        raise CaseError(Reason.WRONG_STATE, f"{level.area}: it is there already", state=str(level.area))
+        raise CaseError(Reason.WRONG_STATE, f"{level.area}: it is already there", state=str(level.area))
     above = [unit for unit in tree.path(keeper) if tree.known(unit).level is level.area]
     if above:
         if to not in ("", above[0]):

@@ -1,4 +1,4 @@
-"""Long-term monitoring (长期跟踪) of a matter that cannot be settled now: looked at again and again, never put away."""
+"""Long-term monitoring (长期跟踪) of a matter that cannot be settled now: reviewed regularly, never shelved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from casework.errors import CaseError, Reason
 
 
 class MonitoringState(IntEnum):
-    """Where a monitoring stands; the numbers are those of the contract."""
+    """State of a monitoring; the numbers match the contract."""
 
     ACTIVE = 1
     TAKEN_UP = 2
@@ -16,7 +16,7 @@ class MonitoringState(IntEnum):
 
 
 class Interval(IntEnum):
-    """How often it is reviewed; the numbers are those of the contract."""
+    """How often it is reviewed; the numbers match the contract."""
 
     MONTH = 1
     QUARTER = 2
@@ -24,7 +24,7 @@ class Interval(IntEnum):
 
 
 class Finding(IntEnum):
-    """What a review found; the numbers are those of the contract."""
+    """What a review found; the numbers match the contract."""
 
     UNCHANGED = 1
     CLOSER = 2
@@ -47,13 +47,13 @@ def must_be_active(state: MonitoringState) -> None:
 
 
 def may_begin(running: bool) -> None:
-    """Raise WRONG_STATE where the matter is monitored already."""
+    """Raise WRONG_STATE if the matter is already monitored."""
     if running:
         raise CaseError(Reason.WRONG_STATE, MonitoringState.ACTIVE.name, state=MonitoringState.ACTIVE.name)
 
 
 def end(state: MonitoringState, to: MonitoringState, ender: str, beginner: str) -> MonitoringState:
-    """Return the state it ends in; SAME_PERSON where whoever began it ends it."""
+    """Return its final state; SAME_PERSON if the person who began it ends it."""
     must_be_active(state)
     if ender == beginner:
         raise CaseError(Reason.SAME_PERSON)

@@ -1,4 +1,4 @@
-"""Plans of matters (一事一策): versions, who countersigns, who may approve, what differs between two versions."""
+"""Plans of matters (一事一策): versions, who countersigns, who may approve, differences between two versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from casework.units import Level
 
 
 class PlanState(IntEnum):
-    """Where a version of a plan stands; the numbers are those of the contract."""
+    """State of a version of a plan; the numbers match the contract."""
 
     DRAFTED = 1
     COUNTERSIGNING = 2
@@ -22,14 +22,14 @@ class PlanState(IntEnum):
 
 
 class Role(IntEnum):
-    """As what somebody countersigns; the numbers are those of the contract."""
+    """The role of a countersigner; the numbers match the contract."""
 
     CO_UNIT = 1
     LEGAL_ADVISER = 2
 
 
 class Assessment(IntEnum):
-    """What a plan has come to; the numbers are those of the contract."""
+    """The assessed result of a plan; the numbers match the contract."""
 
     EFFECTIVE = 1
     PARTLY = 2
@@ -37,7 +37,7 @@ class Assessment(IntEnum):
 
 
 class MeasureState(IntEnum):
-    """Where a measure stands; the numbers are those of the contract."""
+    """State of a measure; the numbers match the contract."""
 
     PLANNED = 1
     RUNNING = 2
@@ -47,7 +47,7 @@ class MeasureState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RightsCheck:
-    """What is certain about the rights of one party."""
+    """The checked rights of one party."""
 
     party: str
     may_sue: bool
@@ -57,7 +57,7 @@ class RightsCheck:
 
 @dataclass(frozen=True, slots=True)
 class Countersigned:
-    """What was said for a unit, or by the legal adviser; `signed` is false while nobody has."""
+    """The answer of a unit or the legal adviser; `signed` is false until there is one."""
 
     unit: str
     role: Role
@@ -77,7 +77,7 @@ _BEFORE = {
 
 
 def move(state: PlanState, to: PlanState) -> PlanState:
-    """Return the plan's new state, or raise WRONG_STATE naming the one it is in."""
+    """Return the plan's new state, or raise WRONG_STATE naming its current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
@@ -90,13 +90,13 @@ def must_be(state: PlanState, expected: Collection[PlanState]) -> None:
 
 
 def must_run(state: MeasureState) -> None:
-    """Raise WRONG_STATE naming the state of a measure that is not to be done, or was."""
+    """Raise WRONG_STATE naming the state of a measure that is not in progress."""
     if state is not MeasureState.RUNNING:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → REPORTED", state=state.name)
 
 
 def check_parties(parties: Iterable[str]) -> None:
-    """Raise INVALID_FIELD where a party is checked twice."""
+    """Raise INVALID_FIELD if a party is checked twice."""
     seen: set[str] = set()
     for index, party in enumerate(parties):
         if party in seen:
@@ -105,7 +105,7 @@ def check_parties(parties: Iterable[str]) -> None:
 
 
 def asked_to_countersign(own: str, owners: Iterable[str], besides: Iterable[str]) -> tuple[tuple[str, Role], ...]:
-    """Return who is asked: every other unit that owns a measure or was named, and a legal adviser, of any unit."""
+    """Return who is asked: every other unit that owns a measure or was named, and a legal adviser of any unit."""
     units = sorted({*owners, *besides} - {own})
     return (*((unit, Role.CO_UNIT) for unit in units), ("", Role.LEGAL_ADVISER))
 
@@ -113,9 +113,9 @@ def asked_to_countersign(own: str, owners: Iterable[str], besides: Iterable[str]
 def may_approve(
     signed: Iterable[Countersigned], checks: Iterable[RightsCheck], approver: str, by: Collection[str]
 ) -> None:
-    """Raise unless everybody asked was heard, no right is cut short, and the approver did not draft it.
+    """Raise unless everybody asked has answered, no right is restricted, and the approver did not draft it.
 
-    That somebody disagrees does not stop it: the approver decides, and the reason is kept.
+    A disagreement does not block it: the approver decides, and the reason is kept.
     """
     if approver in by:
         raise CaseError(Reason.SAME_PERSON)
@@ -128,7 +128,7 @@ def may_approve(
 
 
 def revision_rule(level: str) -> str:
-    """Return the rule of the next version's clock: a county has five working days, a city or province ten."""
+    """Return the rule of the next version's clock: five working days for a county, ten for a city or province."""
     return "plan_revision_county" if level == Level.county else "plan_revision_above"
 
 

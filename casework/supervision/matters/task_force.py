@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason, field_error
 
 
 class ForceState(IntEnum):
-    """Where a task force stands; the numbers are those of the contract."""
+    """State of a task force; the numbers match the contract."""
 
     ORDERED = 1
     WORKING = 2
@@ -17,7 +17,7 @@ class ForceState(IntEnum):
 
 
 class TaskState(IntEnum):
-    """Where one of its tasks stands; the numbers are those of the contract."""
+    """State of one of its tasks; the numbers match the contract."""
 
     OPEN = 1
     REPORTED = 2
@@ -31,7 +31,7 @@ def must_be(state: ForceState, expected: ForceState) -> None:
 
 
 def may_order(state: ForceState | None) -> None:
-    """Raise WRONG_STATE while the matter has a task force: a matter has one at a time."""
+    """Raise WRONG_STATE if the matter already has a task force: only one at a time."""
     if state is not None and state is not ForceState.DISSOLVED:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
@@ -44,7 +44,7 @@ def report(state: TaskState) -> TaskState:
 
 
 def verify(state: TaskState, sufficient: bool, verifier: str, reporter: str) -> TaskState:
-    """Return the state of a task that was checked; SAME_PERSON where whoever reported it checks it."""
+    """Return the state of a task that was checked; SAME_PERSON if the person who reported it checks it."""
     if state is not TaskState.REPORTED:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → DONE", state=state.name)
     if verifier == reporter:
@@ -53,18 +53,18 @@ def verify(state: TaskState, sufficient: bool, verifier: str, reporter: str) -> 
 
 
 def may_dissolve(open_tasks: int) -> None:
-    """Raise TASKS_OPEN while a task is not done: nothing goes under with the task force."""
+    """Raise TASKS_OPEN while a task is not done: no task is lost with the task force."""
     if open_tasks:
         raise CaseError(Reason.TASKS_OPEN, str(open_tasks), open=str(open_tasks))
 
 
 def must_be_member(unit: str, members: Collection[str], field: str) -> None:
-    """Raise INVALID_FIELD where the unit is no member."""
+    """Raise INVALID_FIELD if the unit is not a member."""
     if unit not in members:
         raise field_error(field, Reason.INVALID_FIELD, unit)
 
 
 def must_have_no_task(leaving: Collection[str], busy: Collection[str]) -> None:
-    """Raise TASKS_OPEN where a unit that leaves has an open task."""
+    """Raise TASKS_OPEN if a unit that leaves has an open task."""
     if stays := sorted(set(leaving) & set(busy)):
         raise CaseError(Reason.TASKS_OPEN, ", ".join(stays), units=",".join(stays))

@@ -1,4 +1,4 @@
-"""The words of the ledger as offices write them: the columns of the exported list, states, grades, levels."""
+"""The ledger's wording as used by offices: the columns of the exported list, states, grades, levels."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Dispatch meetings, what comes round again, and reviews of answers to petitions."""
+"""Dispatch meetings, recurring schedules, and reviews of replies to petitions."""

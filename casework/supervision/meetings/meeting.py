@@ -8,7 +8,7 @@ from casework.errors import CaseError, Reason
 
 
 class MeetingState(IntEnum):
-    """Where a meeting stands; the numbers are those of the contract."""
+    """State of a meeting; the numbers match the contract."""
 
     PREPARED = 1
     HELD = 2
@@ -16,7 +16,7 @@ class MeetingState(IntEnum):
 
 
 class AgendaReason(IntEnum):
-    """Why something is on an agenda; the numbers are those of the contract. None is about a person."""
+    """Why an item is on an agenda, never because of a person; the numbers match the contract."""
 
     OVERDUE = 1
     HIGH_GRADE = 2
@@ -26,7 +26,7 @@ class AgendaReason(IntEnum):
 
 
 class DecisionState(IntEnum):
-    """Where what a meeting decided stands; the numbers are those of the contract."""
+    """State of a meeting's decision; the numbers match the contract."""
 
     OPEN = 1
     REPORTED = 2
@@ -44,12 +44,12 @@ def hold(state: MeetingState) -> MeetingState:
 
 
 def check_held(state: MeetingState) -> None:
-    """Raise unless the meeting was held and is not closed: minutes and decisions are of such a one."""
+    """Raise unless the meeting was held and is not closed: only such a meeting takes minutes and decisions."""
     _must(state, MeetingState.HELD)
 
 
 def close(state: MeetingState, *, minutes: bool, still_open: int) -> MeetingState:
-    """Return the closed state, or raise: it was held, its minutes are written, everything it decided is done."""
+    """Return the closed state, or raise unless it was held, its minutes are written and all its decisions are done."""
     _must(state, MeetingState.HELD)
     if not minutes:
         raise CaseError(Reason.WRONG_STATE, "minutes", state=state.name)
@@ -59,14 +59,14 @@ def close(state: MeetingState, *, minutes: bool, still_open: int) -> MeetingStat
 
 
 def report(state: DecisionState) -> DecisionState:
-    """Return the state of a decision that its unit reports done, or raise WRONG_STATE."""
+    """Return the state of a decision that its unit reports as done, or raise WRONG_STATE."""
     if state is not DecisionState.OPEN:
         raise _wrong(state)
     return DecisionState.REPORTED
 
 
 def verify(state: DecisionState, done: bool, actor: str, reporter: str) -> DecisionState:
-    """Return the state after another unit looked: done, or open again. Whoever reported it cannot be the one."""
+    """Return the state after another unit verified it: done, or open again. The reporter cannot verify it."""
     if state is not DecisionState.REPORTED:
         raise _wrong(state)
     if actor == reporter:

@@ -1,4 +1,4 @@
-"""What comes round again: a meeting every month, a digest every working day. Each time has a name, and is due once."""
+"""Recurring schedules: a meeting every month, a digest every working day. Each period has a name and is due once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Every(StrEnum):
 
 
 class RhythmCall(StrEnum):
-    """What is done each time."""
+    """What is done each period."""
 
     meeting = "meeting"
     digest = "digest"
@@ -30,7 +30,7 @@ class RhythmCall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgendaRule:
-    """What goes on an agenda, and from which threshold: `n` working days without progress, `n` times returned."""
+    """What goes on an agenda, and its threshold: `n` working days without progress, `n` times returned."""
 
     reason: AgendaReason
     n: int = 0
@@ -38,9 +38,9 @@ class AgendaRule:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """A rule of what comes round: every month on day `on`, every week on weekday `on` (Monday 1), or every working day.
+    """A recurrence rule: every month on day `on`, every week on weekday `on` (Monday 1), or every working day.
 
-    `hour` is local; `catch_up_days` how far back a time that was missed is still made up for.
+    `hour` is local; `catch_up_days` is how far back a missed period is still made up for.
     """
 
     name: str
@@ -58,31 +58,31 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """One time: when it is due, and what it is called: `2026-11`, `2026-W45`, `2026-11-03`."""
+    """One period: when it is due, and its name: `2026-11`, `2026-W45`, `2026-11-03`."""
 
     at: datetime
     key: str
 
 
 def due(rule: Rhythm, since: datetime, now: datetime, done: Collection[str], calendar: Calendar) -> list[Period]:
-    """Return what came due after `since` until now and was not done, oldest first."""
+    """Return the periods that came due after `since` and are not done, oldest first."""
     begin = max(since, now - timedelta(days=rule.catch_up_days))
     return [each for each in _from(rule, begin, calendar, now) if each.at <= now and each.key not in done]
 
 
 def coming(rule: Rhythm, now: datetime, calendar: Calendar) -> Period:
-    """Return the next time that is still to come."""
+    """Return the next future period."""
     return next(each for each in _from(rule, now, calendar, now + timedelta(days=400)) if each.at > now)
 
 
 def named(rule: Rhythm, key: str, since: datetime, now: datetime, calendar: Calendar) -> Period | None:
-    """Return the time with this name if it has come due since the beginning or is the next to come, else None."""
+    """Return the period with this name if it has come due since the beginning or is the next one, else None."""
     known = [*_from(rule, since, calendar, now), coming(rule, now, calendar)]
     return next((each for each in known if each.key == key), None)
 
 
 def _from(rule: Rhythm, begin: datetime, calendar: Calendar, end: datetime) -> Iterator[Period]:
-    """Yield what comes due after `begin`, up to the day of `end`."""
+    """Yield the periods due after `begin`, up to the day of `end`."""
     day = begin.astimezone(LOCAL).date()
     last = end.astimezone(LOCAL).date()
     while day <= last:

@@ -1,7 +1,7 @@
-"""The review of a petition's answer: 答复, 复查, 复核, and the notice that ends it (信访工作条例 34-36).
+"""The review of a reply to a petition: 答复, 复查, 复核, and the final notice (信访工作条例 34-36).
 
-The person asks, the unit one level up decides, twice at most. Who gave or decided something before does not decide
-again, and a right to ask never ends unsaid.
+The person asks, the unit one level up decides, at most twice. Nobody who gave or decided an earlier reply decides
+again, and a right to ask never ends without a notice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from casework.errors import CaseError, Reason
 
 
 class ReviewState(IntEnum):
-    """Where a review stands; the numbers are those of the contract."""
+    """State of a review; the numbers match the contract."""
 
     ANSWER_DUE = 1
     ANSWERED = 2
@@ -27,7 +27,7 @@ class ReviewState(IntEnum):
 
 
 class ReplyKind(IntEnum):
-    """What a unit says in writing; the numbers are those of the contract."""
+    """What a unit says in writing; the numbers match the contract."""
 
     ANSWER = 1
     REVIEW = 2
@@ -36,7 +36,7 @@ class ReplyKind(IntEnum):
 
 
 class Result(IntEnum):
-    """What a decision does with what it was asked about; the numbers are those of the contract."""
+    """What a decision does with what it was asked about; the numbers match the contract."""
 
     UPHELD = 1
     CHANGED = 2
@@ -44,7 +44,7 @@ class Result(IntEnum):
 
 
 class Refusal(IntEnum):
-    """Why a request is recorded and not followed; the numbers are those of the contract."""
+    """Why a request is recorded but refused; the numbers match the contract."""
 
     LATE = 1
     ENDED = 2
@@ -52,7 +52,7 @@ class Refusal(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A right to ask: its rule, the rule of the decision it leads to, and the state it leads to."""
+    """A right to ask: its time limit rule, the rule for the decision that follows, and the state that follows."""
 
     rule: str
     decision: str
@@ -65,7 +65,7 @@ RIGHTS = {
         "petition_second_review_request", "petition_second_review", ReviewState.SECOND_REVIEW_ASKED
     ),
 }
-"""What a person may ask for after which written reply (条例 35, 36); after anything else there is no such right."""
+"""What a person may ask for after which written reply (条例 35, 36); after any other there is no such right."""
 
 NEW_ANSWER, FINAL_NOTICE = "petition_new_answer", "petition_final_notice"
 
@@ -75,36 +75,36 @@ REPLIES = {
     ReviewState.SECOND_REVIEW_ASKED: ReplyKind.SECOND_REVIEW,
     ReviewState.FINAL_NOTICE_DUE: ReplyKind.FINAL_NOTICE,
 }
-"""What has to be said in writing next."""
+"""Which written reply is due next."""
 
 DECISIONS = frozenset({ReplyKind.REVIEW, ReplyKind.SECOND_REVIEW})
 _OPEN_RIGHT = frozenset({ReviewState.ANSWERED, ReviewState.REVIEWED})
 _RIGHT_OVER = frozenset({ReviewState.FINAL_NOTICE_DUE, ReviewState.ENDED})
 ROUTES = ("litigation", "administrative_review", "legal_aid")
-"""What stays open after the end: a suit and administrative review where the law gives them, and legal aid."""
+"""What remains open after the end: a suit and administrative review where the law allows them, and legal aid."""
 
 
 def reply_due(state: ReviewState) -> ReplyKind:
-    """Return what has to be said in writing next, or raise WRONG_STATE where nothing has."""
+    """Return which written reply is due next, or raise WRONG_STATE if none is."""
     if state not in REPLIES:
         raise _wrong(state)
     return REPLIES[state]
 
 
 def check_result(kind: ReplyKind, result: Result | None) -> None:
-    """Raise unless a decision says what it does, and nothing else does."""
+    """Raise unless a decision has a result and no other reply has one."""
     if (kind in DECISIONS) is not (result is not None):
         raise CaseError(Reason.WRONG_STATE, f"{kind.name}: {result.name if result else 'no result'}", state=kind.name)
 
 
 def check_decider(kind: ReplyKind, actor: str, before: Collection[str]) -> None:
-    """Raise ROLE_BARRED where somebody who gave or decided an earlier reply would decide on it."""
+    """Raise ROLE_BARRED if a person who gave or decided an earlier reply would decide on it."""
     if kind in DECISIONS and actor in before:
         raise CaseError(Reason.ROLE_BARRED, kind.name)
 
 
 def after(kind: ReplyKind, result: Result | None, *, above: bool) -> ReviewState:
-    """Return the state once a reply has been served; `above` is whether there is a unit above that could review it."""
+    """Return the state after a reply is served; `above` is whether there is a unit above that could review it."""
     if kind is ReplyKind.FINAL_NOTICE:
         return ReviewState.ENDED
     if result is Result.SET_ASIDE:
@@ -115,10 +115,10 @@ def after(kind: ReplyKind, result: Result | None, *, above: bool) -> ReviewState
 
 
 def ask(state: ReviewState, lapsed: bool, made_at: datetime, due_at: datetime | None) -> Refusal | None:
-    """Return None where a request is followed, or why it is not; WRONG_STATE where nothing can be asked for yet.
+    """Return None if a request is granted, or why it is not; WRONG_STATE if nothing can be requested yet.
 
-    What was posted before the end is in time, whenever it arrives (民诉法 85, by analogy), even where the right was
-    taken for lost meanwhile. Nothing follows a review that went all the way: no further review of the same matter.
+    A request posted before the deadline is in time, whenever it arrives (民诉法 85, by analogy), even if the right was
+    considered lapsed meanwhile. After the final review there is no further review of the same matter.
     """
     if state in _RIGHT_OVER and not lapsed:
         return Refusal.ENDED
@@ -128,13 +128,13 @@ def ask(state: ReviewState, lapsed: bool, made_at: datetime, due_at: datetime | 
 
 
 def check_hearing(state: ReviewState) -> None:
-    """Raise WRONG_STATE where no decision is awaited for which a hearing could be held."""
+    """Raise WRONG_STATE if no pending decision allows a hearing."""
     if state not in (ReviewState.REVIEW_ASKED, ReviewState.SECOND_REVIEW_ASKED):
         raise _wrong(state)
 
 
 def lapse(state: ReviewState) -> bool:
-    """Return whether a right that has run out changes anything: only while it is the one that is open."""
+    """Return whether an expired right has an effect: only if it is the open one."""
     return state in _OPEN_RIGHT
 
 

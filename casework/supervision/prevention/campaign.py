@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason, field_error
 
 
 class CampaignKind(IntEnum):
-    """How a campaign runs; the numbers are those of the contract."""
+    """How a campaign runs; the numbers match the contract."""
 
     REGULAR = 1
     ROLLING = 2
@@ -17,7 +17,7 @@ class CampaignKind(IntEnum):
 
 
 class CampaignState(IntEnum):
-    """Where a campaign stands; the numbers are those of the contract."""
+    """State of a campaign; the numbers match the contract."""
 
     DRAFT = 1
     RUNNING = 2
@@ -26,7 +26,7 @@ class CampaignState(IntEnum):
 
 
 class CheckAnswer(IntEnum):
-    """What was found to an item; the numbers are those of the contract."""
+    """The answer to a checklist item; the numbers match the contract."""
 
     IN_ORDER = 1
     NOT_IN_ORDER = 2
@@ -34,20 +34,20 @@ class CheckAnswer(IntEnum):
 
 
 class FindingState(IntEnum):
-    """Where a finding is; the numbers are those of the contract."""
+    """State of a finding; the numbers match the contract."""
 
     RECORDED = 1
     HANDED_OVER = 2
 
 
 def must_be(state: CampaignState, *allowed: CampaignState) -> None:
-    """Raise WRONG_STATE naming the state, where it is none of those allowed."""
+    """Raise WRONG_STATE naming the state, if it is not one of those allowed."""
     if state not in allowed:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def check_period(kind: CampaignKind, start: date, end: date, round_days: int, today: date) -> None:
-    """Raise INVALID_FIELD where the period is none, is over, or has rounds where it cannot have any."""
+    """Raise INVALID_FIELD if the period is invalid, is over, or has rounds although it cannot."""
     if end < start:
         raise field_error("end_date", Reason.INVALID_FIELD, "start_date")
     if end < today:
@@ -57,5 +57,5 @@ def check_period(kind: CampaignKind, start: date, end: date, round_days: int, to
 
 
 def round_end(first: date, end: date, round_days: int) -> date:
-    """Return the last day of a round that begins on the day: the period's own last day where there are no rounds."""
+    """Return the last day of a round that begins on the day: the period's last day if there are no rounds."""
     return min(end, first + timedelta(days=round_days - 1)) if round_days else end

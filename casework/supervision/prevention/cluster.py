@@ -1,8 +1,8 @@
-"""Clusters: whether like cases at a place have become more than chance explains, by counts alone.
+"""Clusters: whether like cases at a place have increased more than chance explains, by counts alone.
 
-Cases are taken to come as a Poisson process: so many a day, each by itself. Two counts over known days are compared
-exactly, by the conditional (binomial) test: given how many there were in both periods, where each fell is a toss whose
-odds are the lengths of the periods. Nothing here is an estimate of anybody's conduct, and nothing sees a person.
+Cases are modelled as a Poisson process: a daily rate, independent events. Two counts over known days are compared
+exactly, by the conditional (binomial) test: given the total of both periods, each case falls into one of them with
+odds given by the periods' lengths. Nothing here estimates anybody's conduct or uses data about a person.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 SMALL = 5
-"""Counts below it, nought among them, are shown to the level that answers for the place and to nobody else."""
+"""Counts below it, including zero, are shown only to the level responsible for the place."""
 _SURE = 0.975
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Cases counted over days."""
+    """A count of cases over a number of days."""
 
     cases: int
     days: float
@@ -30,13 +30,13 @@ class Counted:
 
     @property
     def is_small(self) -> bool:
-        """Whether there are so few that they could be known one by one."""
+        """Whether there are so few that individual cases could be recognised."""
         return self.cases < SMALL
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A rate by another, with the ends of its exact 95 % interval; None where it has no end, or is no number."""
+    """The ratio of two rates, with the ends of its exact 95 % interval; None if an end is unbounded or undefined."""
 
     ratio: float | None
     low: float
@@ -44,13 +44,13 @@ class Ratio:
 
     @property
     def tells(self) -> bool:
-        """Whether a difference can be told: the interval does not hold 1."""
+        """Whether there is a significant difference: the interval does not contain 1."""
         return self.low > 1 or (self.high is not None and self.high < 1)
 
 
 @dataclass(frozen=True, slots=True)
 class EffectRule:
-    """How an effect is measured: days before and after, days left out in between, and what is too little."""
+    """How an effect is measured: days before and after, days left out in between, and the minimum of data."""
 
     window_days: int
     transition_days: int
@@ -60,7 +60,7 @@ class EffectRule:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRule:
-    """When like cases at a place are a candidate; a house default throughout (rules/clusters/)."""
+    """When like cases at a place are a candidate; all values are house defaults (rules/clusters/)."""
 
     version: str
     basis: str
@@ -77,7 +77,7 @@ class ClusterRule:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The counts of a place and a kind: in the window and before, there and at the places beside it."""
+    """The counts of a place and a category: in the window and before, there and at the neighbouring places."""
 
     recent: Counted
     earlier: Counted
@@ -87,7 +87,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the counts of a place say."""
+    """The finding from the counts of a place."""
 
     expected: float
     change: Ratio
@@ -127,14 +127,14 @@ def _not_nought(value: float, tiny: float) -> float:
 
 
 def at_least(hits: int, tosses: int, odds: float) -> float:
-    """Return how likely so many hits or more are in so many tosses, each a hit with these odds."""
+    """Return the probability of at least this many hits in this many trials, each a hit with these odds."""
     if hits <= 0:
         return 1.0
     return beta_below(odds, hits, tosses - hits + 1)
 
 
 def _share(hits: int, tosses: int) -> tuple[float, float]:
-    """Return the exact 95 % interval (Clopper and Pearson) of the odds that gave so many hits."""
+    """Return the exact 95 % interval (Clopper and Pearson) of the odds, given this many hits."""
     low = 0.0 if hits == 0 else _where(1 - _SURE, hits, tosses - hits + 1)
     high = 1.0 if hits == tosses else _where(_SURE, hits + 1, tosses - hits)
     return low, high
@@ -149,7 +149,7 @@ def _where(level: float, a: float, b: float) -> float:
 
 
 def change(after: Counted, before: Counted) -> Ratio:
-    """Return the rate after by the rate before, with its exact 95 % interval."""
+    """Return the rate after divided by the rate before, with its exact 95 % interval."""
     total = after.cases + before.cases
     if total == 0:
         return Ratio(None, 0.0, None)
@@ -163,15 +163,15 @@ def change(after: Counted, before: Counted) -> Ratio:
 
 
 def chance_of(recent: Counted, earlier: Counted) -> float:
-    """Return how likely so many recent cases or more are, if nothing has changed since the time before."""
+    """Return the probability of at least this many recent cases if the rate has not changed."""
     odds = recent.days / (recent.days + earlier.days)
     return at_least(recent.cases, recent.cases + earlier.cases, odds)
 
 
 def judge(rule: ClusterRule, place: Place, looked_at: int) -> Finding | None:
-    """Return what makes a place a candidate; None where it is none. `looked_at` is how many were tried.
+    """Return what makes a place a candidate; None if it is not one. `looked_at` is how many places were tested.
 
-    Who tries many finds something by chance: the chance is multiplied by how many were tried (Bonferroni).
+    Testing many places finds some by chance: the probability is multiplied by the number tested (Bonferroni).
     """
     recent, earlier = place.recent, place.earlier
     if recent.cases < max(rule.min_cases, SMALL) or recent.rate < rule.ratio * earlier.rate:
@@ -183,7 +183,7 @@ def judge(rule: ClusterRule, place: Place, looked_at: int) -> Finding | None:
 
 
 def _outruns(rule: ClusterRule, place: Place) -> bool:
-    """Tell whether the place has grown more than those beside it; what grows everywhere is no cluster of a place."""
+    """Tell whether the place has grown more than its neighbours; growth everywhere is not a local cluster."""
     recent, earlier = place.peers_recent, place.peers_earlier
     if recent.cases + earlier.cases < rule.min_peers or not earlier.cases or not place.earlier.cases:
         return True
@@ -191,7 +191,7 @@ def _outruns(rule: ClusterRule, place: Place) -> bool:
 
 
 class Verdict(IntEnum):
-    """What can be said of an effect; the numbers are those of the contract."""
+    """The verdict on an effect; the numbers match the contract."""
 
     TOO_EARLY = 1
     TOO_FEW = 2
@@ -201,7 +201,7 @@ class Verdict(IntEnum):
 
 
 def effect(rule: EffectRule, before: Counted, after: Counted | None) -> tuple[Verdict, Ratio | None]:
-    """Return what can be said of cases before and after, and the change; no change where there is too little."""
+    """Return the verdict on cases before and after, and the change; no change if there is too little data."""
     if after is None or after.days < rule.min_days:
         return Verdict.TOO_EARLY, None
     if before.cases + after.cases < rule.min_cases:

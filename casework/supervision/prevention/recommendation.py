@@ -1,4 +1,4 @@
-"""Recommendations to departments (工作提示函、司法建议、检察建议): pairs of problem and advice, a reply to each."""
+"""Recommendations to departments (工作提示函、司法建议、检察建议): pairs of problem and advice, each answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason, field_error
 
 
 class RecommendationKind(IntEnum):
-    """Whose recommendation it is; the numbers are those of the contract."""
+    """Whose recommendation it is; the numbers match the contract."""
 
     PROMPT = 1
     JUDICIAL = 2
@@ -17,7 +17,7 @@ class RecommendationKind(IntEnum):
 
 
 class RecommendationState(IntEnum):
-    """Where a recommendation stands; the numbers are those of the contract."""
+    """State of a recommendation; the numbers match the contract."""
 
     DRAFT = 1
     APPROVED = 2
@@ -28,7 +28,7 @@ class RecommendationState(IntEnum):
 
 
 class Adoption(IntEnum):
-    """What the department does with a pair; the numbers are those of the contract."""
+    """What the department does with a pair; the numbers match the contract."""
 
     ADOPTED = 1
     PARTLY = 2
@@ -36,7 +36,7 @@ class Adoption(IntEnum):
 
 
 class CarryingOut(IntEnum):
-    """What a visit found of a pair; the numbers are those of the contract."""
+    """What a visit found about a pair; the numbers match the contract."""
 
     DONE = 1
     PART = 2
@@ -44,7 +44,7 @@ class CarryingOut(IntEnum):
 
 
 class ObjectionState(IntEnum):
-    """Where an objection stands; the numbers are those of the contract."""
+    """State of an objection; the numbers match the contract."""
 
     OPEN = 1
     UPHELD = 2
@@ -58,13 +58,13 @@ WITH_DEPARTMENT = frozenset(
         RecommendationState.WITHDRAWN,
     }
 )  # fmt: skip
-"""States in which the department knows of it."""
+"""States in which the department has been notified."""
 REPLY_RULES = {
     RecommendationKind.PROMPT: "prompt_reply",
     RecommendationKind.JUDICIAL: "judicial_suggestion",
     RecommendationKind.PROCURATORIAL: "procuratorial_suggestion",
 }
-"""The rule of time that the reply to each runs under: two months (法释〔2023〕11号 8, 检察建议工作规定 19)."""
+"""The time limit rule for the reply to each kind: two months (法释〔2023〕11号 8, 检察建议工作规定 19)."""
 OBJECTION_RULES = {
     RecommendationKind.PROMPT: "recommendation_objection",
     RecommendationKind.JUDICIAL: "recommendation_objection",
@@ -87,38 +87,38 @@ _BEFORE: dict[RecommendationState, frozenset[RecommendationState]] = {
 
 
 def move(state: RecommendationState, to: RecommendationState) -> RecommendationState:
-    """Return the new state, or raise WRONG_STATE naming the state it is in."""
+    """Return the new state, or raise WRONG_STATE naming the current state."""
     if state not in _BEFORE[to]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
     return to
 
 
 def must_be(state: RecommendationState, *allowed: RecommendationState) -> None:
-    """Raise WRONG_STATE naming the state, where it is none of those allowed."""
+    """Raise WRONG_STATE naming the state, if it is not one of those allowed."""
     if state not in allowed:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def check_author(kind: RecommendationKind, unit: str) -> None:
-    """Raise INVALID_FIELD where a court's or a procuratorate's suggestion would not be its own."""
+    """Raise INVALID_FIELD unless a judicial or procuratorial suggestion comes from that court or procuratorate."""
     slug = _AUTHORS.get(kind)
     if slug and unit.partition("-")[2] != slug:
         raise field_error("unit", Reason.INVALID_FIELD, slug)
 
 
 def check_pairs(told: Sequence[int], pairs: int, field: str) -> None:
-    """Raise INVALID_FIELD where not every pair is answered, once and in order."""
+    """Raise INVALID_FIELD unless every pair is answered, once and in order."""
     if list(told) != list(range(1, pairs + 1)):
         raise field_error(field, Reason.INVALID_FIELD, f"1 … {pairs}")
 
 
 def series_of(kind: RecommendationKind) -> str:
-    """Return the word in the number of a letter, under which it is counted."""
+    """Return the series word in a letter's number."""
     return _SERIES[kind]
 
 
 def letter_number(kind: RecommendationKind, area_name: str, year: int, running: int) -> str:
     """Return the number on a letter: `城关法建〔2026〕3号` (法释〔2023〕11号: short name of the place, 法建, year)."""
     short = next((area_name.removesuffix(end) for end in _ENDINGS if area_name.endswith(end)), area_name)
-    # A name of one sign is not shortened: 县 of 成县 belongs to it.
+    # A one-character name is not shortened: 县 of 成县 belongs to it.
     return f"{short if len(short) > 1 else area_name}{_SERIES[kind]}〔{year}〕{running}号"

@@ -1,4 +1,4 @@
-"""Early warning (发现 核查 研判 预警 防范 处置): a hazard or trend at a place, from report to checked measures."""
+"""Early warning (发现 核查 研判 预警 防范 处置): a hazard or trend at a place, from report to verified measures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from casework.errors import CaseError, Reason
 
 
 class HazardKind(IntEnum):
-    """What is reported; the numbers are those of the contract."""
+    """What is reported; the numbers match the contract."""
 
     HAZARD = 1
     TREND = 2
 
 
 class WarningState(IntEnum):
-    """Where a warning stands; the numbers are those of the contract."""
+    """State of a warning; the numbers match the contract."""
 
     REPORTED = 1
     VERIFIED = 2
@@ -32,7 +32,7 @@ class WarningState(IntEnum):
 
 OVER = frozenset({WarningState.CLOSED, WarningState.DISMISSED})
 TOLD_TO_DEPARTMENT = frozenset({WarningState.WARNED, WarningState.MEASURES_REPORTED, WarningState.CLOSED})
-"""States in which the department knows of it; before, a warning is a matter of the unit that looks into it."""
+"""States in which the department has been notified; before, a warning concerns only the unit that examines it."""
 LEVELS = {"low": 1, "medium": 2, "high": 3}
 NIGHT_HOURS = timedelta(hours=2)
 
@@ -48,9 +48,9 @@ _BEFORE: dict[WarningState, frozenset[WarningState]] = {
 
 
 def move(state: WarningState, to: WarningState, *, linked: bool = False) -> WarningState:
-    """Return the new state, or raise WRONG_STATE naming the state it is in.
+    """Return the new state, or raise WRONG_STATE naming the current state.
 
-    What lives on as a case or a matter (`linked`) may be closed once it was assessed: it is acted on there.
+    A warning continued as a case or a matter (`linked`) may be closed after assessment: work continues there.
     """
     if to is WarningState.CLOSED and linked and state is WarningState.ASSESSED:
         return to
@@ -60,15 +60,15 @@ def move(state: WarningState, to: WarningState, *, linked: bool = False) -> Warn
 
 
 def must_be(state: WarningState, *allowed: WarningState) -> None:
-    """Raise WRONG_STATE naming the state, where it is none of those allowed."""
+    """Raise WRONG_STATE naming the state, if it is not one of those allowed."""
     if state not in allowed:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
 
 
 def same_night(reported_at: datetime) -> datetime | None:
-    """Return until when an urgent report must be verified where midnight would be too soon; None for midnight.
+    """Return until when an urgent report must be verified if midnight would be too soon; None for midnight.
 
-    "Not overnight" (不过夜) means until midnight. What comes after 22:00 has two hours all the same.
+    "Not overnight" (不过夜) means until midnight. A report after 22:00 still has two hours.
     """
     local = reported_at.astimezone(LOCAL)
     until = local + NIGHT_HOURS
@@ -76,5 +76,5 @@ def same_night(reported_at: datetime) -> datetime | None:
 
 
 def is_concerned(unit: str, place: str, addressee: str) -> bool:
-    """Tell whether somebody of this unit belongs to where the hazard is, or to the department that is warned."""
+    """Tell whether this unit belongs to the place of the hazard, or to the department that is warned."""
     return lies_within(place, unit) or lies_within(addressee, unit)

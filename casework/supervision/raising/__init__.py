@@ -1,1 +1,1 @@
-"""Raising a matter: ladders and levels, and who stands in or takes over."""
+"""Escalation: ladders and levels, absences and hand-overs."""

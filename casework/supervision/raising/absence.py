@@ -1,4 +1,4 @@
-"""Absences: who stands in for whom, from day to day; and what makes one that could not hold."""
+"""Absences: who covers for whom on which days, and which absences are invalid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from casework.errors import CaseError, Reason, field_error
 
 
 class AbsenceState(IntEnum):
-    """Where an absence stands; the numbers are those of the contract."""
+    """State of an absence; the numbers match the contract."""
 
     PLANNED = 1
     RUNNING = 2
@@ -20,7 +20,7 @@ class AbsenceState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Days, both included, on which `cover` stands in for `official` in what that one holds for a unit."""
+    """Days, both included, on which `cover` stands in for `official` in that official's duties for a unit."""
 
     unit: str
     official: str
@@ -29,21 +29,21 @@ class Absence:
     last: date
 
     def overlaps(self, other: Absence) -> bool:
-        """Tell whether there is a day on which both hold."""
+        """Tell whether the two share a day."""
         return self.first <= other.last and other.first <= self.last
 
 
 def state_of(first: date, last: date, ended: bool, today: date) -> AbsenceState:
-    """Return where an absence stands today: it begins and ends with its days, whether or not a clock has been asked."""
+    """Return an absence's state today: it begins and ends with its days, independent of any clock."""
     if ended or today > last:
         return AbsenceState.ENDED
     return AbsenceState.RUNNING if first <= today else AbsenceState.PLANNED
 
 
 def check(new: Absence, others: Iterable[Absence], today: date) -> None:
-    """Raise where an absence could not hold: no such days, the official's own cover, two at a time, or a circle.
+    """Raise for an invalid absence: no such days, covering for oneself, two at a time, or a circle.
 
-    `others` are the absences of the unit that are not over.
+    `others` are the unit's absences that are not over.
     """
     if new.cover == new.official:
         raise field_error("absence.cover", Reason.INVALID_FIELD, new.cover)

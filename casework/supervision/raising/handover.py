@@ -1,4 +1,4 @@
-"""Hand-overs: what an official holds goes to a successor once all of it is acknowledged, and not before."""
+"""Hand-overs: an official's duties pass to a successor only once all of them are acknowledged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason, field_error
 
 
 class HandoverState(IntEnum):
-    """Where a hand-over stands; the numbers are those of the contract."""
+    """State of a hand-over; the numbers match the contract."""
 
     OPEN = 1
     COMPLETED = 2
@@ -23,19 +23,19 @@ def must_be_open(state: HandoverState) -> None:
 
 
 def must_be_the_successor(actor: str, successor: str) -> None:
-    """Raise NOT_THE_SUCCESSOR: nobody says for another that the other has taken something over."""
+    """Raise NOT_THE_SUCCESSOR unless the caller is the successor: nobody can acknowledge for another."""
     if actor != successor:
         raise CaseError(Reason.NOT_THE_SUCCESSOR)
 
 
 def acknowledged(asked: Collection[int], items: Collection[int]) -> set[int]:
-    """Return the items that are acknowledged: those asked for; INVALID_FIELD for one that is not there."""
+    """Return the items to acknowledge; INVALID_FIELD for one that does not exist."""
     if strange := sorted(set(asked) - set(items)):
         raise field_error("items", Reason.INVALID_FIELD, ",".join(map(str, strange)))
     return set(asked)
 
 
 def must_hold_something(subjects: Iterable[str]) -> None:
-    """Raise NOTHING_HELD where there is nothing to hand over."""
+    """Raise NOTHING_HELD if there is nothing to hand over."""
     if not any(True for _ in subjects):
         raise CaseError(Reason.NOTHING_HELD)

@@ -1,7 +1,7 @@
-"""Ladders: where a matter goes when it is let lie, level by level, and inside a unit office by office.
+"""Ladders: where a neglected matter goes, level by level, and inside a unit office by office.
 
-A ladder is a versioned rule for some kinds of matters, grades and places. An escalation pins the whole content of the
-ladder it began with, so that a later edit of the rule files moves nothing that is under way.
+A ladder is a versioned rule for some kinds of matters, grades and places. An escalation stores the whole content of the
+ladder it began with, so that a later edit of the rule files changes nothing in progress.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from casework.units import DIGITS, ROOT, Level, UnitTree, level_of
 ANY = "*"
 DEPARTMENT = "department:"
 REACHED = (Level.township, Level.county, Level.city, Level.province)
-"""The levels at which something can arrive from below; a ladder has a step for each."""
+"""The levels something can be escalated to; a ladder has a step for each."""
 
 
 class Mode(StrEnum):
-    """What reaching a level does: it is told, or it becomes accountable."""
+    """The effect of reaching a level: it is informed, or it becomes accountable."""
 
     inform = "inform"
     transfer = "transfer"
@@ -36,10 +36,10 @@ class NoLadder(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What holds where a matter arrives at a level.
+    """The rules for a matter that arrives at a level.
 
-    `acknowledge` and `resolve` name the limits of being seen and being dealt with; `tell` are levels
-    (`province`) and departments (`department:petition`) that are told as well.
+    `acknowledge` and `resolve` name the time limits for acknowledging and resolving it; `tell` are levels
+    (`province`) and departments (`department:petition`) that are notified as well.
     """
 
     level: Level
@@ -51,7 +51,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """An office in the line inside a unit of some levels: the matter comes to it before it leaves the unit."""
+    """An office in the line inside units of some levels: the matter comes to it before it leaves the unit."""
 
     key: str
     zh: str
@@ -62,7 +62,7 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a matter stands on its way: at a unit, or at an office in the line inside it."""
+    """A matter's position on a ladder: at a unit, or at an office in the line inside it."""
 
     unit: str
     office: str = ""
@@ -70,7 +70,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One ladder, whole. The offices stand in the order in which a matter comes to them."""
+    """One complete ladder. The offices are in the order in which a matter comes to them."""
 
     name: str
     version: str
@@ -87,12 +87,12 @@ class Ladder:
     to_be_confirmed: bool = False
 
     def step(self, unit: str) -> Step:
-        """Return what holds where a matter arrives at a unit; a department has what its area has."""
+        """Return the step for a matter that arrives at a unit; a department uses that of its area."""
         level = level_of(unit.partition("-")[0])
         return next(step for step in self.steps if step.level is level)
 
     def office(self, key: str) -> Office | None:
-        """Return the office with a key, None where the ladder has none."""
+        """Return the office with a key, None if the ladder has none."""
         return next((office for office in self.offices if office.key == key), None)
 
     def line(self, unit: str) -> tuple[Office, ...]:
@@ -101,7 +101,7 @@ class Ladder:
         return tuple(office for office in self.offices if level in office.levels)
 
     def after(self, place: Place, units: UnitTree) -> Place | None:
-        """Return where a matter goes that was let lie at a place: the next office, the unit above; None at the top."""
+        """Return where a matter neglected at a place goes: the next office or the unit above; None at the top."""
         keys = [office.key for office in self.line(place.unit)]
         passed = keys.index(place.office) + 1 if place.office in keys else 0
         if passed < len(keys):
@@ -110,27 +110,27 @@ class Ladder:
         return None if above is None or above == ROOT else Place(above)
 
     def limits(self) -> set[str]:
-        """Return the names of every limit it counts by."""
+        """Return the names of all its time limits."""
         return {name for step in self.steps for name in (step.acknowledge, step.resolve)} | {
             office.limit for office in self.offices
         }
 
     def valid_on(self, day: date) -> bool:
-        """Tell whether it holds on the day; both bounds are included."""
+        """Tell whether it is in force on the day; both bounds are included."""
         return (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
 
     def lies_over(self, unit: str) -> bool:
-        """Tell whether a unit lies in its jurisdiction."""
+        """Tell whether a unit is in its jurisdiction."""
         return self.jurisdiction == ROOT or unit.startswith(self.jurisdiction)
 
     def fits(self, category: str, grade: Grade | None) -> bool:
-        """Tell whether it is for matters of this category and grade; where one is not known, only if it is for all."""
+        """Tell whether it is for matters of this category and grade; if one is unknown, only if it is for all."""
         kinds = set(lineage(category)) if category else set()
         graded = grade in self.grades if grade else len(self.grades) == len(Grade)
         return graded and not {ANY, *kinds}.isdisjoint(self.categories)
 
     def rank(self, category: str) -> tuple[int, int, int, date]:
-        """Return how closely it fits: the narrowest place, then the nearest category, fewer grades, the later one."""
+        """Return how closely it fits: narrowest place first, then nearest category, fewer grades, the later one."""
         narrow = 0 if self.jurisdiction == ROOT else len(self.jurisdiction)
         depth = max((each.count("/") + 1 for each in lineage(category) if each in self.categories), default=0)
         return narrow, depth if category else 0, -len(self.grades), self.valid_from or date.min
@@ -151,7 +151,7 @@ class LadderBook:
         return len(self._ladders)
 
     def choose(self, category: str, grade: str, unit: str, day: date) -> Ladder:
-        """Return the ladder of a matter let lie by a unit on a day; empty category or grade where it is not known."""
+        """Return the ladder for a matter neglected by a unit on a day; category or grade is empty if unknown."""
         graded = Grade(grade) if grade else None
         found = [each for each in self if each.lies_over(unit) and each.valid_on(day) and each.fits(category, graded)]
         if not found:
@@ -160,9 +160,9 @@ class LadderBook:
 
 
 def told_units(step: Step, place: Place, origin: str, about: str, units: UnitTree) -> tuple[str, ...]:
-    """Return the units that are told when a matter arrives: those the step names, as far as they are there.
+    """Return the units notified when a matter arrives: those the step names, if they exist.
 
-    Nobody is told twice, nor the unit complained of, nor who has it or had it before.
+    No unit is notified twice; the unit complained of and units that have or had it are not notified.
     """
     area = place.unit.partition("-")[0]
     found: list[str] = []
@@ -178,7 +178,7 @@ def told_units(step: Step, place: Place, origin: str, about: str, units: UnitTre
 
 
 def to_data(ladder: Ladder) -> dict[str, Any]:
-    """Return the whole content of a ladder as plain data: what an escalation pins."""
+    """Return the whole content of a ladder as plain data, as an escalation stores it."""
     return {
         "name": ladder.name,
         "version": ladder.version,

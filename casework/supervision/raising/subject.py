@@ -1,4 +1,4 @@
-"""What an escalation or a letter is about: a matter, or a part of one; never a party or another person in it."""
+"""The subject of an escalation or a letter: a matter or a part of one, never a party or another person in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PERSONS = frozenset({"parties", "companions", "mediators", "experts", "official
 
 
 def must_be_matter(field: str, subject: str, number: str = "") -> None:
-    """Raise INVALID_FIELD where a subject names a person; and, where a number is given, another file than that one."""
+    """Raise INVALID_FIELD if a subject names a person or, if a number is given, a different file."""
     if not subject:
         return
     collections = subject.split("/")[0::2]

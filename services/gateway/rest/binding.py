@@ -126,7 +126,7 @@ class Binding:
         return message, self._read_headers(exchange, message)
 
     def read_path(self, message: Message, parts: list[str]) -> None:
-        """Set the fields bound to the path; raise Problem where the body says otherwise."""
+        """Set the fields bound to the path; raise Problem if the body says otherwise."""
         try:
             values = list(self.shape.template.values(parts))
         except UnicodeDecodeError:
@@ -197,7 +197,7 @@ class Binding:
         message.etag = etag
 
     def call_of(self, message: Any) -> Callable[..., Any]:
-        """Return the callable of the backend that serves this request; raise Problem where none does."""
+        """Return the callable of the backend that serves this request; raise Problem if none does."""
         if self._only is not None:
             return self._only
         # `service` itself, or the second part of a name such as `clocks/{service}/{clock}`.

@@ -56,7 +56,7 @@ class Contract:
 
 
 def load(image: Path = IMAGE) -> Contract:
-    """Return the contracts of a descriptor image; raise ContractError where an RPC cannot be served.
+    """Return the contracts of a descriptor image; raise ContractError if an RPC cannot be served.
 
     The stubs are imported, so that the message classes are the ones the rest of the process uses.
     """

@@ -60,7 +60,7 @@ class Wrong(Exception):
 
 
 def parse(text: bytes) -> Any:
-    """Return the JSON value of a body; raise Problem where it is not JSON, or names a member twice."""
+    """Return the JSON value of a body; raise Problem if it is not JSON, or names a member twice."""
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
     except UnicodeDecodeError:

@@ -81,7 +81,7 @@ class Watch:
         self._until = time.monotonic() + exchange.lifetime()
 
     async def next(self, waited: asyncio.Future[Any]) -> bool:
-        """Return whether it came; False where the stream must end instead."""
+        """Return whether it came; False if the stream must end instead."""
         while True:
             left = self._until - time.monotonic()
             if left <= 0:

@@ -55,7 +55,7 @@ class Exchange:
         return bool(self.scope["method"] == "HEAD")
 
     def header(self, name: bytes) -> str:
-        """Return a request header, empty where it was not sent; raise Problem where it is not printable ASCII."""
+        """Return a request header, empty if it was not sent; raise Problem if it is not printable ASCII."""
         value = self.headers.get(name, b"")
         try:
             text = value.decode("ascii")
@@ -89,7 +89,7 @@ class Exchange:
         return max(0.0, self.until - time.time())
 
     def accepts(self, *offered: str) -> str:
-        """Return the first offered media type the client takes; raise a 406 Problem where it takes none."""
+        """Return the first offered media type the client takes; raise a 406 Problem if it takes none."""
         accept = self.headers.get(b"accept")
         if not accept or accept == b"*/*":
             return offered[0]
@@ -114,7 +114,7 @@ class Exchange:
         return kind.strip()
 
     async def body(self, limit: int) -> bytes:
-        """Return the whole body; raise a 413 Problem where it is longer than `limit` bytes, a 408 where it is slow."""
+        """Return the whole body; raise a 413 Problem if it is longer than `limit` bytes, a 408 where it is slow."""
         try:
             async with asyncio.timeout(self._limits.limit_body_seconds):
                 return await self._whole(limit)

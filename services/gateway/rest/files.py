@@ -106,7 +106,7 @@ class FileStreamEndpoint:
 
 
 def file_shape(descriptor: Descriptor, parts: bool) -> FileShape | None:
-    """Return how messages of this type hold a file, as a whole or in parts; None where they hold none."""
+    """Return how messages of this type hold a file, as a whole or in parts; None if they hold none."""
     fields = descriptor.fields_by_name
     if "next_offset" in fields:
         return None

@@ -94,7 +94,7 @@ def setter_of(path: tuple[FieldDescriptor, ...]) -> Setter:
 
 
 def field_path(descriptor: Descriptor, path: str) -> tuple[FieldDescriptor, ...]:
-    """Return the fields along a dotted path; raise ContractError where it leads nowhere."""
+    """Return the fields along a dotted path; raise ContractError if it leads nowhere."""
     fields = []
     node: Descriptor | None = descriptor
     for name in path.split("."):

@@ -236,7 +236,7 @@ def _int64(rules: Any, field: FieldDescriptor, asked: bool) -> Schema:
 
 
 def _unsaid(field: FieldDescriptor) -> str:
-    """Return what the contract says that leaving the field out means; empty where it says nothing."""
+    """Return what the contract says that leaving the field out means; empty if it says nothing."""
     from pb.access.v1 import unsaid_pb2
 
     options: Any = field.GetOptions()

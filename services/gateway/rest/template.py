@@ -58,7 +58,7 @@ class Template:
         return cls(tuple(segments), verb, tuple(variables))
 
     def values(self, parts: list[str]) -> Iterator[tuple[str, str]]:
-        """Yield each variable's field and its decoded value; raise UnicodeDecodeError where it is not UTF-8."""
+        """Yield each variable's field and its decoded value; raise UnicodeDecodeError if it is not UTF-8."""
         for variable in self.variables:
             bound = parts[variable.start : variable.end or len(parts)]
             yield variable.field, "/".join(map(decode_segment, bound))
@@ -87,7 +87,7 @@ class RouteTable(Generic[T]):
         self._open: list[tuple[Template, dict[str, T]]] = []
 
     def add(self, method: str, template: Template, target: T) -> None:
-        """Add what serves this method at this template; raise ContractError where something does already."""
+        """Add what serves this method at this template; raise ContractError if something does already."""
         bucket = self._open
         if template.segments[-1] != "**":
             bucket = self._fixed.setdefault((len(template.segments), template.verb), [])

@@ -38,7 +38,7 @@ _START = """window.ui = SwaggerUIBundle({url: "/openapi.json", dom_id: "#ui", de
 
 
 def assets() -> Path | None:
-    """Return the folder of Swagger UI's files in the installed wheel; None where it is not installed."""
+    """Return the folder of Swagger UI's files in the installed wheel; None if it is not installed."""
     spec = importlib.util.find_spec("fastapi_offline")
     folder = Path(spec.origin).parent / "static" if spec and spec.origin else None
     return folder if folder and (folder / "swagger-ui-bundle.js").exists() else None

@@ -41,7 +41,7 @@ def _file(path: str, folder: RulesFolder) -> list[Layer]:
     if len(name.parts) > 2 or (region and not _AREA.fullmatch(region)):
         folder.problem(path, 1, f"lies in {name.parent}, which is not the code of an area")
     elif name.suffix not in FORMS:
-        folder.problem(path, 1, f"is none of {', '.join(FORMS)}")
+        folder.problem(path, 1, f"is not one of {', '.join(FORMS)}")
     else:
         layer = read_list(folder.label(path), content, name.suffix, region, name.as_posix(), folder.problems)
         return [layer] if layer else []

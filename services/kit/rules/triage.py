@@ -114,7 +114,7 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
         return Under(tuple(words))
     unknown = [word for word in words if word not in known]
     if unknown:
-        raise WrongCondition(f"{unknown[0]!r} is none of {', '.join(known)}")
+        raise WrongCondition(f"{unknown[0]!r} is not one of {', '.join(known)}")
     return OneOf(frozenset(words))
 
 

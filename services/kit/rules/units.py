@@ -114,7 +114,7 @@ class _Sheets:
         self.orphans: dict[str, list[tuple[str, int, str]]] = {}
 
     def read(self, path: str, level: Level) -> bool:
-        """Take in a file, adding its problems; False where it cannot be read as CSV at all."""
+        """Take in a file, adding its problems; False if it cannot be read as CSV at all."""
         content = self.folder.content(path)
         if content is None:
             return False

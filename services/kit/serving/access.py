@@ -88,7 +88,7 @@ class Access:
         return above in self._tree.path(unit) or above in self._tree.path(self._tree.successor(unit) or unit)
 
     def superior(self, unit: str) -> str | None:
-        """Return the organ one level up from a unit of the tree; None where there is none."""
+        """Return the organ one level up from a unit of the tree; None if there is none."""
         return self._tree.superior(unit)
 
     def allows(self, caller: Caller, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS) -> bool:

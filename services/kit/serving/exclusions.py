@@ -28,7 +28,7 @@ async def of(call: Call, directory: Directory | None) -> frozenset[str]:
 
 
 def must_be_none(message: object, excluded: frozenset[str], call: Call) -> None:
-    """Raise PERMISSION_DENIED where a message names a case that the caller is excluded from."""
+    """Raise PERMISSION_DENIED if a message names a case that the caller is excluded from."""
     if excluded and isinstance(message, Message) and _names(message, excluded):
         raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
 

@@ -104,7 +104,7 @@ class Quota:
 
     @asynccontextmanager
     async def turn(self, caller: Caller, use: Use) -> AsyncIterator[None]:
-        """Wait for one of the caller's places and hold it; raise TOO_MANY_REQUESTS where too many wait already."""
+        """Wait for one of the caller's places and hold it; raise TOO_MANY_REQUESTS if too many wait already."""
         key = (use, caller.subject)
         most = self._streams.get(use) or self._calls[caller.machine]
         turns = self._turns.get(key)

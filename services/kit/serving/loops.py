@@ -37,7 +37,7 @@ class Loop:
     name: str
     within: float = WITHIN
     fault: str = "has not done anything yet"
-    """Why it is not well; empty where it is."""
+    """Why it is not well; empty if it is."""
     begun: float | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     pause: float = _FIRST_PAUSE

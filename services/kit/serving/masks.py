@@ -17,7 +17,7 @@ _APART = {"name", "etag"}
 
 
 def resource_of(request: Descriptor) -> Any:
-    """Return the field of a request that holds the resource to change; None where the request changes none so."""
+    """Return the field of a request that holds the resource to change; None if the request changes none so."""
     if "update_mask" not in request.fields_by_name:
         return None
     return next(field for field in request.fields if field.message_type is not None and field.name != "update_mask")

@@ -113,7 +113,7 @@ class Directory(Protocol):
 
 
 def kind_of(field: FieldDescriptor) -> tuple[Kind, str] | None:
-    """Return what a field names and its pattern; None where it names nothing."""
+    """Return what a field names and its pattern; None if it names nothing."""
     if field.type != FieldDescriptor.TYPE_STRING:
         return None
     options = field.GetOptions()
@@ -178,7 +178,7 @@ def file_of(value: str) -> str:
 async def must_be_open(request: Message, call: Call, directory: Directory | None) -> None:
     """Let the request go on if the caller has the right on everything it names.
 
-    UNKNOWN_UNIT and NOT_FOUND name the field; PERMISSION_DENIED does not say which. COMPLAINED_OF where a matter would
+    UNKNOWN_UNIT and NOT_FOUND name the field; PERMISSION_DENIED does not say which. COMPLAINED_OF if a matter would
     go to the unit it is about. A machine client names what the owner of the thing told it; what it may do is in the
     policies.
     """

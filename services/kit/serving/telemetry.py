@@ -126,7 +126,7 @@ def _otlp_exporter() -> SpanExporter | None:
 
 
 def serve_metrics(port: int) -> WSGIServer | None:
-    """Serve `/metrics` on loopback at this port; nothing where it is 0."""
+    """Serve `/metrics` on loopback at this port; nothing if it is 0."""
     if not port:
         return None
     server, _ = start_http_server(port, addr="127.0.0.1")

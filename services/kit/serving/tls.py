@@ -23,12 +23,12 @@ class Tls:
 
     @classmethod
     def read(cls, certificate: Path, key: Path, authority: Path) -> Tls:
-        """Return what the three files hold; OSError where one cannot be read."""
+        """Return what the three files hold; OSError if one cannot be read."""
         return cls(certificate.read_bytes(), key.read_bytes(), authority.read_bytes())
 
     @classmethod
     def of(cls, settings: ProcessSettings) -> Tls | None:
-        """Return the process's TLS, None where it speaks in plain; ends the process where a file cannot be read."""
+        """Return the process's TLS, None if it speaks in plain; ends the process where a file cannot be read."""
         files = settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file
         if files[0] is None or files[1] is None or files[2] is None:
             return None

@@ -79,7 +79,7 @@ class TokenChecker:
         self._refresh()
 
     def check(self, authorization: str) -> Caller:
-        """Return the caller of an `authorization` value, `Bearer …`; raise UNAUTHENTICATED where it is not good."""
+        """Return the caller of an `authorization` value, `Bearer …`; raise UNAUTHENTICATED if it is not good."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise CaseError(Reason.UNAUTHENTICATED)
@@ -165,7 +165,7 @@ class TokenChecker:
 
 
 def _refuse_demo(issuers: list[dict[str, Any]]) -> None:
-    """Raise ValueError where the embedded issuer is trusted: by name, by entry, or by its key under another name."""
+    """Raise ValueError if the embedded issuer is trusted: by name, by entry, or by its key under another name."""
     for entry in issuers:
         keys = entry["jwks"]["keys"]
         if entry["issuer"] == DEMO_ISSUER or entry.get("demo") or any(DEMO in key for key in keys):

@@ -38,7 +38,7 @@ _MOST = 1_000
 
 
 def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
-    """Return what is wrong with a message's fields; empty where nothing is. `prefix` goes in front of each path."""
+    """Return what is wrong with a message's fields; empty if nothing is. `prefix` goes in front of each path."""
     # Counted before anything is looked at: each item is looked at in turn, and two bytes make one.
     if crowded := next(_crowded(message), None):
         path, most = crowded
@@ -121,7 +121,7 @@ def check(message: Message) -> None:
 
 
 def must_say(message: Message, field: str, path: str = "") -> None:
-    """Raise INVALID_FIELD where a field that this call needs was left out; `path` names it where it lies deeper."""
+    """Raise INVALID_FIELD if a field that this call needs was left out; `path` names it where it lies deeper."""
     if not message.HasField(field):
         raise invalid([FieldFault(path or field, _ZH["required"], "value is required")])
 

@@ -67,7 +67,7 @@ def _measures(entry: IndicatorEntry, number: int, document: Document, folder: Ru
         if name in Measure.__members__:
             continue
         why = FORBIDDEN.get(name)
-        message = f"{name} {why}" if why else f"{name!r} is none of {', '.join(Measure)}"
+        message = f"{name} {why}" if why else f"{name!r} is not one of {', '.join(Measure)}"
         folder.problems.append(document.problem(("indicators", number, field), message))
         known = False
     return known

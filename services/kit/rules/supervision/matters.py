@@ -49,5 +49,5 @@ def _condition(fact: str, value: Any) -> Condition:
     words = value if isinstance(value, list) else [value]
     unknown = [word for word in words if word not in WORDS[fact]]
     if not words or unknown:
-        raise WrongCondition(f"{unknown[0] if unknown else ''!r} is none of {', '.join(WORDS[fact])}")
+        raise WrongCondition(f"{unknown[0] if unknown else ''!r} is not one of {', '.join(WORDS[fact])}")
     return OneOf(frozenset(words))
