@@ -140,7 +140,7 @@ def test_what_is_doubtful_is_computed_with_a_warning(words: list[str], warning: 
         (["--rule", "close_hihg", "--start", "2026-11-02"], "perhaps: close_high"),
         (["--rule", "close_high", "--start", "tomorrow"], "is neither a date"),
         (["--rule", "close_high", "--start", "2026-11-02", "--extend", "0"], "at least 1"),
-        (["--rule", "close_high", "--start", "2026-11-02", "--region", "1"], "no code of a unit"),
+        (["--rule", "close_high", "--start", "2026-11-02", "--region", "1"], "not the code of a unit"),
         (["--rule", "close_high", "--start", "9999-12-20"], "beyond the calendar"),
     ],
 )  # fmt: skip

@@ -199,7 +199,7 @@ def test_a_wrong_mapping_is_refused_with_file_and_line(
 
 
 def test_two_origins_of_a_field_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match=r"town\.yaml:13: fields\.unit: .*just one of .*column and constant"):
+    with pytest.raises(MappingError, match=r"town\.yaml:13: fields\.unit: .*exactly one of .*column and constant"):
         mapping(tmp_path, MAPPING.replace('{constant: "620102"}', '{constant: "620102", column: door}'))
 
 

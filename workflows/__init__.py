@@ -1,1 +1,1 @@
-"""Time and order: what happens next, timers, retries, who is asked. No facts, no personal data, no calendar."""
+"""Time and order: next steps, timers, retries, and which service to call. No facts, no personal data, no calendar."""

@@ -1,4 +1,4 @@
-"""The services as the worker and the relay reach them: stubs only."""
+"""The services as called by the worker and the relay: stubs only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Backends:
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Backends:
-        """Return stubs that sign as this process's machine client."""
+        """Return stubs that authenticate as this process's machine client."""
         if settings.client_key_file is None or not settings.client_name:
             raise SystemExit("ACCORD_CLIENT_NAME and ACCORD_CLIENT_KEY_FILE must be set")
         mint = TokenMint(settings.client_name, settings.client_key_file)

@@ -1,4 +1,4 @@
-"""What happened to a case, read from the services' own histories: what a signal says is a rumour."""
+"""What happened to a case, read from the services' own histories: signals are only hints."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from workflows.messages import DEFAULT_PURSUED, Asked, Heard, Read, Source, Stag
 
 _PAGE = 1000
 _AT_ONCE = 1.0
-"""Seconds in which a history is had, or is not read within a workflow task."""
+"""Seconds within which a history must be read in a workflow task."""
 _SLOW = 10.0
-"""Seconds for which nothing is read within workflow tasks after one was not had."""
+"""Seconds for which nothing is read within workflow tasks after a failed read."""
 
 _STAGES = {
     "ReportReceived": Stage.RECEIVED,
@@ -35,14 +35,14 @@ _STAGES = {
 _MEDIATION = {
     "MEDIATING": Stage.MEDIATING, "AGREED": Stage.FULFILLING, "NOT_AGREED": Stage.HANDLING, "WITHDRAWN": Stage.HANDLING,
 }  # fmt: skip
-"""Where a case stands by the state of its mediation."""
+"""Stage of a case by the state of its mediation."""
 _PREFIX = {"mode": "MODE_", "mediation": "MEDIATION_STATE_"}
 _TRANSFERS = frozenset({"EscalationRaised", "EscalationReturned", "EscalationTakenUpAgain"})
-"""Events after which another unit has the case, where its escalation takes it along."""
+"""Events after which another unit has the case, if its escalation transfers it."""
 
 
 def heard(source: Source, event: feed_pb2.Event) -> Heard:
-    """Return what a workflow hears of an event."""
+    """Return what a workflow is told about an event."""
     payload: dict[str, Any] = MessageToDict(event.payload)
     next_at = payload.get("next_at")
     transfers = event.type in _TRANSFERS and _short(payload, "mode") == "TRANSFER"
@@ -59,7 +59,7 @@ def heard(source: Source, event: feed_pb2.Event) -> Heard:
 
 
 def _short(payload: dict[str, Any], field: str) -> str:
-    """Return a value without the name of its enum, which events of old do not have."""
+    """Return a value without the name of its enum, which old events do not have."""
     return str(payload.get(field, "")).removeprefix(_PREFIX[field])
 
 
@@ -72,10 +72,10 @@ class Chains:
 
     @activity.defn(name="read_chains")
     async def read_chains(self, asked: Asked) -> Read:
-        """Return what happened since, of the services asked for.
+        """Return what happened since, in the requested services.
 
-        A history that ends before what was seen of it is read from its beginning, and all others with it. What is read
-        within a workflow task is had within a second or not: after one that was not, none is tried for a while.
+        A history that ends before the last seen event is read from its beginning, and all others with it. A read within
+        a workflow task must finish within a second: after one that does not, none is tried for a while.
         """
         if not activity.info().is_local:
             return await self._read(asked)
@@ -109,7 +109,7 @@ class Chains:
                            if chain}, anew)  # fmt: skip
 
     async def _since(self, number: str, source: str, seen: int) -> list[feed_pb2.Event] | None:
-        """Return the events of a case in one service after one of them; None if that one is not there."""
+        """Return the events of a case in one service after a given one; None if that one does not exist."""
         request = feed_pb2.ListEventsRequest(
             service=source, case=workflow_id(number), page_size=_PAGE, after_sequence=max(seen - 1, 0)
         )

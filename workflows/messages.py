@@ -1,4 +1,4 @@
-"""What travels between the relay, the workflows and their activities: ids, stages and instants, nothing else."""
+"""Messages between the relay, the workflows and their activities: ids, stages and instants, nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEDULED_WORKFLOW = "ScheduledWorkflow"
 RUN_SCHEDULE = "run_schedule"
 LETTER_WORKFLOW = "LetterWorkflow"
 _OF_FILES = {"letters": LETTER_WORKFLOW}
-"""The workflow of a file by its collection, where it is more than keeping its clocks."""
+"""The workflow of a file by its collection, if it does more than keep its clocks."""
 
 
 def workflow_id(number: str) -> str:
@@ -25,7 +25,7 @@ def workflow_id(number: str) -> str:
 
 
 def part_of(case: str, payload: Mapping[str, Any]) -> str:
-    """Return the name of the part of an agreement that an event is about."""
+    """Return the name of the instalment that an event is about."""
     agreement, clause, instalment = (int(payload[name]) for name in ("agreement", "clause", "instalment"))
     return f"{case}/agreements/{agreement}/clauses/{clause}/instalments/{instalment}"
 
@@ -36,7 +36,7 @@ def number_of_workflow(id_: str) -> str:
 
 
 def is_case(number: str) -> bool:
-    """Return whether a number is that of a case; those of files of supervision begin with what they are."""
+    """Return whether a number is that of a case; numbers of files of supervision begin with their kind."""
     return number[:1].isdigit()
 
 
@@ -46,7 +46,7 @@ def file_workflow(number: str) -> str:
 
 
 class Stage(StrEnum):
-    """Where a case's workflow is."""
+    """The stage of a case's workflow."""
 
     RECEIVED = "received"
     ACCEPTED = "accepted"
@@ -59,25 +59,25 @@ class Stage(StrEnum):
 
 
 RECHECK = "Recheck"
-"""No event: whoever doubts that a workflow stands where the facts say asks it to read them all anew."""
+"""Not an event: asks a workflow to read all facts again, if its stage may differ from them."""
 
 REOPENED = "CaseReopened"
 """The event that takes a case back from its end."""
 
 UNMERGED = "ReportUnmerged"
-"""A merge was taken back: the report, whose workflow had ended, waits at the door again."""
+"""A merge was undone: the report, whose workflow had ended, waits in intake again."""
 
 DEFAULT_PURSUED = "DefaultPursued"
-"""Somebody wants what was promised and not performed to be raised to the unit above."""
+"""Somebody asked to escalate a default to the unit above."""
 
 FINDING_RECORDED = "FindingRecorded"
 """A screening campaign found something: it becomes a report in intake, once."""
 
 OVERDUE_TOLD = "ClockOverdue"
-"""A deadline was missed: heard of only where the workflow did not ask for it, so that it has to be escalated."""
+"""A deadline was missed: signalled only if the workflow did not ask for it itself and must escalate it."""
 
 LEFT = frozenset({"PartyWithdrew", "MediationEnded"})
-"""Events by which a mediation is over at once, wherever it stands: the case goes on without it."""
+"""Events that end a mediation at once, in any state: the case continues without it."""
 
 ENDED = frozenset({Stage.CLOSED, Stage.DECLINED, Stage.MERGED})
 
@@ -92,7 +92,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Heard:
-    """One event the workflow must know of. `sequence` counts within case and source: what was seen is dropped."""
+    """One event the workflow must know of. `sequence` counts within case and source: seen ones are dropped."""
 
     source: Source
     sequence: int
@@ -106,7 +106,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which services a workflow wants to know what happened to its case since the event it saw last."""
+    """The services whose history since the last seen event a workflow asks for."""
 
     number: str
     seen: dict[str, int]
@@ -116,7 +116,7 @@ class Asked:
 class Read:
     """What happened that the workflow must know of, in the order it was recorded, and how far it has been read.
 
-    `anew` says that a history ends before what had been seen of it: a restored one, or it was never so long.
+    `anew` means that a history ends before the last seen event: it was restored, or was never that long.
     """
 
     events: list[Heard]
@@ -125,12 +125,12 @@ class Read:
 
 
 VERSION = 1
-"""What a case's workflow does: 1 is all that was patched into it until then, and opening without a look before."""
+"""Version of a case's workflow: 1 includes all patches until then, and opening without reading the facts first."""
 
 
 @dataclass(frozen=True)
 class CaseStart:
-    """How a case's workflow begins, and how it goes on after it rolled.
+    """How a case's workflow begins, and how it continues in a new run.
 
     `speed` and `epoch` are those of business time: a workflow sleeps in real time towards a business instant.
     """
@@ -147,12 +147,12 @@ class CaseStart:
     escalated: bool = False
     defaults: list[str] = field(default_factory=list)
     version: int = 0
-    """`VERSION` of what is started now; what was started before there was one asks its history what it has done."""
+    """`VERSION` of workflows started now; those started without one use their history."""
 
 
 @dataclass(frozen=True)
 class FileStart:
-    """How the workflow of a file of supervision begins, and how it goes on after it rolled."""
+    """How the workflow of a file of supervision begins, and how it continues in a new run."""
 
     number: str
     unit: str = ""
@@ -166,13 +166,13 @@ class FileStart:
 
 @dataclass(frozen=True)
 class FileEnd:
-    """How a file's workflow ended: no clock of it has a rung to come."""
+    """How a file's workflow ended: none of its clocks has a future rung."""
 
     number: str
 
 
 class LetterStage(StrEnum):
-    """Where a letter's workflow is."""
+    """The stage of a letter's workflow."""
 
     DRAFTED = "drafted"
     APPROVED = "approved"
@@ -201,7 +201,7 @@ LETTER_TURNS = {
     "LetterAnnulled": LetterStage.ANNULLED,
     "LetterDiscarded": LetterStage.DISCARDED,
 }
-"""Where a letter has come to by the event that tells of it."""
+"""The stage of a letter by event."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class LetterEnd:
 
 @dataclass(frozen=True)
 class CaseStep:
-    """What an activity on a case is told."""
+    """The input of an activity on a case."""
 
     number: str
     source: Source = Source.MEDIATION
@@ -225,10 +225,10 @@ class CaseStep:
 
 @dataclass(frozen=True)
 class Told:
-    """What an activity on a case answers: when to ask its service again, and how many deadlines have passed.
+    """The result of an activity on a case: when to ask its service again, and how many deadlines have passed.
 
-    `generation` is that of the case's clocks there, `clock` the one whose rung comes next, `tier` the case's grade,
-    `stage` where the case stands if it is not where the workflow took it to be.
+    `generation` is that of the case's clocks there, `clock` the one with the next rung, `tier` the case's grade,
+    `stage` the case's stage if it differs from the workflow's.
     """
 
     next_at: datetime | None = None

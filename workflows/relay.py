@@ -1,10 +1,10 @@
-"""The relay: the first consumer of the feeds. It tells workflows that something happened, at least once.
+"""The relay: the first consumer of the feeds. It notifies workflows of events, at least once.
 
-It follows each feed in two lanes: what a person did is told at once, however much an import or a storm of clocks has
-left to tell. Order between them does not matter: a workflow that is told reads what happened from the facts.
+It follows each feed in two lanes: what a person did is signalled at once, however large the backlog of an import or of
+many clocks is. Order between them does not matter: a notified workflow reads what happened from the facts.
 
-Durable: what was told is acknowledged while the rest of a batch is still being told, so that a relay that is killed
-goes on where it was, however often.
+Durable: signalled events are acknowledged while the rest of a batch is still being sent, so that a killed relay
+continues where it was, however often.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What is followed on its own: its name as a consumer, how many workflows are told at a time, how urgent they are.
+    """A lane: its name as a consumer, how many workflows are notified at a time, and its priority.
 
     Many at a time keep the engine busy; few do not keep others waiting.
     """
@@ -80,14 +80,14 @@ class Lane:
 
 LANES = (Lane("relay", feed_pb2.LANE_PERSON, 32, 2), Lane("relay-bulk", feed_pb2.LANE_BULK, 8, 4))
 
-TOLD = Counter("accord_relay_told_total", "Events workflows were told of.", ["source"])
+TOLD = Counter("accord_relay_told_total", "Events signalled to workflows.", ["source"])
 
 _AGAIN = {REOPENED: Stage.HANDLING, UNMERGED: Stage.RECEIVED, DEFAULT_PURSUED: Stage.CLOSED}
-"""Where the new workflow of a case begins whose workflow had ended."""
+"""The stage at which the new workflow of a case begins whose workflow had ended."""
 
 
 class Teller:
-    """Tells workflows, starting those that are not there."""
+    """Notifies workflows, starting those that do not exist."""
 
     def __init__(self, client: Client, settings: ClientSettings, lane: Lane) -> None:
         self._client = client
@@ -96,14 +96,14 @@ class Teller:
         self._priority = Priority(priority_key=lane.priority)
 
     async def tell(self, number: str, unit: str, tier: str, events: list[Heard], trace: str = "") -> None:
-        """Tell one case's workflow of its events; start it if it is not there; leave it be if it has ended."""
+        """Notify one case's workflow of its events; start it if it does not exist; ignore it if it has ended."""
         async with self._slots:
             token = otel_context.attach(propagate.extract({"traceparent": trace})) if trace else None
             try:
                 await self._tell(number, unit, tier, events)
             except WorkflowAlreadyStartedError:
-                # It ran and ended. What came after its end (a late read of its content, say) needs nobody.
-                log.info("told an ended case", case=number, kinds=[event.kind for event in events])
+                # It ran and ended. Events after its end (a late read of its content, say) need no workflow.
+                log.info("notified an ended case", case=number, kinds=[event.kind for event in events])
             finally:
                 if token:
                     otel_context.detach(token)
@@ -113,7 +113,7 @@ class Teller:
             await self._keep_file(number, unit, events)
             return
         if events[0].source is not Source.MEDIATION:
-            # It may not be there, or sleep before its first task: only signal-with-start wakes such a one.
+            # It may not exist, or wait before its first task: only signal-with-start wakes it.
             await self._start(number, unit, tier, events)
             return
         try:
@@ -125,7 +125,7 @@ class Teller:
             await self._start(number, unit, tier, events)
 
     async def _keep_file(self, number: str, unit: str, events: list[Heard]) -> None:
-        """Tell the workflow of a file, or start one: it asks every clock at once, so that nothing need be known."""
+        """Notify the workflow of a file, or start one: it asks every clock at once, so it needs no further data."""
         now = self._time.now()
         await self._client.start_workflow(
             file_workflow(number),
@@ -144,14 +144,14 @@ class Teller:
         first, reuse = events[0], WorkflowIDReusePolicy.REJECT_DUPLICATE
         start, rest = CaseStart(number, unit, speed=self._time.speed, epoch=self._time.epoch, version=VERSION), events
         if first.sequence == 1 and first.source is Source.INTAKE:
-            # What it would be told first goes in with the start: one message less, one workflow task less. Where the
-            # workflow is there already, it knows it already.
+            # The first events are part of the start: one message and one workflow task less. If the
+            # workflow already exists, it already knows them.
             known = {str(first.source): first.next_at} if first.next_at else {}
             stage = first.stage or Stage.RECEIVED
             start = replace(start, stage=stage, next_at=known, seen={str(first.source): first.sequence})
             rest = events[1:]
         else:
-            # Its beginning was told to a workflow that is gone: it asks every clock of the case at once.
+            # Its first events were signalled to a lost workflow: it asks every clock of the case at once.
             start = replace(start, next_at={str(source): self._time.now() for source in Source}, escalated=True)
             kinds = {event.kind for event in events}
             if kinds & _AGAIN.keys():
@@ -159,12 +159,12 @@ class Teller:
                 stage = next(stage for kind, stage in _AGAIN.items() if kind in kinds)
                 start, reuse = replace(start, stage=stage), WorkflowIDReusePolicy.ALLOW_DUPLICATE
             elif any(event.kind.startswith("Clock") and event.next_at for event in events):
-                # A right that begins, or runs on, after the case is over: the facts tell it where the case stands.
+                # A right that begins or continues after the case is over: it reads the case's stage from the facts.
                 reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
         more: dict[str, Any] = {"start_signal": HEAR, "start_signal_args": [rest]} if rest else {}
         if start.next_at and start.seen and not rest:
-            # Until the first rung, or until it hears of something, it has nothing to do: the engine spares a workflow
-            # task and a timer for each report that waits at the door, and an import of thousands delays nobody.
+            # Until the first rung or the next event it has nothing to do: this saves a workflow task and a timer for
+            # each report that waits in intake, and an import of thousands delays nobody.
             more["start_delay"] = self._time.real_delay(min(start.next_at.values()), self._time.now())
         await self._client.start_workflow(
             CASE_WORKFLOW,
@@ -180,7 +180,7 @@ class Teller:
 
 
 async def follow(loop: Loop, source: Source, lane: Lane, backends: Backends, teller: Teller) -> None:
-    """Follow one lane of a service's feed until it breaks off; it is taken up again where it was acknowledged."""
+    """Follow one lane of a service's feed until it breaks off; it resumes from the acknowledged position."""
     request = feed_pb2.WatchEventsRequest(
         service=source, consumer=lane.consumer, only_waking=True, batch_size=_BATCH, lane=lane.lane
     )
@@ -199,7 +199,7 @@ async def follow(loop: Loop, source: Source, lane: Lane, backends: Backends, tel
 
 
 async def told(teller: Teller, source: Source, batch: feed_pb2.WatchEventsResponse) -> AsyncIterator[int]:
-    """Tell every workflow of a batch; yield, now and then, the position up to which all have been told."""
+    """Notify every workflow of a batch; yield, now and then, the position up to which all have been notified."""
     left: dict[str, int] = {}
     for event in batch.events:
         left.setdefault(number_of(event.case), event.position)
@@ -233,7 +233,7 @@ def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str
     for event in events:
         number = number_of(event.case)
         unit = event.payload.fields["unit"].string_value.removeprefix("units/") or area_of_number(number)
-        # Events of old have `low` where they now have `GRADE_LOW`.
+        # Old events have `low` instead of `GRADE_LOW`.
         tier = event.payload.fields["grade"].string_value.removeprefix("GRADE_").lower()
         case = cases.setdefault(number, (number, unit, tier, [], event.trace_parent))
         case[3].append(heard(source, event))
@@ -248,15 +248,15 @@ async def relay(settings: ClientSettings) -> None:
     loops, backends = Loops(), Backends.of(settings)
     standing = {"temporal": "not connected yet"}
     health = await serve_health(settings.metrics_port, lambda: standing | loops.standing())
-    # The net needs no Temporal: a deadline fires, late, while it is down.
+    # The safety net does not need Temporal: while it is down, deadlines fire late.
     loops.start("net", lambda loop: net.keep(loop, backends, settings.time_speed), net.WITHIN)
-    # Nor does the read model of supervision.
+    # Neither does the read model of supervision.
     for source in facts.SOURCES:
         project = partial(facts.project, source=source, facts=facts.FactsBackends.of(backends))
         loops.start(f"facts-{source}", project, facts.WITHIN)
-    # Nor whose a case is.
+    # Neither does the standing of cases.
     loops.start("standings", lambda loop: standings.hand_on_all(loop, backends))
-    # Nor do erasures.
+    # Neither do erasures.
     loops.start("erasures", partial(erasures.carry, backends=backends))
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)

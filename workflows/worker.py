@@ -35,27 +35,27 @@ from workflows.schedules.workflow import ScheduledWorkflow
 log = structlog.get_logger()
 
 CACHED_WORKFLOWS = 500
-"""Open cases sleep for days: a small cache keeps the worker's memory bounded, a wake-up replays a short history."""
+"""Open cases sleep for days: a small cache bounds the worker's memory, and a wake-up replays a short history."""
 
 
 ACTIVITIES = 16
-"""Activities at a time: what has begun cannot be overtaken by what a person waits for."""
+"""Activities at a time: work in progress cannot be overtaken by what a person is waiting for."""
 WORKFLOW_TASKS = 8
-"""Workflow tasks at a time. They share one interpreter: more of them only make each take longer."""
+"""Workflow tasks at a time. They share one interpreter: more would only make each slower."""
 STUCK_AFTER = 20.0
-"""Seconds after which a workflow's code counts as stuck. The SDK's own 2 are fewer than a replay of a long history can
-need on a machine that is busy; the task would then fail, and be replayed, for as long as it stays busy."""
+"""Seconds after which workflow code counts as stuck. The SDK's default of 2 is less than a replay of a long history may
+need on a busy machine; the task would then fail and be replayed for as long as it stays busy."""
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """Return the sandbox that runs workflows; modules that are pure pass through it."""
+    """Return the sandbox that runs workflows; pure modules pass through it."""
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows.messages", "opentelemetry")
     )
 
 
 def be_patient(worker: Worker) -> None:
-    """Let workflow code take `STUCK_AFTER` seconds; the SDK has no setting for it but one that drops the sandbox."""
+    """Let workflow code take `STUCK_AFTER` seconds; the SDK's only setting for it disables the sandbox."""
     assert worker._workflow_worker is not None
     worker._workflow_worker._deadlock_timeout_seconds = STUCK_AFTER  # type: ignore[assignment]
 

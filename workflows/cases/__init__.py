@@ -1,1 +1,1 @@
-"""Cases: the workflow that carries one from receipt to closing, and what it has services do."""
+"""Cases: the workflow that takes a case from receipt to closing, and the service calls it makes."""

@@ -23,9 +23,9 @@ from workflows.messages import DEFAULT_PURSUED, CaseStep, Source, Stage, Told, p
 
 log = structlog.get_logger()
 
-REFUSED = Counter("accord_escalations_refused_total", "Breaches that the escalation service refused to take.")
+REFUSED = Counter("accord_escalations_refused_total", "Breaches that the escalation service refused.")
 _AGAIN = timedelta(hours=1)
-"""When a case asks again after a refusal that only a person can cure."""
+"""When a case retries after a refusal that only a person can resolve."""
 
 
 class Activities:
@@ -39,7 +39,7 @@ class Activities:
     async def open_case(self, step: CaseStep) -> Told:
         """Open the case of an accepted report: the sealed part goes from intake to mediation inside this call.
 
-        Of a report that nobody accepted there is nothing to open, whatever the workflow was told.
+        A report that nobody accepted is not opened, whatever signal the workflow received.
         """
         name = f"cases/{step.number}"
         try:
@@ -65,10 +65,10 @@ class Activities:
             )
             return Told(instant(opened.next_time), tier=_tier(report.triage.grade))
         except grpc.aio.AioRpcError as error:
-            # A first try may have opened it and its answer been lost; graded anew since, the request is not the same.
+            # A first try may have opened it and its response was lost; if it was regraded since, the request differs.
             if error.code() not in (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION):
                 raise failure(error) from None
-            # Opened by another hand: its clocks say when to ask.
+            # Opened by another request: its clocks say when to ask.
             return await self._fire(step.number, Source.MEDIATION, 0)
 
     @activity.defn(name="fire_clocks")
@@ -90,7 +90,7 @@ class Activities:
             raise failure(error) from None
         next_at = instant(fired.next_time) if fired.HasField("next_time") else None
         if any(refused):
-            # One that is refused must not keep the case from its other clocks: all is asked again later.
+            # One refusal must not block the case's other clocks: everything is retried later.
             again = self._time.now() + _AGAIN
             next_at = min(next_at, again) if next_at else again
         ended = source is Source.MEDIATION and next_at is None and await self._is_closed(name)
@@ -100,20 +100,20 @@ class Activities:
         try:
             case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:  # escalated before it was opened, or without ever being here
+            if error.code() is grpc.StatusCode.NOT_FOUND:  # escalated before it was opened, or never opened here
                 return False
             raise failure(error) from None
         return bool(case.stage == case_pb2.STAGE_CLOSED)
 
     async def _facts(self, name: str) -> escalation_pb2.Escalation:
-        """Return what kind of matter it is, how grave, and whom it complains of: codes by which its ladder is found."""
+        """Return its category, grade and the unit complained of: the codes that select its ladder."""
         if not name.startswith("cases/"):
             return escalation_pb2.Escalation()
         try:
             case = await self._backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=name))
             return escalation_pb2.Escalation(category=case.category, grade=case.grade, about_unit=case.about_unit)
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.NOT_FOUND:  # not opened yet: its report knows
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # not opened yet: its report has them
                 raise
         try:
             report = await self._backends.intake.GetReport(
@@ -128,9 +128,9 @@ class Activities:
         )
 
     async def _escalate(self, name: str, firing: clock_pb2.Firing, facts: escalation_pb2.Escalation) -> bool:
-        """Raise it one step up its ladder, once for each rung; return whether it was not refused.
+        """Escalate it one step up its ladder, once for each rung; return False if that was refused.
 
-        However often this runs, and whatever became of the case since: the first answer stands.
+        However often this runs, and whatever happened to the case since: the first response is final.
         """
         escalation = escalation_pb2.Escalation(
             from_unit=firing.unit, reason="overdue", subject=firing.subject, breach=f"{firing.clock}/{firing.rung}"
@@ -145,13 +145,13 @@ class Activities:
                 REFUSED.inc()
                 log.error("escalation refused", case=name, clock=firing.clock, code=error.code().name)
                 return False
-            # The unit changed after it was raised, or has no level above it: it was raised, or cannot be.
+            # The unit changed after it was escalated, or has no level above it: it was escalated, or cannot be.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise
         return True
 
     async def _withdraw(self, name: str, firing: clock_pb2.Firing) -> None:
-        """Withdraw what a breach raised that turned out to be none, once."""
+        """Withdraw, once, the escalation of a breach that was withdrawn."""
         try:
             await self._backends.escalation.SettleEscalations(
                 escalation_pb2.SettleEscalationsRequest(
@@ -159,12 +159,12 @@ class Activities:
                 )
             )
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.NOT_FOUND:  # it was taken back before it was raised
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # it was withdrawn before it was escalated
                 raise
 
     @activity.defn(name="raise_default")
     async def raise_default(self, step: CaseStep) -> None:
-        """Raise a promise that was not kept one level above the unit of its case, once."""
+        """Escalate a default one level above the unit of its case, once."""
         name = f"cases/{step.number}"
         try:
             if not await self._pursued(name, step.subject):
@@ -179,12 +179,12 @@ class Activities:
                 )
             )
         except grpc.aio.AioRpcError as error:
-            # The unit changed since it was raised, or has no level above it.
+            # The unit changed since it was escalated, or has no level above it.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise failure(error) from None
 
     async def _pursued(self, name: str, subject: str) -> bool:
-        """Return whether somebody pursued the default of this part, and wanted it raised."""
+        """Return whether somebody pursued the default of this part and asked for an escalation."""
         request = feed_pb2.ListEventsRequest(service=Source.MEDIATION, case=name, page_size=1000)
         while True:
             page = await self._backends.feeds[Source.MEDIATION].ListEvents(request)
@@ -200,7 +200,7 @@ class Activities:
     async def settle_escalations(self, step: CaseStep) -> None:
         """Settle the open escalations of a case that is over."""
         name = f"cases/{step.number}"
-        # A case that is reopened and ends again is settled again: each run of the workflow once.
+        # A case that is reopened and ends again is settled again: once per workflow run.
         request_id = f"{name}/settle/{activity.info().workflow_run_id}"
         try:
             await self._backends.escalation.SettleEscalations(
@@ -212,10 +212,10 @@ class Activities:
 
     @activity.defn(name="transfer_case")
     async def transfer_case(self, step: CaseStep) -> bool:
-        """Make the unit accountable that an escalation took the case to, or handed it back to.
+        """Make the unit accountable that an escalation transferred the case to, or handed it back to.
 
-        Return False if there is no case yet. Only from the unit that has it by that escalation does it move: an
-        escalation by another one moves nothing, nor does one that only informs, is settled, or was never raised.
+        Return False if there is no case yet. It moves only from the unit that has it through that escalation: another
+        escalation moves nothing, nor does one that only informs, is settled, or does not exist.
         """
         name = f"cases/{step.number}"
         wanted = f"{name}/escalations/{step.escalation}"
@@ -232,13 +232,13 @@ class Activities:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return False
-            # Closed in the meantime: there is nothing left to be accountable for.
+            # Closed in the meantime: nothing is left to be accountable for.
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                 raise failure(error) from None
         return True
 
     async def _raised(self, name: str) -> escalation_pb2.Escalation | None:
-        """Return an escalation that takes its case along; None if there is none of this name or it does not."""
+        """Return an escalation that transfers its case; None if there is none of this name, or it does not."""
         try:
             raised: escalation_pb2.Escalation = await self._backends.escalation.GetEscalation(
                 escalation_pb2.GetEscalationRequest(name=name)
@@ -252,7 +252,7 @@ class Activities:
 
 
 def move_of(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:
-    """Return the units that may have a case by an escalation, the one it goes to, and the key of that move."""
+    """Return the units that may have a case through an escalation, its new unit, and the key of that transfer."""
     key = f"{raised.name}/transfer"
     if raised.state == escalation_pb2.ESCALATION_STATE_RETURNED:
         return {raised.to_unit}, raised.return_unit, f"{key}/{raised.return_count}/back"
@@ -261,7 +261,7 @@ def move_of(raised: escalation_pb2.Escalation) -> tuple[set[str], str, str]:
 
 
 def _key(firing: clock_pb2.Firing) -> str:
-    """Return the key of what follows from a rung: a claim's `+1` and `~4` are no signs of a request id."""
+    """Return the request id for a rung's effect: `+1` and `~4` of a claim are not allowed characters there."""
     return f"{firing.clock}/{firing.rung}".replace("+", ".").replace("~", ":")
 
 

@@ -1,8 +1,8 @@
 """The life of a case, top to bottom: received → accepted → mediated → fulfilled → closed, with all its clocks.
 
-The workflow holds no fact and no date of its own. It sleeps until the earliest rung of any clock of the case, asks the
-owner to fire, and sleeps again. A clock that was met meanwhile costs nothing: the owner answers that nothing is due.
-Only what it could not find out that way reaches it as a signal: a stage was reached, or a rung came closer.
+The workflow stores no facts and no dates of its own. It sleeps until the earliest rung of any clock of the case, asks
+the owner to fire it, and sleeps again. A clock met meanwhile is harmless: the owner returns that nothing is due.
+Signals tell it only what it cannot learn that way: a stage was reached, or a rung moved earlier.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _ORDER = {
     Stage.RECEIVED: 0, Stage.ACCEPTED: 1, Stage.HANDLING: 2, Stage.MEDIATING: 3, Stage.FULFILLING: 4,
     **dict.fromkeys(ENDED, 5),
 }  # fmt: skip
-"""A stage never goes back, but by leaving the mediation or reopening: an event that was overtaken changes nothing."""
+"""A stage never goes back, except by leaving mediation or reopening: an outdated event changes nothing."""
 _CLEARS = frozenset({Stage.ACCEPTED, *ENDED})
-"""Stages that stop the clocks of the service they come from."""
+"""Stages that stop the clocks of the service that reports them."""
 
 
 @workflow.defn(name="CaseWorkflow")
@@ -61,19 +61,19 @@ class CaseWorkflow(Keeping):
         self.unit = start.unit
         self.tier = ""
         self.version = start.version
-        # A start can be forged like a signal: before a case is taken for over, the facts have said so.
+        # A start can be forged like a signal: a case counts as over only if the facts say so.
         self.proven = False
 
     @workflow.run
     async def run(self, start: CaseStart) -> CaseEnd:
-        """Carry the case through its life."""
+        """Run the case through its whole life."""
         await self.until(lambda: self.has_come_to(Stage.ACCEPTED))
         if self.stage is Stage.ACCEPTED:
             await self.open_case()
         while True:
-            # Every party has said yes and a mediator has taken it on; whoever leaves takes the case back to here.
+            # Every party has consented and a mediator has accepted; a party that leaves takes the case back to here.
             await self.until(lambda: self.has_come_to(Stage.MEDIATING))
-            # They have agreed: what was promised has its own clocks.
+            # They have agreed: performance has its own clocks.
             await self.until(lambda: self.has_come_to(Stage.FULFILLING))
             # Closed by somebody who did not handle it, whether it was mediated, agreed or neither.
             await self.until(lambda: self.stage in ENDED)
@@ -82,10 +82,10 @@ class CaseWorkflow(Keeping):
                 await self.take_in()
                 continue
             while self.is_due() and not self.early:
-                # A deadline that was missed while nobody could ask is told and escalated even when the matter is over.
+                # A deadline missed during an outage is reported and escalated even if the matter is over.
                 await self.fire_due()
             await self.settle_escalations()
-            # What runs on after the end is kept as well: follow-up visits, time to perform, time to enforce.
+            # Clocks that run after the end are kept too: follow-up visits, time to perform, time to enforce.
             await self.until(lambda: not self.next_at or self.stage not in ENDED)
             if self.stage in ENDED:
                 return CaseEnd(self.stage)
@@ -96,15 +96,15 @@ class CaseWorkflow(Keeping):
         return {"stage": self.stage, **{source: at.isoformat() for source, at in self.next_at.items()}}
 
     def does(self, patch: str) -> bool:
-        """Return whether a patch holds: in everything started since there are versions, elsewhere by the history."""
+        """Return whether a patch applies: always in workflows started with a version, otherwise by the history."""
         return self.version > 0 or workflow.patched(patch)
 
     def has_come_to(self, stage: Stage) -> bool:
-        """Return whether the case has come to a stage, or past it."""
+        """Return whether the case has reached a stage, or is past it."""
         return _ORDER[self.stage] >= _ORDER[stage]
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        """Wait for a turn in the case's life, keeping its clocks meanwhile."""
+        """Wait for a change in the case, keeping its clocks meanwhile."""
         while True:
             await self.take_in()
             while self.transfers and await self.transfer(self.transfers[0]):
@@ -115,7 +115,7 @@ class CaseWorkflow(Keeping):
             if reached():
                 return
             if self.stage is Stage.ACCEPTED:
-                # Accepted only after it was taken to be further on.
+                # Accepted only after it was assumed to be further on.
                 await self.open_case()
                 continue
             self.roll_if_long()
@@ -123,10 +123,10 @@ class CaseWorkflow(Keeping):
                 await self.fire_due()
 
     async def find_out(self) -> list[Heard]:
-        """Return what happened, by the facts, in the services that something was heard of."""
+        """Return what happened, by the facts, in the services named by signals."""
         heard, self.inbox = self.inbox, []
         sources = {event.source for event in heard}
-        # What a start says of a stage that only a look at the facts could prove is not built upon.
+        # A stage claimed by a start, which only the facts can prove, is not relied on.
         believed = self.proven or self.stage in (Stage.RECEIVED, Stage.ACCEPTED)
         whole = not believed or any(event.kind == RECHECK for event in heard)
         seen = {
@@ -135,14 +135,14 @@ class CaseWorkflow(Keeping):
         read = await self.read(Asked(self.number, seen))
         if read.anew or whole:
             # Everything from its beginning: what is known here may never have been true. Never for one service's
-            # history alone: that of escalation says nothing of the stage.
+            # history alone: that of escalation does not include the stage.
             self.stage, self.proven, self.escalated = Stage.RECEIVED, True, True
             self.seen = {}
         self.seen.update(read.seen)
         return read.events
 
     async def read(self, asked: Asked) -> Read:
-        """Read what happened: within the workflow task where it is had at once, as nearly always, else patiently."""
+        """Read what happened: within the workflow task if that is fast, as nearly always, else with retries."""
         if self.version:
             with suppress(FailureError):
                 return await workflow.execute_local_activity(
@@ -160,11 +160,11 @@ class CaseWorkflow(Keeping):
         return read
 
     async def take_in(self) -> None:
-        """Take in what happened."""
+        """Apply what happened."""
         if self.version and self.may_open():
-            # Opening asks the door itself whether it was accepted: to read that before as well would be once too often.
+            # Opening asks intake itself whether it was accepted: reading that here as well would be redundant.
             self.inbox, self.stage = [], Stage.ACCEPTED
-            # The acceptance met the clocks of the door, or it would say which one runs on.
+            # The acceptance met the clocks of intake, or it would name the one that still runs.
             self.next_at.pop(Source.INTAKE, None)
             return
         facts_first = bool(self.inbox) and self.does(FACTS_FIRST)
@@ -178,7 +178,7 @@ class CaseWorkflow(Keeping):
                 self.stage = Stage.HANDLING if event.kind == REOPENED else Stage.RECEIVED
             if event.next_at:
                 self.learn(event.source, event.next_at)
-                # What changed since is not known here: the next question is asked whatever the generation.
+                # What changed since is unknown here: the next call ignores the generation.
                 self.generations.pop(event.source, None)
                 self.escalated |= event.source is Source.ESCALATION
             if event.escalation:
@@ -189,15 +189,15 @@ class CaseWorkflow(Keeping):
                 self.unit = event.unit
                 self.show()
         for event in events if facts_first else ():
-            # What was missed may have been told by the very act that ended the matter, before the end in the same
-            # transaction: the end stops clocks, it does not take a breach back.
+            # A breach may be recorded by the same command that ended the matter, before the end in the same
+            # transaction: the end stops clocks, it does not withdraw a breach.
             if event.kind == OVERDUE_TOLD and event.next_at:
                 self.learn(event.source, event.next_at)
         if facts_first and self.stage is not before and self.stage is not Stage.ACCEPTED:
             self.show()
 
     def come_to(self, stage: Stage, event: Heard) -> None:
-        """Come to a stage: onwards, or back where the mediation was left."""
+        """Move to a stage: forward, or back if the mediation was left."""
         back = event.kind in LEFT and self.stage in (Stage.MEDIATING, Stage.FULFILLING)
         if not (_ORDER[stage] > _ORDER[self.stage] or back):
             return
@@ -208,7 +208,7 @@ class CaseWorkflow(Keeping):
             self.show()
 
     def may_open(self) -> bool:
-        """Return whether all that was heard is that the report which waits was accepted."""
+        """Return whether the only news is that the waiting report was accepted."""
         accepted = all(
             event.source is Source.INTAKE and event.stage is Stage.ACCEPTED and not event.next_at
             for event in self.inbox
@@ -216,7 +216,7 @@ class CaseWorkflow(Keeping):
         return self.stage is Stage.RECEIVED and bool(self.inbox) and accepted
 
     async def open_case(self) -> None:
-        """Open the case with its one plan, and learn when its clocks want to be asked."""
+        """Open the case with its one plan, and learn when to ask its clocks."""
         told: Told = await workflow.execute_activity(
             "open_case",
             CaseStep(self.number),
@@ -226,7 +226,7 @@ class CaseWorkflow(Keeping):
             summary="open the case with its plan",
         )
         if told.stage:
-            # Nobody accepted it: all that happened is read, and believed instead of what was heard.
+            # Nobody accepted it: the history is read, and replaces what the signals said.
             self.stage = told.stage
             self.inbox.append(Heard(Source.INTAKE, 0, RECHECK))
             return
@@ -238,17 +238,17 @@ class CaseWorkflow(Keeping):
         self.show()
 
     async def fire_due(self) -> None:
-        """Ask the owner of the earliest rung to fire what is due; what is overdue is escalated one level up."""
+        """Ask the owner of the earliest rung to fire due rungs; overdue ones are escalated one level up."""
         told = await self.ask()
         if told.ended and self.stage not in ENDED:
-            # The facts say it is over and the signal has not come (yet): believe the facts.
+            # The facts say it is over and the signal has not arrived (yet): trust the facts.
             self.stage, self.proven = Stage.CLOSED, True
         changed, self.overdue = told.overdue != self.overdue, told.overdue
         if self.does("shows-next-due") or changed:
             self.show()
 
     async def settle_escalations(self) -> None:
-        """Settle the escalations of a case that is over: none of their clocks outlives it."""
+        """Settle the escalations of a case that is over, so that none of their clocks outlives it."""
         if not self.escalated:
             return
         await workflow.execute_activity(
@@ -262,7 +262,7 @@ class CaseWorkflow(Keeping):
         self.next_at.pop(Source.ESCALATION, None)
 
     async def transfer(self, escalation: int) -> bool:
-        """Carry a transfer to the case, and return whether that is settled; before it is opened there is no case."""
+        """Apply a transfer to the case, and return whether that is done; before it is opened there is no case."""
         settled: bool = await workflow.execute_activity(
             "transfer_case",
             CaseStep(self.number, escalation=escalation),
@@ -274,7 +274,7 @@ class CaseWorkflow(Keeping):
         return settled
 
     async def raise_default(self, subject: str) -> None:
-        """Raise a promise that was not kept to the unit above, as was asked for."""
+        """Escalate a default to the unit above, as requested."""
         await workflow.execute_activity(
             "raise_default",
             CaseStep(self.number, subject=subject),
@@ -284,7 +284,7 @@ class CaseWorkflow(Keeping):
         )
 
     def roll_if_long(self) -> None:
-        """Go on in a new run before the history grows long; nothing is awaited between the test and the roll."""
+        """Continue in a new run before the history grows long; nothing is awaited between the check and the roll."""
         if self.is_long():
             workflow.continue_as_new(
                 CaseStart(
@@ -294,7 +294,7 @@ class CaseWorkflow(Keeping):
             )  # fmt: skip
 
     def show(self) -> None:
-        """Write what operators see. The one place that does."""
+        """Write what operators see; the only place that does."""
         workflow.upsert_search_attributes(
             [
                 STAGE.value_set(str(self.stage)),

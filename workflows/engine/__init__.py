@@ -1,1 +1,1 @@
-"""Temporal: its client, search attributes, failures; and how a process that works with it says how it is."""
+"""Temporal: its client, search attributes, failures; and the health page of a process."""

@@ -14,7 +14,7 @@ Standing = Callable[[], Mapping[str, str]]
 async def serve_health(port: int, standing: Standing) -> asyncio.Server | None:
     """Serve the page; nothing if the port is 0.
 
-    `/healthz` tells that the process lives; `/readyz` how each of its loops is, 503 unless all are `well`.
+    `/healthz` shows that the process is alive; `/readyz` the state of its loops, 503 unless all are `well`.
     """
     if not port:
         return None

@@ -1,4 +1,4 @@
-"""Temporal client and runtime of a process: metrics, tracing, patience while the server is not yet there."""
+"""Temporal client and runtime of a process: metrics, tracing, waiting for a server that is not yet up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIMEOUT = timedelta(seconds=5)
 
 
 def temporal_tls(settings: ClientSettings) -> TLSConfig | bool:
-    """Return how to speak TLS to Temporal, False for plain; ends the process where a file cannot be read."""
+    """Return the TLS settings for Temporal, False for plaintext; ends the process if a file cannot be read."""
     if not settings.speaks_tls_to_temporal:
         return False
     files = settings.temporal_ca_file, settings.temporal_cert_file, settings.temporal_key_file
@@ -35,7 +35,7 @@ def temporal_tls(settings: ClientSettings) -> TLSConfig | bool:
 
 
 async def dial(settings: ClientSettings, *interceptors: Interceptor) -> Client:
-    """Return a client of the Temporal server as the settings have it, or raise if it does not answer."""
+    """Return a client of the configured Temporal server, or raise if it does not respond."""
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
@@ -46,7 +46,7 @@ async def dial(settings: ClientSettings, *interceptors: Interceptor) -> Client:
 
 
 async def connect(settings: ClientSettings) -> Client:
-    """Return a client of the Temporal server; waits for a server that is not there yet."""
+    """Return a client of the Temporal server; waits for a server that is not up yet."""
     delay = 0.2
     while True:
         try:
@@ -58,10 +58,10 @@ async def connect(settings: ClientSettings) -> Client:
 
 
 async def watch_engine(loop: Loop, client: Client) -> None:
-    """Look, for ever, whether the engine is there: the client itself waits for it and says nothing."""
+    """Check for ever whether Temporal responds: the client itself waits silently."""
     while True:
         loop.begin()
         if not await client.service_client.check_health(timeout=_TIMEOUT):
-            raise ConnectionError("the engine does not serve")
+            raise ConnectionError("Temporal does not respond")
         loop.turned()
         await asyncio.sleep(_EVERY)

@@ -1,7 +1,7 @@
-"""No workflow of Accord ever fails: one that did would take its clocks along.
+"""No workflow of Accord ever fails: a failed one would lose its clocks.
 
-A workflow's code that meets a failure it did not foresee stops where it is: its task is tried again, with what it says
-in the engine's own words, until the code is mended or the fault is over. Cancelling and ending by hand stay possible.
+Workflow code that meets an unforeseen failure stops where it is: Temporal retries its task and shows the error until
+the code is fixed or the fault is over. Cancelling and terminating manually stay possible.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from temporalio.worker import (
 
 
 class UnforeseenError(RuntimeError):
-    """A workflow's code met a failure that it did not handle."""
+    """Workflow code met a failure that it did not handle."""
 
 
 class _Unfailing(WorkflowInboundInterceptor):
@@ -29,7 +29,7 @@ class _Unfailing(WorkflowInboundInterceptor):
         except CancelledError:
             raise
         except FailureError as error:
-            workflow.logger.error("a workflow met what it did not foresee: %s", type(error).__name__)
+            workflow.logger.error("unforeseen failure in a workflow: %s", type(error).__name__)
             raise UnforeseenError(type(error).__name__) from error
 
 
@@ -39,5 +39,5 @@ class Unfailing(Interceptor):
     def workflow_interceptor_class(
         self, input: WorkflowInterceptorClassInput
     ) -> type[WorkflowInboundInterceptor] | None:
-        """Return what stands around the workflow's code."""
+        """Return the interceptor around the workflow's code."""
         return _Unfailing

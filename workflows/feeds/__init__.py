@@ -1,1 +1,1 @@
-"""Consumers of the feeds beside the relay: facts for supervision, whose a case is, erasures; each keeps its place."""
+"""Consumers of the feeds besides the relay: facts for supervision, case ownership, erasures; each with its position."""

@@ -1,7 +1,7 @@
-"""Erasures on their way: what two people decided on in mediation reaches intake and supervision.
+"""Propagates erasures: what two people decided in mediation is carried out in intake and supervision.
 
-A durable consumer of its own on mediation's feed. Asked for, an erasure is looked at everywhere and nothing goes;
-decided, it is carried out everywhere. Each step may be repeated; the place in the feed is acknowledged after it.
+A separate durable consumer on mediation's feed. A requested erasure is only previewed everywhere; a decided one is
+carried out everywhere. Each step may be repeated; the position in the feed is acknowledged after it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from workflows.messages import Source
 
 CONSUMER = "erasures"
 KINDS = {"ErasureRequested": True, "CaseDataErased": False}
-"""Events that are carried on, and whether the others only say what would go."""
+"""Events that are propagated, and whether the other services only preview the erasure."""
 _PAGE = 500
 _TIMEOUT = 30.0
 
 
 async def carry(loop: Loop, backends: Backends) -> None:
-    """Carry on what mediation's feed tells, from where it was acknowledged, until the feed breaks off."""
+    """Propagate mediation's feed, from the acknowledged position, until the feed breaks off."""
     feed = backends.feeds[Source.MEDIATION]
     stream = feed.WatchEvents(feed_pb2.WatchEventsRequest(service="mediation", consumer=CONSUMER, batch_size=_PAGE))
     await stream.initial_metadata()
@@ -46,7 +46,7 @@ async def carry(loop: Loop, backends: Backends) -> None:
 
 
 async def reach(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:
-    """Let intake and supervision erase a case, or say what would go, and tell mediation what each said."""
+    """Let intake and supervision erase a case, or preview it, and report their results to mediation."""
     number = case.removeprefix("cases/")
     report = intake_pb2.EraseReportDataRequest(
         name=f"reports/{number}", validate_only=validate_only, request_id=f"erase-{key}"
@@ -66,13 +66,13 @@ async def reach(backends: Backends, case: str, *, validate_only: bool, key: str)
         try:
             await ErasureServiceStub(backends.channels[1]).RecordErasureReach(request, timeout=_TIMEOUT)
         except grpc.aio.AioRpcError as error:
-            # Erased again from the list, before the database knew of an erasure: there is nobody to tell.
+            # Erased again from the list, before the database knew of an erasure: there is nobody to report to.
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
 
 
 async def _counts(call: Any) -> dict[str, int]:
-    """Return what a service says goes; nothing if it knows no such matter, as of a case opened by hand."""
+    """Return what a service says is erased; nothing if it does not know the matter, such as a case opened manually."""
     try:
         return dict((await call()).counts)
     except grpc.aio.AioRpcError as error:

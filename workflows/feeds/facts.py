@@ -1,9 +1,8 @@
-"""The projector: takes what supervision counts over from intake and mediation, behind their feeds.
+"""The projector: takes over the facts that supervision counts from intake and mediation, following their feeds.
 
-It is a durable consumer of its own and in nobody's way: of a feed it hears only which cases something happened to,
-waits a moment so that a case with ten events is read once, reads at most 500 cases with three calls, and rests longer
-than it worked. A province's import makes it lag, and it catches up. What it hands on are codes and times; no person and
-no text.
+A separate durable consumer that delays nobody: from a feed it takes only which cases something happened to, waits a
+moment so that a case with ten events is read once, reads at most 500 cases with three calls, and rests longer than it
+worked. A province's import makes it lag, and it catches up. It passes on codes and times only, no person and no text.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ SOURCES = (Source.INTAKE, Source.MEDIATION)
 AT_ONCE = 500
 """Cases read at a time; the contracts allow no more."""
 _GATHER = 0.5
-"""Seconds to let a case's events come together."""
+"""Seconds to collect a case's events."""
 _REST = 3.0
-"""Times as long as it worked it rests: a quarter of one core at most, however much there is to take over."""
+"""Rest, as a multiple of the time worked: at most a quarter of one core, however much there is to take over."""
 _AHEAD = 4 * AT_ONCE
-"""Cases held in memory before the feed is read on."""
+"""Cases kept in memory before the feed is read further."""
 WITHIN = 600.0
 """Seconds a pass over so many may take."""
 _PAGE = 1000
@@ -67,7 +66,7 @@ class FactsBackends:
 
 
 async def project(loop: Loop, source: Source, facts: FactsBackends) -> None:
-    """Take over what a service's feed tells, from where it was acknowledged, until the feed breaks off."""
+    """Take over a service's feed, from the acknowledged position, until the feed breaks off."""
     request = feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE, names_only=True)
     gathered = Gathered(_AHEAD)
     stream = facts.backends.feeds[source].WatchEvents(request)
@@ -95,7 +94,7 @@ async def project(loop: Loop, source: Source, facts: FactsBackends) -> None:
 
 
 async def rebuild(source: Source, facts: FactsBackends) -> int:
-    """Take over everything a service's feed has ever told, and return of how many cases. Safe to repeat."""
+    """Take over a service's whole feed, and return the number of cases. Safe to repeat."""
     seen: set[str] = set()
     request = feed_pb2.WatchEventsRequest(service=source, batch_size=AT_ONCE, names_only=True, until_caught_up=True)
     async for batch in facts.backends.feeds[source].WatchEvents(request):
@@ -106,7 +105,7 @@ async def rebuild(source: Source, facts: FactsBackends) -> int:
 
 
 async def _try_each(source: Source, facts: FactsBackends, cases: Sequence[str]) -> None:
-    """Take cases over together; where the facts of one are refused, that one alone is left out, and told of."""
+    """Take cases over together; a case whose facts are refused is left out and logged."""
     try:
         await take_over(source, facts, cases)
     except grpc.aio.AioRpcError as error:
@@ -123,7 +122,7 @@ async def _try_each(source: Source, facts: FactsBackends, cases: Sequence[str]) 
 async def take_over(source: Source, facts: FactsBackends, cases: Sequence[str]) -> None:
     """Read the facts of cases, then their clocks, and record both.
 
-    In this order: clocks that are newer than the event up to which the facts go do no harm, older ones would.
+    In this order: clocks newer than the last event of the facts do no harm, older ones would.
     """
     if not cases:
         return

@@ -1,7 +1,7 @@
-"""How far a durable consumer has come in a feed: acknowledged now and then, not with every event.
+"""The position of a durable consumer in a feed: acknowledged now and then, not with every event.
 
-Each acknowledgement is a commit of its own on the disk. What a consumer that is killed is told again is at most half a
-second of events, and all that it does may be done twice.
+Each acknowledgement is a separate commit to disk. A killed consumer receives at most half a second of events again,
+and all that it does may be done twice.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ EVERY = 0.5
 """Seconds between acknowledgements."""
 _TIMEOUT = 20.0
 _LAST = 2.0
-"""Seconds for the last one, of a consumer that leaves off."""
+"""Seconds allowed for the last one when a consumer stops."""
 _AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 POSITION = Gauge("accord_relay_position", "Feed position a consumer has acknowledged.", ["source", "consumer"])
 
 
 class Place:
-    """Where one consumer is in one feed; a context in which it may say how far it has come."""
+    """One consumer's position in one feed; a context in which it reports its progress."""
 
     def __init__(self, feed: Any, source: str, consumer: str) -> None:
         self._feed = feed
@@ -50,7 +50,7 @@ class Place:
                 await self._acknowledge(_LAST)
 
     def reach(self, position: int) -> None:
-        """Say that all up to here is done; raises what befell an acknowledgement before."""
+        """Report that everything up to here is done; raises the error of an earlier acknowledgement."""
         if self._keeping.done():
             self._keeping.result()
         if position > self._reached:
@@ -81,7 +81,7 @@ class Place:
 
 @dataclass
 class Gathered:
-    """Cases something happened to, with the position up to which they are all there; at most about `ahead` of them."""
+    """Cases something happened to, with the position up to which they are complete; at most about `ahead` of them."""
 
     ahead: int
     cases: dict[str, None] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Gathered:
         self.room.set()
 
     def add(self, batch: feed_pb2.WatchEventsResponse) -> None:
-        """Take in a batch of the feed."""
+        """Add a batch of the feed."""
         self.cases.update(dict.fromkeys(event.case for event in batch.events if event.case.startswith("cases/")))
         self.position = batch.position
         self.more.set()
@@ -101,7 +101,7 @@ class Gathered:
             self.room.clear()
 
     def take(self) -> tuple[list[str], int]:
-        """Return what was gathered and the position it goes up to, and begin anew."""
+        """Return what was gathered and its position, and start again."""
         taken = list(self.cases), self.position
         self.cases = {}
         self.more.clear()
@@ -110,7 +110,7 @@ class Gathered:
 
 
 async def read_on(stream: Any, gathered: Gathered) -> None:
-    """Gather what a feed tells; where there is much, wait until it was taken over."""
+    """Gather a feed's cases; if there are many, wait until they are taken over."""
     try:
         async for batch in stream:
             gathered.add(batch)

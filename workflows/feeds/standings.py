@@ -1,7 +1,7 @@
-"""Hands on whose a case is, from its owner to the services that decide by it: behind mediation's feed, at once.
+"""Propagates case ownership (standing) from mediation to the services that decide by it, at once.
 
-A durable consumer of its own, that waits for nothing: who must act on a case sees it from the moment it is theirs, and
-who no longer must, no longer.
+A separate durable consumer without delay: those responsible see a case from the moment it is theirs, and those no
+longer responsible no longer do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workflows.messages import Source
 
 CONSUMER = "standings"
 TOLD = (Source.INTAKE, Source.ESCALATION)
-"""Services that are told; their channels have these places in `Backends.channels`."""
+"""Services that are notified; indexes of their channels in `Backends.channels`."""
 AT_ONCE = 500
 """Cases read at a time; the contracts allow no more."""
 _TIMEOUT = 30.0
@@ -30,7 +30,7 @@ _GATHER = 0.05
 
 
 async def hand_on_all(loop: Loop, backends: Backends) -> None:
-    """Hand on what mediation's feed tells, from where it was acknowledged, until the feed breaks off."""
+    """Propagate mediation's feed, from the acknowledged position, until the feed breaks off."""
     feed = backends.feeds[Source.MEDIATION]
     request = feed_pb2.WatchEventsRequest(
         service=Source.MEDIATION, consumer=CONSUMER, batch_size=AT_ONCE, names_only=True
@@ -52,7 +52,7 @@ async def hand_on_all(loop: Loop, backends: Backends) -> None:
                 if position:
                     place.reach(position)
                 loop.turned()
-                # What comes next may be there at once; what comes within this moment goes together.
+                # More may follow at once; what arrives within this moment is sent together.
                 await asyncio.sleep(_GATHER)
         await reading
     finally:
@@ -60,7 +60,7 @@ async def hand_on_all(loop: Loop, backends: Backends) -> None:
 
 
 async def hand_on(backends: Backends, cases: list[str]) -> None:
-    """Read whose at most 500 cases are, and tell the services that do not own them."""
+    """Read the standing of at most 500 cases, and send it to the services that do not own them."""
     if not cases:
         return
     intake, mediation, escalation = backends.channels

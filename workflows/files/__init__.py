@@ -1,1 +1,1 @@
-"""Files of supervision: the workflow that keeps their clocks, and carries findings of a campaign to the door."""
+"""Files of supervision: the workflow that keeps their clocks and sends findings of a campaign to intake."""

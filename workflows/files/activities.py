@@ -1,4 +1,4 @@
-"""Findings of screening campaigns on their way into intake: each becomes one report, however often this runs."""
+"""Sends findings of screening campaigns to intake: each becomes one report, however often this runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _PAGE = 100
 
 
 class Findings:
-    """Carries findings. What was told goes from the one service to the other inside one activity."""
+    """Sends findings. Sealed content goes from one service to the other inside one activity."""
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
 
     @activity.defn(name="hand_over_findings")
     async def hand_over_findings(self, number: str) -> int:
-        """Carry every finding of a campaign that has not arrived, and return how many that were."""
+        """Send every finding of a campaign that has not arrived, and return how many were sent."""
         assert self._backends.campaigns is not None, "the worker's own stubs have it"
         carried, token, refused = 0, "", ""
         while True:
@@ -38,7 +38,7 @@ class Findings:
                     await self._carry(finding.name)
                     carried += 1
                 except grpc.aio.AioRpcError as error:
-                    # One that is refused keeps no other from arriving.
+                    # One refusal does not block the others.
                     refused = error.code().name
             token = found.next_page_token
             if not token:
@@ -49,7 +49,7 @@ class Findings:
         return carried
 
     async def _carry(self, name: str) -> None:
-        """Carry one finding. Its name is the key: a crash anywhere in between leaves one report and one number."""
+        """Send one finding. Its name is the key: a crash at any point leaves one report and one number."""
         campaigns, intake = self._backends.campaigns, self._backends.intake
         assert campaigns is not None
         content = await campaigns.GetFindingContent(campaigns_pb2.GetFindingContentRequest(name=f"{name}/content"))
@@ -69,6 +69,6 @@ class Findings:
                 campaigns_pb2.ConfirmFindingRequest(name=name, report=filed.name, request_id=f"{name}/confirm")
             )
         except grpc.aio.AioRpcError as error:
-            # Confirmed by another try, or by hand.
+            # Confirmed by another try, or manually.
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise

@@ -1,7 +1,7 @@
 """The workflow of a file of supervision: it keeps its clocks until none has a rung to come.
 
-What happens to a matter of the ledger, a review or a warning is done by people through commands; time is all it needs a
-workflow for. One that has ended is started again by the event that starts the next clock.
+People act on a matter of the ledger, a review or a warning through commands; only its deadlines need a workflow. One
+that has ended is started again by the event that starts the next clock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class FileWorkflow(Keeping):
         self.number = number_of_workflow(workflow.info().workflow_id)
         self.unit = start.unit
         self.keep(start.next_at, start.seen, start.waiting, start.speed, start.epoch)
-        # One that is started anew, after a rebuild too, looks whether something is still on its way.
+        # A new one, also after a rebuild, checks whether a finding is still to be sent.
         self.findings = start.findings or start.number.startswith("campaigns-")
         self.carrying: asyncio.Task[None] | None = None
 
@@ -55,7 +55,7 @@ class FileWorkflow(Keeping):
                 self.show()
 
     def take_in(self) -> None:
-        """Look after what was heard of: whether a finding is on its way, and when the clocks want to be asked."""
+        """Handle what was signalled: whether a finding is to be sent, and when to ask the clocks."""
         if self.inbox and workflow.patched(FACTS_FIRST):
             self.findings = self.findings or any(event.kind == FINDING_RECORDED for event in self.inbox)
             self.look_now(Source.ESCALATION)
@@ -63,16 +63,16 @@ class FileWorkflow(Keeping):
             self.findings = self.findings or event.kind == FINDING_RECORDED
             if event.next_at:
                 self.learn(event.source, event.next_at)
-                # What changed since is not known here: the next question is asked whatever the generation.
+                # What changed since is unknown here: the next call ignores the generation.
                 self.generations.pop(event.source, None)
 
     def carry(self) -> None:
-        """Carry findings into intake beside keeping the clocks: a door that is shut delays no deadline."""
+        """Send findings to intake while keeping the clocks: an unavailable intake delays no deadline."""
         if self.findings and (self.carrying is None or self.carrying.done()):
             self.carrying = asyncio.create_task(self.carry_findings())
 
     async def carry_findings(self) -> None:
-        """Carry every finding of the campaign that has not arrived; those recorded meanwhile as well."""
+        """Send every finding of the campaign that has not arrived, including those recorded meanwhile."""
         while self.findings:
             self.findings = False
             await workflow.execute_activity(

@@ -1,4 +1,4 @@
-"""Steps of a letter's workflow: where it stands, and the draft of the next one. Nothing is signed or sent from here."""
+"""Steps of a letter's workflow: its stage, and the draft of the next one. Nothing is signed or sent from here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LetterSteps:
 
     @activity.defn(name="letter_stage")
     async def letter_stage(self, step: CaseStep) -> LetterStage:
-        """Return where a letter stands by the facts."""
+        """Return a letter's stage by the facts."""
         try:
             found = await self._backends.letters.GetLetter(letters_pb2.GetLetterRequest(name=workflow_id(step.number)))
         except grpc.aio.AioRpcError as error:
@@ -28,14 +28,14 @@ class LetterSteps:
 
     @activity.defn(name="draft_next_letter")
     async def draft_next_letter(self, step: CaseStep) -> str:
-        """Have the letter drafted that follows one that failed, once; return its name, empty if none follows."""
+        """Have the letter after a failed one drafted, once; return its name, empty if none follows."""
         name = workflow_id(step.number)
         try:
             letter = await self._backends.letters.DraftNextLetter(
                 letters_pb2.DraftNextLetterRequest(name=name, request_id=f"{name}/next")
             )
         except grpc.aio.AioRpcError as error:
-            # A late answer, an objection that was upheld: it has not failed any more.
+            # A late reply, or an upheld objection: it is no longer failed.
             if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
                 return ""
             raise failure(error) from None

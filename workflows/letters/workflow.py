@@ -1,8 +1,8 @@
 """The life of a supervision letter: drafted → signed → served → received → answered → verified; or the next one.
 
-Every turn is taken by a person, and some by a clock that ran out, and is a fact that the service holds. The workflow
-keeps the letter's clocks, follows it through its turns, and does the one thing that nobody does by hand: where the
-letter failed, it has the next rung drafted. A draft; nothing is signed or sent from here.
+Every change is made by a person, or by a clock that ran out, and is a fact stored by the service. The workflow keeps
+the letter's clocks, follows its changes, and does the one thing that nobody does manually: if the letter failed, it has
+the next rung drafted. Only a draft; nothing is signed or sent from here.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ class LetterWorkflow(Keeping):
 
     @workflow.run
     async def run(self, start: FileStart) -> LetterEnd:
-        """Carry the letter through its life."""
+        """Run the letter through its whole life."""
         await self.find_stage()
-        # Somebody takes the draft up, and somebody else signs it; or it is discarded.
+        # One person takes the draft up and another signs it; or it is discarded.
         await self.until(lambda: self.has_come_to(LetterStage.APPROVED))
         await self.until(lambda: self.has_come_to(LetterStage.SERVED))
-        # The unit signs for it; one that does not in time has received it all the same.
+        # The unit confirms receipt; if it does not in time, the letter counts as received.
         await self.until(lambda: self.has_come_to(LetterStage.RECEIVED))
-        # The unit says what it did; an interview is held before.
+        # The unit reports what it did; an interview is held first.
         await self.until(lambda: self.has_come_to(LetterStage.REPLIED))
         while True:
-            # Verified by somebody who did not answer; or failed, withdrawn, annulled.
+            # Verified by somebody who did not write the reply; or failed, withdrawn, annulled.
             await self.until(lambda: self.stage in LETTER_OVER)
             if self.stage is LetterStage.FAILED:
                 await self.draft_next()
-            # What runs on is kept as well: the time to object, an objection, an answer that comes late.
+            # Clocks that still run are kept too: the time to object, an objection, a late reply.
             await self.until(lambda: not self.next_at or self.stage not in LETTER_OVER)
             if self.stage in LETTER_OVER:
                 return LetterEnd(self.number, self.stage)
@@ -69,11 +69,11 @@ class LetterWorkflow(Keeping):
         return {"stage": self.stage, **{source: at.isoformat() for source, at in self.next_at.items()}}
 
     def has_come_to(self, stage: LetterStage) -> bool:
-        """Return whether the letter has come to a stage, or past it."""
+        """Return whether the letter has reached a stage, or is past it."""
         return _ORDER[self.stage] >= _ORDER[stage]
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        """Wait for a turn in the letter's life, keeping its clocks meanwhile."""
+        """Wait for a change of the letter, keeping its clocks meanwhile."""
         while True:
             await self.take_in()
             if reached():
@@ -84,9 +84,9 @@ class LetterWorkflow(Keeping):
                 self.show()
 
     async def take_in(self) -> None:
-        """Look after what was heard of: where the letter stands now, and when its clocks want to be asked."""
+        """Handle what was signalled: the letter's current stage, and when to ask its clocks."""
         if self.inbox and workflow.patched(FACTS_FIRST):
-            while self.inbox:  # what is heard while the facts are read is a rumour like what was heard before
+            while self.inbox:  # a signal that arrives while the facts are read is only a hint, too
                 self.look_now(Source.ESCALATION)
                 await self.find_stage()
             return
@@ -94,11 +94,11 @@ class LetterWorkflow(Keeping):
             self.stage = LETTER_TURNS.get(event.kind, self.stage)
             if event.next_at:
                 self.learn(event.source, event.next_at)
-                # What changed since is not known here: the next question is asked whatever the generation.
+                # What changed since is unknown here: the next call ignores the generation.
                 self.generations.pop(event.source, None)
 
     async def find_stage(self) -> None:
-        """Ask where the letter stands: a workflow that was lost is started again in the middle of a life."""
+        """Ask for the letter's stage: a lost workflow is started again in the middle of the letter's life."""
         self.stage = await workflow.execute_activity(
             "letter_stage",
             CaseStep(self.number),
@@ -109,7 +109,7 @@ class LetterWorkflow(Keeping):
         )
 
     async def draft_next(self) -> None:
-        """Have the next rung drafted; however often it is asked for, it is drafted once."""
+        """Have the next rung drafted; however often this is requested, it is drafted once."""
         await workflow.execute_activity(
             "draft_next_letter",
             CaseStep(self.number),
@@ -120,7 +120,7 @@ class LetterWorkflow(Keeping):
         )
 
     def roll_if_long(self) -> None:
-        """Go on in a new run before the history grows long; nothing is awaited between the test and the roll."""
+        """Continue in a new run before the history grows long; nothing is awaited between the check and the roll."""
         if self.is_long():
             workflow.continue_as_new(
                 FileStart(self.number, self.unit, self.next_at, self.seen, self.inbox, self.speed, self.epoch)

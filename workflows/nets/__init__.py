@@ -1,1 +1,1 @@
-"""The nets under the workflows: what is late is fired, what no live workflow holds is found and started again."""
+"""Safety nets under the workflows: late rungs are fired, matters without a live workflow are found and restarted."""

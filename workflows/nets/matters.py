@@ -1,4 +1,4 @@
-"""What needs a workflow, by the facts: what is open, and what is over but has clocks that run on."""
+"""What needs a workflow, by the facts: open matters, and closed ones with running clocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WAITING = (
 
 
 async def open_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage]]:
-    """Yield number, unit and stage of everything that is open, by the facts of intake and mediation."""
+    """Yield number, unit and stage of every open matter, by the facts of intake and mediation."""
     cases: dict[str, case_pb2.Case] = {}
     token = ""
     while True:
@@ -53,22 +53,22 @@ async def open_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stag
 
 
 async def clocks_to_come(backends: Backends) -> AsyncIterator[clock_pb2.Clock]:
-    """Yield every running clock that has a rung to come, of any service."""
+    """Yield every running clock with a future rung, of any service."""
     async for clock in _clocks(backends, running=True):
         if clock.HasField("next_time"):
             yield clock
 
 
 async def held_numbers(backends: Backends) -> AsyncIterator[str]:
-    """Yield the case of every running clock that has a rung to come; a case may come more than once."""
+    """Yield the case of every running clock with a future rung; a case may appear more than once."""
     async for clock in clocks_to_come(backends):
         yield number_of(clock.case)
 
 
 async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator[str]:
-    """Yield the case of every clock that was breached since, whatever became of it: it may not have been escalated yet.
+    """Yield the case of every clock breached since, whatever happened later: it may not have been escalated yet.
 
-    A clock that fell away with the end of its case is not overdue any more, but its breach was.
+    A clock cancelled at the end of its case is no longer overdue, but its breach remains.
     """
     after = Timestamp()
     after.FromDatetime(since)
@@ -90,7 +90,7 @@ async def _clocks(backends: Backends, **of: Any) -> AsyncIterator[clock_pb2.Cloc
 
 
 async def all_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage]]:
-    """Yield everything that needs a workflow: what is open, and what is over but has clocks that run on."""
+    """Yield everything that needs a workflow: open matters, and closed ones with running clocks."""
     seen: set[str] = set()
     async for matter in open_matters(backends):
         seen.add(matter[0])
@@ -102,10 +102,10 @@ async def all_matters(backends: Backends) -> AsyncIterator[tuple[str, str, Stage
 
 
 async def lost_matters(backends: Backends, since: datetime) -> AsyncIterator[tuple[str, str, Stage]]:
-    """Yield everything that needs a workflow after an engine was lost with what it had been told.
+    """Yield everything that needs a workflow after Temporal lost its data.
 
-    Among it are cases that are over but missed a deadline lately: nobody knows whether that was escalated. Asking again
-    does no harm, an escalation is raised once.
+    This includes closed cases that missed a deadline lately: it is unknown whether that was escalated. Repeating it is
+    harmless, each escalation is raised once.
     """
     seen: set[str] = set()
     async for matter in all_matters(backends):

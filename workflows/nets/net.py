@@ -1,4 +1,4 @@
-"""The two nets under the workflows: clocks that are late, and what no live workflow holds. They report, and heal."""
+"""The two safety nets under the workflows: late clocks, and matters without a live workflow. They report and heal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workflows.nets.rebuild import rebuild
 log = structlog.get_logger()
 
 GRACE = 60
-"""Seconds of business time a rung may be due before it is late: its case's workflow fires it within a second or two."""
+"""Seconds of business time after which a due rung is late: its case's workflow fires it within a second or two."""
 _EVERY = 20.0
 _HELD_EVERY = 1800.0
 WITHIN = 600.0
@@ -61,23 +61,23 @@ async def orphans(client: Client, backends: Backends) -> list[str]:
 
 
 async def keep_held(loop: Loop, client: Client, backends: Backends, time: BusinessTime) -> None:
-    """Start, for ever, what needs a workflow and has none: an operator's slip must not cost anybody a deadline."""
+    """For ever, start missing workflows: an operator's mistake must not cost anybody a deadline."""
     while True:
         loop.turned()
         await asyncio.sleep(_HELD_EVERY)
         loop.begin()
         if await orphaned.orphans(client, backends):
             _, started = await rebuild(client, backends, time)
-            log.warning("started what no workflow held", workflows=started)
+            log.warning("started missing workflows", workflows=started)
 
 
 async def keep(loop: Loop, backends: Backends, speed: float) -> None:
-    """Fire what is late, for ever, whether or not Temporal is there."""
-    # Where business time runs faster, the grace that a workflow gets in real time is longer in business time.
+    """For ever, fire late rungs, whether or not Temporal is up."""
+    # If business time runs faster, a workflow's grace in real time is longer in business time.
     grace = int(min(GRACE * speed, 86_400))
     while True:
         loop.begin()
         if fired := await fire_late(backends, grace):
-            log.warning("fired what was late", rungs=len(fired))
+            log.warning("fired late rungs", rungs=len(fired))
         loop.turned()
         await asyncio.sleep(_EVERY)

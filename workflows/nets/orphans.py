@@ -1,7 +1,7 @@
-"""Orphans: matters that need a workflow and have none, or one that is not theirs or stands elsewhere than the facts.
+"""Orphans: matters that need a workflow and have none, or one that is not theirs or whose stage differs from the facts.
 
-The engine's port is guarded by configuration, not by trust: whoever reaches it can start a workflow of any type, on any
-queue, at any stage under a matter's id. The facts know better.
+Temporal's port is protected by configuration only: anybody who reaches it can start a workflow of any type, on any
+queue, at any stage under a matter's id. The facts decide.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FITS = {
     Stage.HANDLING: {Stage.HANDLING, Stage.MEDIATING, Stage.FULFILLING},
     Stage.CLOSED: ENDED,
 }
-"""Where a workflow may stand by where the facts say that its matter does."""
+"""The stages a workflow may be at, by the matter's stage in the facts."""
 _AT_ONCE = 16
 _MOMENT = 0.5
 _LOOKS = 20
@@ -62,7 +62,7 @@ class Why(StrEnum):
 
 
 async def orphans(client: Client, backends: Backends) -> dict[str, Why]:
-    """Return by number the matters whose workflow is missing or not as the facts have it, and why."""
+    """Return by number the matters whose workflow is missing or contradicts the facts, and why."""
     wanted = {number: stage async for number, _, stage in all_matters(backends)}
     found = dict.fromkeys(wanted, Why.NONE)
     async for execution in client.list_workflows("ExecutionStatus = 'Running'"):
@@ -74,7 +74,7 @@ async def orphans(client: Client, backends: Backends) -> dict[str, Why]:
             else:
                 del found[number], wanted[number]
     doubted = [number for number, why in found.items() if why is Why.STAGE]
-    # Between the two lists life goes on: who seems to stand elsewhere is looked at alone.
+    # Matters change between the two lists: those whose stage seems to differ are checked individually.
     for number in await _right_after_all(client, backends, doubted):
         del found[number]
     telemetry.CLOCK_ORPHANS.set(len(found))
@@ -92,7 +92,7 @@ def _wrong(execution: WorkflowExecution, number: str, stage: Stage) -> Why | Non
 
 
 async def _right_after_all(client: Client, backends: Backends, numbers: Iterable[str], looks: int = 4) -> list[str]:
-    """Return those of the numbers whose workflow stands, or comes to stand, where the facts say."""
+    """Return those of the numbers whose workflow is at, or reaches, the stage in the facts."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def right(number: str) -> bool:
@@ -111,7 +111,7 @@ async def _right_after_all(client: Client, backends: Backends, numbers: Iterable
 
 
 async def _stage(backends: Backends, number: str) -> Stage:
-    """Return where a matter stands by the facts, as `all_matters` has it."""
+    """Return a matter's stage by the facts, as in `all_matters`."""
     with _where_there_is_one():
         case = await backends.mediation.GetCase(mediation_pb2.GetCaseRequest(name=f"cases/{number}"))
         return Stage.CLOSED if case.stage == case_pb2.STAGE_CLOSED else Stage.HANDLING
@@ -126,7 +126,7 @@ async def _stage(backends: Backends, number: str) -> Stage:
 
 @contextmanager
 def _where_there_is_one() -> Iterator[None]:
-    """Go on where a service answers that there is no such thing."""
+    """Continue if a service returns NOT_FOUND."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
@@ -135,9 +135,9 @@ def _where_there_is_one() -> Iterator[None]:
 
 
 async def set_right(client: Client, backends: Backends) -> dict[str, Why]:
-    """Let every workflow that stands elsewhere read the facts, and end those that are not the matter's own.
+    """Let every workflow at a wrong stage read the facts, and terminate those that are not the matter's own.
 
-    Return what was found wrong; what is missing now is the rebuild's to start.
+    Return what was wrong; the rebuild starts what is now missing.
     """
     found = await orphans(client, backends)
     doubted = [number for number, why in found.items() if why is Why.STAGE]
@@ -148,7 +148,7 @@ async def set_right(client: Client, backends: Backends) -> dict[str, Why]:
     good = await _right_after_all(client, backends, doubted, _LOOKS)
     for number, why in found.items():
         if why is not Why.NONE and number not in good:
-            log.error("a workflow that is not the matter's own is ended", matter=workflow_id(number), why=str(why))
+            log.error("terminating a workflow that is not the matter's own", matter=workflow_id(number), why=str(why))
             with suppress(RPCError):
                 await client.get_workflow_handle(workflow_id(number)).terminate(f"not the matter's own: {why}")
     return found

@@ -1,4 +1,4 @@
-"""Rebuild: starts the workflow of every open case again from the facts, where it is missing or not the right one."""
+"""Rebuild: starts the workflow of every open case again from the facts, if it is missing or wrong."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from workflows.schedules import schedules
 
 _AT_ONCE = 32
 _LATELY = timedelta(days=60)
-"""How far back a missed deadline of a case that is over is looked at again after the engine was lost."""
+"""How far back missed deadlines of closed cases are checked again after Temporal lost its data."""
 
 
 async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, lost: bool = False) -> tuple[int, int]:
-    """Set right what is wrong and start what is missing; return how many matters need a workflow, how many got one.
+    """Fix wrong workflows and start missing ones; return how many matters need a workflow, and how many got one.
 
-    `lost` says that the engine's memory may be gone, so that what it was told may not have been carried out.
+    `lost` means that Temporal may have lost its data, so that signals may not have been carried out.
     """
     await orphans.set_right(client, backends)
     slots = asyncio.Semaphore(_AT_ONCE)
     now = time.now().astimezone(UTC)
 
     async def start(number: str, unit: str, stage: Stage) -> bool:
-        # It asks its clocks at once and learns from the answer when to ask again.
+        # It asks its clocks at once and learns from the response when to ask again.
         if not is_case(number):
             return await start_file(number, unit)
         asked = [source for source in Source if stage is not Stage.ACCEPTED or source is not Source.MEDIATION]

@@ -1,1 +1,1 @@
-"""Meetings and digests: schedules of the engine, the workflow each of them starts, and what is done then."""
+"""Meetings and digests: Temporal schedules, the workflow each of them starts, and its activity."""

@@ -1,4 +1,4 @@
-"""What is done when something comes round: each period that is due, once, in order, in the service that keeps it."""
+"""The work of a schedule: each due period, once, in order, in the service that keeps it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Call = Callable[[Backends, schedules_pb2.Schedule, str], Awaitable[None]]
 
 
 async def prepare_meeting(backends: Backends, schedule: schedules_pb2.Schedule, period: str) -> None:
-    """Prepare the meeting of a period; the meeting that is there already is the answer to a repeat."""
+    """Prepare the meeting of a period; a repeat returns the existing meeting."""
     await backends.meetings.PrepareMeeting(
         meetings_pb2.PrepareMeetingRequest(
             parent=schedule.subject, period=period, request_id=f"{schedule.name}/{period}"
@@ -33,7 +33,7 @@ async def prepare_meeting(backends: Backends, schedule: schedules_pb2.Schedule, 
 
 
 async def compile_digests(backends: Backends, schedule: schedules_pb2.Schedule, period: str) -> None:
-    """Compile the digests of all units for a day, and keep that it was done: the first digests of a day stay."""
+    """Compile the digests of all units for a day, and record that: the first digests of a day are final."""
     day = date.fromisoformat(period)
     await backends.digests.CompileDigests(
         digests_pb2.CompileDigestsRequest(
@@ -61,7 +61,7 @@ class Rhythms:
 
     @activity.defn(name=RUN_SCHEDULE)
     async def run_schedule(self, name: str) -> int:
-        """See to every period of a schedule that is due; return how many there were."""
+        """Handle every due period of a schedule; return how many there were."""
         living = asyncio.create_task(_live())
         try:
             schedule = await self._backends.schedules.GetSchedule(schedules_pb2.GetScheduleRequest(name=name))
@@ -69,7 +69,7 @@ class Rhythms:
                 await CALLS[schedule.call](self._backends, schedule, period)
                 log.info("came round", schedule=name, period=period)
         except grpc.aio.AioRpcError as error:
-            # Its series ended while this was under way, or was never of this database.
+            # Its series ended meanwhile, or never belonged to this database.
             if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
                 log.warning("nothing comes round", schedule=name, code=error.code().name)
                 return 0
@@ -80,7 +80,7 @@ class Rhythms:
 
 
 async def _live() -> None:
-    """Show signs of life, for ever: without them the engine hands the work to another worker."""
+    """Send heartbeats for ever: without them Temporal gives the work to another worker."""
     while True:
         activity.heartbeat()
         await asyncio.sleep(_SIGNS_EVERY)

@@ -1,8 +1,8 @@
-"""The engine's schedules, kept as the facts have them: one for each series of meetings, one for the digest of the day.
+"""Temporal's schedules, synchronised with the facts: one for each series of meetings, one for the digest of the day.
 
-A schedule only wakes. What is due is asked of the service, which knows what was done: so a waking that came twice,
-late, or for many missed ones at once does every period once. One that is made (first, anew after the engine's database
-was lost, after its rule changed) wakes at once for what was missed meanwhile.
+A schedule only triggers. The service knows what is due and what was done: so a trigger that comes twice, late, or for
+many missed ones at once handles every period once. A new schedule (the first, one after Temporal's database was lost or
+its rule changed) triggers at once for missed periods.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 PREFIX = "schedules/"
 ZONE = "Asia/Shanghai"
 _LIKENESS = "likeness"
-"""Under which memo a schedule says what it was made from, so that a changed rule is seen."""
+"""The memo key for what a schedule was made from, so that a changed rule is detected."""
 _EVERY = 3.0
 _ENGINE_EVERY = 100
 _PAGE = 1000
@@ -49,13 +49,13 @@ _SHORTEST = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How the engine treats the schedules of one call."""
+    """How Temporal treats the schedules of one call."""
 
     overlap: ScheduleOverlapPolicy
     catch_up: timedelta
 
 
-# One that comes while another is under way waits for it; of several, one: it asks for everything that is due anyhow.
+# A trigger during a running one is buffered, at most one: it handles everything due anyway.
 KINDS = {
     pb.SCHEDULE_CALL_MEETING: Kind(ScheduleOverlapPolicy.BUFFER_ONE, timedelta(days=365)),
     pb.SCHEDULE_CALL_DIGEST: Kind(ScheduleOverlapPolicy.BUFFER_ONE, timedelta(days=60)),
@@ -63,10 +63,10 @@ KINDS = {
 
 
 def spec_of(each: pb.Schedule, speed: float) -> ScheduleSpec:
-    """Return when a schedule wakes: by the local calendar, or where business time runs faster, every business hour.
+    """Return when a schedule triggers: by the local calendar, or if business time runs faster, every business hour.
 
-    The engine's calendar is the wall's: a month in an hour it does not know. Waking more often than there is something
-    to do is harmless, and in a demonstration cheap enough.
+    Temporal's calendar uses wall clock time and cannot fit a month into an hour. Triggering without anything due is
+    harmless, and cheap enough in a demonstration.
     """
     if speed != 1.0:
         return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=max(_HOUR / speed, _SHORTEST))])
@@ -76,13 +76,13 @@ def spec_of(each: pb.Schedule, speed: float) -> ScheduleSpec:
     elif each.every == pb.SCHEDULE_EVERY_WEEK:
         days = ScheduleCalendarSpec(hour=hour, day_of_week=[ScheduleRange(each.on % 7)])
     else:
-        # Which days are working days the service knows; on another one nothing is due.
+        # The service knows the working days; on other days nothing is due.
         days = ScheduleCalendarSpec(hour=hour)
     return ScheduleSpec(calendars=[days], time_zone_name=ZONE)
 
 
 def schedule_of(each: pb.Schedule, speed: float) -> Schedule:
-    """Return a schedule of the engine."""
+    """Return a Temporal schedule."""
     kind = KINDS[each.call]
     return Schedule(
         action=ScheduleActionStartWorkflow(SCHEDULED_WORKFLOW, each.name, id=each.name, task_queue=TASK_QUEUE),
@@ -92,12 +92,12 @@ def schedule_of(each: pb.Schedule, speed: float) -> Schedule:
 
 
 def likeness(each: pb.Schedule, speed: float) -> str:
-    """Return what a schedule is made from, as text: another text is another schedule."""
+    """Return what a schedule is made from, as text: a different text means a different schedule."""
     return f"1 {each.call} {each.every} {each.on} {each.hour} {speed:g}"
 
 
 async def wanted(backends: Backends) -> dict[str, pb.Schedule]:
-    """Return what comes round again, by name, as the facts have it."""
+    """Return the schedules by name that the facts require."""
     found: dict[str, pb.Schedule] = {}
     token = ""
     while True:
@@ -109,7 +109,7 @@ async def wanted(backends: Backends) -> dict[str, pb.Schedule]:
 
 
 async def there(client: Client) -> dict[str, str]:
-    """Return the engine's schedules and what each was made from."""
+    """Return Temporal's schedules and what each was made from."""
     found: dict[str, str] = {}
     async for each in await client.list_schedules():
         if each.id.startswith(PREFIX):
@@ -118,9 +118,9 @@ async def there(client: Client) -> dict[str, str]:
 
 
 async def sync(client: Client, facts: Mapping[str, pb.Schedule], speed: float) -> list[str]:
-    """Make the engine's schedules those of the facts; return the ids that were made, changed or deleted.
+    """Synchronise Temporal's schedules with the facts; return the ids that were made, changed or deleted.
 
-    Several processes may do it at once: a schedule that another one just made, or deleted, is as it should be.
+    Several processes may do it at once: a schedule that another just made or deleted is already correct.
     """
     engine = await there(client)
     stale = [name for name, made in engine.items() if name not in facts or made != likeness(facts[name], speed)]
@@ -150,9 +150,9 @@ async def _delete(client: Client, name: str) -> None:
 
 
 async def keep(loop: Loop, client: Client, backends: Backends, time: BusinessTime) -> None:
-    """Keep the engine's schedules those of the facts, for ever.
+    """Keep Temporal's schedules synchronised with the facts, for ever.
 
-    The facts are looked at often, the engine when they changed, and now and then: somebody may have tampered with it.
+    The facts are checked often, Temporal when they changed, and occasionally in case somebody tampered with it.
     """
     last: dict[str, str] = {}
     for count in itertools.count():
@@ -162,6 +162,6 @@ async def keep(loop: Loop, client: Client, backends: Backends, time: BusinessTim
         if now != last or count % _ENGINE_EVERY == 0:
             changed = await sync(client, facts, time.speed)
             last = now
-            log.info("schedules follow the facts", changed=len(changed))
+            log.info("schedules synchronised with the facts", changed=len(changed))
         loop.turned()
         await asyncio.sleep(_EVERY)

@@ -1,4 +1,4 @@
-"""The workflow that a schedule starts: it asks what is due and sees to it, however often or late it was started."""
+"""The workflow that a schedule starts: it asks what is due and handles it, however often or late it was started."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ with workflow.unsafe.imports_passed_through():
 
 _TIMEOUT = timedelta(minutes=30)
 _SIGN_OF_LIFE = timedelta(seconds=15)
-"""A worker that was killed while it was at it is not waited for longer: another one goes on."""
+"""How long to wait for a worker that was killed meanwhile; then another one continues."""
 
 
 @workflow.defn(name="ScheduledWorkflow")
 class ScheduledWorkflow:
-    """One waking of something that comes round again."""
+    """One run of a schedule."""
 
     @workflow.run
     async def run(self, schedule: str) -> int:
-        """See to every period that has come and was not done, oldest first; return how many there were."""
+        """Handle every due period that was not done, oldest first; return how many there were."""
         done: int = await workflow.execute_activity(
             RUN_SCHEDULE, schedule, result_type=int, start_to_close_timeout=_TIMEOUT,
             heartbeat_timeout=_SIGN_OF_LIFE, retry_policy=PATIENCE,
