@@ -48,7 +48,7 @@ class Side(IntEnum):
 
 
 class PartyKind(IntEnum):
-    """What a party is; the numbers are those of the contract."""
+    """What kind of party it is; the numbers match the contract."""
 
     NATURAL = 1
     ORGANISATION = 2

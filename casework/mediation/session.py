@@ -69,7 +69,7 @@ class Manner(IntEnum):
 
 
 class AttendeeRole(IntEnum):
-    """As what somebody comes; the numbers are those of the contract."""
+    """The role of a participant; the numbers match the contract."""
 
     PARTY = 1
     MEDIATOR = 2
@@ -81,7 +81,7 @@ class AttendeeRole(IntEnum):
 
 
 class Presence(IntEnum):
-    """How somebody was there; the numbers are those of the contract."""
+    """How a participant attended; the numbers match the contract."""
 
     PRESENT = 1
     REMOTE = 2
