@@ -6,13 +6,10 @@ from collections.abc import Mapping
 
 from casework import names
 from services.kit.serving.named import Found
-from services.kit.storage.database import Connection, Database, text
-from services.mediation.grants.store import FROM_CASES
+from services.kit.storage.database import Connection, Database
+from services.mediation import store
+from services.mediation.grants import store as grants
 
-_CASES = text("""
-    SELECT c.number, c.unit, c.about, array(SELECT DISTINCT t.unit FROM tasks t WHERE t.number = c.number) AS units
-    FROM cases c WHERE c.number = ANY(CAST(:numbers AS text[]))
-""")
 _PARTS = {
     "agreements": "agreement", "alerts": "alert", "companions": "companion", "dockings": "docking",
     "documents": "document", "evidence": "evidence", "grants": "grant_no", "objections": "objection",
@@ -24,7 +21,7 @@ _PARTS = {
 class CaseDirectory:
     """Finds cases and what is in them."""
 
-    owner = "SELECT unit FROM cases WHERE number = :number"
+    owner = store.OWNER
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,15 +33,14 @@ class CaseDirectory:
     async def excluded(self, subject: str) -> frozenset[str]:
         """Return the numbers of the cases that an account is excluded from."""
         async with self._database.read() as connection:
-            rows = await connection.execute(text(FROM_CASES), {"subject": subject})
-            return frozenset(row.number for row in rows)
+            return await grants.excluded_from(connection, subject)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units of the case: the accountable one and those of its tasks."""
         numbers = {value: names.number_of(value) for value in values if value.startswith("cases/")}
         async with self._database.read() as connection:
-            rows = await connection.execute(_CASES, {"numbers": sorted(set(numbers.values()))})
-            found = {row.number: Found((row.unit, *row.units), row.about) for row in rows}
+            rows = await store.whose(connection, set(numbers.values()))
+            found = {number: Found((unit, *units), about) for number, unit, about, units in rows}
             return {
                 value: found[number]
                 for value, number in numbers.items()
@@ -57,5 +53,4 @@ async def _is_there(connection: Connection, number: str, value: str) -> bool:
     below = value.split("/")[2:]
     if len(below) < 2 or below[0] not in _PARTS or not below[1].isdigit():
         return True
-    query = f"SELECT true FROM {below[0]} WHERE number = :number AND {_PARTS[below[0]]} = :part"
-    return bool(await connection.scalar(text(query), {"number": number, "part": int(below[1])}))
+    return await store.has(connection, number, below[0], _PARTS[below[0]], int(below[1]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from casework.case import TaskState
 from casework.errors import CaseError, Reason
@@ -12,6 +10,7 @@ from services.kit.clocks import clocks
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
 from services.mediation import store
+from services.mediation.models import Case, Task
 from services.mediation.objections import store as objections
 from services.mediation.offers import store as offers
 from services.mediation.opening import task_key
@@ -20,7 +19,7 @@ DECISION = "objection_decision"
 ANSWER = "offer_answer"
 
 
-async def move_case(work: Work, row: Any, unit: str) -> Any:
+async def move_case(work: Work, row: Case, unit: str) -> Case:
     """Make another unit accountable; open tasks and clocks of the old unit go along. Return the case's new row."""
     await lapse(work, row, of_unit=row.unit)
     changed = await store.change(work.connection, row.number, work.now, unit=unit, dispatched_at=work.now)
@@ -30,15 +29,15 @@ async def move_case(work: Work, row: Any, unit: str) -> Any:
     return changed
 
 
-async def move_task(work: Work, case: Any, row: Any, unit: str) -> Any:
+async def move_task(work: Work, case: Case, row: Task, unit: str) -> Task:
     """Give a task to another unit; its deadline runs on, and it must be signed for anew. Return the task's new row."""
     await lapse_offers(work, case, row.task)
     changed = await store.change_task(
-        work.connection, row.number, row.task, work.now, unit=unit, state=int(TaskState.DISPATCHED),
+        work.connection, row.number, row.task, work.now, unit=unit, state=TaskState.DISPATCHED,
         dispatched_at=work.now,
     )  # fmt: skip
     await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
-    if row.state == TaskState.DISPATCHED:
+    if row.state is TaskState.DISPATCHED:
         # The time to sign runs on as well: the other unit has what is left of it.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "sign%"), unit)
     else:
@@ -49,7 +48,7 @@ async def move_task(work: Work, case: Any, row: Any, unit: str) -> Any:
     return changed
 
 
-async def must_be_undisputed(work: Work, case: Any, task: Any = None) -> None:
+async def must_be_undisputed(work: Work, case: Case, task: Task | None = None) -> None:
     """Raise where whose a dispatch is lies with the unit above both: nothing is handed on beside its decision.
 
     OBJECTION_OPEN while an objection waits; UMPIRE_DECIDES for the unit that was told that it is theirs, whether the
@@ -69,7 +68,7 @@ async def must_be_undisputed(work: Work, case: Any, task: Any = None) -> None:
             raise CaseError(Reason.UMPIRE_DECIDES)
 
 
-async def lapse(work: Work, case: Any, *, task: int | None = None, of_unit: str | None = None) -> None:
+async def lapse(work: Work, case: Case, *, task: int | None = None, of_unit: str | None = None) -> None:
     """Let open objections and offers lapse: the dispatch they are about is over, and there is nothing left to decide.
 
     That to a task; or those of a unit that no longer has the case; or, where neither is named, all of the case.
@@ -81,7 +80,7 @@ async def lapse(work: Work, case: Any, *, task: int | None = None, of_unit: str 
     await lapse_offers(work, case, task)
 
 
-async def lapse_offers(work: Work, case: Any, task: int | None = None) -> None:
+async def lapse_offers(work: Work, case: Case, task: int | None = None) -> None:
     """Let open offers lapse, of a task or all of the case: it ended, or went elsewhere."""
     for row in await offers.lapse(work.connection, case.number, task, work.now):
         await work.stop(case.number, f"{ANSWER}-{row.offer}", met=False)

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
 from casework import names
 from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, text
-from services.kit.storage.sealing import CaseSealer, Sealer
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import CaseSealer, Sealer, WrappedKey
+from services.mediation import store
+from services.mediation.models import Case
 
-_KEEP = text("UPDATE cases SET sealed_key = :key WHERE number = :number")
 
-
-async def writing(connection: Connection, sealer: Sealer, case: Any) -> CaseSealer:
+async def writing(connection: Connection, sealer: Sealer, case: Case) -> CaseSealer:
     """Return what seals for a case whose row is locked; its key is made where there is none yet.
 
     Raises DATA_ERASED where the key was destroyed: nothing personal is taken in again.
     """
     if case.erased_at is not None:
         raise CaseError(Reason.DATA_ERASED, names.case_name(case.number))
-    wrapped = case.sealed_key
-    if wrapped is None:
-        # What was read under the case's lock may be older than what this transaction did since.
-        wrapped = await connection.scalar(
-            text("SELECT sealed_key FROM cases WHERE number = :number"), {"number": case.number}
-        )
+    # What was read under the case's lock may be older than what this transaction did since.
+    wrapped = case.sealed_key or await store.key_of(connection, case.number)
     if wrapped is None:
         wrapped = sealer.new_key(case.number)
-        await connection.execute(_KEEP, {"number": case.number, "key": wrapped})
-    return sealer.under(case.number, bytes(wrapped))
+        await store.keep_key(connection, case.number, wrapped)
+    return sealer.under(case.number, wrapped)
 
 
-def reading(sealer: Sealer, case: Any) -> CaseSealer:
+def reading(sealer: Sealer, case: Case) -> CaseSealer:
     """Return what opens the sealed columns of a case; DATA_ERASED where its key was destroyed."""
-    if case.erased_at is not None or case.sealed_key is None:
-        raise CaseError(Reason.DATA_ERASED, names.case_name(case.number))
-    return sealer.under(case.number, bytes(case.sealed_key))
+    return opening(sealer, case.number, case.sealed_key, case.erased_at)
+
+
+def opening(sealer: Sealer, number: str, key: WrappedKey | None, erased_at: datetime | None) -> CaseSealer:
+    """Return what opens the sealed columns of a case with this key; DATA_ERASED where it was destroyed."""
+    if erased_at is not None or key is None:
+        raise CaseError(Reason.DATA_ERASED, names.case_name(number))
+    return sealer.under(number, key)

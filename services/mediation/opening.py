@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pb.mediation.v1 import case_pb2
 from pb.mediation.v1 import mediation_pb2 as pb
 
 from casework import names
@@ -67,7 +67,7 @@ class Opening:
         sealed = self._sealer.seal(number, request.content.SerializeToString()) if request.HasField("content") else None
         row = {
             "number": number,
-            "stage": int(Stage.HANDLING),
+            "stage": Stage.HANDLING,
             "unit": unit,
             "about": about,
             "channel": case.channel,
@@ -111,20 +111,18 @@ class Opening:
                 {
                     "number": number,
                     "task": index,
-                    "state": int(TaskState.DISPATCHED),
+                    "state": TaskState.DISPATCHED,
                     "unit": doer,
                     "key": template.key,
-                    "measure": json.dumps({"zh": template.zh, "en": template.en}, ensure_ascii=False),
-                    "evidence_rule": json.dumps(
-                        {"zh": template.evidence_zh, "en": template.evidence_en}, ensure_ascii=False
-                    ),
+                    "measure": {"zh": template.zh, "en": template.en},
+                    "evidence_rule": {"zh": template.evidence_zh, "en": template.evidence_en},
                     "due_at": clock.due_at,
                     "updated_at": now,
                 }
             )
         return rows, running
 
-    def _close_clock(self, case: Any, number: str, unit: str, now: datetime) -> NewClock:
+    def _close_clock(self, case: case_pb2.Case, number: str, unit: str, now: datetime) -> NewClock:
         # A promise made where the case comes from is kept as it was made.
         promised = instant(case.due_time) if case.HasField("due_time") else None
         rule = PROMISED if promised else self._clockwork.rules.close(GRADE_NAMES[case.grade])

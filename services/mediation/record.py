@@ -6,54 +6,27 @@ A policy in `rules/access/` may ask for a `Part` beside a role; which parts the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from casework import names
-from casework.case import DONE
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
-from casework.mediation.choosing import AskState
 from services.kit.command import Work
 from services.kit.serving.access import Call, Part, current_call
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.mediation import store
+from services.mediation.grants.models import GrantScope
+from services.mediation.models import Case
 from services.mediation.people import access_log
+from services.mediation.people.models import Party
 
-_SAYS = text("""
-    SELECT m.mediator, m.mediator_unit, tasks.units,
-        EXISTS (
-            SELECT FROM asks WHERE number = :number AND subject = :subject AND (state = ANY(:out) OR kin OR interest)
-        ) AS is_out,
-        EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject AND subject <> '') AS is_party,
-        (SELECT max(scope) FROM grants WHERE number = :number AND holder = :subject AND scope <= :work
-            AND ended_at IS NULL AND expires_at > :now) AS scope
-    FROM (SELECT array_agg(DISTINCT unit) AS units FROM tasks WHERE number = :number AND state <> ALL(:done)) AS tasks
-    LEFT JOIN mediations m ON m.number = :number
-""")
-_WORK = 2
-"""Scope of a grant to carry out tasks as well."""
 _GRANTED = frozenset({Part.reader, Part.worker})
 CITIZEN = "citizen"
-_DONE = [int(state) for state in DONE]
-_OUT = [int(AskState.REPLACED), int(AskState.DISCLOSED)]
 
 
-async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part]:
+async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Part]:
     """Return what a case says that the caller is to it."""
     caller, under = call.caller, call.access.lies_under
-    says = (
-        await connection.execute(
-            _SAYS,
-            {
-                "number": case.number,
-                "subject": caller.subject,
-                "done": _DONE,
-                "now": call.time.now(),
-                "out": _OUT,
-                "work": _WORK,
-            },
-        )
-    ).one()
+    says = await store.says(connection, case.number, caller.subject, call.time.now())
     # A unit that was taken off the list lies under nothing any more, and is nobody's.
     co_units = [unit for unit in says.units or () if unit != case.unit and call.access.knows(unit)]
     found = {
@@ -63,14 +36,14 @@ async def parts(connection: Connection, call: Call, case: Any) -> frozenset[Part
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
         Part.preparing: not says.mediator and not says.is_out,
         Part.party: says.is_party,
-        Part.reader: bool(says.scope),
-        Part.worker: says.scope == _WORK,
+        Part.reader: says.scope is not None,
+        Part.worker: says.scope is GrantScope.WORK,
     }
     return frozenset(part for part, is_so in found.items() if is_so)
 
 
 async def allows(
-    connection: Connection, call: Call, case: Any, *, made_by: str = "", beside: Iterable[str] = ()
+    connection: Connection, call: Call, case: Case, *, made_by: str = "", beside: Iterable[str] = ()
 ) -> bool:
     """Return whether role and case together allow the call.
 
@@ -96,7 +69,7 @@ async def allows(
 
 
 async def admit(
-    connection: Connection, call: Call, case: Any, *, made_by: str = "", beside: Iterable[str] = ()
+    connection: Connection, call: Call, case: Case, *, made_by: str = "", beside: Iterable[str] = ()
 ) -> None:
     """Let the call go on for what role and case together allow, or raise PERMISSION_DENIED; see `allows`."""
     call.require_person(await allows(connection, call, case, made_by=made_by, beside=beside))
@@ -107,20 +80,20 @@ def is_party(call: Call) -> bool:
     return call.caller.roles <= {CITIZEN}
 
 
-def must_be_own(call: Call, party: Any) -> None:
+def must_be_own(call: Call, party: Party) -> None:
     """Raise PERMISSION_DENIED where a party speaks for another one: it signs in for itself alone."""
     if is_party(call) and (not call.caller.subject or party.subject != call.caller.subject):
         raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
 
 
-async def locked(work: Work, name: str) -> Any:
+async def locked(work: Work, name: str) -> Case:
     """Return the case that a name lies in, locked, if the caller may act on it."""
     case = await store.lock(work.connection, names.number_of(name))
     await admit(work.connection, work.call, case)
     return case
 
 
-async def seen(connection: Connection, name: str) -> Any:
+async def seen(connection: Connection, name: str) -> Case:
     """Return the case that a name lies in, if the caller may look at it."""
     case = await store.get(connection, names.number_of(name))
     await admit(connection, current_call(), case)

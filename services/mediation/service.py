@@ -24,6 +24,7 @@ from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, record, store, view
 from services.mediation.closing import closure
+from services.mediation.models import Case, Task
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
@@ -141,7 +142,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         if unit not in self.rules.units:
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         must_not_judge_itself(case.about, unit)
-        rules_of.must_be(Stage(case.stage), Stage.HANDLING)
+        rules_of.must_be(case.stage, Stage.HANDLING)
         changed = await self._move(row, TaskState.DISPATCHED, work, unit=unit, dispatched_at=work.now)
         await dispatch.lapse_offers(work, case, row.task)
         key = f"{task_key(row.task, 'sign')}-{changed.version}"
@@ -174,17 +175,17 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
         await work.stop(row.number, f"{task_key(row.task, 'verify_task')}-%")
         if not request.sufficient:
-            state = rules_of.send_back(TaskState(row.state))
+            state = rules_of.send_back(row.state)
             changed = await store.change_task(
-                work.connection, row.number, row.task, work.now, state=int(state), reported_at=None, evidence=""
+                work.connection, row.number, row.task, work.now, state=state, reported_at=None, evidence=""
             )
             reopened = await self._reopen(f"{row.number}.{task_key(row.task, 'task')}", work)
             await work.append(self._told(case, changed, "TaskSentBack"), *reopened)
             return view.task(changed, work.call.language, work.now)
         changed = await self._move(row, TaskState.VERIFIED, work)
         left = case.open_tasks - 1
-        stage = Stage.HANDLED if left == 0 else Stage(case.stage)
-        await store.change(work.connection, case.number, work.now, open_tasks=left, stage=int(stage))
+        stage = Stage.HANDLED if left == 0 else case.stage
+        await store.change(work.connection, case.number, work.now, open_tasks=left, stage=stage)
         payload = {"open_tasks": left, **({"stage": stage.name} if left == 0 else {})}
         await work.append(self._told(case, changed, "TaskVerified", **payload))
         return view.task(changed, work.call.language, work.now)
@@ -194,10 +195,10 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         """Request the closing of a case, with its outcome; the review gets a clock of its own."""
         row = await self._case(request, work)
         outcome = Outcome(request.outcome)
-        rules_of.may_request_closing(Stage(row.stage), outcome, row.open_tasks)
+        rules_of.may_request_closing(row.stage, outcome, row.open_tasks)
         await closure.check_gates(work, row, outcome)
         changed = await store.change(
-            work.connection, row.number, work.now, stage=int(Stage.CLOSE_REVIEW), outcome=int(outcome),
+            work.connection, row.number, work.now, stage=Stage.CLOSE_REVIEW, outcome=outcome,
             requested_by=work.actor,
         )  # fmt: skip
         subject = names.case_name(row.number)
@@ -210,22 +211,23 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     async def CloseCase(self, request: pb.CloseCaseRequest, work: Work) -> case_pb2.Case:
         """Close a case, or send the close request back; never by the one who asked for it."""
         row = await self._case(request, work)
-        rules_of.must_be(Stage(row.stage), Stage.CLOSE_REVIEW)
+        rules_of.must_be(row.stage, Stage.CLOSE_REVIEW)
         rules_of.someone_else(work.actor, row.requested_by)
         await work.stop(row.number, f"{REVIEW}-%")
         if not request.approved:
             stage = Stage.HANDLING if row.open_tasks else Stage.HANDLED
             changed = await store.change(
-                work.connection, row.number, work.now, stage=int(stage), outcome=0, requested_by=""
+                work.connection, row.number, work.now, stage=stage, outcome=None, requested_by=""
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
         # Who mediated a matter does not close it, nor who closed it mediate it later (特邀 16).
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
         await people.bar(work.connection, row.number, work.actor, [MatterRole.MEDIATOR], work.now)
-        mediated = await closure.check_gates(work, row, Outcome(row.outcome))
+        assert row.outcome is not None, "closing is asked for with it"
+        mediated = await closure.check_gates(work, row, row.outcome)
         changed = await store.change(
-            work.connection, row.number, work.now, stage=int(Stage.CLOSED), closed_at=work.now, open_tasks=0
+            work.connection, row.number, work.now, stage=Stage.CLOSED, closed_at=work.now, open_tasks=0
         )
         await work.stop(row.number, f"{CLOSE}%")
         await dispatch.lapse(work, row)
@@ -234,7 +236,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         number = await closure.close(work, row, self.rules, mediated)
         payload: dict[str, Any] = {
             "stage": Stage.CLOSED.name,
-            "outcome": Outcome(row.outcome).name,
+            "outcome": row.outcome.name,
             "document_number": number,
         }
         payload["cancelled_clocks"] = cancelled
@@ -254,29 +256,29 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         must_not_judge_itself(row.about, unit)
         await dispatch.must_be_undisputed(work, row)
-        if Stage(row.stage) is Stage.CLOSED:
+        if row.stage is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         changed = await dispatch.move_case(work, row, unit)
         return view.case(changed, work.now)
 
-    async def _case(self, request: Any, work: Work) -> Any:
+    async def _case(self, request: Any, work: Work) -> Case:
         row = await record.locked(work, request.name)
         check_etag(row.version, request.etag)
         return row
 
-    async def _task(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _task(self, request: Any, work: Work) -> tuple[Case, Task]:
         """Return case and task, the case locked, if the caller may act for the unit that has the task."""
         case = await store.lock(work.connection, names.number_of(request.name))
         row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
         await record.admit(work.connection, work.call, case, beside=(row.unit,))
         check_etag(row.version, request.etag)
-        if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
-            raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)
+        if case.stage in (Stage.CLOSE_REVIEW, Stage.CLOSED):
+            raise CaseError(Reason.WRONG_STATE, case.stage.name, state=case.stage.name)
         return case, row
 
-    async def _move(self, row: Any, to: TaskState, work: Work, **columns: Any) -> Any:
-        state = rules_of.move_task(TaskState(row.state), to)
-        return await store.change_task(work.connection, row.number, row.task, work.now, state=int(state), **columns)
+    async def _move(self, row: Task, to: TaskState, work: Work, **columns: Any) -> Task:
+        state = rules_of.move_task(row.state, to)
+        return await store.change_task(work.connection, row.number, row.task, work.now, state=state, **columns)
 
     def _new(self, key: str, rule: str, subject: str, unit: str, work: Work) -> NewClock:
         number = names.number_of(subject)
@@ -291,5 +293,5 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return (await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).events
 
     @staticmethod
-    def _told(case: Any, task: Any, kind: str, **payload: object) -> NewEvent:
+    def _told(case: Case, task: Task, kind: str, **payload: object) -> NewEvent:
         return NewEvent(case.number, kind, case.unit, {"task": task.task, "unit": task.unit, **payload})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework.case import Stage
 from casework.errors import CaseError, Reason
 from services.kit import servicer as kit
@@ -12,6 +10,7 @@ from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import record
+from services.mediation.models import Case
 from services.mediation.people import access_log
 
 
@@ -22,18 +21,18 @@ class Servicer(kit.Servicer):
     heads = "cases"
     body_key_name = "requests of agreements"
 
-    async def locked(self, name: str, work: Work, *, closed: bool = False) -> Any:
+    async def locked(self, name: str, work: Work, *, closed: bool = False) -> Case:
         """Return the case a name lies in, locked, if the caller may do it; closed ones only where `closed` says so."""
         case = await record.locked(work, name)
-        if not closed and Stage(case.stage) is Stage.CLOSED:
+        if not closed and case.stage is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         return case
 
-    async def seen(self, connection: Connection, name: str) -> Any:
+    async def seen(self, connection: Connection, name: str) -> Case:
         """Return the case a name lies in, if the caller may look at it."""
         return await record.seen(connection, name)
 
-    async def log_reading(self, connection: Connection, case: Any, name: str, kind: str, **payload: object) -> None:
+    async def log_reading(self, connection: Connection, case: Case, name: str, kind: str, **payload: object) -> None:
         """Write into the case's history and its access log that sealed contents were read, and by whom."""
         call = current_call()
         await access_log.record(connection, call, self.time.now(), case.number, name)

@@ -1,91 +1,162 @@
-"""SQL of mediation: the only place that knows its tables."""
+"""Statements of cases and of the tasks of their plans."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    any_,
+    bindparam,
+    column,
+    distinct,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    table,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from casework import names
-from casework.case import DONE, TaskState
+from casework.case import DONE, Stage, TaskState
 from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, text
+from casework.mediation.choosing import AskState
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import WrappedKey
+from services.mediation.consents.models import Mediation
+from services.mediation.grants.models import GIVING, Grant, GrantScope
+from services.mediation.mediators.models import Ask
+from services.mediation.models import Case, Task
 from services.mediation.opening import Opened
+from services.mediation.people.models import Party
 
-OPEN_MATTER = "SELECT unit, stage = 4 AS closed FROM cases WHERE number = :number"
+T = TypeVar("T")
+
+# Parameters of several statements, each with its type.
+_NUMBER = bindparam("number", type_=Text)
+_SUBJECT = bindparam("subject", type_=Text)
+_TASK = bindparam("task", type_=Integer)
+_UNIT = bindparam("unit", type_=Text)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+_BEHIND = bindparam("behind", type_=Text)
+_LIMIT = bindparam("limit", type_=Integer)
+
+OPEN_MATTER = select(Case.unit, (Case.stage == Stage.CLOSED).label("closed")).where(Case.number == _NUMBER)
 """The unit of a matter on which clocks may be started here: a case; of a closed one those that are not its handling."""
 
+OWNER = select(Case.unit).where(Case.number == _NUMBER)
+"""The unit whose the history of a case is."""
+
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-_DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
+_DUE = func.coalesce(Task.due_at, NEVER)
 """Where a task stands in a list while its clock is paused without an end: after all others."""
 
-_INSERT_CASE = text("""
-    INSERT INTO cases (number, stage, unit, about, channel, category, grade, received_at, opened_at, due_at, due_clock,
-                       open_tasks, plan, plan_version, sealed_key, sealed, updated_at)
-    VALUES (:number, :stage, :unit, :about, :channel, :category, :grade, :received_at, :opened_at, :due_at, :due_clock,
-            :open_tasks, :plan, :plan_version, :sealed_key, :sealed, :updated_at)
-    ON CONFLICT (number) DO NOTHING RETURNING true
-""")
-_INSERT_TASK = text("""
-    INSERT INTO tasks (number, task, state, unit, key, measure, evidence_rule, due_at, updated_at)
-    VALUES (:number, :task, :state, :unit, :key, CAST(:measure AS jsonb), CAST(:evidence_rule AS jsonb),
-            :due_at, :updated_at)
-""")
+_CASE_COLUMNS = (
+    "number", "stage", "unit", "about", "channel", "category", "grade", "received_at", "opened_at", "due_at",
+    "due_clock", "open_tasks", "plan", "plan_version", "sealed_key", "sealed", "updated_at",
+)  # fmt: skip
+_TASK_COLUMNS = ("number", "task", "state", "unit", "key", "measure", "evidence_rule", "due_at", "updated_at")
+_ADD_CASE = (
+    upsert(Case)
+    .values({name: bindparam(name) for name in _CASE_COLUMNS})
+    .on_conflict_do_nothing(index_elements=[Case.number])
+    .returning(Case.number)
+)
+_ADD_TASK = insert(Task).values({name: bindparam(name) for name in _TASK_COLUMNS})
 
 
 async def add(connection: Connection, opened: Opened) -> None:
     """Store a new case with its tasks; ALREADY_EXISTS where the number has a case."""
-    if not await connection.scalar(_INSERT_CASE, opened.case):
+    if not await connection.scalar(_ADD_CASE, opened.case):
         raise CaseError(Reason.ALREADY_EXISTS, names.case_name(opened.case["number"]))
-    await connection.execute(_INSERT_TASK, opened.tasks)
+    await connection.execute(_ADD_TASK, opened.tasks)
 
 
-_CASE = "SELECT * FROM cases WHERE number = :number"
-_TASK = "SELECT * FROM tasks WHERE number = :number AND task = :task"
+_GET = select(Case).where(Case.number == _NUMBER)
+_LOCK = _GET.with_for_update()
+_GET_TASK = select(Task).where(Task.number == _NUMBER, Task.task == _TASK)
+_TASKS = select(Task).where(Task.number == _NUMBER).order_by(Task.task)
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Case:
     """Return a case's row; NOT_FOUND where there is none."""
-    return _found((await connection.execute(text(_CASE), {"number": number})).first(), names.case_name(number))
+    return _found((await connection.execute(_GET, {"number": number})).first(), names.case_name(number))
 
 
-async def lock(connection: Connection, number: str) -> Any:
+async def lock(connection: Connection, number: str) -> Case:
     """Return a case's row, locked for change; the lock orders all that happens to the case."""
-    row = (await connection.execute(text(_CASE + " FOR UPDATE"), {"number": number})).first()
-    return _found(row, names.case_name(number))
+    return _found((await connection.execute(_LOCK, {"number": number})).first(), names.case_name(number))
 
 
-async def get_task(connection: Connection, number: str, task: int) -> Any:
+async def get_task(connection: Connection, number: str, task: int) -> Task:
     """Return a task's row; NOT_FOUND where there is none."""
-    row = (await connection.execute(text(_TASK), {"number": number, "task": task})).first()
+    row = (await connection.execute(_GET_TASK, {"number": number, "task": task})).first()
     return _found(row, names.task_name(number, task))
 
 
-def _found(row: Any, name: str) -> Any:
+def _found(row: T | None, name: str) -> T:
     if row is None:
         raise CaseError(Reason.NOT_FOUND, name)
     return row
 
 
-async def tasks_of(connection: Connection, number: str) -> Sequence[Any]:
+async def tasks_of(connection: Connection, number: str) -> Sequence[Task]:
     """Return the rows of a case's tasks, in order of the plan."""
-    query = text("SELECT * FROM tasks WHERE number = :number ORDER BY task")
-    return (await connection.execute(query, {"number": number})).all()
+    return await connection.execute(_TASKS, {"number": number})
 
 
-async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:
+@lru_cache(maxsize=64)
+def _change(*columns: str) -> ReturningUpdate[Case]:
+    values = {**{name: bindparam(name) for name in columns}, "version": Case.version + 1, "updated_at": _AT}
+    return update(Case).where(Case.number == _NUMBER).values(values).returning(Case)
+
+
+async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Case:
     """Change columns of a case and return its new row."""
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    query = f"UPDATE cases SET {sets}, version = version + 1, updated_at = :at WHERE number = :number RETURNING *"
-    return (await connection.execute(text(query), {"number": number, "at": at, **columns})).one()
+    return (await connection.execute(_change(*columns), {"number": number, "at": at, **columns})).one()
 
 
-async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: Any) -> Any:
+_CHANGED = {"version": Task.version + 1, "updated_at": _AT}
+
+
+@lru_cache(maxsize=64)
+def _change_task(*columns: str) -> ReturningUpdate[Task]:
+    values = {**{name: bindparam(name) for name in columns}, **_CHANGED}
+    return update(Task).where(Task.number == _NUMBER, Task.task == _TASK).values(values).returning(Task)
+
+
+async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: Any) -> Task:
     """Change columns of a task and return its new row."""
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    query = f"""UPDATE tasks SET {sets}, version = version + 1, updated_at = :at
-        WHERE number = :number AND task = :task RETURNING *"""
-    return (await connection.execute(text(query), {"number": number, "task": task, "at": at, **columns})).one()
+    parameters = {"number": number, "task": task, "at": at, **columns}
+    return (await connection.execute(_change_task(*columns), parameters)).one()
+
+
+@lru_cache(maxsize=8)
+def _listed(stages: bool, overdue: bool, behind: bool) -> Select[Case]:
+    found = select(Case).where(Case.unit.like(_UNIT))
+    if stages:
+        found = found.where(Case.stage == any_(bindparam("stages", type_=ARRAY(SmallInteger))))
+    if overdue:
+        found = found.where(Case.due_at < func.coalesce(Case.closed_at, _NOW))
+    if behind:
+        found = found.where(tuple_(Case.opened_at, Case.number) < tuple_(_AT, _NUMBER))
+    return found.order_by(Case.opened_at.desc(), Case.number.desc()).limit(_LIMIT)
 
 
 async def listed(
@@ -95,20 +166,30 @@ async def listed(
     overdue_by: datetime | None,
     behind: tuple[datetime, str] | None,
     limit: int,
-) -> Sequence[Any]:
+) -> Sequence[Case]:
     """Return rows of cases newest first, of a unit pattern; `behind` is where the page before ended."""
-    where, parameters = ["unit LIKE :unit"], {"unit": unit, "limit": limit}
-    if stages:
-        where.append("stage = ANY(CAST(:stages AS smallint[]))")
-        parameters["stages"] = list(stages)
-    if overdue_by:
-        where.append("due_at < coalesce(closed_at, CAST(:now AS timestamptz))")
-        parameters["now"] = overdue_by
+    at, number = behind or (None, "")
+    parameters = {
+        "unit": unit, "stages": list(stages), "now": overdue_by, "at": at, "number": number, "limit": limit,
+    }  # fmt: skip
+    statement = _listed(bool(stages), overdue_by is not None, behind is not None)
+    return await connection.execute(statement, parameters)
+
+
+@lru_cache(maxsize=32)
+def _listed_tasks(number: bool, unit: bool, states: bool, overdue: bool, behind: bool) -> Select[Task]:
+    found = select(Task)
+    if number:
+        found = found.where(Task.number == _NUMBER)
+    if unit:
+        found = found.where(Task.unit.like(_UNIT))
+    if states:
+        found = found.where(Task.state == any_(bindparam("states", type_=ARRAY(SmallInteger))))
+    if overdue:
+        found = found.where(Task.due_at < func.coalesce(Task.reported_at, _NOW), Task.state != TaskState.CANCELLED)
     if behind:
-        where.append("(opened_at, number) < (CAST(:at AS timestamptz), :number)")
-        parameters.update(at=behind[0], number=behind[1])
-    query = f"SELECT * FROM cases WHERE {' AND '.join(where)} ORDER BY opened_at DESC, number DESC LIMIT :limit"
-    return (await connection.execute(text(query), parameters)).all()
+        found = found.where(tuple_(_DUE, Task.number, Task.task) > tuple_(_AT, _BEHIND, _TASK))
+    return found.order_by(_DUE, Task.number, Task.task).limit(_LIMIT)
 
 
 async def listed_tasks(
@@ -119,44 +200,105 @@ async def listed_tasks(
     overdue_by: datetime | None,
     behind: tuple[datetime, str, int] | None,
     limit: int,
-) -> Sequence[Any]:
+) -> Sequence[Task]:
     """Return rows of tasks, earliest deadline first, of a unit pattern; a case's tasks where `number` is given."""
-    where: list[str] = []
-    parameters: dict[str, Any] = {"limit": limit}
-    if number:
-        where.append("number = :number")
-        parameters["number"] = number
-    if unit:
-        where.append("unit LIKE :unit")
-        parameters["unit"] = unit
-    if states:
-        where.append("state = ANY(CAST(:states AS smallint[]))")
-        parameters["states"] = list(states)
-    if overdue_by:
-        where.append("due_at < coalesce(reported_at, CAST(:now AS timestamptz)) AND state <> :cancelled")
-        parameters.update(now=overdue_by, cancelled=int(TaskState.CANCELLED))
-    if behind:
-        where.append(f"({_DUE}, number, task) > (CAST(:at AS timestamptz), :behind, :task)")
-        parameters.update(at=behind[0], behind=behind[1], task=behind[2])
-    query = f"SELECT * FROM tasks WHERE {' AND '.join(where)} ORDER BY {_DUE}, number, task LIMIT :limit"
-    return (await connection.execute(text(query), parameters)).all()
+    at, after, task = behind or (None, "", 0)
+    parameters = {
+        "number": number, "unit": unit, "states": list(states), "now": overdue_by, "at": at, "behind": after,
+        "task": task, "limit": limit,
+    }  # fmt: skip
+    statement = _listed_tasks(bool(number), bool(unit), bool(states), overdue_by is not None, behind is not None)
+    return await connection.execute(statement, parameters)
+
+
+_OPEN_TASKS = (Task.number == _NUMBER, Task.state.not_in(sorted(DONE)))
+_CANCEL_TASKS = update(Task).where(*_OPEN_TASKS).values(state=TaskState.CANCELLED, **_CHANGED)
+_TRANSFER = (
+    update(Task)
+    .where(*_OPEN_TASKS, Task.unit == bindparam("before", type_=Text))
+    .values(unit=_UNIT, dispatched_at=_AT, **_CHANGED)
+)
 
 
 async def cancel_tasks(connection: Connection, number: str, at: datetime) -> None:
     """Cancel the tasks of a case that ended before they were done."""
-    query = text("""
-        UPDATE tasks SET state = :cancelled, version = version + 1, updated_at = :at
-        WHERE number = :number AND state <> ALL(:done)
-    """)
-    done = [int(state) for state in DONE]
-    await connection.execute(query, {"number": number, "at": at, "cancelled": int(TaskState.CANCELLED), "done": done})
+    await connection.execute(_CANCEL_TASKS, {"number": number, "at": at})
 
 
 async def transfer(connection: Connection, number: str, before: str, unit: str, at: datetime) -> None:
     """Give the open tasks that the accountable unit had to the unit that is accountable now."""
-    query = text("""
-        UPDATE tasks SET unit = :unit, dispatched_at = :at, version = version + 1, updated_at = :at
-        WHERE number = :number AND unit = :before AND state <> ALL(:done)
-    """)
-    done = [int(state) for state in DONE]
-    await connection.execute(query, {"number": number, "before": before, "unit": unit, "at": at, "done": done})
+    await connection.execute(_TRANSFER, {"number": number, "before": before, "unit": unit, "at": at})
+
+
+_KEY = select(Case.sealed_key).where(Case.number == _NUMBER)
+_KEEP_KEY = update(Case).where(Case.number == _NUMBER).values(sealed_key=bindparam("key"))
+
+
+async def key_of(connection: Connection, number: str) -> WrappedKey | None:
+    """Return the data key of a case, wrapped; None where it has none."""
+    return await connection.scalar(_KEY, {"number": number})
+
+
+async def keep_key(connection: Connection, number: str, key: WrappedKey) -> None:
+    """Keep the data key of a case."""
+    await connection.execute(_KEEP_KEY, {"number": number, "key": key})
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a case says of somebody, and who has a part in it."""
+
+    mediator: str
+    mediator_unit: str
+    units: list[str] | None
+    """The units that have open tasks."""
+    is_out: bool
+    """Whether they were asked to mediate it, and are out of the question."""
+    is_party: bool
+    scope: GrantScope | None
+    """What they were granted."""
+
+
+_UNITS = select(func.array_agg(distinct(Task.unit)).label("units")).where(*_OPEN_TASKS).subquery("open_tasks")
+_OUT = (AskState.REPLACED, AskState.DISCLOSED)
+_SAYS = select(
+    func.coalesce(Mediation.mediator, ""),
+    func.coalesce(Mediation.mediator_unit, ""),
+    _UNITS.c.units,
+    exists().where(Ask.number == _NUMBER, Ask.subject == _SUBJECT, or_(Ask.state.in_(_OUT), Ask.kin, Ask.interest)),
+    exists().where(Party.number == _NUMBER, Party.subject == _SUBJECT, Party.subject != ""),
+    select(func.max(Grant.scope, type_=Grant.scope.type))
+    .where(
+        Grant.number == _NUMBER, Grant.holder == _SUBJECT, Grant.scope.in_(GIVING), Grant.ended_at.is_(None),
+        Grant.expires_at > _NOW,
+    )
+    .scalar_subquery(),
+).select_from(_UNITS.outerjoin(Mediation, Mediation.number == _NUMBER))  # fmt: skip
+
+
+async def says(connection: Connection, number: str, subject: str, now: datetime) -> Says:
+    """Return what a case says of an account."""
+    row = (await connection.execute(_SAYS, {"number": number, "subject": subject, "now": now})).one()
+    return Says(*row)
+
+
+_TASK_UNITS = func.array(select(distinct(Task.unit)).where(Task.number == Case.number).scalar_subquery())
+_WHOSE = select(Case.number, Case.unit, Case.about, _TASK_UNITS).where(
+    Case.number == any_(bindparam("numbers", type_=ARRAY(Text)))
+)
+
+
+async def whose(connection: Connection, numbers: Iterable[str]) -> Sequence[tuple[str, str, str, list[str]]]:
+    """Return number, unit, unit complained of and units of the tasks, of those cases that exist."""
+    return await connection.execute(_WHOSE, {"numbers": sorted(numbers)})
+
+
+@lru_cache(maxsize=32)
+def _in_case(collection: str, key: str) -> Select[bool]:
+    found = table(collection, column("number"), column(key))
+    return select(true()).select_from(found).where(found.c.number == _NUMBER, found.c[key] == _TASK)
+
+
+async def has(connection: Connection, number: str, collection: str, key: str, part: int) -> bool:
+    """Tell whether a case has something under a number: `collection` is its table, `key` the column of that number."""
+    return bool(await connection.scalar(_in_case(collection, key), {"number": number, "task": part}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,55 +11,57 @@ from pb.mediation.v1 import case_pb2 as pb
 from casework import names
 from casework.case import TaskState
 from services.kit.instants import stamp
-from services.kit.storage.events import row_payload
+from services.mediation.models import Case, Task
 
 
-def case(row: Any, now: datetime) -> pb.Case:
+def numbers(**values: int | Sequence[int] | None) -> dict[str, Any]:
+    """Return what has the same number here and in the contract."""
+    return values
+
+
+def case(row: Case, now: datetime) -> pb.Case:
     """Return a case."""
     return pb.Case(
         name=names.case_name(row.number),
         etag=str(row.version),
-        stage=row.stage,
         unit=names.unit_name(row.unit),
         about_unit=names.unit_name(row.about) if row.about else "",
-        channel=row.channel,
         category=f"categories/{row.category}",
-        grade=row.grade,
         receive_time=stamp(row.received_at),
         open_time=stamp(row.opened_at),
         due_time=stamp(row.due_at),
         overdue=row.due_at is not None and row.due_at < (row.closed_at or now),
         close_time=stamp(row.closed_at),
-        outcome=row.outcome,
         open_tasks=row.open_tasks,
         update_time=stamp(row.updated_at),
+        **numbers(stage=row.stage, channel=row.channel, grade=row.grade, outcome=row.outcome),
     )
 
 
-def task(row: Any, language: str, now: datetime) -> pb.Task:
+def task(row: Task, language: str, now: datetime) -> pb.Task:
     """Return a task, its wording in the caller's language."""
     return pb.Task(
         name=names.task_name(row.number, row.task),
         etag=str(row.version),
-        state=row.state,
         unit=names.unit_name(row.unit),
-        measure=row_payload(row.measure)[language],
-        evidence_required=row_payload(row.evidence_rule)[language],
+        measure=row.measure[language],
+        evidence_required=row.evidence_rule[language],
         due_time=stamp(row.due_at),
         overdue=_is_overdue(row, now),
         return_reason=row.return_reason,
         evidence=row.evidence,
         template_key=row.key,
         update_time=stamp(row.updated_at),
+        **numbers(state=row.state),
     )
 
 
-def _is_overdue(row: Any, now: datetime) -> bool:
+def _is_overdue(row: Task, now: datetime) -> bool:
     """Return whether a task's deadline passed before it was reported done; `store.listed_tasks` filters by the same."""
-    return row.state != TaskState.CANCELLED and row.due_at is not None and row.due_at < (row.reported_at or now)
+    return row.state is not TaskState.CANCELLED and row.due_at is not None and row.due_at < (row.reported_at or now)
 
 
-def plan(row: Any, tasks: Any, language: str, now: datetime) -> pb.Plan:
+def plan(row: Case, tasks: Sequence[Task], language: str, now: datetime) -> pb.Plan:
     """Return the one plan of a case."""
     return pb.Plan(
         name=f"{names.case_name(row.number)}/plan",

@@ -81,6 +81,20 @@ def _update(model: type[M], key: tuple[str, ...], columns: tuple[str, ...]) -> R
     )  # fmt: skip
 
 
+async def insert_next(connection: Connection, model: type[M], part: str, **columns: Any) -> M:
+    """Insert a row under the next number of its case, which is locked, and return it; `part` has that number."""
+    return (await connection.execute(_insert_next(model, part, tuple(columns)), columns)).one()
+
+
+@lru_cache(maxsize=256)
+def _insert_next(model: type[M], part: str, columns: tuple[str, ...]) -> ReturningInsert[M]:
+    table = model.__table__.c
+    values = {name: bindparam(name, type_=table[name].type) for name in columns}
+    following = sqlalchemy.func.coalesce(sqlalchemy.func.max(table[part]), 0) + 1
+    row = sqlalchemy.select(following, *values.values()).where(table.number == values["number"])
+    return sqlalchemy.insert(model).from_select([part, *columns], row).returning(model)
+
+
 async def select(connection: Connection, table: str, order: str, **key: Any) -> Result:
     """Return the rows with this key, in this order."""
     where = " AND ".join(f"{name} = :{name}" for name in key)

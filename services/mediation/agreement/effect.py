@@ -48,6 +48,7 @@ async def take_effect(work: Work, case: Any, loaded: Loaded, people: PeopleStand
     await work.append(NewEvent(row.number, "AgreementEffective", case.unit, payload))
     if Extent(row.extent) is Extent.FULL:
         mediation = await standing.mediation(work.connection, row.number)
+        assert mediation is not None, "what was agreed was mediated"
         await course.end(work, case, mediation, MediationState.AGREED, Ground.AGREED, "MediationEnded")
     return True
 

@@ -10,42 +10,42 @@ from casework.errors import Reason, field_error
 from casework.mediation.choosing import ChoicePhase, Conflict, conflict_of
 from casework.mediation.course import ENDED, Ground, MediationState, PeopleStanding, Step, leaving_ends, move
 from casework.mediation.termination import ended_as, statutory_term
+from services.kit.clocks.models import LIVE
 from services.kit.command import Work
-from services.kit.storage.database import text
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import Sealer
 from services.mediation.agreement import store as agreements
 from services.mediation.consents import store
+from services.mediation.consents.models import Mediation
 from services.mediation.mediators import store as mediators
+from services.mediation.models import Case
 from services.mediation.people import store as people
+from services.mediation.people.models import Party
 from services.mediation.sessions.ending import end_open_sessions
 
 CHOICE, APPOINTMENT, ANSWER = "mediator_choice", "mediator_appointment", "mediator_answer"
 """Rules of the three clocks: the parties choose, the unit appoints, the mediator answers."""
 TERM, ANSWERS = "mediation_term", "mediation_answer"
 """The general term of a mediation, and the time of those who are asked whether they want one."""
-_STATES = text("SELECT id, rule, state, due_at FROM clocks WHERE number = :number AND id LIKE :keys")
-RUNNING = (1, 4)
-"""States of a clock that was neither met nor cancelled."""
 FINDING = "mediator-%"
 RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%")
 """Keys of the clocks that stop when a mediation ends."""
 
 
-async def begin(work: Work, case: Any) -> Any:
+async def begin(work: Work, case: Case) -> Mediation:
     """Return the mediation of a case, proposed if there was none."""
     return await store.begin(work.connection, case.number)
 
 
-async def restate(work: Work, case: Any, sealer: Sealer) -> Any:
+async def restate(work: Work, case: Case, sealer: Sealer) -> Mediation:
     """Move the mediation to where the people in it have brought it, and return its row.
 
     With every consent there it goes on: to its mediator, or to finding one. With one missing it goes back to asking:
     nobody is in mediation who did not say yes.
     """
     row = await store.begin(work.connection, case.number)
-    state = MediationState(row.state)
-    if state in ENDED or Stage(case.stage) is Stage.CLOSED:
+    state = row.state
+    if state in ENDED or case.stage is Stage.CLOSED:
         return row
     standing = await people.standing(work.connection, case.number)
     if standing.complete and state is MediationState.PROPOSED:
@@ -63,14 +63,14 @@ async def restate(work: Work, case: Any, sealer: Sealer) -> Any:
     return row
 
 
-async def begin_terms(work: Work, case: Any, row: Any) -> None:
+async def begin_terms(work: Work, case: Case, row: Mediation) -> None:
     """Start the terms of a round with its last consent: the general one, and that of the law for this kind of matter.
 
     A round has its terms once. Who leaves and comes back, or another mediator, gives it no other ones.
     """
     for key, rule in (("term", TERM), ("statute", statutory_term(case.category))):
         keys = f"mediation-{key}-{row.round}"
-        if rule is None or await clocks_of(work, case.number, keys):
+        if rule is None or await store.clocks_of(work.connection, case.number, keys):
             continue
         clock = await work.start_clock(
             case.number, keys, rule, subject=names.mediation_name(case.number), unit=case.unit, at=work.now
@@ -78,61 +78,56 @@ async def begin_terms(work: Work, case: Any, row: Any) -> None:
         await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at)
 
 
-async def await_answers(work: Work, case: Any, row: Any, people: PeopleStanding) -> None:
+async def await_answers(work: Work, case: Case, row: Mediation, people: PeopleStanding) -> None:
     """Give those who have not said yet whether they want mediation seven working days, once somebody said yes."""
     asked = row.round > 1 or people.consented(Step.MEDIATION)
-    if not asked or any(each.state in RUNNING for each in await clocks_of(work, case.number, "mediation-answer-%")):
+    if not asked or any(
+        each.state in LIVE for each in await store.clocks_of(work.connection, case.number, "mediation-answer-%")
+    ):
         return
     await start(work, case, row, ANSWERS, "AnswersAwaited")
 
 
-async def clocks_of(work: Work, number: str, keys: str) -> list[Any]:
-    """Return key, rule, state and due time of the clocks of a case whose key matches."""
-    return list(await work.connection.execute(_STATES, {"number": number, "keys": f"{number}.{keys}"}))
-
-
-async def _go_on(work: Work, case: Any, row: Any, sealer: Sealer) -> Any:
+async def _go_on(work: Work, case: Case, row: Mediation, sealer: Sealer) -> Mediation:
     # The mediator stays who was there before somebody new was asked, unless something stands against them now.
     if row.mediator and await _is_free(work, case, row, sealer):
         move(MediationState.PROPOSED, MediationState.MEDIATING)
-        row = await store.change(
-            work.connection, case.number, state=int(MediationState.MEDIATING), consented_at=work.now
-        )
+        row = await store.change(work.connection, case.number, state=MediationState.MEDIATING, consented_at=work.now)
         await tell(work, case, row, "MediationResumed")
         return row
     move(MediationState.PROPOSED, MediationState.CONSENTED)
-    row = await store.change(work.connection, case.number, state=int(MediationState.CONSENTED), consented_at=work.now)
+    row = await store.change(work.connection, case.number, state=MediationState.CONSENTED, consented_at=work.now)
     await tell(work, case, row, "MediationConsented")
     return await find(work, case, row)
 
 
-async def _is_free(work: Work, case: Any, row: Any, sealer: Sealer) -> bool:
+async def _is_free(work: Work, case: Case, row: Mediation, sealer: Sealer) -> bool:
     against = await mediators.against(work.connection, sealer, case, row.round)
     return conflict_of(row.mediator, row.mediator_unit, against) is Conflict.NONE
 
 
-async def _ask_again(work: Work, case: Any, row: Any) -> Any:
+async def _ask_again(work: Work, case: Case, row: Mediation) -> Mediation:
     await work.stop(case.number, FINDING, met=False)
     await mediators.cancel_ask(work.connection, case.number, work.now)
-    columns: dict[str, Any] = {"state": int(move(MediationState(row.state), MediationState.PROPOSED))}
+    columns: dict[str, Any] = {"state": move(row.state, MediationState.PROPOSED)}
     if not row.mediator:
-        columns |= {"phase": int(ChoicePhase.NONE), "candidate": ""}
+        columns |= {"phase": ChoicePhase.NONE, "candidate": ""}
     row = await store.change(work.connection, case.number, consented_at=None, **columns)
     await tell(work, case, row, "ConsentMissing")
     await _break_off(work, case)
     return row
 
 
-async def _break_off(work: Work, case: Any) -> None:
+async def _break_off(work: Work, case: Case) -> None:
     """Break off what is being held: somebody's consent, or the mediator, is no longer there."""
     if ended := await end_open_sessions(work.connection, case.number, work.now, coming=False):
         await work.append(*ended)
 
 
-async def find(work: Work, case: Any, row: Any) -> Any:
+async def find(work: Work, case: Case, row: Mediation) -> Mediation:
     """Let the parties choose a mediator together within two working days, and return the mediation's row."""
     row = await store.change(
-        work.connection, case.number, state=int(MediationState.CONSENTED), phase=int(ChoicePhase.PARTIES),
+        work.connection, case.number, state=MediationState.CONSENTED, phase=ChoicePhase.PARTIES,
         candidate="", mediator="", mediator_unit="",
     )  # fmt: skip
     await agreements.drop_countersignature(work.connection, case.number)
@@ -141,7 +136,7 @@ async def find(work: Work, case: Any, row: Any) -> Any:
     return row
 
 
-async def start(work: Work, case: Any, row: Any, rule: str, kind: str, **payload: Any) -> None:
+async def start(work: Work, case: Case, row: Mediation, rule: str, kind: str, **payload: Any) -> None:
     """Start a clock of finding the mediator, and tell of it."""
     await work.start_clock(
         case.number, f"{rule.replace('_', '-')}-{row.version}", rule,
@@ -150,21 +145,21 @@ async def start(work: Work, case: Any, row: Any, rule: str, kind: str, **payload
     await tell(work, case, row, kind, **payload)
 
 
-async def tell(work: Work, case: Any, row: Any, kind: str, *, wakes: bool = False, **payload: object) -> None:
+async def tell(work: Work, case: Case, row: Mediation, kind: str, *, wakes: bool = False, **payload: object) -> None:
     """Append an event of the mediation: its state, and ids."""
-    told = {"mediation": MediationState(row.state).name, "stage": Stage(case.stage).name, **payload}
+    told = {"mediation": row.state.name, "stage": case.stage.name, **payload}
     await work.append(NewEvent(case.number, kind, case.unit, told, wakes=wakes))
 
 
-async def leave(work: Work, case: Any, party: Any) -> Any:
+async def leave(work: Work, case: Case, party: Party) -> Mediation:
     """Let a party leave, whatever the state, and return the mediation's row.
 
     No reason, no version, no condition (人民调解法 art. 3(2), 23(2), 26). The workflow hears of it at once. Where the
     mediation is over already nothing is left to leave, and nothing is written down.
     """
     row = await store.begin(work.connection, case.number)
-    state = MediationState(row.state)
-    if state in ENDED or Stage(case.stage) is Stage.CLOSED or party.withdrawn_at is not None:
+    state = row.state
+    if state in ENDED or case.stage is Stage.CLOSED or party.withdrawn_at is not None:
         return row
     standing = await people.standing(work.connection, case.number)
     await store.withdraw(work.connection, case.number, party.party, work.now)
@@ -175,14 +170,16 @@ async def leave(work: Work, case: Any, party: Any) -> Any:
     return await end(work, case, row, ended_as(ground, agreed), ground, "PartyWithdrew", party=party.party)
 
 
-async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Ground, kind: str, **payload: object) -> Any:
+async def end(
+    work: Work, case: Case, row: Mediation, to: MediationState, ground: Ground, kind: str, **payload: object
+) -> Mediation:
     """End a mediation on a ground of the closed list, stop its clocks, tell the workflow; return the row.
 
     Drafts that nobody is bound by are over, sessions to come are off. Unless all was agreed every party, whoever left
     as well, gets a notice of rights made out: the routes are everybody's.
     """
     connection = work.connection
-    move(MediationState(row.state), to)
+    move(row.state, to)
     for keys in RUNNING_ENDS:
         await work.stop(case.number, keys, met=to is MediationState.AGREED)
     await mediators.cancel_ask(connection, case.number, work.now)
@@ -190,7 +187,7 @@ async def end(work: Work, case: Any, row: Any, to: MediationState, ground: Groun
     if ground is not Ground.AGREED:
         everybody = (await people.standing(connection, case.number)).people
         await agreements.make_notices(connection, case.number, sorted(each.party for each in everybody), work.now)
-    row = await store.change(connection, case.number, state=int(to), ended_at=work.now, ground=int(ground))
+    row = await store.change(connection, case.number, state=to, ended_at=work.now, ground=ground)
     await tell(work, case, row, kind, wakes=True, ground=ground.name, **payload)
     ended = await end_open_sessions(connection, case.number, work.now, held=ground is not Ground.AGREED)
     if ended:

@@ -15,7 +15,7 @@ from casework.errors import Reason, field_error
 from casework.mediation import course as rules_of
 from casework.mediation.choosing import ChoicePhase
 from casework.mediation.contradiction import Act, Fact, must_hold
-from casework.mediation.course import Beside, MediationState, Person, Side, Step
+from casework.mediation.course import Beside, MediationState, Person, Step
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
@@ -24,8 +24,11 @@ from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import record
 from services.mediation.consents import course, routes, store, view
+from services.mediation.consents.models import Consent, Mediation
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.people import store as people
+from services.mediation.people.models import Party
 from services.mediation.servicer import Servicer
 
 
@@ -55,7 +58,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         rules_of.check_give_time(at, work.now)
         minor = party.minor_until is not None and dates.today(at) < party.minor_until
         person = Person(
-            party.party, Side(party.side), party.withdrawn_at is not None, party.member, party.needs_guardian, minor
+            party.party, party.side, party.withdrawn_at is not None, party.member, party.needs_guardian, minor
         )
         rules_of.check_consent(
             person, step, said.given, beside["assisted_by"], beside["given_by"], beside["interpreter"]
@@ -63,8 +66,8 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         if said.given and (step is not Step.MEDIATION):
             _must_be_possible(step, at, case, row, party)
         if step is Step.MEDIATION and said.given:
-            rules_of.must_be_open(MediationState(row.state))
-            rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
+            rules_of.must_be_open(row.state)
+            rules_of_case.must_not_be(case.stage, Stage.CLOSED)
             await store.stay(work.connection, case.number, party.party)
         kept = await self._keep(work, request, row, party, at)
         kind = "ConsentGiven" if said.given else "ConsentRefused"
@@ -103,13 +106,13 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         case = await record.locked(work, request.name)
         row = await store.get(work.connection, case.number)
         check_etag(row.version, request.etag)
-        rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
-        rules_of.must_be(MediationState(row.state), MediationState.NOT_AGREED, MediationState.WITHDRAWN)
+        rules_of_case.must_not_be(case.stage, Stage.CLOSED)
+        rules_of.must_be(row.state, MediationState.NOT_AGREED, MediationState.WITHDRAWN)
         await people.rejoin(work.connection, case.number)
         row = await store.change(
-            work.connection, case.number, state=int(MediationState.PROPOSED), phase=int(ChoicePhase.NONE),
+            work.connection, case.number, state=MediationState.PROPOSED, phase=ChoicePhase.NONE,
             round=row.round + 1, candidate="", mediator="", mediator_unit="", consented_at=None, ended_at=None,
-            ground=0,
+            ground=None,
         )  # fmt: skip
         await course.tell(work, case, row, "MediationProposed", round=row.round)
         found = await people.standing(work.connection, case.number)
@@ -130,7 +133,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         return view.mediation(row, await people.standing(work.connection, case.number))
 
     @staticmethod
-    async def _party(name: str, work: Work) -> tuple[Any, Any]:
+    async def _party(name: str, work: Work) -> tuple[Case, Party]:
         """Return case, locked, and party, if the caller may act in it."""
         case = await record.locked(work, name)
         party = await people.get_party(work.connection, case.number, names.index_of(name))
@@ -150,7 +153,9 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         return found
 
     @staticmethod
-    async def _keep(work: Work, request: pb.RecordConsentRequest, row: Any, party: Any, at: datetime) -> Any:
+    async def _keep(
+        work: Work, request: pb.RecordConsentRequest, row: Mediation, party: Party, at: datetime
+    ) -> Consent:
         said = request.consent
         return await store.add(
             work.connection, row.number, party=party.party, round=row.round, step=said.step, given=said.given,
@@ -169,12 +174,12 @@ def _must_be_alone(said: pb.Consent) -> None:
         raise field_error("consent.medium", Reason.INVALID_FIELD, "MEDIUM_ONLINE")
 
 
-def _must_be_possible(step: Step, at: datetime, case: Any, row: Any, party: Any) -> None:
+def _must_be_possible(step: Step, at: datetime, case: Case, row: Mediation, party: Party) -> None:
     """Raise CONTRADICTED where a yes cannot have been said: by who left, or to what is over."""
     proceeds = step in (Step.SESSION, Step.EXTENSION)
     facts = {
         Fact.PARTY_IS_THERE: party.withdrawn_at is None,
         Fact.NOT_BEFORE_THE_MATTER: dates.today(at) >= dates.today(case.received_at),
-        Fact.MEDIATION_GOES_ON: MediationState(row.state) not in rules_of.ENDED,
+        Fact.MEDIATION_GOES_ON: row.state not in rules_of.ENDED,
     }
     must_hold(Act.CONSENT_TO_PROCEED if proceeds else Act.CONSENT, facts)

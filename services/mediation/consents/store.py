@@ -1,4 +1,4 @@
-"""SQL of the mediation of a case and of what was said to it."""
+"""Statements of the mediation of a case and of what was said to it."""
 
 from __future__ import annotations
 
@@ -6,67 +6,102 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import DateTime, Integer, Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import load_only
+
 from casework import names
-from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, text
+from services.kit.clocks.models import LIVE, Clock
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.mediation.consents.models import Consent, Mediation
+from services.mediation.people.models import Party
 
-_BEGIN = text("INSERT INTO mediations (number) VALUES (:number) ON CONFLICT DO NOTHING")
-_ADD = text("""
-    INSERT INTO consents (number, consent, party, round, step, given, medium, language, read_back, interpreter,
-                          assisted_by, given_by, at, recorded_at, recorded_by)
-    SELECT :number, coalesce(max(consent), 0) + 1, :party, :round, :step, :given, :medium, :language, :read_back,
-           :interpreter, :assisted_by, :given_by, :at, :recorded_at, :recorded_by
-    FROM consents WHERE number = :number RETURNING *
-""")
+_NUMBER = bindparam("number", type_=Text)
+_PARTY = bindparam("party", type_=Integer)
+_BEGIN = insert(Mediation).values(number=bindparam("number")).on_conflict_do_nothing()
+_GET = select(Mediation).where(Mediation.number == _NUMBER)
+_LOCK = _GET.with_for_update()
+_LISTED = (
+    select(Consent)
+    .where(Consent.number == _NUMBER, Consent.consent > bindparam("behind", type_=Integer))
+    .order_by(Consent.consent)
+    .limit(bindparam("limit", type_=Integer))
+)
+_OF_PARTY = update(Party).where(Party.number == _NUMBER, Party.party == _PARTY)
+_WITHDRAW = _OF_PARTY.where(Party.withdrawn_at.is_(None)).values(
+    withdrawn_at=bindparam("at", type_=DateTime(timezone=True)), version=Party.version + 1
+)
+_STAY = _OF_PARTY.where(Party.withdrawn_at.is_not(None)).values(withdrawn_at=None, version=Party.version + 1)
+_FACTS = select(Mediation.matter_facts).where(Mediation.number == _NUMBER)
+_CLOCKS = (
+    select(Clock)
+    .options(load_only(Clock.id, Clock.rule, Clock.state, Clock.due_at))
+    .where(Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)))
+)
+_DUE = (
+    select(Clock.rule, func.max(Clock.due_at))
+    .where(Clock.number == _NUMBER, Clock.state.in_(LIVE))
+    .group_by(Clock.rule)
+)  # fmt: skip
 
 
-async def begin(connection: Connection, number: str) -> Any:
+async def begin(connection: Connection, number: str) -> Mediation:
     """Return the mediation of a case, proposed if there was none."""
     await connection.execute(_BEGIN, {"number": number})
     return await get(connection, number)
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def find(connection: Connection, number: str) -> Mediation | None:
+    """Return the mediation of a case; None where it has none."""
+    return (await connection.execute(_GET, {"number": number})).first()
+
+
+async def lock(connection: Connection, number: str) -> Mediation | None:
+    """Return the mediation of a case, locked for change; None where it has none."""
+    return (await connection.execute(_LOCK, {"number": number})).first()
+
+
+async def get(connection: Connection, number: str) -> Mediation:
     """Return the row of a case's mediation; NOT_FOUND where none was proposed."""
-    row = (
-        await connection.execute(text("SELECT * FROM mediations WHERE number = :number"), {"number": number})
-    ).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.mediation_name(number))
-    return row
+    return rows.not_found(await find(connection, number), names.mediation_name(number))
 
 
-async def change(connection: Connection, number: str, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, **columns: Any) -> Mediation:
     """Change columns of a mediation and return its new row."""
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    query = f"UPDATE mediations SET {sets}, version = version + 1 WHERE number = :number RETURNING *"
-    return (await connection.execute(text(query), {"number": number, **columns})).one()
+    return await rows.update(connection, Mediation, {"number": number}, **columns)
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Consent:
     """Keep what a party said, under the next number of its case, and return the row; the case must be locked."""
-    return (await connection.execute(_ADD, {"number": number, **columns})).one()
+    return await rows.insert_next(connection, Consent, "consent", number=number, **columns)
 
 
-async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Consent]:
     """Return what was said in a case, oldest first."""
-    query = text("SELECT * FROM consents WHERE number = :number AND consent > :behind ORDER BY consent LIMIT :limit")
-    return (await connection.execute(query, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_LISTED, {"number": number, "behind": behind, "limit": limit})
 
 
 async def withdraw(connection: Connection, number: str, party: int, at: datetime) -> None:
     """Keep that a party left."""
-    query = text("""
-        UPDATE parties SET withdrawn_at = :at, version = version + 1
-        WHERE number = :number AND party = :party AND withdrawn_at IS NULL
-    """)
-    await connection.execute(query, {"number": number, "party": party, "at": at})
+    await connection.execute(_WITHDRAW, {"number": number, "party": party, "at": at})
 
 
 async def stay(connection: Connection, number: str, party: int) -> None:
     """Let a party that left be in the mediation again: it said yes anew."""
-    query = text("""
-        UPDATE parties SET withdrawn_at = NULL, version = version + 1
-        WHERE number = :number AND party = :party AND withdrawn_at IS NOT NULL
-    """)
-    await connection.execute(query, {"number": number, "party": party})
+    await connection.execute(_STAY, {"number": number, "party": party})
+
+
+async def facts(connection: Connection, number: str) -> list[str]:
+    """Return the declared facts of a matter by which its other routes are chosen."""
+    return await connection.scalar(_FACTS, {"number": number}) or []
+
+
+async def clocks_of(connection: Connection, number: str, keys: str) -> Sequence[Clock]:
+    """Return key, rule, state and due time of the clocks of a case whose key matches; nothing else can be read."""
+    return await connection.execute(_CLOCKS, {"number": number, "keys": f"{number}.{keys}"})
+
+
+async def running(connection: Connection, number: str) -> dict[str, datetime | None]:
+    """Return until when the clocks of a case run that have not ended, by their rule."""
+    return dict(await connection.execute(_DUE, {"number": number}))

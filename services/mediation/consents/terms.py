@@ -6,8 +6,6 @@ the parties: the mediation is over, each is made out the notice of the other rou
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from casework.case import Stage
 from casework.mediation.agreement import AgreementState
@@ -15,20 +13,24 @@ from casework.mediation.course import ENDED, Ground, MediationState
 from casework.mediation.docking import OVER, DockingState
 from casework.mediation.termination import ended_as
 from services.kit.clocks.clocks import Firing
+from services.kit.clocks.models import LIVE
 from services.kit.clocks.service import Consequence
 from services.kit.command import Work
 from services.mediation import standing
 from services.mediation import store as cases
 from services.mediation.agreement import store as agreements
 from services.mediation.consents import course
+from services.mediation.consents import store as mediations
+from services.mediation.consents.models import Mediation
 from services.mediation.docking import store as dockings
+from services.mediation.models import Case
 
 DRAFT = "agreement_answer"
 DOCKED = ("court_entrusted", "court_entrusted_summary", "police_docking")
 STATUTORY = ("labour_mediation", "medical_mediation", "consumer_mediation")
 
 
-async def await_signatures(work: Work, case: Any, agreement: int) -> None:
+async def await_signatures(work: Work, case: Case, agreement: int) -> None:
     """Give the parties ten working days to answer a draft; the draft before it is no longer waited for."""
     await drop_signatures(work, case.number)
     await work.start_clock(
@@ -49,8 +51,8 @@ def consequences() -> dict[str, Consequence]:
         case, row = await _open(work, firing)
         if row is None or not firing.clock.endswith(f"-{row.round}"):
             return
-        statute = await course.clocks_of(work, case.number, f"mediation-statute-{row.round}")
-        if firing.rule == course.TERM and (running := [each for each in statute if each.state in course.RUNNING]):
+        statute = await mediations.clocks_of(work.connection, case.number, f"mediation-statute-{row.round}")
+        if firing.rule == course.TERM and (running := [each for each in statute if each.state in LIVE]):
             # The law's own term for this kind of matter goes before the general one, which says "as a rule".
             (kept,) = running
             await course.tell(work, case, row, "MediationTermPassed", rule=kept.rule, due_at=kept.due_at)
@@ -59,7 +61,7 @@ def consequences() -> dict[str, Consequence]:
 
     async def silent(work: Work, firing: Firing) -> None:
         case, row = await _open(work, firing)
-        if row is not None and row.state == MediationState.PROPOSED:
+        if row is not None and row.state is MediationState.PROPOSED:
             await _release(work, case, row, firing)
 
     async def unsigned(work: Work, firing: Firing) -> None:
@@ -84,7 +86,7 @@ def consequences() -> dict[str, Consequence]:
     }
 
 
-async def _release(work: Work, case: Any, row: Any, firing: Firing) -> None:
+async def _release(work: Work, case: Case, row: Mediation, firing: Firing) -> None:
     """End the mediation because its time is over; what was agreed in part stays agreed."""
     ground, agreed = Ground.TERM_EXPIRED, bool(await agreements.effective(work.connection, case.number))
     await course.end(
@@ -92,9 +94,9 @@ async def _release(work: Work, case: Any, row: Any, firing: Firing) -> None:
     )
 
 
-async def _open(work: Work, firing: Firing) -> tuple[Any, Any]:
+async def _open(work: Work, firing: Firing) -> tuple[Case, Mediation | None]:
     """Return case, locked, and mediation; no mediation where there is none that goes on."""
     case = await cases.lock(work.connection, firing.clock.split(".", 1)[0])
     row = await standing.mediation(work.connection, case.number)
-    over = row is None or MediationState(row.state) in ENDED or Stage(case.stage) is Stage.CLOSED
+    over = row is None or row.state in ENDED or case.stage is Stage.CLOSED
     return case, None if over else row

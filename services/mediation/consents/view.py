@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import consent_pb2 as pb
 
 from casework import names
@@ -11,15 +9,16 @@ from casework.door.routes import OpenRoute
 from casework.mediation.course import PeopleStanding, Step
 from services.kit.instants import stamp
 from services.kit.serving import other_routes
+from services.mediation.consents.models import Consent, Mediation
+from services.mediation.people.models import Party
+from services.mediation.view import numbers
 
 
-def mediation(row: Any, standing: PeopleStanding) -> pb.Mediation:
+def mediation(row: Mediation, standing: PeopleStanding) -> pb.Mediation:
     """Return a mediation with the parties whose consent is missing."""
     return pb.Mediation(
         name=names.mediation_name(row.number),
         etag=str(row.version),
-        state=row.state,
-        phase=row.phase,
         mediator=names.mediator_name(row.candidate),
         missing_consents=[names.party_name(row.number, each) for each in sorted(standing.missing(Step.MEDIATION))],
         joint_sessions=not row.joint_barred,
@@ -27,16 +26,15 @@ def mediation(row: Any, standing: PeopleStanding) -> pb.Mediation:
         end_time=stamp(row.ended_at),
         round=row.round,
         matter_facts=row.matter_facts,
+        **numbers(state=row.state, phase=row.phase),
     )
 
 
-def consent(row: Any) -> pb.Consent:
+def consent(row: Consent) -> pb.Consent:
     """Return what a party said."""
     return pb.Consent(
         name=f"{names.party_name(row.number, row.party)}/consents/{row.consent}",
-        step=row.step,
         given=row.given,
-        medium=row.medium,
         language=row.language,
         read_back=row.read_back,
         interpreter=names.companion_name(row.number, row.interpreter),
@@ -44,14 +42,15 @@ def consent(row: Any) -> pb.Consent:
         given_by=names.companion_name(row.number, row.given_by),
         give_time=stamp(row.at),
         recorder=row.recorded_by,
+        **numbers(step=row.step, medium=row.medium),
     )
 
 
-def withdrawal(party: Any, mediation: Any, routes: list[OpenRoute]) -> pb.Withdrawal:
+def withdrawal(party: Party, mediation: Mediation, routes: list[OpenRoute]) -> pb.Withdrawal:
     """Return what a party is told who leaves."""
     return pb.Withdrawal(
         party=names.party_name(party.number, party.party),
-        mediation_state=mediation.state,
         withdraw_time=stamp(party.withdrawn_at),
         routes=other_routes.shown(routes),
+        **numbers(mediation_state=mediation.state),
     )

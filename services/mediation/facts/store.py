@@ -11,7 +11,7 @@ from casework.case import DONE, Stage
 from casework.mediation.agreement import AgreementState
 from casework.mediation.closing import ReopenReason, Satisfaction
 from services.kit.storage.database import Connection, text
-from services.mediation.grants.store import EXCLUDED
+from services.mediation.grants.models import GrantScope
 
 _EFFECTIVE = int(AgreementState.EFFECTIVE)
 _FACTS = text("""
@@ -67,14 +67,14 @@ async def facts(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]
 async def standings(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]:
     """Return of each of the cases that exist whose it is and whether it is closed."""
     done = [int(state) for state in DONE]
-    asked = {"numbers": list(numbers), "done": done, "closed": int(Stage.CLOSED), "excluded": EXCLUDED}
+    asked = {"numbers": list(numbers), "done": done, "closed": int(Stage.CLOSED), "excluded": GrantScope.EXCLUDED}
     return (await connection.execute(_STANDINGS, asked)).all()
 
 
 async def grants(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[tuple[str, datetime]]]:
     """Return by case who was granted access and until when, of grants that were not revoked."""
     found: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
-    for row in await connection.execute(_GRANTS, {"numbers": list(numbers), "excluded": EXCLUDED}):
+    for row in await connection.execute(_GRANTS, {"numbers": list(numbers), "excluded": GrantScope.EXCLUDED}):
         found[row.number].append((row.holder, row.until))
     return found
 

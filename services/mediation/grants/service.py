@@ -20,8 +20,11 @@ from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.grants import store
+from services.mediation.grants.models import Grant, GrantScope
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
+from services.mediation.view import numbers
 
 LONGEST = timedelta(days=90)
 EMERGENCY = timedelta(hours=4)
@@ -47,14 +50,14 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         until = instant(asked.expire_time)
         if not work.now < until <= work.now + LONGEST:
             raise field_error("grant.expire_time", Reason.INVALID_FIELD, f"at most {LONGEST.days} days ahead")
-        return await self._grant(work, case, asked.holder, asked.scope, asked.reason, until)
+        return await self._grant(work, case, asked.holder, GrantScope(asked.scope), asked.reason, until)
 
     @command(pb.Grant)
     async def BreakGlass(self, request: pb.BreakGlassRequest, work: Work) -> pb.Grant:
         """Take access in an emergency: to read, for four hours. The alarm is an event, a metric and a log line."""
         case = await record.locked(work, request.parent)
         granted = await self._grant(
-            work, case, work.actor, pb.GRANT_SCOPE_READ, request.reason, work.now + EMERGENCY, emergency=True
+            work, case, work.actor, GrantScope.READ, request.reason, work.now + EMERGENCY, emergency=True
         )
         BROKEN.inc()
         log.warning("access taken in an emergency", grant=granted.name)
@@ -87,7 +90,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             await work.append(NewEvent(case.number, "GrantRevoked", case.unit, {"grant": row.grant_no}))
         return _view(row, work.now)
 
-    async def _exclude(self, work: Work, case: Any, asked: pb.Grant) -> pb.Grant:
+    async def _exclude(self, work: Work, case: Case, asked: pb.Grant) -> pb.Grant:
         """Exclude an account from a case: from the commit on it neither reads nor acts; it may be one's own."""
         if asked.HasField("expire_time"):
             raise field_error("grant.expire_time", Reason.INVALID_FIELD, "an exclusion ends when it is revoked")
@@ -97,11 +100,11 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             # Nobody is kept from their own matter: 个人信息保护法 art. 44.
             raise field_error("grant.holder", Reason.INVALID_FIELD, "signs in for a party")
         party = names.index_of(asked.party) if asked.party else 0
-        return await self._grant(work, case, asked.holder, asked.scope, asked.reason, store.NEVER, party=party)
+        return await self._grant(work, case, asked.holder, GrantScope.EXCLUDED, asked.reason, store.NEVER, party=party)
 
     async def _grant(
-        self, work: Work, case: Any, holder: str, scope: int, reason: str, until: datetime, *, emergency: bool = False,
-        party: int = 0,
+        self, work: Work, case: Case, holder: str, scope: GrantScope, reason: str, until: datetime, *,
+        emergency: bool = False, party: int = 0,
     ) -> pb.Grant:  # fmt: skip
         sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add(
@@ -112,27 +115,29 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         # Shown to the parties like every look at their case.
         await access_log.record(work.connection, work.call, work.now, case.number, store.name_of(row))
         kind = "EmergencyAccessTaken" if emergency else "GrantMade"
-        kind = "AccountExcluded" if scope == pb.GRANT_SCOPE_EXCLUDED else kind
+        kind = "AccountExcluded" if scope is GrantScope.EXCLUDED else kind
         payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until}
         await work.append(NewEvent(case.number, kind, case.unit, payload))
         return _view(row, work.now)  # without the reason: answers are kept with the key of their call
 
-    def _reason(self, row: Any) -> str:
+    def _reason(self, row: store.Listed) -> str:
         """Return why access was granted, told in words; empty where the data of its case is erased."""
-        return "" if row.erased_at is not None else keys.reading(self.sealer, row).open(bytes(row.reason)).decode()
+        if row.erased_at is not None:
+            return ""
+        return keys.opening(self.sealer, row.number, row.key, row.erased_at).open(row.reason).decode()
 
 
-def _view(row: Any, now: datetime, reason: str = "") -> pb.Grant:
+def _view(row: Grant | store.Listed, now: datetime, reason: str = "") -> pb.Grant:
     return pb.Grant(
         name=store.name_of(row),
         holder=row.holder,
-        scope=row.scope,
         reason=reason,
-        expire_time=stamp(None if row.scope == pb.GRANT_SCOPE_EXCLUDED else row.expires_at),
+        expire_time=stamp(None if row.scope is GrantScope.EXCLUDED else row.expires_at),
         party=f"{names.case_name(row.number)}/parties/{row.party}" if row.party else "",
         emergency=row.emergency,
         grantor=row.made_by,
         create_time=stamp(row.made_at),
         revoke_time=stamp(row.ended_at),
         active=row.ended_at is None and row.expires_at > now,
+        **numbers(scope=row.scope),
     )

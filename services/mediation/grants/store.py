@@ -1,46 +1,68 @@
-"""SQL of grants."""
+"""Statements of grants."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, select, true, tuple_
 
 from casework import names
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import SealedBytes, WrappedKey
+from services.mediation.grants.models import Grant, GrantScope
+from services.mediation.models import Case
+from services.mediation.people.models import Party
 
-EXCLUDED = 3
-"""Scope of an exclusion."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When an exclusion ends by itself."""
-FROM_CASES = f"SELECT number FROM grants WHERE holder = :subject AND scope = {EXCLUDED} AND ended_at IS NULL"
-"""SQL for the cases that an account is excluded from."""
 
-_NEXT = text("SELECT coalesce(max(grant_no), 0) + 1 FROM grants WHERE number = :number")
-_IS_PARTY = text("SELECT EXISTS (SELECT FROM parties WHERE number = :number AND subject = :subject)")
-_GET = text("SELECT * FROM grants WHERE number = :number AND grant_no = :grant")
-_LISTED = text("""
-    SELECT g.*, c.sealed_key, c.erased_at FROM grants g JOIN cases c USING (number)
-    WHERE (CAST(:number AS text) = '' OR g.number = :number) AND (CAST(:unit AS text) = '' OR c.unit LIKE :unit)
-      AND (g.emergency OR NOT CAST(:emergency AS boolean))
-      AND (g.made_at, g.number, g.grant_no) < (CAST(:at AS timestamptz), :behind, CAST(:grant AS integer))
-    ORDER BY g.made_at DESC, g.number DESC, g.grant_no DESC LIMIT :limit
-""")
+_NUMBER = bindparam("number", type_=Text)
+_GRANT = bindparam("grant", type_=Integer)
+_SUBJECT = bindparam("subject", type_=Text)
+_EXCLUDED_FROM = select(Grant.number).where(
+    Grant.holder == _SUBJECT, Grant.scope == GrantScope.EXCLUDED, Grant.ended_at.is_(None)
+)
+_IS_PARTY = select(true()).where(Party.number == _NUMBER, Party.subject == _SUBJECT).limit(1)
+_GET = select(Grant).where(Grant.number == _NUMBER, Grant.grant_no == _GRANT)
 
 
-def name_of(row: Any) -> str:
+class Listed(NamedTuple):
+    """A grant, and what opens its reason."""
+
+    number: str
+    grant_no: int
+    holder: str
+    scope: GrantScope
+    reason: SealedBytes
+    emergency: bool
+    made_by: str
+    made_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    party: int
+    key: WrappedKey | None
+    erased_at: datetime | None
+
+
+def name_of(row: Grant | Listed) -> str:
     """Return `cases/{case}/grants/{grant}`."""
     return f"{names.case_name(row.number)}/grants/{row.grant_no}"
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def excluded_from(connection: Connection, subject: str) -> frozenset[str]:
+    """Return the numbers of the cases that an account is excluded from."""
+    return frozenset(number for (number,) in await connection.execute(_EXCLUDED_FROM, {"subject": subject}))
+
+
+async def add(connection: Connection, number: str, **columns: Any) -> Grant:
     """Store a grant under the next number of its case, which is locked, and return its row."""
-    grant = await connection.scalar(_NEXT, {"number": number})
-    return await rows.insert(connection, "grants", number=number, grant_no=grant, **columns)
+    return await rows.insert_next(connection, Grant, "grant_no", number=number, **columns)
 
 
-async def get(connection: Connection, number: str, grant: int) -> Any:
+async def get(connection: Connection, number: str, grant: int) -> Grant:
     """Return a grant's row; NOT_FOUND where there is none."""
     row = (await connection.execute(_GET, {"number": number, "grant": grant})).first()
     return rows.not_found(row, f"{names.case_name(number)}/grants/{grant}")
@@ -51,18 +73,35 @@ async def is_party(connection: Connection, number: str, subject: str) -> bool:
     return bool(await connection.scalar(_IS_PARTY, {"number": number, "subject": subject}))
 
 
-async def end(connection: Connection, row: Any, at: datetime, by: str) -> Any:
+async def end(connection: Connection, row: Grant, at: datetime, by: str) -> Grant:
     """End a grant and return its new row."""
     key = {"number": row.number, "grant_no": row.grant_no}
-    return await rows.update(connection, "grants", key, ended_at=at, ended_by=by)
+    return await rows.update(connection, Grant, key, ended_at=at, ended_by=by)
+
+
+@lru_cache(maxsize=8)
+def _listed(number: bool, unit: bool, emergency: bool) -> Select[*tuple[Any, ...]]:
+    found = select(
+        Grant.number, Grant.grant_no, Grant.holder, Grant.scope, Grant.reason, Grant.emergency, Grant.made_by,
+        Grant.made_at, Grant.expires_at, Grant.ended_at, Grant.party, Case.sealed_key, Case.erased_at,
+    ).join(Case, Case.number == Grant.number)  # fmt: skip
+    if number:
+        found = found.where(Grant.number == _NUMBER)
+    if unit:
+        found = found.where(Case.unit.like(bindparam("unit", type_=Text)))
+    if emergency:
+        found = found.where(Grant.emergency)
+    made = tuple_(Grant.made_at, Grant.number, Grant.grant_no)
+    behind = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text), _GRANT)
+    newest = (Grant.made_at.desc(), Grant.number.desc(), Grant.grant_no.desc())
+    return found.where(made < behind).order_by(*newest).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, number: str, unit: str, emergency: bool, behind: tuple[datetime, str, int], limit: int
-) -> Sequence[Any]:
+) -> list[Listed]:
     """Return grants of a case, or of the cases of a unit pattern, newest first."""
-    parameters = {
-        "number": number, "unit": unit, "emergency": emergency, "at": behind[0], "behind": behind[1],
-        "grant": behind[2], "limit": limit,
-    }  # fmt: skip
-    return (await connection.execute(_LISTED, parameters)).all()
+    parameters = {"number": number, "unit": unit, "at": behind[0], "behind": behind[1], "grant": behind[2],
+                  "limit": limit}  # fmt: skip
+    statement = _listed(bool(number), bool(unit), emergency)
+    return [Listed(*row) for row in await connection.execute(statement, parameters)]

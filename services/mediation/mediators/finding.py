@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from casework.mediation.choosing import AskState, ChoicePhase, Conflict, ranked
 from casework.mediation.course import MediationState
@@ -14,30 +12,31 @@ from services.kit.storage.sealing import Sealer
 from services.mediation import store as cases
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations
+from services.mediation.consents.models import Mediation
 from services.mediation.mediators import store
+from services.mediation.mediators.models import Mediator
+from services.mediation.models import Case
 
 
-async def ask(work: Work, case: Any, row: Any, mediator: Any, kind: str) -> Any:
+async def ask(work: Work, case: Case, row: Mediation, mediator: Mediator, kind: str) -> Mediation:
     """Ask a mediator, who has three working days to answer, and return the mediation's row."""
     await work.stop(case.number, course.FINDING)
     await store.cancel_ask(work.connection, case.number, work.now)
     await store.ask(work.connection, case.number, row.round, mediator, work.now)
-    row = await mediations.change(
-        work.connection, case.number, phase=int(ChoicePhase.ASKED), candidate=mediator.mediator
-    )
+    row = await mediations.change(work.connection, case.number, phase=ChoicePhase.ASKED, candidate=mediator.mediator)
     await course.start(work, case, row, course.ANSWER, kind, mediator=names.mediator_name(mediator.mediator))
     return row
 
 
-async def let_unit_appoint(work: Work, case: Any, row: Any) -> Any:
+async def let_unit_appoint(work: Work, case: Case, row: Mediation) -> Mediation:
     """Give the unit three working days to appoint a mediator, and return the mediation's row."""
     await work.stop(case.number, course.FINDING, met=False)
-    row = await mediations.change(work.connection, case.number, phase=int(ChoicePhase.UNIT), candidate="")
+    row = await mediations.change(work.connection, case.number, phase=ChoicePhase.UNIT, candidate="")
     await course.start(work, case, row, course.APPOINTMENT, "AppointmentDue")
     return row
 
 
-async def move_on(work: Work, case: Any, row: Any, sealer: Sealer) -> Any:
+async def move_on(work: Work, case: Case, row: Mediation, sealer: Sealer) -> Mediation:
     """Ask the next mediator who fits and has nothing against them; where there is none the unit appoints."""
     found = await store.candidates(work.connection, case.unit)
     against = await store.against(work.connection, sealer, case, row.round)
@@ -53,12 +52,12 @@ def consequences(sealer: Sealer) -> dict[str, Consequence]:
 
     async def choice_over(work: Work, firing: Firing) -> None:
         case, row = await _current(work, firing)
-        if row.state == MediationState.CONSENTED and row.phase == ChoicePhase.PARTIES:
+        if row.state is MediationState.CONSENTED and row.phase is ChoicePhase.PARTIES:
             await let_unit_appoint(work, case, row)
 
     async def silent(work: Work, firing: Firing) -> None:
         case, row = await _current(work, firing)
-        if row.state != MediationState.CONSENTED or row.phase != ChoicePhase.ASKED:
+        if row.state is not MediationState.CONSENTED or row.phase is not ChoicePhase.ASKED:
             return
         asked = await store.asked(work.connection, case.number, AskState.ASKED)
         await store.answer(work.connection, case.number, asked.ask, AskState.LAPSED, work.now)
@@ -68,7 +67,7 @@ def consequences(sealer: Sealer) -> dict[str, Consequence]:
     return {course.CHOICE: choice_over, course.ANSWER: silent}
 
 
-async def _current(work: Work, firing: Firing) -> tuple[Any, Any]:
+async def _current(work: Work, firing: Firing) -> tuple[Case, Mediation]:
     number = firing.clock.split(".", 1)[0]
     case = await cases.lock(work.connection, number)
     return case, await mediations.get(work.connection, number)

@@ -22,7 +22,10 @@ from services.mediation import record
 from services.mediation.consents import course
 from services.mediation.consents import store as mediations
 from services.mediation.consents import view as mediation_view
+from services.mediation.consents.models import Mediation
 from services.mediation.mediators import finding, store, view
+from services.mediation.mediators.models import Ask, Mediator
+from services.mediation.models import Case
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
@@ -38,8 +41,8 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         columns = self._columns(request.mediator)
         work.call.require(columns["unit"])
         row = await store.add(
-            work.connection, mediator=request.mediator_id, subject=request.mediator.user, at=work.now,
-            by=work.actor, **columns,
+            work.connection, mediator=request.mediator_id, subject=request.mediator.user, updated_at=work.now,
+            updated_by=work.actor, **columns,
         )  # fmt: skip
         return view.mediator(row)
 
@@ -109,8 +112,8 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
         record.must_be_own(work.call, party)
         mediator = await self._free(work, case, row, request.mediator)
-        rules_of.must_be(MediationState(row.state), MediationState.CONSENTED)
-        choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.PARTIES, ChoicePhase.UNIT)
+        rules_of.must_be(row.state, MediationState.CONSENTED)
+        choosing.must_be_in(row.phase, ChoicePhase.PARTIES, ChoicePhase.UNIT)
         rules_of.must_be_there(party.withdrawn_at)
         await store.choose(work.connection, case.number, row.round, party.party, mediator.mediator, work.now)
         await course.tell(work, case, row, "MediatorPreferred", party=party.party)
@@ -126,11 +129,11 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         case, row = await self._mediation(request.name, work)
         check_etag(row.version, request.etag)
         mediator = await self._free(work, case, row, request.mediator)
-        rules_of.must_be(MediationState(row.state), MediationState.CONSENTED)
+        rules_of.must_be(row.state, MediationState.CONSENTED)
         standing = await people.standing(work.connection, case.number)
         choices = await store.choices(work.connection, case.number, row.round)
         if not choosing.sides_differ(standing, choices):
-            choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.UNIT)
+            choosing.must_be_in(row.phase, ChoicePhase.UNIT)
         row = await finding.ask(work, case, row, mediator, "MediatorAppointed")
         return await self._answer(work, row)
 
@@ -150,8 +153,8 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         await work.stop(case.number, course.FINDING)
         await people.bar(work.connection, case.number, asked.subject, sorted(BARRED_TO_MEDIATOR), work.now)
         row = await mediations.change(
-            work.connection, case.number, phase=int(ChoicePhase.FIXED), mediator=asked.subject,
-            mediator_unit=asked.unit, state=int(move(MediationState(row.state), MediationState.MEDIATING)),
+            work.connection, case.number, phase=ChoicePhase.FIXED, mediator=asked.subject,
+            mediator_unit=asked.unit, state=move(row.state, MediationState.MEDIATING),
         )  # fmt: skip
         await course.tell(work, case, row, "MediationStarted", wakes=True, mediator=names.mediator_name(asked.mediator))
         return await self._answer(work, row)
@@ -170,8 +173,8 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         case, row = await self._mediation(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
         record.must_be_own(work.call, party)
-        rules_of.must_be(MediationState(row.state), MediationState.CONSENTED, MediationState.MEDIATING)
-        choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.ASKED, ChoicePhase.FIXED)
+        rules_of.must_be(row.state, MediationState.CONSENTED, MediationState.MEDIATING)
+        choosing.must_be_in(row.phase, ChoicePhase.ASKED, ChoicePhase.FIXED)
         rules_of.must_be_there(party.withdrawn_at)
         asked = await store.asked(work.connection, case.number, AskState.ASKED, AskState.ACCEPTED)
         await store.answer(work.connection, case.number, asked.ask, AskState.REPLACED, work.now)
@@ -199,12 +202,12 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
             "active": mediator.active or not mediator.HasField("active"),
         }
 
-    async def _mediation(self, name: str, work: Work) -> tuple[Any, Any]:
+    async def _mediation(self, name: str, work: Work) -> tuple[Case, Mediation]:
         """Return case, locked, and mediation, if the caller may act in it."""
         case = await record.locked(work, name)
         return case, await mediations.get(work.connection, case.number)
 
-    async def _free(self, work: Work, case: Any, row: Any, name: str) -> Any:
+    async def _free(self, work: Work, case: Case, row: Mediation, name: str) -> Mediator:
         """Return a mediator who takes cases and has nothing against them in this one."""
         mediator = await store.get(work.connection, names.last(name))
         if not mediator.active:
@@ -213,17 +216,17 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         choosing.must_be_free(mediator.subject, mediator.unit, against)
         return mediator
 
-    async def _asked(self, request: Any, work: Work) -> tuple[Any, Any, Any]:
+    async def _asked(self, request: Any, work: Work) -> tuple[Case, Mediation, Ask]:
         """Return case, mediation and ask, if the caller is the mediator who was asked."""
         case, row = await self._mediation(request.name, work)
         check_etag(row.version, request.etag)
-        rules_of.must_be(MediationState(row.state), MediationState.CONSENTED)
-        choosing.must_be_in(ChoicePhase(row.phase), ChoicePhase.ASKED)
+        rules_of.must_be(row.state, MediationState.CONSENTED)
+        choosing.must_be_in(row.phase, ChoicePhase.ASKED)
         asked = await store.asked(work.connection, case.number, AskState.ASKED)
         if asked.subject != work.actor:
             raise CaseError(Reason.NOT_THE_MEDIATOR)
         return case, row, asked
 
     @staticmethod
-    async def _answer(work: Work, row: Any) -> consent_pb2.Mediation:
+    async def _answer(work: Work, row: Mediation) -> consent_pb2.Mediation:
         return mediation_view.mediation(row, await people.standing(work.connection, row.number))

@@ -1,46 +1,119 @@
-"""SQL of the register of mediators, of choices, and of who was asked."""
+"""Statements of the register of mediators, of choices, and of who was asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pb.mediation.v1 import people_pb2
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    SmallInteger,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.mediation.choosing import Against, AskState, Candidate, MatterRole
-from services.kit.storage.database import Connection, text
+from casework.mediation.course import MediationState, PartyKind
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
 from services.kit.storage.sealing import Sealer
+from services.mediation.consents.models import Mediation
+from services.mediation.mediators.models import Ask, Choice, Mediator
+from services.mediation.models import Case
+from services.mediation.people.models import BarredRole, Party
 
-_ADD = text("""
-    INSERT INTO mediators (mediator, subject, display_name, unit, areas, languages, specialities, active, updated_at,
-                           updated_by)
-    VALUES (:mediator, :subject, :display_name, :unit, :areas, :languages, :specialities, :active, :at, :by)
-    ON CONFLICT DO NOTHING RETURNING *
-""")
-_CANDIDATES = text("""
-    SELECT * FROM mediators
-    WHERE active AND EXISTS (SELECT FROM unnest(areas) area WHERE :unit LIKE area || '%')
-      AND (:language = '' OR :language = ANY(languages))
-    ORDER BY mediator LIMIT 1000
-""")
-_LOAD = text("""
-    SELECT mediator, count(*) AS cases FROM mediations WHERE state = 3 AND mediator = ANY(:subjects) GROUP BY mediator
-""")
-_ASK = text("""
-    INSERT INTO asks (number, ask, round, mediator, subject, unit, state, asked_at)
-    SELECT :number, coalesce(max(ask), 0) + 1, :round, :mediator, :subject, :unit, 1, :at
-    FROM asks WHERE number = :number RETURNING *
-""")
-_ORGANISATIONS = text("""
-    SELECT parties.sealed, cases.sealed_key FROM parties JOIN cases USING (number)
-    WHERE number = :number AND kind = :organisation AND parties.sealed IS NOT NULL
-""")
+# Parameters of several statements, each with its type.
+_NUMBER = bindparam("number", type_=Text)
+_ROUND = bindparam("round", type_=Integer)
+_MEDIATOR = bindparam("mediator", type_=Text)
+_UNIT, _LANGUAGE = bindparam("unit", type_=Text), bindparam("language", type_=Text)
+_CATEGORY = bindparam("category", type_=Text)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+
+_COLUMNS = (
+    "mediator", "subject", "display_name", "unit", "areas", "languages", "specialities", "active", "updated_at",
+    "updated_by",
+)  # fmt: skip
+_ADD = (
+    insert(Mediator)
+    .values({name: bindparam(name) for name in _COLUMNS})
+    .on_conflict_do_nothing()
+    .returning(Mediator)
+)  # fmt: skip
+_GET = select(Mediator).where(Mediator.mediator == _MEDIATOR)
+_LOCK = _GET.with_for_update()
+_SPEAKS = or_(_LANGUAGE == "", any_(Mediator.languages) == _LANGUAGE)
+_KNOWN = func.unnest(Mediator.specialities).column_valued("known")
+_LISTED = (
+    select(Mediator)
+    .where(
+        Mediator.unit.like(_UNIT), Mediator.mediator > bindparam("behind", type_=Text), _SPEAKS,
+        or_(
+            _CATEGORY == "",
+            exists().where(or_(_CATEGORY == _KNOWN, _CATEGORY.like(_KNOWN.concat("/%")))),
+        ),
+    )
+    .order_by(Mediator.mediator)
+    .limit(bindparam("limit", type_=Integer))
+)  # fmt: skip
+_AREA = func.unnest(Mediator.areas).column_valued("area")
+_CANDIDATES = (
+    select(Mediator)
+    .where(Mediator.active, exists().where(_UNIT.like(_AREA.concat("%"))), _SPEAKS)
+    .order_by(Mediator.mediator)
+    .limit(1000)
+)
+_LOAD = (
+    select(Mediation.mediator, func.count())
+    .where(
+        Mediation.state == MediationState.MEDIATING,
+        Mediation.mediator == any_(bindparam("subjects", type_=ARRAY(Text))),
+    )
+    .group_by(Mediation.mediator)
+)
+_ORGANISATIONS = (
+    select(Party.sealed, Case.sealed_key)
+    .join(Case, Case.number == Party.number)
+    .where(Party.number == _NUMBER, Party.kind == PartyKind.ORGANISATION, Party.sealed.is_not(None))
+)
+_ASKS = select(Ask).where(Ask.number == _NUMBER)
+_BARRED = select(BarredRole.subject).where(BarredRole.number == _NUMBER, BarredRole.role == MatterRole.MEDIATOR)
+_CHOSEN = insert(Choice).values({column.name: bindparam(column.name) for column in Choice.__table__.columns})
+_CHOOSE = _CHOSEN.on_conflict_do_update(
+    index_elements=[Choice.number, Choice.round, Choice.party],
+    set_={name: _CHOSEN.excluded[name] for name in ("mediator", "at")},
+)
+_OUT = (AskState.DECLINED, AskState.LAPSED, AskState.DISCLOSED, AskState.REPLACED)
+_CHOICES = select(Choice.party, Choice.mediator).where(
+    Choice.number == _NUMBER,
+    Choice.round == _ROUND,
+    Choice.mediator.not_in(select(Ask.mediator).where(Ask.number == _NUMBER, Ask.state.in_(_OUT))),
+)
+_ASKED = (
+    _ASKS.where(Ask.state == any_(bindparam("states", type_=ARRAY(SmallInteger)))).order_by(Ask.ask.desc()).limit(1)
+)
+_CANCEL = (
+    update(Ask)
+    .where(Ask.number == _NUMBER, Ask.state == AskState.ASKED)
+    .values(state=AskState.CANCELLED, answered_at=_AT)
+)
 
 
-async def add(connection: Connection, **columns: Any) -> Any:
+async def add(connection: Connection, **columns: Any) -> Mediator:
     """Enter a mediator and return the row; ALREADY_EXISTS where the name or the user is there."""
     row = (await connection.execute(_ADD, columns)).first()
     if row is None:
@@ -48,44 +121,32 @@ async def add(connection: Connection, **columns: Any) -> Any:
     return row
 
 
-async def get(connection: Connection, mediator: str, *, lock: bool = False) -> Any:
+async def get(connection: Connection, mediator: str, *, lock: bool = False) -> Mediator:
     """Return a mediator's row; NOT_FOUND where there is none."""
-    query = "SELECT * FROM mediators WHERE mediator = :mediator" + (" FOR UPDATE" if lock else "")
-    row = (await connection.execute(text(query), {"mediator": mediator})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.mediator_name(mediator))
-    return row
+    row = (await connection.execute(_LOCK if lock else _GET, {"mediator": mediator})).first()
+    return rows.not_found(row, names.mediator_name(mediator))
 
 
-async def change(connection: Connection, mediator: str, **columns: Any) -> Any:
+async def change(connection: Connection, mediator: str, **columns: Any) -> Mediator:
     """Change columns of a mediator and return the new row."""
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    query = f"UPDATE mediators SET {sets}, version = version + 1 WHERE mediator = :mediator RETURNING *"
-    return (await connection.execute(text(query), {"mediator": mediator, **columns})).one()
+    return await rows.update(connection, Mediator, {"mediator": mediator}, **columns)
 
 
 async def listed(
     connection: Connection, unit: str, language: str, category: str, behind: str, limit: int
-) -> Sequence[Any]:
+) -> Sequence[Mediator]:
     """Return rows of mediators by name, of a unit pattern."""
-    query = text("""
-        SELECT * FROM mediators
-        WHERE unit LIKE :unit AND mediator > :behind AND (:language = '' OR :language = ANY(languages))
-          AND (:category = '' OR EXISTS (
-              SELECT FROM unnest(specialities) known WHERE :category = known OR :category LIKE known || '/%'))
-        ORDER BY mediator LIMIT :limit
-    """)
     parameters = {"unit": unit, "language": language, "category": category, "behind": behind, "limit": limit}
-    return (await connection.execute(query, parameters)).all()
+    return await connection.execute(_LISTED, parameters)
 
 
-async def candidates(connection: Connection, unit: str, language: str = "") -> dict[str, tuple[Candidate, Any]]:
+async def candidates(connection: Connection, unit: str, language: str = "") -> dict[str, tuple[Candidate, Mediator]]:
     """Return mediators who take cases of a unit, by name, with their rows."""
-    rows = await connection.execute(_CANDIDATES, {"unit": unit, "language": language})
-    return {row.mediator: (candidate(row), row) for row in rows}
+    found = await connection.execute(_CANDIDATES, {"unit": unit, "language": language})
+    return {row.mediator: (candidate(row), row) for row in found}
 
 
-def candidate(row: Any) -> Candidate:
+def candidate(row: Mediator) -> Candidate:
     """Return a row as the domain has it."""
     return Candidate(
         row.mediator, row.subject, row.unit, tuple(row.areas), tuple(row.languages), tuple(row.specialities)
@@ -94,30 +155,26 @@ def candidate(row: Any) -> Candidate:
 
 async def load(connection: Connection, subjects: Iterable[str]) -> dict[str, int]:
     """Return how many cases each user is mediating now."""
-    rows = await connection.execute(_LOAD, {"subjects": list(subjects)})
-    return {row.mediator: row.cases for row in rows}
+    return dict(await connection.execute(_LOAD, {"subjects": list(subjects)}))
 
 
-async def against(connection: Connection, sealer: Sealer, case: Any, round_: int) -> Against:
+async def against(connection: Connection, sealer: Sealer, case: Case, round_: int) -> Against:
     """Return what is known in a case that can stand against mediators."""
     units: set[str] = set()
-    organisation = {"number": case.number, "organisation": people_pb2.PARTY_KIND_ORGANISATION}
-    for row in await connection.execute(_ORGANISATIONS, organisation):
-        opened = sealer.under(case.number, bytes(row.sealed_key)).open(bytes(row.sealed))
-        units.add(names.last(people_pb2.PartyDetails.FromString(opened).unit))
-    asks = (await connection.execute(text("SELECT * FROM asks WHERE number = :number"), {"number": case.number})).all()
-    barred = await connection.execute(
-        text("SELECT subject FROM roles_barred WHERE number = :number AND role = :role"),
-        {"number": case.number, "role": int(MatterRole.MEDIATOR)},
-    )
+    for sealed, key in await connection.execute(_ORGANISATIONS, {"number": case.number}):
+        if sealed is not None and key is not None:
+            opened = sealer.under(case.number, key).open(sealed)
+            units.add(names.last(people_pb2.PartyDetails.FromString(opened).unit))
+    asks = await connection.execute(_ASKS, {"number": case.number})
+    barred = await connection.execute(_BARRED, {"number": case.number})
     gone = (AskState.DECLINED, AskState.LAPSED)
     return Against(
         party_units=frozenset(units - {""}),
-        barred=frozenset(row.subject for row in barred),
+        barred=frozenset(subject for (subject,) in barred),
         kin=frozenset(row.subject for row in asks if row.kin),
         interest=frozenset(row.subject for row in asks if row.interest),
         prior_role=frozenset(row.subject for row in asks if row.prior_role),
-        replaced=frozenset(row.subject for row in asks if row.state == AskState.REPLACED),
+        replaced=frozenset(row.subject for row in asks if row.state is AskState.REPLACED),
         unavailable=frozenset(row.subject for row in asks if row.state in gone and row.round == round_),
         about=case.about,
     )
@@ -125,54 +182,42 @@ async def against(connection: Connection, sealer: Sealer, case: Any, round_: int
 
 async def choose(connection: Connection, number: str, round_: int, party: int, mediator: str, at: datetime) -> None:
     """Keep a party's choice, in place of an earlier one."""
-    query = text("""
-        INSERT INTO choices (number, round, party, mediator, at) VALUES (:number, :round, :party, :mediator, :at)
-        ON CONFLICT (number, round, party) DO UPDATE SET mediator = :mediator, at = :at
-    """)
-    await connection.execute(query, {"number": number, "round": round_, "party": party, "mediator": mediator, "at": at})
+    row = {"number": number, "round": round_, "party": party, "mediator": mediator, "at": at}
+    await connection.execute(_CHOOSE, row)
 
 
 async def choices(connection: Connection, number: str, round_: int) -> Mapping[int, str]:
     """Return which mediator each party chose; the choice of one who is out of the question counts no more."""
-    query = text("""
-        SELECT party, mediator FROM choices WHERE number = :number AND round = :round AND mediator NOT IN (
-            SELECT mediator FROM asks WHERE number = :number AND state = ANY(CAST(:out AS smallint[])))
-    """)
-    out = [AskState.DECLINED, AskState.LAPSED, AskState.DISCLOSED, AskState.REPLACED]
-    rows = await connection.execute(query, {"number": number, "round": round_, "out": list(map(int, out))})
-    return {row.party: row.mediator for row in rows}
+    return dict(await connection.execute(_CHOICES, {"number": number, "round": round_}))
 
 
-async def ask(connection: Connection, number: str, round_: int, mediator: Any, at: datetime) -> Any:
+async def ask(connection: Connection, number: str, round_: int, mediator: Mediator, at: datetime) -> Ask:
     """Keep that a mediator is asked, and return the row; the case must be locked."""
-    parameters = {
-        "number": number, "round": round_, "mediator": mediator.mediator, "subject": mediator.subject,
-        "unit": mediator.unit, "at": at,
-    }  # fmt: skip
-    return (await connection.execute(_ASK, parameters)).one()
+    return await rows.insert_next(
+        connection, Ask, "ask", number=number, round=round_, mediator=mediator.mediator, subject=mediator.subject,
+        unit=mediator.unit, state=AskState.ASKED, asked_at=at,
+    )  # fmt: skip
 
 
-async def asked(connection: Connection, number: str, *states: AskState) -> Any:
-    """Return the last ask of a case in one of the states; None where there is none."""
-    query = text("""
-        SELECT * FROM asks WHERE number = :number AND state = ANY(CAST(:states AS smallint[])) ORDER BY ask DESC LIMIT 1
-    """)
-    return (await connection.execute(query, {"number": number, "states": list(map(int, states))})).first()
+async def asked(connection: Connection, number: str, *states: AskState) -> Ask:
+    """Return the last ask of a case in one of the states; there must be one."""
+    return (await connection.execute(_ASKED, {"number": number, "states": states})).one()
+
+
+@lru_cache(maxsize=8)
+def _answer(*disclosed: str) -> Update:
+    values = {**{name: bindparam(name) for name in disclosed}, "state": bindparam("state"), "answered_at": _AT}
+    return update(Ask).where(Ask.number == _NUMBER, Ask.ask == bindparam("ask")).values(values)
 
 
 async def answer(
     connection: Connection, number: str, ask: int, state: AskState, at: datetime, **disclosed: bool
 ) -> None:
     """Keep what became of an ask."""
-    sets = "".join(f", {name} = :{name}" for name in disclosed)
-    query = f"UPDATE asks SET state = :state, answered_at = :at{sets} WHERE number = :number AND ask = :ask"
-    await connection.execute(text(query), {"number": number, "ask": ask, "state": int(state), "at": at, **disclosed})
+    parameters = {"number": number, "ask": ask, "state": state, "at": at, **disclosed}
+    await connection.execute(_answer(*disclosed), parameters)
 
 
 async def cancel_ask(connection: Connection, number: str, at: datetime) -> None:
     """Ask nobody any longer."""
-    query = text("""
-        UPDATE asks SET state = :cancelled, answered_at = :at WHERE number = :number AND state = :asked
-    """)
-    parameters = {"number": number, "at": at, "cancelled": int(AskState.CANCELLED), "asked": int(AskState.ASKED)}
-    await connection.execute(query, parameters)
+    await connection.execute(_CANCEL, {"number": number, "at": at})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import mediators_pb2 as pb
 
 from casework import names
 from casework.mediation.choosing import Candidate, Conflict, knows
+from services.mediation.mediators.models import Mediator
 
 
-def mediator(row: Any) -> pb.Mediator:
+def mediator(row: Mediator) -> pb.Mediator:
     """Return an entry of the register."""
     return pb.Mediator(
         name=names.mediator_name(row.mediator),
@@ -25,7 +24,7 @@ def mediator(row: Any) -> pb.Mediator:
     )
 
 
-def candidate(row: Any, judged: Candidate, category: str, conflict: Conflict) -> pb.Candidate:
+def candidate(row: Mediator, judged: Candidate, category: str, conflict: Conflict) -> pb.Candidate:
     """Return somebody who could mediate a case, with what stands against them."""
     return pb.Candidate(
         mediator=names.mediator_name(row.mediator),

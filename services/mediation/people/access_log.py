@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, insert, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.kit.serving.access import Call
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.mediation.people.models import Look
 
-_RECORD = text("""
-    INSERT INTO access_log (number, at, actor, unit, action, subject, purpose)
-    VALUES (:number, :at, :actor, :unit, :action, :subject, :purpose)
-""")
-_LISTED = text("""
-    SELECT * FROM access_log WHERE number = :number AND id < :behind AND (
-        CAST(:own AS text[]) IS NULL OR subject = ANY(:own)
-        OR subject NOT LIKE '%/parties/%' AND subject NOT LIKE '%/companions/%')
-    ORDER BY id DESC LIMIT :limit
-""")
+_COLUMNS = ("number", "at", "actor", "unit", "action", "subject", "purpose")
+_RECORD = insert(Look).values({name: bindparam(name) for name in _COLUMNS})
+_OF_CASE = select(Look).where(
+    Look.number == bindparam("number", type_=Text), Look.id < bindparam("behind", type_=BigInteger)
+)
+_OF_OWN = _OF_CASE.where(
+    or_(
+        Look.subject == any_(bindparam("own", type_=ARRAY(Text))),
+        and_(Look.subject.not_like("%/parties/%"), Look.subject.not_like("%/companions/%")),
+    )
+)
+_LISTED, _LISTED_OWN = (
+    each.order_by(Look.id.desc()).limit(bindparam("limit", type_=Integer)) for each in (_OF_CASE, _OF_OWN)
+)
 
 
 async def record(
@@ -39,7 +46,7 @@ async def record(
 
 async def listed(
     connection: Connection, number: str, behind: int, limit: int, own: Sequence[str] | None = None
-) -> Sequence[Any]:
+) -> Sequence[Look]:
     """Return entries of a case, newest first, behind an id; where `own` is given, of no other person than those."""
     parameters = {"number": number, "behind": behind, "limit": limit, "own": own}
-    return (await connection.execute(_LISTED, parameters)).all()
+    return await connection.execute(_LISTED if own is None else _LISTED_OWN, parameters)

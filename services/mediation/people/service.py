@@ -15,7 +15,7 @@ from casework.case import Stage
 from casework.errors import Reason, field_error
 from casework.mediation import age
 from casework.mediation.choosing import MatterRole
-from casework.mediation.course import Beside, CompanionRole, MediationState, Scope, Side, check_companion, must_be
+from casework.mediation.course import Beside, CompanionRole, MediationState, Scope, check_companion, must_be
 from casework.mediation.mask import national
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
@@ -23,10 +23,12 @@ from services.kit.composition import Parts
 from services.kit.serving import masks
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.consents import course
+from services.mediation.models import Case
 from services.mediation.people import access_log, store, view
 from services.mediation.safeguards import store as safeguards
 from services.mediation.servicer import Servicer
@@ -35,7 +37,7 @@ MAX_PEOPLE = 500
 _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
 
 
-def minor_until(party: pb.Party, case: Any, now: datetime) -> date | None:
+def minor_until(party: pb.Party, case: Case, now: datetime) -> date | None:
     """Return when a party comes of age who was a minor when the matter came; a field error where no such date is."""
     told = party.details
     age.check_birth(told.birth_date, told.id_number, dates.today(now), "party.details.birth_date")
@@ -60,9 +62,9 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             raise field_error("party.details", Reason.INVALID_FIELD)
         self._check_unit(request.party.details, "party.details.unit")
         until = minor_until(request.party, case, work.now)
-        rules_of_case.must_not_be(Stage(case.stage), Stage.CLOSED)
+        rules_of_case.must_not_be(case.stage, Stage.CLOSED)
         mediation = await course.begin(work, case)
-        if MediationState(mediation.state) is MediationState.AGREED:
+        if mediation.state is MediationState.AGREED:
             must_be(MediationState.AGREED, MediationState.PROPOSED)
         sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_party(
@@ -73,7 +75,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         )  # fmt: skip
         if row.party > MAX_PEOPLE:
             raise field_error("party", Reason.INVALID_FIELD, f"at most {MAX_PEOPLE}")
-        payload = {"party": row.party, "side": Side(row.side).name, "kind": row.kind, "member": row.member}
+        payload = {"party": row.party, "side": row.side.name, "kind": row.kind, "member": row.member}
         await work.append(NewEvent(case.number, "PartyAdded", case.unit, payload))
         await course.restate(work, case, self.sealer)
         return view.party(row)
@@ -156,7 +158,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         index = self._phone_index(request.phone)
         assert index is not None, "the contract asks for a number"
         async with self.database.begin() as connection:
-            found = await store.by_phone(connection, index, unit, int(Stage.CLOSED))
+            found = await store.by_phone(connection, index, unit)
             numbers = [row.number for row in found if self._is_called(row, request.display_name)][:1]
             for number in numbers or [""]:
                 await access_log.record(connection, call, now, number, purpose=request.purpose)
@@ -180,10 +182,10 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         await self._take_role(work, case.number, asked.user, role)
         sides = {person.side for person in standing.people if person.party in parties}
         if asked.user and role is not CompanionRole.INTERPRETER and len(sides) == 1:
-            await store.keep_side(work.connection, case.number, asked.user, int(sides.pop()), work.now)
+            await store.keep_side(work.connection, case.number, asked.user, sides.pop(), work.now)
         sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_companion(
-            work.connection, case.number, work.now, role=int(role), parties=parties, scopes=scopes,
+            work.connection, case.number, work.now, role=role, parties=parties, scopes=scopes,
             subject=asked.user, sealed=sealer.seal(asked.details.SerializeToString()),
         )  # fmt: skip
         payload = {"companion": row.companion, "role": role.name, "parties": parties}
@@ -246,8 +248,9 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await store.must_be_allowed(work.connection, number, user, matter_role)
             await store.bar(work.connection, number, user, [MatterRole.MEDIATOR], work.now)
 
-    def _is_called(self, row: Any, name: str) -> bool:
-        opened = view.details(keys.reading(self.sealer, row), row.party_sealed)
+    def _is_called(self, found: store.Called, name: str) -> bool:
+        opener = keys.opening(self.sealer, found.number, found.key, found.erased_at)
+        opened = view.details(opener, found.sealed)
         return "".join(opened.display_name.split()) == "".join(name.split())
 
     def _phone_index(self, phone: str) -> bytes | None:
@@ -257,17 +260,17 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         if details.unit and names.last(details.unit) not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, details.unit)
 
-    def _opener(self, case: Any) -> CaseSealer | None:
+    def _opener(self, case: Case) -> CaseSealer | None:
         """Return what opens a case's columns; None where all of them were erased."""
         return keys.reading(self.sealer, case) if case.sealed_key is not None else None
 
     @staticmethod
-    async def _case(name: str, work: Work, field: str = "") -> Any:
+    async def _case(name: str, work: Work, field: str = "") -> Case:
         """Return the case of a name, locked, if the caller may act in it."""
         if field and not name:
             raise field_error(field, Reason.INVALID_FIELD)
         return await record.locked(work, name)
 
     @staticmethod
-    async def _read(connection: Any, name: str) -> Any:
+    async def _read(connection: Connection, name: str) -> Case:
         return await record.seen(connection, name)

@@ -1,233 +1,312 @@
-"""SQL of the people of a case."""
+"""Statements of the people of a case."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
 
 from casework import names
+from casework.case import Stage
 from casework.errors import CaseError, Reason
+from casework.mediation.choosing import MatterRole
 from casework.mediation.course import Beside, CompanionRole, PeopleStanding, Person, Scope, Side, Step
-from services.kit.storage.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import SealedBytes, WrappedKey
+from services.mediation.consents.models import Consent, Mediation
+from services.mediation.mediators.models import Ask
+from services.mediation.models import Case
+from services.mediation.people.models import BarredRole, Companion, KeptSide, Party
+from services.mediation.safeguards.models import Alert, Screening
 
-_PEOPLE = text("""
-    SELECT party, side, member, withdrawn_at IS NOT NULL AS withdrawn,
-           needs_guardian OR minor_until IS NOT NULL AS needs_guardian
-    FROM parties WHERE number = :number ORDER BY party
-""")
-# A yes as far as it counts: of whoever needs support beside somebody, of a minor beside the guardian.
-_COUNTS = """given AND (NOT needs_guardian OR assisted_by > 0)
-    AND (minor_until IS NULL OR (last.at AT TIME ZONE 'Asia/Shanghai')::date >= minor_until OR EXISTS (
-        SELECT FROM companions WHERE companions.number = parties.number AND companion = assisted_by AND role = 1))"""
+# Parameters of several statements, each with its type.
+_NUMBER = bindparam("number", type_=Text)
+_PARTY = bindparam("party", type_=Integer)
+_COMPANION = bindparam("companion", type_=Integer)
+_SUBJECT = bindparam("subject", type_=Text)
+_BEHIND = bindparam("behind", type_=Integer)
+_LIMIT = bindparam("limit", type_=Integer)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+
+_PEOPLE = (
+    select(
+        Party.party, Party.side, Party.withdrawn_at.is_not(None), Party.member,
+        or_(Party.needs_guardian, Party.minor_until.is_not(None)),
+    )
+    .where(Party.number == _NUMBER)
+    .order_by(Party.party)
+)  # fmt: skip
+_ROUND = select(Mediation.round).where(Mediation.number == _NUMBER).scalar_subquery()
+
+
+def _counts(last: FromClause) -> ColumnElement[bool]:
+    """Say that a yes counts: of whoever needs support beside somebody, of a minor beside the guardian."""
+    guardian = exists().where(
+        Companion.number == Party.number,
+        Companion.companion == last.c.assisted_by,
+        Companion.role == CompanionRole.GUARDIAN,
+    )
+    of_age = cast(func.timezone("Asia/Shanghai", last.c.at), Date) >= Party.minor_until
+    return and_(
+        last.c.given,
+        or_(not_(Party.needs_guardian), last.c.assisted_by > 0),
+        or_(Party.minor_until.is_(None), of_age, guardian),
+    )
+
+
+def _last_word(step: Step, round_: ColumnElement[int]) -> FromClause:
+    """Return the last word of each party to a step of an attempt."""
+    return (
+        select(Consent.given, Consent.assisted_by, Consent.recorded_at, Consent.at)
+        .where(
+            Consent.number == Party.number, Consent.party == Party.party, Consent.step == step, Consent.round == round_
+        )
+        .order_by(Consent.consent.desc())
+        .limit(1)
+        .lateral("last")
+    )
+
+
 # The last word of each party to each step of this attempt.
-_SAID = text(f"""
-    SELECT step, party FROM (
-        SELECT DISTINCT ON (step, party) step, party, given, assisted_by, at
-        FROM consents WHERE number = :number
-          AND round = (SELECT round FROM mediations WHERE number = :number)
-        ORDER BY step, party, consent DESC
-    ) last JOIN parties USING (party)
-    WHERE parties.number = :number AND {_COUNTS}
-""")
-_SAID_TO_EXTENSION = text(f"""
-    SELECT party, CASE WHEN {_COUNTS} THEN last.recorded_at END AS at
-    FROM parties LEFT JOIN LATERAL (
-        SELECT given, assisted_by, recorded_at, at FROM consents
-        WHERE consents.number = parties.number AND consents.party = parties.party AND step = :step
-          AND round = (SELECT round FROM mediations WHERE number = :number)
-        ORDER BY consent DESC LIMIT 1
-    ) last ON true
-    WHERE parties.number = :number AND withdrawn_at IS NULL ORDER BY party
-""")
-_ADD_PARTY = text("""
-    INSERT INTO parties (number, party, side, kind, member, needs_guardian, minor_until, sealed, phone_index, joined_at)
-    SELECT :number, coalesce(max(party), 0) + 1, :side, :kind, :member, :needs_guardian, :minor_until, :sealed,
-           :phone_index, :at
-    FROM parties WHERE number = :number RETURNING *
-""")
-_ADD_COMPANION = text("""
-    INSERT INTO companions (number, companion, role, parties, scopes, subject, sealed, started_at)
-    SELECT :number, coalesce(max(companion), 0) + 1, :role, :parties, :scopes, :subject, :sealed, :at
-    FROM companions WHERE number = :number RETURNING *
-""")
-_BY_PHONE = text("""
-    SELECT cases.*, parties.sealed AS party_sealed FROM parties JOIN cases USING (number)
-    WHERE phone_index = :index AND unit = :unit AND stage <> :closed AND parties.sealed IS NOT NULL
-    ORDER BY opened_at DESC, number DESC LIMIT 20
-""")
-_ERASE = (
-    "UPDATE cases SET sealed_key = NULL, sealed = NULL, erased_at = :at WHERE number = :number",
-    "UPDATE parties SET sealed = NULL, phone_index = NULL, minor_until = NULL WHERE number = :number",
-    "UPDATE companions SET sealed = NULL WHERE number = :number",
-    "UPDATE screenings SET sealed = NULL WHERE number = :number",
-    "UPDATE alerts SET sealed = NULL WHERE number = :number",
+_LAST_WORDS = (
+    select(Consent.step, Consent.party, Consent.given, Consent.assisted_by, Consent.at)
+    .distinct(Consent.step, Consent.party)
+    .where(Consent.number == _NUMBER, Consent.round == _ROUND)
+    .order_by(Consent.step, Consent.party, Consent.consent.desc())
+    .subquery("last")
 )
+_SAID = (
+    select(_LAST_WORDS.c.step, _LAST_WORDS.c.party)
+    .join(Party, Party.party == _LAST_WORDS.c.party)
+    .where(Party.number == _NUMBER, _counts(_LAST_WORDS))
+)
+_EXTENDING = _last_word(Step.EXTENSION, _ROUND)
+_SAID_TO_EXTENSION = (
+    select(Party.party, case((_counts(_EXTENDING), _EXTENDING.c.recorded_at)))
+    .outerjoin(_EXTENDING, true())
+    .where(Party.number == _NUMBER, Party.withdrawn_at.is_(None))
+    .order_by(Party.party)
+)
+_GET_PARTY = select(Party).where(Party.number == _NUMBER, Party.party == _PARTY)
+_OF_SUBJECT = select(Party.party).where(Party.number == _NUMBER, Party.subject == _SUBJECT, Party.subject != "")
+_LIST_PARTIES = select(Party).where(Party.number == _NUMBER, Party.party > _BEHIND).order_by(Party.party).limit(_LIMIT)
+_REJOIN = (
+    update(Party)
+    .where(
+        Party.number == _NUMBER, Party.withdrawn_at.is_not(None), not_(Party.member), Party.side != Side.THIRD
+    )
+    .values(withdrawn_at=None, version=Party.version + 1)
+)  # fmt: skip
+_BY_PHONE = (
+    select(Case.number, Case.sealed_key, Case.erased_at, Party.sealed)
+    .join(Party, Party.number == Case.number)
+    .where(
+        Party.phone_index == bindparam("index"), Case.unit == bindparam("unit"), Case.stage != Stage.CLOSED,
+        Party.sealed.is_not(None),
+    )
+    .order_by(Case.opened_at.desc(), Case.number.desc())
+    .limit(20)
+)  # fmt: skip
+_GET_COMPANION = select(Companion).where(Companion.number == _NUMBER, Companion.companion == _COMPANION)
+_LIST_COMPANIONS = (
+    select(Companion)
+    .where(Companion.number == _NUMBER, Companion.companion > _BEHIND)
+    .order_by(Companion.companion)
+    .limit(_LIMIT)
+)
+_BESIDES = select(Companion).where(Companion.number == _NUMBER)
+_END_COMPANION = (
+    update(Companion)
+    .where(Companion.number == _NUMBER, Companion.companion == _COMPANION)
+    .values(ended_at=func.coalesce(Companion.ended_at, _AT))
+    .returning(Companion)
+)
+_BAR = (
+    insert(BarredRole)
+    .values(number=_NUMBER, subject=_SUBJECT, role=bindparam("role"), since=_AT)
+    .on_conflict_do_nothing()
+)  # fmt: skip
+_BARRED = select(true()).where(
+    BarredRole.number == _NUMBER, BarredRole.subject == _SUBJECT, BarredRole.role == bindparam("role")
+)
+_KEEP_SIDE = (
+    insert(KeptSide)
+    .values(number=_NUMBER, subject=_SUBJECT, side=bindparam("side"), since=_AT)
+    .on_conflict_do_nothing()
+)  # fmt: skip
+_KEPT_SIDE = select(KeptSide.side).where(KeptSide.number == _NUMBER, KeptSide.subject == _SUBJECT)
+_HANDING_OVER = _last_word(Step.CAUCUS_HANDOVER, bindparam("round", type_=Integer))
+_ACCEPTED = (
+    select(func.max(Ask.answered_at).label("at"))
+    .where(Ask.number == _NUMBER, Ask.subject == bindparam("mediator"))
+    .subquery("accepted")
+)
+_HANDED_OVER = (
+    select(
+        func.coalesce(
+            func.bool_and(
+                func.coalesce(
+                    and_(_HANDING_OVER.c.given, _HANDING_OVER.c.recorded_at >= _ACCEPTED.c.at), false()
+                )
+            ),
+            false(),
+        )
+    )
+    .select_from(Party)
+    .outerjoin(_HANDING_OVER, true())
+    .join(_ACCEPTED, true())
+    .where(Party.number == _NUMBER, Party.side == bindparam("side"), Party.withdrawn_at.is_(None))
+)  # fmt: skip
+_ERASE = (
+    update(Case).where(Case.number == _NUMBER).values(sealed_key=None, sealed=None, erased_at=_AT),
+    update(Party).where(Party.number == _NUMBER).values(sealed=None, phone_index=None, minor_until=None),
+    *(update(each).where(each.number == _NUMBER).values(sealed=None) for each in (Companion, Screening, Alert)),
+)
+
+
+class Called(NamedTuple):
+    """An open case in which a phone number is a party's: what opens the party's details, and those."""
+
+    number: str
+    key: WrappedKey | None
+    erased_at: datetime | None
+    sealed: SealedBytes | None
 
 
 async def standing(connection: Connection, number: str) -> PeopleStanding:
     """Return who is in the mediation of a case and what each said last to each step."""
-    people = tuple(
-        Person(row.party, Side(row.side), row.withdrawn, row.member, row.needs_guardian)
-        for row in await connection.execute(_PEOPLE, {"number": number})
-    )
+    people = tuple(Person(*row) for row in await connection.execute(_PEOPLE, {"number": number}))
     said: dict[Step, set[int]] = {}
-    for row in await connection.execute(_SAID, {"number": number}):
-        said.setdefault(Step(row.step), set()).add(row.party)
+    for step, party in await connection.execute(_SAID, {"number": number}):
+        said.setdefault(step, set()).add(party)
     return PeopleStanding(people, {step: frozenset(parties) for step, parties in said.items()})
 
 
 async def said_to_extension(connection: Connection, number: str) -> dict[str, datetime | None]:
     """Return of each party that is there when its yes to more time was recorded; None where its last word is none."""
-    rows = await connection.execute(_SAID_TO_EXTENSION, {"number": number, "step": int(Step.EXTENSION)})
-    return {f"parties/{row.party}": row.at for row in rows}
+    rows = await connection.execute(_SAID_TO_EXTENSION, {"number": number})
+    return {f"parties/{party}": at for party, at in rows}
 
 
-async def add_party(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:
+async def add_party(connection: Connection, number: str, at: datetime, **columns: Any) -> Party:
     """Add a party under the next number of its case and return its row; the case must be locked."""
-    return (await connection.execute(_ADD_PARTY, {"number": number, "at": at, **columns})).one()
+    return await rows.insert_next(connection, Party, "party", number=number, joined_at=at, **columns)
 
 
-async def get_party(connection: Connection, number: str, party: int) -> Any:
+async def get_party(connection: Connection, number: str, party: int) -> Party:
     """Return a party's row; NOT_FOUND where there is none."""
-    query = text("SELECT * FROM parties WHERE number = :number AND party = :party")
-    row = (await connection.execute(query, {"number": number, "party": party})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.party_name(number, party))
-    return row
+    row = (await connection.execute(_GET_PARTY, {"number": number, "party": party})).first()
+    return rows.not_found(row, names.party_name(number, party))
 
 
 async def names_of(connection: Connection, number: str, subject: str) -> list[str]:
     """Return the names of the parties of a case that somebody signs in for."""
-    query = text("SELECT party FROM parties WHERE number = :number AND subject = :subject AND subject <> ''")
-    rows = await connection.execute(query, {"number": number, "subject": subject})
-    return [names.party_name(number, row.party) for row in rows]
+    found = await connection.execute(_OF_SUBJECT, {"number": number, "subject": subject})
+    return [names.party_name(number, party) for (party,) in found]
 
 
-async def list_parties(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def list_parties(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Party]:
     """Return rows of a case's parties in the order in which they were added."""
-    query = text("SELECT * FROM parties WHERE number = :number AND party > :behind ORDER BY party LIMIT :limit")
-    return (await connection.execute(query, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_LIST_PARTIES, {"number": number, "behind": behind, "limit": limit})
 
 
-async def change_party(connection: Connection, number: str, party: int, **columns: Any) -> Any:
+async def change_party(connection: Connection, number: str, party: int, **columns: Any) -> Party:
     """Change columns of a party and return its new row."""
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    query = f"""UPDATE parties SET {sets}, version = version + 1
-        WHERE number = :number AND party = :party RETURNING *"""
-    return (await connection.execute(text(query), {"number": number, "party": party, **columns})).one()
+    return await rows.update(connection, Party, {"number": number, "party": party}, **columns)
 
 
 async def rejoin(connection: Connection, number: str) -> None:
     """Ask every principal afresh who left: not members who left their group, nor third persons."""
-    query = text("""
-        UPDATE parties SET withdrawn_at = NULL, version = version + 1
-        WHERE number = :number AND withdrawn_at IS NOT NULL AND NOT member AND side <> :third
-    """)
-    await connection.execute(query, {"number": number, "third": int(Side.THIRD)})
+    await connection.execute(_REJOIN, {"number": number})
 
 
-async def by_phone(connection: Connection, index: bytes, unit: str, closed: int) -> Sequence[Any]:
+async def by_phone(connection: Connection, index: bytes, unit: str) -> list[Called]:
     """Return open cases of a unit, newest first, in which this phone number is a party's, with the sealed party."""
-    return (await connection.execute(_BY_PHONE, {"index": index, "unit": unit, "closed": closed})).all()
+    return [Called(*row) for row in await connection.execute(_BY_PHONE, {"index": index, "unit": unit})]
 
 
-async def add_companion(connection: Connection, number: str, at: datetime, **columns: Any) -> Any:
+async def add_companion(connection: Connection, number: str, at: datetime, **columns: Any) -> Companion:
     """Add a companion under the next number of its case and return the row; the case must be locked."""
-    return (await connection.execute(_ADD_COMPANION, {"number": number, "at": at, **columns})).one()
+    return await rows.insert_next(connection, Companion, "companion", number=number, started_at=at, **columns)
 
 
-async def get_companion(connection: Connection, number: str, companion: int) -> Any:
+async def get_companion(connection: Connection, number: str, companion: int) -> Companion:
     """Return a companion's row; NOT_FOUND where there is none."""
-    query = text("SELECT * FROM companions WHERE number = :number AND companion = :companion")
-    row = (await connection.execute(query, {"number": number, "companion": companion})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.companion_name(number, companion))
-    return row
+    row = (await connection.execute(_GET_COMPANION, {"number": number, "companion": companion})).first()
+    return rows.not_found(row, names.companion_name(number, companion))
 
 
-async def list_companions(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def list_companions(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Companion]:
     """Return rows of a case's companions in the order in which they were added."""
-    query = text("""
-        SELECT * FROM companions WHERE number = :number AND companion > :behind ORDER BY companion LIMIT :limit
-    """)
-    return (await connection.execute(query, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_LIST_COMPANIONS, {"number": number, "behind": behind, "limit": limit})
 
 
 async def besides(connection: Connection, number: str) -> dict[int, Beside]:
     """Return who accompanies the parties of a case, by number."""
-    rows = await connection.execute(text("SELECT * FROM companions WHERE number = :number"), {"number": number})
-    return {row.companion: beside(row) for row in rows}
+    return {row.companion: beside(row) for row in await connection.execute(_BESIDES, {"number": number})}
 
 
-def beside(row: Any) -> Beside:
+def beside(row: Companion) -> Beside:
     """Return a companion's row as the domain has it."""
-    return Beside(
-        CompanionRole(row.role),
-        frozenset(row.parties),
-        frozenset(map(Scope, row.scopes)),
-        row.ended_at is not None,
-    )
+    return Beside(row.role, frozenset(row.parties), frozenset(map(Scope, row.scopes)), row.ended_at is not None)
 
 
-async def end_companion(connection: Connection, number: str, companion: int, at: datetime) -> Any:
+async def end_companion(connection: Connection, number: str, companion: int, at: datetime) -> Companion:
     """End a companion's role, once, and return the row."""
-    query = text("""
-        UPDATE companions SET ended_at = coalesce(ended_at, :at)
-        WHERE number = :number AND companion = :companion RETURNING *
-    """)
-    return (await connection.execute(query, {"number": number, "companion": companion, "at": at})).one()
+    return (await connection.execute(_END_COMPANION, {"number": number, "companion": companion, "at": at})).one()
 
 
-async def bar(connection: Connection, number: str, subject: str, roles: Sequence[int], at: datetime) -> None:
+async def bar(connection: Connection, number: str, subject: str, roles: Sequence[MatterRole], at: datetime) -> None:
     """Bar a user from roles in a matter, for good."""
-    query = text("""
-        INSERT INTO roles_barred (number, subject, role, since) VALUES (:number, :subject, :role, :at)
-        ON CONFLICT DO NOTHING
-    """)
     for role in roles:
-        await connection.execute(query, {"number": number, "subject": subject, "role": int(role), "at": at})
+        await connection.execute(_BAR, {"number": number, "subject": subject, "role": role, "at": at})
 
 
-async def must_be_allowed(connection: Connection, number: str, subject: str, role: int) -> None:
+async def must_be_allowed(connection: Connection, number: str, subject: str, role: MatterRole) -> None:
     """Raise ROLE_BARRED where the user may not have this role in the matter."""
-    query = text("SELECT 1 FROM roles_barred WHERE number = :number AND subject = :subject AND role = :role")
-    if await connection.scalar(query, {"number": number, "subject": subject, "role": int(role)}):
+    if await connection.scalar(_BARRED, {"number": number, "subject": subject, "role": role}):
         raise CaseError(Reason.ROLE_BARRED)
 
 
-async def keep_side(connection: Connection, number: str, subject: str, side: int, at: datetime) -> None:
+async def keep_side(connection: Connection, number: str, subject: str, side: Side, at: datetime) -> None:
     """Keep on which side of a case an account stands, for good; SIDE_KEPT where it ever stood on another one."""
-    added = text("""
-        INSERT INTO sides_kept (number, subject, side, since) VALUES (:number, :subject, :side, :at)
-        ON CONFLICT DO NOTHING
-    """)
-    await connection.execute(added, {"number": number, "subject": subject, "side": side, "at": at})
-    kept = text("SELECT side FROM sides_kept WHERE number = :number AND subject = :subject")
-    if await connection.scalar(kept, {"number": number, "subject": subject}) != side:
+    await connection.execute(_KEEP_SIDE, {"number": number, "subject": subject, "side": side, "at": at})
+    if await connection.scalar(_KEPT_SIDE, {"number": number, "subject": subject}) != side:
         raise CaseError(Reason.SIDE_KEPT)
 
 
-_HANDED_OVER = text("""
-    SELECT coalesce(bool_and(coalesce(given AND recorded_at >= accepted_at, false)), false) FROM parties
-    LEFT JOIN LATERAL (
-        SELECT given, recorded_at FROM consents
-        WHERE consents.number = parties.number AND consents.party = parties.party AND step = :step AND round = :round
-        ORDER BY consent DESC LIMIT 1
-    ) last ON true
-    CROSS JOIN (SELECT max(answered_at) AS accepted_at FROM asks WHERE number = :number AND subject = :mediator) asked
-    WHERE parties.number = :number AND side = :side AND withdrawn_at IS NULL
-""")
-
-
-async def handed_over(connection: Connection, mediation: Any, side: int) -> bool:
+async def handed_over(connection: Connection, mediation: Mediation, side: int) -> bool:
     """Return whether every party of a side agreed, to this mediator, to hand over what it told an earlier one."""
-    parameters = {"number": mediation.number, "side": side, "step": int(Step.CAUCUS_HANDOVER),
-                  "round": mediation.round, "mediator": mediation.mediator}  # fmt: skip
+    parameters = {
+        "number": mediation.number, "side": side, "round": mediation.round, "mediator": mediation.mediator,
+    }  # fmt: skip
     return bool(await connection.scalar(_HANDED_OVER, parameters))
 
 
 async def erase(connection: Connection, number: str, at: datetime) -> None:
     """Destroy the key of a case and all that was sealed under it in these tables."""
-    for query in _ERASE:
-        await connection.execute(text(query), {"number": number, "at": at})
+    for statement in _ERASE:
+        await connection.execute(statement, {"number": number, "at": at})

@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import people_pb2 as pb
 
 from casework import names
+from casework.mediation.course import PartyKind
 from casework.mediation.mask import mask_name, mask_phone
 from services.kit.instants import stamp
 from services.kit.storage.sealing import CaseSealer
+from services.mediation.people.models import Companion, Look, Party
+from services.mediation.view import numbers
 
 
-def details(opener: CaseSealer | None, sealed: Any) -> pb.PartyDetails:
+def details(opener: CaseSealer | None, sealed: bytes | None) -> pb.PartyDetails:
     """Return what was sealed; nothing where it was erased."""
-    return pb.PartyDetails.FromString(opener.open(bytes(sealed))) if opener and sealed else pb.PartyDetails()
+    return pb.PartyDetails.FromString(opener.open(sealed)) if opener and sealed else pb.PartyDetails()
 
 
-def party(row: Any) -> pb.Party:
+def party(row: Party) -> pb.Party:
     """Return a party without anything personal: the answer of a command, which is stored."""
     return pb.Party(
         name=names.party_name(row.number, row.party),
         etag=str(row.version),
-        side=row.side,
-        kind=row.kind,
         member=row.member,
         needs_support=row.needs_guardian,
         withdrawn=row.withdrawn_at is not None,
         withdraw_time=stamp(row.withdrawn_at),
         join_time=stamp(row.joined_at),
+        **numbers(side=row.side, kind=row.kind),
     )
 
 
-def masked_party(row: Any, opener: CaseSealer | None) -> pb.Party:
+def masked_party(row: Party, opener: CaseSealer | None) -> pb.Party:
     """Return a party with its name and number masked."""
     known, shown = details(opener, row.sealed), party(row)
-    shown.masked_name = mask_name(known.display_name, row.kind == pb.PARTY_KIND_ORGANISATION)
+    shown.masked_name = mask_name(known.display_name, row.kind is PartyKind.ORGANISATION)
     shown.masked_phone = mask_phone(known.phone)
     shown.has_address = bool(known.address)
     return shown
 
 
-def companion(row: Any) -> pb.Companion:
+def companion(row: Companion) -> pb.Companion:
     """Return a companion without anything personal."""
     return pb.Companion(
         name=names.companion_name(row.number, row.companion),
-        role=row.role,
         parties=[names.party_name(row.number, each) for each in row.parties],
-        scopes=row.scopes,
         user=row.subject,
         start_time=stamp(row.started_at),
         end_time=stamp(row.ended_at),
+        **numbers(role=row.role, scopes=row.scopes),
     )
 
 
-def masked_companion(row: Any, opener: CaseSealer | None) -> pb.Companion:
+def masked_companion(row: Companion, opener: CaseSealer | None) -> pb.Companion:
     """Return a companion with the name masked."""
     shown = companion(row)
     shown.masked_name = mask_name(details(opener, row.sealed).display_name)
     return shown
 
 
-def entry(row: Any) -> pb.AccessLogEntry:
+def entry(row: Look) -> pb.AccessLogEntry:
     """Return an entry of the access log."""
     return pb.AccessLogEntry(
         time=stamp(row.at),
@@ -69,5 +68,5 @@ def entry(row: Any) -> pb.AccessLogEntry:
         unit=names.unit_name(row.unit),
         action=row.action,
         subject=row.subject,
-        purpose=row.purpose,
+        **numbers(purpose=row.purpose),
     )

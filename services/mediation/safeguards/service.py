@@ -14,13 +14,17 @@ from casework.mediation.choosing import MatterRole
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.serving.access import current_call
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.consents import store as mediations
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.people import store as people
 from services.mediation.safeguards import store
+from services.mediation.safeguards.models import Alert
 from services.mediation.servicer import Servicer
+from services.mediation.view import numbers
 
 DECISION, REVIEW = "alert_decision", "alert_review"
 
@@ -65,7 +69,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_alert(
             work.connection, case.number, work.now, danger=request.alert.danger, target=request.alert.target,
-            sealed=sealer.seal(request.alert.facts.SerializeToString()), by=work.actor,
+            sealed=sealer.seal(request.alert.facts.SerializeToString()), requested_by=work.actor,
         )  # fmt: skip
         await self._start(work, case, row, DECISION, "AlertRequested", alert=row.alert)
         return self._shown(row)
@@ -75,9 +79,9 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         """Approve or refuse an alert, as a second person; what was approved must be reviewed within seven days."""
         case, row = await self._alert(request, work)
         await people.must_be_allowed(work.connection, case.number, work.actor, MatterRole.REVIEWER)
-        state = rules_of.decide(AlertState(row.state), request.approved, work.actor, row.requested_by)
+        state = rules_of.decide(row.state, request.approved, work.actor, row.requested_by)
         row = await store.change_alert(
-            work.connection, case.number, row.alert, state=int(state), decided_by=work.actor, decided_at=work.now
+            work.connection, case.number, row.alert, state=state, decided_by=work.actor, decided_at=work.now
         )
         await work.stop(case.number, f"{DECISION}-{row.alert}")
         payload = {"alert": row.alert, "state": state.name}
@@ -92,9 +96,9 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         """Review an alert afterwards, as a third person."""
         case, row = await self._alert(request, work)
         await people.must_be_allowed(work.connection, case.number, work.actor, MatterRole.REVIEWER)
-        state = rules_of.review(AlertState(row.state), request.justified, work.actor, row.requested_by, row.decided_by)
+        state = rules_of.review(row.state, request.justified, work.actor, row.requested_by, row.decided_by)
         row = await store.change_alert(
-            work.connection, case.number, row.alert, state=int(state), reviewed_by=work.actor, reviewed_at=work.now
+            work.connection, case.number, row.alert, state=state, reviewed_by=work.actor, reviewed_at=work.now
         )
         await work.stop(case.number, f"{REVIEW}-{row.alert}")
         payload = {"alert": row.alert, "state": state.name}
@@ -114,13 +118,13 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         async with self.database.begin() as connection:
             case = await self._read(connection, number)
             row = await store.get_alert(connection, number, names.index_of(request.name))
-            opened = keys.reading(self.sealer, case).open(bytes(row.sealed))
+            opened = keys.reading(self.sealer, case).open(row.sealed or b"")
             now = self.time.now()
             await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
         return pb.AlertFacts.FromString(opened)
 
     @staticmethod
-    async def _start(work: Work, case: Any, row: Any, rule: str, kind: str, **payload: object) -> None:
+    async def _start(work: Work, case: Case, row: Alert, rule: str, kind: str, **payload: object) -> None:
         """Start a clock of an alert, and tell of it."""
         await work.start_clock(
             case.number, f"{rule}-{row.alert}", rule, subject=names.alert_name(case.number, row.alert),
@@ -129,31 +133,29 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         await work.append(NewEvent(case.number, kind, case.unit, payload))
 
     @staticmethod
-    def _shown(row: Any) -> pb.Alert:
+    def _shown(row: Alert) -> pb.Alert:
         return pb.Alert(
             name=names.alert_name(row.number, row.alert),
             etag=str(row.version),
-            state=row.state,
-            danger=row.danger,
-            target=row.target,
             requester=row.requested_by,
             approver=row.decided_by,
             reviewer=row.reviewed_by,
             request_time=stamp(row.requested_at),
             decide_time=stamp(row.decided_at),
             review_time=stamp(row.reviewed_at),
+            **numbers(state=row.state, danger=row.danger, target=row.target),
         )
 
     @staticmethod
-    async def _case(name: str, work: Work) -> Any:
+    async def _case(name: str, work: Work) -> Case:
         return await record.locked(work, name)
 
-    async def _alert(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _alert(self, request: Any, work: Work) -> tuple[Case, Alert]:
         case = await self._case(request.name, work)
         row = await store.get_alert(work.connection, case.number, names.index_of(request.name))
         check_etag(row.version, request.etag)
         return case, row
 
     @staticmethod
-    async def _read(connection: Any, number: str) -> Any:
+    async def _read(connection: Connection, number: str) -> Case:
         return await record.seen(connection, names.case_name(number))
