@@ -26,7 +26,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from casework import names
 from casework.case import Stage
@@ -93,7 +93,7 @@ def _last_word(step: Step, round_: ColumnElement[int]) -> FromClause:
 # The last word of each party to each step of this attempt.
 _LAST_WORDS = (
     select(Consent.step, Consent.party, Consent.given, Consent.assisted_by, Consent.at)
-    .distinct(Consent.step, Consent.party)
+    .ext(distinct_on(Consent.step, Consent.party))
     .where(Consent.number == _NUMBER, Consent.round == _ROUND)
     .order_by(Consent.step, Consent.party, Consent.consent.desc())
     .subquery("last")
