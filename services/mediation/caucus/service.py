@@ -211,7 +211,9 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
     ) -> Sequence[Entry]:
         """Return what of a side's entries the caller reads: a mediator what was told that one, and what went over."""
         mediator = current_call().caller.subject
-        if mediator != people.mediator or await roles.handed_over(connection, people.mediation, side):
+        if people.mediation is None or mediator != people.mediator:
+            return told
+        if await roles.handed_over(connection, people.mediation, side):
             return told
         return [row for row in told if row.mediator in ("", mediator)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from pb.mediation.v1 import erasure_pb2 as pb
 from pb.mediation.v1 import erasure_pb2_grpc
 
@@ -20,11 +19,14 @@ from services.kit.instants import stamp
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
-from services.kit.storage.events import NewEvent, row_payload
+from services.kit.storage.events import NewEvent
 from services.mediation import store as cases
 from services.mediation.closing import store as closings
 from services.mediation.erasure import store
+from services.mediation.erasure.models import Erasure
+from services.mediation.models import Case
 from services.mediation.servicer import Servicer
+from services.mediation.view import numbers
 
 _OWN = "mediation"
 
@@ -41,13 +43,13 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         """Keep that an erasure is asked for; asked for in a dry run, answer what would go and write nothing."""
         case, ground = await self.locked(request.name, work, closed=True), Ground(request.ground)
         row = await store.find(work.connection, case.number)
-        if row is not None and row.state != ErasureState.REFUSED:
-            raise CaseError(Reason.ALREADY_EXISTS, ErasureState(row.state).name)
+        if row is not None and row.state is not ErasureState.REFUSED:
+            raise CaseError(Reason.ALREADY_EXISTS, row.state.name)
         if request.validate_only:
             return await self._answer(work.connection, case, ground)
         rules_of.must_be_clear(await self._obstacles(work.connection, case, ground))
         await store.request(
-            work.connection, case.number, state=int(ErasureState.REQUESTED), ground=int(ground),
+            work.connection, case.number, state=ErasureState.REQUESTED, ground=ground,
             evidence=request.evidence, requested_by=work.actor, requested_at=work.now, decided_by="", decided_at=None,
         )  # fmt: skip
         await self._reached(work.connection, case.number, erased=False)
@@ -59,11 +61,11 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
     async def EraseCaseData(self, request: pb.EraseCaseDataRequest, work: Work) -> pb.CaseErasure:
         """Destroy the case's key, as another person than the one who asked; what stands against it is asked again."""
         case, row = await self._requested(request, work)
-        ground = Ground(row.ground)
+        ground = row.ground
         rules_of.must_be_clear(await self._obstacles(work.connection, case, ground))
         await self._reached(work.connection, case.number, erased=True)
         await store.decide(
-            work.connection, case.number, state=int(ErasureState.ERASED), decided_by=work.actor, decided_at=work.now
+            work.connection, case.number, state=ErasureState.ERASED, decided_by=work.actor, decided_at=work.now
         )
         await store.erase(work.connection, case.number, work.now)
         await work.append(NewEvent(case.number, "CaseDataErased", case.unit, {"ground": ground.name}))
@@ -76,10 +78,10 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         """Refuse what was asked for."""
         case, row = await self._requested(request, work)
         await store.decide(
-            work.connection, case.number, state=int(ErasureState.REFUSED), decided_by=work.actor, decided_at=work.now
+            work.connection, case.number, state=ErasureState.REFUSED, decided_by=work.actor, decided_at=work.now
         )
         await work.append(NewEvent(case.number, "ErasureRefused", case.unit))
-        return await self._answer(work.connection, case, Ground(row.ground))
+        return await self._answer(work.connection, case, row.ground)
 
     @command(pb.CaseErasure)
     async def HoldCaseData(self, request: pb.HoldCaseDataRequest, work: Work) -> pb.CaseErasure:
@@ -119,7 +121,9 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         reply = pb.ListDueErasuresResponse(
             erasures=[
                 pb.CaseErasure(
-                    case=names.case_name(row.number), retention=row.retention, keep_until_time=stamp(row.until)
+                    case=names.case_name(row.number),
+                    keep_until_time=stamp(row.until),
+                    **numbers(retention=row.retention),
                 )
                 for row in found[:size]
             ]
@@ -135,28 +139,28 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         case, told = await self.locked(request.name, work, closed=True), request.reach
         if await store.find(work.connection, case.number) is None:
             raise CaseError(Reason.NOT_FOUND, request.name)
-        counts = orjson.dumps(dict(told.counts)).decode()
-        await store.reached(work.connection, case.number, told.service, counts, told.erased)
+        await store.reached(work.connection, case.number, told.service, dict(told.counts), told.erased)
         payload = {"service": told.service, "erased": told.erased}
         await work.append(NewEvent(case.number, "ErasureReached", case.unit, payload))
         return await self._answer(work.connection, case)
 
-    async def _requested(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _requested(self, request: Any, work: Work) -> tuple[Case, Erasure]:
         """Return case and erasure, locked, for another person than the one who asked for it."""
         case = await self.locked(request.name, work, closed=True)
         row = await store.find(work.connection, case.number)
         check_etag(row.version if row else 0, request.etag)
-        rules_of.must_be_requested(ErasureState(row.state) if row else None)
+        rules_of.must_be_requested(row.state if row else None)
+        assert row is not None, "somebody asked for it"
         someone_else(work.actor, row.requested_by)
         return case, row
 
-    async def _obstacles(self, connection: Connection, case: Any, ground: Ground) -> list[rules_of.Obstacle]:
+    async def _obstacles(self, connection: Connection, case: Case, ground: Ground) -> list[rules_of.Obstacle]:
         last, now = await closings.last_closing(connection, case.number), self.time.now()
         facts = await closings.facts(connection, case.number, now)
         retention = Retention(last.retention) if last else None
         return rules_of.obstacles(
             ground,
-            closed=Stage(case.stage) is Stage.CLOSED,
+            closed=case.stage is Stage.CLOSED,
             retention=retention,
             until=rules_of.keep_until(retention, last.closed_at if last else None),
             held=bool(await store.holds(connection, case.number)),
@@ -165,30 +169,31 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         )
 
     async def _reached(self, connection: Connection, number: str, *, erased: bool) -> None:
-        counts = orjson.dumps(await store.counts(connection, number)).decode()
-        await store.reached(connection, number, _OWN, counts, erased)
+        await store.reached(connection, number, _OWN, await store.counts(connection, number), erased)
 
-    async def _answer(self, connection: Connection, case: Any, ground: Ground | None = None) -> pb.CaseErasure:
+    async def _answer(self, connection: Connection, case: Case, ground: Ground | None = None) -> pb.CaseErasure:
         """Return how an erasure stands; where nobody asked for one, what it would reach here."""
         row, last = await store.find(connection, case.number), await closings.last_closing(connection, case.number)
         retention = Retention(last.retention) if last else None
-        asked = ground or (Ground(row.ground) if row else Ground.RETENTION_OVER)
-        over = row is not None and row.state == ErasureState.ERASED
+        asked = ground or (row.ground if row else Ground.RETENTION_OVER)
+        over = row is not None and row.state is ErasureState.ERASED
         found = [] if over else await self._obstacles(connection, case, asked)
         reach = [
-            pb.ErasureReach(service=each.service, counts=row_payload(each.counts), erased=each.erased)
+            pb.ErasureReach(service=each.service, counts=each.counts, erased=each.erased)
             for each in await store.reach(connection, case.number)
         ] or [pb.ErasureReach(service=_OWN, counts=await store.counts(connection, case.number))]
         return pb.CaseErasure(
             case=names.case_name(case.number),
             etag=str(row.version) if row else "",
-            state=row.state if row else None,
-            ground=int(asked) if ground or row else None,  # type: ignore[arg-type]
-            obstacles=[int(each) for each in found],  # type: ignore[misc]
-            retention=int(retention) if retention else None,  # type: ignore[arg-type]
             keep_until_time=stamp(rules_of.keep_until(retention, last.closed_at if last else None)),
             reach=reach,
             complete={each.service for each in reach if each.erased} == set(SERVICES),
             request_time=stamp(row.requested_at) if row else None,
             erase_time=stamp(case.erased_at),
+            **numbers(
+                state=row.state if row else None,
+                ground=asked if ground or row else None,
+                obstacles=found,
+                retention=retention,
+            ),
         )

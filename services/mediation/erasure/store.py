@@ -1,94 +1,130 @@
-"""SQL of erasures and holds, and of what an erasure takes away."""
+"""Statements of erasures and holds, and of what an erasure takes away."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, case, exists, func, not_, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+
+from casework.case import Stage
+from casework.mediation.closing import Retention
+from casework.mediation.erasure import YEARS
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.mediation.agreement.models import Agreement
+from services.mediation.closing.models import Closing
+from services.mediation.documents.models import DocumentVersion
+from services.mediation.erasure.models import Erasure, Hold, Reach
+from services.mediation.evidence.models import Evidence
+from services.mediation.models import Case
 from services.mediation.people import store as people
-
-_DUE = text("""
-    SELECT * FROM (
-        SELECT DISTINCT ON (number) number, closings.retention, closings.closed_at,
-               closings.closed_at + make_interval(years => CASE retention WHEN 1 THEN 10 ELSE 30 END) AS until
-        FROM closings JOIN cases USING (number)
-        WHERE cases.unit LIKE :unit AND stage = 4 AND erased_at IS NULL ORDER BY number, closing DESC
-    ) last
-    WHERE retention IN (1, 2) AND until <= :now
-      AND NOT EXISTS (SELECT FROM holds WHERE holds.number = last.number AND lifted_at IS NULL)
-      AND (CAST(:at AS timestamptz) IS NULL OR (until, number) > (CAST(:at AS timestamptz), :behind))
-    ORDER BY until, number LIMIT :limit
-""")
-_LIFT = text("""
-    UPDATE holds SET lifted_at = :at, lifted_by = :by, lifted_evidence = :evidence
-    WHERE number = :number AND lifted_at IS NULL
-""")
-_COUNTS = text("""
-    SELECT (SELECT count(*) FROM parties WHERE number = :number) AS parties,
-           (SELECT count(*) FROM companions WHERE number = :number) AS companions,
-           (SELECT count(*) FROM screenings WHERE number = :number) AS screenings,
-           (SELECT count(*) FROM session_records WHERE number = :number) AS session_records,
-           (SELECT count(*) FROM evidence WHERE number = :number) AS evidence,
-           (SELECT count(*) FROM agreements WHERE number = :number) AS agreements,
-           (SELECT count(*) FROM document_versions WHERE number = :number) AS documents
-""")
-_UNIT = text("SELECT unit FROM cases WHERE number = :number AND erased_at IS NULL")
+from services.mediation.people.models import Companion, Party
+from services.mediation.safeguards.models import Screening
+from services.mediation.sessions.models import SessionRecord
 
 
-async def find(connection: Connection, number: str) -> Any:
+class Due(NamedTuple):
+    """A case whose time of keeping is over."""
+
+    number: str
+    retention: Retention
+    until: datetime
+
+
+_NUMBER = bindparam("number", type_=Text)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_FIND = select(Erasure).where(Erasure.number == _NUMBER)
+_REACHED = insert(Reach).values({column.name: bindparam(column.name) for column in Reach.__table__.columns})
+_KEEP_REACH = _REACHED.on_conflict_do_update(
+    index_elements=[Reach.number, Reach.service],
+    set_={
+        "counts": _REACHED.excluded.counts,
+        "erased": or_(Reach.erased, _REACHED.excluded.erased),
+    },
+)
+_REACH = select(Reach).where(Reach.number == _NUMBER).order_by(Reach.service)
+_COUNTED = {
+    "parties": Party, "companions": Companion, "screenings": Screening, "session_records": SessionRecord,
+    "evidence": Evidence, "agreements": Agreement, "documents": DocumentVersion,
+}  # fmt: skip
+_COUNTS = select(
+    *(
+        select(func.count()).select_from(each).where(each.__table__.c.number == _NUMBER).scalar_subquery()
+        for each in _COUNTED.values()
+    )
+)
+_HOLDS = select(Hold).where(Hold.number == _NUMBER, Hold.lifted_at.is_(None)).order_by(Hold.hold)
+_NEXT_HOLD = select(func.count() + 1).select_from(Hold).where(Hold.number == _NUMBER)
+_LIFT = (
+    update(Hold)
+    .where(Hold.number == _NUMBER, Hold.lifted_at.is_(None))
+    .values(lifted_at=_AT, lifted_by=bindparam("by"), lifted_evidence=bindparam("evidence"))
+)
+_UNIT = select(Case.unit).where(Case.number == _NUMBER, Case.erased_at.is_(None))
+_KEPT_YEARS = case(*((Closing.retention == retention, years) for retention, years in YEARS.items()))
+# The last closing of each case that is closed, and until when its file is kept after it.
+_LAST = (
+    select(
+        Closing.number,
+        Closing.retention,
+        (Closing.closed_at + func.make_interval(_KEPT_YEARS)).label("until"),
+    )
+    .ext(distinct_on(Closing.number))
+    .join(Case, Case.number == Closing.number)
+    .where(Case.unit.like(bindparam("unit", type_=Text)), Case.stage == Stage.CLOSED, Case.erased_at.is_(None))
+    .order_by(Closing.number, Closing.closing.desc())
+    .subquery("last")
+)
+_HELD = exists().where(Hold.number == _LAST.c.number, Hold.lifted_at.is_(None))
+
+
+async def find(connection: Connection, number: str) -> Erasure | None:
     """Return the erasure of a case; None where nobody asked for one."""
-    return (await rows.select(connection, "erasures", "number", number=number)).first()
+    return (await connection.execute(_FIND, {"number": number})).first()
 
 
 async def request(connection: Connection, number: str, **columns: Any) -> None:
     """Keep that an erasure is asked for, in place of one that was refused."""
     if await find(connection, number) is None:
-        await rows.insert(connection, "erasures", number=number, **columns)
+        await rows.insert(connection, Erasure, number=number, **columns)
     else:
-        await rows.update(connection, "erasures", {"number": number}, **columns)
+        await rows.update(connection, Erasure, {"number": number}, **columns)
 
 
 async def decide(connection: Connection, number: str, **columns: Any) -> None:
     """Keep what became of an erasure."""
-    await rows.update(connection, "erasures", {"number": number}, **columns)
+    await rows.update(connection, Erasure, {"number": number}, **columns)
 
 
-async def reached(connection: Connection, number: str, service: str, counts: str, erased: bool) -> None:
+async def reached(connection: Connection, number: str, service: str, counts: dict[str, int], erased: bool) -> None:
     """Keep what an erasure reaches in a service, the last word of it."""
-    query = text("""
-        INSERT INTO erasure_reach (number, service, counts, erased)
-        VALUES (:number, :service, CAST(:counts AS jsonb), :erased)
-        ON CONFLICT (number, service) DO UPDATE SET counts = excluded.counts,
-            erased = erasure_reach.erased OR excluded.erased
-    """)
-    parameters = {"number": number, "service": service, "counts": counts, "erased": erased}
-    await connection.execute(query, parameters)
+    row = {"number": number, "service": service, "counts": counts, "erased": erased}
+    await connection.execute(_KEEP_REACH, row)
 
 
-async def reach(connection: Connection, number: str) -> list[Any]:
+async def reach(connection: Connection, number: str) -> Sequence[Reach]:
     """Return what an erasure reaches, by service."""
-    return list(await rows.select(connection, "erasure_reach", "service", number=number))
+    return await connection.execute(_REACH, {"number": number})
 
 
 async def counts(connection: Connection, number: str) -> dict[str, int]:
     """Return how much of what a case has here; what was said in caucus goes too, and is not even counted."""
-    row = (await connection.execute(_COUNTS, {"number": number})).one()
-    names = ("parties", "companions", "screenings", "session_records", "evidence", "agreements", "documents")
-    return {name: int(getattr(row, name)) for name in names}
+    return dict(zip(_COUNTED, (await connection.execute(_COUNTS, {"number": number})).one(), strict=True))
 
 
 async def hold(connection: Connection, number: str, **columns: Any) -> None:
     """Place a hold on a case's data."""
-    nth = await connection.scalar(text("SELECT count(*) + 1 FROM holds WHERE number = :number"), {"number": number})
-    await rows.insert(connection, "holds", number=number, hold=nth, **columns)
+    nth = await connection.scalar(_NEXT_HOLD, {"number": number})
+    await rows.insert(connection, Hold, number=number, hold=nth, **columns)
 
 
-async def holds(connection: Connection, number: str) -> list[Any]:
+async def holds(connection: Connection, number: str) -> Sequence[Hold]:
     """Return the holds that stand on a case's data."""
-    return [row for row in await rows.select(connection, "holds", "hold", number=number) if row.lifted_at is None]
+    return await connection.execute(_HOLDS, {"number": number})
 
 
 async def lift(connection: Connection, number: str, at: datetime, by: str, evidence: str) -> None:
@@ -96,13 +132,25 @@ async def lift(connection: Connection, number: str, at: datetime, by: str, evide
     await connection.execute(_LIFT, {"number": number, "at": at, "by": by, "evidence": evidence})
 
 
+@lru_cache(maxsize=2)
+def _due(behind: bool) -> Select[*tuple[Any, ...]]:
+    found = select(_LAST.c.number, _LAST.c.retention, _LAST.c.until).where(
+        _LAST.c.retention.in_(sorted(YEARS)),
+        _LAST.c.until <= bindparam("now", type_=DateTime(timezone=True)),
+        not_(_HELD),
+    )
+    if behind:
+        found = found.where(tuple_(_LAST.c.until, _LAST.c.number) > tuple_(_AT, bindparam("behind", type_=Text)))
+    return found.order_by(_LAST.c.until, _LAST.c.number).limit(bindparam("limit", type_=Integer))
+
+
 async def due(
     connection: Connection, unit: str, now: datetime, behind: tuple[datetime, str] | None, limit: int
-) -> Sequence[Any]:
+) -> list[Due]:
     """Return cases of a unit pattern whose time of keeping is over, the longest over first."""
     at, number = behind or (None, "")
     parameters = {"unit": unit, "now": now, "at": at, "behind": number, "limit": limit}
-    return (await connection.execute(_DUE, parameters)).all()
+    return [Due(*row) for row in await connection.execute(_due(behind is not None), parameters)]
 
 
 async def erase(connection: Connection, number: str, now: datetime) -> dict[str, str]:
@@ -111,4 +159,4 @@ async def erase(connection: Connection, number: str, now: datetime) -> dict[str,
     if unit is None:
         return {}
     await people.erase(connection, number, now)
-    return {number: str(unit)}
+    return {number: unit}

@@ -10,14 +10,15 @@ from pb.mediation.v1 import facts_pb2_grpc
 
 from casework import names
 from casework.mediation.agreement import Extent
-from casework.mediation.fulfilment import performance
+from casework.mediation.fulfilment import Instalment, performance
 from casework.mediation.termination import result
 from services.kit.instants import stamp
 from services.kit.serving.access import current_call
 from services.kit.storage import standings
 from services.mediation.facts import store
-from services.mediation.fulfilment import store as fulfilment
+from services.mediation.facts.store import Facts
 from services.mediation.servicer import Servicer
+from services.mediation.view import numbers
 
 
 class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
@@ -47,30 +48,26 @@ class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
         return pb.BatchGetCaseStandingsResponse(standings=found)
 
 
-def _view(row: Any, parts: list[Any], now: datetime) -> pb.CaseFacts:
+def _view(row: Facts, parts: list[Instalment], now: datetime) -> pb.CaseFacts:
     ended = row.mediated and row.ended_at is not None
-    came_to: Any = result(ended, [Extent(each) for each in row.extents or ()]) if row.mediated else None
-    done: Any = performance([fulfilment.facts(part).state(now) for part in parts], any(part.begun for part in parts))
+    came_to = result(ended, [Extent(each) for each in row.extents or ()]) if row.mediated else None
+    done = performance([part.state(now) for part in parts], any(part.begun for part in parts))
     return pb.CaseFacts(
         case=names.case_name(row.number),
         sequence=row.seq,
-        stage=row.stage,
         unit=names.unit_name(row.unit),
         category=f"categories/{row.category}",
-        grade=row.grade,
         receive_time=stamp(row.received_at),
         open_time=stamp(row.opened_at),
         close_time=stamp(row.closed_at),
         last_close_time=stamp(row.last_closed_at),
-        outcome=row.outcome,
-        mediation=came_to,
         mediation_end_time=stamp(row.ended_at),
         notices=row.notices,
         notices_served=row.served,
-        performance=done,
         answers=row.answers,
         satisfied=row.satisfied,
         visits=row.visits,
         recurred=row.recurred or row.came_again,
         reopenings=row.reopenings,
+        **numbers(stage=row.stage, grade=row.grade, outcome=row.outcome, mediation=came_to, performance=done),
     )

@@ -1,87 +1,196 @@
-"""SQL of the facts that supervision counts: two statements, however many cases are asked for."""
+"""Statements of the facts that supervision counts: two, however many cases are asked for."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from casework.case import DONE, Stage
-from casework.mediation.agreement import AgreementState
+from sqlalchemy import Select, Text, any_, bindparam, distinct, false, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
+
+from casework.case import DONE, Outcome, Stage
+from casework.mediation.agreement import AgreementState, Extent
 from casework.mediation.closing import ReopenReason, Satisfaction
-from services.kit.storage.database import Connection, text
-from services.mediation.grants.models import GrantScope
+from casework.mediation.fulfilment import Instalment
+from services.kit.storage.database import Connection
+from services.mediation.agreement.models import AgreedClause, Agreement, Part, RightsNotice
+from services.mediation.closing.models import Closing, Reopening, Visit, VisitAnswer
+from services.mediation.consents.models import Mediation
+from services.mediation.grants.models import GIVING, Grant, GrantScope
+from services.mediation.models import Case, Task
 
-_EFFECTIVE = int(AgreementState.EFFECTIVE)
-_FACTS = text("""
-    SELECT c.number, c.seq, c.stage, c.unit, c.category, c.grade, c.received_at, c.opened_at, c.closed_at, c.outcome,
-        m.number IS NOT NULL AS mediated, m.ended_at, n.notices, n.served, a.extents, v.visits, v.recurred,
-        s.answers, s.satisfied, r.reopenings, r.came_again,
-        (SELECT max(closings.closed_at) FROM closings WHERE closings.number = c.number) AS last_closed_at
-    FROM cases c
-    LEFT JOIN mediations m ON m.number = c.number
-    CROSS JOIN LATERAL (SELECT count(*) AS notices, count(served_at) AS served
-                        FROM rights_notices WHERE rights_notices.number = c.number) AS n
-    CROSS JOIN LATERAL (SELECT array_agg(extent) AS extents
-                        FROM agreements WHERE agreements.number = c.number AND state = :effective) AS a
-    CROSS JOIN LATERAL (SELECT count(visited_at) AS visits, coalesce(bool_or(recurred), false) AS recurred
-                        FROM visits WHERE visits.number = c.number) AS v
-    CROSS JOIN LATERAL (SELECT count(*) AS answers, count(*) FILTER (WHERE last.satisfaction = :yes) AS satisfied
-                        FROM (SELECT DISTINCT ON (party) satisfaction FROM visit_answers
-                              WHERE visit_answers.number = c.number ORDER BY party, days DESC) AS last
-                        WHERE last.satisfaction <> :silent) AS s
-    CROSS JOIN LATERAL (SELECT count(*) AS reopenings, coalesce(bool_or(reason = :recurrence), false) AS came_again
-                        FROM reopenings WHERE reopenings.number = c.number) AS r
-    WHERE c.number = ANY(CAST(:numbers AS text[])) ORDER BY c.number
-""")
-_STANDINGS = text("""
-    SELECT c.number, c.seq, c.unit, c.about, m.mediator, c.stage = :closed AS closed,
-        (SELECT array_agg(DISTINCT t.unit ORDER BY t.unit) FROM tasks t
-         WHERE t.number = c.number AND t.state <> ALL(:done)) AS co_units,
-        (SELECT array_agg(DISTINCT g.holder ORDER BY g.holder) FROM grants g
-         WHERE g.number = c.number AND g.scope = :excluded AND g.ended_at IS NULL) AS excluded
-    FROM cases c LEFT JOIN mediations m ON m.number = c.number
-    WHERE c.number = ANY(CAST(:numbers AS text[])) ORDER BY c.number
-""")
-_GRANTS = text("""
-    SELECT number, holder, max(expires_at) AS until FROM grants
-    WHERE number = ANY(CAST(:numbers AS text[])) AND ended_at IS NULL AND scope < :excluded GROUP BY number, holder
-""")
-_PARTS = text("""
-    SELECT i.*, c.kind FROM instalments i JOIN clauses c USING (number, agreement, clause)
-    JOIN agreements a USING (number, agreement)
-    WHERE i.number = ANY(CAST(:numbers AS text[])) AND a.state = :effective AND i.due_on IS NOT NULL
-""")
+_ASKED = any_(bindparam("numbers", type_=ARRAY(Text)))
 
 
-async def facts(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]:
-    """Return a row of facts for each of the cases that exist, in order of number."""
-    codes = {
-        "yes": int(Satisfaction.SATISFIED), "silent": int(Satisfaction.NO_ANSWER),
-        "recurrence": int(ReopenReason.RECURRENCE), "effective": _EFFECTIVE,
-    }  # fmt: skip
-    return (await connection.execute(_FACTS, {"numbers": list(numbers), **codes})).all()
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is counted of a case."""
+
+    number: str
+    seq: int
+    stage: Stage
+    unit: str
+    category: str
+    grade: int
+    received_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    outcome: Outcome | None
+    mediated: bool
+    ended_at: datetime | None
+    notices: int
+    served: int
+    extents: list[Extent] | None
+    """How much each agreement that binds settles, by number."""
+    visits: int
+    recurred: bool
+    answers: int
+    satisfied: int
+    reopenings: int
+    came_again: bool
+    last_closed_at: datetime | None
 
 
-async def standings(connection: Connection, numbers: Sequence[str]) -> Sequence[Any]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whose a case is."""
+
+    number: str
+    seq: int
+    unit: str
+    about: str
+    mediator: str | None
+    closed: bool
+    co_units: list[str] | None
+    excluded: list[str] | None
+
+
+_NOTICES = (
+    select(func.count().label("made"), func.count(RightsNotice.served_at).label("served"))
+    .where(RightsNotice.number == Case.number)
+    .lateral("notices")
+)
+_AGREED = (
+    select(func.array_agg(Agreement.extent).label("extents"))
+    .where(Agreement.number == Case.number, Agreement.state == AgreementState.EFFECTIVE)
+    .lateral("agreed")
+)
+_VISITS = (
+    select(
+        func.count(Visit.visited_at).label("made"),
+        func.coalesce(func.bool_or(Visit.recurred), false()).label("recurred"),
+    )
+    .where(Visit.number == Case.number)
+    .lateral("made_visits")
+)
+_LAST_ANSWER = (
+    select(VisitAnswer.satisfaction)
+    .ext(distinct_on(VisitAnswer.party))
+    .where(VisitAnswer.number == Case.number)
+    .order_by(VisitAnswer.party, VisitAnswer.days.desc())
+    .correlate(Case)
+    .subquery("last")
+)
+_ANSWERS = (
+    select(
+        func.count().label("given"),
+        func.count().filter(_LAST_ANSWER.c.satisfaction == Satisfaction.SATISFIED).label("satisfied"),
+    )
+    .select_from(_LAST_ANSWER)
+    .where(_LAST_ANSWER.c.satisfaction != Satisfaction.NO_ANSWER)
+    .lateral("answers")
+)
+_REOPENINGS = (
+    select(
+        func.count().label("made"),
+        func.coalesce(func.bool_or(Reopening.reason == ReopenReason.RECURRENCE), false()).label("came_again"),
+    )
+    .where(Reopening.number == Case.number)
+    .lateral("made_reopenings")
+)
+_LAST_CLOSED = select(func.max(Closing.closed_at)).where(Closing.number == Case.number).scalar_subquery()
+_FACTS: Select[*tuple[Any, ...]] = (
+    select(
+        Case.number, Case.seq, Case.stage, Case.unit, Case.category, Case.grade, Case.received_at, Case.opened_at,
+        Case.closed_at, Case.outcome, Mediation.number.is_not(None), Mediation.ended_at, _NOTICES.c.made,
+        _NOTICES.c.served, _AGREED.c.extents, _VISITS.c.made, _VISITS.c.recurred, _ANSWERS.c.given,
+        _ANSWERS.c.satisfied, _REOPENINGS.c.made, _REOPENINGS.c.came_again, _LAST_CLOSED,
+    )
+    .select_from(Case)
+    .outerjoin(Mediation, Mediation.number == Case.number)
+    .join(_NOTICES, true())
+    .join(_AGREED, true())
+    .join(_VISITS, true())
+    .join(_ANSWERS, true())
+    .join(_REOPENINGS, true())
+    .where(Case.number == _ASKED)
+    .order_by(Case.number)
+)  # fmt: skip
+_CO_UNITS = (
+    select(func.array_agg(aggregate_order_by(distinct(Task.unit), Task.unit)))
+    .where(Task.number == Case.number, Task.state.not_in(sorted(DONE)))
+    .scalar_subquery()
+)
+_EXCLUDED = (
+    select(func.array_agg(aggregate_order_by(distinct(Grant.holder), Grant.holder)))
+    .where(Grant.number == Case.number, Grant.scope == GrantScope.EXCLUDED, Grant.ended_at.is_(None))
+    .scalar_subquery()
+)
+_STANDINGS = (
+    select(
+        Case.number, Case.seq, Case.unit, Case.about, Mediation.mediator, Case.stage == Stage.CLOSED, _CO_UNITS,
+        _EXCLUDED,
+    )
+    .outerjoin(Mediation, Mediation.number == Case.number)
+    .where(Case.number == _ASKED)
+    .order_by(Case.number)
+)  # fmt: skip
+_GRANTS = (
+    select(Grant.number, Grant.holder, func.max(Grant.expires_at))
+    .where(Grant.number == _ASKED, Grant.ended_at.is_(None), Grant.scope.in_(GIVING))
+    .group_by(Grant.number, Grant.holder)
+)
+_PARTS = (
+    select(
+        Part.number, AgreedClause.kind, Part.amount, Part.paid, Part.due_at, Part.begun, Part.performed_on,
+        Part.defaulted_at,
+    )
+    .join(
+        AgreedClause,
+        (AgreedClause.number == Part.number)
+        & (AgreedClause.agreement == Part.agreement)
+        & (AgreedClause.clause == Part.clause),
+    )
+    .join(Agreement, (Agreement.number == Part.number) & (Agreement.agreement == Part.agreement))
+    .where(Part.number == _ASKED, Agreement.state == AgreementState.EFFECTIVE, Part.due_on.is_not(None))
+)  # fmt: skip
+
+
+async def facts(connection: Connection, numbers: Sequence[str]) -> list[Facts]:
+    """Return the facts of each of the cases that exist, in order of number."""
+    return [Facts(*row) for row in await connection.execute(_FACTS, {"numbers": list(numbers)})]
+
+
+async def standings(connection: Connection, numbers: Sequence[str]) -> list[Standing]:
     """Return of each of the cases that exist whose it is and whether it is closed."""
-    done = [int(state) for state in DONE]
-    asked = {"numbers": list(numbers), "done": done, "closed": int(Stage.CLOSED), "excluded": GrantScope.EXCLUDED}
-    return (await connection.execute(_STANDINGS, asked)).all()
+    return [Standing(*row) for row in await connection.execute(_STANDINGS, {"numbers": list(numbers)})]
 
 
 async def grants(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[tuple[str, datetime]]]:
     """Return by case who was granted access and until when, of grants that were not revoked."""
     found: dict[str, list[tuple[str, datetime]]] = defaultdict(list)
-    for row in await connection.execute(_GRANTS, {"numbers": list(numbers), "excluded": GrantScope.EXCLUDED}):
-        found[row.number].append((row.holder, row.until))
+    for number, holder, until in await connection.execute(_GRANTS, {"numbers": list(numbers)}):
+        found[number].append((holder, until))
     return found
 
 
-async def parts(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[Any]]:
+async def parts(connection: Connection, numbers: Sequence[str]) -> Mapping[str, list[Instalment]]:
     """Return by case the parts of its effective agreements that have a day."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    for row in await connection.execute(_PARTS, {"numbers": list(numbers), "effective": _EFFECTIVE}):
-        found[row.number].append(row)
+    found: dict[str, list[Instalment]] = defaultdict(list)
+    rows = await connection.execute(_PARTS, {"numbers": list(numbers)})
+    for number, kind, amount, paid, due_at, begun, performed_on, defaulted_at in rows:
+        found[number].append(Instalment(kind, amount, paid, due_at, begun, performed_on, defaulted_at))
     return found
