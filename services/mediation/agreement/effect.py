@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from casework import names
 from casework.door.category import within
-from casework.mediation.agreement import AgreementState, Extent, Form, effective_at
+from casework.mediation.agreement import AgreementState, Extent, effective_at
 from casework.mediation.course import Ground
 from services.kit import dates
 from services.kit.command import Work
-from services.kit.storage import rows
 from services.kit.storage.events import NewEvent
 from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import course, terms
+from services.mediation.models import Case
 from services.mediation.standing import MediationState, PeopleStanding
 
 
@@ -30,30 +29,30 @@ def confirmation_key(agreement: int) -> str:
     return f"confirmation-{agreement}"
 
 
-async def take_effect(work: Work, case: Any, loaded: Loaded, people: PeopleStanding) -> bool:
+async def take_effect(work: Work, case: Case, loaded: Loaded, people: PeopleStanding) -> bool:
     """Let an agreement bind if nothing is missing any more; return whether it does."""
     row, there = loaded.row, people.there
     if not loaded.bound <= set(there):
         return False  # somebody its clauses name has withdrawn: it must be drafted anew
-    at = effective_at(Form(row.form), loaded.signed, there, row.countersigned_at, row.seal_at)
+    at = effective_at(row.form, loaded.signed, there, row.countersigned_at, row.seal_at)
     if at is None:
         return False
     await terms.drop_signatures(work, row.number, met=True)
     due_at = await _start_clocks(work, case, loaded, at)
     await store.change(
         work.connection, row.number, row.agreement,
-        state=int(AgreementState.EFFECTIVE), effective_at=at, confirm_due_at=due_at,
+        state=AgreementState.EFFECTIVE, effective_at=at, confirm_due_at=due_at,
     )  # fmt: skip
     payload = {"agreement": row.agreement, "effective_at": at}
     await work.append(NewEvent(row.number, "AgreementEffective", case.unit, payload))
-    if Extent(row.extent) is Extent.FULL:
+    if row.extent is Extent.FULL:
         mediation = await standing.mediation(work.connection, row.number)
         assert mediation is not None, "what was agreed was mediated"
         await course.end(work, case, mediation, MediationState.AGREED, Ground.AGREED, "MediationEnded")
     return True
 
 
-async def _start_clocks(work: Work, case: Any, loaded: Loaded, at: datetime) -> datetime:
+async def _start_clocks(work: Work, case: Case, loaded: Loaded, at: datetime) -> datetime:
     """Start the clock of the 30 days, then one for each part with a day; return when the 30 days end."""
     row = loaded.row
     subject = names.agreement_name(row.number, row.agreement)
@@ -73,6 +72,5 @@ async def _start_clocks(work: Work, case: Any, loaded: Loaded, at: datetime) -> 
             row.number, performance_key(*ids), "performance", subject=names.instalment_name(row.number, *ids),
             unit=case.unit, at=at, until=dates.last_second(part.due_on),
         )  # fmt: skip
-        key = {"number": row.number, "agreement": ids[0], "clause": ids[1], "instalment": ids[2]}
-        await rows.update(work.connection, "instalments", key, due_at=clock.due_at)
+        await store.set_due(work.connection, part, clock.due_at)
     return confirmation.due_at

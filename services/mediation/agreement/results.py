@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import agreement_pb2 as pb
 
 from casework import names
-from casework.mediation.fulfilment import performance
+from casework.mediation.fulfilment import Performance, performance
 from casework.mediation.termination import result
-from services.kit.storage.database import Connection, text
+from services.kit.numbers import numbers
+from services.kit.storage.database import Connection
 from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.fulfilment import store as fulfilment
-
-_SATISFACTION = text("""
-    SELECT DISTINCT ON (party) party, satisfaction FROM visit_answers WHERE number = :number ORDER BY party, days DESC
-""")
+from services.mediation.models import Case
 
 
-async def of(connection: Connection, case: Any, now: datetime) -> pb.MediationResults:
+async def of(connection: Connection, case: Case, now: datetime) -> pb.MediationResults:
     """Return the results of a case as they stand now."""
     mediation = await standing.mediation(connection, case.number)
     ended = mediation is not None and mediation.ended_at is not None
-    outcome: Any = result(ended, await store.extents(connection, case.number)) if mediation is not None else None
-    done: Any = await performed(connection, case.number, now)
-    said = await connection.execute(_SATISFACTION, {"number": case.number})
+    outcome = result(ended, await store.extents(connection, case.number)) if mediation is not None else None
+    done = await performed(connection, case.number, now)
+    said = await store.satisfaction(connection, case.number)
     return pb.MediationResults(
         name=f"{names.case_name(case.number)}/results",
-        outcome=outcome,
-        performance=done,
         satisfaction=[
-            pb.PartySatisfaction(party=names.party_name(case.number, row.party), satisfaction=row.satisfaction)
-            for row in said
+            pb.PartySatisfaction(party=names.party_name(case.number, party), **numbers(satisfaction=satisfaction))
+            for party, satisfaction in said
         ],
+        **numbers(outcome=outcome or 0, performance=done or 0),
     )
 
 
-async def performed(connection: Connection, number: str, now: datetime) -> Any:
+async def performed(connection: Connection, number: str, now: datetime) -> Performance | None:
     """Return how far the effective agreements of a case were performed; None without one that has a day."""
     rows = [row for row in await fulfilment.of_case(connection, number) if row.due_on is not None]
     return performance([fulfilment.facts(row).state(now) for row in rows], any(row.begun for row in rows))

@@ -12,9 +12,10 @@ from casework import names
 from casework.case import Stage
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import agreement as rules_of
-from casework.mediation.agreement import AgreementState, Form, Signer
+from casework.mediation.agreement import AgreementState, Extent, Form, Question, Signer
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.course import CompanionRole, Ground
+from casework.mediation.session import Manner
 from casework.mediation.termination import ended_as, may_end
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
@@ -26,11 +27,10 @@ from services.mediation.agreement.effect import take_effect
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import course, routes, terms
 from services.mediation.documents import numbers
+from services.mediation.models import Case
 from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer
 from services.mediation.standing import PeopleStanding, Step
-
-_PENDING = (AgreementState.DRAFT, AgreementState.SIGNING)
 
 
 class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
@@ -51,8 +51,8 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         await store.supersede(work.connection, case.number)
         agreement = await store.add(
             work.connection, case.number, clauses,
-            state=int(AgreementState.DRAFT), extent=request.agreement.extent, form=int(form), drafted_at=work.now,
-            drafted_by=work.actor, sealed=sealer.seal(drafting.sealed_text(request.agreement).SerializeToString()),
+            extent=Extent(request.agreement.extent), form=form, drafted_at=work.now, drafted_by=work.actor,
+            sealed=sealer.seal(drafting.sealed_text(request.agreement).SerializeToString()),
         )  # fmt: skip
         await terms.await_signatures(work, case, agreement)
         return await self._told(work, case, agreement, "AgreementDrafted", form=form.name)
@@ -86,7 +86,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
     async def AnswerChecklist(self, request: pb.AnswerChecklistRequest, work: Work) -> pb.Agreement:
         """Answer questions of the checklist; nobody else but the mediator of record does."""
         case, loaded = await self._pending(request, work, mediator=True)
-        given: dict[int, bool] = {answer.question: answer.yes for answer in request.answers}
+        given = {Question(answer.question): answer.yes for answer in request.answers}
         await store.answer(work.connection, case.number, loaded.row.agreement, given, work.now, work.actor)
         await store.change(work.connection, case.number, loaded.row.agreement, state=loaded.row.state)
         payload = {"yes": sum(given.values()), "no": len(given) - sum(given.values())}
@@ -115,10 +115,10 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         if signer is Signer.GUARDIAN:
             own |= await self._guarded(work, case.number)
         _may_sign(loaded, people, parties, signer, own)
-        if (request.manner == sessions_pb2.SIGNING_MANNER_SPOKEN) != (Form(row.form) is Form.ORAL):
-            raise field_error("manner", Reason.INVALID_FIELD, Form(row.form).name)
-        await store.sign(work.connection, row, parties, request.signer, request.manner, work.now, work.actor)
-        await store.change(work.connection, case.number, row.agreement, state=int(AgreementState.SIGNING))
+        if (request.manner == sessions_pb2.SIGNING_MANNER_SPOKEN) != (row.form is Form.ORAL):
+            raise field_error("manner", Reason.INVALID_FIELD, row.form.name)
+        await store.sign(work.connection, row, parties, signer, Manner(request.manner), work.now, work.actor)
+        await store.change(work.connection, case.number, row.agreement, state=AgreementState.SIGNING)
         payload = {"parties": parties, "signer": signer.name, "agreement": row.agreement}
         await work.append(NewEvent(case.number, "AgreementSigned", case.unit, payload))
         return await self._after(work, case, row.agreement, people)
@@ -207,13 +207,13 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             case = await self.seen(connection, request.name)
             return await results.of(connection, case, self.time.now())
 
-    async def _pending(self, request: Any, work: Work, *, mediator: bool = False) -> tuple[Any, Loaded]:
+    async def _pending(self, request: Any, work: Work, *, mediator: bool = False) -> tuple[Case, Loaded]:
         """Return case and agreement, locked, of a mediation under way; WRONG_STATE where it binds or is superseded."""
         case = await self.locked(request.name, work)
         loaded = await store.load(work.connection, case.number, names.ids_of(request.name)[0])
         check_etag(loaded.row.version, request.etag)
-        state = AgreementState(loaded.row.state)
-        if state not in _PENDING:
+        state = loaded.row.state
+        if state not in store.PENDING:
             raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
         found = await standing.under_way(work.connection, case.number)
         if mediator:
@@ -226,15 +226,15 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         besides = (await beside.besides(work.connection, number)).values()
         return {party for each in besides for party in each.parties if each.serves(party, CompanionRole.GUARDIAN)}
 
-    async def _after(self, work: Work, case: Any, agreement: int, people: PeopleStanding) -> pb.Agreement:
+    async def _after(self, work: Work, case: Case, agreement: int, people: PeopleStanding) -> pb.Agreement:
         """Let it bind if it can by now, and answer it."""
         loaded = await store.load(work.connection, case.number, agreement)
-        if AgreementState(loaded.row.state) in _PENDING and await take_effect(work, case, loaded, people):
+        if loaded.row.state in store.PENDING and await take_effect(work, case, loaded, people):
             loaded = await store.load(work.connection, case.number, agreement)
         return view.agreement(loaded)
 
     @staticmethod
-    async def _told(work: Work, case: Any, agreement: int, kind: str, **payload: object) -> pb.Agreement:
+    async def _told(work: Work, case: Case, agreement: int, kind: str, **payload: object) -> pb.Agreement:
         await work.append(NewEvent(case.number, kind, case.unit, {"agreement": agreement, **payload}))
         return view.agreement(await store.load(work.connection, case.number, agreement))
 

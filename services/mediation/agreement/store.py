@@ -1,4 +1,4 @@
-"""SQL of agreements, their clauses, signatures and answers, and of notices of rights."""
+"""Statements of agreements, their clauses, signatures and answers, and of notices of rights."""
 
 from __future__ import annotations
 
@@ -7,27 +7,45 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Text, bindparam, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import insert as upsert
+
 from casework import names
-from casework.mediation.agreement import AgreementState, Clause, ClauseKind, Due, Extent, Question
+from casework.mediation.agreement import AgreementState, Clause, Due, Extent, Question, Signer
+from casework.mediation.closing import Satisfaction
+from casework.mediation.session import Manner
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
+from services.mediation.agreement.models import (
+    AgreedClause,
+    Agreement,
+    AgreementAnswer,
+    Part,
+    RightsNotice,
+    Signature,
+)
+from services.mediation.closing.models import VisitAnswer
+
+PENDING = (AgreementState.DRAFT, AgreementState.SIGNING)
+"""States of an agreement that does not bind yet, and still may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """An agreement with all that belongs to it, as rows."""
 
-    row: Any
-    clauses: Sequence[Any]
-    parts: Sequence[Any]
-    answers: Sequence[Any]
-    signatures: Sequence[Any]
+    row: Agreement
+    clauses: Sequence[AgreedClause]
+    parts: Sequence[Part]
+    answers: Sequence[AgreementAnswer]
+    signatures: Sequence[Signature]
 
     @property
     def answered(self) -> dict[Question, bool]:
         """The checklist as far as it was answered."""
-        return {Question(row.question): row.yes for row in self.answers}
+        return {row.question: row.yes for row in self.answers}
 
     @property
     def signed(self) -> dict[int, datetime]:
@@ -46,164 +64,180 @@ class Loaded:
         for part in self.parts:
             parts.setdefault(part.clause, []).append(Due(part.amount, part.due_on))
         return [
-            Clause(row.performer, row.beneficiary, ClauseKind(row.kind), row.amount, tuple(parts[row.clause]))
+            Clause(row.performer, row.beneficiary, row.kind, row.amount, tuple(parts[row.clause]))
             for row in self.clauses
         ]
+
+
+_NUMBER = bindparam("number", type_=Text)
 
 
 async def load(connection: Connection, number: str, agreement: int) -> Loaded:
     """Return an agreement; NOT_FOUND where there is none."""
     key = {"number": number, "agreement": agreement}
-    found = await rows.select(connection, "agreements", "agreement", **key)
-    row = not_found(found.first(), names.agreement_name(number, agreement))
+    row = not_found((await rows.find(connection, Agreement, **key)).first(), names.agreement_name(number, agreement))
     return Loaded(
         row,
-        await rows.select(connection, "clauses", "clause", **key),
-        await rows.select(connection, "instalments", "clause, instalment", **key),
-        await rows.select(connection, "agreement_answers", "question", **key),
-        await rows.select(connection, "signatures", "signed_at, party", **key),
+        await rows.find(connection, AgreedClause, AgreedClause.clause, **key),
+        await rows.find(connection, Part, Part.clause, Part.instalment, **key),
+        await rows.find(connection, AgreementAnswer, AgreementAnswer.question, **key),
+        await rows.find(connection, Signature, Signature.signed_at, Signature.party, **key),
     )
 
 
 async def loaded_all(connection: Connection, number: str) -> list[Loaded]:
     """Return all agreements of a case, oldest first."""
-    found = await rows.select(connection, "agreements", "agreement", number=number)
+    found = await rows.find(connection, Agreement, Agreement.agreement, number=number)
     return [await load(connection, number, row.agreement) for row in found]
 
 
-_CLAUSE = text("""
-    INSERT INTO clauses (number, agreement, clause, performer, beneficiary, kind, amount)
-    VALUES (:number, :agreement, :clause, :performer, :beneficiary, :kind, :amount)
-""")
-_PART = text("""
-    INSERT INTO instalments (number, agreement, clause, instalment, amount, due_on)
-    VALUES (:number, :agreement, :clause, :instalment, :amount, :due_on)
-""")
-_NEXT = text("SELECT coalesce(max(agreement), 0) + 1 FROM agreements WHERE number = :number")
+_ADD_CLAUSE = insert(AgreedClause).values({each.name: bindparam(each.name) for each in AgreedClause.__table__.columns})
+_ADD_PART = insert(Part).values(
+    {name: bindparam(name) for name in ("number", "agreement", "clause", "instalment", "amount", "due_on")}
+)
 
 
 async def add(connection: Connection, number: str, clauses: Sequence[Clause], **columns: Any) -> int:
     """Store a draft with its clauses and return its number."""
-    agreement: int = await connection.scalar(_NEXT, {"number": number})
-    await rows.insert(connection, "agreements", number=number, agreement=agreement, **columns)
-    of = {"number": number, "agreement": agreement}
+    row = await rows.add(
+        connection, Agreement, "agreement", {"number": number}, state=AgreementState.DRAFT, **columns
+    )  # fmt: skip
+    of = {"number": number, "agreement": row.agreement}
     numbered = list(enumerate(clauses, start=1))
     await connection.execute(
-        _CLAUSE,
+        _ADD_CLAUSE,
         [
             {**of, "clause": at, "performer": clause.performer, "beneficiary": clause.beneficiary,
-             "kind": int(clause.kind), "amount": clause.amount}
+             "kind": clause.kind, "amount": clause.amount}
             for at, clause in numbered
         ],
     )  # fmt: skip
     await connection.execute(
-        _PART,
+        _ADD_PART,
         [
             {**of, "clause": at, "instalment": index, "amount": part.amount, "due_on": part.on}
             for at, clause in numbered
             for index, part in enumerate(clause.parts, start=1)
         ],
     )
-    return agreement
+    return row.agreement
 
 
-_SUPERSEDE = text("""
-    UPDATE agreements SET state = :superseded, version = version + 1
-    WHERE number = :number AND state = ANY(:pending)
-""")
+_PENDING = update(Agreement).where(Agreement.number == _NUMBER, Agreement.state.in_(PENDING))
+_SUPERSEDE = _PENDING.values(state=AgreementState.SUPERSEDED, version=Agreement.version + 1)
+_DROP_COUNTERSIGNATURE = _PENDING.where(Agreement.countersigned_at.is_not(None)).values(
+    countersigned_at=None, countersigned_by="", version=Agreement.version + 1
+)
 
 
 async def supersede(connection: Connection, number: str) -> None:
     """Let drafts of a case that do not bind yet be over."""
-    pending = [int(AgreementState.DRAFT), int(AgreementState.SIGNING)]
-    parameters = {"number": number, "superseded": int(AgreementState.SUPERSEDED), "pending": pending}
-    await connection.execute(_SUPERSEDE, parameters)
-
-
-_DROP_COUNTERSIGNATURE = text("""
-    UPDATE agreements SET countersigned_at = NULL, countersigned_by = '', version = version + 1
-    WHERE number = :number AND state = ANY(:pending) AND countersigned_at IS NOT NULL
-""")
+    await connection.execute(_SUPERSEDE, {"number": number})
 
 
 async def drop_countersignature(connection: Connection, number: str) -> None:
     """Drop the mediator's signature on what does not bind yet: who signed is no longer the mediator of record."""
-    pending = [int(AgreementState.DRAFT), int(AgreementState.SIGNING)]
-    await connection.execute(_DROP_COUNTERSIGNATURE, {"number": number, "pending": pending})
+    await connection.execute(_DROP_COUNTERSIGNATURE, {"number": number})
 
 
-async def change(connection: Connection, number: str, agreement: int, **columns: Any) -> Any:
+async def change(connection: Connection, number: str, agreement: int, **columns: Any) -> Agreement:
     """Change columns of an agreement and return its new row."""
-    return await rows.update(connection, "agreements", {"number": number, "agreement": agreement}, **columns)
+    return await rows.update(connection, Agreement, {"number": number, "agreement": agreement}, **columns)
 
 
-_ANSWER = text("""
-    INSERT INTO agreement_answers (number, agreement, question, yes, answered_at, answered_by)
-    VALUES (:number, :agreement, :question, :yes, :at, :by)
-    ON CONFLICT (number, agreement, question)
-    DO UPDATE SET yes = excluded.yes, answered_at = excluded.answered_at, answered_by = excluded.answered_by
-""")
+async def set_due(connection: Connection, part: Part, due_at: datetime | None) -> None:
+    """Store the last instant in time of a part of an agreement."""
+    key = {"number": part.number, "agreement": part.agreement, "clause": part.clause, "instalment": part.instalment}
+    await rows.update(connection, Part, key, due_at=due_at)
+
+
+_GIVEN = upsert(AgreementAnswer).values(
+    {each.name: bindparam(each.name) for each in AgreementAnswer.__table__.columns}
+)  # fmt: skip
+_ANSWER = _GIVEN.on_conflict_do_update(
+    index_elements=list(AgreementAnswer.__table__.primary_key),
+    set_={name: _GIVEN.excluded[name] for name in ("yes", "answered_at", "answered_by")},
+)
 
 
 async def answer(
-    connection: Connection, number: str, agreement: int, answers: Mapping[int, bool], at: datetime, by: str
+    connection: Connection, number: str, agreement: int, answers: Mapping[Question, bool], at: datetime, by: str
 ) -> None:
     """Store answers to the checklist; a later one to the same question counts."""
-    of = {"number": number, "agreement": agreement, "at": at, "by": by}
+    of = {"number": number, "agreement": agreement, "answered_at": at, "answered_by": by}
     await connection.execute(_ANSWER, [{**of, "question": question, "yes": yes} for question, yes in answers.items()])
 
 
-_SIGN = text("""
-    INSERT INTO signatures (number, agreement, party, signer, manner, signed_at, recorded_by)
-    VALUES (:number, :agreement, :party, :signer, :manner, :at, :by)
-""")
+_SIGN = insert(Signature).values({each.name: bindparam(each.name) for each in Signature.__table__.columns})
 
 
 async def sign(
-    connection: Connection, row: Any, parties: Sequence[int], signer: int, manner: int, at: datetime, by: str
+    connection: Connection,
+    row: Agreement,
+    parties: Sequence[int],
+    signer: Signer,
+    manner: Manner,
+    at: datetime,
+    by: str,
 ) -> None:
     """Store signatures."""
-    of = {"number": row.number, "agreement": row.agreement, "signer": signer, "manner": manner, "at": at, "by": by}
+    of = {"number": row.number, "agreement": row.agreement, "signer": signer, "manner": manner, "signed_at": at,
+          "recorded_by": by}  # fmt: skip
     await connection.execute(_SIGN, [{**of, "party": party} for party in parties])
 
 
-async def effective(connection: Connection, number: str) -> list[Any]:
+async def effective(connection: Connection, number: str) -> Sequence[Agreement]:
     """Return the rows of the agreements of a case that bind."""
-    state = int(AgreementState.EFFECTIVE)
-    return await rows.select(connection, "agreements", "agreement", number=number, state=state)
+    state = AgreementState.EFFECTIVE
+    return await rows.find(connection, Agreement, Agreement.agreement, number=number, state=state)
 
 
 async def extents(connection: Connection, number: str) -> list[Extent]:
     """Return how much each effective agreement of a case settles."""
-    return [Extent(row.extent) for row in await effective(connection, number)]
+    return [row.extent for row in await effective(connection, number)]
 
 
-_NOTICE = text("""
-    INSERT INTO rights_notices (number, party, made_at) VALUES (:number, :party, :at)
-    ON CONFLICT (number, party) DO UPDATE
-    SET made_at = excluded.made_at, served_at = NULL, medium = 0, evidence = '', served_by = ''
-""")
+_MADE_OUT = upsert(RightsNotice).values({name: bindparam(name) for name in ("number", "party", "made_at")})
+_NOTICE = _MADE_OUT.on_conflict_do_update(
+    index_elements=list(RightsNotice.__table__.primary_key),
+    set_={"made_at": _MADE_OUT.excluded.made_at, "served_at": None, "medium": 0, "evidence": "", "served_by": ""},
+)
+_SERVE = (
+    update(RightsNotice)
+    .where(RightsNotice.number == _NUMBER, RightsNotice.party == bindparam("party"))
+    .values({name: bindparam(name) for name in ("served_at", "medium", "evidence", "served_by")})
+    .returning(RightsNotice)
+)
 
 
 async def make_notices(connection: Connection, number: str, parties: Sequence[int], at: datetime) -> None:
     """Make a notice of rights out to each party; an older one is made out anew."""
     if parties:
-        await connection.execute(_NOTICE, [{"number": number, "party": party, "at": at} for party in parties])
+        await connection.execute(_NOTICE, [{"number": number, "party": party, "made_at": at} for party in parties])
 
 
-async def notices(connection: Connection, number: str) -> list[Any]:
+async def notices(connection: Connection, number: str) -> Sequence[RightsNotice]:
     """Return the notices of rights of a case."""
-    return await rows.select(connection, "rights_notices", "party", number=number)
+    return await rows.find(connection, RightsNotice, RightsNotice.party, number=number)
 
 
-_SERVE = text("""
-    UPDATE rights_notices SET served_at = :at, medium = :medium, evidence = :evidence, served_by = :by
-    WHERE number = :number AND party = :party RETURNING *
-""")
-
-
-async def serve(connection: Connection, notice: Any, medium: int, evidence: str, at: datetime, by: str) -> Any:
+async def serve(
+    connection: Connection, notice: RightsNotice, medium: int, evidence: str, at: datetime, by: str
+) -> RightsNotice:
     """Mark a notice served and return it."""
-    parameters = {"number": notice.number, "party": notice.party, "medium": medium, "evidence": evidence, "at": at,
-                  "by": by}  # fmt: skip
+    parameters = {"number": notice.number, "party": notice.party, "medium": medium, "evidence": evidence,
+                  "served_at": at, "served_by": by}  # fmt: skip
     return (await connection.execute(_SERVE, parameters)).one()
+
+
+_SATISFACTION = (
+    select(VisitAnswer.party, VisitAnswer.satisfaction)
+    .ext(distinct_on(VisitAnswer.party))
+    .where(VisitAnswer.number == _NUMBER)
+    .order_by(VisitAnswer.party, VisitAnswer.days.desc())
+)
+
+
+async def satisfaction(connection: Connection, number: str) -> Sequence[tuple[int, Satisfaction]]:
+    """Return what each party said last, in follow-up visits."""
+    return await connection.execute(_SATISFACTION, {"number": number})

@@ -22,12 +22,6 @@ from services.mediation.people.models import Party
 _NUMBER, _SIDE = bindparam("number", type_=Text), bindparam("side", type_=SmallInteger)
 _SHEET = bindparam("sheet", type_=Integer)
 
-_NOTES = (
-    select(CaucusNote).where(CaucusNote.number == _NUMBER, CaucusNote.side == _SIDE).order_by(CaucusNote.note)
-)  # fmt: skip
-_OFFERS = (
-    select(CaucusOffer).where(CaucusOffer.number == _NUMBER, CaucusOffer.side == _SIDE).order_by(CaucusOffer.offer)
-)  # fmt: skip
 _COUNT = select(
     select(func.count()).select_from(CaucusNote).where(CaucusNote.number == _NUMBER).scalar_subquery()
     + select(func.count()).select_from(CaucusOffer).where(CaucusOffer.number == _NUMBER).scalar_subquery()
@@ -43,17 +37,11 @@ _BIND = (
     .where(Party.number == _NUMBER, Party.party == bindparam("party", type_=Integer))
     .values(subject=bindparam("subject", type_=Text), confided=bindparam("confided", type_=Boolean))
 )
-_GET_SHEET = select(FactSheet).where(FactSheet.number == _NUMBER, FactSheet.sheet == _SHEET)
 _SIGN = (
     upsert(FactSignature)
     .values({each.name: bindparam(each.name) for each in FactSignature.__table__.columns})
     .on_conflict_do_nothing()
     .returning(FactSignature.sheet)
-)
-_SIGNATURES = (
-    select(FactSignature)
-    .where(FactSignature.number == _NUMBER, FactSignature.sheet == _SHEET)
-    .order_by(FactSignature.signed_at, FactSignature.party)
 )
 _RELEASE = (
     update(FactSheet)
@@ -70,7 +58,7 @@ async def add_note(connection: Connection, number: str, side: Side, **columns: A
 
 async def notes(connection: Connection, number: str, side: Side) -> Sequence[CaucusNote]:
     """Return the notes of a side, in order."""
-    return await connection.execute(_NOTES, {"number": number, "side": side})
+    return await rows.find(connection, CaucusNote, CaucusNote.note, number=number, side=side)
 
 
 async def add_offer(connection: Connection, number: str, side: Side, **columns: Any) -> CaucusOffer:
@@ -80,7 +68,7 @@ async def add_offer(connection: Connection, number: str, side: Side, **columns: 
 
 async def offers(connection: Connection, number: str, side: Side) -> Sequence[CaucusOffer]:
     """Return the offers of a side, in order."""
-    return await connection.execute(_OFFERS, {"number": number, "side": side})
+    return await rows.find(connection, CaucusOffer, CaucusOffer.offer, number=number, side=side)
 
 
 async def count(connection: Connection, number: str) -> int:
@@ -110,7 +98,7 @@ async def add_sheet(connection: Connection, number: str, sealed: bytes, at: date
 
 async def sheet(connection: Connection, number: str, sheet: int) -> FactSheet:
     """Return a sheet of facts; NOT_FOUND where there is none."""
-    found = await connection.execute(_GET_SHEET, {"number": number, "sheet": sheet})
+    found = await rows.find(connection, FactSheet, number=number, sheet=sheet)
     return not_found(found.first(), names.fact_sheet_name(number, sheet))
 
 
@@ -126,7 +114,8 @@ async def sign(
 
 async def signatures(connection: Connection, row: FactSheet) -> Sequence[FactSignature]:
     """Return the signatures under a sheet."""
-    return await connection.execute(_SIGNATURES, {"number": row.number, "sheet": row.sheet})
+    order = FactSignature.signed_at, FactSignature.party
+    return await rows.find(connection, FactSignature, *order, number=row.number, sheet=row.sheet)
 
 
 async def release(connection: Connection, row: FactSheet, at: datetime) -> FactSheet:

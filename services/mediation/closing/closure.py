@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework.case import Outcome
 from casework.clocks.rule import Holder
 from casework.mediation.agreement import Extent
@@ -15,17 +13,17 @@ from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work
 from services.kit.rules import Rules
 from services.kit.storage import numbering
-from services.kit.storage.database import text
 from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.closing import store
+from services.mediation.models import Case
 
 _MAJOR = 3
 """The grade of a major case: high."""
 
 
-async def check_gates(work: Work, case: Any, outcome: Outcome) -> bool:
+async def check_gates(work: Work, case: Case, outcome: Outcome) -> bool:
     """Raise the first gate that is shut, for a case that has a mediation; return whether it has one.
 
     No outcome contradicts what was agreed.
@@ -40,7 +38,6 @@ async def check_gates(work: Work, case: Any, outcome: Outcome) -> bool:
 
 
 _CONTRADICTED_BY_AGREEMENT = {Outcome.NOT_AGREED: Act.CLOSE_NOT_AGREED, Outcome.WITHDRAWN: Act.CLOSE_WITHDRAWN}
-_RUNNING = text("SELECT id, rule_hash FROM clocks WHERE number = :number AND state IN (1, 4) ORDER BY id")
 
 
 async def stop_clocks(work: Work, number: str) -> list[str]:
@@ -48,29 +45,29 @@ async def stop_clocks(work: Work, number: str) -> list[str]:
 
     What was agreed binds on; a right is its holder's, and the term of another authority is not ours to end.
     """
-    running = (await work.connection.execute(_RUNNING, {"number": number})).all()
-    rules = await clock_ledger.rules_of(work.connection, {row.rule_hash for row in running})
-    ended = [row.id for row in running if rules[row.rule_hash].belongs_to is Holder.handling]
+    running = await store.running_clocks(work.connection, number)
+    rules = await clock_ledger.rules_of(work.connection, {rule for _, rule in running})
+    ended = [clock for clock, rule in running if rules[rule].belongs_to is Holder.handling]
     for clock in ended:
         await work.stop(number, clock.removeprefix(f"{number}.").replace("_", r"\_"), met=False)
     return ended
 
 
-async def close(work: Work, case: Any, rules: Rules, mediated: bool) -> str:
+async def close(work: Work, case: Case, rules: Rules, mediated: bool) -> str:
     """Give a closing its number and its file's retention; return the number."""
     kept = await _retention(work, case) if mediated else _plain(case)
     name = rules.units.known(case.unit).name
     number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
-    await store.close(work.connection, case.number, case.unit, number, int(kept), work.now)
+    await store.close(work.connection, case.number, case.unit, number, kept, work.now)
     return number
 
 
-def _plain(case: Any) -> Retention:
+def _plain(case: Case) -> Retention:
     """Return how long the file of a case without a mediation is kept: nothing in it was to be performed."""
     return retention(case.category, major=case.grade == _MAJOR, largest_side=0, minors=False, simple_and_performed=True)
 
 
-async def _retention(work: Work, case: Any) -> Retention:
+async def _retention(work: Work, case: Case) -> Retention:
     connection = work.connection
     people = await standing.standing(connection, case.number)
     sides = [int(side) for _, side, _ in people.parties]

@@ -10,12 +10,13 @@ from pb.mediation.v1 import follow_up_pb2 as pb
 from casework import names
 from casework.case import Stage
 from casework.errors import CaseError, FieldFault, Reason
-from casework.mediation.closing import ReopenReason, View, gates, may_reopen
+from casework.mediation.closing import ReopenReason, Satisfaction, View, gates, may_reopen
 from casework.mediation.contradiction import Act, Fact, must_hold
-from casework.mediation.fulfilment import InstalmentState, may_visit
+from casework.mediation.fulfilment import InstalmentState, Performance, may_visit
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, standing
@@ -24,6 +25,7 @@ from services.mediation import view as case_view
 from services.mediation.agreement import drafting
 from services.mediation.closing import follow_up, store
 from services.mediation.fulfilment import store as fulfilment
+from services.mediation.models import Case
 from services.mediation.opening import CLOSE, GRADE_NAMES
 from services.mediation.servicer import Servicer
 
@@ -36,9 +38,9 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         """Record what a party says to the closing; what it says in words is sealed."""
         case = await self.locked(request.name, work)
         (party,) = await self._parties(work.connection, case, [request.party], "party")
-        sealed = await self._sealed(work.connection, case, request.note)
-        await store.record_view(work.connection, case.number, party, request.view, sealed, work.now, work.actor)
-        payload = {"party": party, "view": View(request.view).name}
+        said, sealed = View(request.view), await self._sealed(work.connection, case, request.note)
+        await store.record_view(work.connection, case.number, party, said, sealed, work.now, work.actor)
+        payload = {"party": party, "view": said.name}
         await work.append(NewEvent(case.number, "ClosingViewRecorded", case.unit, payload))
         return await self._closing(work.connection, case)
 
@@ -58,10 +60,12 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         must_hold(Act.VISIT, {Fact.NOT_LONG_BEFORE_IT_IS_DUE: may_visit(row.due_on, dates.today(work.now))})
         told = [answer.party for answer in request.satisfaction]
         parties = await self._parties(work.connection, case, told, "satisfaction")
+        said = [Satisfaction(answer.satisfaction) for answer in request.satisfaction]
         await store.visited(
             work.connection, row,
-            [(party, answer.satisfaction) for party, answer in zip(parties, request.satisfaction, strict=True)],
-            at=work.now, by=work.actor, performance=request.performance, recurred=request.recurred,
+            list(zip(parties, said, strict=True)),
+            visited_at=work.now, visited_by=work.actor, performance=Performance(request.performance),
+            recurred=request.recurred,
             sealed=await self._sealed(work.connection, case, request.note),
         )  # fmt: skip
         await work.stop(case.number, follow_up.key(days))
@@ -89,7 +93,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
             left = any(state is not InstalmentState.PERFORMED for state in states)
             must_hold(Act.REOPEN_NOT_PERFORMED, {Fact.SOMETHING_IS_NOT_PERFORMED: left})
         nth = await store.reopen(
-            work.connection, case.number, reason=int(reason), evidence=request.evidence, reopened_at=work.now,
+            work.connection, case.number, reason=reason, evidence=request.evidence, reopened_at=work.now,
             reopened_by=work.actor,
         )  # fmt: skip
         rule = f"close_{GRADE_NAMES[case.grade]}"
@@ -104,7 +108,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         await work.append(NewEvent(case.number, "CaseReopened", case.unit, payload, wakes=True))
         return case_view.case(changed, work.now)
 
-    async def _closing(self, connection: Connection, case: Any) -> pb.Closing:
+    async def _closing(self, connection: Connection, case: Case) -> pb.Closing:
         facts = await store.facts(connection, case.number, self.time.now())
         shut: Any = gates(facts, None) if facts else []
         last = await store.last_closing(connection, case.number)
@@ -113,13 +117,15 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
             gates=shut,
             views=[
                 pb.PartyView(
-                    party=names.party_name(case.number, row.party), view=row.view, record_time=stamp(row.recorded_at)
+                    party=names.party_name(case.number, row.party),
+                    record_time=stamp(row.recorded_at),
+                    **numbers(view=row.view),
                 )
                 for row in await store.views(connection, case.number)
             ],
             document_number=last.document_number if last else "",
-            retention=last.retention if last else None,
             close_time=stamp(last.closed_at) if last else None,
+            **numbers(retention=last.retention if last else 0),
         )
 
     async def _visits(self, connection: Connection, number: str) -> list[pb.Visit]:
@@ -129,20 +135,20 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
                 name=f"{names.case_name(number)}/visits/{row.days}",
                 due_date=dates.shown(row.due_on),
                 visit_time=stamp(row.visited_at),
-                performance=row.performance,
                 recurred=row.recurred,
                 satisfaction=[
                     agreement_pb2.PartySatisfaction(
-                        party=names.party_name(number, each.party), satisfaction=each.satisfaction
+                        party=names.party_name(number, each.party), **numbers(satisfaction=each.satisfaction)
                     )
                     for each in said
                     if each.days == row.days
                 ],
+                **numbers(performance=row.performance or 0),
             )
             for row in rows
         ]
 
-    async def _parties(self, connection: Connection, case: Any, told: list[str], field: str) -> list[int]:
+    async def _parties(self, connection: Connection, case: Case, told: list[str], field: str) -> list[int]:
         """Return the numbers of parties of this case, each named once; INVALID_FIELD where a name is none."""
         people = await standing.standing(connection, case.number)
         known = {party for party, _, _ in people.parties}
@@ -152,7 +158,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
             raise CaseError(Reason.INVALID_FIELD, field, (fault,))
         return found
 
-    async def _sealed(self, connection: Connection, case: Any, note: str) -> bytes | None:
+    async def _sealed(self, connection: Connection, case: Case, note: str) -> bytes | None:
         if not note:
             return None
         return (await keys.writing(connection, self.sealer, case)).seal(note.encode())

@@ -1,46 +1,55 @@
-"""SQL of closings: views, numbers, visits, reopenings, and what the gates look at."""
+"""Statements of closings: views, numbers, visits, reopenings, and what the gates look at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from casework.mediation.closing import Standing, sides_heard
+from sqlalchemy import DateTime, Integer, Text, bindparam, func, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from casework.mediation.closing import Retention, Satisfaction, Standing, View, sides_heard
 from casework.mediation.course import MediationState
 from casework.mediation.fulfilment import ROUTE_TOLD, is_open
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
 from services.mediation import standing
 from services.mediation.agreement import store as agreements
+from services.mediation.closing.models import Closing, ClosingView, Reopening, Visit, VisitAnswer
+from services.mediation.consents.models import Mediation
 from services.mediation.fulfilment import store as fulfilment
+from services.mediation.fulfilment.models import DefaultStep
+from services.mediation.mediators.models import Ask
 
-_VIEW = text("""
-    INSERT INTO closing_views (number, party, view, sealed, recorded_at, recorded_by)
-    VALUES (:number, :party, :view, :sealed, :at, :by)
-    ON CONFLICT (number, party) DO UPDATE SET view = excluded.view, sealed = excluded.sealed,
-        recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by
-""")
+_NUMBER, _DAYS = bindparam("number", type_=Text), bindparam("days", type_=Integer)
+_SAID = upsert(ClosingView).values({each.name: bindparam(each.name) for each in ClosingView.__table__.columns})
+_VIEW = _SAID.on_conflict_do_update(
+    index_elements=list(ClosingView.__table__.primary_key),
+    set_={name: _SAID.excluded[name] for name in ("view", "sealed", "recorded_at", "recorded_by")},
+)
+_REOPENED = select(func.max(Reopening.reopened_at)).where(Reopening.number == _NUMBER).scalar_subquery()
+_BEFORE_ALL = literal_column("'-infinity'", DateTime(timezone=True))
+_VIEWS_SINCE = select(ClosingView.party, ClosingView.view).where(
+    ClosingView.number == _NUMBER, ClosingView.recorded_at > func.coalesce(_REOPENED, _BEFORE_ALL)
+)
+_ASKED = select(select(Ask.ask).where(Ask.number == _NUMBER).exists())
 
 
 async def record_view(
-    connection: Connection, number: str, party: int, view: int, sealed: bytes | None, at: datetime, by: str
+    connection: Connection, number: str, party: int, view: View, sealed: bytes | None, at: datetime, by: str
 ) -> None:
     """Store what a party says to the closing; a later word counts."""
-    parameters = {"number": number, "party": party, "view": view, "sealed": sealed, "at": at, "by": by}
+    parameters = {"number": number, "party": party, "view": view, "sealed": sealed, "recorded_at": at,
+                  "recorded_by": by}  # fmt: skip
     await connection.execute(_VIEW, parameters)
 
 
-async def views(connection: Connection, number: str) -> list[Any]:
+async def views(connection: Connection, number: str) -> Sequence[ClosingView]:
     """Return what the parties said to the closing."""
-    return await rows.select(connection, "closing_views", "party", number=number)
-
-
-_VIEWS_SINCE = text("""
-    SELECT party, view FROM closing_views v WHERE number = :number
-    AND recorded_at > coalesce((SELECT max(reopened_at) FROM reopenings r WHERE r.number = v.number), '-infinity')
-""")
+    return await rows.find(connection, ClosingView, ClosingView.party, number=number)
 
 
 async def facts(connection: Connection, number: str, now: datetime) -> Standing | None:
@@ -52,7 +61,7 @@ async def facts(connection: Connection, number: str, now: datetime) -> Standing 
     if mediation is None or await _only_proposed(connection, mediation):
         return None
     people = await standing.standing(connection, number)
-    said = [(row.party, row.view) for row in await connection.execute(_VIEWS_SINCE, {"number": number})]
+    said = list(await connection.execute(_VIEWS_SINCE, {"number": number}))
     notices = await agreements.notices(connection, number)
     told = {_part(step) for step in await fulfilment.steps(connection, number) if step.remedy in ROUTE_TOLD}
     parts = await fulfilment.of_case(connection, number)
@@ -69,68 +78,85 @@ async def facts(connection: Connection, number: str, now: datetime) -> Standing 
     )  # fmt: skip
 
 
-async def _only_proposed(connection: Connection, mediation: Any) -> bool:
-    asked = await rows.select(connection, "asks", "ask", number=mediation.number)
+async def _only_proposed(connection: Connection, mediation: Mediation) -> bool:
+    asked = await connection.scalar(_ASKED, {"number": mediation.number})
     return mediation.state == MediationState.PROPOSED and mediation.round == 1 and not asked
 
 
-def _part(row: Any) -> tuple[int, int, int]:
+def _part(row: fulfilment.Owed | DefaultStep) -> tuple[int, int, int]:
     return row.agreement, row.clause, row.instalment
 
 
-_CLOSE = text("""
-    INSERT INTO closings (number, closing, unit, document_number, retention, closed_at)
-    SELECT CAST(:number AS text), coalesce(max(closing), 0) + 1, :unit, :document, :retention, :at
-    FROM closings WHERE number = :number
-""")
+_RUNNING = select(Clock.id, Clock.rule_hash).where(Clock.number == _NUMBER, Clock.state.in_(LIVE)).order_by(Clock.id)
 
 
-async def close(connection: Connection, number: str, unit: str, document: str, retention: int, at: datetime) -> None:
+async def running_clocks(connection: Connection, number: str) -> Sequence[tuple[str, str]]:
+    """Return the ids of the clocks of a case that have not ended, and the hash of each one's rule."""
+    return await connection.execute(_RUNNING, {"number": number})
+
+
+async def close(
+    connection: Connection, number: str, unit: str, document: str, retention: Retention, at: datetime
+) -> None:
     """Store a closing of a case, its first or one after a reopening."""
-    parameters = {"number": number, "unit": unit, "document": document, "retention": retention, "at": at}
-    await connection.execute(_CLOSE, parameters)
+    await rows.add(
+        connection, Closing, "closing", {"number": number}, unit=unit, document_number=document, retention=retention,
+        closed_at=at,
+    )  # fmt: skip
 
 
-async def last_closing(connection: Connection, number: str) -> Any:
+_LAST = select(Closing).where(Closing.number == _NUMBER).order_by(Closing.closing.desc()).limit(1)
+
+
+async def last_closing(connection: Connection, number: str) -> Closing | None:
     """Return the last closing of a case; None where it was never closed."""
-    return (await rows.select(connection, "closings", "closing DESC", number=number)).first()
+    return (await connection.execute(_LAST, {"number": number})).first()
 
 
-async def visits(connection: Connection, number: str) -> tuple[list[Any], list[Any]]:
+_PLAN = (
+    upsert(Visit)
+    .values({name: bindparam(name) for name in ("number", "days", "due_on", "due_at")})
+    .on_conflict_do_nothing(index_elements=list(Visit.__table__.primary_key))
+    .returning(Visit.days)
+)
+_VISITED = (
+    update(Visit)
+    .where(Visit.number == _NUMBER, Visit.days == _DAYS)
+    .values({name: bindparam(name) for name in ("visited_at", "visited_by", "performance", "recurred", "sealed")})
+)
+_ANSWER = insert(VisitAnswer).values({each.name: bindparam(each.name) for each in VisitAnswer.__table__.columns})
+
+
+async def plan_visit(connection: Connection, number: str, days: int, on: date, at: datetime) -> bool:
+    """Plan a visit; return whether it was not planned before."""
+    visit = {"number": number, "days": days, "due_on": on, "due_at": at}
+    return await connection.scalar(_PLAN, visit) is not None
+
+
+async def visits(connection: Connection, number: str) -> tuple[Sequence[Visit], Sequence[VisitAnswer]]:
     """Return the visits of a case, earliest first, and what the parties said in them."""
-    return (
-        await rows.select(connection, "visits", "days", number=number),
-        await rows.select(connection, "visit_answers", "days, party", number=number),
-    )
+    return await rows.find(connection, Visit, Visit.days, number=number), await said(connection, number)
 
 
-_VISITED = text("""
-    UPDATE visits SET visited_at = :at, visited_by = :by, performance = :performance, recurred = :recurred,
-        sealed = :sealed
-    WHERE number = :number AND days = :days RETURNING *
-""")
-_SAID = text("""
-    INSERT INTO visit_answers (number, days, party, satisfaction) VALUES (:number, :days, :party, :satisfaction)
-""")
+async def said(connection: Connection, number: str) -> Sequence[VisitAnswer]:
+    """Return what the parties said in the visits of a case, in order of these."""
+    return await rows.find(connection, VisitAnswer, VisitAnswer.days, VisitAnswer.party, number=number)
 
 
-async def visit(connection: Connection, number: str, days: int, name: str) -> Any:
+async def visit(connection: Connection, number: str, days: int, name: str) -> Visit:
     """Return a visit; NOT_FOUND where none is planned."""
-    return not_found((await rows.select(connection, "visits", "days", number=number, days=days)).first(), name)
+    return not_found((await rows.find(connection, Visit, number=number, days=days)).first(), name)
 
 
-async def visited(connection: Connection, row: Any, said: Sequence[tuple[int, int]], **columns: Any) -> None:
+async def visited(
+    connection: Connection, row: Visit, answers: Sequence[tuple[int, Satisfaction]], **columns: Any
+) -> None:
     """Store what a visit found and what the parties said."""
     of = {"number": row.number, "days": row.days}
     await connection.execute(_VISITED, {**of, **columns})
-    await connection.execute(_SAID, [{**of, "party": party, "satisfaction": answer} for party, answer in said])
-
-
-_REOPENINGS = text("SELECT count(*) + 1 FROM reopenings WHERE number = :number")
+    await connection.execute(_ANSWER, [{**of, "party": party, "satisfaction": answer} for party, answer in answers])
 
 
 async def reopen(connection: Connection, number: str, **columns: Any) -> int:
     """Store that a case was reopened and return for which time."""
-    nth: int = await connection.scalar(_REOPENINGS, {"number": number})
-    await rows.insert(connection, "reopenings", number=number, reopening=nth, **columns)
-    return nth
+    return (await rows.add(connection, Reopening, "reopening", {"number": number}, **columns)).reopening

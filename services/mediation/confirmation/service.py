@@ -10,19 +10,20 @@ from pb.mediation.v1 import fulfilment_pb2_grpc
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.mediation.agreement import AgreementState, Form
 from casework.mediation.confirmation import ConfirmationState, cautions, decide, may_apply
 from casework.mediation.fulfilment import InstalmentState
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
-from services.kit.storage import rows
+from services.kit.numbers import numbers
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
 from services.mediation import standing
 from services.mediation.agreement import store as agreements
 from services.mediation.agreement.effect import confirmation_key
+from services.mediation.confirmation import store
 from services.mediation.confirmation.bundle import bundle
+from services.mediation.confirmation.models import Confirmation
 from services.mediation.confirmation.word import WordRenderer
 from services.mediation.documents import store as documents
 from services.mediation.documents.source import source_of
@@ -46,7 +47,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         own = [part for part in parts if part.agreement == row.agreement]
         states = [fulfilment.facts(part).state(now) for part in own]
         found: Any = cautions(
-            state=AgreementState(row.state), form=Form(row.form), category=case.category, clauses=loaded.duties,
+            state=row.state, form=row.form, category=case.category, clauses=loaded.duties,
             answers=loaded.answered, due_at=row.confirm_due_at, missing=missing, now=now,
             performed=bool(states) and all(state is InstalmentState.PERFORMED for state in states),
         )  # fmt: skip
@@ -64,19 +65,13 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         loaded = await agreements.load(work.connection, case.number, names.ids_of(request.name)[0])
         row = loaded.row
         people = await standing.standing(work.connection, case.number)
-        may_apply(AgreementState(row.state), row.confirm_due_at, people.missing(Step.JUDICIAL_CONFIRMATION), work.now)
-        key = {"number": case.number, "agreement": row.agreement}
-        made = {"state": int(ConfirmationState.APPLIED), "court": request.court, "applied_at": work.now,
-                "applied_by": work.actor}  # fmt: skip
-        before = (await rows.select(work.connection, "confirmations", "agreement", **key)).first()
-        if before is None:
-            found = await rows.insert(work.connection, "confirmations", **key, **made)
-        elif before.state == ConfirmationState.WITHDRAWN:
-            found = await rows.update(
-                work.connection, "confirmations", key, **made, resulted_at=None, result_evidence=""
-            )
-        else:
+        may_apply(row.state, row.confirm_due_at, people.missing(Step.JUDICIAL_CONFIRMATION), work.now)
+        before = await store.find(work.connection, case.number, row.agreement)
+        if before is not None and before.state is not ConfirmationState.WITHDRAWN:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        found = await store.apply(
+            work.connection, case.number, row.agreement, request.court, work.now, work.actor, again=before is not None
+        )
         await work.stop(case.number, confirmation_key(row.agreement))
         payload = {"agreement": row.agreement, "court": request.court}
         await work.append(NewEvent(case.number, "ConfirmationApplied", case.unit, payload))
@@ -121,29 +116,26 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         case = await self.locked(request.name, work, closed=True)
         row = await _get(work.connection, case.number, request.name)
         check_etag(row.version, request.etag)
-        state = decide(ConfirmationState(row.state), ConfirmationState(request.result))
-        found = await rows.update(
-            work.connection, "confirmations", {"number": case.number, "agreement": row.agreement},
-            state=int(state), resulted_at=work.now, result_evidence=request.evidence,
-        )  # fmt: skip
+        state = decide(row.state, ConfirmationState(request.result))
+        found = await store.change(
+            work.connection, row, state=state, resulted_at=work.now, result_evidence=request.evidence
+        )
         payload = {"agreement": row.agreement, "result": state.name}
         await work.append(NewEvent(case.number, "ConfirmationResultRecorded", case.unit, payload))
         return _shown(found)
 
 
-async def _get(connection: Connection, number: str, name: str) -> Any:
-    agreement = names.ids_of(name)[0]
-    found = await rows.select(connection, "confirmations", "agreement", number=number, agreement=agreement)
-    return not_found(found.first(), name)
+async def _get(connection: Connection, number: str, name: str) -> Confirmation:
+    return not_found(await store.find(connection, number, names.ids_of(name)[0]), name)
 
 
-def _shown(row: Any) -> pb.Confirmation:
+def _shown(row: Confirmation) -> pb.Confirmation:
     return pb.Confirmation(
         name=f"{names.agreement_name(row.number, row.agreement)}/confirmation",
         etag=str(row.version),
-        state=row.state,
         court=row.court,
         apply_time=stamp(row.applied_at),
         result_time=stamp(row.resulted_at),
         result_evidence=row.result_evidence,
+        **numbers(state=row.state),
     )

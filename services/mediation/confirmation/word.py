@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from casework.papers.documents import DossierSource
+from casework.papers.documents import DossierSource, Step
 from casework.papers.filling import Filling, fill
 from casework.papers.forms import FORMS, Form
 from casework.papers.wording import CHINESE
@@ -12,8 +12,9 @@ from services.kit.rules.documents import DocumentBook
 from services.mediation.documents.render import listing, rendered
 
 _STEPS = {
-    1: "接受调解", 2: "参加会议", 3: "延长期限", 4: "接受协议内容", 5: "申请司法确认", 6: "公开", 7: "移送资料",
-    8: "委托代表",
+    Step.MEDIATION: "接受调解", Step.SESSION: "参加会议", Step.EXTENSION: "延长期限",
+    Step.SETTLEMENT: "接受协议内容", Step.CONFIRMATION: "申请司法确认", Step.PUBLICATION: "公开",
+    Step.DATA_TRANSFER: "移送资料", Step.REPRESENTATION: "委托代表",
 }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ class WordRenderer:
     def _consents(self) -> list[str]:
         source, words = self._source, self._book.wordings[CHINESE]
         return [
-            f"{source.name_of(each.party)}：{_STEPS[int(each.step)]}，{'同意' if each.given else '不同意'}，"
+            f"{source.name_of(each.party)}：{_STEPS[each.step]}，{'同意' if each.given else '不同意'}，"
             f"{words.moment(each.at)}{'，已宣读' if each.read_back else ''}"
             for each in source.consents
         ]

@@ -24,6 +24,8 @@ from services.mediation import standing
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.docking import store, view
+from services.mediation.docking.models import Docking
+from services.mediation.models import Case
 from services.mediation.servicer import Servicer
 from services.mediation.standing import Step
 
@@ -41,11 +43,12 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             raise field_error("docking.procedure", Reason.INVALID_FIELD, "COURT")
         if kind is DockingKind.POLICE:
             must_say(told, "decided", "docking.decided")
-        rules_of.may_hand_over(kind, Nature(told.nature) if told.nature else None, told.decided)
+        nature = Nature(told.nature) if told.nature else None
+        rules_of.may_hand_over(kind, nature, told.decided)
         row = await store.add(
-            work.connection, case.number, kind=int(kind), state=int(DockingState.HANDED_OVER),
-            procedure=told.procedure if kind is DockingKind.COURT else 0,
-            nature=told.nature if kind is DockingKind.PETITION else 0, handed_over_at=work.now, petition_at=petition_at,
+            work.connection, case.number, kind=kind, handed_over_at=work.now, petition_at=petition_at,
+            procedure=Procedure(told.procedure) if kind is DockingKind.COURT else None,
+            nature=nature if kind is DockingKind.PETITION else None,
         )  # fmt: skip
         await store.write(work.connection, row, Letter.HAND_OVER, told.hand_over_letter, work.now)
         if petition_at is not None:
@@ -71,26 +74,24 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def ConfirmDockingConsent(self, request: pb.ConfirmDockingConsentRequest, work: Work) -> pb.Docking:
         """Confirm that every party consented; silence is not consent."""
         case, row = await self._docking(request, work)
-        state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.CONSENTED)
+        state = rules_of.move(row.kind, row.state, DockingState.CONSENTED)
         people = await standing.standing(work.connection, case.number)
         missing = people.missing(Step.MEDIATION)
         if missing or not {1, 2} <= set(people.there.values()):
             who = ",".join(map(str, sorted(missing)))
             raise CaseError(Reason.CONSENT_MISSING, who, parties=who)
-        row = await store.change(work.connection, row, state=int(state))
+        row = await store.change(work.connection, row, state=state)
         return await self._told(work, case, row, "DockingConsented")
 
     @command(pb.Docking)
     async def SignDocking(self, request: pb.SignDockingRequest, work: Work) -> pb.Docking:
         """Sign for the matter; a court's term begins, and the receipt gets a number."""
         case, row = await self._docking(request, work)
-        kind = DockingKind(row.kind)
-        state = rules_of.move(kind, DockingState(row.state), DockingState.SIGNED)
+        state = rules_of.move(row.kind, row.state, DockingState.SIGNED)
         due_at = None
-        procedure = Procedure(row.procedure) if row.procedure else None
-        if rule := rules_of.CLOCKS.get((kind, procedure)):
+        if rule := rules_of.CLOCKS.get((row.kind, row.procedure)):
             due_at = (await self._clock(work, case, row, _key(row), rule, work.now)).due_at
-        row = await store.change(work.connection, row, state=int(state), signed_at=work.now, due_at=due_at)
+        row = await store.change(work.connection, row, state=state, signed_at=work.now, due_at=due_at)
         await self._letter(work, case, row, Letter.RECEIPT)
         return await self._told(work, case, row, "DockingSigned")
 
@@ -100,7 +101,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         case, row = await self._docking(request, work)
         people = await standing.standing(work.connection, case.number)
         rules_of.may_extend(
-            DockingKind(row.kind), DockingState(row.state), row.extended, row.due_at,
+            row.kind, row.state, row.extended, row.due_at,
             people.missing(Step.EXTENSION), work.now,
         )  # fmt: skip
         extended = await work.extend(case.number, _key(row), rules_of.EXTENSION_DAYS, sorted(people.present))
@@ -112,12 +113,12 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def SettleDocking(self, request: pb.SettleDockingRequest, work: Work) -> pb.Docking:
         """Report that the parties agreed; there must be an agreement that binds, made after the matter came."""
         case, row = await self._docking(request, work, closed=True)
-        state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.AGREED)
+        state = rules_of.move(row.kind, row.state, DockingState.AGREED)
         found = await agreements.effective(work.connection, case.number)
-        since = [each for each in found if each.effective_at >= row.handed_over_at]
+        since = [each for each in found if each.effective_at and each.effective_at >= row.handed_over_at]
         if not since:
             raise CaseError(Reason.NOT_EFFECTIVE)
-        row = await store.change(work.connection, row, state=int(state))
+        row = await store.change(work.connection, row, state=state)
         await work.stop(case.number, _key(row))
         reference = since[-1].document_number or names.agreement_name(case.number, since[-1].agreement)
         await store.write(work.connection, row, Letter.AGREEMENT, reference, work.now)
@@ -127,10 +128,10 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def ProveDockingPerformance(self, request: pb.ProveDockingPerformanceRequest, work: Work) -> pb.Docking:
         """Hand the proof of performance to the police; only what was performed in full is proved."""
         case, row = await self._docking(request, work, closed=True)
-        state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.PERFORMED)
+        state = rules_of.move(row.kind, row.state, DockingState.PERFORMED)
         if await results.performed(work.connection, case.number, work.now) is not Performance.DONE:
             raise CaseError(Reason.NOT_PERFORMED)
-        row = await store.change(work.connection, row, state=int(state))
+        row = await store.change(work.connection, row, state=state)
         await store.write(work.connection, row, Letter.PERFORMANCE_PROOF, request.evidence, work.now)
         return await self._told(work, case, row, "DockingPerformed")
 
@@ -138,8 +139,8 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def ApplyForSettlement(self, request: pb.ApplyForSettlementRequest, work: Work) -> pb.Docking:
         """Hand the parties' written application to the police (治安管理处罚法 9)."""
         case, row = await self._docking(request, work, closed=True)
-        state = rules_of.move(DockingKind(row.kind), DockingState(row.state), DockingState.APPLIED)
-        row = await store.change(work.connection, row, state=int(state))
+        state = rules_of.move(row.kind, row.state, DockingState.APPLIED)
+        row = await store.change(work.connection, row, state=state)
         await store.write(work.connection, row, Letter.APPLICATION, request.evidence, work.now)
         return await self._told(work, case, row, "DockingApplied")
 
@@ -147,8 +148,8 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def ReturnDocking(self, request: pb.ReturnDockingRequest, work: Work) -> pb.ReturnReport:
         """Give the matter back; a petition goes on on its own track, its clock untouched."""
         case, row = await self._docking(request, work, closed=True)
-        state, result = rules_of.give_back(DockingState(row.state))
-        row = await store.change(work.connection, row, state=int(state), result=int(result), ended_at=work.now)
+        state, result = rules_of.give_back(row.state)
+        row = await store.change(work.connection, row, state=state, result=result, ended_at=work.now)
         await work.stop(case.number, _key(row))
         await self._letter(work, case, row, Letter.RETURN)
         await self._told(work, case, row, "DockingReturned")
@@ -167,13 +168,11 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def RecordAuthorityAnswer(self, request: pb.RecordAuthorityAnswerRequest, work: Work) -> pb.Docking:
         """Record the authority's answer. It alone is what a petition's own 60 days wait for."""
         case, row = await self._docking(request, work, closed=True)
-        before, answer, kind = DockingState(row.state), Answer(request.answer), DockingKind(row.kind)
-        if row.answer and row.answer != Answer.NOT_ACCEPTED:
+        before, answer, kind = row.state, Answer(request.answer), row.kind
+        if row.answer not in (None, Answer.NOT_ACCEPTED):
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         state = rules_of.answered(kind, before, answer)
-        row = await store.change(
-            work.connection, row, state=int(state), answer=int(answer), ended_at=row.ended_at or work.now
-        )
+        row = await store.change(work.connection, row, state=state, answer=answer, ended_at=row.ended_at or work.now)
         if state is DockingState.OVERTAKEN:
             await work.stop(case.number, _key(row), met=False)
         if kind is DockingKind.PETITION and rules_of.ends_petition(before, answer):
@@ -181,7 +180,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         await store.write(work.connection, row, Letter.ANSWER, request.evidence, work.now)
         return await self._told(work, case, row, "DockingAnswered", answer=answer.name)
 
-    async def _docking(self, request: Any, work: Work, *, closed: bool = False) -> tuple[Any, Any]:
+    async def _docking(self, request: Any, work: Work, *, closed: bool = False) -> tuple[Case, Docking]:
         """Return case and docking, locked; what goes back to the authority may come after the case was closed here."""
         case = await self.locked(request.name, work, closed=closed)
         row = await store.get(work.connection, case.number, names.ids_of(request.name)[0])
@@ -189,27 +188,27 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return case, row
 
     @staticmethod
-    async def _clock(work: Work, case: Any, row: Any, key: str, rule: str, at: datetime) -> NewClock:
+    async def _clock(work: Work, case: Case, row: Docking, key: str, rule: str, at: datetime) -> NewClock:
         subject = names.docking_name(row.number, row.docking)
         return await work.start_clock(case.number, key, rule, subject=subject, unit=case.unit, at=at)
 
-    async def _letter(self, work: Work, case: Any, row: Any, letter: Letter) -> None:
+    async def _letter(self, work: Work, case: Case, row: Docking, letter: Letter) -> None:
         name = self.unit_name(case.unit)
         reference = await numbering.take(work.connection, Series.LETTER, case.unit, name, work.now)
         await store.write(work.connection, row, letter, reference, work.now)
 
     @staticmethod
-    async def _told(work: Work, case: Any, row: Any, kind: str, *also: NewEvent, **payload: object) -> pb.Docking:
-        told = {"docking": row.docking, "authority": DockingKind(row.kind).name, **payload}
+    async def _told(work: Work, case: Case, row: Docking, kind: str, *also: NewEvent, **payload: object) -> pb.Docking:
+        told = {"docking": row.docking, "authority": row.kind.name, **payload}
         await work.append(NewEvent(case.number, kind, case.unit, told), *also)
         return view.docking(row, await store.letters(work.connection, row))
 
 
-def _key(row: Any) -> str:
+def _key(row: Docking) -> str:
     return f"docking-{row.docking}"
 
 
-def _petition_key(row: Any) -> str:
+def _petition_key(row: Docking) -> str:
     return f"petition-{row.docking}"
 
 

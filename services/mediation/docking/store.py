@@ -1,4 +1,4 @@
-"""SQL of dockings and their letters."""
+"""Statements of dockings and their letters."""
 
 from __future__ import annotations
 
@@ -6,45 +6,71 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Integer, Text, bindparam, select
+
 from casework import names
-from casework.mediation.docking import Letter
+from casework.mediation.docking import DockingState, Letter
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
+from services.mediation.docking.models import Docking, DockingLetter
 
-_NEXT = text("SELECT coalesce(max(docking), 0) + 1 FROM dockings WHERE number = :number")
-
-
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
-    """Store a docking and return its row."""
-    docking: int = await connection.scalar(_NEXT, {"number": number})
-    return await rows.insert(connection, "dockings", number=number, docking=docking, **columns)
-
-
-async def get(connection: Connection, number: str, docking: int) -> Any:
-    """Return a docking; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "dockings", "docking", number=number, docking=docking)
-    return not_found(found.first(), names.docking_name(number, docking))
-
-
-async def of_case(connection: Connection, number: str) -> Sequence[Any]:
-    """Return the dockings of a case, oldest first."""
-    return await rows.select(connection, "dockings", "docking", number=number)
+_NUMBER, _DOCKING = bindparam("number", type_=Text), bindparam("docking", type_=Integer)
+_LETTER = bindparam("letter", type_=DockingLetter.letter.type)
+_REFERENCE = (
+    select(DockingLetter.reference)
+    .where(DockingLetter.number == _NUMBER, DockingLetter.docking == _DOCKING, DockingLetter.letter == _LETTER)
+    .order_by(DockingLetter.id.desc())
+    .limit(1)
+)
+_HANDED_OVER = (
+    select(DockingLetter.docking, DockingLetter.reference)
+    .where(DockingLetter.number == _NUMBER, DockingLetter.letter == Letter.HAND_OVER)
+    .order_by(DockingLetter.id)
+)
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
-    """Change columns of a docking and return its new row."""
-    return await rows.update(connection, "dockings", {"number": row.number, "docking": row.docking}, **columns)
-
-
-async def write(connection: Connection, row: Any, letter: Letter, reference: str, at: datetime) -> None:
-    """Store a letter of a docking."""
-    await rows.insert(
-        connection, "docking_letters", number=row.number, docking=row.docking, letter=int(letter),
-        reference=reference, at=at,
+async def add(connection: Connection, number: str, **columns: Any) -> Docking:
+    """Store a docking under the next number of its locked case and return its row."""
+    return await rows.add(
+        connection, Docking, "docking", {"number": number}, state=DockingState.HANDED_OVER, **columns
     )  # fmt: skip
 
 
-async def letters(connection: Connection, row: Any) -> Sequence[Any]:
+async def get(connection: Connection, number: str, docking: int) -> Docking:
+    """Return a docking; NOT_FOUND where there is none."""
+    found = await rows.find(connection, Docking, number=number, docking=docking)
+    return not_found(found.first(), names.docking_name(number, docking))
+
+
+async def of_case(connection: Connection, number: str) -> Sequence[Docking]:
+    """Return the dockings of a case, oldest first."""
+    return await rows.find(connection, Docking, Docking.docking, number=number)
+
+
+async def change(connection: Connection, row: Docking, **columns: Any) -> Docking:
+    """Change columns of a docking and return its new row."""
+    return await rows.update(connection, Docking, {"number": row.number, "docking": row.docking}, **columns)
+
+
+async def write(connection: Connection, row: Docking, letter: Letter, reference: str, at: datetime) -> None:
+    """Store a letter of a docking."""
+    await rows.insert(
+        connection, DockingLetter, number=row.number, docking=row.docking, letter=letter, reference=reference, at=at
+    )
+
+
+async def letters(connection: Connection, row: Docking) -> Sequence[DockingLetter]:
     """Return the letters of a docking, in order."""
-    return await rows.select(connection, "docking_letters", "id", number=row.number, docking=row.docking)
+    return await rows.find(connection, DockingLetter, DockingLetter.id, number=row.number, docking=row.docking)
+
+
+async def reference(connection: Connection, number: str, docking: int, letter: Letter) -> str:
+    """Return what the last letter of a kind went out with; empty where none did."""
+    key = {"number": number, "docking": docking, "letter": letter}
+    return await connection.scalar(_REFERENCE, key) or ""
+
+
+async def handed_over(connection: Connection, number: str) -> dict[int, str]:
+    """Return what the letters of a case were referred to by with which it was handed over, by docking."""
+    return dict(iter(await connection.execute(_HANDED_OVER, {"number": number})))

@@ -32,11 +32,6 @@ class Built:
     missing: tuple[Form, ...]
 
 
-def filed(row: Any) -> Filed:
-    """Return a document's row as its place in a dossier needs it."""
-    return Filed(row.document, Form(row.form), row.document_number, row.created_at, row.scanned, row.pages)
-
-
 def build(
     book: DocumentBook, source: DossierSource, languages: list[str], documents: list[tuple[Filed, pb.DocumentContent]]
 ) -> Built:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from casework.mediation.docking import Letter
 from casework.papers.forms import Form, FormRule
 from casework.papers.numbering import Series
 from services.kit.storage import numbering
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.mediation.docking import store as dockings
 from services.mediation.documents import store
+from services.mediation.models import Case
 
 _SENT = {
     Form.DOCKING_RECEIPT: Letter.RECEIPT, Form.DOCKING_REFUSAL: Letter.RETURN, Form.RESULT_FEEDBACK: Letter.RETURN,
 }  # fmt: skip
-_REFERENCE = text("""
-    SELECT reference FROM docking_letters WHERE number = :number AND docking = :docking AND letter = :letter
-    ORDER BY id DESC LIMIT 1
-""")
 
 
-async def of_case(connection: Connection, case: Any, unit_name: str, now: datetime) -> str:
+async def of_case(connection: Connection, case: Case, unit_name: str, now: datetime) -> str:
     """Return the number of a case's dossier and agreement; given here where the case, which is locked, has none."""
     held = await store.dossier_number(connection, case.number)
     if held:
@@ -32,7 +29,7 @@ async def of_case(connection: Connection, case: Any, unit_name: str, now: dateti
 
 
 async def of_document(
-    connection: Connection, rule: FormRule, case: Any, subject: int, unit_name: str, now: datetime
+    connection: Connection, rule: FormRule, case: Case, subject: int, unit_name: str, now: datetime
 ) -> str:
     """Return the number of a new document: its own for a letter, otherwise the case's.
 
@@ -41,8 +38,6 @@ async def of_document(
     if rule.series is Series.AGREEMENT:
         return await of_case(connection, case, unit_name, now)
     letter = _SENT.get(rule.form)
-    if letter is not None:
-        key = {"number": case.number, "docking": subject, "letter": int(letter)}
-        if sent := await connection.scalar(_REFERENCE, key):
-            return str(sent)
+    if letter is not None and (sent := await dockings.reference(connection, case.number, subject, letter)):
+        return sent
     return await numbering.take(connection, rule.series, case.unit, unit_name, now)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from pb.mediation.v1 import agreement_pb2
+from sqlalchemy import Text, and_, bindparam, func, or_, select
 
 from casework.case import Outcome, Stage
 from casework.clocks.calendar import LOCAL
 from casework.mediation.agreement import AgreementState, Extent, Form
 from casework.mediation.closing import Retention, Satisfaction
-from casework.mediation.docking import DockingKind, DockingState, Letter, Result
+from casework.mediation.docking import DockingKind, DockingState, Result
 from casework.mediation.fulfilment import Performance
 from casework.papers.documents import (
     AgreementFacts,
@@ -25,32 +26,64 @@ from casework.papers.documents import (
     PerformanceFacts,
     Visit,
 )
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.kit.storage.models import Event
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
+from services.mediation.agreement.models import AgreedClause, Agreement, Part
 from services.mediation.agreement.store import Loaded
+from services.mediation.closing import store as closings
+from services.mediation.confirmation import store as confirmations
+from services.mediation.docking import models as docking
+from services.mediation.docking import store as dockings
+from services.mediation.fulfilment.models import PerformedPart
+from services.mediation.models import Case
 
-_NEWEST = text("""
-    SELECT agreement FROM agreements WHERE number = :number AND state <> :superseded
-    ORDER BY (state = :effective) DESC, agreement DESC LIMIT 1
-""")
-_PERFORMED = text("""
-    SELECT p.clause, p.amount, p.evidence, p.performed_on, p.recorded_by, c.beneficiary,
-           i.performed_on IS NULL OR lead(p.id) OVER (PARTITION BY clause, instalment ORDER BY p.id) IS NOT NULL AS part
-    FROM performances p JOIN instalments i USING (number, agreement, clause, instalment)
-    JOIN clauses c USING (number, agreement, clause)
-    WHERE p.number = :number AND p.agreement = :agreement ORDER BY p.id
-""")
-_CONFIRMATION = text("SELECT * FROM confirmations WHERE number = :number AND agreement = :agreement")
-_VISITS = text("SELECT * FROM visits WHERE number = :number AND visited_at IS NOT NULL ORDER BY days")
-_SAID = text("SELECT * FROM visit_answers WHERE number = :number ORDER BY days, party")
-_REVIEWED = text("SELECT actor FROM events WHERE number = :number AND kind = 'CaseClosed' ORDER BY seq DESC LIMIT 1")
-_CLOSING = text("SELECT * FROM closings WHERE number = :number ORDER BY closing DESC LIMIT 1")
-_DOCKINGS = text("SELECT * FROM dockings WHERE number = :number ORDER BY docking")
-_LETTERS = text(
-    "SELECT docking, reference FROM docking_letters WHERE number = :number AND letter = :letter ORDER BY id"
+_NUMBER = bindparam("number", type_=Text)
+_NEWEST = (
+    select(Agreement.agreement)
+    .where(Agreement.number == _NUMBER, Agreement.state != AgreementState.SUPERSEDED)
+    .order_by((Agreement.state == AgreementState.EFFECTIVE).desc(), Agreement.agreement.desc())
+    .limit(1)
 )
+_PERFORMED = (
+    select(
+        PerformedPart.clause, PerformedPart.amount, PerformedPart.evidence, PerformedPart.performed_on,
+        PerformedPart.recorded_by, AgreedClause.beneficiary,
+        or_(
+            Part.performed_on.is_(None),
+            func.lead(PerformedPart.id)
+            .over(partition_by=(PerformedPart.clause, PerformedPart.instalment), order_by=PerformedPart.id)
+            .is_not(None),
+        ),
+    )
+    .join(
+        Part,
+        and_(
+            Part.number == PerformedPart.number,
+            Part.agreement == PerformedPart.agreement,
+            Part.clause == PerformedPart.clause,
+            Part.instalment == PerformedPart.instalment,
+        ),
+    )
+    .join(
+        AgreedClause,
+        and_(
+            AgreedClause.number == Part.number,
+            AgreedClause.agreement == Part.agreement,
+            AgreedClause.clause == Part.clause,
+        ),
+    )
+    .where(PerformedPart.number == _NUMBER, PerformedPart.agreement == bindparam("agreement"))
+    .order_by(PerformedPart.id)
+)  # fmt: skip
+_REVIEWED = (
+    select(Event.actor)
+    .where(Event.number == _NUMBER, Event.kind == "CaseClosed")
+    .order_by(Event.seq.desc())
+    .limit(1)
+)  # fmt: skip
 _ORGANS = {DockingKind.COURT: "人民法院", DockingKind.POLICE: "公安机关", DockingKind.PETITION: "信访部门"}
 _PERFORMANCE = {Performance.NOT: "none", Performance.PART: "part", Performance.DONE: "done"}
 _SATISFACTION = {
@@ -67,8 +100,7 @@ async def loaded_of(connection: Connection, number: str, agreement: int = 0) -> 
     """
     if agreement:
         return await agreements.load(connection, number, agreement)
-    states = {"superseded": int(AgreementState.SUPERSEDED), "effective": int(AgreementState.EFFECTIVE)}
-    newest = await connection.scalar(_NEWEST, {"number": number, **states})
+    newest = await connection.scalar(_NEWEST, {"number": number})
     return None if newest is None else await agreements.load(connection, number, newest)
 
 
@@ -79,10 +111,10 @@ def agreement_of(
     if loaded is None or opener is None:
         return None
     row, names = loaded.row, {each.party: each.name for each in parties}
-    told = agreement_pb2.AgreementText.FromString(opener.open(bytes(row.sealed)))
+    told = agreement_pb2.AgreementText.FromString(opener.open(row.sealed))
     return AgreementFacts(
-        written=Form(row.form) is Form.WRITTEN,
-        partial=Extent(row.extent) is Extent.PARTIAL,
+        written=row.form is Form.WRITTEN,
+        partial=row.extent is Extent.PARTIAL,
         facts=told.statement.facts,
         points=told.statement.disputed_points,
         responsibility=told.statement.responsibility,
@@ -95,7 +127,7 @@ def agreement_of(
     )
 
 
-def _clause(row: Any, content: str, parts: list[Any], names: dict[int, str]) -> Clause:
+def _clause(row: AgreedClause, content: str, parts: Sequence[Part], names: dict[int, str]) -> Clause:
     split = len(parts) > 1
     instalments = "；".join(f"{each.due_on:%Y-%m-%d} {_yuan(each.amount)}元" for each in parts) if split else ""
     return Clause(
@@ -126,9 +158,10 @@ async def performances_of(
     names = {each.party: each.name for each in parties}
     key = {"number": loaded.row.number, "agreement": loaded.row.agreement}
     return tuple(
-        PerformanceFacts(index, row.clause, _noon(row.performed_on), _yuan(row.amount), row.part, row.evidence,
-                         names.get(row.beneficiary, ""), row.recorded_by)
-        for index, row in enumerate(await connection.execute(_PERFORMED, key), start=1)
+        PerformanceFacts(index, clause, _noon(on), _yuan(amount), is_part, evidence, names.get(beneficiary, ""), by)
+        for index, (clause, amount, evidence, on, by, beneficiary, is_part) in enumerate(
+            await connection.execute(_PERFORMED, key), start=1
+        )
     )  # fmt: skip
 
 
@@ -136,8 +169,7 @@ async def confirmation_of(connection: Connection, loaded: Loaded | None) -> Conf
     """Return the application for judicial confirmation; None where there is none."""
     if loaded is None:
         return None
-    key = {"number": loaded.row.number, "agreement": loaded.row.agreement}
-    row = (await connection.execute(_CONFIRMATION, key)).first()
+    row = await confirmations.find(connection, loaded.row.number, loaded.row.agreement)
     if row is None:
         return None
     last = loaded.row.confirm_due_at
@@ -151,19 +183,21 @@ async def visits_of(
 ) -> tuple[Visit, ...]:
     """Return the follow-up visits that were made. Where parties are not of one mind, each one's word is told."""
     names = {each.party: each.name for each in parties}
-    said = list(await connection.execute(_SAID, {"number": number}))
+    visits, said = await closings.visits(connection, number)
     found = []
-    for row in await connection.execute(_VISITS, {"number": number}):
+    for row in visits:
+        if row.visited_at is None:
+            continue
         own = [each for each in said if each.days == row.days]
-        words = {_SATISFACTION[Satisfaction(each.satisfaction)] for each in own}
-        note = opener.open(bytes(row.sealed)).decode() if opener and row.sealed is not None else ""
+        words = {_SATISFACTION[each.satisfaction] for each in own}
+        note = opener.open(row.sealed).decode() if opener and row.sealed is not None else ""
         found.append(
             Visit(
                 row.days,
                 row.visited_at,
                 row.visited_by,
                 "、".join(names.get(each.party, "") for each in own),
-                performance=_PERFORMANCE[Performance(row.performance)] if row.performance else "",
+                performance=_PERFORMANCE[row.performance] if row.performance else "",
                 satisfaction=words.pop() if len(words) == 1 else "",
                 recurrence=row.recurred,
                 remarks=note,
@@ -172,13 +206,13 @@ async def visits_of(
     return tuple(found)
 
 
-async def closing_of(connection: Connection, case: Any, now: datetime) -> ClosingFacts | None:
+async def closing_of(connection: Connection, case: Case, now: datetime) -> ClosingFacts | None:
     """Return how the case ended; None while it is open."""
-    if Stage(case.stage) is not Stage.CLOSED:
+    if case.stage != Stage.CLOSED or not case.outcome:
         return None
     done = await results.performed(connection, case.number, now)
-    said = {row.party: row.satisfaction for row in await connection.execute(_SAID, {"number": case.number})}
-    words = {_SATISFACTION[Satisfaction(each)] for each in said.values()}
+    said = {row.party: row.satisfaction for row in await closings.said(connection, case.number)}
+    words = {_SATISFACTION[each] for each in said.values()}
     return ClosingFacts(
         outcome=Outcome(case.outcome).name.lower(),
         performance=_PERFORMANCE[done] if done else "",
@@ -191,25 +225,21 @@ async def closing_of(connection: Connection, case: Any, now: datetime) -> Closin
 
 async def retention_of(connection: Connection, number: str) -> str:
     """Return how long the file is kept, as the forms' words have it; empty before the case was closed."""
-    row = (await connection.execute(_CLOSING, {"number": number})).first()
-    return _RETENTION[Retention(row.retention)] if row else ""
+    row = await closings.last_closing(connection, number)
+    return _RETENTION[row.retention] if row else ""
 
 
 async def dockings_of(connection: Connection, number: str) -> tuple[DockingFacts, ...]:
     """Return the dockings, without anybody's reasons."""
-    handed_over = {"number": number, "letter": int(Letter.HAND_OVER)}
-    references = {row.docking: row.reference for row in await connection.execute(_LETTERS, handed_over)}
-    return tuple(
-        _docking(row, references.get(row.docking, ""))
-        for row in await connection.execute(_DOCKINGS, {"number": number})
-    )
+    references = await dockings.handed_over(connection, number)
+    return tuple(_docking(row, references.get(row.docking, "")) for row in await dockings.of_case(connection, number))
 
 
-def _docking(row: Any, reference: str) -> DockingFacts:
-    kind, state = DockingKind(row.kind), DockingState(row.state)
+def _docking(row: docking.Docking, reference: str) -> DockingFacts:
+    kind, state = row.kind, row.state
     came_to = {DockingState.AGREED, DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
     performed = {DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
-    unkept = row.result == Result.NOT_PERFORMED
+    unkept = row.result is Result.NOT_PERFORMED
     return DockingFacts(
         docking=row.docking,
         kind=Docking(kind.name.lower()),
@@ -219,8 +249,8 @@ def _docking(row: Any, reference: str) -> DockingFacts:
         sent_at=row.handed_over_at,
         signed_at=row.signed_at,
         due_on=row.due_at.astimezone(LOCAL).date() if row.due_at else None,
-        out_of_scope=False if row.result == Result.NO_CONSENT else None,
+        out_of_scope=False if row.result is Result.NO_CONSENT else None,
         returned_at=row.ended_at if state is DockingState.RETURNED else None,
-        agreed=True if state in came_to or unkept else False if row.result == Result.NO_AGREEMENT else None,
+        agreed=True if state in came_to or unkept else False if row.result is Result.NO_AGREEMENT else None,
         performed=False if unkept else True if kind is DockingKind.POLICE and state in performed else None,
     )

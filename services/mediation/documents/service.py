@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from pb.mediation.v1 import documents_pb2 as pb
-from pb.mediation.v1 import documents_pb2_grpc
+from pb.mediation.v1 import documents_pb2_grpc, people_pb2
 
 from casework import names
 from casework.errors import CaseError, Reason, field_error
@@ -19,21 +19,20 @@ from casework.papers.wording import CHINESE
 from services.kit.command import Work, command
 from services.kit.serving.access import Call, current_call
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import SealError
 from services.mediation import keys, record
 from services.mediation import store as cases
 from services.mediation.documents import dossier, numbers, store, view
+from services.mediation.documents.models import Document
 from services.mediation.documents.render import rendered
 from services.mediation.documents.source import source_of
+from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 
 _PART = 3_000_000
-_MEDIATOR_UNIT = text("SELECT mediator_unit FROM mediations WHERE number = :number")
-PURPOSE_DOCUMENT = 3
-"""Purpose of a look, as the access log has it: to serve or draw up a document."""
 
 
 class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
@@ -72,8 +71,8 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             row = await store.change(connection, row, companion, len(content), work.now, work.actor)
         else:
             row = await store.add(
-                connection, number=number, form=int(rule.form), subject=subject, scanned=False, document_number=given,
-                language=companion, pages=0, size=len(content), at=work.now, by=work.actor,
+                connection, number, work.now, work.actor, form=rule.form, subject=subject, scanned=False,
+                document_number=given, language=companion, pages=0, size=len(content),
             )  # fmt: skip
         await self._file(work, case, row, content, WORD, "DocumentGenerated")
         return view.document(row)
@@ -88,8 +87,8 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             raise field_error("form", Reason.FORM_NOT_MADE_SO, form.name)
         media_type = media_type_of(request.content)
         row = await store.add(
-            work.connection, number=number, form=int(form), subject=0, scanned=True, document_number="", language="",
-            pages=request.pages, size=len(request.content), at=work.now, by=work.actor,
+            work.connection, number, work.now, work.actor, form=form, subject=0, scanned=True, document_number="",
+            language="", pages=request.pages, size=len(request.content),
         )  # fmt: skip
         await self._file(work, case, row, request.content, media_type, "DocumentScanned")
         return view.document(row)
@@ -115,9 +114,9 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             await _require(connection, call, case, await store.maker(connection, number, document, request.version))
             row = await store.get(connection, number, document)
             found = await store.version(connection, number, row.document, request.version or row.version)
-            content = self._open(case, found)
+            content = self._open(case, found.sealed, found.stored_hash)
             name = names.document_name(number, row.document)
-            await access_log.record(connection, call, self.time.now(), number, name, PURPOSE_DOCUMENT)
+            await access_log.record(connection, call, self.time.now(), number, name, people_pb2.PURPOSE_DOCUMENT)
         return view.opened(row, found.version, content)
 
     async def GetDossier(self, request: pb.GetDossierRequest, context: Any) -> pb.Dossier:
@@ -128,8 +127,13 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             await _require(connection, call, case)
             held = await store.dossier_number(connection, number)
             source = await source_of(connection, self.rules, self.sealer, case, held, self.time.now())
-            documents = [(dossier.filed(row), self._open(case, row)) for row in await store.newest(connection, number)]
-            await access_log.record(connection, call, self.time.now(), number, request.name, PURPOSE_DOCUMENT)
+            documents = [
+                (filed, self._open(case, sealed, stored_hash))
+                for filed, sealed, stored_hash in await store.newest(connection, number)
+            ]
+            await access_log.record(
+                connection, call, self.time.now(), number, request.name, people_pb2.PURPOSE_DOCUMENT
+            )
         languages = self._languages("", source)
         built = await asyncio.to_thread(dossier.build, self.rules.documents, source, languages, documents)
         digest = hashlib.sha256(built.content).hexdigest()
@@ -156,7 +160,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         companion = asked or (source.language if book.offers(source.language) else "")
         return [CHINESE, companion] if companion and companion != CHINESE else [CHINESE]
 
-    async def _file(self, work: Work, case: Any, row: Any, content: bytes, media_type: str, kind: str) -> None:
+    async def _file(self, work: Work, case: Case, row: Document, content: bytes, media_type: str, kind: str) -> None:
         """Store a version, sealed, and tell of it; the history holds the hash of what was stored."""
         told = pb.DocumentContent(
             content=content, media_type=media_type, sha256=hashlib.sha256(content).hexdigest()
@@ -167,23 +171,22 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         payload = {
             "document": row.document,
             "version": row.version,
-            "form": Form(row.form).name,
+            "form": row.form.name,
             "stored_hash": stored_hash.hex(),
         }
         await work.append(NewEvent(case.number, kind, case.unit, payload))
 
-    def _open(self, case: Any, row: Any) -> pb.DocumentContent:
+    def _open(self, case: Case, sealed: bytes, stored_hash: bytes) -> pb.DocumentContent:
         """Return what a version says; SealError where it is not what was stored."""
-        sealed = bytes(row.sealed)
-        if hashlib.sha256(sealed).digest() != bytes(row.stored_hash):
+        if hashlib.sha256(sealed).digest() != stored_hash:
             raise SealError(f"{case.number}: a document is not what was stored")
         return pb.DocumentContent.FromString(keys.reading(self.sealer, case).open(sealed))
 
 
-async def _require(connection: Connection, call: Call, case: Any, made_by: str = "") -> None:
+async def _require(connection: Connection, call: Call, case: Case, made_by: str = "") -> None:
     """Let the call go on for the accountable unit, for that of the mediator of record, and for who made it."""
-    other = await connection.scalar(_MEDIATOR_UNIT, {"number": case.number})
-    await record.admit(connection, call, case, made_by=made_by, beside=(other or "",))
+    other = await store.mediator_unit(connection, case.number)
+    await record.admit(connection, call, case, made_by=made_by, beside=(other,))
 
 
 def _subject(request: pb.GenerateDocumentRequest, rule: FormRule) -> int:

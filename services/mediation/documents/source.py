@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import NamedTuple
 
 from pb.intake.v1 import report_pb2
-from pb.mediation.v1 import people_pb2, safeguards_pb2
+from pb.mediation.v1 import consent_pb2, people_pb2, safeguards_pb2
+from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
-from casework.mediation.course import CompanionRole, MediationState
+from casework.mediation.course import CompanionRole, MediationState, PartyKind, Scope
 from casework.mediation.course import Ground as EndGround
 from casework.papers.chinese import LOCAL, masked
 from casework.papers.documents import (
@@ -30,27 +32,58 @@ from casework.papers.documents import (
     TerminationFacts,
 )
 from services.kit.rules import Rules
-from services.kit.storage.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer, Sealed, Sealer
 from services.mediation import keys
 from services.mediation.consents import routes
+from services.mediation.consents.models import Consent, Mediation
 from services.mediation.documents import course, outcome
+from services.mediation.mediators.models import Mediator
+from services.mediation.models import Case
+from services.mediation.people.models import Companion, Look, Party
+from services.mediation.safeguards.models import Screening
 
-_PARTIES = text("SELECT * FROM parties WHERE number = :number ORDER BY party")
-_COMPANIONS = text("SELECT * FROM companions WHERE number = :number AND ended_at IS NULL ORDER BY companion")
-_SCREENINGS = text("SELECT party, sealed FROM screenings WHERE number = :number")
-_IDENTIFIED = text("""
-    SELECT DISTINCT ON (subject) subject, at, actor FROM access_log
-    WHERE number = :number AND purpose = :purpose ORDER BY subject, id DESC
-""")
-_CONSENTS = text("SELECT * FROM consents WHERE number = :number ORDER BY consent")
-_MEDIATION = text("""
-    SELECT mediations.*, coalesce(mediators.display_name, '') AS display_name
-    FROM mediations LEFT JOIN mediators ON mediators.mediator = mediations.candidate
-    WHERE number = :number
-""")
+_NUMBER = bindparam("number", type_=Text)
+_COMPANIONS = (
+    select(Companion).where(Companion.number == _NUMBER, Companion.ended_at.is_(None)).order_by(Companion.companion)
+)  # fmt: skip
+_SCREENINGS = select(Screening.party, Screening.sealed).where(Screening.number == _NUMBER)
+_IDENTIFIED = (
+    select(Look.subject, Look.at, Look.actor)
+    .ext(distinct_on(Look.subject))
+    .where(Look.number == _NUMBER, Look.purpose == people_pb2.PURPOSE_IDENTITY)
+    .order_by(Look.subject, Look.id.desc())
+)
+_MEDIATION = (
+    select(
+        Mediation.mediator, Mediation.mediator_unit, func.coalesce(Mediator.display_name, ""), Mediation.state,
+        Mediation.ground, Mediation.ended_at,
+    )
+    .outerjoin(Mediator, Mediator.mediator == Mediation.candidate)
+    .where(Mediation.number == _NUMBER)
+)  # fmt: skip
+
+
+class Led(NamedTuple):
+    """Who mediates, and how it ended."""
+
+    mediator: str
+    mediator_unit: str
+    display_name: str
+    state: MediationState
+    ground: EndGround | None
+    ended_at: datetime | None
+
+
 _CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in report_pb2.Channel.items() if number}
-_MEDIA = {1: "oral", 2: "written", 3: "phone", 4: "online", 5: "online"}
+_MEDIA: dict[int, str] = {
+    consent_pb2.MEDIUM_IN_PERSON: "oral", consent_pb2.MEDIUM_PAPER: "written", consent_pb2.MEDIUM_PHONE: "phone",
+    consent_pb2.MEDIUM_VIDEO: "online", consent_pb2.MEDIUM_ONLINE: "online",
+}  # fmt: skip
+_SCOPES: dict[int, str] = {
+    Scope.SPEAK: "陈述", Scope.RECEIVE: "代收文书", Scope.NEGOTIATE: "协商", Scope.PROCEDURE: "同意时间安排与延期",
+}  # fmt: skip
 _GROUNDS = {
     EndGround.PARTY_WITHDREW: Ground.WITHDRAWN,
     EndGround.GAP_TOO_WIDE: Ground.GAP,
@@ -72,7 +105,7 @@ async def source_of(
     connection: Connection,
     rules: Rules,
     sealer: Sealer,
-    case: Any,
+    case: Case,
     dossier_number: str,
     now: datetime,
     agreement: int = 0,
@@ -85,7 +118,8 @@ async def source_of(
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
     content = content_of(sealer, case)
     parties = await parties_of(connection, number, opener) or parties_told(content)
-    mediation = (await connection.execute(_MEDIATION, {"number": number})).first()
+    led = (await connection.execute(_MEDIATION, {"number": number})).first()
+    mediation = Led(*led) if led else None
     category = rules.categories.get(case.category)
     mediator, agreed = mediator_of(mediation, rules), await outcome.loaded_of(connection, number, agreement)
     return DossierSource(
@@ -121,9 +155,9 @@ async def source_of(
     )
 
 
-def content_of(sealer: Sealer, case: Any) -> report_pb2.ReportContent:
+def content_of(sealer: Sealer, case: Case) -> report_pb2.ReportContent:
     """Return what was told at the door; an empty message where nothing was handed on."""
-    if case.sealed is None:
+    if case.sealed is None or case.sealed_key is None:
         return report_pb2.ReportContent()
     return report_pb2.ReportContent.FromString(sealer.open(case.number, Sealed(case.sealed_key, case.sealed)))
 
@@ -133,34 +167,34 @@ def content_of(sealer: Sealer, case: Any) -> report_pb2.ReportContent:
 
 async def parties_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[PartyFacts, ...]:
     """Return the registered parties, those beside them named, hidden addresses left out before anything is written."""
-    rows = (await connection.execute(_PARTIES, {"number": number})).all()
-    identified = {row.subject: row for row in await connection.execute(
-        _IDENTIFIED, {"number": number, "purpose": people_pb2.PURPOSE_IDENTITY})}  # fmt: skip
+    registered = await rows.find(connection, Party, Party.party, number=number)
+    identified = {
+        subject: (at, by) for subject, at, by in await connection.execute(_IDENTIFIED, {"number": number})
+    }  # fmt: skip
     hidden = await _hidden(connection, number, opener)
     found = [_party(row, opener, row.party in hidden, identified.get(f"cases/{number}/parties/{row.party}"))
-             for row in rows]  # fmt: skip
+             for row in registered]  # fmt: skip
     for companion in await connection.execute(_COMPANIONS, {"number": number}):
         name = _details(opener, companion.sealed).display_name
         found = [_beside(each, companion.role, name) if each.party in companion.parties else each for each in found]
     return tuple(found)
 
 
-def _beside(party: PartyFacts, role: int, name: str) -> PartyFacts:
+def _beside(party: PartyFacts, role: CompanionRole, name: str) -> PartyFacts:
     """Return the party with its guardian or support person named."""
-    if role == CompanionRole.GUARDIAN:
+    if role is CompanionRole.GUARDIAN:
         return replace(party, guardian=name)
-    return replace(party, support=name) if role == CompanionRole.SUPPORT else party
+    return replace(party, support=name) if role is CompanionRole.SUPPORT else party
 
 
-def _party(row: Any, opener: CaseSealer | None, hidden: bool, identified: Any) -> PartyFacts:
+def _party(row: Party, opener: CaseSealer | None, hidden: bool, identified: tuple[datetime, str] | None) -> PartyFacts:
     told = _details(opener, row.sealed)
-    organisation = row.kind == people_pb2.PARTY_KIND_ORGANISATION
+    organisation = row.kind is PartyKind.ORGANISATION
     identity = Identity(
         "" if not told.id_number else "business_licence" if organisation else "id_card",
         masked(told.id_number),
         None,
-        identified.at if identified else None,
-        identified.actor if identified else "",
+        *(identified or (None, "")),
     )
     return PartyFacts(
         party=row.party,
@@ -194,20 +228,18 @@ def _age(birth_date: str, on: date) -> str:
 
 async def _hidden(connection: Connection, number: str, opener: CaseSealer | None) -> set[int]:
     """Return the parties whose address must be hidden from everybody (反家暴法)."""
-    rows = await connection.execute(_SCREENINGS, {"number": number})
+    screened = await connection.execute(_SCREENINGS, {"number": number})
     return {
-        row.party
-        for row in rows
-        if row.sealed is not None
-        and opener
-        and safeguards_pb2.Screening.FromString(opener.open(bytes(row.sealed))).hide_address
+        party
+        for party, sealed in screened
+        if sealed is not None and opener and safeguards_pb2.Screening.FromString(opener.open(sealed)).hide_address
     }
 
 
-def _details(opener: CaseSealer | None, sealed: Any) -> people_pb2.PartyDetails:
+def _details(opener: CaseSealer | None, sealed: bytes | None) -> people_pb2.PartyDetails:
     if opener is None or sealed is None:
         return people_pb2.PartyDetails()
-    return people_pb2.PartyDetails.FromString(opener.open(bytes(sealed)))
+    return people_pb2.PartyDetails.FromString(opener.open(sealed))
 
 
 def parties_told(content: report_pb2.ReportContent) -> tuple[PartyFacts, ...]:
@@ -227,15 +259,13 @@ async def representatives_of(
     connection: Connection, number: str, opener: CaseSealer | None
 ) -> tuple[Representative, ...]:
     """Return who acts for parties: elected representatives and agents. None of them may settle."""
-    scopes = {1: "陈述", 2: "代收文书", 3: "协商", 4: "同意时间安排与延期"}
-    rows = await connection.execute(_COMPANIONS, {"number": number})
     acting = (CompanionRole.REPRESENTATIVE, CompanionRole.AGENT)
     found = []
-    for row in rows:
+    for row in await connection.execute(_COMPANIONS, {"number": number}):
         if row.role in acting:
             told = _details(opener, row.sealed)
-            scope = "、".join(scopes[each] for each in row.scopes if each in scopes)
-            relation = "推选代表" if row.role == CompanionRole.REPRESENTATIVE else "委托代理人"
+            scope = "、".join(_SCOPES[each] for each in row.scopes if each in _SCOPES)
+            relation = "推选代表" if row.role is CompanionRole.REPRESENTATIVE else "委托代理人"
             since = row.started_at.astimezone(LOCAL).date()
             found.append(
                 Representative(row.companion, told.display_name, tuple(row.parties), relation, scope,
@@ -253,22 +283,22 @@ async def interpretations_of(
         Interpretation(row.companion, languages.get(party, ""), _details(opener, row.sealed).display_name, "",
                        row.started_at, party)
         for row in await connection.execute(_COMPANIONS, {"number": number})
-        if row.role == CompanionRole.INTERPRETER
+        if row.role is CompanionRole.INTERPRETER
         for party in row.parties[:1]
     )  # fmt: skip
 
 
 async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts, ...]:
     """Return what each party said to each step, in order."""
-    rows = await connection.execute(_CONSENTS, {"number": number})
+    said = await rows.find(connection, Consent, Consent.consent, number=number)
     return tuple(
         ConsentFacts(row.party, Step(row.step), row.given, row.at, _MEDIA.get(row.medium, ""), row.language,
                      row.read_back)
-        for row in rows
+        for row in said
     )  # fmt: skip
 
 
-def mediator_of(mediation: Any, rules: Rules) -> MediatorFacts | None:
+def mediator_of(mediation: Led | None, rules: Rules) -> MediatorFacts | None:
     """Return the mediator of record; None before one accepted."""
     if mediation is None or not mediation.mediator:
         return None
@@ -276,11 +306,11 @@ def mediator_of(mediation: Any, rules: Rules) -> MediatorFacts | None:
     return MediatorFacts(mediation.display_name or mediation.mediator, unit)
 
 
-def termination_of(mediation: Any) -> TerminationFacts | None:
+def termination_of(mediation: Led | None) -> TerminationFacts | None:
     """Return that mediation ended without an agreement, and why; None while it goes on or where it led to one."""
     ended = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
     if mediation is None or mediation.ended_at is None or mediation.state not in ended:
         return None
-    withdrawn = mediation.state == MediationState.WITHDRAWN
-    ground = Ground.WITHDRAWN if withdrawn else _GROUNDS.get(mediation.ground, Ground.OTHER)
+    withdrawn = mediation.state is MediationState.WITHDRAWN
+    ground = Ground.WITHDRAWN if withdrawn else _GROUNDS.get(mediation.ground or EndGround.OTHER, Ground.OTHER)
     return TerminationFacts(ground, mediation.ended_at)

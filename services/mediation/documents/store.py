@@ -1,4 +1,4 @@
-"""SQL of documents and dossiers."""
+"""Statements of documents and dossiers."""
 
 from __future__ import annotations
 
@@ -6,88 +6,93 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Integer, Text, and_, bindparam, not_, or_, select
+
 from casework import names
-from casework.errors import CaseError, Reason
+from casework.papers.dossier import Filed
 from casework.papers.forms import Form
-from services.kit.storage.database import Connection, text
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.rows import not_found
+from services.mediation.consents.models import Mediation
+from services.mediation.documents.models import Document, DocumentVersion, Dossier
 
-_OF_SUBJECT = text("""
-    SELECT * FROM documents WHERE number = :number AND form = :form AND subject = :subject AND NOT scanned
-""")
-_ADD = text("""
-    INSERT INTO documents (number, document, form, subject, scanned, document_number, language, pages, size,
-                           created_at, updated_at, updated_by)
-    SELECT :number, coalesce(max(document), 0) + 1, :form, :subject, :scanned, :document_number, :language, :pages,
-           :size, :at, :at, :by
-    FROM documents WHERE number = :number RETURNING *
-""")
-_AGAIN = text("""
-    UPDATE documents SET version = version + 1, language = :language, size = :size, updated_at = :at, updated_by = :by
-    WHERE number = :number AND document = :document RETURNING *
-""")
-_ADD_VERSION = text("""
-    INSERT INTO document_versions (number, document, version, sealed, stored_hash, made_at, made_by)
-    VALUES (:number, :document, :version, :sealed, :stored_hash, :at, :by)
-""")
-_LISTED = text("""
-    SELECT * FROM documents WHERE number = :number AND document > :behind ORDER BY document LIMIT :limit
-""")
-_GET = text("SELECT * FROM documents WHERE number = :number AND document = :document")
-_VERSION = text("""
-    SELECT * FROM document_versions WHERE number = :number AND document = :document AND version = :version
-""")
-_MAKER = text("""
-    SELECT made_by FROM document_versions WHERE number = :number AND document = :document AND :version IN (0, version)
-    ORDER BY version DESC LIMIT 1
-""")
-_NEWEST = text("""
-    SELECT documents.*, sealed, stored_hash FROM documents JOIN document_versions USING (number, document, version)
-    WHERE number = :number ORDER BY document
-""")
-_DOSSIER = text("SELECT document_number FROM dossiers WHERE number = :number")
-_ADD_DOSSIER = text("""
-    INSERT INTO dossiers (number, unit, document_number, given_at)
-    VALUES (:number, :unit, :document_number, :at)
-""")
+_NUMBER, _DOCUMENT = bindparam("number", type_=Text), bindparam("document", type_=Integer)
+_VERSION = bindparam("version", type_=Integer)
+_OF_SUBJECT = select(Document).where(
+    Document.number == _NUMBER,
+    Document.form == bindparam("form"),
+    Document.subject == bindparam("subject"),
+    not_(Document.scanned),
+)
+_LISTED = (
+    select(Document)
+    .where(Document.number == _NUMBER, Document.document > bindparam("behind", type_=Integer))
+    .order_by(Document.document)
+    .limit(bindparam("limit", type_=Integer))
+)
+_OF_DOCUMENT = (DocumentVersion.number == _NUMBER, DocumentVersion.document == _DOCUMENT)
+_MAKER = (
+    select(DocumentVersion.made_by)
+    .where(*_OF_DOCUMENT, or_(_VERSION == 0, DocumentVersion.version == _VERSION))
+    .order_by(DocumentVersion.version.desc())
+    .limit(1)
+)
+_NEWEST = (
+    select(
+        Document.document, Document.form, Document.document_number, Document.created_at, Document.scanned,
+        Document.pages, DocumentVersion.sealed, DocumentVersion.stored_hash,
+    )
+    .join(
+        DocumentVersion,
+        and_(
+            DocumentVersion.number == Document.number,
+            DocumentVersion.document == Document.document,
+            DocumentVersion.version == Document.version,
+        ),
+    )
+    .where(Document.number == _NUMBER)
+    .order_by(Document.document)
+)  # fmt: skip
+_DOSSIER = select(Dossier.document_number).where(Dossier.number == _NUMBER)
+_MEDIATOR_UNIT = select(Mediation.mediator_unit).where(Mediation.number == _NUMBER)
 
 
-async def of_subject(connection: Connection, number: str, form: Form, subject: int) -> Any:
+async def of_subject(connection: Connection, number: str, form: Form, subject: int) -> Document | None:
     """Return the row of the filled form about this, None where it was not filled yet."""
-    key = {"number": number, "form": int(form), "subject": subject}
-    return (await connection.execute(_OF_SUBJECT, key)).first()
+    return (await connection.execute(_OF_SUBJECT, {"number": number, "form": form, "subject": subject})).first()
 
 
-async def add(connection: Connection, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, at: datetime, by: str, **columns: Any) -> Document:
     """Store a new document, numbered within its case, which must be locked; return its row."""
-    return (await connection.execute(_ADD, columns)).one()
+    return await rows.add(
+        connection, Document, "document", {"number": number}, created_at=at, updated_at=at, updated_by=by, **columns
+    )
 
 
-async def change(connection: Connection, row: Any, language: str, size: int, at: datetime, by: str) -> Any:
+async def change(connection: Connection, row: Document, language: str, size: int, at: datetime, by: str) -> Document:
     """Count a document's version up and return its new row."""
-    values = {"number": row.number, "document": row.document, "language": language, "size": size, "at": at, "by": by}
-    return (await connection.execute(_AGAIN, values)).one()
+    key = {"number": row.number, "document": row.document}
+    return await rows.update(connection, Document, key, language=language, size=size, updated_at=at, updated_by=by)
 
 
-async def add_version(connection: Connection, row: Any, sealed: bytes, stored_hash: bytes) -> None:
+async def add_version(connection: Connection, row: Document, sealed: bytes, stored_hash: bytes) -> None:
     """Store what a version of a document says, sealed."""
-    values = {
-        "number": row.number, "document": row.document, "version": row.version, "sealed": sealed,
-        "stored_hash": stored_hash, "at": row.updated_at, "by": row.updated_by,
-    }  # fmt: skip
-    await connection.execute(_ADD_VERSION, values)
+    await rows.insert(
+        connection, DocumentVersion, number=row.number, document=row.document, version=row.version, sealed=sealed,
+        stored_hash=stored_hash, made_at=row.updated_at, made_by=row.updated_by,
+    )  # fmt: skip
 
 
-async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Any]:
+async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Document]:
     """Return the rows of a case's documents, first filed first, behind a number."""
-    return (await connection.execute(_LISTED, {"number": number, "behind": behind, "limit": limit})).all()
+    return await connection.execute(_LISTED, {"number": number, "behind": behind, "limit": limit})
 
 
-async def get(connection: Connection, number: str, document: int) -> Any:
+async def get(connection: Connection, number: str, document: int) -> Document:
     """Return a document's row; NOT_FOUND where there is none."""
-    row = (await connection.execute(_GET, {"number": number, "document": document})).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.document_name(number, document))
-    return row
+    found = await rows.find(connection, Document, number=number, document=document)
+    return not_found(found.first(), names.document_name(number, document))
 
 
 async def maker(connection: Connection, number: str, document: int, version: int) -> str:
@@ -96,26 +101,31 @@ async def maker(connection: Connection, number: str, document: int, version: int
     return await connection.scalar(_MAKER, parameters) or ""
 
 
-async def version(connection: Connection, number: str, document: int, version: int) -> Any:
+async def version(connection: Connection, number: str, document: int, version: int) -> DocumentVersion:
     """Return the row of a version of a document; NOT_FOUND where there is none."""
-    key = {"number": number, "document": document, "version": version}
-    row = (await connection.execute(_VERSION, key)).first()
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, names.document_name(number, document))
-    return row
+    found = await rows.find(connection, DocumentVersion, number=number, document=document, version=version)
+    return not_found(found.first(), names.document_name(number, document))
 
 
-async def newest(connection: Connection, number: str) -> Sequence[Any]:
-    """Return every document of a case with what its newest version says, first filed first."""
-    return (await connection.execute(_NEWEST, {"number": number})).all()
+async def newest(connection: Connection, number: str) -> list[tuple[Filed, bytes, bytes]]:
+    """Return every document of a case, first filed first; with what its newest version says, sealed, and its hash."""
+    found = await connection.execute(_NEWEST, {"number": number})
+    return [
+        (Filed(document, form, given, at, scanned, pages), sealed, stored_hash)
+        for document, form, given, at, scanned, pages, sealed, stored_hash in found
+    ]
 
 
 async def dossier_number(connection: Connection, number: str) -> str:
     """Return the number of a case's dossier; empty where it has none yet."""
-    return str(await connection.scalar(_DOSSIER, {"number": number}) or "")
+    return await connection.scalar(_DOSSIER, {"number": number}) or ""
 
 
 async def add_dossier(connection: Connection, number: str, unit: str, document_number: str, at: datetime) -> None:
     """Give a case's dossier its number."""
-    values = {"number": number, "unit": unit, "document_number": document_number, "at": at}
-    await connection.execute(_ADD_DOSSIER, values)
+    await rows.insert(connection, Dossier, number=number, unit=unit, document_number=document_number, given_at=at)
+
+
+async def mediator_unit(connection: Connection, number: str) -> str:
+    """Return the unit of the mediator of record of a case; empty where there is none."""
+    return await connection.scalar(_MEDIATOR_UNIT, {"number": number}) or ""

@@ -21,13 +21,9 @@ _NUMBER, _BEHIND = bindparam("number", type_=Text), bindparam("behind", type_=In
 _LIMIT = bindparam("limit", type_=Integer)
 
 _SAME = select(Evidence.evidence).where(Evidence.number == _NUMBER, Evidence.content_mac == bindparam("content_mac"))
-_GET = select(Evidence).where(Evidence.number == _NUMBER, Evidence.evidence == bindparam("evidence"))
 _KEPT = select(Evidence.stored_hash).where(
     Evidence.stored_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary)))
 )  # fmt: skip
-_GET_NOTE = select(Investigation).where(
-    Investigation.number == _NUMBER, Investigation.investigation == bindparam("investigation")
-)
 _NOTES = (
     select(Investigation)
     .where(Investigation.number == _NUMBER, Investigation.investigation > _BEHIND)
@@ -53,7 +49,7 @@ async def add(connection: Connection, number: str, **columns: Any) -> Evidence:
 
 async def get(connection: Connection, number: str, evidence: int) -> Evidence:
     """Return what is known of a file; NOT_FOUND where there is none."""
-    found = await connection.execute(_GET, {"number": number, "evidence": evidence})
+    found = await rows.find(connection, Evidence, number=number, evidence=evidence)
     return not_found(found.first(), names.evidence_name(number, evidence))
 
 
@@ -85,7 +81,7 @@ async def add_note(connection: Connection, number: str, **columns: Any) -> Inves
 
 async def get_note(connection: Connection, number: str, investigation: int) -> Investigation:
     """Return a note of an investigation; NOT_FOUND where there is none."""
-    found = await connection.execute(_GET_NOTE, {"number": number, "investigation": investigation})
+    found = await rows.find(connection, Investigation, number=number, investigation=investigation)
     return not_found(found.first(), names.investigation_name(number, investigation))
 
 

@@ -22,6 +22,8 @@ from services.kit.storage.events import NewEvent
 from services.mediation.agreement.effect import performance_key
 from services.mediation.closing import follow_up
 from services.mediation.fulfilment import store, view
+from services.mediation.fulfilment.store import Owed
+from services.mediation.models import Case
 from services.mediation.servicer import Servicer
 
 
@@ -51,7 +53,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         case, row = await self._part(request, work)
         day = _day(request, dates.today(work.now))
         must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: day >= dates.today(row.effective_at)})
-        if store.facts(row).kind is not ClauseKind.PAY:
+        if row.kind is not ClauseKind.PAY:
             must_say(request, "complete")
         paid, complete = rules_of.perform(store.facts(row), request.amount_fen, request.complete)
         await store.performed(
@@ -84,42 +86,42 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         case, row = await self._part(request, work)
         remedy = Remedy(request.remedy)
         rules_of.pursue(store.facts(row), remedy, work.now)
-        await store.pursued(work.connection, row, remedy=int(remedy), taken_at=work.now, taken_by=work.actor)
+        await store.pursued(work.connection, row, remedy=remedy, taken_at=work.now, taken_by=work.actor)
         await store.change(work.connection, row, begun=row.begun)
         wakes = remedy is Remedy.ESCALATE
         await work.append(self._event(case, row, "DefaultPursued", {"remedy": remedy.name}, wakes=wakes))
         return await self._shown(work.connection, case, names.ids_of(request.name))
 
-    async def _part(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _part(self, request: Any, work: Work) -> tuple[Case, Owed]:
         """Return case and part, locked. An agreement outlives its case: a closed one has parts as well."""
         case = await self.locked(request.name, work, closed=True)
         row = await store.get(work.connection, case.number, names.ids_of(request.name))
         check_etag(row.version, request.etag)
         return case, row
 
-    async def _shown(self, connection: Connection, case: Any, ids: tuple[int, ...]) -> pb.Instalment:
+    async def _shown(self, connection: Connection, case: Case, ids: tuple[int, ...]) -> pb.Instalment:
         row = await store.get(connection, case.number, ids)
         done = await store.performances(connection, case.number)
         steps = await store.steps(connection, case.number)
         return view.instalment(row, case.category, done, steps, self.time.now())
 
-    async def _after_the_last(self, work: Work, case: Any) -> None:
+    async def _after_the_last(self, work: Work, case: Case) -> None:
         """When every part with a day is performed, tell of it and let the follow-up visits begin."""
         found = [row for row in await store.of_case(work.connection, case.number) if row.due_on is not None]
         if not all(store.facts(row).state(work.now) is InstalmentState.PERFORMED for row in found):
             return
-        on = max(row.performed_on for row in found)
+        on = max(row.performed_on for row in found if row.performed_on is not None)
         await follow_up.begin(work, case, on)
         payload = {"performed_on": on}
         await work.append(NewEvent(case.number, "AgreementPerformed", case.unit, payload, wakes=True))
 
     @staticmethod
-    def _event(case: Any, row: Any, kind: str, payload: dict[str, Any], *, wakes: bool = False) -> NewEvent:
+    def _event(case: Case, row: Owed, kind: str, payload: dict[str, Any], *, wakes: bool = False) -> NewEvent:
         part = {"agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
         return NewEvent(case.number, kind, case.unit, {**part, **payload}, wakes=wakes)
 
 
-def _key(row: Any) -> str:
+def _key(row: Owed) -> str:
     return performance_key(row.agreement, row.clause, row.instalment)
 
 

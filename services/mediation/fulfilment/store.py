@@ -1,70 +1,114 @@
-"""SQL of the parts of clauses: what was performed of them and what followed a default."""
+"""Statements of the parts of clauses: what was performed of them and what followed a default."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Integer, Text, and_, bindparam, select
 
 from casework import names
 from casework.mediation.agreement import AgreementState, ClauseKind
 from casework.mediation.fulfilment import Instalment
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-
-_PARTS = """
-    SELECT i.*, c.kind, c.performer, c.beneficiary, a.form, a.effective_at FROM instalments i
-    JOIN clauses c USING (number, agreement, clause) JOIN agreements a USING (number, agreement)
-    WHERE i.number = :number AND a.state = :effective
-"""
-_ORDER = " ORDER BY agreement, clause, instalment"
-_EFFECTIVE = int(AgreementState.EFFECTIVE)
+from services.mediation.agreement.models import AgreedClause, Agreement, Part
+from services.mediation.fulfilment.models import DefaultStep, PerformedPart
 
 
-async def of_case(connection: Connection, number: str) -> list[Any]:
-    """Return the parts of all clauses of the effective agreements of a case, in order."""
-    return await connection.execute(text(_PARTS + _ORDER), {"number": number, "effective": _EFFECTIVE})
+class Owed(NamedTuple):
+    """A part of a clause of an agreement that binds, with what its clause says of it."""
+
+    number: str
+    agreement: int
+    clause: int
+    instalment: int
+    version: int
+    kind: ClauseKind
+    performer: int
+    beneficiary: int
+    amount: int
+    due_on: date | None
+    due_at: datetime | None
+    paid: int
+    begun: bool
+    performed_on: date | None
+    defaulted_at: datetime | None
+    effective_at: datetime
 
 
-async def get(connection: Connection, number: str, ids: tuple[int, ...]) -> Any:
-    """Return one part of an effective agreement; NOT_FOUND where there is none."""
-    query = text(_PARTS + " AND i.agreement = :agreement AND i.clause = :clause AND i.instalment = :instalment")
-    key = dict(zip(("agreement", "clause", "instalment"), ids, strict=True))
-    found = await connection.execute(query, {"number": number, "effective": _EFFECTIVE, **key})
-    return not_found(found.first(), names.instalment_name(number, *ids))
-
-
-def facts(row: Any) -> Instalment:
-    """Return a part as the field knows it."""
-    return Instalment(
-        ClauseKind(row.kind), row.amount, row.paid, row.due_at, row.begun, row.performed_on, row.defaulted_at
+_NUMBER = bindparam("number", type_=Text)
+OWED = (
+    select(
+        Part.number, Part.agreement, Part.clause, Part.instalment, Part.version, AgreedClause.kind,
+        AgreedClause.performer, AgreedClause.beneficiary, Part.amount, Part.due_on, Part.due_at, Part.paid, Part.begun,
+        Part.performed_on, Part.defaulted_at, Agreement.effective_at,
     )
+    .join(
+        AgreedClause,
+        and_(
+            AgreedClause.number == Part.number,
+            AgreedClause.agreement == Part.agreement,
+            AgreedClause.clause == Part.clause,
+        ),
+    )
+    .join(Agreement, and_(Agreement.number == Part.number, Agreement.agreement == Part.agreement))
+    .where(Agreement.state == AgreementState.EFFECTIVE)
+)  # fmt: skip
+"""The columns of `Owed`, of all cases."""
+_OF_CASE = OWED.where(Part.number == _NUMBER).order_by(Part.agreement, Part.clause, Part.instalment)
+_GET = OWED.where(
+    Part.number == _NUMBER,
+    Part.agreement == bindparam("agreement", type_=Integer),
+    Part.clause == bindparam("clause", type_=Integer),
+    Part.instalment == bindparam("instalment", type_=Integer),
+)
 
 
-def key_of(row: Any) -> dict[str, Any]:
+async def of_case(connection: Connection, number: str) -> list[Owed]:
+    """Return the parts of all clauses of the effective agreements of a case, in order."""
+    return [Owed._make(row) for row in await connection.execute(_OF_CASE, {"number": number})]
+
+
+async def get(connection: Connection, number: str, ids: tuple[int, ...]) -> Owed:
+    """Return one part of an effective agreement; NOT_FOUND where there is none."""
+    key = dict(zip(("agreement", "clause", "instalment"), ids, strict=True))
+    found = await connection.execute(_GET, {"number": number, **key})
+    return Owed._make(not_found(found.first(), names.instalment_name(number, *ids)))
+
+
+def facts(row: Owed) -> Instalment:
+    """Return a part as the field knows it."""
+    return Instalment(row.kind, row.amount, row.paid, row.due_at, row.begun, row.performed_on, row.defaulted_at)
+
+
+def key_of(row: Owed | PerformedPart | DefaultStep) -> dict[str, Any]:
     """Return the key of a part's row."""
     return {"number": row.number, "agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> None:
+async def change(connection: Connection, row: Owed, **columns: Any) -> None:
     """Change columns of a part."""
-    await rows.update(connection, "instalments", key_of(row), **columns)
+    await rows.update(connection, Part, key_of(row), **columns)
 
 
-async def performed(connection: Connection, row: Any, **columns: Any) -> None:
+async def performed(connection: Connection, row: Owed, **columns: Any) -> None:
     """Write down that something was performed."""
-    await rows.insert(connection, "performances", **key_of(row), **columns)
+    await rows.insert(connection, PerformedPart, **key_of(row), **columns)
 
 
-async def pursued(connection: Connection, row: Any, **columns: Any) -> None:
+async def pursued(connection: Connection, row: Owed, **columns: Any) -> None:
     """Write down what followed a default."""
-    await rows.insert(connection, "default_steps", **key_of(row), **columns)
+    await rows.insert(connection, DefaultStep, **key_of(row), **columns)
 
 
-async def performances(connection: Connection, number: str) -> list[Any]:
+async def performances(connection: Connection, number: str) -> Sequence[PerformedPart]:
     """Return everything performed in a case, in order."""
-    return await rows.select(connection, "performances", "id", number=number)
+    return await rows.find(connection, PerformedPart, PerformedPart.id, number=number)
 
 
-async def steps(connection: Connection, number: str) -> list[Any]:
+async def steps(connection: Connection, number: str) -> Sequence[DefaultStep]:
     """Return everything that followed defaults in a case, in order."""
-    return await rows.select(connection, "default_steps", "id", number=number)
+    return await rows.find(connection, DefaultStep, DefaultStep.id, number=number)

@@ -15,12 +15,15 @@ from casework.mediation import objection as rules_of
 from casework.mediation.objection import ObjectionState
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, keys
 from services.mediation import store as cases
+from services.mediation.models import Case, Task
 from services.mediation.objections import store
+from services.mediation.objections.models import Objection
 from services.mediation.servicer import Servicer
 
 
@@ -77,6 +80,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         reply = pb.ListObjectionsResponse(objections=[_view(row) for row in found[:size]])
         if len(found) > size:
             end = found[size - 1]
+            assert end.decide_until is not None  # Nothing pauses its clock.
             reply.next_page_token = paging.token("objections", end.decide_until.isoformat(), end.number, end.objection)
         return reply
 
@@ -86,7 +90,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         case, row = await self._locked_row(request, work)
         work.call.require(row.umpire)
         check_etag(row.version, request.etag)
-        rules_of.must_be_open(ObjectionState(row.state))
+        rules_of.must_be_open(row.state)
         someone_else(work.actor, row.made_by)
         rules_of.is_neither(work.call.caller.unit, row.unit, row.proposed)
         right, units = "", self.rules.units
@@ -113,7 +117,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         case, row = await self._locked_row(request, work)
         work.call.require(row.unit)
         check_etag(row.version, request.etag)
-        rules_of.must_be_open(ObjectionState(row.state))
+        rules_of.must_be_open(row.state)
         return _view(await self._end(work, case, row, ObjectionState.WITHDRAWN, "ObjectionWithdrawn"))
 
     async def ReadObjectionText(self, request: pb.ReadObjectionTextRequest, context: Any) -> pb.ObjectionText:
@@ -123,37 +127,39 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
             row = await store.get(connection, case.number, names.index_of(request.name, "objections"))
             current_call().require_any((row.unit, row.umpire, case.unit))
             opener = keys.reading(self.sealer, case)
-            answer = pb.ObjectionText(grounds=opener.open(bytes(row.grounds)).decode())
+            answer = pb.ObjectionText(grounds=opener.open(row.grounds).decode())
             if row.decision is not None:
-                answer.decision = opener.open(bytes(row.decision)).decode()
+                answer.decision = opener.open(row.decision).decode()
             await self.log_reading(connection, case, request.name, "ObjectionTextRead", objection=row.objection)
         self.pulse.beat()
         return answer
 
-    async def _until(self, work: Work, case: Any, unit: str, dispatched_at: datetime) -> datetime:
+    async def _until(self, work: Work, case: Case, unit: str, dispatched_at: datetime) -> datetime:
         """Return the last instant in which a dispatch can be objected to."""
         petition = case.channel == rules_of.PETITION_CHANNEL or await store.is_petition(work.connection, case.number)
         rule, subject = rules_of.rule_of(petition), names.case_name(case.number)
         return self.clockwork.new(case.number, "objection", rule, subject=subject, unit=unit, at=dispatched_at).due_at
 
-    async def _end(self, work: Work, case: Any, row: Any, state: ObjectionState, kind: str, **columns: Any) -> Any:
-        changed = await store.change(work.connection, row, state=int(state), ended_at=work.now, **columns)
+    async def _end(
+        self, work: Work, case: Case, row: Objection, state: ObjectionState, kind: str, **columns: Any
+    ) -> Objection:
+        changed = await store.change(work.connection, row, state=state, ended_at=work.now, **columns)
         await work.stop(case.number, f"{dispatch.DECISION}-{row.objection}", met=state is not ObjectionState.WITHDRAWN)
         payload = {"state": state.name, **({"right_unit": changed.right_unit} if changed.right_unit else {})}
         await self._told(work, case, changed, kind, **payload)
         return changed
 
     @staticmethod
-    async def _locked_row(request: Any, work: Work) -> tuple[Any, Any]:
+    async def _locked_row(request: Any, work: Work) -> tuple[Case, Objection]:
         case = await cases.lock(work.connection, names.number_of(request.name))
         return case, await store.get(work.connection, case.number, names.index_of(request.name, "objections"))
 
     @staticmethod
-    async def _told(work: Work, case: Any, row: Any, kind: str, **payload: object) -> None:
+    async def _told(work: Work, case: Case, row: Objection, kind: str, **payload: object) -> None:
         await work.append(NewEvent(case.number, kind, case.unit, {"objection": row.objection, **payload}))
 
 
-async def _dispatched(work: Work, case: Any, name: str) -> tuple[Any, str, datetime]:
+async def _dispatched(work: Work, case: Case, name: str) -> tuple[Task | None, str, datetime]:
     """Return the task (None for the case), the unit it was dispatched to, and when."""
     if not name:
         return None, case.unit, case.dispatched_at or case.opened_at
@@ -163,18 +169,17 @@ async def _dispatched(work: Work, case: Any, name: str) -> tuple[Any, str, datet
     return task, task.unit, task.dispatched_at or case.opened_at
 
 
-def _must_be_under_way(case: Any, task: Any) -> None:
+def _must_be_under_way(case: Case, task: Task | None) -> None:
     if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
         raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)
     if task is not None and TaskState(task.state) not in (TaskState.DISPATCHED, TaskState.SIGNED):
         raise CaseError(Reason.WRONG_STATE, TaskState(task.state).name, state=TaskState(task.state).name)
 
 
-def _view(row: Any) -> pb.Objection:
+def _view(row: Objection) -> pb.Objection:
     return pb.Objection(
         name=store.name_of(row.number, row.objection),
         etag=str(row.version),
-        state=row.state,
         task=names.task_name(row.number, row.task) if row.task else "",
         unit=names.unit_name(row.unit),
         proposed_unit=names.unit_name(row.proposed),
@@ -186,4 +191,5 @@ def _view(row: Any) -> pb.Objection:
         decide_until_time=stamp(row.decide_until),
         end_time=stamp(row.ended_at),
         right_unit=names.unit_name(row.right_unit) if row.right_unit else "",
+        **numbers(state=row.state),
     )

@@ -1,27 +1,40 @@
-"""SQL of objections."""
+"""Statements of objections."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, or_, select, tuple_, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from casework.mediation.docking import DockingKind
 from casework.mediation.objection import ObjectionState
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.mediation.docking.models import Docking
+from services.mediation.objections.models import Objection
 
-_NEXT = text("SELECT coalesce(max(objection), 0) + 1 FROM objections WHERE number = :number")
-_OF_DISPATCH = text("""
-    SELECT state FROM objections
-    WHERE number = :number AND task = :task AND unit = :unit AND dispatched_at = :dispatched_at
-""")
-_PETITION = text("SELECT EXISTS (SELECT FROM dockings WHERE number = :number AND kind = 3)")
-_LAPSE = text("""
-    UPDATE objections SET state = :lapsed, ended_at = :at, version = version + 1
-    WHERE number = :number AND state = :made AND (CAST(:task AS integer) IS NULL OR task = :task)
-      AND (CAST(:unit AS text) IS NULL OR task = 0 OR unit = :unit)
-    RETURNING *
-""")
+_NUMBER, _TASK, _UNIT = bindparam("number", type_=Text), bindparam("task", type_=Integer), bindparam("unit", type_=Text)
+_OBJECTION = bindparam("objection", type_=Integer)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_IS_OPEN = Objection.state == ObjectionState.MADE
+_OF_DISPATCH = select(Objection.state).where(
+    Objection.number == _NUMBER,
+    Objection.task == _TASK,
+    Objection.unit == _UNIT,
+    Objection.dispatched_at == bindparam("dispatched_at"),
+)
+_ABOUT = (
+    select(Objection)
+    .where(Objection.number == _NUMBER, Objection.task == _TASK, Objection.state != ObjectionState.WITHDRAWN)
+    .order_by(Objection.objection)
+)
+_PETITION = select(
+    select(Docking.docking).where(Docking.number == _NUMBER, Docking.kind == DockingKind.PETITION).exists()
+)
 
 
 def name_of(number: str, objection: int) -> str:
@@ -29,28 +42,27 @@ def name_of(number: str, objection: int) -> str:
     return f"cases/{number}/objections/{objection}"
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Objection:
     """Store an objection and return its row."""
-    objection: int = await connection.scalar(_NEXT, {"number": number})
-    return await rows.insert(
-        connection, "objections", number=number, objection=objection, state=int(ObjectionState.MADE), **columns
-    )
+    return await rows.add(
+        connection, Objection, "objection", {"number": number}, state=ObjectionState.MADE, **columns
+    )  # fmt: skip
 
 
 async def next_of(connection: Connection, number: str) -> int:
     """Return the number the next objection of a locked case gets."""
-    return int(await connection.scalar(_NEXT, {"number": number}))
+    return await rows.next_of(connection, Objection.objection, number=number)
 
 
-async def get(connection: Connection, number: str, objection: int) -> Any:
+async def get(connection: Connection, number: str, objection: int) -> Objection:
     """Return an objection; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "objections", "objection", number=number, objection=objection)
+    found = await rows.find(connection, Objection, number=number, objection=objection)
     return rows.not_found(found.first(), name_of(number, objection))
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Objection, **columns: Any) -> Objection:
     """Change columns of an objection and return its new row."""
-    return await rows.update(connection, "objections", {"number": row.number, "objection": row.objection}, **columns)
+    return await rows.update(connection, Objection, {"number": row.number, "objection": row.objection}, **columns)
 
 
 async def of_dispatch(
@@ -58,13 +70,12 @@ async def of_dispatch(
 ) -> list[ObjectionState]:
     """Return where the objections to one dispatch stand."""
     parameters = {"number": number, "task": task, "unit": unit, "dispatched_at": dispatched_at}
-    return [ObjectionState(row.state) for row in await connection.execute(_OF_DISPATCH, parameters)]
+    return [state for (state,) in await connection.execute(_OF_DISPATCH, parameters)]
 
 
-async def about(connection: Connection, number: str, task: int) -> Sequence[Any]:
+async def about(connection: Connection, number: str, task: int) -> Sequence[Objection]:
     """Return the objections to dispatches of a task, or with 0 of the case, that were not taken back."""
-    found = await rows.select(connection, "objections", "objection", number=number, task=task)
-    return [row for row in found if row.state != ObjectionState.WITHDRAWN]
+    return await connection.execute(_ABOUT, {"number": number, "task": task})
 
 
 async def is_petition(connection: Connection, number: str) -> bool:
@@ -72,27 +83,43 @@ async def is_petition(connection: Connection, number: str) -> bool:
     return bool(await connection.scalar(_PETITION, {"number": number}))
 
 
-async def lapse(connection: Connection, number: str, task: int | None, unit: str | None, at: datetime) -> Sequence[Any]:
+@lru_cache(maxsize=4)
+def _lapse(of_task: bool, of_unit: bool) -> ReturningUpdate[Objection]:
+    found = update(Objection).where(Objection.number == _NUMBER, _IS_OPEN)
+    if of_task:
+        found = found.where(Objection.task == _TASK)
+    if of_unit:
+        found = found.where(or_(Objection.task == 0, Objection.unit == _UNIT))
+    return found.values(state=ObjectionState.LAPSED, ended_at=_AT, version=Objection.version + 1).returning(Objection)
+
+
+async def lapse(
+    connection: Connection, number: str, task: int | None, unit: str | None, at: datetime
+) -> Sequence[Objection]:
     """Let open objections lapse and return their rows: of a task, of the case by a unit and its tasks, or all."""
-    made, lapsed = int(ObjectionState.MADE), int(ObjectionState.LAPSED)
-    parameters = {"number": number, "task": task, "unit": unit, "at": at, "made": made, "lapsed": lapsed}
-    return (await connection.execute(_LAPSE, parameters)).all()
+    parameters = {"number": number, "task": task, "unit": unit, "at": at}
+    return await connection.execute(_lapse(task is not None, unit is not None), parameters)
+
+
+@lru_cache(maxsize=8)
+def _listed(number: bool, only_open: bool, behind: bool) -> Select[Objection]:
+    place = (Objection.decide_until, Objection.number, Objection.objection)
+    found = select(Objection).where(or_(Objection.unit.like(_UNIT), Objection.umpire.like(_UNIT)))
+    if number:
+        found = found.where(Objection.number == _NUMBER)
+    if only_open:
+        found = found.where(_IS_OPEN)
+    if behind:
+        found = found.where(tuple_(*place) > tuple_(_AT, bindparam("behind", type_=Text), _OBJECTION))
+    return found.order_by(*place).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, unit: str, number: str, only_open: bool, behind: tuple[datetime, str, int] | None,
     limit: int,
-) -> Sequence[Any]:  # fmt: skip
+) -> Sequence[Objection]:  # fmt: skip
     """Return objections by units of the pattern or to be decided there, the one to be decided first first."""
-    where, parameters = ["(unit LIKE :unit OR umpire LIKE :unit)"], dict[str, Any](unit=unit, limit=limit)
-    if number:
-        where.append("number = :number")
-        parameters["number"] = number
-    if only_open:
-        where.append(f"state = {int(ObjectionState.MADE)}")
+    parameters: dict[str, Any] = {"unit": unit, "number": number, "limit": limit}
     if behind:
-        where.append("(decide_until, number, objection) > (CAST(:at AS timestamptz), :behind, :objection)")
-        parameters.update(at=behind[0], behind=behind[1], objection=behind[2])
-    query = f"""SELECT * FROM objections WHERE {" AND ".join(where)}
-        ORDER BY decide_until, number, objection LIMIT :limit"""
-    return (await connection.execute(text(query), parameters)).all()
+        parameters |= dict(zip(("at", "behind", "objection"), behind, strict=True))
+    return await connection.execute(_listed(bool(number), only_open, behind is not None), parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pb.mediation.v1 import offers_pb2 as pb
@@ -16,12 +17,15 @@ from services.kit.clocks.clocks import Firing
 from services.kit.clocks.service import Consequence
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent, row_payload
 from services.mediation import dispatch, record
 from services.mediation import store as cases
+from services.mediation.models import Case, Task
 from services.mediation.offers import store
+from services.mediation.offers.models import Offer
 from services.mediation.servicer import Servicer
 
 
@@ -81,7 +85,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "offers"))
             call.require(row.offered)
-            rules_of.must_be_open(OfferState(row.state), row.answer_until, self.time.now())
+            rules_of.must_be_open(row.state, row.answer_until, self.time.now())
             tasks = await cases.tasks_of(connection, case.number)
             await self.log_reading(connection, case, request.name, "OfferedMatterRead", offer=row.offer)
         self.pulse.beat()
@@ -114,7 +118,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         case, row = await _locked_row(request, work)
         work.call.require(row.unit)
         check_etag(row.version, request.etag)
-        rules_of.must_be_open(OfferState(row.state), row.answer_until, work.now)
+        rules_of.must_be_open(row.state, row.answer_until, work.now)
         return _view(await _end(work, case, row, OfferState.WITHDRAWN, "OfferWithdrawn"))
 
 
@@ -131,21 +135,21 @@ def consequences() -> dict[str, Consequence]:
     return {dispatch.ANSWER: unanswered}
 
 
-async def _locked_row(request: Any, work: Work) -> tuple[Any, Any]:
+async def _locked_row(request: Any, work: Work) -> tuple[Case, Offer]:
     case = await cases.lock(work.connection, names.number_of(request.name))
     return case, await store.get(work.connection, case.number, names.index_of(request.name, "offers"))
 
 
-async def _answered(request: Any, work: Work) -> tuple[Any, Any]:
+async def _answered(request: Any, work: Work) -> tuple[Case, Offer]:
     """Return case and offer, locked, if the caller may answer for the offered unit, and it may still be answered."""
     case, row = await _locked_row(request, work)
     work.call.require(row.offered)
     check_etag(row.version, request.etag)
-    rules_of.must_be_open(OfferState(row.state), row.answer_until, work.now)
+    rules_of.must_be_open(row.state, row.answer_until, work.now)
     return case, row
 
 
-async def _offered(work: Work, case: Any, name: str) -> Any:
+async def _offered(work: Work, case: Case, name: str) -> Task | None:
     """Return the task that is offered, None for the case; raise where it may not go over now."""
     if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
         raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)
@@ -159,8 +163,8 @@ async def _offered(work: Work, case: Any, name: str) -> Any:
     return task
 
 
-async def _end(work: Work, case: Any, row: Any, state: OfferState, kind: str, **columns: Any) -> Any:
-    changed = await store.change(work.connection, row, state=int(state), ended_at=work.now, **columns)
+async def _end(work: Work, case: Case, row: Offer, state: OfferState, kind: str, **columns: Any) -> Offer:
+    changed = await store.change(work.connection, row, state=state, ended_at=work.now, **columns)
     met = state in (OfferState.ACCEPTED, OfferState.DECLINED)
     await work.stop(case.number, f"{dispatch.ANSWER}-{row.offer}", met=met)
     payload = {"offer": row.offer, "task": row.task, "unit": row.unit, "offered": row.offered, "state": state.name}
@@ -170,11 +174,10 @@ async def _end(work: Work, case: Any, row: Any, state: OfferState, kind: str, **
     return changed
 
 
-def _view(row: Any) -> pb.Offer:
+def _view(row: Offer) -> pb.Offer:
     return pb.Offer(
         name=store.name_of(row.number, row.offer),
         etag=str(row.version),
-        state=row.state,
         task=names.task_name(row.number, row.task) if row.task else "",
         unit=names.unit_name(row.unit),
         offered_unit=names.unit_name(row.offered),
@@ -183,27 +186,27 @@ def _view(row: Any) -> pb.Offer:
         create_time=stamp(row.made_at),
         answer_until_time=stamp(row.answer_until),
         end_time=stamp(row.ended_at),
+        **numbers(state=row.state),
     )
 
 
-def _outline(case: Any, tasks: Any, offered: int, language: str) -> pb.OfferedMatter:
+def _outline(case: Case, tasks: Sequence[Task], offered: int, language: str) -> pb.OfferedMatter:
     shown = [each for each in tasks if each.task == offered] if offered else [
-        each for each in tasks if TaskState(each.state) not in DONE
+        each for each in tasks if each.state not in DONE
     ]  # fmt: skip
     return pb.OfferedMatter(
         category=f"categories/{case.category}",
-        grade=case.grade,
         place=names.unit_name(case.unit),
-        stage=case.stage,
         receive_time=stamp(case.received_at),
         due_time=stamp(case.due_at),
         measures=[
             pb.OfferedMeasure(
                 measure=row_payload(each.measure)[language],
                 unit=names.unit_name(each.unit),
-                state=each.state,
                 due_time=stamp(each.due_at),
+                **numbers(state=each.state),
             )
             for each in shown
         ],
+        **numbers(grade=case.grade, stage=case.stage),
     )

@@ -1,24 +1,26 @@
-"""SQL of offers."""
+"""Statements of offers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, or_, select, tuple_, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from casework.errors import CaseError, Reason
 from casework.mediation.offer import OfferState
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.mediation.offers.models import Offer
 
-_MADE = int(OfferState.MADE)
-_NEXT = text("SELECT coalesce(max(offer), 0) + 1 FROM offers WHERE number = :number")
-_OPEN = text(f"SELECT EXISTS (SELECT FROM offers WHERE number = :number AND task = :task AND state = {_MADE})")
-_LAPSE = text(f"""
-    UPDATE offers SET state = {int(OfferState.LAPSED)}, ended_at = :at, version = version + 1
-    WHERE number = :number AND state = {_MADE} AND (CAST(:task AS integer) IS NULL OR task = :task)
-    RETURNING *
-""")
+_NUMBER, _TASK = bindparam("number", type_=Text), bindparam("task", type_=Integer)
+_OFFER = bindparam("offer", type_=Integer)
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_IS_OPEN = Offer.state == OfferState.MADE
+_OPEN = select(select(Offer.offer).where(Offer.number == _NUMBER, Offer.task == _TASK, _IS_OPEN).exists())
 
 
 def name_of(number: str, offer: int) -> str:
@@ -30,43 +32,57 @@ async def next_of(connection: Connection, number: str, task: int) -> int:
     """Return the number the next offer of a locked case gets; OFFER_OPEN while one of the same is not answered."""
     if await connection.scalar(_OPEN, {"number": number, "task": task}):
         raise CaseError(Reason.OFFER_OPEN)
-    return int(await connection.scalar(_NEXT, {"number": number}))
+    return await rows.next_of(connection, Offer.offer, number=number)
 
 
-async def add(connection: Connection, **columns: Any) -> Any:
+async def add(connection: Connection, **columns: Any) -> Offer:
     """Store an offer and return its row."""
-    return await rows.insert(connection, "offers", state=_MADE, **columns)
+    return await rows.insert(connection, Offer, state=OfferState.MADE, **columns)
 
 
-async def get(connection: Connection, number: str, offer: int) -> Any:
+async def get(connection: Connection, number: str, offer: int) -> Offer:
     """Return an offer; NOT_FOUND where there is none."""
-    found = await rows.select(connection, "offers", "offer", number=number, offer=offer)
+    found = await rows.find(connection, Offer, number=number, offer=offer)
     return rows.not_found(found.first(), name_of(number, offer))
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Offer, **columns: Any) -> Offer:
     """Change columns of an offer and return its new row."""
-    return await rows.update(connection, "offers", {"number": row.number, "offer": row.offer}, **columns)
+    return await rows.update(connection, Offer, {"number": row.number, "offer": row.offer}, **columns)
 
 
-async def lapse(connection: Connection, number: str, task: int | None, at: datetime) -> Sequence[Any]:
+@lru_cache(maxsize=2)
+def _lapse(of_task: bool) -> ReturningUpdate[Offer]:
+    found = update(Offer).where(Offer.number == _NUMBER, _IS_OPEN)
+    if of_task:
+        found = found.where(Offer.task == _TASK)
+    return found.values(state=OfferState.LAPSED, ended_at=_AT, version=Offer.version + 1).returning(Offer)
+
+
+async def lapse(connection: Connection, number: str, task: int | None, at: datetime) -> Sequence[Offer]:
     """Let open offers lapse, of a task or all of the case, and return their rows."""
-    return (await connection.execute(_LAPSE, {"number": number, "task": task, "at": at})).all()
+    return await connection.execute(_lapse(task is not None), {"number": number, "task": task, "at": at})
+
+
+@lru_cache(maxsize=8)
+def _listed(number: bool, only_open: bool, behind: bool) -> Select[Offer]:
+    unit, place = bindparam("unit", type_=Text), (Offer.made_at, Offer.number, Offer.offer)
+    found = select(Offer).where(or_(Offer.unit.like(unit), Offer.offered.like(unit)))
+    if number:
+        found = found.where(Offer.number == _NUMBER)
+    if only_open:
+        found = found.where(_IS_OPEN)
+    if behind:
+        found = found.where(tuple_(*place) > tuple_(_AT, bindparam("behind", type_=Text), _OFFER))
+    return found.order_by(*place).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, unit: str, number: str, only_open: bool, behind: tuple[datetime, str, int] | None,
     limit: int,
-) -> Sequence[Any]:  # fmt: skip
+) -> Sequence[Offer]:  # fmt: skip
     """Return offers by units of the pattern or to them, the one made first first."""
-    where, parameters = ["(unit LIKE :unit OR offered LIKE :unit)"], dict[str, Any](unit=unit, limit=limit)
-    if number:
-        where.append("number = :number")
-        parameters["number"] = number
-    if only_open:
-        where.append(f"state = {_MADE}")
+    parameters = {"unit": unit, "number": number, "limit": limit}
     if behind:
-        where.append("(made_at, number, offer) > (CAST(:at AS timestamptz), :behind, :offer)")
-        parameters.update(at=behind[0], behind=behind[1], offer=behind[2])
-    query = f"SELECT * FROM offers WHERE {' AND '.join(where)} ORDER BY made_at, number, offer LIMIT :limit"
-    return (await connection.execute(text(query), parameters)).all()
+        parameters |= dict(zip(("at", "behind", "offer"), behind, strict=True))
+    return await connection.execute(_listed(bool(number), only_open, behind is not None), parameters)

@@ -22,7 +22,6 @@ from services.mediation.models import Case
 from services.mediation.sessions.models import Attendance, JointWish, RecordSignature, Room, Session, SessionRecord
 
 _NUMBER, _ROOM = bindparam("number", type_=Text), bindparam("room", type_=Text)
-_SESSION = bindparam("session", type_=Integer)
 _AT = bindparam("at", type_=DateTime(timezone=True))
 
 _ADD_ROOM = (
@@ -48,8 +47,6 @@ _CLOSE_ROOM = (
     .values(closed_at=func.coalesce(Room.closed_at, _AT), version=Room.version + 1, updated_at=_AT)
     .returning(Room)
 )
-_OF_CASE = select(Session).where(Session.number == _NUMBER).order_by(Session.session)
-_GET = select(Session).where(Session.number == _NUMBER, Session.session == _SESSION)
 _CAME = upsert(Attendance).values({each.name: bindparam(each.name) for each in Attendance.__table__.columns})
 _ATTEND = _CAME.on_conflict_do_update(
     index_elements=list(Attendance.__table__.primary_key),
@@ -57,11 +54,6 @@ _ATTEND = _CAME.on_conflict_do_update(
         **{name: _CAME.excluded[name] for name in ("presence", "arrived_at", "left_at")},
         "sealed": func.coalesce(_CAME.excluded.sealed, Attendance.sealed),
     },
-)
-_ATTENDANCES = (
-    select(Attendance)
-    .where(Attendance.number == _NUMBER)
-    .order_by(Attendance.session, Attendance.role, Attendance.party, Attendance.ordinal)
 )
 _RECORDS = (
     select(SessionRecord)
@@ -74,11 +66,6 @@ _SIGN = (
     .values({each.name: bindparam(each.name) for each in RecordSignature.__table__.columns})
     .on_conflict_do_nothing()
     .returning(RecordSignature.record)
-)
-_SIGNATURES = (
-    select(RecordSignature)
-    .where(RecordSignature.number == _NUMBER)
-    .order_by(RecordSignature.signed_at, RecordSignature.role, RecordSignature.party)
 )
 _STATE = Numbered(SessionState)
 _BREAK_OFF = (
@@ -135,13 +122,13 @@ async def add(connection: Connection, number: str, **columns: Any) -> Session:
 
 async def get(connection: Connection, number: str, session: int) -> Session:
     """Return a session's row; NOT_FOUND where there is none."""
-    found = await connection.execute(_GET, {"number": number, "session": session})
+    found = await rows.find(connection, Session, number=number, session=session)
     return not_found(found.first(), names.session_name(number, session))
 
 
 async def of_case(connection: Connection, number: str) -> Sequence[Session]:
     """Return the sessions of a case, in order."""
-    return await connection.execute(_OF_CASE, {"number": number})
+    return await rows.find(connection, Session, Session.session, number=number)
 
 
 async def change(connection: Connection, row: Session, at: datetime, **columns: Any) -> Session:
@@ -157,7 +144,8 @@ async def attend(connection: Connection, came: Sequence[Mapping[str, Any]]) -> N
 
 async def attendances(connection: Connection, number: str) -> Sequence[Attendance]:
     """Return who came to the sessions of a case."""
-    return await connection.execute(_ATTENDANCES, {"number": number})
+    order = Attendance.session, Attendance.role, Attendance.party, Attendance.ordinal
+    return await rows.find(connection, Attendance, *order, number=number)
 
 
 async def wish(connection: Connection, number: str, party: int, wished: bool, at: datetime, by: str) -> None:
@@ -180,7 +168,8 @@ async def records(connection: Connection, number: str) -> dict[int, SessionRecor
 
 async def signatures(connection: Connection, number: str) -> Sequence[RecordSignature]:
     """Return every read-back and signature under the records of a case, of all their versions."""
-    return await connection.execute(_SIGNATURES, {"number": number})
+    order = RecordSignature.signed_at, RecordSignature.role, RecordSignature.party
+    return await rows.find(connection, RecordSignature, *order, number=number)
 
 
 async def sign(connection: Connection, record: SessionRecord, at: datetime, by: str, **columns: Any) -> None:
