@@ -151,10 +151,10 @@ async def test_only_the_head_of_the_unit_approves_what_needs_the_head(clients: C
     ("method", "fields", "reason", "field"),
     [
         ("PauseClock", {"cause": "bad-weather"}, "PAUSE_CAUSE_NOT_ALLOWED", "cause"),
-        ("ResumeClock", {}, "CLOCK_NOT_PAUSED", "at"),
-        ("ExtendClock", {"amount": 1, "kind": 2, "reason": "busy"}, "EXTENSION_NOT_ALLOWED", "how"),
+        ("ResumeClock", {}, "CLOCK_NOT_PAUSED", "effective_time"),
+        ("ExtendClock", {"amount": 1, "kind": 2, "reason": "busy"}, "EXTENSION_NOT_ALLOWED", "kind"),
         ("ExtendClock", {"amount": 999, "kind": 3, "consents": ["a"]}, "EXTENSION_TOO_LONG", "amount"),
-        ("RevokeExtension", {"extension": 9}, "EXTENSION_NOT_FOUND", "of"),
+        ("RevokeExtension", {"extension": 9}, "EXTENSION_NOT_FOUND", "extension"),
         ("StopClock", {"met": True}, "CLOCK_NOT_BY_HAND", "name"),
     ],
 )

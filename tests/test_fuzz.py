@@ -16,7 +16,7 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from tests.conftest import Clients
+from tests.conftest import Clients, request_id
 from tests.rpcs import BY_NAME, Rpc, access, call, check
 from tests.world import REQUESTS, World, new_world
 
@@ -101,6 +101,24 @@ def payload(rpc: Rpc, world: World, dice: random.Random) -> bytes:
     for _ in range(dice.randint(1, 3)):
         disturb(request, dice)
     return request.SerializePartialToString()
+
+
+COMMANDS = [rpc for rpc in BY_NAME.values() if "request_id" in rpc.method.input_type.fields_by_name]
+
+
+@pytest.mark.parametrize("rpc", COMMANDS, ids=str)
+async def test_several_who_do_the_same_at_once_are_each_answered_or_refused_with_a_reason(
+    rpc: Rpc, clients: Clients, world: World
+) -> None:
+    requests = [REQUESTS[rpc.method.name](world, rpc.server) for _ in range(4)]
+    for request in requests:
+        request.request_id = request_id()
+    caller = access(clients, rpc)
+    sent = [request.SerializeToString() for request in requests]
+    for answer in await asyncio.gather(
+        *(call(clients.channels[rpc.server], rpc.path, data, **caller) for data in sent)
+    ):
+        check(answer)
 
 
 @pytest.mark.parametrize("rpc", BY_NAME.values(), ids=str)

@@ -7,7 +7,7 @@ from datetime import UTC, date
 from typing import Any
 
 import pytest
-from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+from pb.escalation.v1 import escalation_pb2, escalation_pb2_grpc, letters_pb2, letters_pb2_grpc
 from pb.escalation.v1 import ledger_pb2 as pb
 
 from accord.embedded.stack import Stack
@@ -240,3 +240,21 @@ async def test_an_approved_plan_stops_its_clock_and_the_matter_is_being_handled(
     assert (after.state, after.plan_time.ToDatetime(UTC)) == (pb.MATTER_STATE_HANDLING, still.time.now())
     history = await ledger.do("ListMatterHistory", "auditor", COUNTY, parent=matter.name)
     assert (history.versions[-1].event, history.versions[-1].account) == ("PlanApproved", "official-1")
+
+
+@pytest.mark.parametrize("fired", [True, False])
+async def test_a_missed_plan_calls_for_a_letter_whether_a_workflow_found_it_or_the_striking_off(
+    fired: bool, still: Still, ledger: Ledger
+) -> None:
+    still.to("2026-03-02T09:00")
+    matter = await ledger.assigned(date(2026, 4, 20))
+    await ledger.progressed(matter.name)
+    await ledger.requested(matter.name)
+    still.to("2026-03-10T00:00")
+    if fired:
+        await still.fire(number_of(matter.name))
+    await ledger.verified(matter.name)
+    stub = letters_pb2_grpc.LetterServiceStub(still.channel)
+    request = letters_pb2.ListLetterDraftsRequest(page_size=1000)
+    drafts = (await stub.ListLetterDrafts(request, **still.as_("supervisor", "62"))).letters
+    assert "rule no-plan-high 2026-11" in [each.rule for each in drafts if each.subject == matter.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.escalation import erasing, occasions
 from services.escalation.directory import FileDirectory
@@ -41,7 +42,7 @@ from services.escalation.raising.handovers import taking_over
 from services.escalation.raising.handovers.service import HandoverServicer
 from services.escalation.raising.levels import store, timing
 from services.escalation.raising.levels.service import EscalationServicer
-from services.kit.clocks.service import Consequence
+from services.kit.command import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.kit.storage.standings import StandingServicer
 
@@ -58,10 +59,11 @@ SERVICERS = (
 
 def build(parts: Parts) -> list[Registration]:
     """Return what escalation serves."""
+    parts = replace(parts, consequences=consequences())
     return [
         *(served(each(parts)) for each in SERVICERS),
         served(StandingServicer("escalation", parts.database)),
-        clock_service("escalation", "files", parts, store.OPEN_MATTER, consequences()),
+        clock_service("escalation", "files", parts, store.OPEN_MATTER),
     ]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+import asyncpg
 import grpc
 from google.protobuf.message import Message
 
@@ -24,6 +25,9 @@ from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 
+Consequence = Callable[["Work", clocks.Firing], Awaitable[None]]
+"""What follows from a deadline that was missed, in the transaction in which that is reported."""
+
 
 @dataclass(slots=True)
 class Work:
@@ -39,6 +43,10 @@ class Work:
     soonest: NewClock | None = None
     has_stopped: bool = False
     """Whether clocks were stopped since the last event: its hearer must learn which one comes next."""
+    consequences: Mapping[str, Consequence] = field(default_factory=dict)
+    """What follows from missed deadlines, by rule; `warning/{rule}` is what follows before one is missed."""
+    fired: list[clocks.Firing] = field(default_factory=list)
+    """Rungs that fired because of what was done here; what follows from them comes last."""
     told_by: str = ""
     """What the history says in place of an account that must not be known from it."""
 
@@ -52,7 +60,17 @@ class Work:
         told, self.missed, self.late = [*self.missed, *await self._heard(events), *self.late], [], []
         if self.call.caller.machine:
             told = [replace(event, bulk=True) for event in told]
+        self.fired += [event.firing for event in told if event.firing is not None]
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
+
+    async def follow(self, firings: Iterable[clocks.Firing] = ()) -> None:
+        """Do what follows from these rungs, from those that fired here, and from what that makes fire."""
+        self.fired = [*firings, *self.fired]
+        while self.fired:
+            firing = self.fired.pop(0)
+            key = firing.rule if firing.kind == "overdue" else f"{firing.kind}/{firing.rule}"
+            if key in self.consequences:
+                await self.consequences[key](self, firing)
 
     async def start(self, *new: NewClock) -> None:
         """Start clocks; the event appended next tells the case's workflow where it would otherwise sleep too long."""
@@ -124,6 +142,7 @@ class CommandService(Protocol):
     log: EventLog
     pulse: FeedPulse
     clockwork: Clockwork
+    consequences: Mapping[str, Consequence]
     body_key: bytes
     """Keys the hash by which a request is known again; empty where nothing in it could be guessed."""
 
@@ -147,8 +166,7 @@ def command(
     def decorate(
         method: Callable[[Any, Request, Work], Awaitable[Answer]],
     ) -> Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]]:
-        @functools.wraps(method)
-        async def rpc(self: CommandService, request: Any, context: Any) -> Answer:
+        async def attempt(self: CommandService, request: Any) -> Answer:
             call = current_call()
             caller, body = call.caller.subject, requests.body_hash(request, self.body_key)
             async with self.database.begin() as connection:
@@ -156,11 +174,23 @@ def command(
                 if earlier is not None:
                     call.repeat()
                     return answer_type.FromString(earlier)
-                work = Work(connection, self.time.now(), call, self.log, self.clockwork)
+                work = Work(connection, self.time.now(), call, self.log, self.clockwork, consequences=self.consequences)
                 answer = await method(self, request, work)
+                await work.follow()
                 await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
             self.pulse.beat()
             return answer
+
+        @functools.wraps(method)
+        async def rpc(self: CommandService, request: Any, context: Any) -> Answer:
+            try:
+                return await attempt(self, request)
+            except asyncpg.UniqueViolationError:
+                # Another call did the same at the same moment. The second attempt finds it and is refused for it.
+                try:
+                    return await attempt(self, request)
+                except asyncpg.UniqueViolationError:
+                    raise CaseError(Reason.ALREADY_EXISTS) from None
 
         return rpc
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 
 import grpc
@@ -16,7 +16,8 @@ from sqlalchemy import Executable
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.keeping import automatic_rules, keep_clocks
 from services.kit.clocks.ledger import Pins
-from services.kit.clocks.service import ClockServicer, Consents, Consequence
+from services.kit.clocks.service import ClockServicer, Consents
+from services.kit.command import Consequence
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.serving import telemetry
 from services.kit.serving.access import Access, PolicyError
@@ -51,6 +52,8 @@ class Parts:
     clockwork: Clockwork
     pins: Pins
     erasures: ErasureList
+    consequences: Mapping[str, Consequence] = field(default_factory=dict)
+    """What follows from missed deadlines here, by rule."""
 
 
 def run(
@@ -136,15 +139,15 @@ def feed_service(name: str, parts: Parts, owner: str | Executable) -> Registrati
 
 def clock_service(
     name: str, heads: str, parts: Parts, open_matter: str | Executable,
-    consequences: Mapping[str, Consequence] | None = None, consents: Consents | None = None,
+    consents: Consents | None = None,
 ) -> Registration:  # fmt: skip
     """Return the clock service of a service that owns clocks; `open_matter` is SQL for a matter.
 
-    `consequences` follow, by rule, from a missed deadline; `consents` are who said yes to more time.
+    `consents` are who said yes to more time.
     """
     return served(
         ClockServicer(
             name, parts.database, parts.time, EventLog(name, heads), parts.pulse, parts.clockwork, parts.pins,
-            open_matter, consequences or {}, consents,
+            open_matter, parts.consequences, consents,
         )
     )  # fmt: skip

@@ -24,6 +24,7 @@ class Servicer:
         self.time = parts.time
         self.pulse = parts.pulse
         self.clockwork = parts.clockwork
+        self.consequences = parts.consequences
         self.rules = parts.rules
         self.sealer = parts.sealer
         self.log = EventLog(self.service, self.heads)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.kit.command import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.mediation import store
 from services.mediation.agreement.service import AgreementServicer
@@ -19,7 +23,7 @@ from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.facts.service import CaseFactsServicer
 from services.mediation.fulfilment.service import FulfilmentServicer
 from services.mediation.grants.service import GrantServicer
-from services.mediation.mediators.finding import consequences
+from services.mediation.mediators import finding
 from services.mediation.mediators.service import MediatorServicer
 from services.mediation.objections.service import ObjectionServicer
 from services.mediation.offers import service as offers
@@ -41,11 +45,16 @@ SERVICERS = (
 
 def build(parts: Parts) -> list[Registration]:
     """Return what mediation serves."""
-    following = consequences(parts.sealer) | terms.consequences() | offers.consequences()
+    parts = replace(parts, consequences=consequences(parts))
     return [
         *(served(each(parts)) for each in SERVICERS),
-        clock_service("mediation", "cases", parts, store.OPEN_MATTER, following, people.said_to_extension),
+        clock_service("mediation", "cases", parts, store.OPEN_MATTER, people.said_to_extension),
     ]
+
+
+def consequences(parts: Parts) -> Mapping[str, Consequence]:
+    """Return what follows from missed deadlines, by rule."""
+    return finding.consequences(parts.sealer) | terms.consequences() | offers.consequences()
 
 
 def main() -> None:

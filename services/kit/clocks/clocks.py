@@ -267,7 +267,7 @@ def told(number: str, firing: Firing) -> NewEvent:
         "fired_at": firing.fired_at,
         "late_by_seconds": firing.late_seconds,
     }
-    return NewEvent(number, _KINDS[firing.kind], firing.unit, payload)
+    return NewEvent(number, _KINDS[firing.kind], firing.unit, payload, firing=firing)
 
 
 async def breaches(connection: Connection, number: str, *, withdrawn: bool = False) -> list[Firing]:

@@ -16,6 +16,7 @@ from casework.clocks.ledger import Moved
 from casework.clocks.rule import Rule
 from casework.clocks.rule_book import UnknownRule
 from services.kit.clocks import calendars as clock_calendars
+from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.calendars import layer_from_data, layer_to_data
 from services.kit.clocks.clocks import read_rungs
@@ -137,9 +138,12 @@ def newest(clockwork: Clockwork, candidate: Candidate, row: Any, pinned: Rule) -
 
 async def apply(
     connection: Connection, clockwork: Clockwork, log: EventLog, candidate: Candidate, batch: list[Move],
-    *, actor: str, reason: str, trace: str, now: datetime,
+    *, actor: str, reason: str, trace: str, now: datetime, fired: list[clocks.Firing],
 ) -> int:  # fmt: skip
-    """Move these clocks to the candidate, each with an entry in its ledger and an event; return how many moved."""
+    """Move these clocks to the candidate, each with an entry in its ledger and an event; return how many moved.
+
+    Rungs that fire by it are added to `fired`.
+    """
     await clock_calendars.keep(connection, clockwork.calendars, candidate.calendars)
     kept = [move for move in batch if not move.moves]
     await _keep(connection, candidate, kept)
@@ -160,6 +164,7 @@ async def apply(
             connection, clockwork, row, entry, now, rule=rule, calendar=calendar, checked=False
         )
         await log.append(connection, change.events, at=now, actor=actor, trace=trace)
+        fired += [event.firing for event in change.events if event.firing is not None]
         moved += 1
     return moved
 

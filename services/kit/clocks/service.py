@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -28,9 +28,9 @@ from services.kit.clocks.calendars import calendar_of
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.moves import Candidate
 from services.kit.clocks.sweep import sweep
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Consequence, Work, check_etag, command
 from services.kit.instants import instant, stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Call, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
 from services.kit.storage.database import Connection, Database, prepared, text
@@ -55,10 +55,6 @@ _APPLIED = 200
 Kind = TypeVar("Kind", bound=Entry)
 
 
-Consequence = Callable[[Work, clocks.Firing], Awaitable[None]]
-"""What follows when a deadline was missed, in the transaction in which that is told."""
-
-
 Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
 """Returns of each party of a matter that is there, when its yes to more time was recorded; None where it has none."""
 
@@ -72,14 +68,6 @@ def _as_asked(request: Any) -> Iterator[None]:
         yield
     except CaseError as error:
         raise error.renamed({"at": "effective_time", "how": "kind", "of": of, "approver": "kind"}) from error
-
-
-async def follow(consequences: Mapping[str, Consequence], work: Work, firings: Iterable[clocks.Firing]) -> None:
-    """Do what follows from deadlines that were missed, by their rules; `warning/{rule}` is what follows before them."""
-    for firing in firings:
-        key = firing.rule if firing.kind == "overdue" else f"{firing.kind}/{firing.rule}"
-        if key in consequences:
-            await consequences[key](work, firing)
 
 
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
@@ -100,7 +88,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self.pulse = pulse
         self.clockwork = clockwork
         self.body_key = b""
-        self._consequences = consequences
+        self.consequences = consequences
         self._consents = consents
         self._pins = pins
         self._open_matter = prepared(open_matter)
@@ -114,6 +102,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if service != self._service:
             raise field_error("name", Reason.INVALID_FIELD, f"this is {self._service}")
         return clock
+
+    def _work(self, connection: Connection, now: datetime, call: Call) -> Work:
+        return Work(connection, now, call, self.log, self.clockwork, consequences=self.consequences)
 
     async def FireClocks(self, request: pb.FireClocksRequest, context: Any) -> pb.FireClocksResponse:
         """Fire every rung of the case that is due and was not fired; answer when to ask again."""
@@ -131,8 +122,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             firings, events = ([], []) if stale else await clocks.fire(connection, number, now)
             if events:
                 await self.log.append(connection, events, at=now, actor=call.caller.subject, trace=call.trace_parent)
-            work = Work(connection, now, call, self.log, self.clockwork)
-            await follow(self._consequences, work, firings)
+            await self._work(connection, now, call).follow(firings)
             standing = await clocks.standing(connection, number)
             breaches = await clocks.breaches(connection, number)
             withdrawn = await clocks.breaches(connection, number, withdrawn=True)
@@ -155,9 +145,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         firings, more = await sweep(
             self.database, self.log, now, now - timedelta(seconds=request.grace_seconds), request.max_cases or 200,
             actor=call.caller.subject, trace=call.trace_parent,
-            then=lambda connection, fired: follow(
-                self._consequences, Work(connection, now, call, self.log, self.clockwork), fired
-            ),
+            then=lambda connection, fired: self._work(connection, now, call).follow(fired),
         )  # fmt: skip
         if firings:
             self.pulse.beat()
@@ -425,7 +413,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             self.clockwork.lay(await clock_moves.applied_layers(work.connection))
         moved = await clock_moves.apply(
             work.connection, self.clockwork, self.log, candidate, batch, actor=work.actor, reason=request.reason,
-            trace=work.call.trace_parent, now=work.now,
+            trace=work.call.trace_parent, now=work.now, fired=work.fired,
         )  # fmt: skip
         return pb.ApplyMovesResponse(done=len(batch), moved=moved, more=len(batch) == _APPLIED)
 

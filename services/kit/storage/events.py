@@ -28,6 +28,8 @@ class NewEvent:
     payload: Mapping[str, Any] = field(default_factory=dict)
     wakes: bool = False
     bulk: bool = False
+    firing: Any = field(default=None, repr=False, compare=False)
+    """The rung of a clock whose firing it reports."""
 
 
 class EventLog:

@@ -14,8 +14,7 @@ from casework.mediation.docking import OVER, DockingState
 from casework.mediation.termination import ended_as
 from services.kit.clocks.clocks import Firing
 from services.kit.clocks.models import LIVE
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work
+from services.kit.command import Consequence, Work
 from services.mediation import standing
 from services.mediation import store as cases
 from services.mediation.agreement import store as agreements

@@ -6,8 +6,7 @@ from casework import names
 from casework.mediation.choosing import AskState, ChoicePhase, Conflict, ranked
 from casework.mediation.course import MediationState
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work
+from services.kit.command import Consequence, Work
 from services.kit.storage.sealing import Sealer
 from services.mediation import store as cases
 from services.mediation.consents import course

@@ -14,8 +14,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation import offer as rules_of
 from casework.mediation.offer import OfferState
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Consequence, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import current_call

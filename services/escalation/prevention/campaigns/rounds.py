@@ -11,8 +11,7 @@ from casework.supervision.prevention.campaign import CampaignState, round_end
 from services.escalation.prevention.campaigns import store
 from services.kit import dates
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work
+from services.kit.command import Consequence, Work
 from services.kit.storage.events import NewEvent
 
 

@@ -9,8 +9,7 @@ from services.escalation.matters.special.consultations import store
 from services.escalation.matters.special.experts import store as experts
 from services.escalation.matters.special.models import Consultation
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work
+from services.kit.command import Consequence, Work
 from services.kit.storage.events import NewEvent
 
 LIMIT, ANSWER, ADOPTION = "limit", "answer", "adoption"

@@ -11,8 +11,7 @@ from services.escalation.matters.special.models import Lead
 from services.kit import dates
 from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work
+from services.kit.command import Consequence, Work
 from services.kit.storage.events import NewEvent
 
 ROLE = "lead"

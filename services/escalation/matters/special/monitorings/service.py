@@ -21,8 +21,7 @@ from services.escalation.matters.special.plans import course as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.escalation.models import File
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.service import Consequence
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Consequence, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import current_call
