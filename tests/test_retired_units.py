@@ -16,7 +16,7 @@ from services.kit.rules import RulesError, load_rules
 from services.kit.serving.access import Access
 from services.kit.serving.tokens import Caller
 from services.kit.storage.database import Database
-from services.kit.storage.unit_check import OPEN, name_missing
+from services.kit.storage.unit_check import name_missing
 from tests.conftest import Clients
 from tests.scratch import Scratch, execute
 from tests.still import shipped_rules
@@ -110,7 +110,7 @@ async def test_a_case_of_a_dropped_code_is_read_from_above_and_named_at_the_star
         assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
         database = Database(main.role("mediation"), 1)
         try:
-            missing = await name_missing(database, "mediation", OPEN["mediation"], shipped_rules(SHIPPED).units)
+            missing = await name_missing(database, "mediation", shipped_rules(SHIPPED).units)
         finally:
             await database.close()
         assert missing[UNLISTED] == (1, 1)

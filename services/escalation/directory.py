@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from casework import names
 from services.kit.serving.named import Found
+from services.kit.storage import standings
 from services.kit.storage.database import Database, text
-from services.kit.storage.standings import FROM_CASES
 
 FOREIGN = frozenset({"cases", "reports"})
 _FILES = text("""
@@ -51,8 +51,7 @@ class FileDirectory:
     async def excluded(self, subject: str) -> frozenset[str]:
         """Return the numbers of the cases that an account is excluded from."""
         async with self._database.read() as connection:
-            rows = await connection.execute(text(FROM_CASES), {"subject": subject})
-            return frozenset(row.number for row in rows)
+            return await standings.excluded(connection, subject)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the units whose right on it is a right on the thing named.

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from casework import names
 from services.intake import store
 from services.kit.serving.named import Found
-from services.kit.storage.database import Database, text
-from services.kit.storage.standings import FROM_CASES
+from services.kit.storage import standings
+from services.kit.storage.database import Database
 
 
 class ReportDirectory:
@@ -26,8 +26,7 @@ class ReportDirectory:
     async def excluded(self, subject: str) -> frozenset[str]:
         """Return the numbers of the cases that an account is excluded from."""
         async with self._database.read() as connection:
-            rows = await connection.execute(text(FROM_CASES), {"subject": subject})
-            return frozenset(row.number for row in rows)
+            return await standings.excluded(connection, subject)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those that exist, with the unit whose report it is."""

@@ -33,7 +33,7 @@ from services.kit.storage.events import EventLog
 from services.kit.storage.feed import FeedPulse, FeedServicer, keep_sealing
 from services.kit.storage.key_check import await_right_key
 from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
-from services.kit.storage.unit_check import OPEN, name_missing
+from services.kit.storage.unit_check import name_missing
 
 _STUBS = "_pb2_grpc"
 Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
@@ -105,7 +105,7 @@ async def _serve(
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
     await await_right_key(database, name, sealer)
-    await name_missing(database, name, OPEN[name], rules.units)
+    await name_missing(database, name, rules.units)
     erasures = ErasureList(settings.erasures_file, name)
     await erase_again(database, heads, erasures, erase, time.now())
     clockwork, pins = Clockwork(rules), Pins(database)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import orjson
+from sqlalchemy import Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.clocks.calendar import Calendar, CalendarBook, Layer
 from services.kit.clocks.clockwork import Clockwork
-from services.kit.storage.database import Connection, text
+from services.kit.clocks.models import Clock, ClockCalendar
+from services.kit.storage.database import Connection
 
-_KEPT = text("SELECT version FROM clock_calendars WHERE version = ANY(CAST(:versions AS text[]))")
-_KEEP = text("""
-    INSERT INTO clock_calendars (version, content) VALUES (:version, CAST(:content AS jsonb))
-    ON CONFLICT (version) DO NOTHING
-""")
-_GET = text("SELECT content FROM clock_calendars WHERE version = :version")
+_KEPT = select(ClockCalendar.version).where(ClockCalendar.version == any_(bindparam("versions", type_=ARRAY(Text))))
+_KEEP = (
+    insert(ClockCalendar)
+    .values(version=bindparam("version"), content=bindparam("content"))
+    .on_conflict_do_nothing(index_elements=[ClockCalendar.version])
+)
+_GET = select(ClockCalendar.content).where(ClockCalendar.version == bindparam("version"))
 
 
 def layer_to_data(layer: Layer) -> dict[str, Any]:
@@ -45,15 +48,15 @@ def layer_from_data(data: dict[str, Any]) -> Layer:
 async def keep(connection: Connection, *books: CalendarBook) -> None:
     """Store the calendars of these books that are not stored yet."""
     wanted = {calendar.version: calendar for book in books for calendar in book.all()}
-    kept = {row.version for row in await connection.execute(_KEPT, {"versions": list(wanted)})}
+    kept = {version for (version,) in await connection.execute(_KEPT, {"versions": list(wanted)})}
     for version in sorted(wanted.keys() - kept):
         calendar = wanted[version]
         layers = [layer_to_data(layer) for layer in calendar.layers]
-        content = orjson.dumps({"region": calendar.region, "layers": layers}).decode()
+        content = {"region": calendar.region, "layers": layers}
         await connection.execute(_KEEP, {"version": version, "content": content})
 
 
-async def calendar_of(connection: Connection, clockwork: Clockwork, row: Any) -> Calendar:
+async def calendar_of(connection: Connection, clockwork: Clockwork, row: Clock) -> Calendar:
     """Return the calendar a clock is pinned to: it counts by no other until it is moved to one.
 
     A clock that is older than this has the calendar in force where its own was never stored.
@@ -62,9 +65,8 @@ async def calendar_of(connection: Connection, clockwork: Clockwork, row: Any) ->
     if row.calendar in ("", current.version):
         return current
     if row.calendar not in clockwork.pinned:
-        content = await connection.scalar(_GET, {"version": row.calendar})
-        if content is None:
+        data = await connection.scalar(_GET, {"version": row.calendar})
+        if data is None:
             return current
-        data = orjson.loads(content)
         clockwork.pinned[row.calendar] = Calendar(map(layer_from_data, data["layers"]), data["region"])
     return clockwork.pinned[row.calendar]

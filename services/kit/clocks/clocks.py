@@ -6,33 +6,49 @@ that was fired before. Every rung is claimed once (`clock_rungs`) and told by on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import aliased
 
+from casework.clocks.rule import Consequence
 from services.kit.clocks.clockwork import NewClock, region_of, rule_hash
-from services.kit.clocks.models import ClockState
+from services.kit.clocks.models import LIVE, Clock, ClockEntry, ClockRung, ClockState, ClockWithdrawal
 from services.kit.serving import telemetry
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
-OVERDUE = f"(state <> {ClockState.CANCELLED} AND due_at < coalesce(stopped_at, CAST(:now AS timestamptz)))"
-"""Which clocks are overdue, of a table of clocks and `:now`; `is_overdue` says the same of a row."""
-
-BREACHED = "SELECT clock FROM clock_rungs WHERE consequence = 'escalate' AND fired_at > :breached_after"
-"""Which clocks were breached after a time; one that was, and then fell away with its case, is among them."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where a clock without a due date stands in a list: after all others."""
 
 
-def is_overdue(row: Any, now: datetime) -> bool:
+def is_overdue(row: Clock, now: datetime) -> bool:
     """Return whether a clock's deadline passed before it was met; one that fell away is never overdue."""
     return row.state != ClockState.CANCELLED and row.due_at is not None and row.due_at < (row.stopped_at or now)
-
-
-ESCALATES = "escalate"
-"""The consequence of a rung that carries the matter one level up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +76,133 @@ COLUMNS = (
     "raw_due_at", "due_at", "provisional", "rungs", "next_at",
 )  # fmt: skip
 ENTRY_COLUMNS = ("clock", "seq", "kind", "at", "recorded_at", "actor", "data")
-_CAST = {"rungs": "CAST(:rungs AS jsonb)"}
-_START = text(f"""
-    WITH entry AS (
-        INSERT INTO clock_entries (clock, seq, kind, at, recorded_at, actor, data)
-        VALUES (:id, 1, 'started', :started_at, :recorded_at, :actor, CAST(:data AS jsonb))
+# Parameters of several statements, each with its type.
+_INSTANT = DateTime(timezone=True)
+_NUMBER = bindparam("number", type_=Text)
+_KEYS = bindparam("keys", type_=Text)
+_UNIT = bindparam("unit", type_=Text)
+_AT = bindparam("at", type_=_INSTANT)
+_NOW = bindparam("now", type_=_INSTANT)
+
+_START = (
+    insert(Clock)
+    .values({name: bindparam(name) for name in COLUMNS})
+    .add_cte(
+        insert(ClockEntry)
+        .values(
+            clock=bindparam("id"), seq=1, kind="started", at=bindparam("started_at"), recorded_at=bindparam("now"),
+            actor=bindparam("actor"), data=bindparam("data"),
+        )
+        .cte("entry")
     )
-    INSERT INTO clocks ({", ".join(COLUMNS)})
-    VALUES ({", ".join(_CAST.get(name, f":{name}") for name in COLUMNS)})
-""")
+)  # fmt: skip
+_RUNNING = (Clock.number == _NUMBER, Clock.state.in_(LIVE))
+_MATCHING = (*_RUNNING, Clock.id.like(_KEYS))
 # `next_at` stays what it was: it tells which rungs had not fired yet.
-_STOP = text("""
-    WITH stopped AS (
-        UPDATE clocks SET state = :state, stopped_at = :at, generation = generation + 1, entries = entries + 1
-        WHERE number = :number AND id LIKE :keys AND state IN (1, 4) RETURNING *
-    ), entry AS (
-        INSERT INTO clock_entries (clock, seq, kind, at, recorded_at, actor, data)
-        SELECT id, entries, :kind, CAST(:at AS timestamptz), :at, :actor, '{}' FROM stopped
+_STOPPED = aliased(
+    Clock,
+    update(Clock)
+    .where(*_MATCHING)
+    .values(
+        state=bindparam("state"), stopped_at=_AT, generation=Clock.generation + 1, entries=Clock.entries + 1
     )
-    SELECT * FROM stopped
-""")
-_MOVE_UNIT = text("UPDATE clocks SET unit = :unit WHERE number = :number AND id LIKE :keys AND state IN (1, 4)")
-_HAND_OVER = text("UPDATE clocks SET unit = :unit WHERE number = :number AND unit = :before AND state IN (1, 4)")
-_DUE = text("""
-    SELECT * FROM clocks WHERE number = :number AND state IN (1, 4) AND next_at <= :now ORDER BY next_at, id FOR UPDATE
-""")
-_CLAIMED = text("SELECT rung, due_at, fired_at FROM clock_rungs WHERE clock = :clock")
-_CLAIM = text("""
-    INSERT INTO clock_rungs (clock, rung, number, kind, consequence, due_at, fired_at, unit)
-    SELECT CAST(:clock AS text), rung, CAST(:number AS text), kind, consequence, due_at, CAST(:fired_at AS timestamptz),
-           CAST(:unit AS text)
-    FROM unnest(CAST(:rungs AS text[]), CAST(:kinds AS text[]), CAST(:consequences AS text[]),
-                CAST(:dues AS timestamptz[])) AS due (rung, kind, consequence, due_at)
-""")
-_AFTER = text("UPDATE clocks SET next_at = :next_at, state = :state WHERE id = :id")
-_BREACHES = """
-    SELECT r.clock, r.rung, r.kind, r.consequence, r.unit, r.due_at, r.fired_at, c.rule, c.subject
-    FROM clock_rungs r JOIN clocks c ON c.id = r.clock
-    WHERE r.number = :number AND r.consequence = 'escalate'
-      AND {withdrawn} (SELECT FROM clock_withdrawals w WHERE w.clock = r.clock AND w.rung = r.rung)
-    ORDER BY r.due_at, r.clock, r.rung
-"""
-_NEXT = text("SELECT min(next_at) AS next_at FROM clocks WHERE number = :number AND state IN (1, 4)")
-_STANDING = text("""
-    SELECT (SELECT coalesce(sum(generation), 0) FROM clocks WHERE number = :number) AS generation, next_at, id AS clock
-    FROM (SELECT next_at, id FROM clocks WHERE number = :number AND state IN (1, 4) AND next_at IS NOT NULL
-          ORDER BY next_at, id LIMIT 1) AS first
-    RIGHT JOIN (SELECT) AS one ON true
-""")
+    .returning(Clock)
+    .cte("stopped"),
+)  # fmt: skip
+_STOP = select(_STOPPED).add_cte(
+    insert(ClockEntry)
+    .from_select(
+        ENTRY_COLUMNS,
+        select(
+            _STOPPED.id, _STOPPED.entries, bindparam("kind", type_=Text), _AT, _AT, bindparam("actor", type_=Text),
+            cast(literal("{}", Text), JSONB),
+        ),
+    )
+    .cte("entry")
+)  # fmt: skip
+_MOVE_UNIT = update(Clock).where(*_MATCHING).values(unit=_UNIT)
+_HAND_OVER = update(Clock).where(*_RUNNING, Clock.unit == bindparam("before")).values(unit=_UNIT)
+_DUE = select(Clock).where(*_RUNNING, Clock.next_at <= _NOW).order_by(Clock.next_at, Clock.id).with_for_update()
+_CLAIMED = select(ClockRung.rung).where(ClockRung.clock == bindparam("clock"))
+_RUNGS = (
+    func.unnest(
+        bindparam("rungs", type_=ARRAY(Text)),
+        bindparam("kinds", type_=ARRAY(Text)),
+        bindparam("consequences", type_=ARRAY(Text)),
+        bindparam("dues", type_=ARRAY(_INSTANT)),
+    )
+    .table_valued("rung", "kind", "consequence", "due_at")
+    .render_derived("due")
+)
+_CLAIM = insert(ClockRung).from_select(
+    ("clock", "rung", "number", "kind", "consequence", "due_at", "fired_at", "unit"),
+    select(
+        bindparam("clock", type_=Text), _RUNGS.c.rung, _NUMBER, _RUNGS.c.kind, _RUNGS.c.consequence, _RUNGS.c.due_at,
+        bindparam("fired_at", type_=_INSTANT), _UNIT,
+    ),
+)  # fmt: skip
+_AFTER = (
+    update(Clock)
+    .where(Clock.id == bindparam("id"))
+    .values(next_at=bindparam("next_at"), state=bindparam("state"))
+)  # fmt: skip
+_BREACHES = (
+    select(
+        ClockRung.clock, ClockRung.rung, ClockRung.kind, ClockRung.consequence, Clock.rule, Clock.subject,
+        ClockRung.unit, ClockRung.due_at, ClockRung.fired_at,
+    )
+    .join(Clock, Clock.id == ClockRung.clock)
+    .where(ClockRung.number == _NUMBER, ClockRung.consequence == Consequence.escalate)
+    .order_by(ClockRung.due_at, ClockRung.clock, ClockRung.rung)
+)  # fmt: skip
+_IS_WITHDRAWN = exists().where(ClockWithdrawal.clock == ClockRung.clock, ClockWithdrawal.rung == ClockRung.rung)
+_STANDING_BREACHES, _WITHDRAWN_BREACHES = _BREACHES.where(~_IS_WITHDRAWN), _BREACHES.where(_IS_WITHDRAWN)
+_NEXT = select(func.min(Clock.next_at)).where(*_RUNNING)
+_FIRST = (
+    select(Clock.next_at, Clock.id)
+    .where(*_RUNNING, Clock.next_at.is_not(None))
+    .order_by(Clock.next_at, Clock.id)
+    .limit(1)
+    .subquery("first")
+)
+_ALL = (
+    select(func.coalesce(func.sum(Clock.generation), 0).label("generation"))
+    .where(Clock.number == _NUMBER)
+    .subquery("of_case")
+)
+_STANDING = select(_FIRST.c.next_at, _FIRST.c.id, _ALL.c.generation).select_from(_ALL).outerjoin(_FIRST, true())
+_UNIT_OF = select(Clock.unit).where(Clock.number == _NUMBER).limit(1)
+_HOW_MANY = select(func.count()).select_from(Clock).where(Clock.number == _NUMBER, Clock.id.like(_KEYS))
+_FIRED = select(ClockRung.rung, ClockRung.fired_at).where(ClockRung.clock == bindparam("clock"))
+_LAST = func.coalesce(Clock.due_at, NEVER)
+_FILTERS = {
+    "running": Clock.state.in_(LIVE),
+    "overdue_by": and_(
+        Clock.state != ClockState.CANCELLED,
+        Clock.due_at < func.coalesce(Clock.stopped_at, bindparam("overdue_by", type_=_INSTANT)),
+    ),
+    "number": Clock.number == _NUMBER,
+    "numbers": Clock.number == any_(bindparam("numbers", type_=ARRAY(Text))),
+    "stopped_after": or_(Clock.stopped_at.is_(None), Clock.stopped_at > bindparam("stopped_after", type_=_INSTANT)),
+    # One that was breached, and then fell away with its case, is among them.
+    "breached_after": Clock.id.in_(
+        select(ClockRung.clock).where(
+            ClockRung.consequence == Consequence.escalate, ClockRung.fired_at > bindparam("breached_after")
+        )
+    ),
+}
+"""What keeps a clock in a list, by the parameter that asks for it."""
+
+
+@lru_cache(maxsize=64)
+def _listed(*filters: str) -> Select[Clock]:
+    behind = tuple_(_LAST, Clock.id) > tuple_(bindparam("due", type_=_INSTANT), bindparam("id", type_=Text))
+    return (
+        select(Clock)
+        .where(Clock.unit.like(_UNIT), behind, *(_FILTERS[each] for each in filters))
+        .order_by(_LAST, Clock.id)
+        .limit(bindparam("limit", type_=Integer))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +238,7 @@ async def start(connection: Connection, now: datetime, actor: str, *clocks: NewC
     """Start clocks: each gets its row and the first entry of its ledger."""
     for clock in clocks:
         row = dict(zip(COLUMNS, columns_of(clock), strict=True))
-        await connection.execute(_START, {**row, "recorded_at": now, "actor": actor, "data": _start_data(clock)})
+        await connection.execute(_START, {**row, "now": now, "actor": actor, "data": _start_data(clock)})
 
 
 async def stop(
@@ -156,7 +251,7 @@ async def stop(
     """
     parameters = {
         "number": number, "keys": f"{number}.{keys}", "at": at, "actor": actor,
-        "state": int(ClockState.MET if met else ClockState.CANCELLED), "kind": "met" if met else "cancelled",
+        "state": ClockState.MET if met else ClockState.CANCELLED, "kind": "met" if met else "cancelled",
     }  # fmt: skip
     late: list[Firing] = []
     for row in await connection.execute(_STOP, parameters):
@@ -183,14 +278,13 @@ async def hand_over(connection: Connection, number: str, before: str, unit: str)
 
 async def standing(connection: Connection, number: str) -> Standing:
     """Return what a case's workflow needs to know of its clocks here."""
-    row = (await connection.execute(_STANDING, {"number": number})).one()
-    return Standing(row.next_at, row.clock or "", int(row.generation))
+    at, clock, generation = (await connection.execute(_STANDING, {"number": number})).one()
+    return Standing(at, clock or "", generation)
 
 
 async def next_at(connection: Connection, number: str) -> datetime | None:
     """Return when the next rung of the case's clocks is due; None where none is to come."""
-    found: datetime | None = await connection.scalar(_NEXT, {"number": number})
-    return found
+    return await connection.scalar(_NEXT, {"number": number})
 
 
 async def is_next(connection: Connection, clock: NewClock) -> bool:
@@ -212,17 +306,17 @@ async def fire(
         firings += fired
         # A pause that ends by its cap has ended once that rung is behind it.
         resumed = row.due_at is not None and any(firing.kind == "pause_cap" for firing in fired)
-        state = ClockState.RUNNING if resumed else ClockState(row.state)
-        await connection.execute(_AFTER, {"id": row.id, "next_at": next_at, "state": int(state)})
+        state = ClockState.RUNNING if resumed else row.state
+        await connection.execute(_AFTER, {"id": row.id, "next_at": next_at, "state": state})
     firings.sort(key=lambda firing: (firing.due_at, firing.clock))
     return firings, [told(number, firing) for firing in firings]
 
 
 async def claim(
-    connection: Connection, row: Any, now: datetime, until: datetime
+    connection: Connection, row: Clock, now: datetime, until: datetime
 ) -> tuple[list[Firing], datetime | None]:
     """Claim the rungs of one locked clock that are due by `until`; return them, and when the next one is."""
-    claimed = {each.rung for each in await connection.execute(_CLAIMED, {"clock": row.id})}
+    claimed = {rung for (rung,) in await connection.execute(_CLAIMED, {"clock": row.id})}
     rungs = [rung for rung in read_rungs(row.rungs) if rung[0] not in claimed]
     due = [rung for rung in rungs if rung[1] <= until]
     firings = [Firing(row.id, key, kind, what, row.rule, row.subject, row.unit, at, now) for key, at, kind, what in due]
@@ -272,11 +366,32 @@ def told(number: str, firing: Firing) -> NewEvent:
 
 async def breaches(connection: Connection, number: str, *, withdrawn: bool = False) -> list[Firing]:
     """Return the rungs that fired and carry a case one level up, oldest first: those that stand, or those withdrawn."""
-    query = text(_BREACHES.format(withdrawn="EXISTS" if withdrawn else "NOT EXISTS"))
-    rows: Iterable[Any] = await connection.execute(query, {"number": number})
-    return [
-        Firing(
-            row.clock, row.rung, row.kind, row.consequence, row.rule, row.subject, row.unit, row.due_at, row.fired_at
-        )
-        for row in rows
-    ]
+    statement = _WITHDRAWN_BREACHES if withdrawn else _STANDING_BREACHES
+    return [Firing(*row) for row in await connection.execute(statement, {"number": number})]
+
+
+async def unit_of(connection: Connection, number: str) -> str | None:
+    """Return a unit that answers for clocks of a case; None where it has none here."""
+    return await connection.scalar(_UNIT_OF, {"number": number})
+
+
+async def how_many(connection: Connection, number: str, keys: str) -> int:
+    """Return how many clocks of a case have had a key that matches; `keys` is a LIKE pattern."""
+    return await connection.scalar(_HOW_MANY, {"number": number, "keys": f"{number}.{keys}"}) or 0
+
+
+async def fired(connection: Connection, clock: str) -> dict[str, datetime]:
+    """Return when the rungs of a clock fired, by their keys."""
+    return dict(iter(await connection.execute(_FIRED, {"clock": clock})))
+
+
+async def listed(
+    connection: Connection, unit: str, behind: tuple[datetime, str], limit: int, filters: Mapping[str, Any]
+) -> Sequence[Clock]:
+    """Return clocks of a unit pattern, earliest deadline first, after this deadline and id.
+
+    `filters`: what to ask for, by its name in `_FILTERS`.
+    """
+    due, clock = behind
+    parameters = {"unit": unit, "due": due, "id": clock, "limit": limit, **filters}
+    return await connection.execute(_listed(*filters), parameters)

@@ -6,24 +6,30 @@ import asyncio
 from datetime import datetime
 
 import structlog
+from sqlalchemy import DateTime, bindparam, func, select
 
 from casework.clocks.rule import ALSO_BY_HAND, Consumer, Rule
 from services.kit.clocks import calendars as clock_calendars
 from services.kit.clocks import moves as clock_moves
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.ledger import Pins
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.rules import Rules
 from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loop
-from services.kit.storage.database import Database, text
+from services.kit.storage.database import Database
 
 _EVERY = 30.0
 """Seconds of real time between looks. Nothing depends on them: calls that fire or enter look for themselves."""
-_COUNTS = text("""
-    SELECT state, calendar, region, count(*) AS clocks, min(next_at) FILTER (WHERE next_at <= :now) AS oldest
-    FROM clocks WHERE state IN (1, 4) GROUP BY state, calendar, region
-""")
+_COUNTS = (
+    select(
+        Clock.state, Clock.calendar, Clock.region, func.count(),
+        func.min(Clock.next_at).filter(Clock.next_at <= bindparam("now", type_=DateTime(timezone=True))),
+    )
+    .where(Clock.state.in_(LIVE))
+    .group_by(Clock.state, Clock.calendar, Clock.region)
+)  # fmt: skip
 
 log = structlog.get_logger()
 
@@ -54,11 +60,11 @@ async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
         clockwork.lay(await clock_moves.applied_layers(connection))
         await clock_calendars.keep(connection, before, clockwork.calendars)
         rows = (await connection.execute(_COUNTS, {"now": now})).all()
-    for state, name in ((1, "running"), (4, "paused")):
-        telemetry.CLOCKS.labels(name).set(sum(row.clocks for row in rows if row.state == state))
-    stale = sum(row.clocks for row in rows if row.calendar != clockwork.calendars.of(row.region).version)
+    for state in LIVE:
+        telemetry.CLOCKS.labels(state.name.lower()).set(sum(count for each, _, _, count, _ in rows if each == state))
+    stale = sum(n for _, calendar, region, n, _ in rows if calendar != clockwork.calendars.of(region).version)
     telemetry.CLOCKS_STALE.set(stale)
-    oldest = min((row.oldest for row in rows if row.oldest), default=None)
+    oldest = min((at for *_, at in rows if at), default=None)
     telemetry.OLDEST_UNFIRED.set((now - oldest).total_seconds() if oldest else 0)
     year = clockwork.calendars.missing_year(now.date())
     telemetry.CALENDAR_MISSING.set(year or 0)

@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from sqlalchemy import Text, and_, any_, bindparam, insert, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from casework.clocks import rule_data
 from casework.clocks.admission import check, last_day_to_enter, pause_ended
@@ -20,9 +23,10 @@ from casework.clocks.rule import Holder, Rule, Whom
 from casework.errors import CaseError, Reason
 from services.kit.clocks import clocks
 from services.kit.clocks.calendars import calendar_of
-from services.kit.clocks.clocks import ClockState, read_rungs
+from services.kit.clocks.clocks import Firing, read_rungs
 from services.kit.clocks.clockwork import Clockwork, NewClock, rule_hash, rungs_json
-from services.kit.storage.database import Connection, Database, text
+from services.kit.clocks.models import LIVE, Clock, ClockEntry, ClockRule, ClockRung, ClockState, ClockWithdrawal
+from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import NewEvent
 
 STATES = {
@@ -31,37 +35,61 @@ STATES = {
     Doing.met: ClockState.MET,
     Doing.cancelled: ClockState.CANCELLED,
 }
-_GET = "SELECT * FROM clocks WHERE id = :id"
-_LEDGER = text("""
-    SELECT clock, seq, kind, at, recorded_at, actor, data FROM clock_entries
-    WHERE clock = ANY(CAST(:clocks AS text[])) ORDER BY clock, seq
-""")
-_RULES = text("SELECT hash, content FROM clock_rules WHERE hash = ANY(CAST(:hashes AS text[]))")
-_PIN = text("""
-    INSERT INTO clock_rules (hash, name, version, content)
-    VALUES (:hash, :name, :version, CAST(:content AS jsonb)) ON CONFLICT (hash) DO NOTHING
-""")
-_CLAIMS = text("""
-    SELECT r.*, c.rule, c.subject, w.clock IS NOT NULL AS withdrawn
-    FROM clock_rungs r JOIN clocks c ON c.id = r.clock LEFT JOIN clock_withdrawals w USING (clock, rung)
-    WHERE r.clock = :clock ORDER BY r.due_at, r.rung
-""")
-_WITHDRAW = text("""
-    INSERT INTO clock_withdrawals (clock, rung, seq, withdrawn_at) VALUES (:clock, :rung, :seq, :at)
-""")
-_RUNNING = text("""
-    SELECT * FROM clocks WHERE number = :number AND id LIKE :keys AND state IN (1, 4) ORDER BY id FOR UPDATE
-""")
-_ENTER = text("""
-    INSERT INTO clock_entries (clock, seq, kind, at, recorded_at, actor, data)
-    VALUES (:clock, :seq, :kind, :at, :recorded_at, :actor, CAST(:data AS jsonb))
-""")
-_CHANGE = text("""
-    UPDATE clocks SET state = :state, raw_due_at = :raw_due_at, due_at = :due_at, provisional = :provisional,
-        rungs = CAST(:rungs AS jsonb), next_at = :next_at, rule_version = :rule_version, rule_hash = :rule_hash,
-        calendar = :calendar, stopped_at = :stopped_at, entries = :entries, generation = generation + 1
-    WHERE id = :id RETURNING *
-""")
+_GET = select(Clock).where(Clock.id == bindparam("id"))
+_LOCK = _GET.with_for_update()
+_LEDGER = (
+    select(ClockEntry)
+    .where(ClockEntry.clock == any_(bindparam("clocks", type_=ARRAY(Text))))
+    .order_by(ClockEntry.clock, ClockEntry.seq)
+)
+# The content as text: it is read once in the life of a process.
+_RULES = select(ClockRule.hash, type_coerce(ClockRule.content, Text)).where(
+    ClockRule.hash == any_(bindparam("hashes", type_=ARRAY(Text)))
+)
+_PIN = (
+    upsert(ClockRule)
+    .values({name: bindparam(name) for name in ("hash", "name", "version", "content")})
+    .on_conflict_do_nothing(index_elements=[ClockRule.hash])
+)
+_CLAIMS = (
+    select(
+        ClockRung.rung, ClockRung.kind, ClockRung.consequence, Clock.rule, Clock.subject, ClockRung.unit,
+        ClockRung.due_at, ClockRung.fired_at, ClockWithdrawal.clock.is_not(None),
+    )
+    .join(Clock, Clock.id == ClockRung.clock)
+    .outerjoin(
+        ClockWithdrawal, and_(ClockWithdrawal.clock == ClockRung.clock, ClockWithdrawal.rung == ClockRung.rung)
+    )
+    .where(ClockRung.clock == bindparam("clock"))
+    .order_by(ClockRung.due_at, ClockRung.rung)
+)  # fmt: skip
+_WITHDRAW = insert(ClockWithdrawal).values(
+    clock=bindparam("clock"), rung=bindparam("rung"), seq=bindparam("seq"), withdrawn_at=bindparam("at")
+)
+_RUNNING = (
+    select(Clock)
+    .where(Clock.number == bindparam("number"), Clock.id.like(bindparam("keys", type_=Text)), Clock.state.in_(LIVE))
+    .order_by(Clock.id)
+    .with_for_update()
+)
+_ENTER = insert(ClockEntry).values({name: bindparam(name) for name in clocks.ENTRY_COLUMNS})
+_CHANGED = (
+    "state", "raw_due_at", "due_at", "provisional", "rungs", "next_at", "rule_version", "rule_hash", "calendar",
+    "stopped_at", "entries",
+)  # fmt: skip
+_CHANGE = (
+    update(Clock)
+    .where(Clock.id == bindparam("id"))
+    .values({**{name: bindparam(name) for name in _CHANGED}, "generation": Clock.generation + 1})
+    .returning(Clock)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Firing):
+    """A rung that fired, and whether its breach was withdrawn since."""
+
+    withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +99,8 @@ class Change:
     The first tells of the entry; then come breaches that it took back and deadlines that were missed before.
     """
 
-    before: Any
-    after: Any
+    before: Clock
+    after: Clock
     events: list[NewEvent]
 
 
@@ -101,9 +129,9 @@ class Pins:
         await self.keep([clock.rule for clock in clocks])
 
 
-async def get(connection: Connection, clock: str, *, lock: bool = False) -> Any:
+async def get(connection: Connection, clock: str, *, lock: bool = False) -> Clock:
     """Return a clock's row; NOT_FOUND where there is none."""
-    row = (await connection.execute(text(_GET + (" FOR UPDATE" if lock else "")), {"id": clock})).first()
+    row = (await connection.execute(_LOCK if lock else _GET, {"id": clock})).first()
     if row is None:
         raise CaseError(Reason.NOT_FOUND, clock)
     return row
@@ -117,10 +145,9 @@ async def ledgers_of(connection: Connection, clocks: Sequence[str]) -> dict[str,
     return {clock: tuple(entries) for clock, entries in found.items()}
 
 
-def _entry(row: Any) -> Entry:
-    data = orjson.loads(row.data) if isinstance(row.data, str) else dict(row.data)
+def _entry(row: ClockEntry) -> Entry:
     instants = {"at": row.at.isoformat(), "recorded_at": row.recorded_at.isoformat()}
-    return entry_from_data({**data, "kind": row.kind, "seq": row.seq, "actor": row.actor, **instants})
+    return entry_from_data({**row.data, "kind": row.kind, "seq": row.seq, "actor": row.actor, **instants})
 
 
 @lru_cache(maxsize=4096)
@@ -131,13 +158,13 @@ def _read_rule(content: str) -> Rule:
 async def rules_of(connection: Connection, hashes: Collection[str]) -> dict[str, Rule]:
     """Return the pinned rules by their hashes."""
     rows = await connection.execute(_RULES, {"hashes": list(hashes)})
-    return {row.hash: _read_rule(row.content) for row in rows}
+    return {key: _read_rule(content) for key, content in rows}
 
 
 async def record(
     connection: Connection,
     clockwork: Clockwork,
-    row: Any,
+    row: Clock,
     entry: Entry,
     now: datetime,
     *,
@@ -160,7 +187,7 @@ async def record(
     if checked:
         check(rule, ledger, entry, now, calendar, parties)
     projection = project(rule, (*ledger, entry), calendar)
-    claims = (await connection.execute(_CLAIMS, {"clock": row.id})).all()
+    claims = [Claim(row.id, *each) for each in await connection.execute(_CLAIMS, {"clock": row.id})]
     keys, lost = settle(projection, row.rungs, claims, now, entry.seq)
     after = await _store(connection, row, entry, rule, calendar, projection, keys, {each.rung for each in claims})
     events = [_told(row, after, entry, rule, now)]
@@ -180,8 +207,8 @@ def plain(key: str) -> str:
 
 
 def settle(
-    projection: Projection, stored: Any, claims: Sequence[Any], now: datetime, seq: int
-) -> tuple[dict[str, str], list[Any]]:
+    projection: Projection, stored: Any, claims: Sequence[Claim], now: datetime, seq: int
+) -> tuple[dict[str, str], list[Claim]]:
     """Return the keys rungs are claimed by from now on, and the claims of breaches that turn out to be none.
 
     A breach belongs to one instant. Where the end moved, the breach of the old end is taken back, and that of the new
@@ -231,9 +258,9 @@ async def end(
 
 
 async def _store(
-    connection: Connection, row: Any, entry: Entry, rule: Rule, calendar: Calendar, projection: Projection,
+    connection: Connection, row: Clock, entry: Entry, rule: Rule, calendar: Calendar, projection: Projection,
     keys: dict[str, str], fired: set[str],
-) -> Any:  # fmt: skip
+) -> Clock:  # fmt: skip
     data = entry_to_data(entry)
     told = {name: value for name, value in data.items() if name not in ("kind", "seq", "at", "recorded_at", "actor")}
     entered = {"clock": row.id, "seq": entry.seq, "kind": str(entry.kind), "at": entry.at, "actor": entry.actor}
@@ -245,7 +272,7 @@ async def _store(
             _CHANGE,
             {
                 "id": row.id,
-                "state": int(STATES[projection.state]),
+                "state": STATES[projection.state],
                 "raw_due_at": projection.raw_due,
                 "due_at": projection.due,
                 "provisional": projection.provisional,
@@ -274,7 +301,7 @@ _EVENTS = {
 }
 
 
-def _told(before: Any, after: Any, entry: Entry, rule: Rule, now: datetime) -> NewEvent:
+def _told(before: Clock, after: Clock, entry: Entry, rule: Rule, now: datetime) -> NewEvent:
     payload: dict[str, Any] = {
         "clock": after.id, "rule": rule.name, "unit": after.unit, "entry": entry.seq, "at": entry.at,
     }  # fmt: skip
@@ -283,7 +310,7 @@ def _told(before: Any, after: Any, entry: Entry, rule: Rule, now: datetime) -> N
             payload[name] = value
     payload |= {"due_before": before.due_at, "due_at": after.due_at}
     # The workflow hears of it wherever it sleeps until another instant, too long or not.
-    if wakes := after.state in (ClockState.RUNNING, ClockState.PAUSED) and after.next_at != before.next_at:
+    if wakes := after.state in LIVE and after.next_at != before.next_at:
         sooner = after.next_at is not None and (before.next_at is None or after.next_at < before.next_at)
         payload["next_at"] = after.next_at if sooner else now
     elif wakes := before.state == ClockState.MET and after.next_at is not None:
@@ -291,7 +318,7 @@ def _told(before: Any, after: Any, entry: Entry, rule: Rule, now: datetime) -> N
     return NewEvent(after.number, _EVENTS[str(entry.kind)], after.unit, payload, wakes=wakes)
 
 
-def _withdrawn(number: str, claim: Any, now: datetime) -> NewEvent:
+def _withdrawn(number: str, claim: Claim, now: datetime) -> NewEvent:
     """Return the event of a breach that was taken back: the workflow hears of it, and what it raised is withdrawn."""
     payload = {
         "clock": claim.clock, "rule": claim.rule, "rung": claim.rung, "consequence": claim.consequence,

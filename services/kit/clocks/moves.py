@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
+from sqlalchemy import Integer, Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.clocks.calendar import LOCAL, CalendarBook, Layer
 from casework.clocks.clock import Projection, project
@@ -21,25 +22,38 @@ from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.calendars import layer_from_data, layer_to_data
 from services.kit.clocks.clocks import read_rungs
 from services.kit.clocks.clockwork import Clockwork, rule_hash
-from services.kit.storage.database import Connection, Database, text
+from services.kit.clocks.models import LIVE, CalendarLayer, Clock
+from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog
 
 _BATCH = 500
-_RUNNING = text("""
-    SELECT * FROM clocks WHERE state IN (1, 4) AND id > :after ORDER BY id LIMIT :limit
-""")
+_RUNNING = (
+    select(Clock)
+    .where(Clock.state.in_(LIVE), Clock.id > bindparam("after"))
+    .order_by(Clock.id)
+    .limit(bindparam("limit", type_=Integer))
+)
 # One that was changed since it was looked at is left for the next look.
-_FOLLOW = text("""
-    UPDATE clocks SET calendar = seen.calendar
-    FROM unnest(CAST(:ids AS text[]), CAST(:generations AS integer[]), CAST(:calendars AS text[]))
-        AS seen (id, generation, calendar)
-    WHERE clocks.id = seen.id AND clocks.generation = seen.generation
-""")
-_LAYERS = text("SELECT id, content FROM calendar_layers ORDER BY id")
-_KEEP_LAYER = text("""
-    INSERT INTO calendar_layers (digest, content, actor, reason, applied_at)
-    VALUES (:digest, CAST(:content AS jsonb), :actor, :reason, :at) ON CONFLICT (digest) DO NOTHING
-""")
+_SEEN = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(Text)),
+        bindparam("generations", type_=ARRAY(Integer)),
+        bindparam("calendars", type_=ARRAY(Text)),
+    )
+    .table_valued("id", "generation", "calendar")
+    .render_derived("seen")
+)
+_FOLLOW = (
+    update(Clock)
+    .where(Clock.id == _SEEN.c.id, Clock.generation == _SEEN.c.generation)
+    .values(calendar=_SEEN.c.calendar)
+)  # fmt: skip
+_LAYERS = select(CalendarLayer.content).order_by(CalendarLayer.id)
+_KEEP_LAYER = (
+    insert(CalendarLayer)
+    .values({name: bindparam(name) for name in ("digest", "content", "actor", "reason", "applied_at")})
+    .on_conflict_do_nothing(index_elements=[CalendarLayer.digest])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class Candidate:
 class Move:
     """A clock whose pins would change, with its dates before and after."""
 
-    row: Any
+    row: Clock
     rule: Rule
     old_rule: Rule
     projection: Projection
@@ -82,15 +96,14 @@ class Move:
 
 async def applied_layers(connection: Connection) -> list[Layer]:
     """Return the layers that were applied, in order."""
-    rows = await connection.execute(_LAYERS)
-    return [layer_from_data(orjson.loads(row.content)) for row in rows]
+    return [layer_from_data(content) for (content,) in await connection.execute(_LAYERS)]
 
 
 async def keep_layer(connection: Connection, layer: Layer, actor: str, reason: str, now: datetime) -> None:
     """Store an applied layer, once."""
     content = orjson.dumps(layer_to_data(layer)).decode()
     digest = hashlib.sha256(f"{layer.name}\n{layer.digest()}".encode()).hexdigest()
-    parameters = {"digest": digest, "content": content, "actor": actor, "reason": reason, "at": now}
+    parameters = {"digest": digest, "content": content, "actor": actor, "reason": reason, "applied_at": now}
     await connection.execute(_KEEP_LAYER, parameters)
 
 
@@ -108,9 +121,9 @@ async def moves(database: Database, clockwork: Clockwork, candidate: Candidate, 
         after = rows[-1].id
 
 
-async def _stale(connection: Connection, clockwork: Clockwork, candidate: Candidate, rows: list[Any]) -> list[Move]:
+async def _stale(connection: Connection, clockwork: Clockwork, candidate: Candidate, rows: list[Clock]) -> list[Move]:
     pinned = await clock_ledger.rules_of(connection, {row.rule_hash for row in rows})
-    stale: list[tuple[Any, Rule]] = []
+    stale: list[tuple[Clock, Rule]] = []
     for row in rows:
         rule = newest(clockwork, candidate, row, pinned[row.rule_hash])
         if rule_hash(rule) != row.rule_hash or candidate.calendars.of(row.region).version != row.calendar:
@@ -122,7 +135,7 @@ async def _stale(connection: Connection, clockwork: Clockwork, candidate: Candid
     ]
 
 
-def newest(clockwork: Clockwork, candidate: Candidate, row: Any, pinned: Rule) -> Rule:
+def newest(clockwork: Clockwork, candidate: Candidate, row: Clock, pinned: Rule) -> Rule:
     """Return the rule a clock would follow: its pinned one, or the newest of that name where the candidate says so.
 
     A task's number of days belongs to its plan and stays.
@@ -154,7 +167,7 @@ async def apply(
         row = await clock_ledger.get(connection, move.row.id, lock=True)
         pinned = (await clock_ledger.rules_of(connection, [row.rule_hash]))[row.rule_hash]
         rule, calendar = newest(clockwork, candidate, row, pinned), candidate.calendars.of(row.region)
-        if row.state not in (1, 4) or (rule_hash(rule) == row.rule_hash and calendar.version == row.calendar):
+        if row.state not in LIVE or (rule_hash(rule) == row.rule_hash and calendar.version == row.calendar):
             continue
         entry = Moved(
             seq=row.entries + 1, at=now, recorded_at=now, actor=actor, reason=reason,

@@ -25,7 +25,8 @@ from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks import moves as clock_moves
 from services.kit.clocks import view as clock_view
 from services.kit.clocks.calendars import calendar_of
-from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.clockwork import Clockwork, NewClock
+from services.kit.clocks.models import Clock
 from services.kit.clocks.moves import Candidate
 from services.kit.clocks.sweep import sweep
 from services.kit.command import Consequence, Work, check_etag, command
@@ -33,22 +34,17 @@ from services.kit.instants import instant, stamp
 from services.kit.serving.access import Call, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, Database, prepared, text
+from services.kit.storage.database import Connection, Database, prepared
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Where a clock without a due date stands in a list: behind all others."""
-_UNIT = text("SELECT unit FROM clocks WHERE number = :number LIMIT 1")
-_DUE = "coalesce(due_at, TIMESTAMPTZ '9999-01-01 00:00:00+00')"
-_LIST = f"""
-    SELECT * FROM clocks WHERE unit LIKE :unit AND ({_DUE}, id) > (CAST(:due AS timestamptz), :id) {{filters}}
-    ORDER BY {_DUE}, id LIMIT :limit
-"""
-_FIRED = text("SELECT rung, fired_at FROM clock_rungs WHERE clock = :clock")
-_KINDS = {1: ExtensionKind.head_approval, 2: ExtensionKind.once, 3: ExtensionKind.consent_of_all,
-          4: ExtensionKind.superior_approval}  # fmt: skip
+_KINDS = {
+    pb.EXTENSION_KIND_HEAD_APPROVAL: ExtensionKind.head_approval,
+    pb.EXTENSION_KIND_ONCE: ExtensionKind.once,
+    pb.EXTENSION_KIND_CONSENT_OF_ALL: ExtensionKind.consent_of_all,
+    pb.EXTENSION_KIND_SUPERIOR_APPROVAL: ExtensionKind.superior_approval,
+}
 _APPLIED = 200
 """Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
 
@@ -111,7 +107,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self._check(request.service)
         call, number, now = current_call(), number_of(request.case), self.time.now()
         async with self.database.begin() as connection:
-            unit = await connection.scalar(_UNIT, {"number": number})
+            unit = await clocks.unit_of(connection, number)
             if unit is None:
                 call.scope()
                 return pb.FireClocksResponse()
@@ -157,37 +153,23 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(last(request.unit) if request.unit else "")
         mark = paging.read(request.page_token, "clocks", paging.instant, paging.key)
-        due, behind = mark or (_BEGINNING, "")
-        filters = ""
-        if request.running:
-            filters += " AND state IN (1, 4)"
-        if request.overdue:
-            filters += f" AND {clocks.OVERDUE}"
-        if request.case:
-            filters += " AND number = :number"
-        if request.cases:
-            filters += " AND number = ANY(CAST(:numbers AS text[]))"
-        if request.HasField("stopped_after_time"):
-            filters += " AND (stopped_at IS NULL OR stopped_at > :stopped_after)"
-        if request.HasField("breached_after_time"):
-            filters += f" AND id IN ({clocks.BREACHED})"
-        parameters = {
-            "unit": paging.subtree(scope),
-            "due": due,
-            "id": behind,
-            "limit": size + 1,
-            **({"now": now} if request.overdue else {}),
-            **({"number": number_of(request.case)} if request.case else {}),
-            **({"numbers": [number_of(case) for case in request.cases]} if request.cases else {}),
-            "stopped_after": instant(request.stopped_after_time),
-            "breached_after": instant(request.breached_after_time),
+        asked = {
+            "running": request.running,
+            "overdue_by": request.overdue and now,
+            "number": request.case and number_of(request.case),
+            "numbers": [number_of(case) for case in request.cases],
+            "stopped_after": request.HasField("stopped_after_time") and instant(request.stopped_after_time),
+            "breached_after": request.HasField("breached_after_time") and instant(request.breached_after_time),
         }
+        filters = {name: value for name, value in asked.items() if value}
         async with self.database.read() as connection:
-            rows = (await connection.execute(text(_LIST.format(filters=filters)), parameters)).all()
+            rows = await clocks.listed(
+                connection, paging.subtree(scope), tuple(mark) if mark else (_BEGINNING, ""), size + 1, filters
+            )
         reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
         if len(rows) > size:
             end = rows[size - 1]
-            reply.next_page_token = paging.token("clocks", (end.due_at or _NEVER).isoformat(), end.id)
+            reply.next_page_token = paging.token("clocks", (end.due_at or clocks.NEVER).isoformat(), end.id)
         return reply
 
     async def GetClock(self, request: pb.GetClockRequest, context: Any) -> pb.Clock:
@@ -210,8 +192,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def _shown(self, connection: Connection, name: str) -> pb.Clock:
         row = await clock_ledger.get(connection, self._id(name))
         current_call().require(row.unit)
-        fired = {each.rung: each.fired_at for each in await connection.execute(_FIRED, {"clock": row.id})}
-        return clock_view.clock(self._service, row, self.time.now(), fired)
+        return clock_view.clock(self._service, row, self.time.now(), await clocks.fired(connection, row.id))
 
     @command(pb.Clock)
     async def StartClock(self, request: pb.StartClockRequest, work: Work) -> pb.Clock:
@@ -244,7 +225,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return clock_view.clock(self._service, await clock_ledger.get(work.connection, clock.id), work.now)
 
     async def _refuse_closed(self, work: Work, number: str) -> NoReturn:
-        unit = await work.connection.scalar(_UNIT, {"number": number})
+        unit = await clocks.unit_of(work.connection, number)
         if unit is None:
             raise CaseError(Reason.NOT_FOUND, file_name(number))
         work.call.require(unit)
@@ -252,7 +233,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     async def _by_hand(
         self, connection: Connection, number: str, request: pb.StartClockRequest, unit: str, at: datetime, now: datetime
-    ) -> Any:
+    ) -> NewClock:
         name = request.rule
         try:
             rule = self.clockwork.rules.get(name, unit, day := at.astimezone(LOCAL).date())
@@ -268,9 +249,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if late and not request.evidence:
             # No desk decides when it happened, so no bound of a desk holds: but somebody must be able to check it.
             raise field_error("evidence", Reason.EVIDENCE_REQUIRED, at.astimezone(LOCAL).date().isoformat())
-        query = text("SELECT count(*) FROM clocks WHERE number = :number AND id LIKE :keys")
-        taken = await connection.scalar(query, {"number": number, "keys": f"{number}.{name}-%"})
-        key = f"{name}-{taken + 1}"
+        key = f"{name}-{await clocks.how_many(connection, number, f'{name}-%') + 1}"
         clock = self.clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
         return replace(clock, evidence=request.evidence)
 
@@ -352,7 +331,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         of = request.extension or (given[-1] if given else 0)
         return await self._enter(request, work, lambda **entry: ExtensionRevoked(**entry, of=of))
 
-    async def _locked(self, request: Any, work: Work, also: Sequence[str] = ()) -> Any:
+    async def _locked(self, request: Any, work: Work, also: Sequence[str] = ()) -> Clock:
         """Return the clock's row if the caller may act on it or for one of the units `also`; its case locked before."""
         seen = await clock_ledger.get(work.connection, self._id(request.name))
         work.call.require_any((seen.unit, *also))
@@ -384,7 +363,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
                 continue
             moved += 1
             shown.append(move)
-        shown.sort(key=lambda move: (move.projection.due or _NEVER, move.row.id))
+        shown.sort(key=lambda move: (move.projection.due or clocks.NEVER, move.row.id))
         first = shown[: request.page_size or 100]
         return pb.PreviewMovesResponse(
             moves=[clock_view.move(self._service, move) for move in first],

@@ -6,17 +6,26 @@ import heapq
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from sqlalchemy import DateTime, Integer, bindparam, func, select
+
 from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
-from services.kit.storage.database import Connection, Database, text
+from services.kit.clocks.models import LIVE, Clock
+from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog
 
-_OLDEST = text("""
-    SELECT number, min(next_at) AS next_at FROM (
-        SELECT number, next_at FROM clocks
-        WHERE state IN (1, 4) AND next_at <= :by ORDER BY next_at, id LIMIT :limit
-    ) AS oldest GROUP BY number ORDER BY 2, 1
-""")
+_DUE = (
+    select(Clock.number, Clock.next_at)
+    .where(Clock.state.in_(LIVE), Clock.next_at <= bindparam("by", type_=DateTime(timezone=True)))
+    .order_by(Clock.next_at, Clock.id)
+    .limit(bindparam("limit", type_=Integer))
+    .subquery("oldest")
+)
+_OLDEST = (
+    select(func.min(_DUE.c.next_at), _DUE.c.number)
+    .group_by(_DUE.c.number)
+    .order_by(func.min(_DUE.c.next_at), _DUE.c.number)
+)
 
 
 async def sweep(
@@ -31,10 +40,9 @@ async def sweep(
     so that the order is that of the due times, whatever they belong to.
     """
     async with database.begin() as connection:
-        rows = (await connection.execute(_OLDEST, {"by": by, "limit": limit + 1})).all()
-    waiting = [(row.next_at, row.number) for row in rows]
+        waiting = (await connection.execute(_OLDEST, {"by": by, "limit": limit + 1})).all()
     # Beyond the last one seen there may be others in between: that far, and no further.
-    more = sum(1 for _ in rows) > limit
+    more = len(waiting) > limit
     if more:
         by = waiting.pop()[0]
     heapq.heapify(waiting)

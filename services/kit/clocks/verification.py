@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+
+from sqlalchemy import Integer, Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from casework.clocks.clock import project
 from casework.clocks.ledger import Started
@@ -12,12 +14,13 @@ from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.calendars import calendar_of
 from services.kit.clocks.clocks import read_rungs
 from services.kit.clocks.clockwork import Clockwork
+from services.kit.clocks.models import LIVE, Clock, ClockRung
 from services.kit.clocks.moves import applied_layers
-from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.database import Connection, Database
 
 _PAGE = 2000
-_ROWS = "SELECT * FROM clocks WHERE id > :after ORDER BY id LIMIT :limit"
-_FIRED = text("SELECT clock, rung, due_at FROM clock_rungs WHERE clock = ANY(CAST(:clocks AS text[]))")
+_ROWS = select(Clock).where(Clock.id > bindparam("after")).order_by(Clock.id).limit(bindparam("limit", type_=Integer))
+_FIRED = select(ClockRung.clock, ClockRung.rung).where(ClockRung.clock == any_(bindparam("clocks", type_=ARRAY(Text))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ async def differences(database: Database, clockwork: Clockwork) -> AsyncIterator
         clockwork.lay(await applied_layers(connection))
     while True:
         async with database.begin(snapshot=True) as connection:
-            rows = (await connection.execute(text(_ROWS), {"after": after, "limit": _PAGE})).all()
+            rows = (await connection.execute(_ROWS, {"after": after, "limit": _PAGE})).all()
             found = await _of_page(connection, clockwork, rows)
         for each in found:
             yield each
@@ -50,13 +53,11 @@ async def differences(database: Database, clockwork: Clockwork) -> AsyncIterator
         after = rows[-1].id
 
 
-async def _of_page(connection: Connection, clockwork: Clockwork, rows: list[Any]) -> list[Difference]:
+async def _of_page(connection: Connection, clockwork: Clockwork, rows: list[Clock]) -> list[Difference]:
     ids = [row.id for row in rows]
     ledgers = await clock_ledger.ledgers_of(connection, ids)
     rules = await clock_ledger.rules_of(connection, {row.rule_hash for row in rows})
-    fired: dict[str, dict[str, object]] = {}
-    for each in await connection.execute(_FIRED, {"clocks": ids}):
-        fired.setdefault(each.clock, {})[each.rung] = each.due_at
+    fired = {(clock, rung) for clock, rung in await connection.execute(_FIRED, {"clocks": ids})}
     found: list[Difference] = []
     for row in rows:
         rule, ledger = rules.get(row.rule_hash), ledgers[row.id]
@@ -66,20 +67,20 @@ async def _of_page(connection: Connection, clockwork: Clockwork, rows: list[Any]
         calendar = await calendar_of(connection, clockwork, row)
         derived = project(rule, ledger, calendar)
         pairs: dict[str, tuple[object, object]] = {
-            "state": (clock_ledger.STATES[derived.state].value, row.state),
+            "state": (clock_ledger.STATES[derived.state], row.state),
             "raw_due_at": (derived.raw_due, row.raw_due_at),
             "due_at": (derived.due, row.due_at),
             "provisional": (derived.provisional, row.provisional),
             "stopped_at": (derived.ended_at, row.stopped_at),
             "entries": (ledger[-1].seq, row.entries),
         }
-        if row.state in (1, 4):
+        if row.state in LIVE:
             stored = read_rungs(row.rungs)
             pairs["rungs"] = (
                 [(rung.key, rung.at) for rung in derived.rungs],
                 [(clock_ledger.plain(key), at) for key, at, _, _ in stored],
             )
-            unfired = next((at for key, at, _, _ in stored if key not in fired.get(row.id, {})), None)
+            unfired = next((at for key, at, _, _ in stored if (row.id, key) not in fired), None)
             pairs["next_at"] = (unfired, row.next_at)
         found += [
             Difference(row.id, field, str(stored), str(said))

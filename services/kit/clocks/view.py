@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pb.clock.v1 import clock_pb2 as pb
 
@@ -12,9 +11,11 @@ from casework.clocks.explanation import ExplainedDay
 from casework.clocks.rule import Rule
 from casework.names import file_name, unit_name
 from services.kit.clocks import clocks
-from services.kit.clocks.clocks import ClockState, Firing, read_rungs
+from services.kit.clocks.clocks import Firing, read_rungs
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.clocks.moves import Move
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
 def clock_name(service: str, clock: str) -> str:
@@ -22,7 +23,7 @@ def clock_name(service: str, clock: str) -> str:
     return f"clocks/{service}/{clock}"
 
 
-def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] | None = None) -> pb.Clock:
+def clock(service: str, row: Clock, now: datetime, fired: Mapping[str, datetime] | None = None) -> pb.Clock:
     """Return a clock; `fired` says when its rungs fired, where that was looked up."""
     rungs = read_rungs(row.rungs)
     warning = next((at for _, at, kind, _ in rungs if kind == "warning"), None)
@@ -33,7 +34,6 @@ def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] |
         rule=row.rule,
         rule_version=row.rule_version,
         unit=unit_name(row.unit),
-        state=row.state,
         start_time=stamp(row.started_at),
         remind_time=stamp(warning),
         raw_due_time=stamp(row.raw_due_at),
@@ -43,7 +43,7 @@ def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] |
         overdue=clocks.is_overdue(row, now),
         generation=row.generation,
         etag=str(row.generation),
-        next_time=stamp(row.next_at) if row.state in (ClockState.RUNNING, ClockState.PAUSED) else None,
+        next_time=stamp(row.next_at) if row.state in LIVE else None,
         rungs=[
             pb.Rung(
                 name=key, due_time=stamp(at), kind=kind, consequence=consequence,
@@ -51,6 +51,7 @@ def clock(service: str, row: Any, now: datetime, fired: Mapping[str, datetime] |
             )
             for key, at, kind, consequence in rungs
         ],
+        **numbers(state=row.state),
     )  # fmt: skip
 
 

@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
+from sqlalchemy import (
+    BigInteger,
+    LargeBinary,
+    Select,
+    TableClause,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningInsert
 
 from casework.chain import content_hash
 from services.kit.storage.catalogue import catalogue
 from services.kit.storage.database import Connection, Database, text
+from services.kit.storage.models import Event, FeedHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +51,60 @@ class NewEvent:
     """The rung of a clock whose firing it reports."""
 
 
+def heads_of(heads: str) -> TableClause:
+    """Return the table of a service that carries the heads of its chains: what each of the three has."""
+    return table(
+        heads, column("number", Text), column("seq", BigInteger), column("head", LargeBinary), column("unit", Text),
+        column("sealed_key", LargeBinary),
+    )  # fmt: skip
+
+
+_NUMBER = bindparam("number", type_=Text)
+_SAID = {
+    name: bindparam(name, type_=Event.__table__.c[name].type)
+    for name in ("kind", "occurred_at", "actor", "unit", "payload", "content", "wakes", "trace_parent", "bulk")
+}
+
+
+@lru_cache
+def _append(heads: str) -> ReturningInsert[int]:
+    """Return what appends an event. The head's row lock orders the events of a case.
+
+    PostgreSQL computes what `casework.chain.chain_hash` computes.
+    """
+    row = heads_of(heads)
+    seq = row.c.seq + 1
+    link = func.sha256(row.c.head.concat(func.int8send(seq)).concat(_SAID["content"]))
+    head = (
+        update(row)
+        .where(row.c.number == _NUMBER)
+        .values(seq=seq, head=link)
+        .returning(row.c.seq, row.c.head)
+        .cte("head")
+    )  # fmt: skip
+    names = ("number", "seq", "hash", *_SAID)
+    return (
+        insert(Event)
+        .from_select(names, select(_NUMBER, head.c.seq, head.c.head, *_SAID.values()))
+        .returning(Event.seq)
+    )  # fmt: skip
+
+
+@lru_cache
+def _lock(heads: str) -> Select[Any]:
+    row = heads_of(heads)
+    return (
+        select(literal_column("true")).select_from(row).where(row.c.number == _NUMBER).with_for_update(key_share=True)
+    )
+
+
 class EventLog:
     """Appends a service's events. `heads` is its table with one row a case, which carries the chain's head."""
 
     def __init__(self, service: str, heads: str) -> None:
         self._service = service
-        # The head's row lock orders the events of a case; PostgreSQL computes what casework.chain.chain_hash computes.
-        self._append = text(f"""
-            WITH head AS (
-                UPDATE {heads} SET seq = seq + 1, head = sha256(head || int8send(seq + 1) || :content)
-                WHERE number = :number RETURNING seq, head
-            )
-            INSERT INTO events
-                (number, seq, kind, occurred_at, actor, unit, payload, content, hash, wakes, trace_parent, bulk)
-            SELECT :number, head.seq, :kind, :at, :actor, :unit, CAST(:payload AS jsonb), :content, head.head,
-                   :wakes, :trace, :bulk
-            FROM head RETURNING seq
-        """)
-
-        self._lock = text(f"SELECT FROM {heads} WHERE number = :number FOR NO KEY UPDATE")
+        self._append = _append(heads)
+        self._lock = _lock(heads)
 
     async def lock(self, connection: Connection, number: str) -> None:
         """Lock a case until the end of the transaction: the first lock of all that change anything of a case."""
@@ -66,22 +120,23 @@ class EventLog:
             parameters = {
                 "number": event.number,
                 "kind": event.kind,
-                "at": at,
+                "occurred_at": at,
                 "actor": actor,
                 "unit": event.unit,
                 "payload": orjson.dumps(payload).decode(),
                 "content": content_hash(event.number, event.kind, event.unit, at, actor, payload),
                 "wakes": event.wakes,
-                "trace": trace,
+                "trace_parent": trace,
                 "bulk": event.bulk or event.kind.startswith("Clock"),
             }
-            found = (await connection.execute(self._append, parameters)).scalar()
+            found = await connection.scalar(self._append, parameters)
             if found is None:
                 raise LookupError(f"no case {event.number} to append to")
-            seq = int(found)
+            seq = found
         return seq
 
 
+# SQL text: almost all of it is PostgreSQL's own, and it is read by who knows how its snapshots work.
 # Everything in one statement, so that the snapshot that is remembered is the one the events were read with: the next
 # pass takes exactly the transactions that were committed between the two. A transaction that is still running is left
 # for the pass after its commit, however slow it is, and holds nobody up. What was committed between the same two passes
@@ -125,10 +180,12 @@ _SEAL_RESTORED = text(
         committed_since="NOT EXISTS (SELECT 1 FROM feed WHERE feed.event_id = events.id)", worth_writing="true"
     )
 )
-_STANDING = text("""
-    SELECT position, cluster = (SELECT system_identifier::text FROM pg_control_system()) AS same_cluster FROM feed_head
-""")
-_ONE_AT_A_TIME = text("SELECT pg_try_advisory_xact_lock(4209, hashtext(current_schema()))")
+_CLUSTER = func.pg_control_system().table_valued("system_identifier")
+_STANDING = select(
+    FeedHead.position, FeedHead.cluster == select(cast(_CLUSTER.c.system_identifier, Text)).scalar_subquery()
+)
+_ONE_AT_A_TIME = select(func.pg_try_advisory_xact_lock(4209, func.hashtext(func.current_schema())))
+_HEAD = select(FeedHead.position)
 
 
 class FeedSealer:
@@ -143,15 +200,15 @@ class FeedSealer:
             if not await connection.scalar(_ONE_AT_A_TIME):
                 return None
             # Asked every time: a service outlives the cluster it is connected to.
-            standing = (await connection.execute(_STANDING)).one()
-            position = await connection.scalar(_SEAL_NEW if standing.same_cluster else _SEAL_RESTORED)
-        return int(standing.position if position is None else position)
+            before, same_cluster = (await connection.execute(_STANDING)).one()
+            position: int | None = await connection.scalar(_SEAL_NEW if same_cluster else _SEAL_RESTORED)
+        return before if position is None else position
 
 
 async def head_position(database: Database) -> int:
     """Return the feed's last position."""
     async with database.read() as connection:
-        return int(await connection.scalar(text("SELECT position FROM feed_head")))
+        return (await connection.execute(_HEAD)).one()[0]
 
 
 def row_payload(value: Any) -> Any:

@@ -17,10 +17,11 @@ from casework.names import ROOT_UNIT, file_name, last, number_of
 from services.kit.instants import stamp
 from services.kit.serving.access import current_call
 from services.kit.serving.loops import Loop
-from services.kit.storage import paging
+from services.kit.storage import feed_store, paging
 from services.kit.storage.catalogue import catalogue
-from services.kit.storage.database import Database, prepared, text
-from services.kit.storage.events import FeedSealer, head_position, row_payload
+from services.kit.storage.database import Database, prepared
+from services.kit.storage.events import FeedSealer, head_position
+from services.kit.storage.feed_store import Told
 
 _IDLE = 0.5
 """Seconds between looks for events that another process committed."""
@@ -71,50 +72,8 @@ async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None
         await pulse.committed()
 
 
-_COLUMNS = """events.number, events.seq, events.kind, events.occurred_at, events.recorded_at, events.actor,
-    events.payload, events.hash, events.wakes, events.trace_parent"""
-# From a stretch of the feed to its events, one by one: who reads at the end of the feed asks for a few. Left to choose,
-# the planner takes the unit for rare and reads every event there is, each time anew.
-_STRETCH = """
-    feed CROSS JOIN LATERAL (SELECT * FROM events WHERE events.id = feed.event_id OFFSET 0) AS events
-    WHERE feed.position > :after AND feed.position <= :to AND events.unit LIKE :unit
-"""
-_READ = text(f"""
-    SELECT feed.position, {_COLUMNS} FROM {_STRETCH} ORDER BY feed.position
-""")
-# A lane passes over what is not its own in strides: behind an import of thousands it is at its end in a moment.
-_READ_LANE = text(f"""
-    SELECT feed.position, {_COLUMNS} FROM {_STRETCH} AND events.bulk = :bulk AND (events.wakes OR NOT :waking)
-    ORDER BY feed.position LIMIT :limit
-""")
 _STRIDE = 5000
-_READ_CASE = text(f"""
-    SELECT feed.position, {_COLUMNS} FROM events JOIN feed ON feed.event_id = events.id
-    WHERE events.number = :number AND feed.position > :after AND feed.position <= :to ORDER BY feed.position
-""")
-_READ_NAMES = text(f"""
-    SELECT max(feed.position) AS position, events.number, max(events.seq) AS seq
-    FROM {_STRETCH} GROUP BY events.number ORDER BY 1
-""")
-_OF_CASE = text(f"""
-    SELECT coalesce(feed.position, 0) AS position, {_COLUMNS}
-    FROM events LEFT JOIN feed ON feed.event_id = events.id
-    WHERE events.number = :number AND events.seq > :after ORDER BY events.seq LIMIT :limit
-""")
-_OF_UNIT = text(f"""
-    SELECT feed.position, {_COLUMNS} FROM feed JOIN events ON events.id = feed.event_id
-    WHERE feed.position > :after AND events.unit LIKE :unit ORDER BY feed.position LIMIT :limit
-""")
-_HASH = text("SELECT hash FROM events JOIN feed ON feed.event_id = events.id WHERE feed.position = :position")
-_CONSUMER = text("SELECT position, owner FROM consumers WHERE name = :name")
-_ACKNOWLEDGE = text("""
-    INSERT INTO consumers (name, position, owner) VALUES (:name, :position, :owner)
-    ON CONFLICT (name) DO UPDATE
-    SET position = greatest(consumers.position, excluded.position), acknowledged_at = clock_timestamp(),
-        owner = coalesce(nullif(consumers.owner, ''), excluded.owner)
-    WHERE :machine OR consumers.owner IN ('', :owner)
-    RETURNING position
-""")
+"""A lane passes over what is not its own in strides: after an import of thousands it is at its end in a moment."""
 MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures"})
 """Consumers of Accord's own machine clients: nobody else says how far they have come."""
 _ACCORD = "machine:accord"
@@ -153,12 +112,10 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                     call.scope()
                     return feed_pb2.ListEventsResponse()
                 call.require(unit)
-                query, parameters = _OF_CASE, {"number": number, "after": after, "limit": size + 1}
+                rows = await feed_store.of_case(connection, number, after, size + 1)
             else:
-                query = _OF_UNIT
                 after = after if request.page_token else 0
-                parameters = {"unit": paging.subtree(call.scope()), "after": after, "limit": size + 1}
-            rows = (await connection.execute(query, parameters)).all()
+                rows = await feed_store.of_unit(connection, paging.subtree(call.scope()), after, size + 1)
         events = [self._event(row) for row in rows[:size]]
         reply = feed_pb2.ListEventsResponse(events=events)
         if len(rows) > size:
@@ -212,33 +169,28 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     async def _read_lane(
         self, request: feed_pb2.WatchEventsRequest, units: str, after: int, to: int, limit: int
     ) -> list[feed_pb2.Event]:
-        parameters = {
-            "after": after, "to": to, "limit": limit, "bulk": request.lane == feed_pb2.LANE_BULK,
-            "waking": request.only_waking, "unit": units,
-        }  # fmt: skip
+        bulk, waking = request.lane == feed_pb2.LANE_BULK, request.only_waking
         async with self._database.read() as connection:
-            return [self._event(row) for row in (await connection.execute(_READ_LANE, parameters)).all()]
+            rows = await feed_store.lane(connection, units, after, to, limit, bulk=bulk, waking=waking)
+        return list(map(self._event, rows))
 
     async def _read(self, number: str, units: str, after: int, to: int, only_waking: bool) -> list[feed_pb2.Event]:
         async with self._database.read() as connection:
-            parameters = {"after": after, "to": to}
-            found = await (
-                connection.execute(_READ_CASE, {**parameters, "number": number})
-                if number
-                else connection.execute(_READ, {**parameters, "unit": units})
-            )
-            return [self._event(row) for row in found.all() if row.wakes or not only_waking]
+            if number:
+                rows = await feed_store.stretch_of_case(connection, number, after, to)
+            else:
+                rows = await feed_store.stretch(connection, units, after, to)
+        return [self._event(row) for row in rows if row.wakes or not only_waking]
 
     async def _names(self, units: str, after: int, to: int) -> list[feed_pb2.Event]:
         """Return of each case its last event in a stretch of the feed: which one it is, and nothing of what it says."""
         async with self._database.read() as connection:
-            found = await connection.execute(_READ_NAMES, {"after": after, "to": to, "unit": units})
+            rows = await feed_store.names(connection, units, after, to)
         return [
             feed_pb2.Event(
-                name=f"feeds/{self._service}/events/{row.position}", position=row.position,
-                case=file_name(row.number), sequence=row.seq,
+                name=f"feeds/{self._service}/events/{position}", position=position, case=file_name(number), sequence=seq
             )
-            for row in found.all()
+            for position, number, seq in rows
         ]  # fmt: skip
 
     async def _allow_watching(self, number: str) -> bool:
@@ -257,13 +209,13 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     async def _acknowledged(self, consumer: str) -> int:
         """Return how far a consumer of the caller's has come; another one's is shown to who may see the whole feed."""
         async with self._database.read() as connection:
-            row = (await connection.execute(_CONSUMER, {"name": consumer})).first()
+            row = await feed_store.consumer(connection, consumer)
         call = current_call()
         if row is None:
             return 0
         if row.owner != call.caller.subject:
             call.require(ROOT_UNIT)
-        return int(row.position)
+        return row.position
 
     async def AcknowledgeEvents(self, request: feed_pb2.AcknowledgeEventsRequest, context: Any) -> feed_pb2.Consumer:
         """Record how far a durable consumer has come."""
@@ -277,13 +229,12 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         call.require_person(is_machine or request.consumer not in MACHINES)
         owner = _ACCORD if is_machine else call.caller.subject
         async with self._database.begin() as connection:
-            parameters = {
-                "name": request.consumer, "position": request.position, "owner": owner, "machine": is_machine,
-            }  # fmt: skip
-            position = await connection.scalar(_ACKNOWLEDGE, parameters)
+            position = await feed_store.acknowledge(
+                connection, request.consumer, request.position, owner, machine=is_machine
+            )
         # A consumer is whose it was first: a place that somebody else moves on would lose that one events.
         call.require_person(position is not None)
-        return self._consumer(request.consumer, int(position or 0))
+        return self._consumer(request.consumer, position or 0)
 
     async def GetConsumer(
         self, request: feed_pb2.GetConsumerRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -313,8 +264,8 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             await self._must_reach(position)
         if position and known:
             async with self._database.read() as connection:
-                there = await connection.scalar(_HASH, {"position": position})
-            if there is None or bytes(there).hex() != known:
+                there = await feed_store.hash_at(connection, position)
+            if there is None or there.hex() != known:
                 raise beyond(self._pulse.position)
 
     async def _must_reach(self, position: int) -> None:
@@ -335,9 +286,9 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             name=f"feeds/{self._service}/consumers/{name}", position=position, head_position=self._pulse.position
         )
 
-    def _event(self, row: Any) -> feed_pb2.Event:
+    def _event(self, row: Told) -> feed_pb2.Event:
         payload = Struct()
-        payload.update(row_payload(row.payload))
+        payload.update(row.payload)
         return feed_pb2.Event(
             name=f"feeds/{self._service}/events/{row.position}",
             position=row.position,
@@ -348,7 +299,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             record_time=stamp(row.recorded_at),
             actor=row.actor,
             payload=payload,
-            hash=bytes(row.hash).hex(),
+            hash=row.hash.hex(),
             trace_parent=row.trace_parent,
             wakes=row.wakes,
         )

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 
 import asyncpg
 import structlog
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
 from casework.errors import CaseError
-from services.kit.storage.database import Database, text
+from services.kit.storage.database import Database
+from services.kit.storage.events import heads_of
+from services.kit.storage.models import KnownKey
 from services.kit.storage.sealing import Sealer, SealError
 from services.kit.storage.verification import HEADS
 
 _RETRY = 0.5
-_KNOWN = text("SELECT fingerprint FROM master_key")
-_KEEP = text("INSERT INTO master_key (fingerprint) VALUES (:fingerprint) ON CONFLICT DO NOTHING")
+_KNOWN = select(KnownKey.fingerprint)
+_KEEP = insert(KnownKey).values(fingerprint=bindparam("fingerprint")).on_conflict_do_nothing()
 
 log = structlog.get_logger()
 
@@ -29,11 +34,10 @@ async def check_key(database: Database, service: str, sealer: Sealer) -> None:
     A database that was sealed before it kept a fingerprint is asked to open one of its keys. Raises WrongKeyError.
     """
     own = sealer.fingerprint()
-    sample = text(f"SELECT number, sealed_key FROM {HEADS[service]} WHERE sealed_key IS NOT NULL LIMIT 1")
     async with database.begin() as connection:
         if await connection.scalar(_KNOWN) is None:
-            for row in (await connection.execute(sample)).all():
-                _must_open(sealer, row.number, bytes(row.sealed_key))
+            for number, wrapped in await connection.execute(_sample(service)):
+                _must_open(sealer, number, wrapped)
             await connection.execute(_KEEP, {"fingerprint": own})
         known = str(await connection.scalar(_KNOWN))
     if known != own:
@@ -41,6 +45,12 @@ async def check_key(database: Database, service: str, sealer: Sealer) -> None:
             f"this is not the key that {service}'s database was sealed with: its fingerprint is {own}, the database "
             f"has {known}; put the right key back, nothing was changed"
         )
+
+
+@lru_cache
+def _sample(service: str) -> Select[str, bytes]:
+    heads = heads_of(HEADS[service]).c
+    return select(heads.number, heads.sealed_key).where(heads.sealed_key.is_not(None)).limit(1)
 
 
 def _must_open(sealer: Sealer, number: str, wrapped: bytes) -> None:

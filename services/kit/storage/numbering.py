@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from casework.papers.numbering import Series, document_number, year_of
-from services.kit.storage.database import Connection, text
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.postgresql import insert
 
+from casework.papers.numbering import Series, document_number, year_of
+from services.kit.storage.database import Connection
+from services.kit.storage.models import NumberSeries
+
+_FIRST = insert(NumberSeries).values(unit=bindparam("unit"), series=bindparam("series"), year=bindparam("year"), last=1)
 # The row stays locked until the transaction ends: the next number waits to see whether this one was really given.
-_TAKE = text("""
-    INSERT INTO number_series (unit, series, year, last) VALUES (:unit, :series, :year, 1)
-    ON CONFLICT (unit, series, year) DO UPDATE SET last = number_series.last + 1 RETURNING last
-""")
+_TAKE = _FIRST.on_conflict_do_update(
+    index_elements=[NumberSeries.unit, NumberSeries.series, NumberSeries.year], set_={"last": NumberSeries.last + 1}
+).returning(NumberSeries.last)
 
 
 async def take(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
@@ -25,4 +29,4 @@ async def take(connection: Connection, series: Series, unit: str, unit_name: str
 async def running(connection: Connection, series: str, unit: str, now: datetime) -> int:
     """Return the next running number of a series in this year, from 1."""
     parameters = {"unit": unit, "series": series, "year": year_of(now)}
-    return int(await connection.scalar(_TAKE, parameters))
+    return (await connection.execute(_TAKE, parameters)).one()[0]

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-import orjson
 from pb.access.v1 import standing_pb2 as pb
 from pb.access.v1 import standing_pb2_grpc
-from sqlalchemy import Executable, Text, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Boolean, Text, any_, bindparam, column, func, literal_column, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.sql.dml import UpdateBase
 
 from casework.errors import Reason, field_error
 from casework.names import ROOT_UNIT, last, number_of, unit_name
 from services.kit.instants import instant, stamp
 from services.kit.serving.access import Call, Part, current_call
-from services.kit.storage.database import Connection, Database, prepared, text
-from services.kit.storage.events import row_payload
-from services.kit.storage.models import CaseStanding
+from services.kit.storage.database import Connection, Database
+from services.kit.storage.models import CaseStanding, Stored
 
 TABLE = """
 CREATE TABLE case_standings (
@@ -40,24 +39,29 @@ CLOSED = """
 ALTER TABLE case_standings ADD COLUMN closed boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN case_standings.closed IS 'Whether the case is closed, as its owner told it last.';
 """
-_RECORD = text("""
-    INSERT INTO case_standings (number, seq, unit, about, co_units, mediator, grants, closed, excluded)
-    SELECT number, seq, unit, about, co_units, mediator, grants, closed, excluded
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
-        number text, seq bigint, unit text, about text, co_units text[], mediator text, grants jsonb, closed boolean,
-        excluded text[])
-    ON CONFLICT (number) DO UPDATE SET
-        seq = excluded.seq, unit = excluded.unit, about = excluded.about, co_units = excluded.co_units,
-        mediator = excluded.mediator, grants = excluded.grants, closed = excluded.closed,
-        excluded = excluded.excluded
-    WHERE case_standings.seq <= excluded.seq RETURNING number
-""")
 EXCLUSIONS = """
 ALTER TABLE case_standings ADD COLUMN excluded text[] NOT NULL DEFAULT '{}';
 CREATE INDEX case_standings_excluded ON case_standings USING gin (excluded) WHERE excluded <> '{}';
 """
-FROM_CASES = "SELECT number FROM case_standings WHERE excluded <> '{}' AND excluded @> ARRAY[CAST(:subject AS text)]"
-"""SQL for the cases that an account is excluded from."""
+_TOLD = (
+    func.jsonb_to_recordset(bindparam("rows", type_=Stored))
+    .table_valued(
+        column("number", Text), column("seq", BigInteger), column("unit", Text), column("about", Text),
+        column("co_units", ARRAY(Text)), column("mediator", Text), column("grants", JSONB), column("closed", Boolean),
+        column("excluded", ARRAY(Text)),
+    )
+    .render_derived("told", with_types=True)
+)  # fmt: skip
+_ADDED = insert(CaseStanding).from_select([column.name for column in _TOLD.c], select(*_TOLD.c))
+_RECORD = _ADDED.on_conflict_do_update(
+    index_elements=[CaseStanding.number],
+    set_={column.name: _ADDED.excluded[column.name] for column in _TOLD.c if column.name != "number"},
+    where=CaseStanding.seq <= _ADDED.excluded.seq,
+).returning(CaseStanding.number)
+_EXCLUDED = select(CaseStanding.number).where(
+    CaseStanding.excluded != literal_column("'{}'"),
+    CaseStanding.excluded.contains(bindparam("subjects", type_=ARRAY(Text))),
+)
 _OF = select(CaseStanding).where(CaseStanding.number == any_(bindparam("numbers", type_=ARRAY(Text))))
 
 
@@ -67,12 +71,17 @@ async def of(connection: Connection, numbers: Sequence[str]) -> Mapping[str, Cas
     return {row.number: row for row in rows}
 
 
+async def excluded(connection: Connection, subject: str) -> frozenset[str]:
+    """Return the numbers of the cases that an account is excluded from."""
+    return frozenset(number for (number,) in await connection.execute(_EXCLUDED, {"subjects": [subject]}))
+
+
 async def one(connection: Connection, number: str) -> CaseStanding | None:
     """Return whose a case is; None where nothing was told of it."""
     return (await of(connection, [number])).get(number)
 
 
-def parts_of(call: Call, unit: str, standing: Any) -> frozenset[Part]:
+def parts_of(call: Call, unit: str, standing: CaseStanding | None) -> frozenset[Part]:
     """Return what a case says that the caller is to it; `standing` is None while there is only its report."""
     caller, access = call.caller, call.access
     found = {Part.accountable: caller.unit == unit}
@@ -80,18 +89,18 @@ def parts_of(call: Call, unit: str, standing: Any) -> frozenset[Part]:
         co_units = [each for each in standing.co_units if each != unit and access.knows(each)]
         found[Part.co_unit] = any(access.lies_under(each, caller.unit) for each in co_units)
         found[Part.mediator] = bool(standing.mediator) and standing.mediator == caller.subject
-        until = row_payload(standing.grants).get(caller.subject)
+        until = standing.grants.get(caller.subject)
         found[Part.reader] = until is not None and datetime.fromisoformat(until) > call.time.now()
     return frozenset(part for part, is_so in found.items() if is_so)
 
 
 class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
-    """Takes over from the owner of cases whose they are. `then` is SQL for what follows for `:numbers`."""
+    """Takes over from the owner of cases whose they are. `then` is what follows for `numbers`."""
 
-    def __init__(self, service: str, database: Database, then: str | Executable = "") -> None:
+    def __init__(self, service: str, database: Database, then: UpdateBase | None = None) -> None:
         self._service = service
         self._database = database
-        self._then = None if isinstance(then, str) and not then else prepared(then)
+        self._then = then
 
     async def RecordStandings(self, request: pb.RecordStandingsRequest, context: Any) -> pb.RecordStandingsResponse:
         """Record whose cases are; a repeat changes nothing."""
@@ -117,13 +126,32 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
             for _, each in sorted(newest.items())
         ]
         async with self._database.begin() as connection:
-            written = (await connection.execute(_RECORD, {"rows": orjson.dumps(rows).decode()})).all()
+            written = [number for (number,) in await connection.execute(_RECORD, {"rows": rows})]
             if self._then is not None and written:
-                await connection.execute(self._then, {"numbers": [row.number for row in written]})
+                await connection.execute(self._then, {"numbers": written})
         return pb.RecordStandingsResponse(recorded=len(written))
 
 
-def standing(number: str, row: Any, grants: Iterable[tuple[str, datetime]]) -> pb.Standing:
+class Owned(Protocol):
+    """What the owner of a case knows of whose it is."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def about(self) -> str | None: ...
+    @property
+    def co_units(self) -> Sequence[str] | None: ...
+    @property
+    def mediator(self) -> str | None: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def excluded(self) -> Sequence[str] | None: ...
+
+
+def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) -> pb.Standing:
     """Return whose a case is, as its owner tells it, and until when grants of it hold."""
     return pb.Standing(
         case=f"cases/{number}",

@@ -147,7 +147,7 @@ async def consider_like_matters(work: Work, matter: Matter) -> None:
 async def due_soon(work: Work, firing: Firing) -> None:
     """Consider a notice to a unit whose part of a matter is about to end; each reminder looks anew."""
     clock = await clock_ledger.get(work.connection, firing.clock)
-    if not ends_soon(clock.started_at, clock.due_at, work.now):
+    if clock.due_at is None or not ends_soon(clock.started_at, clock.due_at, work.now):
         return
     await consider(work, Occasion(Happening.due_soon, firing.unit, names.file_name(names.number_of(firing.subject))))
 

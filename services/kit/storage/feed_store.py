@@ -1,0 +1,143 @@
+"""Statements of the feed: its stretches, what a case or a unit has in it, and how far its consumers have come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Boolean, Integer, Text, bindparam, func, join, not_, or_, select, true
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from services.kit.storage.database import Connection
+from services.kit.storage.models import NOW, Consumer, Event, FeedPlace
+
+
+class Told(NamedTuple):
+    """An event as the feed tells it; position 0 where it has no place yet."""
+
+    position: int
+    number: str
+    seq: int
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    actor: str
+    payload: Any
+    hash: bytes
+    wakes: bool
+    trace_parent: str
+
+
+# Parameters of several statements, each with its type.
+_NUMBER = bindparam("number", type_=Text)
+_AFTER = bindparam("after", type_=BigInteger)
+_UNIT = bindparam("unit", type_=Text)
+_LIMIT = bindparam("limit", type_=Integer)
+_IN_STRETCH = (FeedPlace.position > _AFTER, FeedPlace.position <= bindparam("to", type_=BigInteger))
+# From a stretch of the feed to its events, one by one: who reads at the end of the feed asks for a few. Left to choose,
+# the planner takes the unit for rare and reads every event there is, each time anew.
+_ONE_BY_ONE = aliased(Event, select(Event).where(Event.id == FeedPlace.event_id).offset(0).lateral("events"))
+
+
+def _columns(event: type[Event]) -> Sequence[Any]:
+    return [getattr(event, name) for name in Told._fields[1:]]
+
+
+_STRETCH = join(FeedPlace, _ONE_BY_ONE, true())
+_OF_UNITS = (*_IN_STRETCH, _ONE_BY_ONE.unit.like(_UNIT))
+_READ = (
+    select(FeedPlace.position, *_columns(_ONE_BY_ONE))
+    .select_from(_STRETCH)
+    .where(*_OF_UNITS)
+    .order_by(FeedPlace.position)
+)  # fmt: skip
+_READ_LANE = _READ.where(
+    _ONE_BY_ONE.bulk == bindparam("bulk"), or_(_ONE_BY_ONE.wakes, not_(bindparam("waking", type_=Boolean)))
+).limit(_LIMIT)
+_READ_NAMES = (
+    select(func.max(FeedPlace.position), _ONE_BY_ONE.number, func.max(_ONE_BY_ONE.seq))
+    .select_from(_STRETCH)
+    .where(*_OF_UNITS)
+    .group_by(_ONE_BY_ONE.number)
+    .order_by(func.max(FeedPlace.position))
+)
+_PLACED = select(FeedPlace.position, *_columns(Event)).join(Event, Event.id == FeedPlace.event_id)
+_READ_CASE = _PLACED.where(Event.number == _NUMBER, *_IN_STRETCH).order_by(FeedPlace.position)
+_OF_UNIT = _PLACED.where(FeedPlace.position > _AFTER, Event.unit.like(_UNIT)).order_by(FeedPlace.position).limit(_LIMIT)
+_OF_CASE = (
+    select(func.coalesce(FeedPlace.position, 0), *_columns(Event))
+    .select_from(Event)
+    .outerjoin(FeedPlace, FeedPlace.event_id == Event.id)
+    .where(Event.number == _NUMBER, Event.seq > _AFTER)
+    .order_by(Event.seq)
+    .limit(_LIMIT)
+)
+_HASH = (
+    select(Event.hash)
+    .join(FeedPlace, FeedPlace.event_id == Event.id)
+    .where(FeedPlace.position == bindparam("position"))
+)  # fmt: skip
+_CONSUMER = select(Consumer).where(Consumer.name == bindparam("name"))
+_ASKED = insert(Consumer).values({name: bindparam(name) for name in ("name", "position", "owner")})
+_ACKNOWLEDGE = _ASKED.on_conflict_do_update(
+    index_elements=[Consumer.name],
+    set_={
+        "position": func.greatest(Consumer.position, _ASKED.excluded.position),
+        "acknowledged_at": NOW,
+        "owner": func.coalesce(func.nullif(Consumer.owner, ""), _ASKED.excluded.owner),
+    },
+    where=or_(bindparam("machine", type_=Boolean), Consumer.owner == "", Consumer.owner == _ASKED.excluded.owner),
+).returning(Consumer.position)
+
+
+async def of_case(connection: Connection, number: str, after: int, limit: int) -> list[Told]:
+    """Return events of a case in their order, after this number in it; also those that have no place yet."""
+    rows = await connection.execute(_OF_CASE, {"number": number, "after": after, "limit": limit})
+    return list(map(Told._make, rows))
+
+
+async def of_unit(connection: Connection, unit: str, after: int, limit: int) -> list[Told]:
+    """Return events of a unit pattern, after this position."""
+    rows = await connection.execute(_OF_UNIT, {"unit": unit, "after": after, "limit": limit})
+    return list(map(Told._make, rows))
+
+
+async def stretch_of_case(connection: Connection, number: str, after: int, to: int) -> list[Told]:
+    """Return what a case has in a stretch of the feed."""
+    return list(map(Told._make, await connection.execute(_READ_CASE, {"number": number, "after": after, "to": to})))
+
+
+async def stretch(connection: Connection, unit: str, after: int, to: int) -> list[Told]:
+    """Return what a unit pattern has in a stretch of the feed."""
+    return list(map(Told._make, await connection.execute(_READ, {"unit": unit, "after": after, "to": to})))
+
+
+async def lane(
+    connection: Connection, unit: str, after: int, to: int, limit: int, *, bulk: bool, waking: bool
+) -> list[Told]:
+    """Return what is of one lane in a stretch of the feed; with `waking` only what wakes a workflow."""
+    parameters = {"unit": unit, "after": after, "to": to, "limit": limit, "bulk": bulk, "waking": waking}
+    return list(map(Told._make, await connection.execute(_READ_LANE, parameters)))
+
+
+async def names(connection: Connection, unit: str, after: int, to: int) -> Sequence[tuple[int, str, int]]:
+    """Return position, case and number of the last event that each case has in a stretch of the feed."""
+    return await connection.execute(_READ_NAMES, {"unit": unit, "after": after, "to": to})
+
+
+async def hash_at(connection: Connection, position: int) -> bytes | None:
+    """Return the hash of the event at a position; None where there is none."""
+    return await connection.scalar(_HASH, {"position": position})
+
+
+async def consumer(connection: Connection, name: str) -> Consumer | None:
+    """Return a consumer; None where nobody has acknowledged under the name."""
+    return (await connection.execute(_CONSUMER, {"name": name})).first()
+
+
+async def acknowledge(connection: Connection, name: str, position: int, owner: str, *, machine: bool) -> int | None:
+    """Store how far a consumer has come, never further back; None where it is somebody else's."""
+    parameters = {"name": name, "position": position, "owner": owner, "machine": machine}
+    return await connection.scalar(_ACKNOWLEDGE, parameters)
