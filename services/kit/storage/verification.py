@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import asyncpg
+from sqlalchemy import Select, select
+from sqlalchemy.orm import load_only
 
 from casework.chain import GENESIS, chain_hash, content_hash
 from casework.names import file_name
+from services.kit.storage.database import M, compiled
+from services.kit.storage.events import heads_of
+from services.kit.storage.models import Event, FeedHead, FeedPlace, Seal
 
 HEADS = {"intake": "reports", "mediation": "cases", "escalation": "files"}
 """The table of each service that carries the heads of its chains."""
+
+
+_PREFETCH = 2000
+_EVENTS = (
+    select(Event)
+    .options(
+        load_only(
+            Event.number, Event.seq, Event.kind, Event.unit, Event.occurred_at, Event.actor, Event.payload,
+            Event.content, Event.hash,
+        )
+    )
+    .order_by(Event.number, Event.seq)
+)  # fmt: skip
+_SEALS = select(Seal).order_by(Seal.last_position)
+_PLACES = (
+    select(FeedPlace.position, Event.hash).join(Event, Event.id == FeedPlace.event_id).order_by(FeedPlace.position)
+)
+_HEAD = select(FeedHead.position, FeedHead.hash)
+
+
+@lru_cache
+def _heads(service: str) -> Select[str, int, bytes]:
+    heads = heads_of(HEADS[service]).c
+    return select(heads.number, heads.seq, heads.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +69,7 @@ async def verify(url: str, service: str) -> Verdict:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(f"SET LOCAL search_path = {service}, public")
             try:
-                await _cases(connection, HEADS[service], counts)
+                await _cases(connection, service, counts)
                 await _seals(connection, counts)
             except _BrokenError as broken:
                 return Verdict(service, counts["cases"], counts["events"], counts["seals"], str(broken))
@@ -50,24 +78,18 @@ async def verify(url: str, service: str) -> Verdict:
         await connection.close()
 
 
-async def _cases(connection: asyncpg.Connection, heads: str, counts: dict[str, int]) -> None:
+async def _cases(connection: asyncpg.Connection, service: str, counts: dict[str, int]) -> None:
     last_number, sequence, before = "", 0, GENESIS
-    known = {
-        row["number"]: (row["seq"], bytes(row["head"]))
-        async for row in _rows(connection, f"SELECT number, seq, head FROM {heads}")
-    }
-    query = (
-        "SELECT number, seq, kind, unit, occurred_at, actor, payload, content, hash FROM events ORDER BY number, seq"
-    )
+    known = {number: (seq, head) for number, seq, head in await connection.fetch(compiled(_heads(service)).sql)}
 
     def end(number: str) -> None:
         if number and known.pop(number, (0, b"")) != (sequence, before):
             raise _BrokenError(f"{file_name(number)}: the chain ends at event {sequence}, its head says otherwise")
 
-    async for row in _rows(connection, query):
-        if row["number"] != last_number:
+    async for row in _rows(connection, _EVENTS):
+        if row.number != last_number:
             end(last_number)
-            last_number, sequence, before = row["number"], 0, GENESIS
+            last_number, sequence, before = row.number, 0, GENESIS
             counts["cases"] += 1
         before = _link(row, sequence + 1, before)
         sequence += 1
@@ -78,46 +100,42 @@ async def _cases(connection: asyncpg.Connection, heads: str, counts: dict[str, i
             raise _BrokenError(f"{file_name(number)}: all {expected} events are gone")
 
 
-def _link(row: Any, sequence: int, before: bytes) -> bytes:
-    name = f"{file_name(row['number'])} event {row['seq']} ({row['kind']})"
-    if row["seq"] != sequence:
+def _link(row: Event, sequence: int, before: bytes) -> bytes:
+    name = f"{file_name(row.number)} event {row.seq} ({row.kind})"
+    if row.seq != sequence:
         raise _BrokenError(f"{name}: event {sequence} is missing before it")
-    payload = json.loads(row["payload"])
-    content = content_hash(row["number"], row["kind"], row["unit"], row["occurred_at"], row["actor"], payload)
-    if content != bytes(row["content"]):
+    content = content_hash(row.number, row.kind, row.unit, row.occurred_at, row.actor, row.payload)
+    if content != row.content:
         raise _BrokenError(f"{name}: what it says was changed")
     link = chain_hash(before, sequence, content)
-    if link != bytes(row["hash"]):
+    if link != row.hash:
         raise _BrokenError(f"{name}: its hash does not follow from the event before it")
     return link
 
 
 async def _seals(connection: asyncpg.Connection, counts: dict[str, int]) -> None:
-    seals = await connection.fetch("SELECT last_position, count, hash FROM seals ORDER BY last_position")
-    positions = _rows(
-        connection,
-        "SELECT feed.position, events.hash FROM feed JOIN events ON events.id = feed.event_id ORDER BY feed.position",
-    )
+    positions = connection.cursor(compiled(_PLACES).sql, prefetch=_PREFETCH).__aiter__()
     before, position = bytes(32), 0
-    for seal in seals:
+    async for seal in _rows(connection, _SEALS):
         digest = hashlib.sha256(before)
-        for _ in range(seal["count"]):
+        for _ in range(seal.count):
             row = await anext(positions, None)
             position += 1
             if row is None or row["position"] != position:
                 raise _BrokenError(f"feed position {position}: missing")
-            digest.update(bytes(row["hash"]))
-        if position != seal["last_position"] or digest.digest() != bytes(seal["hash"]):
-            raise _BrokenError(f"seal at feed position {seal['last_position']}: does not match the events it covers")
+            digest.update(row["hash"])
+        if position != seal.last_position or digest.digest() != seal.hash:
+            raise _BrokenError(f"seal at feed position {seal.last_position}: does not match the events it covers")
         before = digest.digest()
         counts["seals"] += 1
-    head = await connection.fetchrow("SELECT position, hash FROM feed_head")
-    if (head["position"], bytes(head["hash"])) != (position, before):
+    head = await connection.fetchrow(compiled(_HEAD).sql)
+    if (head["position"], head["hash"]) != (position, before):
         raise _BrokenError(f"the feed ends at position {position}, its head says {head['position']}")
     if await anext(positions, None) is not None:
         raise _BrokenError(f"feed position {position + 1}: not covered by any seal")
 
 
-async def _rows(connection: asyncpg.Connection, query: str) -> AsyncIterator[Any]:
-    async for row in connection.cursor(query, prefetch=2000):
+async def _rows(connection: asyncpg.Connection, statement: Select[M]) -> AsyncIterator[M]:
+    known = compiled(statement)
+    async for row in connection.cursor(known.sql, prefetch=_PREFETCH, record_class=known.record):
         yield row
