@@ -8,24 +8,45 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.kit.storage.database import Connection, text
+from sqlalchemy import DateTime, Text, any_, bindparam, func, select, union, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
-_TOUCHED = text("""
-    SELECT number, coalesce(nullif(unit, ''), (
-        SELECT origin FROM escalations WHERE escalations.number = files.number ORDER BY escalation DESC LIMIT 1
-    ), 'cn') AS unit FROM files
-    WHERE erased_at IS NULL AND number IN (
-        SELECT CAST(:number AS text)
-        UNION SELECT number FROM reviews WHERE case_number = :number
-        UNION SELECT number FROM matters WHERE source = :number
-    ) ORDER BY number FOR NO KEY UPDATE
-""")
-_ERASE = text("UPDATE files SET sealed_key = NULL, erased_at = :at WHERE number = ANY(CAST(:numbers AS text[]))")
+from services.escalation.models import Escalation, File, Matter, Review
+from services.kit.storage.database import Connection
+
+_NUMBER = bindparam("number", type_=Text)
+_ORIGIN = (
+    select(Escalation.origin)
+    .where(Escalation.number == File.number)
+    .order_by(Escalation.escalation.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_TOUCHED = (
+    select(File.number, func.coalesce(func.nullif(File.unit, ""), _ORIGIN, "cn", type_=Text))
+    .where(
+        File.erased_at.is_(None),
+        File.number.in_(
+            union(
+                select(_NUMBER),
+                select(Review.number).where(Review.case_number == _NUMBER),
+                select(Matter.number).where(Matter.source == _NUMBER),
+            )
+        ),
+    )
+    .order_by(File.number)
+    .with_for_update(key_share=True)
+)
+_ERASE = (
+    update(File)
+    .where(File.number == any_(bindparam("numbers", type_=ARRAY(Text))))
+    .values(sealed_key=None, erased_at=bindparam("at", type_=DateTime(timezone=True)))
+)
 
 
 async def touched(connection: Connection, number: str) -> dict[str, str]:
     """Return the unit of each file an erasure of a case reaches, by number."""
-    return {row.number: row.unit for row in await connection.execute(_TOUCHED, {"number": number})}
+    return dict(iter(await connection.execute(_TOUCHED, {"number": number})))
 
 
 async def erase(connection: Connection, number: str, now: datetime) -> dict[str, str]:

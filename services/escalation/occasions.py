@@ -8,8 +8,8 @@ from casework.supervision.letters.occasion import Happening, Occasion
 from casework.supervision.raising.escalation import EscalationState
 from casework.units import ROOT, parent_code
 from services.escalation.letters import drafting
+from services.escalation.models import Escalation
 from services.escalation.raising.levels import store, timing
-from services.escalation.raising.levels.models import Escalation
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent

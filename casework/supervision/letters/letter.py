@@ -81,6 +81,8 @@ _COPIED_PARTS = frozenset({Part.WORDS, Part.WITHDRAWAL})
 OVER = frozenset({
     LetterState.CLOSED, LetterState.FAILED, LetterState.WITHDRAWN, LetterState.ANNULLED, LetterState.DISCARDED,
 })  # fmt: skip
+TAKEN_BACK = (LetterState.WITHDRAWN, LetterState.ANNULLED, LetterState.DISCARDED)
+"""States of a letter that stands no longer, whatever it said."""
 OPEN_TO_OBJECTION = frozenset({LetterState.RECEIVED, LetterState.REPLIED, LetterState.CLOSED, LetterState.FAILED})
 COPIED = frozenset({LetterKind.CIRCULAR, LetterKind.INSPECTION})
 """Letters of which other units get a copy: peers or the superior."""

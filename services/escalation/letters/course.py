@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.supervision.letters.letter import Failure, LetterKind, LetterState, Objection, move, next_kind
+from casework.supervision.letters.letter import Failure, LetterState, Objection, move, next_kind
 from services.escalation import holders
 from services.escalation.letters import drafting, store, timing
+from services.escalation.letters.models import Letter
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
@@ -16,43 +17,43 @@ DRAFTER, ANSWERER = "letter_drafter", "letter_answerer"
 """Roles in which officials hold a letter: for the unit that issues it, for the unit it is to."""
 
 
-async def told(work: Work, row: Any, kind: str, **payload: object) -> Any:
+async def told(work: Work, row: Letter, kind: str, **payload: object) -> Letter:
     """Append what happened to a letter and return its row; its workflow hears of every turn."""
-    facts = {"kind": LetterKind(row.kind).name, "state": LetterState(row.state).name, **payload}
+    facts = {"kind": row.kind.name, "state": row.state.name, **payload}
     await work.append(NewEvent(row.number, kind, row.issuer, facts, wakes=True))
     return row
 
 
-async def receive(work: Work, row: Any, *, deemed: bool) -> Any:
+async def receive(work: Work, row: Letter, *, deemed: bool) -> Letter:
     """Take a letter for received: the unit's time to answer begins, and its time to object."""
-    state = move(LetterState(row.state), LetterState.RECEIVED)
-    row = await store.change(work.connection, row, state=int(state), received_at=work.now, deemed=deemed)
+    state = move(row.state, LetterState.RECEIVED)
+    row = await store.change(work.connection, row, state=state, received_at=work.now, deemed=deemed)
     due = await timing.await_step(work, row)
     until = (await timing.start(work, row, timing.OBJECTION)).shown("object_due_at")
     row = await store.change(work.connection, row, **due, **until)
     return await told(work, row, "LetterReceived", deemed=deemed)
 
 
-async def fail(work: Work, row: Any, failure: Failure) -> Any:
+async def fail(work: Work, row: Letter, failure: Failure) -> Letter:
     """Let a letter fail: the next one is to be drafted, once; after an inspection people decide alone."""
-    state = move(LetterState(row.state), LetterState.FAILED)
+    state = move(row.state, LetterState.FAILED)
     await timing.cancel(work, row, timing.REPLY, timing.MINUTES, timing.VERIFICATION)
-    row = await store.change(work.connection, row, state=int(state), failure=int(failure), ended_at=work.now)
-    if next_kind(LetterKind(row.kind)) and not row.next:
+    row = await store.change(work.connection, row, state=state, failure=failure, ended_at=work.now)
+    if next_kind(row.kind) and not row.next:
         await timing.start(work, row, timing.NEXT)
     return await told(work, row, "LetterFailed", failure=failure.name)
 
 
-async def end(work: Work, row: Any, state: LetterState, kind: str, **columns: Any) -> Any:
+async def end(work: Work, row: Letter, state: LetterState, kind: str, **columns: Any) -> Letter:
     """End a letter for good: every clock of it is cancelled, nobody holds it any more."""
-    to = move(LetterState(row.state), state)
+    to = move(row.state, state)
     await timing.cancel(work, row)
-    row = await store.change(work.connection, row, state=int(to), ended_at=work.now, **timing.NOTHING_DUE, **columns)
+    row = await store.change(work.connection, row, state=to, ended_at=work.now, **timing.NOTHING_DUE, **columns)
     await release(work, row)
     return await told(work, row, kind)
 
 
-async def release(work: Work, row: Any) -> None:
+async def release(work: Work, row: Letter) -> None:
     """Let nobody hold a letter any more: nothing is waited for."""
     for role in (DRAFTER, ANSWERER):
         await holders.release(work.connection, row.number, names.file_name(row.number), role, work.now)
@@ -61,21 +62,21 @@ async def release(work: Work, row: Any) -> None:
 async def _unsigned_for(work: Work, firing: Firing) -> None:
     """A letter nobody signs for in time counts as received: a unit cannot stay out of its reach by silence."""
     row = await store.get(work.connection, _number(firing))
-    if LetterState(row.state) is LetterState.SERVED:
+    if row.state is LetterState.SERVED:
         await receive(work, row, deemed=True)
 
 
 async def _unanswered(work: Work, firing: Firing) -> None:
     """A letter nobody answers in time has failed, unless an objection to it waits."""
     row = await store.get(work.connection, _number(firing))
-    if LetterState(row.state) is LetterState.RECEIVED and Objection(row.objection) is not Objection.RAISED:
+    if row.state is LetterState.RECEIVED and row.objection is not Objection.RAISED:
         await fail(work, row, Failure.NO_REPLY)
 
 
 async def _not_followed(work: Work, firing: Firing) -> None:
     """A next letter that no workflow had drafted in time is drafted here."""
     row = await store.get(work.connection, _number(firing))
-    if LetterState(row.state) is LetterState.FAILED and not row.next:
+    if row.state is LetterState.FAILED and not row.next:
         await drafting.next_letter(work, row)
 
 

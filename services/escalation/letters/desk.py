@@ -11,6 +11,7 @@ from casework import names
 from casework.errors import CaseError, FieldFault, Reason
 from casework.supervision.letters.letter import LetterState, Part, must_be
 from services.escalation.letters import store
+from services.escalation.letters.models import Letter
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.command import Work, check_etag
@@ -21,17 +22,17 @@ from services.kit.storage.database import Connection
 class LetterDesk(Servicer):
     """A servicer that works on letters."""
 
-    async def issued(self, request: Any, work: Work, *states: LetterState) -> Any:
+    async def issued(self, request: Any, work: Work, *states: LetterState) -> Letter:
         """Return a letter, locked, for somebody who acts for its issuer; in one of these states where any is named."""
         await self.locked(request.name, work)
         row = await store.get(work.connection, names.number_of(request.name))
         work.call.require(row.issuer)
         check_etag(row.version, getattr(request, "etag", ""))
         if states:
-            must_be(LetterState(row.state), *states)
+            must_be(row.state, *states)
         return row
 
-    async def addressed(self, request: Any, work: Work) -> Any:
+    async def addressed(self, request: Any, work: Work) -> Letter:
         """Return a letter, locked, for somebody who acts for the unit it is to; for them there are no drafts."""
         await self.locked(request.name, work)
         row = await store.get(work.connection, names.number_of(request.name))
@@ -41,38 +42,38 @@ class LetterDesk(Servicer):
         check_etag(row.version, request.etag)
         return row
 
-    async def seen(self, connection: Connection, name: str) -> tuple[Any, bool]:
+    async def seen(self, connection: Connection, name: str) -> tuple[Letter, bool]:
         """Return a letter, and whether the caller acts for its issuer; others see it once it was served on them."""
         row = await store.get(connection, names.number_of(name))
         call = current_call()
         call.require_any(await store.readers(connection, row.number))
         return row, call.access.allows(call.caller, call.permission, row.issuer)
 
-    async def write(self, work: Work, row: Any, part: Part, text: str) -> None:
+    async def write(self, work: Work, row: Letter, part: Part, text: str) -> None:
         """Seal a part of a letter."""
         await self.keep(work, row, part, text.encode())
 
-    async def keep(self, work: Work, row: Any, part: Part, content: bytes) -> None:
+    async def keep(self, work: Work, row: Letter, part: Part, content: bytes) -> None:
         """Seal a part of a letter."""
         file = await self.locked(names.file_name(row.number), work)
         sealed = (await self.seal(work, file)).seal(content)
         await store.write(work.connection, row.number, part, sealed, work.now, work.actor)
 
-    async def open(self, connection: Connection, row: Any) -> tuple[pb.LetterWording, dict[Part, str]]:
+    async def open(self, connection: Connection, row: Letter) -> tuple[pb.LetterWording, dict[Part, str]]:
         """Return what a letter says, and every other part of it; words of a rule are those the rule proposed."""
         stored = await store.parts(connection, row.number)
         opened = {}
         if stored:
             sealer = await self.opener(connection, row.number)
             opened = {part: sealer.open(sealed) for part, sealed in stored.items()}
-        words = pb.LetterWording.FromString(opened.pop(Part.WORDS, bytes(row.proposed or b"")))
+        words = pb.LetterWording.FromString(opened.pop(Part.WORDS, row.proposed or b""))
         return words, {part: content.decode() for part, content in opened.items()}
 
     def read_wording(self, wording: pb.LetterWording, today: date) -> date:
         """Return by when a demand must be met; the field at fault where that will not do."""
         return _to_come("wording.due_date", dates.read(wording.due_date, "wording.due_date"), today)
 
-    def read_interview(self, request: Any, field: str, kind: pb.LetterKind, today: date) -> date | None:
+    def read_interview(self, request: Any, field: str, kind: int, today: date) -> date | None:
         """Return the day of an interview that a letter of this kind announces; the field at fault where it cannot."""
         given = request.HasField("interview_date")
         if given is not (kind == pb.LETTER_KIND_INTERVIEW):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from casework import names
 from casework.clocks.calendar import LOCAL
@@ -13,6 +12,7 @@ from casework.supervision.letters.occasion import Happening, Occasion
 from casework.supervision.letters.trigger import LetterTrigger
 from services.escalation import files
 from services.escalation.letters import store, timing, view
+from services.escalation.letters.models import Letter
 from services.kit import dates
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
@@ -22,7 +22,7 @@ COLLECTION = "letters"
 
 async def by_rule(work: Work, trigger: LetterTrigger, occasion: Occasion, issuer: str, previous: str = "") -> str:
     """Return the letter a trigger gives: a new draft, or the one that is there already for unit, matter and kind."""
-    connection, kind = work.connection, int(trigger.kind)
+    connection, kind = work.connection, trigger.kind
     if found := await store.standing(connection, occasion.unit, occasion.subject, kind):
         return found
     if not await store.claim(connection, occasion.unit, occasion.subject, kind, work.now):
@@ -46,7 +46,7 @@ async def by_rule(work: Work, trigger: LetterTrigger, occasion: Occasion, issuer
     return number
 
 
-async def next_letter(work: Work, row: Any) -> Any:
+async def next_letter(work: Work, row: Letter) -> Letter:
     """Draft what follows a letter that failed, and return the row of that letter; the last one is followed by none."""
     kind, day = _following(work, row), _today(work)
     if kind is None or row.next:
@@ -62,11 +62,11 @@ async def next_letter(work: Work, row: Any) -> Any:
     return row
 
 
-def _following(work: Work, row: Any) -> LetterKind | None:
+def _following(work: Work, row: Letter) -> LetterKind | None:
     """Return the kind that follows: as the rule that drafted the letter says, else the next rung."""
     rules = work.clockwork.letters if work.clockwork else ()
     said = next((each.next for each in rules if each.cited == row.rule and each.kind == row.kind), None)
-    return said or next_kind(LetterKind(row.kind))
+    return said or next_kind(row.kind)
 
 
 def _due_on(work: Work, kind: LetterKind, unit: str) -> date:

@@ -10,10 +10,11 @@ from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
 from casework.papers.scan import WORD
-from casework.supervision.letters.letter import REPLY_RULES, LetterKind, shown_parts
+from casework.supervision.letters.letter import REPLY_RULES, shown_parts
 from casework.supervision.letters.sheet import LetterFacts, LetterSheet, sheet
 from services.escalation.letters import store, view
 from services.escalation.letters.desk import LetterDesk
+from services.escalation.letters.models import Letter
 from services.escalation.letters.word import written
 from services.kit import dates
 from services.kit.serving.access import current_call
@@ -84,8 +85,8 @@ class LetterReading(LetterDesk):
             file_name=f"{row.document_number or row.number}.docx",
         )
 
-    def _sheet(self, row: Any, wording: pb.LetterWording, language: str) -> LetterSheet:
-        kind, units = LetterKind(row.kind), self.rules.units
+    def _sheet(self, row: Letter, wording: pb.LetterWording, language: str) -> LetterSheet:
+        kind, units = row.kind, self.rules.units
         started = dates.today(row.received_at or self.time.now())
         facts = LetterFacts(
             kind=kind,
@@ -104,16 +105,16 @@ class LetterReading(LetterDesk):
         english = language == "en" and wording.HasField("english")
         return sheet(facts, view.words(wording.english if english else wording.words), language)
 
-    async def _on_record(self, connection: Connection, row: Any, kind: str, **payload: object) -> None:
+    async def _on_record(self, connection: Connection, row: Letter, kind: str, **payload: object) -> None:
         """Write into the letter's history that it was read, and by whom."""
         call, told = current_call(), [NewEvent(row.number, kind, row.issuer, payload)]
         await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
 
 
-def _inside(row: Any) -> bool:
+def _inside(row: Letter) -> bool:
     call = current_call()
     return call.access.allows(call.caller, call.permission, row.issuer)
 
 
-def _token(kind: str, row: Any) -> str:
+def _token(kind: str, row: Letter) -> str:
     return paging.token(kind, row.drafted_at.isoformat(), row.number)

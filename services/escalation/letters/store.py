@@ -1,122 +1,149 @@
-"""SQL of supervision letters."""
+"""Statements of supervision letters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from sqlalchemy import DateTime, Integer, Select, SmallInteger, Text, any_, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
 from casework import names
-from casework.supervision.letters.letter import LetterState, Part
+from casework.supervision.letters.letter import TAKEN_BACK, LetterKind, LetterState, Part
+from services.escalation.letters.models import Letter, LetterReader, LetterText, RuleDraft
+from services.kit.clocks.models import Clock
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import SealedBytes
 
-_GET = text("SELECT * FROM letters WHERE number = :number")
-_READS = text("INSERT INTO letter_readers (number, unit) VALUES (:number, :unit) ON CONFLICT DO NOTHING")
-_READERS = text("SELECT unit FROM letter_readers WHERE number = :number")
-_TEXTS = text("SELECT DISTINCT ON (part) part, sealed FROM letter_texts WHERE number = :number ORDER BY part, id DESC")
-_NTH = text("SELECT count(*) + 1 FROM clocks WHERE number = :number AND id LIKE :keys")
-_CLAIM = text("""
-    INSERT INTO letter_rule_drafts (unit, subject, kind, at) VALUES (:unit, :subject, :kind, :at)
-    ON CONFLICT (unit, subject, kind) DO NOTHING RETURNING true
-""")
-_STANDING = text("""
-    SELECT number FROM letters WHERE unit = :unit AND subject = :subject AND kind >= :kind AND state NOT IN (8, 9, 10)
-    ORDER BY kind, drafted_at DESC LIMIT 1
-""")
-_DRAFTED = text("""
-    SELECT number FROM letters WHERE unit = :unit AND subject = :subject AND kind = :kind AND rule <> ''
-    ORDER BY drafted_at DESC LIMIT 1
-""")
+_NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
+_GET = select(Letter).where(Letter.number == _NUMBER)
+_READS = insert(LetterReader).values(number=_NUMBER, unit=_UNIT).on_conflict_do_nothing()
+_READERS = select(LetterReader.unit).where(LetterReader.number == _NUMBER)
+_TEXTS = (
+    select(LetterText.part, LetterText.sealed)
+    .distinct(LetterText.part)
+    .where(LetterText.number == _NUMBER)
+    .order_by(LetterText.part, LetterText.id.desc())
+)
+_NTH = select(func.count() + 1).where(Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)))
+_CLAIM = (
+    insert(RuleDraft)
+    .values({name: bindparam(name) for name in ("unit", "subject", "kind", "at")})
+    .on_conflict_do_nothing(index_elements=[RuleDraft.unit, RuleDraft.subject, RuleDraft.kind])
+    .returning(RuleDraft.kind)
+)
+_ABOUT = select(Letter.number).where(Letter.unit == bindparam("unit"), Letter.subject == bindparam("subject")).limit(1)
+_STANDING = _ABOUT.where(Letter.kind >= bindparam("kind"), Letter.state.not_in(TAKEN_BACK)).order_by(
+    Letter.kind, Letter.drafted_at.desc()
+)
+_DRAFTED = _ABOUT.where(Letter.kind == bindparam("kind"), Letter.rule != "").order_by(Letter.drafted_at.desc())
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Letter:
     """Store a letter as a draft that only its issuer is shown, and return its row."""
-    row = await rows.insert(connection, "letters", number=number, state=int(LetterState.DRAFTED), **columns)
+    row = await rows.insert(connection, Letter, number=number, state=LetterState.DRAFTED, **columns)
     await show_to(connection, number, [row.issuer])
     return row
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Letter:
     """Return a letter; NOT_FOUND where there is none."""
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Letter, **columns: Any) -> Letter:
     """Change columns of a letter and return its new row."""
-    return await rows.update(connection, "letters", {"number": row.number}, **columns)
+    return await rows.update(connection, Letter, {"number": row.number}, **columns)
 
 
 async def show_to(connection: Connection, number: str, units: Sequence[str]) -> None:
     """Let units be shown a letter from now on."""
-    for unit in units:
-        await connection.execute(_READS, {"number": number, "unit": unit})
+    await connection.execute(_READS, [{"number": number, "unit": unit} for unit in units])
 
 
 async def readers(connection: Connection, number: str) -> list[str]:
     """Return the units a letter is shown to."""
-    return [row.unit for row in await connection.execute(_READERS, {"number": number})]
+    return [unit for (unit,) in await connection.execute(_READERS, {"number": number})]
 
 
 async def write(connection: Connection, number: str, part: Part, sealed: bytes, at: datetime, by: str) -> None:
     """Store a sealed part of a letter."""
-    await rows.insert(connection, "letter_texts", number=number, part=int(part), sealed=sealed, at=at, by=by)
+    await rows.insert(connection, LetterText, number=number, part=part, sealed=sealed, at=at, by=by)
 
 
-async def parts(connection: Connection, number: str) -> dict[Part, bytes]:
+async def parts(connection: Connection, number: str) -> dict[Part, SealedBytes]:
     """Return the latest of each part of a letter, sealed."""
-    found = await connection.execute(_TEXTS, {"number": number})
-    return {Part(row.part): bytes(row.sealed) for row in found}
+    return dict(iter(await connection.execute(_TEXTS, {"number": number})))
 
 
 async def nth(connection: Connection, number: str, what: str) -> int:
     """Return the number of the next clock of a letter for this: its keys are `reply-1`, `reply-2`."""
-    return int(await connection.scalar(_NTH, {"number": number, "keys": f"{number}.{what}-%"}))
+    return await connection.scalar(_NTH, {"number": number, "keys": f"{number}.{what}-%"}) or 1
 
 
-async def claim(connection: Connection, unit: str, subject: str, kind: int, at: datetime) -> bool:
+async def claim(connection: Connection, unit: str, subject: str, kind: LetterKind, at: datetime) -> bool:
     """Return whether a rule may draft this: once for a unit, a matter and a kind, however many ask at a time."""
     asked = {"unit": unit, "subject": subject, "kind": kind, "at": at}
-    return bool(await connection.scalar(_CLAIM, asked))
+    return await connection.scalar(_CLAIM, asked) is not None
 
 
-async def standing(connection: Connection, unit: str, subject: str, kind: int) -> str:
+async def standing(connection: Connection, unit: str, subject: str, kind: LetterKind) -> str:
     """Return a letter to a unit about a matter that stands and is as grave or graver; empty where there is none."""
     asked = {"unit": unit, "subject": subject, "kind": kind}
     return await connection.scalar(_STANDING, asked) or ""
 
 
-async def drafted(connection: Connection, unit: str, subject: str, kind: int) -> str:
+async def drafted(connection: Connection, unit: str, subject: str, kind: LetterKind) -> str:
     """Return the letter that a rule drafted for a unit, a matter and a kind; empty where none has."""
     asked = {"unit": unit, "subject": subject, "kind": kind}
     return await connection.scalar(_DRAFTED, asked) or ""
 
 
+_READ_BY_UNITS = (
+    select(LetterReader).where(LetterReader.number == Letter.number, LetterReader.unit.like(_UNIT)).exists()
+)
+
+
+@lru_cache(maxsize=8)
+def _listed(states: bool, kind: bool, behind: bool) -> Select[Letter]:
+    found = select(Letter).where(_READ_BY_UNITS)
+    if states:
+        found = found.where(Letter.state == any_(bindparam("states", type_=ARRAY(SmallInteger))))
+    if kind:
+        found = found.where(Letter.kind == bindparam("kind"))
+    return _page(found, behind)
+
+
+@lru_cache(maxsize=2)
+def _drafts(behind: bool) -> Select[Letter]:
+    return _page(select(Letter).where(Letter.state == LetterState.DRAFTED, Letter.issuer.like(_UNIT)), behind)
+
+
+def _page(found: Select[Letter], behind: bool) -> Select[Letter]:
+    if behind:
+        end = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
+        found = found.where(tuple_(Letter.drafted_at, Letter.number) > end)
+    return found.order_by(Letter.drafted_at, Letter.number).limit(bindparam("limit", type_=Integer))
+
+
 async def listed(
     connection: Connection, unit: str, states: Sequence[int], kind: int, behind: tuple[datetime, str] | None, limit: int
-) -> Sequence[Any]:
+) -> Sequence[Letter]:
     """Return letters shown to units of the pattern, oldest first; `behind` is where the page before ended."""
-    where = ["EXISTS (SELECT FROM letter_readers r WHERE r.number = l.number AND r.unit LIKE :unit)"]
-    parameters: dict[str, Any] = {"unit": unit, "limit": limit}
-    if states:
-        where.append("l.state = ANY (CAST(:states AS smallint[]))")
-        parameters["states"] = list(states)
-    if kind:
-        where.append("l.kind = :kind")
-        parameters["kind"] = kind
-    return await _page(connection, where, parameters, behind)
+    at, number = behind or (None, "")
+    parameters = {
+        "unit": unit, "states": list(states), "kind": kind, "at": at, "behind": number, "limit": limit,
+    }  # fmt: skip
+    return await connection.execute(_listed(bool(states), bool(kind), behind is not None), parameters)
 
 
-async def drafts(connection: Connection, unit: str, behind: tuple[datetime, str] | None, limit: int) -> Sequence[Any]:
+async def drafts(
+    connection: Connection, unit: str, behind: tuple[datetime, str] | None, limit: int
+) -> Sequence[Letter]:
     """Return drafts of issuers of the pattern, oldest first."""
-    return await _page(connection, ["l.state = 1", "l.issuer LIKE :unit"], {"unit": unit, "limit": limit}, behind)
-
-
-async def _page(
-    connection: Connection, where: list[str], parameters: dict[str, Any], behind: tuple[datetime, str] | None
-) -> Sequence[Any]:
-    if behind:
-        where.append("(l.drafted_at, l.number) > (CAST(:at AS timestamptz), :behind)")
-        parameters.update(at=behind[0], behind=behind[1])
-    query = f"SELECT l.* FROM letters l WHERE {' AND '.join(where)} ORDER BY l.drafted_at, l.number LIMIT :limit"
-    return (await connection.execute(text(query), parameters)).all()
+    at, number = behind or (None, "")
+    parameters = {"unit": unit, "at": at, "behind": number, "limit": limit}
+    return await connection.execute(_drafts(behind is not None), parameters)

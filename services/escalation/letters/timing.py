@@ -9,6 +9,7 @@ from casework import names
 from casework.clocks.calendar import LOCAL
 from casework.supervision.letters.letter import REPLY_RULES, LetterKind, LetterState
 from services.escalation.letters import store
+from services.escalation.letters.models import Letter
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work
 
@@ -30,36 +31,36 @@ _THEIRS = frozenset({RECEIPT, REPLY, OBJECTION})
 """What the unit addressed is waited for; the rest is the issuer's to do."""
 
 
-async def start(work: Work, row: Any, what: str, at: datetime | None = None) -> NewClock:
+async def start(work: Work, row: Letter, what: str, at: datetime | None = None) -> NewClock:
     """Start a clock of a letter under the next key of its kind: `reply-1`; the event that follows tells of it."""
     key = f"{what}-{await store.nth(work.connection, row.number, what)}"
-    rule = _RULES.get(what) or REPLY_RULES[LetterKind(row.kind)]
+    rule = _RULES.get(what) or REPLY_RULES[row.kind]
     unit = row.unit if what in _THEIRS else row.issuer
     return await work.start_clock(
         row.number, key, rule, subject=names.file_name(row.number), unit=unit, at=at or work.now
     )
 
 
-async def meet(work: Work, row: Any, what: str) -> None:
+async def meet(work: Work, row: Letter, what: str) -> None:
     """Meet the clock of what was waited for."""
     await work.stop(row.number, f"{what}-%")
 
 
-async def cancel(work: Work, row: Any, *whats: str) -> None:
+async def cancel(work: Work, row: Letter, *whats: str) -> None:
     """Cancel clocks of a letter; without saying which, all of its own: an escalation's are settled with that."""
     for what in whats or _ALL:
         await work.stop(row.number, f"{what}-%", met=False)
 
 
-async def await_step(work: Work, row: Any) -> dict[str, Any]:
+async def await_step(work: Work, row: Letter) -> dict[str, Any]:
     """Start the clock of the next step of a letter that was received or answered; return until when an answer is due.
 
     Minutes are waited for from the day an interview was announced for.
     """
-    if LetterState(row.state) is LetterState.REPLIED:
+    if row.state is LetterState.REPLIED:
         await start(work, row, VERIFICATION)
         return NOTHING_DUE
-    if row.kind == LetterKind.INTERVIEW and row.held_on is None:
+    if row.kind is LetterKind.INTERVIEW and row.held_on is None:
         assert row.interview_on is not None, "an invitation is not signed without a day"
         await start(work, row, MINUTES, max(work.now, _morning(row.interview_on)))
         return NOTHING_DUE

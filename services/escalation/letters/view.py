@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import letters_pb2 as pb
 
 from casework import names
 from casework.supervision.letters.letter import Part
 from casework.supervision.letters.trigger import Words
+from services.escalation.letters.models import Letter
 from services.kit import dates
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
-def letter(row: Any, *, inside: bool) -> pb.Letter:
+def letter(row: Letter, *, inside: bool) -> pb.Letter:
     """Return a letter; `inside` says that the caller acts for its issuer, who alone sees who drafted and what follows.
 
     Whom a letter is to learns who signed it, not who drafted it or that a graver one is being drafted.
@@ -21,8 +21,6 @@ def letter(row: Any, *, inside: bool) -> pb.Letter:
     return pb.Letter(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
-        kind=row.kind,
         issuer=names.unit_name(row.issuer),
         unit=names.unit_name(row.unit),
         subject=row.subject,
@@ -32,11 +30,8 @@ def letter(row: Any, *, inside: bool) -> pb.Letter:
         rule=row.rule if inside else "",
         drafter=row.drafters[0] if inside and row.drafters else "",
         approver=row.approver,
-        office=row.office,
         heard=row.heard,
         deemed_received=row.deemed,
-        objection=row.objection,
-        failure=row.failure,
         previous=names.file_name(row.previous) if row.previous else "",
         next=names.file_name(row.next) if inside and row.next else "",
         transferred=inside and bool(row.transferred_to),
@@ -48,6 +43,7 @@ def letter(row: Any, *, inside: bool) -> pb.Letter:
         object_due_time=stamp(row.object_due_at),
         reply_time=stamp(row.replied_at),
         end_time=stamp(row.ended_at),
+        **numbers(state=row.state, kind=row.kind, office=row.office, objection=row.objection, failure=row.failure),
     )
 
 

@@ -14,8 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from casework.supervision.figures.reporting_period import local_day
 from services.escalation import scope
 from services.escalation.figures.models import MatterUnit, WorkClock
-from services.escalation.models import CaseFact, File
-from services.escalation.raising.levels.models import Escalation
+from services.escalation.models import CaseFact, Escalation, File
 from services.escalation.scope import Range
 from services.kit.clocks.models import LIVE
 from services.kit.storage.database import Connection

@@ -10,8 +10,7 @@ from sqlalchemy import Date, Integer, Text, bindparam, select, union
 from sqlalchemy.dialects.postgresql import insert
 
 from services.escalation.figures.models import ClockFact, Digest, DigestDay
-from services.escalation.models import CaseFact, File
-from services.escalation.raising.levels.models import Escalation
+from services.escalation.models import CaseFact, Escalation, File
 from services.kit.clocks.models import Clock
 from services.kit.storage.database import Connection
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
 
 from casework import names
 from casework.supervision.prevention.campaign import CampaignState, round_end
 from services.escalation.prevention.campaigns import store
+from services.escalation.prevention.campaigns.models import Campaign
 from services.kit import dates
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Consequence, Work
 from services.kit.storage.events import NewEvent
 
 
-async def begin(work: Work, row: Any, first: date) -> Any:
+async def begin(work: Work, row: Campaign, first: date) -> Campaign:
     """Begin the next round, or the period where there are no rounds, on a day; return the campaign's new row."""
     nth, last = row.round + 1, round_end(first, row.end_on, row.round_days)
     rule = "campaign_round" if row.round_days else "campaign_end"
@@ -33,9 +33,10 @@ async def over(work: Work, firing: Firing) -> None:
     """
     number = names.number_of(firing.subject)
     row = await store.get(work.connection, number)
-    if CampaignState(row.state) is not CampaignState.RUNNING or firing.clock != f"{number}.round-{row.round}":
+    if row.state is not CampaignState.RUNNING or firing.clock != f"{number}.round-{row.round}":
         return
     await work.stop(number, f"round-{row.round}")
+    assert row.round_end_on is not None, "a round that is over had a last day"
     first = max(row.round_end_on + timedelta(days=1), dates.today(work.now))
     if first <= row.end_on:
         row = await begin(work, row, first)
@@ -44,7 +45,7 @@ async def over(work: Work, firing: Firing) -> None:
     clock = await work.start_clock(
         number, "report-1", "campaign_report", subject=names.file_name(number), unit=row.unit, at=work.now
     )
-    row = await store.change(work.connection, row, state=int(CampaignState.REPORTING), **clock.shown())
+    row = await store.change(work.connection, row, state=CampaignState.REPORTING, **clock.shown())
     await work.append(NewEvent(number, "CampaignOver", row.unit, {"round": row.round}))
 
 

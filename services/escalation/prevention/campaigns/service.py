@@ -12,7 +12,9 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.prevention import campaign as rules_of
 from casework.supervision.prevention.campaign import CampaignKind, CampaignState, CheckAnswer, FindingState
 from services.escalation import readings
+from services.escalation.models import File
 from services.escalation.prevention.campaigns import rounds, store, view
+from services.escalation.prevention.campaigns.models import Campaign, CampaignPlace
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE
@@ -44,12 +46,12 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         rules_of.check_period(CampaignKind(request.kind), start, end, request.round_days, dates.today(work.now))
         file = await self.opened(work, "campaigns", unit)
         row = await store.add(
-            work.connection, file.number, places, state=int(CampaignState.DRAFT), kind=request.kind, unit=unit,
+            work.connection, file.number, places, state=CampaignState.DRAFT, kind=request.kind, unit=unit,
             categories=categories, start_on=start, end_on=end, round_days=request.round_days,
             item_count=len(request.items), created_at=work.now,
             sealed=await self._seal(work, file, title=request.title, items=request.items),
         )  # fmt: skip
-        return await self._told(work, row, "CampaignCreated", runs=CampaignKind(row.kind).name, places=len(places))
+        return await self._told(work, row, "CampaignCreated", runs=row.kind.name, places=len(places))
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: Any) -> pb.Campaign:
         """Answer a campaign to the leading unit, and to a unit that goes to its places."""
@@ -79,7 +81,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             opener, found = await self.opener(connection, row.number), pb.CampaignText()
             for data in (row.sealed, row.sealed_report):
                 if data is not None:
-                    found.MergeFromString(opener.open(bytes(data)))
+                    found.MergeFromString(opener.open(data))
             await readings.record(connection, self.log, self.time.now(), row.number, row.unit, "CampaignTextRead")
         self.pulse.beat()
         found.name = request.name
@@ -89,7 +91,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def AssignPlaces(self, request: pb.AssignPlacesRequest, work: Work) -> pb.Campaign:
         """Say which unit goes to which places."""
         row, _ = await self._own(request, work)
-        rules_of.must_be(CampaignState(row.state), CampaignState.DRAFT, CampaignState.RUNNING)
+        rules_of.must_be(row.state, CampaignState.DRAFT, CampaignState.RUNNING)
         known = {each.place for each in (await store.places(work.connection, [row.number]))[row.number]}
         assigned: dict[str, str] = {}
         for index, each in enumerate(request.places):
@@ -107,10 +109,10 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def StartCampaign(self, request: pb.StartCampaignRequest, work: Work) -> pb.Campaign:
         """Start a campaign: the first round of a rolling one begins, or the period."""
         row, _ = await self._own(request, work)
-        rules_of.must_be(CampaignState(row.state), CampaignState.DRAFT)
+        rules_of.must_be(row.state, CampaignState.DRAFT)
         if row.end_on < dates.today(work.now):
             raise CaseError(Reason.WRONG_STATE, CampaignState.DRAFT.name, state=CampaignState.DRAFT.name)
-        row = await store.change(work.connection, row, state=int(CampaignState.RUNNING), started_at=work.now)
+        row = await store.change(work.connection, row, state=CampaignState.RUNNING, started_at=work.now)
         row = await rounds.begin(work, row, max(row.start_on, dates.today(work.now)))
         return await self._told(work, row, "CampaignStarted", round=row.round)
 
@@ -183,7 +185,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             row = await store.get(connection, names.number_of(request.name))
             found = await store.get_finding(connection, row.number, names.ids_of(request.name)[0])
             current_call().require_any((row.unit, found.unit))
-            told = (await self.opener(connection, row.number)).open(bytes(found.sealed)).decode()
+            told = (await self.opener(connection, row.number)).open(found.sealed).decode()
             await readings.record(
                 connection, self.log, self.time.now(), row.number, row.unit, "FindingRead", finding=found.finding
             )
@@ -198,7 +200,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         row = await store.get(work.connection, file.number)
         work.call.require(row.unit)
         found = await store.get_finding(work.connection, row.number, names.ids_of(request.name)[0])
-        if found.state == FindingState.HANDED_OVER:
+        if found.state is FindingState.HANDED_OVER:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         found = await store.handed_over(work.connection, found, request.report, work.now)
         await work.stop(row.number, f"finding-{found.finding}")
@@ -217,19 +219,19 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def EndCampaign(self, request: pb.EndCampaignRequest, work: Work) -> pb.Campaign:
         """End a campaign with its report; nothing it found may still be on its way."""
         row, file = await self._own(request, work)
-        rules_of.must_be(CampaignState(row.state), CampaignState.RUNNING, CampaignState.REPORTING)
+        rules_of.must_be(row.state, CampaignState.RUNNING, CampaignState.REPORTING)
         if await store.pending(work.connection, row.number):
             raise CaseError(Reason.FINDINGS_OPEN)
         await work.stop(row.number, "%")
         row = await store.change(
-            work.connection, row, state=int(CampaignState.ENDED), ended_at=work.now, **NOTHING_DUE,
+            work.connection, row, state=CampaignState.ENDED, ended_at=work.now, **NOTHING_DUE,
             sealed_report=await self._seal(work, file, report=request.report),
         )  # fmt: skip
         return await self._told(work, row, "CampaignEnded", checks=row.checks, findings=row.findings)
 
     # --- what they have in common -------------------------------------------------------------------------------------
 
-    async def _own(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _own(self, request: Any, work: Work) -> tuple[Campaign, File]:
         """Return row and file, locked, for the unit that leads the campaign."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -237,7 +239,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         check_etag(row.version, request.etag)
         return row, file
 
-    async def _at_place(self, request: Any, place: str, work: Work) -> tuple[Any, str]:
+    async def _at_place(self, request: Any, place: str, work: Work) -> tuple[Campaign, str]:
         """Return the running campaign and the unit that goes to a place, for somebody of that unit or above it."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -245,28 +247,28 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         work.call.require_any((unit or row.unit, row.unit))
         if unit is None:
             raise CaseError(Reason.PLACE_NOT_IN_CAMPAIGN, place)
-        rules_of.must_be(CampaignState(row.state), CampaignState.RUNNING, CampaignState.REPORTING)
+        rules_of.must_be(row.state, CampaignState.RUNNING, CampaignState.REPORTING)
         return row, unit
 
-    async def _seen(self, connection: Connection, name: str) -> tuple[Any, list[Any]]:
+    async def _seen(self, connection: Connection, name: str) -> tuple[Campaign, list[CampaignPlace]]:
         """Return a campaign and the places of it that the caller may look at."""
         row = await store.get(connection, names.number_of(name))
         places = (await store.places(connection, [row.number]))[row.number]
         current_call().require_any({row.unit, *(each.unit for each in places)})
         return row, _visible(row, places)
 
-    async def _seal(self, work: Work, file: Any, **parts: Any) -> bytes:
+    async def _seal(self, work: Work, file: File, **parts: Any) -> bytes:
         return (await self.seal(work, file)).seal(pb.CampaignText(**parts).SerializeToString())
 
-    async def _campaign(self, connection: Connection, row: Any) -> pb.Campaign:
+    async def _campaign(self, connection: Connection, row: Campaign) -> pb.Campaign:
         return view.campaign(row, (await store.places(connection, [row.number]))[row.number])
 
-    async def _told(self, work: Work, row: Any, kind: str, **payload: object) -> pb.Campaign:
-        await work.append(NewEvent(row.number, kind, row.unit, {"state": CampaignState(row.state).name, **payload}))
+    async def _told(self, work: Work, row: Campaign, kind: str, **payload: object) -> pb.Campaign:
+        await work.append(NewEvent(row.number, kind, row.unit, {"state": row.state.name, **payload}))
         return await self._campaign(work.connection, row)
 
 
-def _visible(row: Any, places: list[Any]) -> list[Any]:
+def _visible(row: Campaign, places: list[CampaignPlace]) -> list[CampaignPlace]:
     """Return the places a caller may look at: all for the leading unit, its own for one that only goes out."""
     call = current_call()
     if call.access.allows(call.caller, call.permission, row.unit):

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.escalation.v1 import campaigns_pb2 as pb
 
 from casework import names
+from services.escalation.prevention.campaigns.models import Campaign, CampaignPlace, Check, Finding
+from services.escalation.prevention.campaigns.store import Progress
 from services.kit import dates
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
-def campaign(row: Any, places: Sequence[Any]) -> pb.Campaign:
+def campaign(row: Campaign, places: Sequence[CampaignPlace]) -> pb.Campaign:
     """Return a campaign, without what it says."""
     return pb.Campaign(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
-        kind=row.kind,
         unit=names.unit_name(row.unit),
         categories=[f"categories/{category}" for category in row.categories],
         places=[
@@ -33,10 +33,11 @@ def campaign(row: Any, places: Sequence[Any]) -> pb.Campaign:
         create_time=stamp(row.created_at),
         start_time=stamp(row.started_at),
         end_time=stamp(row.ended_at),
+        **numbers(state=row.state, kind=row.kind),
     )
 
 
-def check(row: Any) -> pb.CampaignCheck:
+def check(row: Check) -> pb.CampaignCheck:
     """Return a check."""
     return pb.CampaignCheck(
         name=f"{names.file_name(row.number)}/checks/{row.check_no}",
@@ -44,18 +45,17 @@ def check(row: Any) -> pb.CampaignCheck:
         unit=names.unit_name(row.unit),
         round=row.round,
         recorder=row.recorded_by,
-        answers=list(row.answers),
+        answers=row.answers,  # type: ignore[arg-type]
         check_time=stamp(row.recorded_at),
     )
 
 
-def finding(row: Any) -> pb.Finding:
+def finding(row: Finding) -> pb.Finding:
     """Return a finding, without what it says."""
     file = names.file_name(row.number)
     return pb.Finding(
         name=f"{file}/findings/{row.finding}",
         check=f"{file}/checks/{row.check_no}",
-        state=row.state,
         place=names.unit_name(row.place),
         category=f"categories/{row.category}",
         people_affected=row.people_affected,
@@ -63,10 +63,11 @@ def finding(row: Any) -> pb.Finding:
         report=row.report,
         record_time=stamp(row.recorded_at),
         hand_over_time=stamp(row.handed_over_at),
+        **numbers(state=row.state),
     )
 
 
-def progress(row: Any, places: Sequence[Any]) -> pb.CampaignProgress:
+def progress(row: Campaign, places: Sequence[Progress]) -> pb.CampaignProgress:
     """Return how far the present round is, by place; nobody is counted."""
     return pb.CampaignProgress(
         name=f"{names.file_name(row.number)}/progress",

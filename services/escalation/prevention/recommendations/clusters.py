@@ -1,48 +1,104 @@
-"""SQL and counting of clusters: like cases by place and kind, in the window and before it."""
+"""Statements and counting of clusters: like cases by place and kind, in the window and before it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, DateTime, Integer, Text, bindparam, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from casework.supervision.prevention.cluster import ClusterRule, Counted, Finding, Place, judge
 from casework.units import DIGITS, ROOT, level_of
+from services.escalation.models import CaseFact
+from services.escalation.prevention.recommendations.models import ClusterDismissal
 from services.kit.storage import paging, rows
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
+# A department's case counts where the department is.
+_WHERE = func.coalesce(func.nullif(CaseFact.place, ""), CaseFact.unit, type_=Text)
+_SCOPE, _HOLDER = bindparam("scope", type_=Text), bindparam("holder", type_=Text)
+_START, _NOW, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("start", "now", "end"))
 # One pass over the window's index: counted where they are first, then for the branch above and the level below the unit
-# asked for. A department's case counts where the department is.
-_COUNTS = text("""
-    WITH counted AS (
-        SELECT coalesce(nullif(place, ''), unit) AS place, category,
-               count(*) FILTER (WHERE received_at >= :start) AS recent,
-               count(*) FILTER (WHERE received_at < :start) AS earlier
-        FROM case_facts
-        WHERE received_at >= :earliest AND received_at < :now AND unit LIKE :holder
-          AND coalesce(nullif(place, ''), unit) LIKE :scope
-        GROUP BY 1, 2
+# asked for.
+_COUNTED = (
+    select(
+        _WHERE.label("place"),
+        CaseFact.category,
+        func.count().filter(CaseFact.received_at >= _START).label("recent"),
+        func.count().filter(CaseFact.received_at < _START).label("earlier"),
     )
-    SELECT left(area, digits) AS place, kind.category, sum(recent)::bigint AS recent, sum(earlier)::bigint AS earlier
-    FROM (SELECT split_part(place, '-', 1) AS area, category, recent, earlier FROM counted) AS facts
-    CROSS JOIN LATERAL
-        (SELECT DISTINCT unnest(ARRAY[facts.category, split_part(facts.category, '/', 1)])) AS kind (category)
-    CROSS JOIN unnest(CAST(:levels AS integer[])) AS digits
-    WHERE length(area) >= digits
-    GROUP BY 1, 2
-""")
-_SINCE = text("""
-    SELECT received_at FROM case_facts
-    WHERE coalesce(nullif(place, ''), unit) LIKE :scope AND unit LIKE :holder
-    ORDER BY received_at LIMIT 1
-""")
-_ONE = text("""
-    SELECT count(*) FROM case_facts
-    WHERE coalesce(nullif(place, ''), unit) LIKE :scope
-      AND (category = :category OR category LIKE :below) AND received_at >= :start AND received_at < :end
-""")
-_DISMISSED = text("SELECT place, category FROM cluster_dismissals WHERE until > :now AND place LIKE :scope")
+    .where(
+        CaseFact.received_at >= bindparam("earliest", type_=DateTime(timezone=True)),
+        CaseFact.received_at < _NOW,
+        CaseFact.unit.like(_HOLDER),
+        _WHERE.like(_SCOPE),
+    )
+    .group_by(_WHERE, CaseFact.category)
+    .cte("counted")
+)
+_FACTS = select(
+    func.split_part(_COUNTED.c.place, "-", 1, type_=Text).label("area"),
+    _COUNTED.c.category,
+    _COUNTED.c.recent,
+    _COUNTED.c.earlier,
+).subquery("facts")
+_KIND = (
+    select(
+        func.unnest(array([_FACTS.c.category, func.split_part(_FACTS.c.category, "/", 1)]), type_=Text).label(
+            "category"
+        )
+    )
+    .distinct()
+    .correlate(_FACTS)
+    .lateral("kind")
+)  # fmt: skip
+_DIGITS = func.unnest(bindparam("levels", type_=ARRAY(Integer)), type_=Integer).column_valued("digits")
+_PLACE = func.left(_FACTS.c.area, _DIGITS, type_=Text)
+_COUNTS = (
+    select(
+        _PLACE,
+        _KIND.c.category,
+        cast(func.sum(_FACTS.c.recent), BigInteger),
+        cast(func.sum(_FACTS.c.earlier), BigInteger),
+    )
+    .select_from(_FACTS, _KIND)
+    .where(func.length(_FACTS.c.area) >= _DIGITS)
+    .group_by(_PLACE, _KIND.c.category)
+)
+_SINCE = (
+    select(CaseFact.received_at)
+    .where(_WHERE.like(_SCOPE), CaseFact.unit.like(_HOLDER))
+    .order_by(CaseFact.received_at)
+    .limit(1)
+)
+_ONE = (
+    select(func.count())
+    .select_from(CaseFact)
+    .where(
+        _WHERE.like(_SCOPE),
+        or_(
+            CaseFact.category == bindparam("category", type_=Text),
+            CaseFact.category.like(bindparam("below", type_=Text)),
+        ),
+        CaseFact.received_at >= _START,
+        CaseFact.received_at < _END,
+    )
+)
+_DISMISSED = select(ClusterDismissal.place, ClusterDismissal.category).where(
+    ClusterDismissal.until > _NOW, ClusterDismissal.place.like(_SCOPE)
+)
 _BELOW = {0: 2, 2: 4, 4: 6, 6: 9, 9: 12}
+
+
+class _Counted(NamedTuple):
+    """How many cases of a kind a place had, in the window and before it."""
+
+    place: str
+    category: str
+    recent: int
+    earlier: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +158,8 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
     own = DIGITS[level_of(area)]
     levels = [own] if department or own not in _BELOW else [own, _BELOW[own]]
     asked = {"scope": pattern, "holder": holder, "levels": levels, "earliest": earliest, "start": start, "now": now}
-    counted = (await connection.execute(_COUNTS, asked)).all()
-    aside = {(row.place, row.category) for row in await connection.execute(_DISMISSED, {"now": now, "scope": pattern})}
+    counted = [_Counted(*row) for row in await connection.execute(_COUNTS, asked)]
+    aside = set(await connection.execute(_DISMISSED, {"now": now, "scope": pattern}))
     candidates = []
     for row in counted:
         counts = _compared(row, counted, window)
@@ -115,7 +171,7 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
     return Found(candidates, len(counted), window, history_short=False)
 
 
-def _compared(row: Any, counted: list[Any], window: Window) -> Place:
+def _compared(row: _Counted, counted: list[_Counted], window: Window) -> Place:
     peers = [
         each for each in counted
         if each.category == row.category and len(each.place) == len(row.place) and each.place != row.place
@@ -132,9 +188,9 @@ async def count(connection: Connection, place: str, category: str, start: dateti
     """Return the like cases in a place's subtree between two instants."""
     scope = paging.subtree(place.partition("-")[0])
     parameters = {"scope": scope, "category": category, "below": f"{category}/%", "start": start, "end": end}
-    return Counted(int(await connection.scalar(_ONE, parameters)), (end - start) / timedelta(days=1))
+    return Counted(await connection.scalar(_ONE, parameters) or 0, (end - start) / timedelta(days=1))
 
 
-async def dismiss(connection: Connection, number: str, **columns: Any) -> Any:
+async def dismiss(connection: Connection, number: str, **columns: Any) -> ClusterDismissal:
     """Store that a candidate was set aside."""
-    return await rows.insert(connection, "cluster_dismissals", number=number, **columns)
+    return await rows.insert(connection, ClusterDismissal, number=number, **columns)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from pb.escalation.v1 import recommendations_pb2 as pb
 
 from casework.errors import CaseError, Reason
 from casework.supervision.prevention.cluster import ClusterRule, Counted, effect
 from casework.supervision.prevention.cluster_words import effect_told
-from casework.supervision.prevention.recommendation import RecommendationState
 from services.escalation.prevention.recommendations import clusters, view
+from services.escalation.prevention.recommendations.models import Recommendation
 from services.kit.instants import stamp
 from services.kit.storage.database import Connection
 
 
 async def measured(
-    connection: Connection, rule: ClusterRule, row: Any, now: datetime, *, unit: str, language: str
+    connection: Connection, rule: ClusterRule, row: Recommendation, now: datetime, *, unit: str, language: str
 ) -> pb.MeasuredEffect:
     """Return what can be said now, as somebody of a unit may see it. WRONG_STATE before it was received."""
     if row.served_at is None:
-        state = RecommendationState(row.state).name
-        raise CaseError(Reason.WRONG_STATE, state, state=state)
+        raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
     begins = row.served_at + timedelta(days=rule.effect.transition_days)
     ends = min(now, begins + timedelta(days=rule.effect.window_days))
     # As many days before as there are after: the seasons aside, nothing but the recommendation lies between.
@@ -50,7 +48,7 @@ async def measured(
     return found
 
 
-async def _counted(connection: Connection, row: Any, start: datetime, end: datetime) -> Counted | None:
+async def _counted(connection: Connection, row: Recommendation, start: datetime, end: datetime) -> Counted | None:
     """Return the like cases between two instants; None where there is no time between them."""
     if end <= start:
         return None

@@ -11,6 +11,7 @@ from casework.clocks.calendar import LOCAL
 from casework.papers.chinese import date_zh
 from casework.supervision.prevention.recommendation import RecommendationKind
 from casework.units import UnitTree
+from services.escalation.prevention.recommendations.models import Recommendation
 
 TEMPLATE = Path("recommendations", "letter.docx")
 """Below the rules folder; a plain Word file that a centre may change in Word."""
@@ -21,11 +22,11 @@ _TITLES = {
 }
 
 
-def fields(row: Any, told: pb.RecommendationText, units: UnitTree) -> dict[str, Any]:
+def fields(row: Recommendation, told: pb.RecommendationText, units: UnitTree) -> dict[str, Any]:
     """Return what the template is filled with: title, number, addressee, pairs, the day to reply by, author, day."""
     approved, due = row.approved_at, row.due_at if row.served_at and not row.replied_at else None
     return {
-        "title": _TITLES[RecommendationKind(row.kind)],
+        "title": _TITLES[row.kind],
         "number": row.letter_number or "（草案）",
         "addressee": units.known(row.addressee).name,
         "body": units.known(row.unit).name,

@@ -22,7 +22,9 @@ from casework.supervision.prevention.recommendation import (
     RecommendationState,
 )
 from services.escalation import readings
+from services.escalation.models import File
 from services.escalation.prevention.recommendations import clusters, effect, letter, store, view
+from services.escalation.prevention.recommendations.models import Recommendation
 from services.escalation.servicer import Servicer
 from services.kit import dates, word
 from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
@@ -53,14 +55,14 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         cluster = await self._cluster(work, place, category) if request.from_cluster else ""
         file = await self.opened(work, "recommendations", unit)
         row = await store.add(
-            work.connection, file.number, pair_count=len(request.pairs), state=int(State.DRAFT), kind=request.kind,
+            work.connection, file.number, pair_count=len(request.pairs), state=State.DRAFT, kind=request.kind,
             unit=unit,
             addressee=addressee, category=category, place=place, cluster=cluster, researched=request.researched,
             communicated=request.communicated, drafters=[work.actor], created_at=work.now,
             sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
         )  # fmt: skip
         row = await self._to_be_approved(work, row)
-        series = RecommendationKind(row.kind).name
+        series = row.kind.name
         return await self._told(work, row, "RecommendationDrafted", series=series, pairs=len(request.pairs))
 
     async def GetRecommendation(self, request: pb.GetRecommendationRequest, context: Any) -> pb.Recommendation:
@@ -106,7 +108,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def ReviseRecommendation(self, request: pb.ReviseRecommendationRequest, work: Work) -> pb.Recommendation:
         """Change a draft; whoever had a hand in it does not approve it."""
         row, file = await self._own(request, work)
-        rules_of.must_be(State(row.state), State.DRAFT)
+        rules_of.must_be(row.state, State.DRAFT)
         await work.stop(row.number, "approve-%", met=False)
         row = await store.change(
             work.connection, row,
@@ -122,7 +124,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def ApproveRecommendation(self, request: pb.ApproveRecommendationRequest, work: Work) -> pb.Recommendation:
         """Approve a draft and number it, or send it back; whoever drafted it does neither."""
         row, _ = await self._own(request, work)
-        state = rules_of.move(State(row.state), State.APPROVED)
+        state = rules_of.move(row.state, State.APPROVED)
         if work.actor in row.drafters:
             raise CaseError(Reason.SAME_PERSON)
         await work.stop(row.number, "approve-%")
@@ -132,7 +134,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         clock = await self._clock(work, row, "serve-1", "serve_recommendation")
         await store.fix_pairs(work.connection, row)
         row = await store.change(
-            work.connection, row, state=int(state), approved_by=work.actor, approved_at=work.now, **clock.shown(),
+            work.connection, row, state=state, approved_by=work.actor, approved_at=work.now, **clock.shown(),
             letter_number=await self._number(work, row),
         )  # fmt: skip
         return await self._told(work, row, "RecommendationApproved")
@@ -141,13 +143,13 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def ServeRecommendation(self, request: pb.ServeRecommendationRequest, work: Work) -> pb.Recommendation:
         """Record that the department received it; its term to reply begins (two months where none was set)."""
         row, _ = await self._own(request, work)
-        state = rules_of.move(State(row.state), State.SERVED)
+        state = rules_of.move(row.state, State.SERVED)
         until = dates.term(request, "reply_date", work.now)
         await work.stop(row.number, "serve-1")
-        rule = rules_of.REPLY_RULES[RecommendationKind(row.kind)]
+        rule = rules_of.REPLY_RULES[row.kind]
         clock = await self._clock(work, row, "reply-1", rule, unit=row.addressee, until=until)
         row = await store.change(
-            work.connection, row, state=int(state), receipt=request.receipt, served_at=work.now, **clock.shown()
+            work.connection, row, state=state, receipt=request.receipt, served_at=work.now, **clock.shown()
         )
         return await self._told(work, row, "RecommendationServed", receipt=request.receipt)
 
@@ -155,12 +157,12 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def ObjectToRecommendation(self, request: pb.ObjectToRecommendationRequest, work: Work) -> pb.Recommendation:
         """Object, for the department, once; the term to reply runs on."""
         row, file = await self._department(request, work)
-        rules_of.must_be(State(row.state), State.SERVED, State.REPLIED)
+        rules_of.must_be(row.state, State.SERVED, State.REPLIED)
         if row.objection:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
-        await self._clock(work, row, "objection-1", rules_of.OBJECTION_RULES[RecommendationKind(row.kind)])
+        await self._clock(work, row, "objection-1", rules_of.OBJECTION_RULES[row.kind])
         row = await store.change(
-            work.connection, row, objection=int(ObjectionState.OPEN), objected_at=work.now,
+            work.connection, row, objection=ObjectionState.OPEN, objected_at=work.now,
             sealed_objection=await self._seal(work, file, objection=request.reason),
         )  # fmt: skip
         return await self._told(work, row, "RecommendationObjected")
@@ -171,31 +173,29 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     ) -> pb.Recommendation:
         """Decide on an objection, by somebody who neither drafted nor approved what is objected to."""
         row, file = await self._own(request, work)
-        if row.objection != ObjectionState.OPEN:
-            raise CaseError(Reason.WRONG_STATE, State(row.state).name, state=State(row.state).name)
+        if row.objection is not ObjectionState.OPEN:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         if work.actor in (*row.drafters, row.approved_by):
             raise CaseError(Reason.SAME_PERSON)
         sealed = await self._seal(work, file, decision=request.decision)
         if request.upheld:
-            state = rules_of.move(State(row.state), State.WITHDRAWN)
+            state = rules_of.move(row.state, State.WITHDRAWN)
             await work.stop(row.number, "objection-1")
             await work.stop(row.number, "%", met=False)
             row = await store.change(
-                work.connection, row, state=int(state), objection=int(ObjectionState.UPHELD), withdrawn_at=work.now,
+                work.connection, row, state=state, objection=ObjectionState.UPHELD, withdrawn_at=work.now,
                 **NOTHING_DUE, sealed_decision=sealed,
             )  # fmt: skip
         else:
             await work.stop(row.number, "objection-1")
-            row = await store.change(
-                work.connection, row, objection=int(ObjectionState.REJECTED), sealed_decision=sealed
-            )
+            row = await store.change(work.connection, row, objection=ObjectionState.REJECTED, sealed_decision=sealed)
         return await self._told(work, row, "RecommendationObjectionDecided", upheld=request.upheld)
 
     @command(pb.Recommendation)
     async def ReplyToRecommendation(self, request: pb.ReplyToRecommendationRequest, work: Work) -> pb.Recommendation:
         """Reply to every pair; what is not adopted in full says why."""
         row, file = await self._department(request, work)
-        state = rules_of.move(State(row.state), State.REPLIED)
+        state = rules_of.move(row.state, State.REPLIED)
         pairs = await store.pairs_of(work.connection, row.number)
         rules_of.check_pairs([each.pair for each in request.replies], len(pairs), "replies")
         for index, each in enumerate(request.replies):
@@ -207,7 +207,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             work.connection, row.number, "adoption", {each.pair: each.adoption for each in request.replies}
         )
         row = await store.change(
-            work.connection, row, state=int(state), replied_at=work.now, **clock.shown(),
+            work.connection, row, state=state, replied_at=work.now, **clock.shown(),
             sealed_reply=await self._seal(work, file, replies=request.replies, measures=request.measures),
         )  # fmt: skip
         adopted = {each.name.lower(): sum(int(a.adoption) == each for a in request.replies) for each in Adoption}
@@ -219,16 +219,16 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     ) -> pb.Recommendation:
         """Record a visit: what was carried out of each pair."""
         row, file = await self._own(request, work)
-        state = rules_of.move(State(row.state), State.VISITED)
-        if row.objection == ObjectionState.OPEN:
-            raise CaseError(Reason.WRONG_STATE, State(row.state).name, state=State(row.state).name)
+        state = rules_of.move(row.state, State.VISITED)
+        if row.objection is ObjectionState.OPEN:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         pairs = await store.pairs_of(work.connection, row.number)
         rules_of.check_pairs([each.pair for each in request.pairs], len(pairs), "pairs")
         await work.stop(row.number, "visit-1")
         found = {each.pair: int(each.carried_out) for each in request.pairs}
         await store.answer(work.connection, row.number, "carried_out", found)
         row = await store.change(
-            work.connection, row, state=int(state), visited_at=work.now, **NOTHING_DUE,
+            work.connection, row, state=state, visited_at=work.now, **NOTHING_DUE,
             sealed_visit=await self._seal(work, file, visit=request.note),
         )  # fmt: skip
         counts = {each.name.lower(): sum(one == each for one in found.values()) for each in CarryingOut}
@@ -282,7 +282,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
                 return orjson.dumps(told).decode()
         raise CaseError(Reason.NO_CLUSTER, place)
 
-    async def _own(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _own(self, request: Any, work: Work) -> tuple[Recommendation, File]:
         """Return row and file, locked, for the unit that recommends."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -290,7 +290,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         check_etag(row.version, request.etag)
         return row, file
 
-    async def _department(self, request: Any, work: Work) -> tuple[Any, Any]:
+    async def _department(self, request: Any, work: Work) -> tuple[Recommendation, File]:
         """Return row and file, locked, for the department it is to."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -298,37 +298,37 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         check_etag(row.version, request.etag)
         return row, file
 
-    async def _seen(self, connection: Connection, name: str) -> Any:
+    async def _seen(self, connection: Connection, name: str) -> Recommendation:
         row = await store.get(connection, names.number_of(name))
-        served = State(row.state) in rules_of.WITH_DEPARTMENT
+        served = row.state in rules_of.WITH_DEPARTMENT
         current_call().require_any((row.unit, row.addressee) if served else (row.unit,))
         return row
 
-    async def _read(self, connection: Connection, row: Any, kind: str) -> None:
+    async def _read(self, connection: Connection, row: Recommendation, kind: str) -> None:
         await readings.record(connection, self.log, self.time.now(), row.number, row.unit, kind)
 
-    async def _seal(self, work: Work, file: Any, **parts: Any) -> bytes:
+    async def _seal(self, work: Work, file: File, **parts: Any) -> bytes:
         return (await self.seal(work, file)).seal(pb.RecommendationText(**parts).SerializeToString())
 
-    async def _text(self, connection: Connection, row: Any) -> pb.RecommendationText:
+    async def _text(self, connection: Connection, row: Recommendation) -> pb.RecommendationText:
         opener, whole = await self.opener(connection, row.number), pb.RecommendationText()
         for data in (row.sealed, row.sealed_objection, row.sealed_decision, row.sealed_reply, row.sealed_visit):
             if data is not None:
-                whole.MergeFromString(opener.open(bytes(data)))
+                whole.MergeFromString(opener.open(data))
         return whole
 
-    async def _number(self, work: Work, row: Any) -> str:
-        kind, area = RecommendationKind(row.kind), row.unit.partition("-")[0]
+    async def _number(self, work: Work, row: Recommendation) -> str:
+        kind, area = row.kind, row.unit.partition("-")[0]
         running = await numbering.running(work.connection, rules_of.series_of(kind), row.unit, work.now)
         return rules_of.letter_number(kind, self.rules.units.known(area).name, year_of(work.now), running)
 
-    async def _to_be_approved(self, work: Work, row: Any) -> Any:
+    async def _to_be_approved(self, work: Work, row: Recommendation) -> Recommendation:
         clock = await self._clock(work, row, f"approve-{row.version}", "approve_recommendation")
         return await store.change(work.connection, row, **clock.shown())
 
     @staticmethod
     async def _clock(
-        work: Work, row: Any, key: str, rule: str, *, unit: str = "", until: datetime | None = None
+        work: Work, row: Recommendation, key: str, rule: str, *, unit: str = "", until: datetime | None = None
     ) -> NewClock:
         subject = names.file_name(row.number)
         return await work.start_clock(
@@ -336,6 +336,6 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         )
 
     @staticmethod
-    async def _told(work: Work, row: Any, kind: str, **payload: object) -> pb.Recommendation:
-        await work.append(NewEvent(row.number, kind, row.unit, {"state": State(row.state).name, **payload}))
+    async def _told(work: Work, row: Recommendation, kind: str, **payload: object) -> pb.Recommendation:
+        await work.append(NewEvent(row.number, kind, row.unit, {"state": row.state.name, **payload}))
         return view.recommendation(row, await store.pairs_of(work.connection, row.number))

@@ -1,75 +1,111 @@
-"""SQL of recommendations and their pairs."""
+"""Statements of recommendations and their pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
+
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from casework import names
 from casework.supervision.prevention.recommendation import WITH_DEPARTMENT
+from services.escalation.prevention.recommendations.models import AdvicePair, Recommendation
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
-from services.kit.storage.rows import not_found
+from services.kit.storage.database import Connection
 
-_SENT = ", ".join(str(int(state)) for state in sorted(WITH_DEPARTMENT))
-_PAIR = text("INSERT INTO recommendation_pairs (number, pair) SELECT :number, n FROM generate_series(1, :pairs) AS n")
+_NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
+_GET = select(Recommendation).where(Recommendation.number == _NUMBER)
+_PAIRS_OF = select(AdvicePair).where(AdvicePair.number == _NUMBER).order_by(AdvicePair.pair)
+_NTH = func.generate_series(1, bindparam("pairs", type_=Integer)).column_valued("nth")
+_FIX = insert(AdvicePair).from_select(["number", "pair"], select(_NUMBER, _NTH))
+_PAIRS = (
+    select(AdvicePair)
+    .where(AdvicePair.number == any_(bindparam("numbers", type_=ARRAY(Text))))
+    .order_by(AdvicePair.number, AdvicePair.pair)
+)
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> Recommendation:
     """Store a recommendation and return its row."""
-    return await rows.insert(connection, "recommendations", number=number, **columns)
+    return await rows.insert(connection, Recommendation, number=number, **columns)
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> Recommendation:
     """Return a recommendation; NOT_FOUND where there is none."""
-    found = (await rows.select(connection, "recommendations", "number", number=number)).first()
-    return not_found(found, names.file_name(number))
+    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: Recommendation, **columns: Any) -> Recommendation:
     """Change columns of a recommendation and return its new row."""
-    return await rows.update(connection, "recommendations", {"number": row.number}, **columns)
+    return await rows.update(connection, Recommendation, {"number": row.number}, **columns)
 
 
-async def pairs_of(connection: Connection, number: str) -> Sequence[Any]:
+async def pairs_of(connection: Connection, number: str) -> Sequence[AdvicePair]:
     """Return the pairs of a recommendation, in order."""
-    return (await rows.select(connection, "recommendation_pairs", "pair", number=number)).all()
+    return await connection.execute(_PAIRS_OF, {"number": number})
 
 
-async def fix_pairs(connection: Connection, row: Any) -> None:
+async def fix_pairs(connection: Connection, row: Recommendation) -> None:
     """Store the pairs of what is approved: from now on each is answered on its own."""
-    await connection.execute(_PAIR, {"number": row.number, "pairs": row.pair_count})
+    await connection.execute(_FIX, {"number": row.number, "pairs": row.pair_count})
 
 
-async def answer(connection: Connection, number: str, column: str, answers: Mapping[int, int]) -> None:
+@lru_cache(maxsize=2)
+def _answer(column: str) -> Update:
+    of_pair = (AdvicePair.number == _NUMBER, AdvicePair.pair == bindparam("pair"))
+    return update(AdvicePair).where(*of_pair).values({column: bindparam("answer")})
+
+
+async def answer(
+    connection: Connection, number: str, column: Literal["adoption", "carried_out"], answers: Mapping[int, int]
+) -> None:
     """Store what became of each pair: its `adoption`, or what was `carried_out`."""
-    query = text(f"UPDATE recommendation_pairs SET {column} = :answer WHERE number = :number AND pair = :pair")
     told = [{"number": number, "pair": pair, "answer": answer} for pair, answer in answers.items()]
-    await connection.execute(query, told)
+    await connection.execute(_answer(column), told)
+
+
+@lru_cache(maxsize=4)
+def _listed(only_open: bool, behind: bool) -> Select[Recommendation]:
+    served = and_(Recommendation.addressee.like(_UNIT), Recommendation.state.in_(sorted(WITH_DEPARTMENT)))
+    found = select(Recommendation).where(or_(Recommendation.unit.like(_UNIT), served))
+    if only_open:
+        found = found.where(Recommendation.visited_at.is_(None), Recommendation.withdrawn_at.is_(None))
+    if behind:
+        end = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
+        found = found.where(tuple_(Recommendation.created_at, Recommendation.number) > end)
+    return found.order_by(Recommendation.created_at, Recommendation.number).limit(bindparam("limit", type_=Integer))
 
 
 async def listed(
     connection: Connection, unit: str, only_open: bool, behind: tuple[datetime, str] | None, limit: int
-) -> Sequence[Any]:
+) -> Sequence[Recommendation]:
     """Return recommendations of units of the pattern, and those that were served on one; oldest first."""
-    where = [f"(unit LIKE :unit OR (addressee LIKE :unit AND state IN ({_SENT})))"]
-    parameters: dict[str, Any] = {"unit": unit, "limit": limit}
-    if only_open:
-        where.append("visited_at IS NULL AND withdrawn_at IS NULL")
-    if behind:
-        where.append("(created_at, number) > (CAST(:at AS timestamptz), :behind)")
-        parameters.update(at=behind[0], behind=behind[1])
-    query = f"SELECT * FROM recommendations WHERE {' AND '.join(where)} ORDER BY created_at, number LIMIT :limit"
-    return (await connection.execute(text(query), parameters)).all()
+    at, number = behind or (None, "")
+    parameters = {"unit": unit, "at": at, "behind": number, "limit": limit}
+    return await connection.execute(_listed(only_open, behind is not None), parameters)
 
 
-_PAIRS = text("SELECT * FROM recommendation_pairs WHERE number = ANY(:numbers) ORDER BY number, pair")
-
-
-async def pairs_by_number(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Any]]:
+async def pairs_by_number(connection: Connection, numbers: Sequence[str]) -> dict[str, list[AdvicePair]]:
     """Return the pairs of several recommendations, in one statement."""
-    found: dict[str, list[Any]] = {number: [] for number in numbers}
+    found: dict[str, list[AdvicePair]] = {number: [] for number in numbers}
     for pair in await connection.execute(_PAIRS, {"numbers": list(numbers)}):
         found[pair.number].append(pair)
     return found

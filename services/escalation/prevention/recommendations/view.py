@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.escalation.v1 import recommendations_pb2 as pb
 
@@ -12,7 +11,9 @@ from casework.door.complaint import lies_within
 from casework.supervision.prevention.cluster import Counted, Ratio
 from casework.supervision.prevention.cluster_words import cluster_told
 from services.escalation.prevention.recommendations.clusters import Candidate
+from services.escalation.prevention.recommendations.models import AdvicePair, Recommendation
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
 def answers_for(unit: str, place: str) -> bool:
@@ -53,15 +54,14 @@ def cluster(found: Candidate, unit: str, language: str) -> pb.Cluster:
     )
 
 
-def recommendation(row: Any, pairs: Sequence[Any]) -> pb.Recommendation:
+def recommendation(row: Recommendation, pairs: Sequence[AdvicePair]) -> pb.Recommendation:
     """Return a recommendation, without what it says; the pairs of a draft are only counted."""
-    states = [pb.AdvicePairState(pair=each.pair, adoption=each.adoption, carried_out=each.carried_out)
-              for each in pairs] or [pb.AdvicePairState(pair=nth) for nth in range(1, row.pair_count + 1)]  # fmt: skip
+    states = [pb.AdvicePairState(
+        pair=each.pair, **numbers(adoption=each.adoption or 0, carried_out=each.carried_out or 0)
+    ) for each in pairs] or [pb.AdvicePairState(pair=nth) for nth in range(1, row.pair_count + 1)]  # fmt: skip
     return pb.Recommendation(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
-        kind=row.kind,
         unit=names.unit_name(row.unit),
         addressee=names.unit_name(row.addressee),
         category=f"categories/{row.category}",
@@ -71,7 +71,6 @@ def recommendation(row: Any, pairs: Sequence[Any]) -> pb.Recommendation:
         researched=row.researched,
         communicated=row.communicated,
         pairs=states,
-        objection=row.objection,
         due_time=stamp(row.due_at),
         create_time=stamp(row.created_at),
         approve_time=stamp(row.approved_at),
@@ -80,4 +79,5 @@ def recommendation(row: Any, pairs: Sequence[Any]) -> pb.Recommendation:
         visit_time=stamp(row.visited_at),
         object_time=stamp(row.objected_at),
         withdraw_time=stamp(row.withdrawn_at),
+        **numbers(state=row.state, kind=row.kind, objection=row.objection or 0),
     )

@@ -13,9 +13,11 @@ from casework import names
 from casework.door.triage import CaseFacts, Scope, Triage, Urgency
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.prevention import warning as rules_of
-from casework.supervision.prevention.warning import HazardKind, WarningState
+from casework.supervision.prevention.warning import WarningState
 from services.escalation import readings
+from services.escalation.models import File
 from services.escalation.prevention.warnings import store, view
+from services.escalation.prevention.warnings.models import HazardWarning
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
@@ -42,13 +44,13 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         sealer = await self.seal(work, file)
         reporter, work.told_by = work.actor, _UNTOLD
         row = await store.add(
-            work.connection, file.number, state=int(WarningState.REPORTED), kind=request.kind, urgent=request.urgent,
+            work.connection, file.number, state=WarningState.REPORTED, kind=request.kind, urgent=request.urgent,
             unit=unit, place=place, category=request.category.removeprefix("categories/"), reported_at=work.now,
             sealed_hazard=sealer.seal(request.description.encode()), sealed_reporter=sealer.seal(reporter.encode()),
         )  # fmt: skip
         clock = await self._begin(work, row)
         row = await store.change(work.connection, row, **clock.shown())
-        return await self._told(work, row, "HazardReported", hazard=HazardKind(row.kind).name, urgent=row.urgent)
+        return await self._told(work, row, "HazardReported", hazard=row.kind.name, urgent=row.urgent)
 
     async def GetWarning(self, request: pb.GetWarningRequest, context: Any) -> pb.Warning:
         """Answer a warning to the unit that looks into it, and to the department that was warned."""
@@ -84,7 +86,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             await readings.record(connection, self.log, self.time.now(), number, row.unit, "WarningTextRead")
         self.pulse.beat()
         return pb.WarningText(
-            name=request.name, **{part: opener.open(bytes(data)).decode() for part, data in told.items() if data}
+            name=request.name, **{part: opener.open(data).decode() for part, data in told.items() if data}
         )
 
     async def GetHazardReporter(self, request: pb.GetHazardReporterRequest, context: Any) -> pb.HazardReporter:
@@ -96,7 +98,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             call.require_person(not rules_of.is_concerned(call.caller.unit, row.place, row.addressee))
             if row.sealed_reporter is None:
                 raise CaseError(Reason.DATA_ERASED, request.name)
-            account = (await self.opener(connection, number)).open(bytes(row.sealed_reporter)).decode()
+            account = (await self.opener(connection, number)).open(row.sealed_reporter).decode()
             await readings.record(connection, self.log, self.time.now(), number, row.unit, "HazardReporterRead")
         self.pulse.beat()
         return pb.HazardReporter(name=request.name, account=account)
@@ -105,7 +107,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def TakeUpHazard(self, request: pb.TakeUpHazardRequest, work: Work) -> pb.Warning:
         """Record that somebody is on the way."""
         row, _ = await self._warning(request, work)
-        rules_of.must_be(WarningState(row.state), WarningState.REPORTED)
+        rules_of.must_be(row.state, WarningState.REPORTED)
         if row.taken_up_at is not None:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         row = await store.change(work.connection, row, taken_up_at=work.now)
@@ -117,18 +119,20 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         """Record what was found on the spot. What is unfounded leaves a number and a place, and nothing on anybody."""
         row, file = await self._warning(request, work)
         to = WarningState.VERIFIED if request.founded else WarningState.DISMISSED
-        state = rules_of.move(WarningState(row.state), to)
-        if (await self.opener(work.connection, row.number)).open(bytes(row.sealed_reporter)).decode() == work.actor:
+        state = rules_of.move(row.state, to)
+        opener = await self.opener(work.connection, row.number)
+        assert row.sealed_reporter is not None, "it stays until a report is dismissed"
+        if opener.open(row.sealed_reporter).decode() == work.actor:
             raise CaseError(Reason.SAME_PERSON)
         await work.stop(row.number, "respond-1", met=row.taken_up_at is None)
         await work.stop(row.number, "verify-1")
         if state is WarningState.DISMISSED:
-            row = await store.change(work.connection, row, state=int(state), closed_at=work.now, **NOTHING_DUE)
+            row = await store.change(work.connection, row, state=state, closed_at=work.now, **NOTHING_DUE)
             await store.erase(work.connection, row)
             return await self._told(work, row, "HazardDismissed")
         clock = await self._clock(work, row, "assess-1", "assess_hazard")
         row = await store.change(
-            work.connection, row, state=int(state), verified_at=work.now, **clock.shown(),
+            work.connection, row, state=state, verified_at=work.now, **clock.shown(),
             sealed_finding=await self._sealed(work, file, request.finding),
         )  # fmt: skip
         return await self._told(work, row, "HazardVerified")
@@ -137,8 +141,8 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def AssessHazard(self, request: pb.AssessHazardRequest, work: Work) -> pb.Warning:
         """Grade it by the table that grades every matter: declared facts of the matter, nothing about anybody."""
         row, _ = await self._warning(request, work)
-        rules_of.must_be(WarningState(row.state), WarningState.VERIFIED)
-        state = rules_of.move(WarningState(row.state), WarningState.ASSESSED)
+        rules_of.must_be(row.state, WarningState.VERIFIED)
+        state = rules_of.move(row.state, WarningState.ASSESSED)
         found = self.rules.triage.evaluate(
             CaseFacts(
                 request.people_affected, request.amount_fen, _SCOPES[request.scope - 1],
@@ -148,7 +152,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         await work.stop(row.number, "assess-1")
         level = rules_of.LEVELS[found.grade]
         row = await store.change(
-            work.connection, row, state=int(state), assessed_at=work.now, level=level, assessment=_kept(found)
+            work.connection, row, state=state, assessed_at=work.now, level=level, assessment=_kept(found)
         )
         row = await self._to_be_drafted(work, row)
         return await self._told(work, row, "HazardAssessed", level=str(found.grade), by_row=found.row)
@@ -157,7 +161,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def WarnDepartment(self, request: pb.WarnDepartmentRequest, work: Work) -> pb.Warning:
         """Draft the warning to a department."""
         row, file = await self._warning(request, work)
-        state = rules_of.move(WarningState(row.state), WarningState.DRAFTED)
+        state = rules_of.move(row.state, WarningState.DRAFTED)
         addressee = names.last(request.addressee)
         if addressee not in self.rules.units:
             raise field_error("addressee", Reason.UNKNOWN_UNIT, addressee)
@@ -167,7 +171,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         await work.stop(row.number, f"warn-{row.round}")
         clock = await self._clock(work, row, f"approve-{row.round}", "approve_warning")
         row = await store.change(
-            work.connection, row, state=int(state), addressee=addressee, drafted_by=work.actor, measures_until=until,
+            work.connection, row, state=state, addressee=addressee, drafted_by=work.actor, measures_until=until,
             **clock.shown(), sealed_demand=await self._sealed(work, file, request.demand),
         )  # fmt: skip
         return await self._told(work, row, "WarningDrafted", addressee=addressee)
@@ -176,13 +180,13 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def ApproveWarning(self, request: pb.ApproveWarningRequest, work: Work) -> pb.Warning:
         """Approve a warning and serve it, or send it back; whoever drafted it does neither."""
         row, _ = await self._warning(request, work)
-        rules_of.must_be(WarningState(row.state), WarningState.DRAFTED)
+        rules_of.must_be(row.state, WarningState.DRAFTED)
         if row.drafted_by == work.actor:
             raise CaseError(Reason.SAME_PERSON)
         await work.stop(row.number, f"approve-{row.round}")
         if not request.approved:
-            state = rules_of.move(WarningState(row.state), WarningState.ASSESSED)
-            row = await store.change(work.connection, row, state=int(state), round=row.round + 1)
+            state = rules_of.move(row.state, WarningState.ASSESSED)
+            row = await store.change(work.connection, row, state=state, round=row.round + 1)
             row = await self._to_be_drafted(work, row)
             return await self._told(work, row, "WarningSentBack")
         row = await self._warned(work, row, warned_at=work.now)
@@ -192,11 +196,11 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def ReportWarningMeasures(self, request: pb.ReportWarningMeasuresRequest, work: Work) -> pb.Warning:
         """Report, for the department, what was done."""
         row, file = await self._warning(request, work, department=True)
-        state = rules_of.move(WarningState(row.state), WarningState.MEASURES_REPORTED)
+        state = rules_of.move(row.state, WarningState.MEASURES_REPORTED)
         await work.stop(row.number, f"measures-{row.returned + 1}")
         clock = await self._clock(work, row, f"check-{row.returned + 1}", "check_measures")
         row = await store.change(
-            work.connection, row, state=int(state), measures_by=work.actor, measures_at=work.now, **clock.shown(),
+            work.connection, row, state=state, measures_by=work.actor, measures_at=work.now, **clock.shown(),
             sealed_measures=await self._sealed(work, file, request.measures),
         )  # fmt: skip
         return await self._told(work, row, "WarningMeasuresReported", evidence=request.evidence)
@@ -205,7 +209,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def CloseWarning(self, request: pb.CloseWarningRequest, work: Work) -> pb.Warning:
         """Close a warning whose measures somebody else than their reporter has checked; or ask for more."""
         row, _ = await self._warning(request, work)
-        before = WarningState(row.state)
+        before = row.state
         rules_of.move(before, WarningState.CLOSED, linked=bool(row.target))
         if row.measures_by == work.actor:
             raise CaseError(Reason.SAME_PERSON)
@@ -214,17 +218,15 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             row = await self._warned(work, row, returned=row.returned + 1, measures_until=None)
             return await self._told(work, row, "WarningMeasuresReturned", returned=row.returned)
         await work.stop(row.number, "%")
-        row = await store.change(
-            work.connection, row, state=int(WarningState.CLOSED), closed_at=work.now, **NOTHING_DUE
-        )
+        row = await store.change(work.connection, row, state=WarningState.CLOSED, closed_at=work.now, **NOTHING_DUE)
         return await self._told(work, row, "WarningClosed")
 
     @command(pb.Warning)
     async def LinkWarning(self, request: pb.LinkWarningRequest, work: Work) -> pb.Warning:
         """Link a warning to the case or the matter it has become."""
         row, _ = await self._warning(request, work)
-        if WarningState(row.state) in rules_of.OVER | {WarningState.REPORTED}:
-            raise CaseError(Reason.WRONG_STATE, WarningState(row.state).name, state=WarningState(row.state).name)
+        if row.state in rules_of.OVER | {WarningState.REPORTED}:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         row = await store.change(work.connection, row, target=request.target)
         return await self._told(work, row, "WarningLinked", target=request.target)
 
@@ -238,7 +240,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         if category.removeprefix("categories/") not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
 
-    async def _warning(self, request: Any, work: Work, *, department: bool = False) -> tuple[Any, Any]:
+    async def _warning(self, request: Any, work: Work, *, department: bool = False) -> tuple[HazardWarning, File]:
         """Return a warning's row and file, locked, if the caller may do it and means this version."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -250,10 +252,10 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         check_etag(row.version, request.etag)
         return row, file
 
-    async def _sealed(self, work: Work, file: Any, told: str) -> bytes | None:
+    async def _sealed(self, work: Work, file: File, told: str) -> bytes | None:
         return (await self.seal(work, file)).seal(told.encode()) if told else None
 
-    async def _begin(self, work: Work, row: Any) -> NewClock:
+    async def _begin(self, work: Work, row: HazardWarning) -> NewClock:
         """Start the clocks of a report and return that of its verification."""
         if not row.urgent:
             return await self._clock(work, row, "verify-1", "verify_hazard")
@@ -261,14 +263,14 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         until = rules_of.same_night(work.now)
         return await self._clock(work, row, "verify-1", "verify_hazard_urgent", until=until)
 
-    async def _to_be_drafted(self, work: Work, row: Any) -> Any:
+    async def _to_be_drafted(self, work: Work, row: HazardWarning) -> HazardWarning:
         rule = "warn_department_high" if row.level == rules_of.LEVELS["high"] else "warn_department"
         clock = await self._clock(work, row, f"warn-{row.round}", rule)
         return await store.change(work.connection, row, **clock.shown())
 
-    async def _warned(self, work: Work, row: Any, **columns: Any) -> Any:
-        state = rules_of.move(WarningState(row.state), WarningState.WARNED)
-        row = await store.change(work.connection, row, state=int(state), **columns)
+    async def _warned(self, work: Work, row: HazardWarning, **columns: Any) -> HazardWarning:
+        state = rules_of.move(row.state, WarningState.WARNED)
+        row = await store.change(work.connection, row, state=state, **columns)
         clock = await self._clock(
             work, row, f"measures-{row.returned + 1}", "warning_measures", unit=row.addressee, until=row.measures_until
         )
@@ -276,7 +278,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @staticmethod
     async def _clock(
-        work: Work, row: Any, key: str, rule: str, *, unit: str = "", until: datetime | None = None
+        work: Work, row: HazardWarning, key: str, rule: str, *, unit: str = "", until: datetime | None = None
     ) -> NewClock:
         subject = names.file_name(row.number)
         return await work.start_clock(
@@ -284,15 +286,15 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         )
 
     @staticmethod
-    async def _told(work: Work, row: Any, kind: str, **payload: object) -> pb.Warning:
-        state = {"state": WarningState(row.state).name}
+    async def _told(work: Work, row: HazardWarning, kind: str, **payload: object) -> pb.Warning:
+        state = {"state": row.state.name}
         await work.append(NewEvent(row.number, kind, row.unit, {**state, **payload}))
         return view.warning(row, work.call.language)
 
 
-def _knowing(row: Any) -> tuple[str, ...]:
+def _knowing(row: HazardWarning) -> tuple[str, ...]:
     """Return the units that know of a warning: the one that looks into it, and the department once it was warned."""
-    told = row.addressee and WarningState(row.state) in rules_of.TOLD_TO_DEPARTMENT and row.warned_at
+    told = row.addressee and row.state in rules_of.TOLD_TO_DEPARTMENT and row.warned_at
     return (row.unit, row.addressee) if told else (row.unit,)
 
 

@@ -1,57 +1,69 @@
-"""SQL of warnings."""
+"""Statements of warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+from sqlalchemy import Boolean, DateTime, Integer, Select, Text, and_, bindparam, or_, select, tuple_, update
 
 from casework import names
 from casework.supervision.prevention.warning import TOLD_TO_DEPARTMENT
+from services.escalation.prevention.warnings.models import HazardWarning
 from services.kit.storage import rows
-from services.kit.storage.database import Connection, text
-from services.kit.storage.rows import not_found
+from services.kit.storage.database import Connection
 
-_TOLD = ", ".join(str(int(state)) for state in sorted(TOLD_TO_DEPARTMENT))
+_NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
+_URGENT = bindparam("urgent", type_=Boolean)
+_GET = select(HazardWarning).where(HazardWarning.number == _NUMBER)
 # What was told goes, whoever told it: of what is unfounded only a number and a place are left.
-_ERASE = text("""
-    UPDATE warnings SET sealed_hazard = NULL, sealed_reporter = NULL, sealed_finding = NULL WHERE number = :number
-""")
+_ERASE = (
+    update(HazardWarning)
+    .where(HazardWarning.number == _NUMBER)
+    .values(sealed_hazard=None, sealed_reporter=None, sealed_finding=None)
+)
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Any:
+async def add(connection: Connection, number: str, **columns: Any) -> HazardWarning:
     """Store a warning and return its row."""
-    return await rows.insert(connection, "warnings", number=number, **columns)
+    return await rows.insert(connection, HazardWarning, number=number, **columns)
 
 
-async def get(connection: Connection, number: str) -> Any:
+async def get(connection: Connection, number: str) -> HazardWarning:
     """Return a warning; NOT_FOUND where there is none."""
-    found = (await rows.select(connection, "warnings", "number", number=number)).first()
-    return not_found(found, names.file_name(number))
+    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Any, **columns: Any) -> Any:
+async def change(connection: Connection, row: HazardWarning, **columns: Any) -> HazardWarning:
     """Change columns of a warning and return its new row."""
-    return await rows.update(connection, "warnings", {"number": row.number}, **columns)
+    return await rows.update(connection, HazardWarning, {"number": row.number}, **columns)
 
 
-async def erase(connection: Connection, row: Any) -> None:
+async def erase(connection: Connection, row: HazardWarning) -> None:
     """Erase everything that was told of a warning."""
     await connection.execute(_ERASE, {"number": row.number})
 
 
+@lru_cache(maxsize=4)
+def _listed(only_open: bool, behind: bool) -> Select[HazardWarning]:
+    told = and_(HazardWarning.addressee.like(_UNIT), HazardWarning.state.in_(sorted(TOLD_TO_DEPARTMENT)))
+    found = select(HazardWarning).where(or_(HazardWarning.unit.like(_UNIT), told))
+    if only_open:
+        found = found.where(HazardWarning.closed_at.is_(None))
+    if behind:
+        end = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("behind", type_=Text))
+        later = tuple_(HazardWarning.reported_at, HazardWarning.number) > end
+        found = found.where(or_(HazardWarning.urgent < _URGENT, and_(HazardWarning.urgent == _URGENT, later)))
+    order = (HazardWarning.urgent.desc(), HazardWarning.reported_at, HazardWarning.number)
+    return found.order_by(*order).limit(bindparam("limit", type_=Integer))
+
+
 async def listed(
     connection: Connection, unit: str, only_open: bool, behind: tuple[int, datetime, str] | None, limit: int
-) -> Sequence[Any]:
+) -> Sequence[HazardWarning]:
     """Return warnings of units of the pattern, and those such a unit was warned by; urgent ones first, then oldest."""
-    where = [f"(unit LIKE :unit OR (addressee LIKE :unit AND state IN ({_TOLD})))"]
-    parameters: dict[str, Any] = {"unit": unit, "limit": limit}
-    if only_open:
-        where.append("closed_at IS NULL")
-    if behind:
-        where.append("""(urgent < :urgent
-            OR (urgent = :urgent AND (reported_at, number) > (CAST(:at AS timestamptz), :behind)))""")
-        parameters.update(urgent=bool(behind[0]), at=behind[1], behind=behind[2])
-    query = f"""SELECT * FROM warnings WHERE {" AND ".join(where)}
-        ORDER BY urgent DESC, reported_at, number LIMIT :limit"""
-    return (await connection.execute(text(query), parameters)).all()
+    urgent, at, number = behind or (0, None, "")
+    parameters = {"unit": unit, "urgent": bool(urgent), "at": at, "behind": number, "limit": limit}
+    return await connection.execute(_listed(only_open, behind is not None), parameters)

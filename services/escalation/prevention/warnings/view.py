@@ -8,7 +8,9 @@ import orjson
 from pb.escalation.v1 import warnings_pb2 as pb
 
 from casework import names
+from services.escalation.prevention.warnings.models import HazardWarning
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 
 
 def unit_of(unit: str) -> str:
@@ -16,19 +18,16 @@ def unit_of(unit: str) -> str:
     return names.unit_name(unit) if unit else ""
 
 
-def warning(row: Any, language: str) -> pb.Warning:
+def warning(row: HazardWarning, language: str) -> pb.Warning:
     """Return a warning, without what was told."""
     told = orjson.loads(row.assessment) if row.assessment else None
     return pb.Warning(
         name=names.file_name(row.number),
         etag=str(row.version),
-        state=row.state,
-        kind=row.kind,
         urgent=row.urgent,
         unit=unit_of(row.unit),
         place=unit_of(row.place),
         category=f"categories/{row.category}",
-        level=row.level,
         assessment=_assessment(told, language) if told else None,
         addressee=unit_of(row.addressee),
         target=row.target,
@@ -41,6 +40,7 @@ def warning(row: Any, language: str) -> pb.Warning:
         warn_time=stamp(row.warned_at),
         measures_time=stamp(row.measures_at),
         close_time=stamp(row.closed_at),
+        **numbers(state=row.state, kind=row.kind, level=row.level),
     )
 
 

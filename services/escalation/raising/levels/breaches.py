@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from casework.supervision.raising.escalation import EscalationState
+from services.escalation.models import Escalation
 from services.escalation.raising.levels import raising, store, timing
-from services.escalation.raising.levels.models import Escalation
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
 

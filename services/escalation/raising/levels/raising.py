@@ -15,16 +15,16 @@ from casework.supervision.raising.ladder import Ladder, LadderBook, Mode, Place,
 from casework.supervision.raising.subject import must_be_matter
 from casework.units import ROOT, UnitTree
 from services.escalation import holders
+from services.escalation.models import Escalation
 from services.escalation.raising.levels import pins, store, timing, view
-from services.escalation.raising.levels.models import Escalation
 from services.kit.command import Work
 from services.kit.rules import Rules
 from services.kit.storage.events import NewEvent
 
 ROLE = "escalation"
+"""The role in which an official holds an escalation of the unit."""
 DEFAULT = "default"
 """Why the workflow raises what was agreed and not performed."""
-"""The role in which an official holds an escalation of the unit."""
 _GRADES = {0: "", 1: "low", 2: "medium", 3: "high"}
 _MODES = {Mode.inform: RaisedTo.INFORM, Mode.transfer: RaisedTo.TRANSFER}
 

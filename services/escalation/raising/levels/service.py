@@ -13,8 +13,8 @@ from casework import names
 from casework.supervision.raising import escalation as rules_of
 from casework.supervision.raising.escalation import EscalationState
 from services.escalation import erasing, files, holders, occasions
+from services.escalation.models import Escalation
 from services.escalation.raising.levels import breaches, raising, store, timing, view
-from services.escalation.raising.levels.models import Escalation
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts

@@ -30,8 +30,8 @@ from sqlalchemy.orm import load_only
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.supervision.raising.escalation import PASSED_ON, EscalationState
-from services.escalation.models import CaseFact, File
-from services.escalation.raising.levels.models import AddedReason, Breach, Escalation
+from services.escalation.models import CaseFact, Escalation, File
+from services.escalation.raising.levels.models import AddedReason, Breach
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 

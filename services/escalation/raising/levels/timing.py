@@ -5,8 +5,8 @@ from __future__ import annotations
 from casework.names import index_of
 from casework.supervision.raising.escalation import EscalationState
 from casework.supervision.raising.ladder import Ladder
+from services.escalation.models import Escalation
 from services.escalation.raising.levels import pins, store, view
-from services.escalation.raising.levels.models import Escalation
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent

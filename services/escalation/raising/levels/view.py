@@ -8,7 +8,8 @@ from pb.escalation.v1 import escalation_pb2 as pb
 
 from casework import names
 from casework.units import level_of
-from services.escalation.raising.levels.models import AddedReason, Escalation
+from services.escalation.models import Escalation
+from services.escalation.raising.levels.models import AddedReason
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 
