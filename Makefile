@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .accord
+DIST ?= dist
 ARGS ?=
 
-.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis real-input documents lint format types contracts proto check lock histories clean
+.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis real-input documents lint format types contracts wheel check lock histories clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,15 +16,14 @@ help:  ## show this list
 setup: $(VENV)/.ready  ## virtual environment, locked and hashed dependencies, stubs
 
 # One stamp for the dependencies, one for the stubs: editing a proto does not reinstall anything.
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock pyproject.toml hatch_build.py
 	$(PYTHON) -c 'import sys; sys.exit("Accord needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "accord-gen.pth").write_text(str(pathlib.Path("gen").resolve()) + "\n")'
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.installed $(shell find proto -name '*.proto') accord/stubs.py
+$(VENV)/.ready: $(VENV)/.installed $(shell find proto -name '*.proto') accord/stubs.py accord/places.py
 	$(BIN)/python -m accord.stubs
 	@touch $@
 
@@ -66,7 +66,7 @@ histories: setup  ## capture the stored workflow histories anew
 lint: setup  ## ruff, proto lint, rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/buf lint gen/image.binpb --config buf.yaml
+	@$(BIN)/buf lint
 	@$(BIN)/accord rules check
 
 format: setup  ## format the code
@@ -81,10 +81,13 @@ contracts: setup  ## import contracts, and no breaking change of the protos sinc
 
 check: lint types contracts  ## lint, types and contracts
 
+wheel: setup  ## build the wheels accord and accord-protos into DIST (default: dist)
+	@$(BIN)/python -m accord.wheels $(DIST)
+
 lock:  ## resolve requirements anew, with hashes for every platform
 	@rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header requirements-dev.in -o requirements.lock && rm -rf .venv/lock
 
 clean:  ## remove what was built (not your data)
-	rm -rf $(VENV) gen .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) gen build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info

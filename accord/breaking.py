@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 
 from accord import stubs
+from accord.places import ROOT
 
 
 def main(revision: str = "HEAD") -> int:
     """Return buf's exit code; 0 where the revision has no protos yet."""
-    archive = subprocess.run(["git", "archive", revision, "proto"], cwd=stubs.ROOT, capture_output=True, check=False)
+    archive = subprocess.run(["git", "archive", revision, "proto"], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode != 0:
         print(f"{revision} has no contracts to compare with")
         return 0
@@ -27,9 +28,8 @@ def main(revision: str = "HEAD") -> int:
             tar.extractall(folder, filter="data")
         before = Path(folder) / "before.binpb"
         stubs.image(Path(folder) / "proto", before)
-        command = ["buf", "breaking", str(stubs.IMAGE), "--against", str(before), "--config", "buf.yaml"]
         buf = Path(sys.executable).with_name("buf")
-        result = subprocess.run([str(buf), *command[1:]], cwd=stubs.ROOT, check=False)
+        result = subprocess.run([str(buf), "breaking", "--against", str(before)], cwd=ROOT, check=False)
     if result.returncode == 0:
         print(f"contracts: nothing broken since {revision}")
     return result.returncode

@@ -6,13 +6,13 @@ Run as `python -m accord.events_catalogue`; a test checks that the page is curre
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from pb.feed.v1 import feed_pb2
 
+from accord.places import ROOT
 from services.kit.storage.catalogue import Catalogue
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
+PAGE = ROOT / "docs" / "events.md"
 SERVICES = ("intake", "mediation", "escalation")
 _HEAD = """# Events
 

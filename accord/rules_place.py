@@ -9,9 +9,10 @@ from pathlib import Path
 
 import typer
 
+from accord.places import RULES
 from services.kit.rules import RulesError
 
-SHIPPED = Path(__file__).resolve().parent.parent / "rules"
+SHIPPED = RULES
 
 
 def rules_folder(given: Path | None) -> Path:

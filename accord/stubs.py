@@ -1,96 +1,80 @@
-"""Compiles the contracts in `proto/` into Python stubs and a descriptor image under `gen/`.
+"""Compiles the contracts in `proto/` into Python stubs and a descriptor image.
 
-Run as `python -m accord.stubs`; `make setup` does. Nothing it writes is committed. The third-party protos that ours
-import come from the installed wheels (googleapis-common-protos, protovalidate, protobuf), so none is vendored.
+`python -m accord.stubs` writes `gen/`, which Accord itself imports; `make setup` does. `python -m accord.stubs FOLDER`
+writes into the folder the package that others import, `accord_protos`; `make wheel` does. Nothing of it is committed.
 """
 
 from __future__ import annotations
 
-import ast
-import importlib.resources
-import importlib.util
 import re
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from google.protobuf import descriptor_pb2
+from accord.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 GEN = ROOT / "gen"
 IMAGE = GEN / "image.binpb"
 
-
-def validate_descriptor() -> bytes:
-    """Return the serialized FileDescriptorProto of buf/validate/validate.proto that protovalidate was built with."""
-    spec = importlib.util.find_spec("protovalidate")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("protovalidate is not installed: run `make setup`")
-    source = Path(spec.origin).parent / "_gen" / "buf" / "validate" / "validate_pb.py"
-    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
-            # The generated module holds the descriptor as its one large bytes literal.
-            found = descriptor_pb2.FileDescriptorProto.FromString(node.value)
-            if found.name == "buf/validate/validate.proto":
-                return node.value
-    raise RuntimeError("protovalidate no longer embeds its descriptor where we read it; see accord/stubs.py")
+_FOREIGN = "buf/validate/validate.proto"
+"""What our stubs import and no package that others would have brings along."""
 
 
 def build() -> None:
     """Write gen/pb (stubs), gen/buf (their one foreign import) and gen/image.binpb (descriptors with comments)."""
-    shutil.rmtree(GEN, ignore_errors=True)
-    GEN.mkdir()
-    with _protoc(PROTO) as run:
-        ours = _files(PROTO)
-        run(f"--python_out={GEN}", f"--pyi_out={GEN}", f"--grpc_python_out={GEN}", *ours)
-        run(f"--python_out={GEN}", f"--pyi_out={GEN}", "buf/validate/validate.proto")
+    _stubs(GEN)
     image(PROTO, IMAGE)
-    rename(GEN / "accord", GEN / "pb")
+    _rename(GEN / "accord", GEN / "pb", {"accord": "pb"})
+
+
+def package(folder: Path) -> None:
+    """Write the stubs as one package, `accord_protos`, into a folder that is made anew."""
+    _stubs(folder)
+    whole = folder / "accord_protos"
+    (folder / "buf").rename(folder / "accord" / "buf")
+    _rename(folder / "accord", whole, {"accord": "accord_protos", "buf": "accord_protos.buf"})
+    (whole / "__init__.py").write_text('"""Stubs and contracts of Accord; the contracts lie in `proto`."""\n', "utf-8")
+    (whole / "py.typed").touch()
 
 
 def image(folder: Path, target: Path) -> None:
-    """Write the descriptor image of the protos in a folder, with all imports and comments."""
-    with _protoc(folder) as run:
-        run("--include_imports", "--include_source_info", f"--descriptor_set_out={target}", *_files(folder))
+    """Write the descriptor image of the contracts in a folder, with all imports and comments."""
+    _protoc(folder, "--include_imports", "--include_source_info", f"--descriptor_set_out={target}", *_ours(folder))
 
 
-def _files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.proto"))
+def _stubs(target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    _protoc(PROTO, f"--python_out={target}", f"--pyi_out={target}", f"--grpc_python_out={target}", *_ours(PROTO))
+    _protoc(PROTO, f"--python_out={target}", f"--pyi_out={target}", _FOREIGN)
 
 
-@contextmanager
-def _protoc(folder: Path) -> Iterator[Callable[..., None]]:
-    """Yield protoc, with the foreign protos of the installed wheels on its path."""
+def _ours(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in (folder / "accord").rglob("*.proto"))
+
+
+def _protoc(folder: Path, *arguments: str) -> None:
+    """Run protoc on a folder; contracts of before there were foreign ones in it find those of today."""
+    import grpc_tools
     from grpc_tools import protoc
 
-    foreign = descriptor_pb2.FileDescriptorSet()
-    foreign.file.add().ParseFromString(validate_descriptor())
-    wellknown = importlib.resources.files("grpc_tools") / "_proto"
-    googleapis = Path(next(iter(importlib.import_module("google.api").__path__))).parent.parent
-    with tempfile.NamedTemporaryFile(suffix=".binpb") as found:
-        Path(found.name).write_bytes(foreign.SerializeToString())
-        includes = [f"-I{folder}", f"-I{googleapis}", f"-I{wellknown}", f"--descriptor_set_in={found.name}"]
-
-        def run(*arguments: str) -> None:
-            if protoc.main(["protoc", *includes, *arguments]) != 0:
-                sys.exit(f"protoc failed: {' '.join(arguments)}")
-
-        yield run
+    wellknown = Path(grpc_tools.__file__).parent / "_proto"
+    if protoc.main(["protoc", f"-I{folder}", f"-I{PROTO}", f"-I{wellknown}", *arguments]) != 0:
+        sys.exit(f"protoc failed: {' '.join(arguments)}")
 
 
-def rename(source: Path, target: Path) -> None:
-    """Move the stubs of package `accord.*` to Python package `pb.*`: `accord` is the command line's package."""
+def _rename(source: Path, target: Path, names: dict[str, str]) -> None:
+    """Move stubs to another package and let them import one another there: `accord` is the command line's."""
     source.rename(target)
     for path in target.rglob("*.py*"):
         text = path.read_text("utf-8")
-        path.write_text(re.sub(r"^from accord\.", "from pb.", text, flags=re.M), "utf-8")
+        for name, new in names.items():
+            text = re.sub(rf"^from {name}\.", f"from {new}.", text, flags=re.M)
+        path.write_text(text, "utf-8")
     for folder in [target, *(p for p in target.rglob("*") if p.is_dir())]:
         (folder / "__init__.py").touch()
 
 
 if __name__ == "__main__":
-    build()
+    package(Path(sys.argv[1])) if sys.argv[1:] else build()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from accord.documents_templates import course, dockings, opening, outcome, shelf
 from accord.documents_templates.layout import Page
+from accord.places import RULES
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "rules" / "documents"
+FOLDER = RULES / "documents"
 LANGUAGES = ("zh", "en")
 WRITERS: dict[str, Callable[[Page], None]] = {
     **shelf.WRITERS,

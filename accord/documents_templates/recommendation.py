@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from accord.documents_templates.layout import Page
+from accord.places import RULES
 
-FILE = Path(__file__).resolve().parent.parent.parent / "rules" / "recommendations" / "letter.docx"
+FILE = RULES / "recommendations" / "letter.docx"
 
 
 def template() -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from accord.documents_templates.layout import Page
+from accord.places import RULES
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "rules" / "letters"
+FOLDER = RULES / "letters"
 
 
 def _letter(page: Page) -> None:

@@ -22,7 +22,7 @@ def start_detached(folder: StateFolder, arguments: Sequence[str]) -> int:
     log = folder.log("up")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "accord.cli", "up", "--state", str(folder.root), *arguments],
+            [sys.executable, "-P", "-m", "accord.cli", "up", "--state", str(folder.root), *arguments],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:

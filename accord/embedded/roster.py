@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from accord.embedded import certificates
 from accord.embedded.engines.database import role_url
@@ -18,6 +17,7 @@ from accord.embedded.ports import Ports
 from accord.embedded.probe import answers_http, serves_grpc
 from accord.embedded.process import ProcessSpec
 from accord.embedded.secret import SERVICES
+from accord.places import search_path
 
 # The workflow sandbox imports the workflow anew for each case: without bytecode on disk it compiles it each time.
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
@@ -59,14 +59,13 @@ def _shared(around: Surroundings) -> dict[str, str]:
 
 
 def _search_path() -> str:
-    # The packages beside this one, wherever the command was called from.
-    own = str(Path(__file__).resolve().parent.parent.parent)
+    # Before the environment's own: a package there may be called `services` as well.
     inherited = os.environ.get("PYTHONPATH")
-    return os.pathsep.join((own, inherited)) if inherited else own
+    return os.pathsep.join([*search_path(), inherited] if inherited else search_path())
 
 
 def _python(module: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", module)
+    return (sys.executable, "-P", "-m", module)  # -P: not from the folder the command was called in
 
 
 def _service(name: str, around: Surroundings) -> ProcessSpec:

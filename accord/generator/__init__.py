@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from itertools import accumulate
-from pathlib import Path
 from random import Random
 from typing import Generic, TypeVar
 
@@ -20,11 +19,12 @@ from accord.generator.kinds import KINDS, PERSON, Kind
 from accord.generator.phrases import EFFORTS, ENDINGS, GIVEN, MORE, OPENINGS, PLAIN_ENDINGS, SURNAMES
 from accord.generator.places import Place, Places
 from accord.generator.sentences import SENTENCES
+from accord.places import RULES
 from casework.clocks.calendar import LOCAL
 from casework.units import UnitTree
 from services.kit.rules import load_rules
 
-SHIPPED = Path(__file__).resolve().parent.parent.parent / "rules"
+SHIPPED = RULES
 
 # Outcomes of a dispute, in percent. Four in five end in an agreement, nine in ten of those are performed; this follows
 # the published figures, which are self-reported by the bodies and to be read with care.

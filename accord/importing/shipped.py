@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from accord.places import RULES
 
-SHIPPED = Path(__file__).resolve().parent.parent.parent / "rules" / "imports"
+SHIPPED = RULES / "imports"
 
 
 def shipped() -> list[str]:

@@ -1,0 +1,37 @@
+"""Builds the two wheels: `accord`, and `accord-protos` for those who only call it.
+
+Run as `python -m accord.wheels FOLDER`; `make wheel` does. The same tree and the same SOURCE_DATE_EPOCH (by default the
+time of the last commit) give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from accord import stubs
+from accord.places import ROOT
+
+PROTOS = ROOT / "build" / "protos"
+"""Where proto/pyproject.toml finds the stubs."""
+
+
+def build(folder: Path) -> None:
+    """Write both wheels into a folder."""
+    stubs.package(PROTOS)
+    environment = {"SOURCE_DATE_EPOCH": _last_commit()} | os.environ
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.resolve())]
+    for project in (ROOT, stubs.PROTO):
+        subprocess.run(command, cwd=project, env=environment, check=True)
+
+
+def _last_commit() -> str:
+    """Return its time; that of no day in particular where there is no git, as in an unpacked archive."""
+    told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "1577836800"
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))
