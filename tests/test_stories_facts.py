@@ -94,7 +94,7 @@ async def test_a_morning_the_digest_the_worklist_an_indicator_and_an_objection(o
             work = await office.get("worklist", "duty_officer", filter="WORK_FILTER_NEW")
     (item,) = [item for item in work["items"] if item["case"] == filed["case"]]
     assert (item["step"], item["unit"], item["overdue"]) == ("accept", f"units/{COUNTY}", False)
-    assert item["title"] == "accept, or tell why not"
+    assert item["title"] == "accept, or give reasons"
     assert work["new"] >= 1
     digest = await office.get("digest", "duty_officer")
     assert next(each for each in digest["counts"] if each["kind"] == "reports")["new"] >= 1
