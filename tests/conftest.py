@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import httpx
+import hypothesis
 import pytest
 from pb.access.v1 import standing_pb2
 from pb.access.v1.standing_pb2_grpc import StandingServiceStub
@@ -56,6 +57,12 @@ from pb.mediation.v1.safeguards_pb2_grpc import SafeguardServiceStub
 from accord.embedded.keys import client_token
 from accord.embedded.stack import Stack
 from tests.patience import CALL, PATIENCE
+
+# The same examples in every run, however slow the machine is; `HYPOTHESIS_PROFILE=default` draws others.
+hypothesis.settings.register_profile(
+    "accord", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "accord")
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 COUNTY = "620102"
