@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -126,12 +126,12 @@ CONSEQUENCES = {right.rule: lapse for right in RIGHTS.values()}
 """What this service does itself when a deadline was missed, by its rule."""
 
 
-async def deciding_clock(work: Work, number: str, appeal: int) -> Any:
+async def deciding_clock(work: Work, number: str, appeal: int) -> Clock:
     """Return the row, locked, of the clock by which a decision is due."""
     return await clock_ledger.get(work.connection, f"{number}.review-{appeal}", lock=True)
 
 
-async def stands_still(work: Work, clock: Any) -> bool:
+async def stands_still(work: Work, clock: Clock) -> bool:
     """Return whether the rule the clock was started by lets time stand still for a hearing."""
     rule = (await clock_ledger.rules_of(work.connection, [clock.rule_hash]))[clock.rule_hash]
     return rule.pause(HEARING) is not None
