@@ -84,7 +84,7 @@ def test_an_amount_is_rounded_to_the_fen_in_capitals_and_in_figures_alike() -> N
 
 @pytest.mark.parametrize("amount", ["-1", "-0.01", "1e16"])
 def test_an_amount_that_nobody_owes_is_refused(amount: str) -> None:
-    with pytest.raises(ValueError, match="no amount"):
+    with pytest.raises(ValueError, match="not an amount"):
         amount_capital(Decimal(amount))
 
 

@@ -271,7 +271,7 @@ WRONG = {
         TRIAGE, '{people_affected: ">= 6"}', '{people_affected: ">= 60"}', '">= 60"',
         "rows[7]: can never be reached: row 3",
     ),
-    "unknown scope": (TRIAGE, "[county, wider]", "[county, world]", "world", "when.scope: 'world' is not one of"),
+    "unknown scope": (TRIAGE, "[county, wider]", "[county, world]", "world", "rows[3].when.scope: 'world' is not one"),
     "comparison of no form": (
         TRIAGE, ': ">= 30"', ': "=> 30"', '"=> 30"',
         "rows[2].when.people_affected: must be a whole",
