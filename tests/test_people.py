@@ -356,7 +356,8 @@ async def test_leaving_works_in_every_state_without_a_reason(
     assert told.mediation_state == (await act.mediation()).state == State.MEDIATION_STATE_WITHDRAWN
     (event,) = [event for event in after if event.type == "PartyWithdrew"]
     assert event.wakes
-    assert dict(event.payload.items()).keys() == {"mediation", "stage", "party", "ground"}
+    # Only while another clock of the case runs on is there a next instant.
+    assert event.payload.keys() - {"next_at"} == {"mediation", "stage", "party", "ground"}
     assert (event.payload["mediation"], event.payload["party"]) == ("MEDIATION_STATE_WITHDRAWN", 2)
     assert not {rule for rule in await running(act) if rule.startswith("mediator")}
     again = await act.withdraw(2)

@@ -9,6 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""What stands in lists for an instant that there is not: after all others."""
+
 
 def stamp(instant: datetime | None) -> Timestamp | None:
     """Return the proto timestamp of an instant; None stays None, which leaves a field unset."""

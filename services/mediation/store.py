@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ from casework import names
 from casework.case import DONE, Stage, TaskState
 from casework.errors import CaseError, Reason
 from casework.mediation.choosing import AskState
+from services.kit.instants import NEVER
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import WrappedKey
 from services.mediation.consents.models import Mediation
@@ -63,7 +64,6 @@ OPEN_MATTER = select(Case.unit, (Case.stage == Stage.CLOSED).label("closed")).wh
 OWNER = select(Case.unit).where(Case.number == _NUMBER)
 """The unit whose the history of a case is."""
 
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _DUE = func.coalesce(Task.due_at, NEVER)
 """Where a task stands in a list while its clock is paused without an end: after all others."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -38,12 +38,10 @@ from sqlalchemy.orm import aliased
 from casework.clocks.rule import Consequence
 from services.kit.clocks.clockwork import NewClock, region_of, rule_hash
 from services.kit.clocks.models import LIVE, Clock, ClockEntry, ClockRung, ClockState, ClockWithdrawal
+from services.kit.instants import NEVER
 from services.kit.serving import telemetry
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Where a clock without a due date stands in a list: after all others."""
 
 
 def is_overdue(row: Clock, now: datetime) -> bool:

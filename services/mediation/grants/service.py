@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from casework import names
 from casework.case import someone_else
 from casework.errors import Reason, field_error
 from services.kit.command import Work, command
-from services.kit.instants import instant, stamp
+from services.kit.instants import NEVER, instant, stamp
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
@@ -28,7 +28,7 @@ from services.mediation.view import numbers
 
 LONGEST = timedelta(days=90)
 EMERGENCY = timedelta(hours=4)
-_LAST = (datetime(9999, 1, 1, tzinfo=UTC), "", 0)
+_LAST = (NEVER, "", 0)
 
 log = structlog.get_logger()
 
@@ -100,7 +100,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             # Nobody is kept from their own matter: 个人信息保护法 art. 44.
             raise field_error("grant.holder", Reason.INVALID_FIELD, "signs in for a party")
         party = names.index_of(asked.party) if asked.party else 0
-        return await self._grant(work, case, asked.holder, GrantScope.EXCLUDED, asked.reason, store.NEVER, party=party)
+        return await self._grant(work, case, asked.holder, GrantScope.EXCLUDED, asked.reason, NEVER, party=party)
 
     async def _grant(
         self, work: Work, case: Case, holder: str, scope: GrantScope, reason: str, until: datetime, *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,9 +15,6 @@ from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.grants.models import Grant, GrantScope
 from services.mediation.models import Case
 from services.mediation.people.models import Party
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When an exclusion ends by itself."""
 
 _NUMBER = bindparam("number", type_=Text)
 _GRANT = bindparam("grant", type_=Integer)

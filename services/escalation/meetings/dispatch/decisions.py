@@ -19,13 +19,13 @@ from services.escalation.meetings.models import MeetingDecision
 from services.escalation.servicer import Servicer
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
+from services.kit.instants import NEVER
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 _BEGINNING = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
-_END = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 _ROLE = store.RESPONSIBLE
 
 
@@ -87,7 +87,7 @@ class Decisions(Servicer):
         )
         if len(found) > size:
             end, _ = found[size - 1]
-            mark = ((end.due_at or _END).isoformat(), end.number, end.decision)
+            mark = ((end.due_at or NEVER).isoformat(), end.number, end.decision)
             reply.next_page_token = paging.token("decisions", *mark)
         return reply
 

@@ -20,13 +20,12 @@ from services.escalation.meetings.dispatch.decisions import Decisions
 from services.escalation.meetings.models import Meeting, MeetingSeries
 from services.escalation.models import File
 from services.kit.command import Work, check_etag, command
+from services.kit.instants import NEVER
 from services.kit.rules.supervision.rhythms import MEETING
 from services.kit.serving.access import current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
-
-_END = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
 
 
 class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
@@ -115,7 +114,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         """Answer meetings of the caller's units, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
-        behind = paging.read(request.page_token, "meetings", paging.instant, paging.key) or (_END, "")
+        behind = paging.read(request.page_token, "meetings", paging.instant, paging.key) or (NEVER, "")
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), behind, size + 1, only_open=request.open)
             still_open = await store.open_decisions(connection, [row.number for row in found])

@@ -30,6 +30,7 @@ from casework.errors import CaseError, Reason
 from casework.supervision.meetings.meeting import DecisionState, MeetingState
 from services.escalation.meetings.models import AgendaItem, Meeting, MeetingDecision, MeetingSeries
 from services.escalation.models import Holding
+from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
@@ -171,7 +172,8 @@ async def open_decisions(connection: Connection, numbers: Sequence[str]) -> dict
 
 @lru_cache(maxsize=4)
 def _listed_decisions(only_open: bool, of_meeting: bool) -> Select[MeetingDecision, str | None]:
-    place = (MeetingDecision.due_at, MeetingDecision.number, MeetingDecision.decision)
+    # One whose clock is paused without an end comes last.
+    place = (func.coalesce(MeetingDecision.due_at, NEVER), MeetingDecision.number, MeetingDecision.decision)
     held = and_(
         Holding.number == MeetingDecision.number,
         Holding.subject == literal("decisions/").concat(cast(MeetingDecision.decision, Text)),

@@ -16,11 +16,10 @@ from casework.errors import CaseError, Reason
 from casework.supervision.meetings.review import ReplyKind, ReviewState
 from services.escalation.meetings.models import ReviewAppeal, ReviewHearing, ReviewReply
 from services.escalation.models import Review
+from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
-NEVER = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
-"""Where a review without a due date stands in a list: behind all others."""
 _DUE = func.coalesce(Review.due_at, NEVER)
 _END_HEARING = (
     update(ReviewHearing)

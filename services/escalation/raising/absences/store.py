@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Date, DateTime, Integer, Text, and_, bindparam, cast, collate, func, literal, or_, select, tuple_
@@ -12,11 +12,9 @@ from casework import names
 from services.escalation.models import Holding
 from services.escalation.raising.absences.models import Absence
 from services.kit.clocks.models import LIVE, Clock
+from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When something is due that has no deadline."""
 
 
 class Held(NamedTuple):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Integer, Select, Text, bindparam, or_, select, tuple_
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, func, or_, select, tuple_
 
 from casework import names
 from casework.supervision.matters.monitoring import MonitoringState
 from services.escalation.matters.special.models import Monitoring, MonitoringReview
 from services.escalation.models import Matter
+from services.kit.instants import NEVER
 from services.kit.storage import paging, rows
 from services.kit.storage.database import Connection
 
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Where one that has ended stands in a list: behind all others."""
 _RUNNING = (
     select(Monitoring.monitoring)
     .where(Monitoring.number == bindparam("number", type_=Text), Monitoring.state == MonitoringState.ACTIVE)
@@ -72,7 +71,7 @@ async def reviews(connection: Connection, row: Monitoring) -> Sequence[Monitorin
 @lru_cache(maxsize=2)
 def _listed(of_matter: bool) -> Select[Monitoring]:
     unit = bindparam("unit", type_=Text)
-    order = (Monitoring.due_at, Monitoring.number, Monitoring.monitoring)
+    order = (func.coalesce(Monitoring.due_at, NEVER), Monitoring.number, Monitoring.monitoring)
     place = (
         bindparam("due", type_=DateTime(timezone=True)),
         bindparam("behind", type_=Text),
