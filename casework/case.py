@@ -37,6 +37,43 @@ class Outcome(IntEnum):
     RESOLVED = 5
 
 
+class Side(IntEnum):
+    """On which side of a matter a party stands; the numbers match the contract."""
+
+    APPLICANT = 1
+    RESPONDENT = 2
+    THIRD = 3
+
+
+class Step(IntEnum):
+    """The step a consent is for; the numbers match the contract."""
+
+    MEDIATION = 1
+    SESSION = 2
+    EXTENSION = 3
+    SETTLEMENT = 4
+    JUDICIAL_CONFIRMATION = 5
+    PUBLICATION = 6
+    DATA_TRANSFER = 7
+    REPRESENTATION = 8
+    CAUCUS_HANDOVER = 9
+
+
+class Ground(IntEnum):
+    """Why a mediation ended (特邀调解规定 26, 深圳条例 28, 宁波条例 23 and others); the numbers match the contract."""
+
+    AGREED = 1
+    PARTY_WITHDREW = 2
+    GAP_TOO_WIDE = 3
+    TERM_EXPIRED = 4
+    PARTY_ABSENT = 5
+    PARTY_SUED = 6
+    FACTS_HIDDEN = 7
+    SHAM_SUSPECTED = 8
+    NO_ACCORD_ON_APPRAISAL = 9
+    OTHER = 10
+
+
 ENDS_EARLY = frozenset({Outcome.WITHDRAWN, Outcome.NOT_AGREED, Outcome.REFERRED})
 """Outcomes that need no finished plan: no party has to stay in mediation until the paperwork is done."""
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from docx import Document
 
+from casework.case import Ground, Side, Step
 from casework.door.routes import OpenRoute, Route, RouteKind
 from casework.papers.documents import (
     AgreementFacts,
@@ -19,7 +20,6 @@ from casework.papers.documents import (
     DockingFacts,
     DossierSource,
     Extension,
-    Ground,
     Identity,
     Inquiry,
     Interpretation,
@@ -29,8 +29,6 @@ from casework.papers.documents import (
     PerformanceFacts,
     Recusal,
     Representative,
-    Side,
-    Step,
     Term,
     TerminationFacts,
     Visit,
@@ -95,7 +93,7 @@ CASE = DossierSource(
     performances=(PerformanceFacts(1, 1, at(12, 1), Decimal("12000"), False, "转账回单", "王建国", "钱记录"),),
     visits=(Visit(1, at(12, 8), "钱记录", "王建国", "phone", "协议履行回访", "done", "satisfied", False, "已修好。"),),
     confirmation=ConfirmationFacts("兰州市城关区人民法院", date(2026, 12, 24), None, "房屋所有权证"),
-    termination=TerminationFacts(Ground.GAP, at(11, 24)),
+    termination=TerminationFacts(Ground.GAP_TOO_WIDE, at(11, 24)),
     routes=(
         OpenRoute(
             Route("court", RouteKind.court, "提起诉讼。", "Sue.", "民法典 188", "三年", "three years"),

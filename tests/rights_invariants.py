@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import grpc
 from pb.mediation.v1 import caucus_pb2, consent_pb2
 
-from casework.case import Stage
+from casework.case import Ground, Stage, Step
 from casework.mediation.agreement import AgreementState, Form, Signer
-from casework.mediation.course import MAX_REPRESENTATIVES, Ground, MediationState, Step
+from casework.mediation.course import MAX_REPRESENTATIVES, MediationState
 from casework.mediation.session import SessionKind, SessionState
 from tests.rights_facts import READS, Facts, changes, columns_changed
 from tests.rights_scene import Move

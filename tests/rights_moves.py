@@ -17,9 +17,9 @@ from pb.mediation.v1 import (
 )
 from pb.mediation.v1 import sessions_pb2 as sessions
 
-from casework.case import Stage
+from casework.case import Stage, Step
 from casework.mediation.choosing import ChoicePhase
-from casework.mediation.course import CompanionRole, MediationState, Step
+from casework.mediation.course import CompanionRole, MediationState
 from tests import rights_outcome as outcome
 from tests.rights_outcome import OUTCOME
 from tests.rights_scene import Maker, Move, Scene

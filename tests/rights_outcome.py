@@ -8,8 +8,8 @@ from typing import Any
 from google.type.date_pb2 import Date
 from pb.mediation.v1 import agreement_pb2, consent_pb2, docking_pb2, follow_up_pb2, fulfilment_pb2
 
+from casework.case import Ground, Step
 from casework.clocks.calendar import LOCAL
-from casework.mediation.course import Ground, Step
 from tests.rights_scene import Maker, Move, Scene
 from tests.world_people import consent
 

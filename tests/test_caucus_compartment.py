@@ -21,7 +21,8 @@ from pb.mediation.v1 import caucus_pb2 as pb
 
 from accord.embedded.keys import CLIENT_ROLES, ROLES, client_token
 from accord.embedded.stack import Stack
-from casework.mediation.caucus import Side, is_released, may_read
+from casework.case import Side
+from casework.mediation.caucus import is_released, may_read
 from services.gateway.settings import SERVED_BY
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import CALL

@@ -16,10 +16,11 @@ import httpx
 import pytest
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import report_pb2
+from pb.mediation.v1 import consent_pb2, people_pb2, safeguards_pb2
 from pb.mediation.v1 import documents_pb2 as pb
-from pb.mediation.v1 import people_pb2, safeguards_pb2
 
 from tests import world_people
+from tests.case_people import Act
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.patience import CALL
@@ -241,3 +242,11 @@ async def test_documents_are_listed_page_by_page(clients: Clients, case: str) ->
             break
         request.page_token = page.next_page_token
     assert found == forms
+
+
+async def test_a_consent_to_a_handover_out_of_a_caucus_stands_in_no_document(clients: Clients, case: str) -> None:
+    act = Act(clients, case)
+    await act.add(1)
+    await act.say(1, consent_pb2.STEP_CAUCUS_HANDOVER)
+    filed = await generate(clients, case, pb.DOCUMENT_FORM_REGISTER)
+    assert "马小川" in text_of((await opened(clients, filed.name)).content)

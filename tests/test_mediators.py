@@ -13,8 +13,9 @@ from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import caucus_pb2, consent_pb2, mediation_pb2, mediators_pb2, people_pb2
 from pb.mediation.v1.caucus_pb2_grpc import CaucusServiceStub
 
+from casework.case import Side
 from casework.mediation.choosing import Against, Candidate, Conflict, both_chose, conflict_of, ranked
-from casework.mediation.course import PeopleStanding, Person, Side
+from casework.mediation.course import PeopleStanding, Person
 from tests.case_people import Act, enter, new_case, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import Mediated

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntEnum
 
+from casework.case import Side
 from casework.errors import CaseError, Reason
-
-
-class Side(IntEnum):
-    """A side of a dispute; the numbers match the parties' table."""
-
-    APPLICANT = 1
-    RESPONDENT = 2
-    THIRD = 3
 
 
 def side_of(word: str) -> Side:

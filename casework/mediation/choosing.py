@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from casework.case import Side
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
-from casework.mediation.course import PeopleStanding, Side
+from casework.mediation.course import PeopleStanding
 
 
 class ChoicePhase(IntEnum):

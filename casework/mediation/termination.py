@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from casework.case import Ground
 from casework.door.category import within
 from casework.errors import CaseError, Reason
 from casework.mediation.agreement import Extent
-from casework.mediation.course import Ground, MediationState
+from casework.mediation.course import MediationState
 
 
 class MediationResult(IntEnum):

@@ -1,8 +1,8 @@
 """What documents are made from: everything about a case that may appear on paper, as one read-only tree.
 
 `DossierSource` is the interface between the mediation modules and the documents: each module supplies its part.
-Caucus talks, and offers made in them, are not part of it: a document can contain only what is in
-this tree. ID numbers are masked before they get here (个保法 art. 6: a check result, not an image).
+Private talks with one side, and offers made in them, are not part of it: a document can contain only what is in this
+tree. ID numbers are masked before they get here (个保法 art. 6: a check result, not an image).
 """
 
 from __future__ import annotations
@@ -11,44 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
+from casework.case import Ground, Side, Step
 from casework.door.routes import OpenRoute
-
-
-class Side(IntEnum):
-    """On which side a party stands; the numbers match the table of parties."""
-
-    APPLICANT = 1
-    RESPONDENT = 2
-    THIRD = 3
-
-
-class Step(IntEnum):
-    """The step a consent is for; the numbers match the table of consents."""
-
-    MEDIATION = 1
-    SESSION = 2
-    EXTENSION = 3
-    SETTLEMENT = 4
-    CONFIRMATION = 5
-    PUBLICATION = 6
-    DATA_TRANSFER = 7
-    REPRESENTATION = 8
-
-
-class Ground(StrEnum):
-    """Why mediation ended without an agreement: the closed list of domain.md §2.2."""
-
-    WITHDRAWN = "withdrawn"
-    GAP = "gap"
-    TERM = "term"
-    ABSENT = "absent"
-    SUED = "sued"
-    CONCEALED = "concealed"
-    COLLUSION = "collusion"
-    APPRAISAL = "appraisal"
-    OTHER = "other"
 
 
 class Docking(StrEnum):

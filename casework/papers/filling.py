@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from casework.case import Side
 from casework.papers import letters, sheets
-from casework.papers.documents import DossierSource, Side
+from casework.papers.documents import DossierSource
 from casework.papers.forms import Form, FormRule, subjects
 from casework.papers.sheet_parts import (
     SIDES,

@@ -62,7 +62,7 @@ def _feedback(f: Filling) -> Sheet:
 def _termination(f: Filling) -> Sheet:
     found = f.source.termination
     assert found is not None
-    ground = f.words.word(f"ground_{found.ground}")
+    ground = f.words.word(f"ground_{found.ground.name.lower()}")
     return sheets.Termination(
         **f.common(), parties=party_lines(f), ground=ground, ended=f.words.day(found.at), routes=_routes(f)
     )

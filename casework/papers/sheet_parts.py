@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from casework.case import Side
 from casework.papers.chinese import legible
-from casework.papers.documents import AgreementFacts, DockingFacts, DossierSource, PartyFacts, Side
+from casework.papers.documents import AgreementFacts, DockingFacts, DossierSource, PartyFacts
 from casework.papers.sheets import ClauseLine, PartyLine, Sheet
 from casework.papers.wording import Wording
 

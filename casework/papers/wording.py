@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from casework.case import Ground
 from casework.papers.chinese import LOCAL, amount_capital, amount_figures
-from casework.papers.documents import Docking, Ground, Term
+from casework.papers.documents import Docking, Term
 
 CHINESE = "zh"
 
@@ -25,7 +26,9 @@ _PLAIN = """
     satisfaction_unsaid entrusted transferred cause_out_of_scope cause_no_consent result_agreed result_not_agreed
     feedback_court feedback_house recusal_granted recusal_declined retention_short retention_long retention_permanent
 """
-WORDS = frozenset(_PLAIN.split()) | {f"ground_{ground}" for ground in Ground}
+WORDS = frozenset(_PLAIN.split()) | {
+    f"ground_{ground.name.lower()}" for ground in Ground if ground is not Ground.AGREED
+}
 """The keys that every language in `rules/documents/words.yaml` must define."""
 
 PLACES: dict[str, dict[str, object]] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from casework.case import Step
 from casework.errors import CaseError, Reason
-from casework.mediation.course import MediationState, PeopleStanding, Step
+from casework.mediation.course import MediationState, PeopleStanding
 from services.kit.storage.database import Connection
 from services.mediation.consents.models import Mediation
 from services.mediation.consents.store import find as mediation

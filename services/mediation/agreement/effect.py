@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from casework import names
+from casework.case import Ground
 from casework.door.category import within
 from casework.mediation.agreement import AgreementState, Extent, effective_at
-from casework.mediation.course import Ground
 from services.kit import dates
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent

@@ -9,12 +9,12 @@ from pb.mediation.v1 import agreement_pb2 as pb
 from pb.mediation.v1 import agreement_pb2_grpc, sessions_pb2
 
 from casework import names
-from casework.case import Stage
+from casework.case import Ground, Stage
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import agreement as rules_of
 from casework.mediation.agreement import AgreementState, Extent, Form, Question, Signer
 from casework.mediation.contradiction import Act, Fact, must_hold
-from casework.mediation.course import CompanionRole, Ground
+from casework.mediation.course import CompanionRole
 from casework.mediation.session import Manner
 from casework.mediation.termination import ended_as, may_end
 from services.kit import dates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from casework.mediation.caucus import Side
+from casework.case import Side
 from casework.mediation.session import Manner
 from services.kit.storage.models import Code, Count, Instant, Numbered, Words
 from services.kit.storage.sealing import SealedBytes

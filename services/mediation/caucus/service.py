@@ -12,8 +12,9 @@ from pb.mediation.v1 import caucus_pb2 as pb
 from pb.mediation.v1 import caucus_pb2_grpc
 
 from casework import names
+from casework.case import Side
 from casework.errors import CaseError, Reason, field_error
-from casework.mediation.caucus import Side, is_released, may_read, must_be_released, side_of
+from casework.mediation.caucus import is_released, may_read, must_be_released, side_of
 from casework.mediation.choosing import MatterRole
 from casework.mediation.session import Manner
 from services.kit.command import Work, command

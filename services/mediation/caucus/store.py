@@ -10,8 +10,8 @@ from sqlalchemy import Boolean, Integer, SmallInteger, Text, bindparam, func, se
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from casework import names
+from casework.case import Side
 from casework.errors import CaseError, Reason
-from casework.mediation.caucus import Side
 from casework.mediation.session import Manner
 from services.kit.storage import rows
 from services.kit.storage.database import Connection

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from casework.papers.documents import DossierSource, Step
+from casework.case import Step
+from casework.papers.documents import DossierSource
 from casework.papers.filling import Filling, fill
 from casework.papers.forms import FORMS, Form
 from casework.papers.wording import CHINESE
@@ -13,7 +14,7 @@ from services.mediation.documents.render import listing, rendered
 
 _STEPS = {
     Step.MEDIATION: "接受调解", Step.SESSION: "参加会议", Step.EXTENSION: "延长期限",
-    Step.SETTLEMENT: "接受协议内容", Step.CONFIRMATION: "申请司法确认", Step.PUBLICATION: "公开",
+    Step.SETTLEMENT: "接受协议内容", Step.JUDICIAL_CONFIRMATION: "申请司法确认", Step.PUBLICATION: "公开",
     Step.DATA_TRANSFER: "移送资料", Step.REPRESENTATION: "委托代表",
 }  # fmt: skip
 

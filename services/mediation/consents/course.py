@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from casework import names
-from casework.case import Stage
+from casework.case import Ground, Stage, Step
 from casework.errors import Reason, field_error
 from casework.mediation.choosing import ChoicePhase, Conflict, conflict_of
-from casework.mediation.course import ENDED, Ground, MediationState, PeopleStanding, Step, leaving_ends, move
+from casework.mediation.course import ENDED, MediationState, PeopleStanding, leaving_ends, move
 from casework.mediation.termination import ended_as, statutory_term
 from services.kit.clocks.models import LIVE
 from services.kit.command import Work

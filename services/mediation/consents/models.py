@@ -6,8 +6,9 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.case import Ground, Step
 from casework.mediation.choosing import ChoicePhase
-from casework.mediation.course import Ground, MediationState, Step
+from casework.mediation.course import MediationState
 from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Small, Words
 from services.mediation.base import MediationModel
 

@@ -10,12 +10,12 @@ from pb.mediation.v1 import consent_pb2_grpc
 
 from casework import case as rules_of_case
 from casework import names
-from casework.case import Stage
+from casework.case import Stage, Step
 from casework.errors import Reason, field_error
 from casework.mediation import course as rules_of
 from casework.mediation.choosing import ChoicePhase
 from casework.mediation.contradiction import Act, Fact, must_hold
-from casework.mediation.course import Beside, MediationState, Person, Step
+from casework.mediation.course import Beside, MediationState, Person
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant

@@ -7,9 +7,9 @@ the parties: the mediation is over, each is made out the notice of the other rou
 from __future__ import annotations
 
 from casework import names
-from casework.case import Stage
+from casework.case import Ground, Stage
 from casework.mediation.agreement import AgreementState
-from casework.mediation.course import ENDED, Ground, MediationState
+from casework.mediation.course import ENDED, MediationState
 from casework.mediation.docking import OVER, DockingState
 from casework.mediation.termination import ended_as
 from services.kit.clocks.clocks import Firing

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pb.mediation.v1 import consent_pb2 as pb
 
 from casework import names
+from casework.case import Step
 from casework.door.routes import OpenRoute
-from casework.mediation.course import PeopleStanding, Step
+from casework.mediation.course import PeopleStanding
 from services.kit.instants import stamp
 from services.kit.serving import other_routes
 from services.mediation.consents.models import Consent, Mediation

@@ -13,9 +13,9 @@ from pb.mediation.v1 import evidence_pb2, sessions_pb2
 from sqlalchemy import Text, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from casework.case import Step
 from casework.clocks.calendar import LOCAL
 from casework.mediation.choosing import AskState
-from casework.mediation.course import Step
 from casework.mediation.session import AttendeeRole, Presence, SessionKind, SessionState, Venue
 from casework.papers.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Recusal
 from services.kit.storage import rows

@@ -14,20 +14,17 @@ from pb.mediation.v1 import consent_pb2, people_pb2, safeguards_pb2
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from casework.case import Ground, Side, Step
 from casework.mediation.course import CompanionRole, MediationState, PartyKind, Scope
-from casework.mediation.course import Ground as EndGround
 from casework.papers.chinese import LOCAL, masked
 from casework.papers.documents import (
     ConsentFacts,
     DossierSource,
-    Ground,
     Identity,
     Interpretation,
     MediatorFacts,
     PartyFacts,
     Representative,
-    Side,
-    Step,
     Term,
     TerminationFacts,
 )
@@ -72,7 +69,7 @@ class Led(NamedTuple):
     mediator_unit: str
     display_name: str
     state: MediationState
-    ground: EndGround | None
+    ground: Ground | None
     ended_at: datetime | None
 
 
@@ -84,16 +81,6 @@ _MEDIA: dict[int, str] = {
 _SCOPES: dict[int, str] = {
     Scope.SPEAK: "陈述", Scope.RECEIVE: "代收文书", Scope.NEGOTIATE: "协商", Scope.PROCEDURE: "同意时间安排与延期",
 }  # fmt: skip
-_GROUNDS = {
-    EndGround.PARTY_WITHDREW: Ground.WITHDRAWN,
-    EndGround.GAP_TOO_WIDE: Ground.GAP,
-    EndGround.TERM_EXPIRED: Ground.TERM,
-    EndGround.PARTY_ABSENT: Ground.ABSENT,
-    EndGround.PARTY_SUED: Ground.SUED,
-    EndGround.FACTS_HIDDEN: Ground.CONCEALED,
-    EndGround.SHAM_SUSPECTED: Ground.COLLUSION,
-    EndGround.NO_ACCORD_ON_APPRAISAL: Ground.APPRAISAL,
-}
 
 
 def body_of(rules: Rules, unit: str) -> str:
@@ -289,12 +276,12 @@ async def interpretations_of(
 
 
 async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts, ...]:
-    """Return what each party said to each step, in order."""
+    """Return what each party said to each step, in order; not those to hand over what was said in private."""
     said = await rows.find(connection, Consent, Consent.consent, number=number)
     return tuple(
-        ConsentFacts(row.party, Step(row.step), row.given, row.at, _MEDIA.get(row.medium, ""), row.language,
+        ConsentFacts(row.party, row.step, row.given, row.at, _MEDIA.get(row.medium, ""), row.language,
                      row.read_back)
-        for row in said
+        for row in said if row.step is not Step.CAUCUS_HANDOVER
     )  # fmt: skip
 
 
@@ -311,6 +298,7 @@ def termination_of(mediation: Led | None) -> TerminationFacts | None:
     ended = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
     if mediation is None or mediation.ended_at is None or mediation.state not in ended:
         return None
-    withdrawn = mediation.state is MediationState.WITHDRAWN
-    ground = Ground.WITHDRAWN if withdrawn else _GROUNDS.get(mediation.ground or EndGround.OTHER, Ground.OTHER)
+    ground = mediation.ground or Ground.OTHER
+    if mediation.state is MediationState.WITHDRAWN:
+        ground = Ground.PARTY_WITHDREW
     return TerminationFacts(ground, mediation.ended_at)

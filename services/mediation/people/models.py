@@ -8,8 +8,9 @@ from sqlalchemy import ForeignKey, Identity, Index, Integer, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.case import Side
 from casework.mediation.choosing import MatterRole
-from casework.mediation.course import CompanionRole, PartyKind, Side
+from casework.mediation.course import CompanionRole, PartyKind
 from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.base import MediationModel

@@ -29,10 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from casework import names
-from casework.case import Stage
+from casework.case import Side, Stage, Step
 from casework.errors import CaseError, Reason
 from casework.mediation.choosing import MatterRole
-from casework.mediation.course import Beside, CompanionRole, PeopleStanding, Person, Scope, Side, Step
+from casework.mediation.course import Beside, CompanionRole, PeopleStanding, Person, Scope
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import SealedBytes, WrappedKey

@@ -8,8 +8,9 @@ from sqlalchemy import Text, bindparam, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import load_only
 
+from casework.case import Step
 from casework.errors import CaseError, Reason
-from casework.mediation.course import MediationState, Step
+from casework.mediation.course import MediationState
 from casework.mediation.session import Meeting, is_screened_first
 from services.kit.serving.access import Call
 from services.kit.storage.database import Connection
