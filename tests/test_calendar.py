@@ -276,7 +276,7 @@ def test_a_folded_and_escaped_summary_is_read_and_what_is_called_off_is_no_day()
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSTATUS:CANCELLED\nDTSTART;VALUE=DATE:20270430\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR",
         ".ics",
     )
-    assert [each.message for each in problems] == ["holds no day"]
+    assert [each.message for each in problems] == ["contains no day"]
 
 
 def test_a_regional_list_publishes_no_year() -> None:
@@ -295,9 +295,14 @@ def test_a_regional_list_publishes_no_year() -> None:
             2,
             "isOffD",
         ),
-        (JSON.replace("2027-10-01", "2027-10-02"), ".json", 1, "is no whole list of 2027: 2027-10-01 is not closed"),
-        (JSON.replace("2026-12-26", "2027-01-01"), ".json", 5, "2027-01-01 comes twice"),
-        (JSON.replace("2026-12-26", "2020-12-26"), ".json", 5, "lies far from the year 2027"),
+        (
+            JSON.replace("2027-10-01", "2027-10-02"),
+            ".json",
+            1,
+            "is not a complete list of 2027: 2027-10-01 is not closed",
+        ),
+        (JSON.replace("2026-12-26", "2027-01-01"), ".json", 5, "2027-01-01 is listed twice"),
+        (JSON.replace("2026-12-26", "2020-12-26"), ".json", 5, "is far from the year 2027"),
         ('{"year": 2027, "days": []}', ".json", 1, "days: must not be empty"),
         ("{", ".json", 1, "is not YAML"),
         (ICS.replace("20270501", "2027-5-1"), ".ics", 8, "2027-5-1"),
@@ -305,11 +310,11 @@ def test_a_regional_list_publishes_no_year() -> None:
         (ICS.replace("元旦补班", "补班，放假"), ".ics", 18, "says both"),
         (ICS.replace("DTSTART:20271001T000000", "DTSTART:20271001T000000Z"), ".ics", 13, "08:00 in Asia/Shanghai"),
         (ICS.replace("SUMMARY:国庆节假期", "RRULE:FREQ=YEARLY\nSUMMARY:国庆节"), ".ics", 14, "repeats"),
-        (ICS.replace("DTEND;VALUE=DATE:20270104", "DTEND:20270104T000000"), ".ics", 4, "not of one kind"),
+        (ICS.replace("DTEND;VALUE=DATE:20270104", "DTEND:20270104T000000"), ".ics", 4, "must both be dates"),
         (ICS.replace("SUMMARY:元旦（休）\n", ""), ".ics", 2, "the event has no SUMMARY"),
         (ICS.replace("20270104", "20281231"), ".ics", 4, "the event goes from"),
         ("hello", ".ics", 1, "is not iCal"),
-        ("BEGIN:VCALENDAR\nEND:VCALENDAR", ".ics", 1, "holds no day"),
+        ("BEGIN:VCALENDAR\nEND:VCALENDAR", ".ics", 1, "contains no day"),
         ("source: x\ndays:\n  - {date: 2027-01-01, zh: a}\n", ".yaml", 3, "days[0].working: is missing"),
     ],
 )

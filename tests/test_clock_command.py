@@ -213,4 +213,4 @@ def test_a_file_in_the_calendars_that_nobody_can_read_does_not_load(folder: Path
     result = calendar(folder, "check")
     assert result.exit_code == 1
     assert "rules/calendars/notes.txt:1: is not one of .yaml, .json, .ics" in result.stderr
-    assert "rules/calendars/north/a.yaml:1: lies in north, which is not the code of an area" in result.stderr
+    assert "rules/calendars/north/a.yaml:1: is in north, which is not the code of an area" in result.stderr

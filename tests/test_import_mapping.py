@@ -182,7 +182,7 @@ def test_shipped_mappings_lead_to_categories_and_units_that_exist() -> None:
         (("phone: hotline", "phone: telephone"), 12, ["map.phone", "'telephone' is not one of", "hotline"]),
         (("default: other", "default: Other"), 18, ["category.default", "does not have the form of a category"]),
         (('"620102"}', '"62010"}'), 13, ["unit.constant", "does not have the form of a unit"]),
-        (("{column: people}", "{column: people, template: [x]}"), 21, ["template", "not a field that anything reads"]),
+        (("{column: people}", "{column: people, template: [x]}"), 21, ["template", "is not a known field"]),
         (("America/New_York", "America/Old_York"), 5, ["there is no time zone 'America/Old_York'"]),
         (("fields:\n", "fieldz:\n"), 9, ["fieldz"]),
         (("source: town", "source: Town Hall"), 1, ["source"]),

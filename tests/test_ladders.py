@@ -170,13 +170,13 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("file", "old", "new", "line", "fault"),
     [
-        (GENERAL, "resolve: resolve_escalation", "resolve: nothing", 9, "resolve: no limit 'nothing' holds in cn"),
-        (GENERAL, "resolve: resolve_escalation", "resolve: seven_days_centre", 9, "'seven_days_centre' holds in cn"),
+        (GENERAL, "resolve: resolve_escalation", "resolve: nothing", 9, "resolve: no limit 'nothing' applies in cn"),
+        (GENERAL, "resolve: resolve_escalation", "resolve: seven_days_centre", 9, "'seven_days_centre' applies in cn"),
         (GENERAL, "resolve: resolve_escalation", "resolve: sign", 9, "does not start with a step of a ladder"),
         (GENERAL, "mode: inform", "mode: punish", 9, "steps[0].mode: must be one of"),
         (GENERAL, "level: city", "level: county", 8, "steps: has 2 step for county; there must be one"),
         (GENERAL, '["*"]', '["*", "nothing-of-ours"]', 6, "no category has the id 'nothing-of-ours'"),
-        (GENERAL, "grades: [low, medium, high]", "grades: [low]", 1, "one ladder must be for every category"),
+        (GENERAL, "grades: [low, medium, high]", "grades: [low]", 1, "one ladder must cover every category"),
         (GENERAL, "mode: inform}", 'mode: inform, tell: ["department:nothing"]}', 9, "no department has the slug"),
         (SEVEN, 'jurisdiction: "6207"\n', "", 6, "as much as 'four-levels-seven-days' does"),
         (SEVEN, "limit: seven_days_government", "limit: seven_days_committee", 19, "make 6 days"),

@@ -78,7 +78,7 @@ def test_retired_codes_are_data_and_checked(tmp_path: Path) -> None:
         load_rules(rules)
     told = " ".join(map(str, refused.value.problems))
     assert "retired.csv" in told
-    assert "620102001998 is no unit" in told
+    assert "620102001998 is not a unit" in told
 
 
 @pytest.mark.fault("D6")

@@ -199,12 +199,12 @@ WRONG = {
     "a day that does not come round": (
         MONTHLY, '"on": 1', '"on": 31', '"on": 31', "on: must be a day from 1 to 28"),
     "a threshold without a meaning": (
-        MONTHLY, "{reason: overdue}", "{reason: overdue, n: 3}", "n: 3", "agenda[0].n: is needed for stuck and"),
+        MONTHLY, "{reason: overdue}", "{reason: overdue, n: 3}", "n: 3", "agenda[0].n: is required for stuck and"),
     "an agenda of a digest": (
         "meetings/daily-digest.yaml", "hour: 17", "agenda: [{reason: overdue}]\nhour: 17", "agenda:",
-        "agenda: is what a meeting has"),
+        "agenda: is allowed for meetings only"),
     "days below one": (WAGES, "due_days: 10", "due_days: 0", "due_days: 0", "tasks[2].due_days: must be at least 1"),
-    "unknown field": (WAGES, "due_days: 10", "due_day: 10", "due_day: 10", "tasks[2].due_day: is not a field"),
+    "unknown field": (WAGES, "due_days: 10", "due_day: 10", "due_day: 10", "tasks[2].due_day: is not a known field"),
     "missing field": (WAGES, "    due_days: 10\n", "", "key: mediate", "tasks[2].due_days: is missing"),
     "wrong type": (WAGES, "due_days: 10", 'due_days: "10"', 'due_days: "10"', "tasks[2].due_days: must be a whole"),
     "unit of no form": (
@@ -238,7 +238,7 @@ WRONG = {
     "two plans of one name": (WAGES, "name: wages", "name: simple", "name: simple", "name: 'simple' is also the name"),
     "duplicate key": (
         WAGES, "zh: 欠薪", "name: again\nzh: 欠薪", "name: again",
-        "name: comes twice; the first is in line",
+        "name: is listed twice; the first is in line",
     ),
     "alias": (WAGES, "unit: accountable", "unit: *who", "unit: *who", "is not YAML: found undefined alias"),
     "tag": (WAGES, "due_days: 10", "due_days: !!python/none ''", "!!python", "tasks[2].due_days: the tag"),
@@ -282,7 +282,7 @@ WRONG = {
     ),
     "limit that nothing asks for": (
         LIMITS, "name: sign", "name: sing", "name: sing",
-        "limits[3].name: nothing asks for a limit",
+        "limits[3].name: nothing uses a limit",
     ),
     "limit of another trigger": (
         LIMITS, "trigger: report_received", "trigger: case_accepted", "trigger: case_accepted",
@@ -306,7 +306,7 @@ WRONG = {
     ),
     "cause without a name": (
         LIMITS, "cause: appraisal", "cause: moon", "cause: moon",
-        "limits[4].pauses[0].cause: the file's causes do not name 'moon'",
+        "limits[4].pauses[0].cause: the file's causes do not include 'moon'",
     ),
     "roll of hours": (
         "limits/court.yaml", "unit: hour\n", "unit: hour\n    roll: next_workday\n", "roll: next_workday",
@@ -314,7 +314,7 @@ WRONG = {
     ),
     "bounds the wrong way round": (
         "limits/police.yaml", "valid_from: 2026-01-01", "valid_from: 2026-01-01\n    valid_to: 2025-01-01",
-        "valid_to: 2025", "limits[0].valid_to: lies before valid_from",
+        "valid_to: 2025", "limits[0].valid_to: is before valid_from",
     ),
     "rung in two units": (
         LIMITS, "{working_days: 1, then", "{working_days: 1, days: 1, then", "{working_days: 1, days",
@@ -345,16 +345,16 @@ WRONG = {
     ),
     "departments that begin alike": (
         UNITS, "slug: agri", "slug: lan", "slug: lan,",
-        "departments.each[8].slug: 'lan' and 'land' begin alike",
+        "departments.each[8].slug: 'lan' and 'land' share a prefix",
     ),
     "code of the wrong length": (
         COUNTIES, "620102,", "62010,", "62010,",
         "'62010' is not a code of a county, which has 6 digits",
     ),
-    "code under no parent": (COUNTIES, "620102,", "630102,", "630102,", "630102 lies under 6301, which is in none"),
+    "code under no parent": (COUNTIES, "620102,", "630102,", "630102,", "630102 is under 6301, which is in none"),
     "code twice": (
         COUNTIES, "620102,城关区", "620102,城关区\n620102,又", "620102,又",
-        "620102 comes twice; the first is in",
+        "620102 is listed twice; the first is in",
     ),
     "no name": (COUNTIES, "620102,城关区", "620102,", "620102,", "620102 needs a name"),
     "row of three cells": (COUNTIES, "620102,城关区", "620102,城关区,x", "620102", "has 3 cells instead of two"),
@@ -431,7 +431,7 @@ def test_a_file_that_nothing_reads_does_not_load(folder: Path) -> None:
     (folder / "units" / "townships-63.csv").write_text("code,name\n", encoding="utf-8")
     (folder / "limits" / ".swap").write_text("left by an editor", encoding="utf-8")
     assert problems(folder) == [
-        "rules/units/townships-63.csv:1: nothing reads this file; every rule has a consumer, or it does not load"
+        "rules/units/townships-63.csv:1: nothing reads this file; a rule without a consumer does not load"
     ]
 
 
@@ -460,8 +460,12 @@ LETTERS = "letters/triggers.yaml"
         ("{subject} 的办理", "{party} 的办理", "letters[0].facts.zh: {party} is not filled in a letter"),
         ("kind: notice", "kind: reprimand", "letters[0].kind: must be one of"),
         ("happening: due_soon", "happening: petitioned_before", "letters[0].when.happening: must be one of"),
-        ("name: similar-matters", "name: due-soon", "'due-soon' is the name of two triggers of one place and time"),
-        ("next: warning", "next: notice", "'due-soon' leads on to a letter that is not graver"),
+        (
+            "name: similar-matters",
+            "name: due-soon",
+            "'due-soon' is the name of two triggers for the same place and time",
+        ),
+        ("next: warning", "next: notice", "'due-soon' leads to a letter that is not graver"),
         ("    next: warning\n", "", "'due-soon' does not say what follows"),
     ],
 )
@@ -475,7 +479,7 @@ def test_a_trigger_of_a_letter_that_cannot_be_is_named_with_its_place(
 def test_every_rung_is_worded_and_the_letters_template_names_only_what_is_filled(folder: Path) -> None:
     text = (folder / LETTERS).read_text("utf-8")
     (folder / LETTERS).write_text(text.replace("kind: interview", "kind: inspection"), "utf-8")
-    assert any("no trigger words the interview" in problem for problem in problems(folder))
+    assert any("no trigger has a text for the interview" in problem for problem in problems(folder))
     shutil.copy(folder / "documents" / "zh" / "agreement.docx", folder / "letters" / "zh" / "letter.docx")
     assert any("rules/letters/zh/letter.docx" in problem for problem in problems(folder))
 
@@ -496,7 +500,7 @@ def test_check_of_wrong_rules_fails_and_prints_every_problem(folder: Path) -> No
     result = CliRunner().invoke(rules_app, ["check", str(folder)])
     assert result.exit_code == 1
     assert "tasks[2].due_days: must be at least 1" in result.stderr
-    assert "limits[3].name: nothing asks for a limit 'sing'" in result.stderr
+    assert "limits[3].name: nothing uses a limit 'sing'" in result.stderr
 
 
 def test_check_of_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:

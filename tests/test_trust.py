@@ -183,7 +183,7 @@ FILES = {"tls_cert_file": "a.pem", "tls_key_file": "a.key", "tls_ca_file": "ca.p
 @pytest.mark.fault("C14")
 def test_production_speaks_in_plain_only_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        assert "speaks TLS: set tls_cert_file" in said(ProcessSettings, patch)
+        assert "requires TLS: set tls_cert_file" in said(ProcessSettings, patch)
     with monkeypatch.context() as patch:
         assert said(ProcessSettings, patch, plaintext="true") == ""
     with monkeypatch.context() as patch:

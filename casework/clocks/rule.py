@@ -493,7 +493,7 @@ def faults(rule: Rule) -> list[tuple[str, str]]:
     if rule.cutoff is not None and not 0 <= rule.cutoff <= 24:
         found.append(("cutoff", "must be an hour from 0 to 24"))
     if rule.valid_from and rule.valid_to and rule.valid_from > rule.valid_to:
-        found.append(("valid_to", "lies before valid_from"))
+        found.append(("valid_to", "is before valid_from"))
     for field, keys in (
         ("pauses", [each.cause for each in rule.pauses]),
         ("extensions", [each.kind for each in rule.extensions]),

@@ -66,12 +66,12 @@ class Gateway:
             lifespan=self._lifespan,
             openapi_url=None,
             redirect_slashes=False,
-            # The edge traces and counts; FastAPI's own spans would hold whole URLs, query strings included.
+            # The edge traces and counts; FastAPI's own spans would contain whole URLs, query strings included.
             telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
             exception_handlers={Problem: _refuse, HTTPException: _refuse, Exception: _refuse},
         )
         app.openapi = lambda: description  # type: ignore[method-assign]
-        # What the dependencies of the routers find.
+        # State for the dependencies of the routers.
         app.state.backends, app.state.stopping = self.backends, self.stopping
         app.state.description, app.state.issuer = docs.Description.of(description), self._issuer
         routers = [health.router, docs.router, *([issuer.router] if self._issuer else [])]
@@ -109,7 +109,7 @@ class Gateway:
 
 
 def describe(contract: Contract, shapes: list[Shape], with_issuer: bool) -> dict[str, Any]:
-    """Return the OpenAPI document: what is transcoded, then what is beside it."""
+    """Return the OpenAPI document: the transcoded RPCs, then the other routes."""
     description = document(contract, shapes, SERVED_BY)
     description["tags"] += [timeline.TAG, health.TAG, *([issuer.TAG] if with_issuer else [])]
     description["paths"] |= timeline.paths() | operations.paths(health.router)
@@ -119,7 +119,7 @@ def describe(contract: Contract, shapes: list[Shape], with_issuer: bool) -> dict
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer what FastAPI's own routes raise as a problem document."""
+    """Return errors of FastAPI's own routes as problem documents."""
     problem = error if isinstance(error, Problem) else _problem_of(request, error)
     if request.method == "OPTIONS" and problem.status == 405:
         return Response(status_code=204, headers={"allow": problem.headers[0][1].decode()})

@@ -1,4 +1,4 @@
-"""The outermost layer: finds what serves a request, checks the token, traces, counts, logs, answers what is raised."""
+"""The outermost layer: routes requests, checks the token, traces, counts, logs, and turns errors into responses."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _LOG = structlog.get_logger("gateway")
 
 
 class Checker(Protocol):
-    """Checks an `authorization` value; raises CaseError if it is not good."""
+    """Checks an `authorization` value; raises CaseError if it is not valid."""
 
     def check(self, authorization: str) -> Caller: ...
 
 
 class Edge:
-    """An ASGI layer before the application: serves the routes itself and hands everything else on."""
+    """An ASGI layer before the application: serves the routes itself and passes everything else on."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Edge:
         self._limits = limits
         self._quota = Quota(limits)
         self._security = security
-        # Paths of the application that may be named in metrics; any other could be anything.
+        # Application paths that may appear in metrics; any other path could be anything.
         self._plain = plain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +80,7 @@ class Edge:
             if is_exhausted(error) and not exchange.finished:
                 await self._refuse(exchange, refuse("SERVICE_UNAVAILABLE"))
                 return
-            # The one place where an unforeseen fault is answered: an id, and the trace in the log.
+            # The only place that handles unforeseen errors: the response has an id, the log has the trace.
             _LOG.exception("unforeseen fault", route=exchange.route, trace=trace.id)
             if not exchange.finished:
                 await self._refuse(exchange, refuse("INTERNAL"))
@@ -127,7 +127,7 @@ class Edge:
     @staticmethod
     async def _refuse(exchange: Exchange, problem: Problem) -> None:
         if exchange.status:
-            # Half an answer went out: cutting the connection is the only way left to say that it is not whole.
+            # Part of the response was sent: closing the connection is the only way left to show that it is incomplete.
             raise problem
         await exchange.refuse(problem)
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with bounds on what a client may send before anybody knows it, and on how slowly it sends and reads."""
+"""HTTP/1.1 with limits on what an unauthenticated client may send, and on how slowly it may send and read."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from services.gateway.rest.problem import Problem, refuse
 from services.kit.serving.limits import HttpLimitSettings
 
 _FAREWELL = 5.0
-"""Seconds in which a refused client must have read why."""
+"""Seconds a refused client has to read the response."""
 
 
 class _RefusedError(Exception):
-    """Ends the parsing of a request that is beyond a bound."""
+    """Ends the parsing of a request that exceeds a limit."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Serves one connection. A connection is at any time waiting for a head, reading a body, or being answered."""
+    """Serves one connection, which is always waiting for a head, reading a body, or being answered."""
 
     limits: HttpLimitSettings
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request; above the bound an idle connection makes room, or this one goes."""
+        """Wait for the first request; above the limit an idle connection is closed, or else this one."""
         super().connection_made(transport)
         self._begun = False
         self._whole = True
@@ -37,32 +37,32 @@ class GuardedProtocol(HttpToolsProtocol):
             next(idle, self).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what was waited for."""
+        """Cancel the timer."""
         for name in list(self._timers):
             self._clear(name)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; the time for a head runs from its first byte."""
+        """Continue reading; the time for a head runs from its first byte."""
         if self._refusal is not None:
             return
         if self._whole and "head" not in self._timers:
             self._set("head", self.limits.limit_header_seconds, self._too_slow)
         super().data_received(data)
-        # What has come of a head that has not ended yet: the parser tells only of whole headers.
+        # Bytes of an unfinished head: the parser reports only complete headers.
         if self._begun and self.parser is not None:
             self._raw += len(data)
             if self._raw > self.limits.limit_header_bytes and self._refusal is None:
                 self._refuse(refuse("HEADERS_TOO_LARGE"))
 
     def on_message_begin(self) -> None:
-        """Begin to count a head."""
+        """Start counting the head."""
         super().on_message_begin()
         self._begun, self._whole = True, False
         self._count = self._size = self._raw = 0
 
     def on_url(self, url: bytes) -> None:
-        """Count the address."""
+        """Count the URL."""
         self._measure(len(url))
         super().on_url(url)
 
@@ -73,19 +73,19 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer; the body has bounds of its own."""
+        """Start the response; the body has its own limits."""
         self._begun = False
         self._clear("head")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Note that the whole request has come."""
+        """Note that the whole request has arrived."""
         self._whole = True
         self._clear("rest")
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Go on to the next request; what still comes of this one nobody reads, and it must end soon."""
+        """Continue with the next request; the rest of this one is not read, and must end soon."""
         super().on_response_complete()
         if not self._whole and not self.transport.is_closing():
             self._set("rest", self.limits.limit_header_seconds, self.transport.abort)
@@ -101,7 +101,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._clear("stall")
 
     def send_400_response(self, msg: str) -> None:
-        """Say why a request is refused before it was read."""
+        """Send the reason why a request is refused before it is read."""
         self._refuse(self._refusal or refuse("MALFORMED_REQUEST"))
 
     def _measure(self, size: int) -> None:
@@ -144,5 +144,5 @@ def _is_idle(connection: Any) -> bool:
 
 
 def guarded(settings: HttpLimitSettings) -> type[GuardedProtocol]:
-    """Return the protocol with these bounds."""
+    """Return the protocol with these limits."""
     return type("Guarded", (GuardedProtocol,), {"limits": settings})

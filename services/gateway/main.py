@@ -22,7 +22,7 @@ _LOG = structlog.get_logger("gateway")
 
 
 class Server(uvicorn.Server):
-    """Tells open streams to end as soon as it is asked to stop: they would hold the stop up."""
+    """Ends open streams as soon as it is asked to stop: they would delay the shutdown."""
 
     def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
         super().__init__(config)
@@ -56,7 +56,7 @@ def main() -> None:
         timeout_keep_alive=60,
         timeout_graceful_shutdown=7,
     )
-    # uvicorn raises the signal again once it has stopped; being told to stop is no failure.
+    # uvicorn raises the signal again after stopping; a requested stop is not a failure.
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, _leave)
     _LOG.info("serving", listen=settings.listen)

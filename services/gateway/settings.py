@@ -11,8 +11,8 @@ from pydantic_settings import NoDecode
 from services.kit.serving.limits import HttpLimitSettings
 from services.kit.serving.settings import ClientSettings
 
-# Which backends serve which gRPC service. A service of several backends is told apart by the request field `service`,
-# or by the second part of its `name`.
+# Which backends serve which gRPC service. With several backends, the request field `service` or the second part of
+# its `name` selects one.
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
@@ -67,13 +67,13 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
 
 
 class GatewaySettings(ClientSettings, HttpLimitSettings):
-    """What the gateway knows on top of every client of the services."""
+    """The gateway's settings in addition to those of every client of the services."""
 
     listen: str = Field("127.0.0.1:8410", pattern=r"^[^:]+:\d+$", description="address to serve HTTP on, host:port")
     issuer_key_file: Path | None = Field(None, description="private key of the embedded issuer; unset for none")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins allowed, separated by commas")
     request_timeout: float = Field(10.0, gt=0, le=600, description="seconds a call to a service may take at most")
-    heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream says it lives")
+    heartbeat: float = Field(15.0, gt=0, description="seconds of silence after which an event stream sends a heartbeat")
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""What happened to a case, from all services' feeds in one line of time: first the past, then live."""
+"""What happened to a case, from all services' feeds in one timeline: first the past, then live."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FEED = "accord.feed.v1.FeedService"
 _PAGE = 1000
 _PAGES = 20
 _POSITION = re.compile(r"([a-z]+):([0-9]{1,18})")
-# What will not get better by trying again.
+# Errors that a retry does not resolve.
 _FINAL = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT,
           grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.OUT_OF_RANGE}  # fmt: skip
 _PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0)
@@ -37,7 +37,7 @@ _PAUSES = (0.25, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(slots=True)
 class Feed:
-    """One service's feed as one timeline reads it: how far it has read, and the last event of the case it gave."""
+    """One service's feed in a timeline: the position read, and the last event of the case it returned."""
 
     name: str
     position: int = 0
@@ -60,7 +60,7 @@ class TimelineEndpoint:
         self._terms = terms
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem while nothing has been sent. Every feed must answer the first read."""
+        """Handle one request; raise Problem while nothing is sent. Every feed must respond to the first read."""
         kind = exchange.accepts("application/json", EVENTS)
         if exchange.query:
             name = exchange.query.partition(b"=")[0].decode("latin-1")
@@ -120,8 +120,8 @@ class TimelineEndpoint:
         if exchange.head:
             await writer.end()
             return
-        # Merged, not sorted: each feed keeps its own order, so that Last-Event-ID never skips one. An event that is
-        # not sealed into its feed yet comes live in a moment, with its position.
+        # Merged, not sorted: each feed keeps its own order, so that Last-Event-ID never skips an event. An event
+        # not yet sealed into its feed comes live in a moment, with its position.
         unseen = [
             [(feeds[name], event) for event in events if event.position > feeds[name].position]
             for name, events in found.items()
@@ -157,7 +157,7 @@ class TimelineEndpoint:
     async def _follow(
         self, exchange: Exchange, case: str, feed: Feed, put: Callable[[tuple[Feed, Any]], Awaitable[None]]
     ) -> None:
-        """Hand on the feed's events of the case as they come; a service that is away is asked until it is back."""
+        """Pass on the feed's events of the case as they arrive; an unavailable service is retried until it is back."""
         position, failures = feed.position, 0
         while True:
             request = feed_pb2.WatchEventsRequest(service=feed.name, case=case, after_position=position)
@@ -215,7 +215,7 @@ def _described() -> dict[str, Any]:
             {"$ref": "#/components/parameters/AcceptLanguage"},
             header(
                 "Last-Event-ID",
-                "The last event's id: the stream goes on behind it.",
+                "The last event's id: the stream continues after it.",
                 {"type": "string", "pattern": pattern},
             ),
         ],
@@ -231,7 +231,7 @@ def _described() -> dict[str, Any]:
                                 "events": {"type": "array", "items": event},
                                 "lastEventId": {
                                     "type": "string",
-                                    "description": "Where to go on with Last-Event-ID.",
+                                    "description": "Where to continue with Last-Event-ID.",
                                 },
                             },
                         }

@@ -1,4 +1,4 @@
-"""W3C trace context of a request: continued from the client's `traceparent`, or begun here."""
+"""W3C trace context of a request: continued from the client's `traceparent`, or started here."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Trace:
         if own.is_valid:
             trace_id, span_id, flags = own.trace_id, own.span_id, int(own.trace_flags)
         else:
-            # No SDK is set up: ids are still needed, to find an occurrence in the logs.
+            # No SDK is set up: ids are still needed to find an occurrence in the logs.
             trace_id, span_id, flags = random.getrandbits(128) | 1, random.getrandbits(64) | 1, 0
         self.id = f"{trace_id:032x}"
         self.parent = f"00-{self.id}-{span_id:016x}-{flags:02x}"
 
     def end(self, method: str, route: str, status: int) -> None:
-        """End the span with what came of the request."""
+        """End the span with the result of the request."""
         span = self._span
         if span.is_recording():
             span.update_name(f"{method} {route}")

@@ -16,18 +16,18 @@ from services.kit.serving.tls import Tls, open_channel
 
 __all__ = ["EOF", "Backend", "statuses"]
 
-# A service restarts in a second: reconnect fast, and repeat what found nobody there. Every write carries a key, so a
-# repeat is safe.
+# A service restarts in a second: reconnect fast, and retry calls that found it down. Every write carries a key, so a
+# retry is safe.
 _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     ("grpc.max_send_message_length", 8 * 1024 * 1024),
-    # A refusal with its details comes as metadata; between the library's own two bounds it is lost at random.
+    # An error with its details comes as metadata; between the library's own two limits it is lost at random.
     ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.absolute_max_metadata_size", 64 * 1024),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # Servers take more than one ping in five minutes without data for abuse and hang up.
+    # Servers treat more than one ping in five minutes without data as abuse and close the connection.
     ("grpc.keepalive_time_ms", 330_000),
     (
         "grpc.service_config",
@@ -60,7 +60,7 @@ class Backend:
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     def callable(self, rpc: Rpc) -> Callable[..., Any]:
-        """Return the callable of an RPC, of the kind its streaming asks for."""
+        """Return the callable of an RPC, of the kind for its streaming."""
         kind = ("stream" if rpc.client_streaming else "unary") + "_" + ("stream" if rpc.server_streaming else "unary")
         made: Callable[..., Any] = getattr(self.channel, kind)(
             rpc.path,
@@ -70,7 +70,7 @@ class Backend:
         return made
 
     async def status(self, timeout: float = 1.0) -> str:
-        """Return what the service says of its health, `SERVING` for ready; `UNREACHABLE` where it does not answer."""
+        """Return the service's health, `SERVING` for ready; `UNREACHABLE` if it does not respond."""
         try:
             answer = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=timeout)
         except grpc.RpcError:
@@ -78,11 +78,11 @@ class Backend:
         return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
     async def close(self) -> None:
-        """Close the channel, letting calls in flight end for a second."""
+        """Close the channel; calls in flight have one second to finish."""
         await self.channel.close(grace=1.0)
 
 
 async def statuses(backends: dict[str, Backend]) -> dict[str, str]:
-    """Return the health of every backend, asked at the same time."""
+    """Return the health of every backend, checked concurrently."""
     answers = await asyncio.gather(*(backend.status() for backend in backends.values()))
     return dict(zip(backends, answers, strict=True))

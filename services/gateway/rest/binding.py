@@ -23,7 +23,7 @@ from services.gateway.rest.template import Template
 from services.kit.serving.limits import LARGE, HttpLimitSettings
 from services.kit.serving.masks import resource_of
 
-# One entity tag, or `*` for whichever is current. A proxy that compresses marks tags weak; they are still ours.
+# One entity tag, or `*` for the current version. A proxy that compresses marks tags weak; they are still valid.
 IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'
 _BODILESS = {"GET", "HEAD", "DELETE"}
 _JSON = ("application/json", "application/merge-patch+json")
@@ -31,7 +31,7 @@ _JSON = ("application/json", "application/merge-patch+json")
 
 @dataclass(slots=True)
 class Shape:
-    """What a rule says, without any code: used to serve it and to describe it."""
+    """The data of a rule: used to serve it and to describe it."""
 
     rpc: Rpc
     method: str
@@ -49,7 +49,7 @@ class Shape:
 
     @property
     def etag_path(self) -> tuple[str, ...]:
-        """Return where If-Match goes: `etag` of the request, or of the resource in the body of a change."""
+        """Return the field that If-Match sets: `etag` of the request, or of the resource in the body of a change."""
         fields = self.rpc.takes.fields_by_name
         if "etag" in fields:
             return ("etag",)
@@ -60,7 +60,7 @@ class Shape:
 
     @property
     def answers_etag(self) -> bool:
-        """Return whether the answer carries a version."""
+        """Return whether the response has a version."""
         found = self.rpc.answers.fields_by_name.get("etag")
         return not self.rpc.server_streaming and found is not None and found.type == FieldDescriptor.TYPE_STRING
 
@@ -88,7 +88,7 @@ def _shape(rpc: Rpc, rule: http_pb2.HttpRule, number: int) -> Shape:
 
 
 class Binding:
-    """Serves a shape: reads the request into a message and knows which backend is called."""
+    """Serves a shape: reads the request into a message and selects the backend."""
 
     def __init__(self, shape: Shape, backends: dict[str, Backend], limits: HttpLimitSettings) -> None:
         request = shape.rpc.takes
@@ -115,7 +115,7 @@ class Binding:
         self._chosen_by = "service" if "service" in request.fields_by_name else "name"
 
     async def read(self, exchange: Exchange, parts: list[str]) -> tuple[Any, dict[str, str]]:
-        """Return the request message and which of its fields came as headers; raise Problem."""
+        """Return the request message and which of its fields came from headers; raise Problem."""
         message: Any = self._make()
         sent = await self._read_body(exchange, message, self._fill) if self._fill is not None else None
         self.read_path(message, parts)
@@ -126,7 +126,7 @@ class Binding:
         return message, self._read_headers(exchange, message)
 
     def read_path(self, message: Message, parts: list[str]) -> None:
-        """Set the fields bound to the path; raise Problem if the body says otherwise."""
+        """Set the fields bound to the path; raise Problem if the body differs."""
         try:
             values = list(self.shape.template.values(parts))
         except UnicodeDecodeError:
@@ -158,7 +158,7 @@ class Binding:
         return decode(target, data, fill)
 
     def _implied(self, sent: dict[str, Any]) -> list[str]:
-        """Return the mask of a change without one: what its JSON has, also what it sets to nothing (AIP-134)."""
+        """Return the implied mask of a change: the fields in its JSON, including those set to empty (AIP-134)."""
         assert self._resource is not None
         names = {name: field for field in self._resource.fields for name in (field.name, field.json_name)}
         given = [names[name] for name in sent]
@@ -210,7 +210,7 @@ class Binding:
 
 
 def decode(message: Any, data: bytes, fill: Fill) -> Any:
-    """Fill a message from JSON and return the JSON's value; raise Problem. What is large is decoded in a thread."""
+    """Fill a message from JSON and return the JSON's value; raise Problem. Large bodies are decoded in a thread."""
     value = parse(data)
     try:
         fill(message, value)
@@ -220,7 +220,7 @@ def decode(message: Any, data: bytes, fill: Fill) -> Any:
 
 
 def holds_bytes(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> bool:
-    """Return whether a message of this type may hold a file, and may therefore be large."""
+    """Return whether a message of this type may contain a file, and may therefore be large."""
     if descriptor.full_name in seen:
         return False
     seen |= {descriptor.full_name}
@@ -233,6 +233,6 @@ def holds_bytes(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> b
 
 
 def unquote_etag(text: str) -> str:
-    """Return an entity tag without its quotes and its mark of weakness."""
+    """Return an entity tag without its quotes and its weak mark."""
     text = text.removeprefix("W/")
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

@@ -1,4 +1,4 @@
-"""The contracts as data: services, RPCs and comments, read once at start from the descriptor image."""
+"""The contracts as data: services, RPCs and comments, read once at startup from the descriptor image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ContractError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """One RPC: what it takes and answers, its HTTP rules and the permission it needs."""
+    """One RPC: its request and response, its HTTP rules and the permission it needs."""
 
     name: str
     service: str
@@ -42,13 +42,13 @@ class Rpc:
 
     @property
     def full_name(self) -> str:
-        """Return the name under which comments are kept, `package.Service.Method`."""
+        """Return the name under which comments are stored, `package.Service.Method`."""
         return f"{self.service}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All RPCs that have an HTTP rule, the comments of everything, and the resource name patterns."""
+    """All RPCs that have an HTTP rule, all comments, and the resource name patterns."""
 
     rpcs: tuple[Rpc, ...]
     comments: dict[str, str]

@@ -1,7 +1,7 @@
 """JSON value → message, compiled once per message type. Names are lowerCamelCase or as in the contract.
 
 Stricter than `json_format`, so that the published schema is exact: enums by name, no `null`, no number in a string
-except for 64-bit integers. What is wrong is told with the path of the field.
+except for 64-bit integers. Errors name the path of the field.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Wrong(Exception):
-    """A value that does not fit its field; the path grows while the error travels up."""
+    """A value that does not fit its field; the path is extended while the error propagates."""
 
     def __init__(self, zh: str, en: str, reason: str = "INVALID_FIELD") -> None:
         super().__init__(en)
@@ -158,7 +158,7 @@ def _member(field: FieldDescriptor) -> Fill:
 
 def _only_one(message: Any, oneof: str) -> None:
     if oneof and message.WhichOneof(oneof):
-        raise Wrong("与另一字段互斥。", "Excludes another field that is given too.")
+        raise Wrong("与另一字段互斥。", "Cannot be given together with another field that is set.")
 
 
 def _list_member(field: FieldDescriptor) -> Fill:
@@ -313,7 +313,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def fill_timestamp(message: Any, value: Any) -> None:
-    """Set a Timestamp from RFC 3339; any offset is taken."""
+    """Set a Timestamp from RFC 3339; any offset is accepted."""
     match = _TIME.fullmatch(value) if type(value) is str else None
     try:
         if match is None:
@@ -338,7 +338,7 @@ def _from_json_string(message: Any, value: Any) -> None:
 
 
 def _fill_mask(message: Any, value: Any) -> None:
-    """Set a mask of names as JSON has them or as the contract has them."""
+    """Set a mask of field names in JSON or contract style."""
     for path in filter(None, (part.strip() for part in _string(value).split(","))):
         if not (path == "*" or _MASK_PATH.fullmatch(path)):
             raise Wrong("应为字段名，以逗号分隔。", "Must be names of fields, separated by commas.")

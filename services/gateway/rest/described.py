@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that no contract holds: introduction, problems, headers."""
+"""The parts of the OpenAPI document that are in no contract: introduction, problems, headers."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 from services.gateway.rest.binding import IF_MATCH
 from services.gateway.rest.wording import REASONS, TITLES
 
-INTRODUCTION = """REST for client apps. Every RPC of the contracts is here at the path its HTTP rule names.
+INTRODUCTION = """REST for client apps. Every RPC of the contracts is available at the path of its HTTP rule.
 
-- **JSON**: names are lowerCamelCase (those of the contracts are taken too); 64-bit integers are answered as strings;
-  enums go by name; times are RFC 3339 in UTC. A field without a value of its own is always answered (`false`, `0`,
+- **JSON**: names are lowerCamelCase (contract names are accepted too); 64-bit integers are returned as strings;
+  enums go by name; times are RFC 3339 in UTC. A field without presence is always returned (`false`, `0`,
   `""`, `[]`); times and messages that are not set are left out. Unknown fields, `null` and members given twice are
   refused.
 - **Writes** carry an `Idempotency-Key`: a repeat with the same key and body gets the first answer.
-- **Versions**: an answer's `ETag` goes back in `If-Match` to change just that version (412 otherwise), or in
-  `If-None-Match` to read only what has changed (304). The field `etag` of a request is taken in its place.
-- **Changes** (`PATCH`) are partial: what the body has is changed, the rest stays. `updateMask` narrows that, or names
-  what to empty; names as in JSON or as in the contracts, `*` for all. What cannot be changed is refused by its name.
-- **Lists** answer `nextPageToken`; give it back as `pageToken` until it is empty.
-- **Refusals** are problem documents (RFC 9457) with a stable `code`, in Chinese or English as `Accept-Language` asks.
-- **Files** come as files, with their name in `Content-Disposition`; as JSON to who asks for `application/json`, in
-  parts to who asks for `text/event-stream` or `application/x-ndjson`. Documents of a case are JSON first.
+- **Versions**: send a response's `ETag` in `If-Match` to change only that version (412 otherwise), or in
+  `If-None-Match` to read only what has changed (304). The field `etag` of a request can be used instead.
+- **Changes** (`PATCH`) are partial: fields in the body are changed, the rest stays. `updateMask` narrows that, or names
+  fields to clear; names as in JSON or as in the contracts, `*` for all. Immutable fields are refused by name.
+- **Lists** return `nextPageToken`; send it as `pageToken` until it is empty.
+- **Errors** are problem documents (RFC 9457) with a stable `code`, in Chinese or English as `Accept-Language` asks.
+- **Files** come as files, with their name in `Content-Disposition`; as JSON if `application/json` is requested, in
+  parts for `text/event-stream` or `application/x-ndjson`. Documents of a case are JSON by default.
 - **Bodies** may be packed: `Content-Encoding: gzip`.
 - **Deadlines**: `Request-Timeout` in seconds shortens the gateway's own.
 """
@@ -42,7 +42,7 @@ def _problem_responses() -> dict[str, Any]:
         if status in (429, 503):
             response["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
         found[f"Problem{status}"] = response
-    return {**found, "Problem": {"description": "Any other refusal.", "content": content}}
+    return {**found, "Problem": {"description": "Any other error.", "content": content}}
 
 
 COMPONENTS: dict[str, Any] = {
@@ -50,19 +50,21 @@ COMPONENTS: dict[str, Any] = {
     "headers": {
         "ETag": {"description": "Version of the resource.", "schema": {"type": "string"}},
         "ContentDisposition": {
-            "description": "Name of the file, where the file itself is answered (RFC 6266).",
+            "description": "Name of the file, if the file itself is returned (RFC 6266).",
             "schema": {"type": "string"},
         },
-        "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "string"}},
+        "RetryAfter": {"description": "Seconds to wait before retrying.", "schema": {"type": "string"}},
     },
     "parameters": {
         "AcceptLanguage": header("Accept-Language", "`zh` (default) or `en`.", {"type": "string"}),
         "RequestTimeout": header(
-            "Request-Timeout", "Seconds the answer may take.", {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+            "Request-Timeout",
+            "Seconds the response may take.",
+            {"type": "integer", "minimum": 1, "maximum": 999_999_999},
         ),
         "IfMatch": header(
             "If-Match",
-            "Version to change, from ETag; without it whichever is current.",
+            "Version to change, from ETag; by default the current one.",
             {"type": "string", "pattern": IF_MATCH},
         ),
         "IfNoneMatch": header(
@@ -70,7 +72,7 @@ COMPONENTS: dict[str, Any] = {
         ),
         "LastEventId": header(
             "Last-Event-ID",
-            "The last event's id: the stream goes on behind it, where `afterPosition` is not given.",
+            "The last event's id: the stream continues after it, unless `afterPosition` is given.",
             {"type": "string", "pattern": "^[0-9]{1,18}$"},
         ),
     },
@@ -79,11 +81,11 @@ COMPONENTS: dict[str, Any] = {
         "Problem": {
             "type": "object",
             "title": "Problem",
-            "description": "A refusal (RFC 9457).",
+            "description": "An error (RFC 9457).",
             "required": ["type", "title", "status", "detail", "instance", "code", "traceId"],
             "properties": {
                 "type": {"type": "string", "description": "URN of the kind of problem: the code in kebab-case."},
-                "title": {"type": "string", "description": "What kind of problem it is, in the caller's language."},
+                "title": {"type": "string", "description": "The kind of problem, in the caller's language."},
                 "status": {"type": "integer", "description": "The HTTP status."},
                 "detail": {"type": "string", "description": "What went wrong, in the caller's language."},
                 "instance": {"type": "string", "description": "URN of this occurrence."},
@@ -93,7 +95,7 @@ COMPONENTS: dict[str, Any] = {
                     + ", ".join(f"`{r}`" for r in REASONS)
                     + ".",
                 },
-                "traceId": {"type": "string", "description": "Id under which logs and traces hold it."},
+                "traceId": {"type": "string", "description": "Id of this request in logs and traces."},
                 "line": {"type": "integer", "description": "Line of an NDJSON body, from 1."},
                 "errors": {
                     "type": "array",
@@ -119,7 +121,7 @@ COMPONENTS: dict[str, Any] = {
 
 
 def refusals(*statuses: int) -> dict[int | str, Any]:
-    """Return the responses of an operation that refuses with these statuses, each a problem document."""
+    """Return the error responses of an operation with these statuses, each a problem document."""
     named: dict[int | str, Any] = {
         str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses
     }

@@ -1,7 +1,7 @@
-"""Message → JSON object, compiled once per message type: what `json_format.MessageToDict` answers, ten times faster.
+"""Message → JSON object, compiled once per message type: same result as `json_format.MessageToDict`, ten times faster.
 
-Fields without presence are always printed, so that a client finds `false`, `0`, `""` and `[]` where they are meant;
-fields with presence are left out where they are not set. Fields that are INPUT_ONLY are never printed.
+Fields without presence are always included, so that a client finds `false`, `0`, `""` and `[]`;
+fields with presence are left out if they are not set. INPUT_ONLY fields are never included.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _WRAPPERS = {f"google.protobuf.{kind}Value" for kind in
 
 @cache
 def encoder_of(descriptor: Descriptor) -> Convert:
-    """Return the function that makes a message of this type a JSON value."""
+    """Return the function that converts a message of this type to a JSON value."""
     special = _well_known(descriptor)
     return special or _Encoder(descriptor)
 
 
 def is_input_only(field: FieldDescriptor) -> bool:
-    """Return whether the field is never answered."""
+    """Return whether the field is never returned."""
     behaviour: Any = field_behavior_pb2.field_behavior
     return field_behavior_pb2.INPUT_ONLY in field.GetOptions().Extensions[behaviour]
 
 
 class _Encoder:
-    """Makes messages of one type JSON objects."""
+    """Converts messages of one type to JSON objects."""
 
     __slots__ = ("_defaults", "_table")
 
@@ -58,7 +58,7 @@ class _Encoder:
             self._table[field.number] = (field.json_name, _converter(field))
 
     def __call__(self, message: Message) -> dict[str, Any]:
-        # The defaults' empty lists and maps are shared: whoever gets the result only serializes it.
+        # The defaults' empty lists and maps are shared: callers only serialize the result.
         result = self._defaults.copy()
         table = self._table
         for field, value in message.ListFields():
@@ -167,7 +167,7 @@ def _value(message: Any) -> Any:
     if kind == "list_value":
         return [_value(item) for item in message.list_value.values]
     value = getattr(message, kind)
-    # A Struct knows no integers; a count must not come out as `3.0`.
+    # A Struct has no integers; a count must not become `3.0`.
     return int(value) if kind == "number_value" and value.is_integer() and abs(value) < _EXACT else value
 
 

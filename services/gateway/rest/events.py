@@ -1,4 +1,4 @@
-"""Streams of messages to a client: server-sent events or NDJSON, no faster than the reader reads."""
+"""Streams of messages to a client: server-sent events or NDJSON, no faster than the client reads."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from services.gateway.rest.exchange import Exchange, Header
 from services.gateway.rest.problem import Fault, Problem, of_rpc, refuse
 
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
-# How long the first message or refusal is waited for before the answer's status is sent.
+# How long to wait for the first message or error before the response status is sent.
 _FIRST = 2.0
 
 
 def stream_headers(kind: str) -> list[Header]:
-    """Return the headers of a streamed answer; no proxy shall collect it."""
+    """Return the headers of a streamed response, which proxies must not buffer."""
     return [
         (b"content-type", kind.encode()),
         (b"cache-control", b"no-store"),
@@ -37,7 +37,7 @@ class EventWriter:
         self._events = kind == EVENTS
 
     async def start(self) -> None:
-        """Send the headers; for events also how soon a lost connection is tried again."""
+        """Send the headers; for events also how soon to reconnect."""
         kind = EVENTS if self._events else LINES
         await self._exchange.start(200, stream_headers(kind))
         if self._events:
@@ -54,7 +54,7 @@ class EventWriter:
             await self._exchange.write(b"data: %b\n\n" % data)
 
     async def problem(self, problem: Problem) -> None:
-        """Send a refusal that came midway: the event `problem`, or a last line with the member `error`."""
+        """Send an error in mid-stream: the event `problem`, or a last line with the member `error`."""
         document = problem.document(self._exchange.language, self._exchange.trace_id)
         if self._events:
             await self._exchange.write(b"event: problem\ndata: %b\n\n" % orjson.dumps(document))
@@ -62,17 +62,17 @@ class EventWriter:
             await self._exchange.write(orjson.dumps({"error": document}) + b"\n")
 
     async def heartbeat(self) -> None:
-        """Send a comment, so that nobody on the way takes the silence for the end. Lines have no comments."""
+        """Send a comment, so that no proxy mistakes the silence for the end. NDJSON has no comments."""
         if self._events:
             await self._exchange.write(b": heartbeat\n\n")
 
     async def end(self) -> None:
-        """End the answer."""
+        """End the response."""
         await self._exchange.write(b"", more=False)
 
 
 class Watch:
-    """Waits for the next of something, and meanwhile beats, or ends for the client, the token or the process."""
+    """Waits for the next item and sends heartbeats meanwhile; ends with the client, the token or the process."""
 
     def __init__(self, exchange: Exchange, writer: EventWriter, heartbeat: float, stopping: asyncio.Event) -> None:
         self._writer = writer
@@ -81,7 +81,7 @@ class Watch:
         self._until = time.monotonic() + exchange.lifetime()
 
     async def next(self, waited: asyncio.Future[Any]) -> bool:
-        """Return whether it came; False if the stream must end instead."""
+        """Return whether it arrived; False if the stream must end instead."""
         while True:
             left = self._until - time.monotonic()
             if left <= 0:
@@ -102,7 +102,7 @@ class Watch:
 
 
 async def opened(call: Any, first: asyncio.Future[Any]) -> None:
-    """Wait until a stream has answered something or has been let in; raise the refusal where it was refused."""
+    """Wait until a stream has sent something or has been accepted; raise the error if it was refused."""
     let_in = asyncio.create_task(call.initial_metadata())
     try:
         await asyncio.wait([first, let_in], timeout=_FIRST, return_when=asyncio.FIRST_COMPLETED)
@@ -113,7 +113,7 @@ async def opened(call: Any, first: asyncio.Future[Any]) -> None:
 
 
 class ServerStreamEndpoint:
-    """Serves an RPC that takes one message and answers many."""
+    """Serves an RPC with one request message and many response messages."""
 
     def __init__(self, binding: Binding, heartbeat: float, stopping: asyncio.Event) -> None:
         self._binding = binding
@@ -125,7 +125,7 @@ class ServerStreamEndpoint:
         self._resumes = "after_position" in rpc.takes.fields_by_name
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem while nothing has been sent."""
+        """Handle one request; raise Problem as long as nothing has been sent."""
         kind = exchange.accepts(EVENTS, LINES)
         message, renamed = await self._binding.read(exchange, parts)
         self._resume(exchange, message)

@@ -1,4 +1,4 @@
-"""One HTTP request and its answer: headers, language, trace, deadline, body, and what was sent so far."""
+"""One HTTP request and its response: headers, language, trace, deadline, body, and what was sent so far."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from services.kit.serving.limits import HttpLimitSettings
 
 Header = tuple[bytes, bytes]
 _READ_OFF = 16 * 1024 * 1024
-# A few bytes may say millions: what is unpacked comes in pieces of this size, and is counted as it comes.
+# A few bytes may unpack to millions: data is unpacked in pieces of this size and counted as it arrives.
 _PIECE = 64 * 1024
 
 
 class ClientGone(Exception):
-    """The client closed the connection; there is nobody left to answer."""
+    """The client closed the connection; nobody is left to respond to."""
 
 
 class Exchange:
-    """Everything an endpoint needs of one request. Made by the edge, which also answers what is raised."""
+    """Everything an endpoint needs of one request. Made by the edge, which also handles errors."""
 
     __slots__ = (
         "_limits", "_more", "_packed", "_security", "_send", "_unpack", "authorization", "finished", "headers",
@@ -51,7 +51,7 @@ class Exchange:
 
     @property
     def head(self) -> bool:
-        """Return whether only the headers of the answer are asked for."""
+        """Return whether only the headers of the response are requested."""
         return bool(self.scope["method"] == "HEAD")
 
     def header(self, name: bytes) -> str:
@@ -66,7 +66,7 @@ class Exchange:
         return text
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return what goes with every call to a service: who asks, in which language, in which trace."""
+        """Return the metadata for every call to a service: caller, language, trace."""
         return (
             ("authorization", self.authorization),
             ("accept-language", self.language),
@@ -74,7 +74,7 @@ class Exchange:
         )
 
     def timeout(self, longest: float) -> float:
-        """Return the seconds the answer may take: the header Request-Timeout where it is less than the longest."""
+        """Return the seconds the response may take: the header Request-Timeout if it is below the maximum."""
         if b"request-timeout" not in self.headers:
             return longest
         text = self.header(b"request-timeout")
@@ -85,11 +85,11 @@ class Exchange:
         return min(float(text), longest)
 
     def lifetime(self) -> float:
-        """Return the seconds for which the caller's token is still good: no stream outlives it."""
+        """Return the seconds for which the caller's token is still valid: no stream outlives it."""
         return max(0.0, self.until - time.time())
 
     def accepts(self, *offered: str) -> str:
-        """Return the first offered media type the client takes; raise a 406 Problem if it takes none."""
+        """Return the first offered media type the client accepts; raise a 406 Problem if it takes none."""
         accept = self.headers.get(b"accept")
         if not accept or accept == b"*/*":
             return offered[0]
@@ -100,7 +100,7 @@ class Exchange:
         return best
 
     def names(self, *kinds: str) -> bool:
-        """Return whether the client asks for one of these media types by name, not by a range."""
+        """Return whether the client requests one of these media types by name, not by a range."""
         accept = self.headers.get(b"accept", b"").decode("latin-1")
         return any(weight > 0 for kind, weight in weights_of(accept) if kind in kinds)
 
@@ -141,7 +141,7 @@ class Exchange:
                 return b"".join(chunks)
 
     async def _read_off(self) -> None:
-        """Read what the client still sends, within reason: most look for an answer only when they have sent all."""
+        """Read what the client still sends, up to a limit: most read the response only after sending everything."""
         size = 0
         while self._more and size < _READ_OFF:
             size += len(await self._received())
@@ -200,11 +200,11 @@ class Exchange:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes, more: bool = True) -> None:
-        """Send a part of the body; waits while the client does not read."""
+        """Send a part of the body; wait while the client does not read."""
         await self.send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def answer(self, status: int, headers: list[Header], body: bytes) -> None:
-        """Send a whole answer."""
+        """Send a whole response."""
         if status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))
         await self.start(status, headers)

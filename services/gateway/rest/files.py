@@ -1,4 +1,4 @@
-"""Files among the answers: sent as what they are, under their name, unless the client asks for JSON."""
+"""Files in responses: sent as files, under their name, unless the client requests JSON."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ TYPES = {
     "mp4": "video/mp4",
     "zip": "application/zip",
 }
-"""Media types of the files that are answered, by their extension."""
+"""Media types of returned files, by extension."""
 _EXTENSIONS = {"jpeg": "jpg", "text": "txt"}
 _OF_A_FILE = {"name", "file_name", "media_type", "content", "sha256", "files"}
 
 
 @dataclass(frozen=True, slots=True)
 class FileShape:
-    """How a message holds a file: in which field, and whether it says anything that is not about the file."""
+    """How a message contains a file: in which field, and whether it has data that is not about the file."""
 
     field: str
     whole: bool
 
     def headers(self, message: Any, kind: str = "") -> list[Header]:
-        """Return the headers with which the file of this message, or of the first of its parts, is sent."""
+        """Return the headers for the file of this message, or of the first of its parts."""
         name = self._name(message)
         return [
             (b"content-type", (kind or self.media_type(message)).encode("latin-1", "replace")),
@@ -51,7 +51,7 @@ class FileShape:
         ]
 
     def media_type(self, message: Any) -> str:
-        """Return the media type of the file, by what the message says or by the file's extension."""
+        """Return the media type of the file, from the message or the file's extension."""
         said: str = getattr(message, "media_type", "")
         return said or TYPES.get(_extension(self._name(message)), ANY)
 
@@ -77,7 +77,7 @@ class Endpoint(Protocol):
 
 
 class FileStreamEndpoint:
-    """Serves an RPC that answers a file in parts: as the file, or by its messages to who asks for those by name."""
+    """Serves an RPC that returns a file in parts: as the file, or as messages if the client requests them by name."""
 
     def __init__(self, binding: Binding, shape: FileShape, messages: Endpoint) -> None:
         self._binding = binding
@@ -85,7 +85,7 @@ class FileStreamEndpoint:
         self._messages = messages
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem. A failure midway cuts the connection: half a file is none."""
+        """Handle one request; raise Problem. A failure midway closes the connection: half a file is useless."""
         if exchange.names(EVENTS, LINES):
             await self._messages(exchange, parts)
             return
@@ -106,7 +106,7 @@ class FileStreamEndpoint:
 
 
 def file_shape(descriptor: Descriptor, parts: bool) -> FileShape | None:
-    """Return how messages of this type hold a file, as a whole or in parts; None if they hold none."""
+    """Return how messages of this type contain a file, whole or in parts; None if they contain none."""
     fields = descriptor.fields_by_name
     if "next_offset" in fields:
         return None
@@ -118,7 +118,7 @@ def file_shape(descriptor: Descriptor, parts: bool) -> FileShape | None:
 
 
 def disposition(name: str) -> str:
-    """Return a Content-Disposition (RFC 6266) that saves under this name, whatever its script (RFC 8187)."""
+    """Return a Content-Disposition (RFC 6266) that saves under this name, in any script (RFC 8187)."""
     plain = "".join(char for char in name if char.isprintable() and char not in '/\\"') or "file"
     ascii_only = "".join(char if char.isascii() else "_" for char in plain)
     return f"attachment; filename=\"{ascii_only}\"; filename*=UTF-8''{quote(plain, safe='')}"

@@ -1,4 +1,4 @@
-"""Streams of messages from a client: NDJSON in, NDJSON or one JSON answer out, both ways at once."""
+"""Streams of messages from a client: NDJSON in, NDJSON or one JSON response out, both ways at once."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from services.gateway.rest.problem import Problem, of_rpc, refuse
 from services.kit.serving.limits import LARGE
 
 _LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")
-# Answers kept for a client that sends everything before it reads anything; past this it must read to go on.
+# Responses kept for a client that sends everything before it reads; beyond this it must read to continue.
 _AHEAD = 32 * 1024 * 1024
 
 
 class ClientStreamEndpoint:
-    """Serves an RPC that takes many messages, one a line, and answers one or many."""
+    """Serves an RPC that takes many messages, one per line, and returns one or many."""
 
     def __init__(self, binding: Binding, limit: int) -> None:
         self._binding = binding
@@ -38,11 +38,11 @@ class ClientStreamEndpoint:
         self._encode = encoder_of(rpc.answers)
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem while nothing has been sent."""
+        """Handle one request; raise Problem as long as nothing has been sent."""
         exchange.accepts(LINES if self._many else "application/json")
         if exchange.content_type() not in _LINE_TYPES:
             raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=LINES)
-        # The first message tells which backend it is for, where several serve the RPC.
+        # The first message selects the backend, if several serve the RPC.
         lines = self._messages(exchange, parts)
         first = await anext(lines, None)
         probe = first if first is not None else self._make()
@@ -84,7 +84,7 @@ class ClientStreamEndpoint:
             yield message
 
     async def _lines(self, exchange: Exchange) -> AsyncIterator[bytes]:
-        # The beginning of a line is put together once, however small the pieces are in which it comes.
+        # The start of a line is joined once, however small the pieces in which it arrives.
         rest, size, more = [], 0, True
         while more:
             chunk, more = await exchange.chunk()
@@ -103,7 +103,7 @@ class ClientStreamEndpoint:
             yield b"".join(rest)
 
     async def _send(self, call: Any, first: Any, lines: AsyncIterator[Any]) -> Problem | None:
-        """Send every message; return what was wrong with a line, after which nothing more is sent."""
+        """Send every message; return what is wrong with a line, after which nothing more is sent."""
         problem = None
         try:
             if first is not None:
@@ -113,7 +113,7 @@ class ClientStreamEndpoint:
         except Problem as wrong:
             problem = wrong
         except (asyncio.InvalidStateError, grpc.RpcError):
-            # The call has ended; its reader tells why.
+            # The call has ended; its reader reports why.
             return None
         except ClientGone:
             call.cancel()
@@ -162,7 +162,7 @@ class ClientStreamEndpoint:
 
 
 class Backlog:
-    """Lines on their way to the client, bounded by their size."""
+    """Lines to send to the client, limited by their size."""
 
     def __init__(self, limit: int = _AHEAD) -> None:
         self._lines: deque[bytes] = deque()
@@ -180,7 +180,7 @@ class Backlog:
             self._changed.notify_all()
 
     async def take(self) -> bytes | None:
-        """Return the lines that are there, waiting for the first; None after the last."""
+        """Return the available lines, waiting for the first; None after the last."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._lines or self._closed)
             if not self._lines:
@@ -192,7 +192,7 @@ class Backlog:
             return joined
 
     def close(self) -> None:
-        """Let `take` end after what is there. Called where nothing can be awaited."""
+        """Let `take` end after the available lines. For callers that cannot await."""
         self._closed = True
         self._wake = asyncio.ensure_future(self._notify())
 

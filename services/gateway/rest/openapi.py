@@ -52,7 +52,7 @@ def _tag(service: str) -> str:
 
 
 def _elsewhere(shape: Shape) -> set[str]:
-    """Return the fields of a request that come in the path or as headers, so that there is one way to give them."""
+    """Return the fields of a request that come in the path or headers, so that there is only one way to set them."""
     hidden = {variable.field for variable in shape.template.variables}
     if shape.takes_key:
         hidden.add("request_id")
@@ -60,7 +60,7 @@ def _elsewhere(shape: Shape) -> set[str]:
 
 
 def _as_file(first: bool) -> dict[str, Any]:
-    when = "answered unless the client asks for something else" if first else "answered to who asks for its type"
+    when = "returned unless the client requests another type" if first else "returned if the client requests its type"
     schema = {"description": f"The file itself, {when}."}
     return {kind: {"schema": schema} for kind in (*TYPES.values(), ANY)}
 
@@ -98,7 +98,7 @@ class _Operation:
         return operation
 
     def _bind(self, variable: Variable) -> list[dict[str, Any]]:
-        """Return the parameters of a path variable, one a wildcard, and name them in the path."""
+        """Return the parameters of a path variable, one per wildcard, and name them in the path."""
         descriptor = self._shape.rpc.takes
         field = field_path(descriptor, variable.field)[-1]
         end = variable.end or len(self._segments)
@@ -209,11 +209,11 @@ class _Operation:
         return {"required": required, "content": {"application/json": {"schema": schema}}}
 
     def _partial(self, resource: Descriptor) -> Schema:
-        """Return the schema of a change: the fields that can be changed, none of which must be there."""
+        """Return the schema of a change: the fields that can be changed, all optional."""
         fields = [field for field in resource.fields if is_changed(field) or field.name == "etag"]
         return {
             "type": "object",
-            "description": f"{self._schemas.comment(resource.full_name)} What is given is changed.".strip(),
+            "description": f"{self._schemas.comment(resource.full_name)} The given fields are changed.".strip(),
             "minProperties": 1,
             "properties": {field.json_name: self._schemas.property(field, asked=True) for field in fields},
             "additionalProperties": False,
@@ -254,10 +254,10 @@ class _Operation:
             if shape.answers_etag:
                 answer["headers"] = answer.get("headers", {}) | {"ETag": {"$ref": "#/components/headers/ETag"}}
             return answer
-        lines = f"One {name} as JSON on each line. A refusal midway is a last line with the member `error`, a Problem."
+        lines = f"One {name} as JSON on each line. An error midway is a last line with the member `error`, a Problem."
         events = (
             f"Server-sent events; the data of each is one {name} as JSON. A comment every 15 seconds of silence. "
-            "A refusal midway is an event `problem` with a Problem as data."
+            "An error midway is an event `problem` with a Problem as data."
         )
         content: dict[str, Any] = {}
         if not rpc.client_streaming:

@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem documents: the one place where a reason becomes an HTTP answer."""
+"""Errors as RFC 9457 problem documents: the only place where a reason becomes an HTTP response."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STATUS: dict[grpc.StatusCode, tuple[int, str]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: (429, "TOO_MANY_REQUESTS"),
     grpc.StatusCode.UNIMPLEMENTED: (501, "NOT_IMPLEMENTED"),
     grpc.StatusCode.UNAVAILABLE: (503, "SERVICE_UNAVAILABLE"),
-    # A service that stops cancels what it is answering; every write carries a key, so trying again is safe.
+    # A service that stops cancels its calls; every write carries a key, so retrying is safe.
     grpc.StatusCode.CANCELLED: (503, "SERVICE_UNAVAILABLE"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (504, "DEADLINE_EXCEEDED"),
 }
@@ -46,7 +46,7 @@ class Fault:
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """A refusal as the client will see it: HTTP status, stable reason, fields at fault."""
+    """An error as the client sees it: HTTP status, stable reason, fields at fault."""
 
     status: int
     reason: str
@@ -83,7 +83,7 @@ class Problem(Exception):
         return document
 
     def answer(self, language: str, trace_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """Return status, headers and body of the HTTP answer."""
+        """Return status, headers and body of the HTTP response."""
         headers = [
             (b"content-type", MEDIA_TYPE),
             (b"content-language", language.encode()),
@@ -98,20 +98,20 @@ class Problem(Exception):
 
 
 def refuse(reason: str, *faults: Fault, **parts: Any) -> Problem:
-    """Return the problem of one of the gateway's own reasons; `parts` fill in its sentence."""
+    """Return the problem for one of the gateway's own reasons; `parts` fill in its message."""
     known = REASONS[reason]
     return Problem(known.status, reason, known.zh.format(**parts), known.en.format(**parts), faults)
 
 
 def wrong_field(name: str, zh: str, en: str) -> Problem:
-    """Return the 400 of one wrong field or parameter, named as the caller wrote it."""
+    """Return the 400 for one wrong field or parameter, named as the caller wrote it."""
     problem = refuse("INVALID_FIELD", Fault(name, zh, en))
     problem.zh, problem.en = f"{name}：{zh}", f"{name}: {en}"
     return problem
 
 
 def of_case(error: CaseError) -> Problem:
-    """Return the problem of a refusal of the gateway's own that a service would have answered in the same words."""
+    """Return the problem for a gateway error with the same wording as a service's."""
     status = 429 if error.kind is Kind.EXHAUSTED else 401
     problem = Problem(status, str(error.reason), error.message("zh"), error.message("en"))
     if error.retry_after:
@@ -122,7 +122,7 @@ def of_case(error: CaseError) -> Problem:
 def of_rpc(error: grpc.RpcError, body_field: str = "", renamed: dict[str, str] | None = None) -> Problem:
     """Return the problem of a failed call. Fields are named as in the caller's JSON.
 
-    `body_field` is the request field that the HTTP body stood for; `renamed` tells which fields came as headers.
+    `body_field` is the request field that the HTTP body was; `renamed` lists fields that came from headers.
     """
     code: grpc.StatusCode = error.code()
     status, reason = _STATUS.get(code, (500, "INTERNAL"))
@@ -174,7 +174,7 @@ def _absorb(problem: Problem, detail: Any, body_field: str, renamed: dict[str, s
 
 
 def json_path(path: str, body_field: str, renamed: dict[str, str]) -> str:
-    """Return a proto field path as the caller's JSON names it: lowerCamelCase, from the root of the body."""
+    """Return a proto field path in the caller's JSON style: lowerCamelCase, from the root of the body."""
     if path in renamed:
         return renamed[path]
     if body_field and path.startswith(body_field + "."):

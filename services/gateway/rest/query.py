@@ -20,7 +20,7 @@ _DEPTH = 4
 
 
 class Parameters:
-    """Sets request fields from a query string; which fields may come that way is known from the rule."""
+    """Sets request fields from a query string; the rule determines which fields."""
 
     def __init__(self, fields: dict[str, tuple[FieldDescriptor, ...]]) -> None:
         self._setters: dict[str, tuple[str, bool, Setter]] = {}
@@ -106,10 +106,10 @@ def field_path(descriptor: Descriptor, path: str) -> tuple[FieldDescriptor, ...]
 
 
 def query_fields(descriptor: Descriptor, bound: set[str], depth: int = 0) -> dict[str, tuple[FieldDescriptor, ...]]:
-    """Return the fields that a query string may set, by JSON name with dots: all scalars but sealed and bound ones."""
+    """Return the fields that a query string may set, by dotted JSON name: all scalars except sealed and bound ones."""
     found: dict[str, tuple[FieldDescriptor, ...]] = {}
     for field in descriptor.fields:
-        # What is sealed has no business in an address: it would stand in every log on the way.
+        # Sealed data must not be in a URL: it would appear in every log on the way.
         if (depth == 0 and field.name in bound) or is_input_only(field):
             continue
         if field.message_type is None or (field.message_type.full_name in _TEXTUAL and not field.is_repeated):

@@ -1,4 +1,4 @@
-"""From shape to route: which endpoint serves an RPC, and what its caller takes of the gateway meanwhile."""
+"""From shape to route: which endpoint serves an RPC, and which quota its caller uses meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which terms requests are answered: bounds, seconds a call or a silence may last, whether the process stops."""
+    """The terms of service: limits, seconds a call or a silence may last, whether the process is stopping."""
 
     limits: HttpLimitSettings
     timeout: float

@@ -34,7 +34,7 @@ def behaviours(field: FieldDescriptor) -> set[int]:
 
 
 def rules_of(field: FieldDescriptor) -> Any:
-    """Return the field's `buf.validate` rules; empty ones where it has none, or where they are switched off."""
+    """Return the field's `buf.validate` rules; empty ones if it has none, or they are switched off."""
     from buf.validate import validate_pb2
 
     extension: Any = validate_pb2.field
@@ -43,12 +43,12 @@ def rules_of(field: FieldDescriptor) -> Any:
 
 
 def is_output_only(field: FieldDescriptor) -> bool:
-    """Return whether the field is only ever answered."""
+    """Return whether the field is only ever returned."""
     return field_behavior_pb2.OUTPUT_ONLY in behaviours(field)
 
 
 class Schemas:
-    """Writes a component for every message and enum it is asked for, and for what these contain."""
+    """Writes a component for every requested message and enum, and for those they contain."""
 
     def __init__(self, contract: Contract) -> None:
         self._comments = contract.comments
@@ -74,7 +74,7 @@ class Schemas:
         return self._comments.get(full_name, "")
 
     def hide(self, descriptor: Descriptor, fields: Iterable[str]) -> None:
-        """Leave fields of a request out of its component: they come in the path or as headers."""
+        """Leave fields of a request out of its component: they come in the path or headers."""
         self._hidden.setdefault(descriptor.full_name, set()).update(fields)
 
     def reference(self, descriptor: Descriptor) -> Schema:
@@ -125,7 +125,7 @@ class Schemas:
         return schema
 
     def property(self, field: FieldDescriptor, asked: bool) -> Schema:
-        """Return the schema of a field, with its comment and what it may hold; `asked` where requests have it."""
+        """Return the schema of a field, with its comment and constraints; `asked` if requests have it."""
         schema = self.value(field, asked)
         comment = self.comment(field.full_name)
         if unsaid := _unsaid(field) if asked else "":
@@ -180,8 +180,8 @@ class Schemas:
 def _is_required(field: FieldDescriptor, asked: bool, answered: bool) -> bool:
     if asked and not is_output_only(field) and refuses_absence(field):
         return True
-    # In an answer a field without presence is always there. Where requests have the message too, only a field that
-    # they cannot have may be called required.
+    # A response always has a field without presence. If requests use the message too, only a field that they
+    # cannot have may be required.
     always = answered and not field.has_presence and not is_input_only(field)
     return always and (not asked or is_output_only(field))
 
@@ -225,7 +225,7 @@ def _bounds(rules: Any, field: FieldDescriptor, low: int, high: int) -> tuple[in
 def _int64(rules: Any, field: FieldDescriptor, asked: bool) -> Schema:
     signed = field.cpp_type == FieldDescriptor.CPPTYPE_INT64
     low, high = _bounds(rules, field, -(2**63) if signed else 0, 2**63 - 1 if signed else 2**64 - 1)
-    # As many digits as surely fit: a pattern cannot say the bounds themselves.
+    # As many digits as surely fit: a pattern cannot express the bounds themselves.
     digits = max(1, len(str(high)) - 1)
     first = "[1-9]" if low > 0 else "(0|[1-9]"
     tail = f"[0-9]{{0,{digits - 1}}}" + ("" if low > 0 else ")")
@@ -236,7 +236,7 @@ def _int64(rules: Any, field: FieldDescriptor, asked: bool) -> Schema:
 
 
 def _unsaid(field: FieldDescriptor) -> str:
-    """Return what the contract says that leaving the field out means; empty if it says nothing."""
+    """Return what leaving the field out means, according to the contract; empty if not stated."""
     from pb.access.v1 import unsaid_pb2
 
     options: Any = field.GetOptions()
@@ -265,7 +265,7 @@ def _string(rules: Any) -> Schema:
 
 
 def split_pattern(pattern: str) -> Iterator[str]:
-    """Yield the parts of a regular expression between its slashes, but for slashes inside groups and classes."""
+    """Yield the parts of a regular expression between its slashes, except slashes inside groups and classes."""
     part, depth, in_class, escaped = "", 0, False, False
     for char in pattern.removeprefix("^").removesuffix("$"):
         if char == "/" and depth == 0 and not in_class and not escaped:

@@ -1,4 +1,4 @@
-"""Path templates of `google.api.http`, and the table that finds the one a request path matches."""
+"""Path templates of `google.api.http`, and the table that finds the one matching a request path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from services.gateway.rest.contract import ContractError
 
 _PART = re.compile(r"\{(?P<field>[a-z0-9_.]+)(=(?P<inner>[^}]*))?\}|(?P<segment>[^/{}]+)")
-# What stands for itself whether it is percent-encoded or not (RFC 3986, 2.3), and the colon in front of a verb.
+# Characters that mean the same whether percent-encoded or not (RFC 3986, 2.3), and the colon before a verb.
 _ENCODED = re.compile(r"%(2[dDeE]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])")
 _VERB = re.compile(r":([A-Za-z0-9_-]+)$")
 
@@ -69,7 +69,7 @@ def _plain(match: re.Match[str]) -> str:
 
 
 def decode_segment(text: str) -> str:
-    """Return a path segment without its percent-encoding; an encoded slash stays encoded, it is no separator."""
+    """Return a path segment without its percent-encoding; an encoded slash stays encoded: it is not a separator."""
     if "%" not in text and text.isascii():
         return text
     decoded = unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
@@ -80,14 +80,14 @@ T = TypeVar("T")
 
 
 class RouteTable(Generic[T]):
-    """Finds what was added under the template that a request path matches: literal segments before wildcards."""
+    """Finds the entry whose template matches a request path: literal segments before wildcards."""
 
     def __init__(self) -> None:
         self._fixed: dict[tuple[int, str], list[tuple[Template, dict[str, T]]]] = {}
         self._open: list[tuple[Template, dict[str, T]]] = []
 
     def add(self, method: str, template: Template, target: T) -> None:
-        """Add what serves this method at this template; raise ContractError if something does already."""
+        """Add an entry for this method at this template; raise ContractError if there already is one."""
         bucket = self._open
         if template.segments[-1] != "**":
             bucket = self._fixed.setdefault((len(template.segments), template.verb), [])
@@ -101,7 +101,7 @@ class RouteTable(Generic[T]):
         methods[method] = target
 
     def find(self, raw_path: str) -> tuple[dict[str, T], list[str]] | None:
-        """Return what is served at a path, by HTTP method, and the path's segments without verb; None for nothing."""
+        """Return the entries at a path, by HTTP method, and the path's segments without verb; None if none."""
         parts = _ENCODED.sub(_plain, raw_path[1:]).split("/")
         head, colon, verb = parts[-1].rpartition(":")
         if colon:

@@ -1,4 +1,4 @@
-"""An RPC that takes one message and answers one: request → message → call → JSON."""
+"""An RPC with one request and one response message: request → message → call → JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.gateway.rest.problem import of_rpc
 
 _JSON: Header = (b"content-type", b"application/json")
 _NO_STORE: Header = (b"cache-control", b"no-store")
-# A versioned resource may be kept by its reader, who asks each time whether it is still the same.
+# A client may cache a versioned resource, and revalidates it each time.
 _REVALIDATE: list[Header] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept-Language")]
 
 
@@ -33,7 +33,7 @@ class UnaryEndpoint:
         self._file = file_shape(descriptor, parts=False) if self._reads else None
         self._encode = encoder_of(descriptor)
         if self._part:
-            # The whole is encoded and the part picked: no rule of ours does so, and it stays right for all types.
+            # The whole is encoded and the part picked: none of our rules uses it, and this is correct for all types.
             self._part = descriptor.fields_by_name[self._part].json_name
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
@@ -71,7 +71,7 @@ class UnaryEndpoint:
 
     @staticmethod
     async def _sent_as_file(exchange: Exchange, response: Any, file: FileShape) -> bool:
-        """Send the file in an answer as the file, where that is what the client would rather have."""
+        """Send the file in a response as a file, if the client prefers that."""
         own = file.media_type(response)
         kind = exchange.accepts(*((own, "application/json", ANY) if file.whole else ("application/json", own, ANY)))
         if kind == "application/json":

@@ -1,4 +1,4 @@
-"""Sentences of the gateway's own refusals, in Chinese and English. Reasons are stable: clients match on them."""
+"""Messages of the gateway's own errors, in Chinese and English. Reasons are stable: clients match on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A reason's HTTP status and its sentence."""
+    """A reason's HTTP status and its message."""
 
     status: int
     zh: str
@@ -46,7 +46,9 @@ REASONS: dict[str, Sentence] = {
         "The body is not valid JSON: line {row}, column {column}.",
     ),
     "INVALID_UTF8": Sentence(400, "请求内容不是有效的 UTF-8。", "The request is not valid UTF-8."),
-    "BROKEN_ENCODING": Sentence(400, "请求内容的压缩数据不完整或已损坏。", "The packed body is broken or cut short."),
+    "BROKEN_ENCODING": Sentence(
+        400, "请求内容的压缩数据不完整或已损坏。", "The compressed body is damaged or truncated."
+    ),
     "UNKNOWN_FIELD": Sentence(400, "没有名为 {name} 的字段。", "There is no field {name}."),
     "UNKNOWN_PARAMETER": Sentence(400, "没有名为 {name} 的参数。", "There is no parameter {name}."),
     "DUPLICATE_PARAMETER": Sentence(400, "参数 {name} 重复。", "Parameter {name} is given more than once."),
@@ -58,16 +60,16 @@ REASONS: dict[str, Sentence] = {
     "UNAUTHENTICATED": Sentence(401, "请先登录：缺少有效的令牌。", "No valid token: please sign in."),
     "NO_SUCH_PATH": Sentence(404, "没有这个地址。", "There is nothing at this path."),
     "METHOD_NOT_ALLOWED": Sentence(405, "这个地址不支持 {method} 方法。", "{method} is not allowed at this path."),
-    "NOT_ACCEPTABLE": Sentence(406, "可以提供的格式：{offered}。", "What can be answered here: {offered}."),
+    "NOT_ACCEPTABLE": Sentence(406, "可以提供的格式：{offered}。", "Available media types: {offered}."),
     "BODY_TOO_LARGE": Sentence(413, "请求内容过大。", "The body is too large."),
     "REQUEST_TOO_SLOW": Sentence(408, "请求发送得太慢。", "The request came too slowly."),
     "HEADERS_TOO_LARGE": Sentence(431, "请求头过大或过多。", "The headers are too large or too many."),
     "MALFORMED_REQUEST": Sentence(400, "不是正确的 HTTP 请求。", "This is not a valid HTTP request."),
     "UNSUPPORTED_MEDIA_TYPE": Sentence(415, "请用 {wanted} 发送。", "Send it as {wanted}."),
     "TOO_MANY_REQUESTS": Sentence(429, "请求过多，请稍后再试。", "Too many requests: retry later."),
-    "INTERNAL": Sentence(500, "内部错误，请提供编号以便查找。", "Internal error: the occurrence's id finds it."),
+    "INTERNAL": Sentence(500, "内部错误，请提供编号以便查找。", "Internal error: report the occurrence id."),
     "NOT_IMPLEMENTED": Sentence(501, "尚未提供。", "Not implemented."),
     "SERVICE_UNAVAILABLE": Sentence(503, "服务暂时不可用，请稍后再试。", "Temporarily unavailable: retry."),
-    "STOPPING": Sentence(503, "服务正在重启，请稍后再试。", "The service restarts: retry."),
-    "DEADLINE_EXCEEDED": Sentence(504, "处理超时，请稍后再试。", "It took too long: retry."),
+    "STOPPING": Sentence(503, "服务正在重启，请稍后再试。", "The service is restarting: retry."),
+    "DEADLINE_EXCEEDED": Sentence(504, "处理超时，请稍后再试。", "The request took too long: retry."),
 }

@@ -1,1 +1,1 @@
-"""What the gateway serves beside the contracts: routers of FastAPI, with their dependencies and models."""
+"""What the gateway serves besides the contracts: FastAPI routers, with their dependencies and models."""

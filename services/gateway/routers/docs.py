@@ -1,4 +1,4 @@
-"""The API's description: `/openapi.json`, and Swagger UI out of an installed wheel. No foreign host is asked."""
+"""The API's description: `/openapi.json`, and Swagger UI from an installed wheel. No external host is used."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Description:
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Description:
-        """Return a document ready to be sent."""
+        """Return a document ready to send."""
         body = orjson.dumps(document)
         return cls(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
 
@@ -75,7 +75,7 @@ if _FOLDER:
 async def openapi(
     description: Annotated[Description, Depends(_description)], if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
-    """Answer the document, or 304 to who has it."""
+    """Return the document, or 304 if the client has it."""
     headers = {"etag": description.etag, "cache-control": "no-cache"}
     if if_none_match == description.etag:
         return Response(status_code=304, headers=headers)
@@ -84,11 +84,11 @@ async def openapi(
 
 @router.api_route("/docs", methods=READ)
 async def page() -> Response:
-    """Answer the page on which the API can be tried; a link to the document where Swagger UI is not installed."""
+    """Return the page for trying the API; a link to the document if Swagger UI is not installed."""
     return HTMLResponse(_PAGE if _FOLDER else _PLAIN, headers={"content-security-policy": _CSP})
 
 
 @router.api_route("/docs/start.js", methods=READ)
 async def start() -> Response:
-    """Answer what starts Swagger UI: the page itself may hold no script."""
+    """Return the script that starts Swagger UI: the page itself may not contain scripts."""
     return Response(_START, media_type="text/javascript")

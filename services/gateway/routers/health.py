@@ -1,4 +1,4 @@
-"""Whether the gateway lives, and whether what it needs is ready. Its metrics are on a port of their own."""
+"""Whether the gateway is alive, and whether its backends are ready. Metrics have their own port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=[TAG["name"]])
 
 
 class BackendHealth(BaseModel):
-    """What one service says of its health; `SERVING` for ready."""
+    """The reported health of one service; `SERVING` for ready."""
 
     name: str
     status: str
@@ -39,9 +39,9 @@ async def _stopping(request: Request) -> bool:
     return stopping.is_set()
 
 
-@router.api_route("/healthz", methods=READ, operation_id="getLiveness", summary="Tells that the process lives")
+@router.api_route("/healthz", methods=READ, operation_id="getLiveness", summary="Checks that the process is alive")
 async def alive() -> dict[str, Any]:
-    """Answer as long as the process can."""
+    """Respond as long as the process can."""
     return {"status": "ok"}
 
 
@@ -49,7 +49,7 @@ async def alive() -> dict[str, Any]:
     "/readyz",
     methods=READ,
     operation_id="getReadiness",
-    summary="Tells whether every backend is ready",
+    summary="Checks whether every backend is ready",
     responses={503: {"description": "A backend is not ready.", "model": Readiness}},
 )
 async def ready(
@@ -57,7 +57,7 @@ async def ready(
     backends: Annotated[dict[str, Backend], Depends(_backends)],
     stopping: Annotated[bool, Depends(_stopping)],
 ) -> Readiness:
-    """Answer 200 when every backend is ready and the process does not stop, 503 otherwise."""
+    """Return 200 if every backend is ready and the process is not stopping, 503 otherwise."""
     found = await statuses(backends)
     good = all(status == "SERVING" for status in found.values()) and not stopping
     response.headers["cache-control"] = "no-store"

@@ -1,6 +1,6 @@
 """The embedded issuer: demo users of every role and level, their tokens, and the keys to check them with.
 
-Never part of a production profile: whoever reaches it is whoever they say.
+Never part of a production profile: anybody who reaches it can claim to be anybody.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class IssuerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoUser:
-    """Somebody a demonstration can act as."""
+    """A user a demonstration can act as."""
 
     id: str
     role: str
@@ -56,13 +56,13 @@ class DemoUser:
 
 
 class DemoUsers(BaseModel):
-    """Everybody a demonstration can act as."""
+    """All users a demonstration can act as."""
 
     users: list[DemoUser]
 
 
 class TokenRequest(BaseModel):
-    """Whose token is asked for."""
+    """Whose token is requested."""
 
     model_config = ConfigDict(strict=True)
 
@@ -70,7 +70,7 @@ class TokenRequest(BaseModel):
 
 
 class Token(BaseModel):
-    """A bearer token, in the words of OAuth."""
+    """A bearer token, with OAuth field names."""
 
     access_token: str
     token_type: str
@@ -117,7 +117,7 @@ def _base64(data: bytes) -> str:
 def mint(
     key: ec.EllipticCurvePrivateKey, subject: str, roles: Iterable[str], unit: str, lifetime: float = LIFETIME
 ) -> str:
-    """Return a bearer token of the embedded issuer, good for `lifetime` seconds."""
+    """Return a bearer token of the embedded issuer, valid for `lifetime` seconds."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -142,7 +142,7 @@ class Issuer:
         self.users = {user.id: user for user in demo_users()}
 
     def configuration(self, base: str) -> dict[str, Any]:
-        """Return where the parts of the issuer are, below a base address (OpenID Connect Discovery)."""
+        """Return the issuer's endpoints below a base address (OpenID Connect Discovery)."""
         return {
             "issuer": ISSUER,
             "jwks_uri": f"{base}/jwks.json",
@@ -172,7 +172,7 @@ Serving = Annotated[Issuer, Depends(_issuer)]
 
 
 async def _asked(request: Request) -> TokenRequest:
-    """Return what a body asks for, JSON or form, in the words of the transcoder where it is wrong."""
+    """Return the request of a JSON or form body; errors have the transcoder's wording."""
     data = b""
     async for chunk in request.stream():
         data += chunk
@@ -202,10 +202,10 @@ async def _user(asked: Annotated[TokenRequest, Depends(_asked)], issuer: Serving
     "/.well-known/openid-configuration",
     methods=READ,
     operation_id="getIssuerConfiguration",
-    summary="Gets where the issuer's parts are",
+    summary="Gets the issuer's endpoints",
 )
 async def configuration(request: Request, issuer: Serving) -> dict[str, Any]:
-    """Answer the addresses as this caller reaches them."""
+    """Return the addresses as this caller reaches them."""
     return issuer.configuration(str(request.base_url).rstrip("/") + router.prefix)
 
 
@@ -216,13 +216,13 @@ async def configuration(request: Request, issuer: Serving) -> dict[str, Any]:
     summary="Gets the keys that tokens are signed with",
 )
 async def keys(issuer: Serving) -> dict[str, Any]:
-    """Answer the public keys."""
+    """Return the public keys."""
     return issuer.keys()
 
 
 @router.api_route("/users", methods=READ, operation_id="listDemoUsers", summary="Lists the demo users")
 async def users(issuer: Serving) -> DemoUsers:
-    """Answer everybody a demonstration can act as."""
+    """Return all users a demonstration can act as."""
     return DemoUsers(users=list(issuer.users.values()))
 
 
@@ -232,11 +232,11 @@ _ASKED = {kind: {"schema": schema_of(TokenRequest)} for kind in (_JSON, _FORM)}
 @router.post(
     "/token",
     operation_id="createToken",
-    summary="Answers a bearer token of a demo user",
+    summary="Gets a bearer token of a demo user",
     responses={200: {"description": "The token."}, **refusals(400, 413, 415)},
     openapi_extra={"requestBody": {"required": True, "content": _ASKED}},
 )
 async def token(user: Annotated[DemoUser, Depends(_user)], issuer: Serving, response: Response) -> Token:
-    """Answer a token to whoever names a user."""
+    """Return a token for the named user."""
     response.headers["cache-control"] = "no-store"
     return issuer.token(user)

@@ -1,6 +1,6 @@
-"""Routers as the OpenAPI document has them: operations read off their routes, schemas off their models.
+"""Routers in the OpenAPI document: operations from their routes, schemas from their models.
 
-FastAPI's own writer is not used: it knows neither the refusals nor the form of the document that the contracts fill.
+FastAPI's own generator is not used: it knows neither the errors nor the format of the document from the contracts.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 READ = ["GET", "HEAD"]
-"""Methods of a path that is only read."""
+"""Methods of a read-only path."""
 _KEPT = ("type", "description", "required", "properties", "items")
 
 
 def paths(router: APIRouter) -> dict[str, Any]:
-    """Return the paths of a router, but for those that are left out of the schema."""
+    """Return the paths of a router, except those left out of the schema."""
     return {
         route.path: {method.lower(): _operation(route) for method in sorted((route.methods or set()) - {"HEAD"})}
         for route in router.routes
@@ -26,7 +26,7 @@ def paths(router: APIRouter) -> dict[str, Any]:
 
 
 def schema_of(model: Any) -> dict[str, Any]:
-    """Return the schema of a model, whole: without references, titles and docstrings."""
+    """Return the complete schema of a model, without references, titles and docstrings."""
     schema = TypeAdapter(model).json_schema(mode="serialization")
     return _written(schema, schema.get("$defs", {}))
 

@@ -1,6 +1,6 @@
-"""Rules as data: read once at the start, and refused as a whole, with file and line, where anything is wrong.
+"""Rules as data: read once at startup, and refused as a whole, with file and line, if anything is wrong.
 
-Who counts a date needs limits and calendars alone (`services.kit.rules.counting`): the rest is loaded when named.
+To compute a date, only limits and calendars are needed (`services.kit.rules.counting`): the rest is loaded on demand.
 """
 
 from __future__ import annotations

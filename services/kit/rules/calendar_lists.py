@@ -43,15 +43,17 @@ def read_list(file: str, content: bytes, form: str, region: str, name: str, prob
     opened: dict[date, Names] = {}
     for line, day, names, off in days:
         if day in closed or day in opened:
-            problems.append(Problem(file, line, f"{day} comes twice"))
+            problems.append(Problem(file, line, f"{day} is listed twice"))
         (closed if off else opened)[day] = names
     if region and form == ".yaml" and years:
-        problems.append(Problem(file, 1, "years: the list of an area publishes no year; it lies over the national one"))
+        problems.append(
+            Problem(file, 1, "years: the list of an area publishes no year; it only modifies the national one")
+        )
     for year in () if region else years:
         open_still = [day for day in _statutory(year) if day not in closed]
         if open_still:
-            # Half a list would make dates firm that are not.
-            problems.append(Problem(file, 1, f"is no whole list of {year}: {open_still[0]} is not closed"))
+            # An incomplete list would make provisional dates look final.
+            problems.append(Problem(file, 1, f"is not a complete list of {year}: {open_still[0]} is not closed"))
     if len(problems) > before:
         return None
     published = frozenset() if region else frozenset(years)
@@ -59,12 +61,12 @@ def read_list(file: str, content: bytes, form: str, region: str, name: str, prob
 
 
 def _statutory(year: int) -> tuple[date, ...]:
-    """Return days that every list closes."""
+    """Return the days that every list closes."""
     return date(year, 1, 1), date(year, 5, 1), date(year, 10, 1)
 
 
 def english(zh: str) -> str:
-    """Return the English name of a holiday; the Chinese one where it is none of the statutory ones."""
+    """Return the English name of a holiday; the Chinese one if it is not a statutory one."""
     found = [en for part, en in _NAMES.items() if part in zh]
     return ", ".join(found) or zh
 
@@ -82,7 +84,7 @@ def _own(file: str, content: bytes, problems: list[Problem]) -> tuple[Found, lis
 
 
 def _holiday_cn(file: str, content: bytes, problems: list[Problem]) -> tuple[Found, list[int], str] | None:
-    # JSON is read as YAML, of which it is a part, so that mistakes have a line.
+    # JSON is read as YAML, which includes it, so that mistakes have a line number.
     document: Document | None = read_document(file, content, problems)
     read = document.validate(HolidayCnFile, problems) if document else None
     if document is None or read is None:
@@ -90,7 +92,7 @@ def _holiday_cn(file: str, content: bytes, problems: list[Problem]) -> tuple[Fou
     days = []
     for n, day in enumerate(read.days):
         if abs(day.date.year - read.year) > 1:
-            problems.append(document.problem(("days", n, "date"), f"{day.date} lies far from the year {read.year}"))
+            problems.append(document.problem(("days", n, "date"), f"{day.date} is far from the year {read.year}"))
         days.append((document.line(("days", n)), day.date, (day.name, english(day.name)), day.isOffDay))
     return days, [read.year], read.papers[0] if read.papers else file
 

@@ -1,4 +1,4 @@
-"""Reads rules/calendars: the years of a package, and lists in YAML, JSON or iCal over them, national or of an area."""
+"""Reads rules/calendars: the years of a package, overridden by national or regional lists in YAML, JSON or iCal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _file(path: str, folder: RulesFolder) -> list[Layer]:
     if content is None:
         return []
     if len(name.parts) > 2 or (region and not _AREA.fullmatch(region)):
-        folder.problem(path, 1, f"lies in {name.parent}, which is not the code of an area")
+        folder.problem(path, 1, f"is in {name.parent}, which is not the code of an area")
     elif name.suffix not in FORMS:
         folder.problem(path, 1, f"is not one of {', '.join(FORMS)}")
     else:
@@ -56,7 +56,7 @@ def _package(entry: PackageEntry) -> Layer | str:
     wanted = range(entry.from_year, entry.to_year + 1)
     missing = [year for year in wanted if year not in has]
     if not wanted:
-        return "to_year lies before from_year"
+        return "to_year is before from_year"
     if missing:
         return f"the installed chinesecalendar has no list for {missing[0]}; it has {min(has)} to {max(has)}"
     names = {holiday.value: (holiday.chinese, holiday.value) for holiday in Holiday}

@@ -16,7 +16,7 @@ FILE = "categories/categories.yaml"
 
 
 class CategorySource:
-    """The categories as their file has them: each with its place, before they are held against plans and units."""
+    """The categories of the file, each with its place, before they are checked against plans and units."""
 
     def __init__(self, document: Document, content: CategoriesFile) -> None:
         self.document = document
@@ -41,16 +41,16 @@ class CategorySource:
             nearest = self.parents[nearest]
 
     def department(self, category: str) -> str | None:
-        """Return the slug of the department, its own or inherited."""
+        """Return the department's slug, own or inherited."""
         return next((entry.department for entry in self.inherited(category) if entry.department), None)
 
     def template(self, category: str) -> str | None:
-        """Return the template named for it, its own or inherited."""
+        """Return its template's name, own or inherited."""
         return next((entry.template for entry in self.inherited(category) if entry.template), None)
 
 
 def read_categories(folder: RulesFolder) -> CategorySource | None:
-    """Return the categories as their file has them, or None with problems."""
+    """Return the categories of the file, or None with problems."""
     document = folder.document(FILE)
     content = document.validate(CategoriesFile, folder.problems) if document else None
     return CategorySource(document, content) if document and content else None
@@ -66,7 +66,7 @@ def check_departments(source: CategorySource, units: UnitTree, folder: RulesFold
 
 
 def check_templates(source: CategorySource, plans: PlanBook, folder: RulesFolder) -> None:
-    """Add a problem for every category that has no plan, or another one than it names."""
+    """Add a problem for every category without a plan, or with a plan other than the one it names."""
     names = {template.name for template in plans}
     for category, entry in source.entries.items():
         place = source.places[category]
@@ -87,7 +87,7 @@ def check_templates(source: CategorySource, plans: PlanBook, folder: RulesFolder
 
 
 def build_categories(source: CategorySource, plans: PlanBook) -> CategoryTree:
-    """Return the category tree; the template comes from the plans where the file names none that they give."""
+    """Return the category tree; the template comes from the plans if the file names none."""
     categories = []
     for category, entry in source.entries.items():
         given = {plans.choose(category, grade).name for grade in Grade}

@@ -1,4 +1,4 @@
-"""Loads what a date is counted with: limits and calendars, and nothing else of a rules folder."""
+"""Loads only what computing a date needs: the limits and calendars of a rules folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.kit.rules.problem import Problem, RulesError
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The rules of time and the calendars of a rules folder."""
+    """The time limit rules and the calendars of a rules folder."""
 
     clocks: RuleBook
     calendars: CalendarBook

@@ -1,4 +1,4 @@
-"""Reads a YAML file so that every mistake in it can be named by its line.
+"""Reads a YAML file so that every mistake in it can be reported with its line.
 
 Only plain data is read: no tags, anchors, aliases or merge keys, and no key twice.
 """
@@ -25,7 +25,7 @@ _PLAIN_TAGS = {
 
 _PHRASES = {
     "missing": "is missing",
-    "extra_forbidden": "is not a field that anything reads",
+    "extra_forbidden": "is not a known field",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "string_type": "must be text; put it in quotes",
@@ -53,7 +53,7 @@ class Document:
     lines: dict[Location, int] = field(default_factory=dict)
 
     def line(self, location: Location) -> int:
-        """Return the line of a place; of the nearest place around it where it is missing."""
+        """Return the line of a place; if it is missing, of the nearest enclosing place."""
         while location not in self.lines and location:
             location = location[:-1]
         return self.lines.get(location, 1)
@@ -75,7 +75,7 @@ class Document:
 
 
 def spell(location: Sequence[str | int]) -> str:
-    """Return a place as people write it: `tasks[2].due_days`, list places from 0."""
+    """Return a place in readable form: `tasks[2].due_days`, list places from 0."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -92,7 +92,7 @@ def read_document(file: str, content: bytes, problems: list[Problem]) -> Documen
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        # What is missing at the end is found on the line after it.
+        # Something missing at the end is reported on the line after it.
         line = min(mark.line + 1, len(content.splitlines())) if mark else 1
         problems.append(Problem(file, line, f"is not YAML: {error.problem or error.context}"))
         return None
@@ -121,7 +121,7 @@ class _Reader:
 
     def read(self, node: yaml.Node, location: Location) -> Any:
         self.document.lines.setdefault(location, node.start_mark.line + 1)
-        # An alias gives the same node again: reading it could go on for ever.
+        # An alias gives the same node again: reading it might never end.
         if id(node) in self.seen:
             return self._refuse(node, location, "aliases are not used in rule files; write it out")
         self.seen.add(id(node))
@@ -145,7 +145,7 @@ class _Reader:
             key = key_node.value
             place = (*location, key)
             if key in result:
-                self._refuse(key_node, place, f"comes twice; the first is in line {self.document.lines[place]}")
+                self._refuse(key_node, place, f"is listed twice; the first is in line {self.document.lines[place]}")
                 continue
             self.document.lines[place] = key_node.start_mark.line + 1
             result[key] = self.read(value_node, place)

@@ -1,7 +1,7 @@
-"""Reads rules/documents: a Word template a form and language, and the words they are filled with.
+"""Reads rules/documents: one Word template per form and language, and the words they are filled with.
 
-A template is held against the data class of its form before anything starts: what it names must be there, and it may do
-nothing but show text, choose and repeat.
+Templates are checked against the data class of their form at startup: the names they use must exist, and they may only
+show text, choose and repeat.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _wordings(folder: RulesFolder, languages: list[str]) -> dict[str, Wording]:
         folder.problems.append(document.problem((), f"has no word {key!r}"))
     for key, by_language in words.items():
         if key not in WORDS:
-            folder.problems.append(document.problem((key,), "is not a word that any form is filled with"))
+            folder.problems.append(document.problem((key,), "is not a word that any form uses"))
             continue
         for language in languages:
             if language not in by_language:
@@ -108,13 +108,13 @@ def _check(folder: RulesFolder, path: str, rule: FormRule, content: bytes) -> No
 
 
 def template_faults(sheet: type, content: bytes) -> tuple[tuple[int, str], ...]:
-    """Return what is wrong with a template that is filled from a data class: the paragraph and the fault."""
+    """Return what is wrong with a template filled from a data class: the paragraph and the fault."""
     return _faults(cast(Hashable, sheet), content)
 
 
 @lru_cache(maxsize=512)
 def _faults(sheet: Hashable, content: bytes) -> tuple[tuple[int, str], ...]:
-    """Return what is wrong with a template; remembered, since a process may load the same rules again and again."""
+    """Return what is wrong with a template; cached, since a process may load the same rules repeatedly."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             found = [(1, message) for message in _unwanted(package)]
@@ -133,25 +133,25 @@ def _part(package: zipfile.ZipFile, name: str) -> ElementTree.Element:
 
 
 def _unwanted(package: zipfile.ZipFile) -> Iterator[str]:
-    """Yield what a template may not hold: what reaches outside, runs, or cannot be carried into one dossier."""
+    """Yield forbidden content of a template: external references, code, or what cannot be merged into one dossier."""
     names = package.namelist()
     if "word/document.xml" not in names:
         raise KeyError("word/document.xml is missing")
     if any("vbaProject" in name or name.endswith(".bin") for name in names):
-        yield "holds a macro or an embedded object"
+        yield "contains a macro or an embedded object"
     if any(name.startswith("word/media/") for name in names):
-        yield "holds a picture; a form is text and rules, and a picture would get lost in the dossier"
+        yield "contains a picture; a form is text and lines, and a picture would get lost in the dossier"
     for name in names:
         if name.endswith(".rels"):
             relations = _part(package, name)
             if any(each.get("TargetMode") == "External" for each in relations):
                 yield f"refers to something outside it ({name})"
     if _part(package, "word/document.xml").find(f".//{_W}numPr") is not None:
-        yield "numbers paragraphs by itself, which would get lost in the dossier; write the numbers out"
+        yield "uses automatic numbering, which would get lost in the dossier; write the numbers out"
 
 
 def _text(part: ElementTree.Element) -> str:
-    """Return the text of a part, one line a paragraph, however Word has cut it into runs."""
+    """Return the text of a part, one line per paragraph, however Word has split it into runs."""
     return "\n".join(
         "".join(piece.text or "" for piece in paragraph.iter(f"{_W}t")).replace("\n", " ")
         for paragraph in part.iter(f"{_W}p")

@@ -8,7 +8,7 @@ from pathlib import Path
 from services.kit.rules.document import Document, read_document
 from services.kit.rules.problem import Problem
 
-# The parts that are read here. Other folders (access policy, for one) belong to whoever reads them.
+# The parts that are read here. Other folders (such as the access policy) are read elsewhere.
 PARTS = (
     "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "letters",
     "meetings", "clusters", "indicators",
@@ -16,7 +16,7 @@ PARTS = (
 
 
 class RulesFolder:
-    """Reads files of a rules folder, remembers which, and collects what is wrong."""
+    """Reads files of a rules folder, records which, and collects problems."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder.resolve()
@@ -54,22 +54,22 @@ class RulesFolder:
         """Return every YAML file of a part, in order of name."""
         names = [name for name in self.files(part) if name.endswith(".yaml")]
         if not names:
-            self.problem(part, 1, "holds no .yaml file")
+            self.problem(part, 1, "contains no .yaml file")
         found = [self.document(name) for name in names]
         return [document for document in found if document is not None]
 
     def excuse(self, part: str) -> None:
-        """Say that a part could not be read to its end, so that its unread files mean nothing."""
+        """Note that a part could not be read completely, so that its unread files are not reported."""
         self._excused.add(part)
 
     def refuse_unread(self) -> None:
-        """Add a problem for every file of our parts that nothing has read: a rule nobody reads is a mistake."""
+        """Add a problem for every file of our parts that was not read: an unread rule is a mistake."""
         for part in PARTS:
             if part in self._excused:
                 continue
             for name in self.files(part):
                 if name not in self._read and not name.endswith(".md"):
-                    self.problem(name, 1, "nothing reads this file; every rule has a consumer, or it does not load")
+                    self.problem(name, 1, "nothing reads this file; a rule without a consumer does not load")
 
     def version(self) -> str:
         """Return 12 hex digits that change whenever a file that was read changes its name or content."""
@@ -81,7 +81,7 @@ class RulesFolder:
 
     def files(self, part: str) -> list[str]:
         """Return the paths of a part's files below the folder, in order."""
-        # Names with a dot or tilde at an end are what editors and systems leave behind.
+        # Editors and systems leave files with a leading dot or a trailing tilde behind.
         found = (path for path in (self.root / part).rglob("*") if path.is_file())
         kept = (path for path in found if path.name[0] != "." and path.name[-1] != "~")
         return sorted(path.relative_to(self.root).as_posix() for path in kept)

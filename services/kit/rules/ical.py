@@ -1,6 +1,6 @@
 """Days of an iCalendar file (RFC 5545), read by the library of that name: which local days, and whether they are off.
 
-A day is a make-up workday only where the text says so; a text that can be meant both ways is refused with its line.
+A day is a make-up workday only where the text says so; an ambiguous text is refused with its line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WORK = re.compile(
 _OFF = re.compile(r"放假|补休|休息|休假|轮休|(^|[\s(\[【])休($|[\s)\]】])|days? off|off day|substitute holiday")
 _DOUBTFUL = re.compile(r"班|调休|\bwork(ing|s|ed)?\b|make-?up")
 _SPECIAL = {"ALTERNATE-WORKDAY": False, "WORK-HOLIDAY": True}
-"""What calendars of Apple say beside the text."""
+"""What Apple's calendars add to the text."""
 _FIELD = re.compile(r"([A-Za-z-]+)[;:]")
 
 
@@ -40,7 +40,7 @@ class Entry:
 
 
 class _Fault(ValueError):
-    """What is wrong with an event, and the field in whose line it stands."""
+    """What is wrong with an event, and the field whose line is reported."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class _Fault(ValueError):
 
 def entries(file: str, content: bytes, problems: list[Problem]) -> list[Entry] | None:
     """Return the events of a file, or None with what is wrong added to the problems."""
-    # Late: few commands read such a file.
+    # Imported late: few commands read such a file.
     from icalendar import Calendar
 
     try:
@@ -62,9 +62,9 @@ def entries(file: str, content: bytes, problems: list[Problem]) -> list[Entry] |
         return None
     lines = _lines(text)
     try:
-        # Some write several calendars into one file.
+        # Some programs write several calendars into one file.
         events = [event for calendar in Calendar.from_ical(text, multiple=True) for event in calendar.walk("VEVENT")]
-    except Exception as error:  # the library raises many kinds; each says what is wrong with the file
+    except Exception as error:  # the library raises many kinds of errors; each says what is wrong with the file
         problems.append(Problem(file, 1, f"is not iCal: {' '.join(str(error).split())[:200]}"))
         return None
     if len(events) != len(lines):
@@ -78,12 +78,12 @@ def entries(file: str, content: bytes, problems: list[Problem]) -> list[Entry] |
         except _Fault as fault:
             problems.append(Problem(file, fields.get(fault.field, fields["BEGIN"]), str(fault)))
     if not found:
-        problems.append(Problem(file, 1, "holds no day"))
+        problems.append(Problem(file, 1, "contains no day"))
     return found
 
 
 def _lines(text: str) -> list[dict[str, int]]:
-    """Return of each event the lines in which its fields stand; the library does not keep them."""
+    """Return for each event the lines of its fields; the library does not keep them."""
     found: list[dict[str, int]] = []
     inside = 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -132,10 +132,10 @@ def _instant(event: Any, field: str) -> date | datetime:
 
 
 def _local(value: datetime, field: str) -> date:
-    """Return the local day that begins at an instant; one that begins none is refused."""
+    """Return the local day that begins at an instant; any other instant is refused."""
     local = value if value.tzinfo is None else value.astimezone(LOCAL)
     if local.time() != time():
-        raise _Fault(field, f"{local:%Y-%m-%d %H:%M} in {LOCAL.key} is no beginning of a day; name whole days")
+        raise _Fault(field, f"{local:%Y-%m-%d %H:%M} in {LOCAL.key} is not the start of a day; give whole days")
     return local.date()
 
 
@@ -144,7 +144,7 @@ def _day(event: Any, field: str) -> date:
     try:
         return _local(value, field) if isinstance(value, datetime) else value
     except OverflowError:
-        raise _Fault(field, f"{value} is outside of the calendar") from None
+        raise _Fault(field, f"{value} is outside the calendar") from None
 
 
 def _end(event: Any) -> date:
@@ -152,7 +152,7 @@ def _end(event: Any) -> date:
     start = _instant(event, "DTSTART")
     if "DTEND" in event:
         if isinstance(_instant(event, "DTEND"), datetime) is not isinstance(start, datetime):
-            raise _Fault("DTEND", "DTSTART and DTEND are not of one kind, dates or times")
+            raise _Fault("DTEND", "DTSTART and DTEND must both be dates or both be times")
         return _day(event, "DTEND")
     if "DURATION" in event:
         lasts = getattr(_only(event, "DURATION"), "dt", None)

@@ -1,4 +1,4 @@
-"""Reads rules/limits: the rules of time."""
+"""Reads rules/limits: the time limit rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_limits(folder: RulesFolder) -> RuleBook | None:
             if rule is None:
                 continue
             if any(_same_place_and_time(rule, other) for other in rules):
-                message = f"{entry.name!r} is the name of two limits of one place and time"
+                message = f"{entry.name!r} is the name of two limits for the same place and time"
                 folder.problems.append(document.problem(("limits", number, "name"), message))
             rules.append(rule)
             places.append((document, number))
@@ -60,7 +60,7 @@ def _rule(entry: LimitEntry, number: int, content: LimitsFile, document: Documen
     for field, causes in named.items():
         for index, cause in enumerate(causes):
             if cause not in content.causes:
-                message = f"the file's causes do not name {cause!r}"
+                message = f"the file's causes do not include {cause!r}"
                 folder.problems.append(document.problem((*place, field, index, "cause"), message))
     if len(folder.problems) > before:
         return None
@@ -114,9 +114,9 @@ def _build(entry: LimitEntry, content: LimitsFile) -> Rule:
 
 
 def _check_consumer(entry: LimitEntry, place: tuple[str, int], document: Document, folder: RulesFolder) -> None:
-    """Every rule has a consumer: a service that asks for its name, or an official who starts its trigger by hand.
+    """Every rule has a consumer: a service that uses its name, or an official who starts its trigger manually.
 
-    A limit of a ladder is asked for by the ladder that names it (`services.kit.rules.supervision.ladders`).
+    A limit of a ladder is used by the ladder that names it (`services.kit.rules.supervision.ladders`).
     """
     wanted = CONSUMED.get(entry.name)
     if wanted is None and entry.trigger is Trigger.ladder_step:
@@ -124,8 +124,8 @@ def _check_consumer(entry: LimitEntry, place: tuple[str, int], document: Documen
     if wanted is not None and wanted != entry.trigger:
         folder.problems.append(document.problem((*place, "trigger"), f"{entry.name!r} starts with {wanted}"))
     elif wanted is None and entry.trigger.consumer is not Consumer.by_hand:
-        message = f"nothing asks for a limit {entry.name!r} that starts with {entry.trigger}"
-        message += f"; those asked for are {', '.join(CONSUMED)}"
+        message = f"nothing uses a limit {entry.name!r} that starts with {entry.trigger}"
+        message += f"; those in use are {', '.join(CONSUMED)}"
         folder.problems.append(document.problem((*place, "name"), message))
 
 
@@ -143,10 +143,10 @@ def _check_warnings(entry: LimitEntry, place: tuple[str, int], document: Documen
 
 
 def _without_successor(rule: Rule, rules: list[Rule]) -> str | None:
-    """Return what is wrong where a rule ends: another one, or a later one of its name, must hold from then on."""
+    """Return what is wrong with a rule that expires: another, or a later one of its name, must apply from then on."""
     later = any(each.name == rule.name and each is not rule for each in rules)
     if rule.valid_to and not rule.successor and not later:
-        return "a rule that is over names the one that holds since"
+        return "an expired rule must name the one that replaces it"
     if rule.successor and rule.successor not in {each.name for each in rules}:
         return f"no limit has the name {rule.successor!r}"
     return None

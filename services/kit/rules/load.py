@@ -40,7 +40,7 @@ from services.kit.rules.units import read_units
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Everything a rules folder says, and the version that names just this content (12 hex digits)."""
+    """All rules of a folder, and the version of exactly this content (12 hex digits)."""
 
     units: UnitTree
     categories: CategoryTree
@@ -81,7 +81,7 @@ def load_rules(folder: Path) -> Rules:
     matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
     source.refuse_unread()
-    # Each part is held against another only where both could be read: one mistake is reported once.
+    # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates and units:
         plans.check_departments(templates, units, source)
     if templates and clocks:

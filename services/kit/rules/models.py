@@ -1,4 +1,4 @@
-"""The form of each rule file. What a file may not say is an error, never ignored."""
+"""The format of each rule file. Anything not allowed is an error, never ignored."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ PlanCategory = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]*(/
 AreaCode = Annotated[str, StringConstraints(pattern=r"^(cn|[0-9]{2}([0-9]{2}([0-9]{2}([0-9]{3}([0-9]{3})?)?)?)?)$")]
 Year = Annotated[int, Field(ge=1949, le=2200)]
 Loose = Field(strict=False)
-"""Words of a closed list stand in a file as text."""
+"""Words of a closed list are text in a file."""
 Days = Annotated[int, Field(ge=1, le=3650)]
 GradeName = Literal["low", "medium", "high"]
 AreaLevel = Literal["province", "city", "county", "township", "village"]
 
 
 class Entry(BaseModel):
-    """Anything in a rule file: nothing unknown, nothing converted."""
+    """Base of all rule file entries: no unknown fields, no conversions."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -77,7 +77,7 @@ class UnitsFile(Entry):
 
 
 class CategoryEntry(Entry):
-    """A category; department and template are inherited where they are left out."""
+    """A category; department and template are inherited if left out."""
 
     zh: Text
     en: Text
@@ -103,7 +103,7 @@ class RowEntry(Entry):
 
 
 class RouteEntry(Entry):
-    """Another way that is open, by kind of matter and declared facts."""
+    """Another route, by kind of matter and declared facts."""
 
     key: LimitName
     kind: Literal[
@@ -131,7 +131,7 @@ class RoutesFile(Entry):
 
 
 class LimitRowEntry(Entry):
-    """A row of the table of acceptance."""
+    """A row of the acceptance table."""
 
     when: dict[str, Any]
     limit: LimitName
@@ -156,7 +156,7 @@ class TriageFile(Entry):
 
 
 class Evidence(Entry):
-    """What must be shown when a task is done."""
+    """The evidence required when a task is done."""
 
     zh: Text
     en: Text
@@ -187,14 +187,14 @@ class PlanFile(Entry):
 
 
 class CauseEntry(Entry):
-    """What a cause to pause is called."""
+    """The names of a cause to pause."""
 
     zh: Text
     en: Text
 
 
 class PauseEntry(Entry):
-    """A cause for which time stands still; its names come from the file's `causes`."""
+    """A cause to pause the clock; its names come from the file's `causes`."""
 
     cause: LimitName
     cap: Annotated[int, Field(ge=1, le=3650)] | None = None
@@ -203,14 +203,14 @@ class PauseEntry(Entry):
 
 
 class RestartEntry(Entry):
-    """A cause for which the whole time begins anew (中断); its names come from the file's `causes`."""
+    """A cause that restarts the whole time (中断); its names come from the file's `causes`."""
 
     cause: LimitName
     basis: str = ""
 
 
 class ExtensionEntry(Entry):
-    """A way to lengthen; no `n` means as long as agreed, no `times` as often as agreed."""
+    """A way to extend; without `n` as long as agreed, without `times` as often as agreed."""
 
     kind: Annotated[ExtensionKind, Loose]
     n: Annotated[int, Field(ge=1, le=3650)] | None
@@ -219,7 +219,7 @@ class ExtensionEntry(Entry):
 
 
 class RungEntry(Entry):
-    """How long before or after the end something happens; nothing means at the end itself."""
+    """How long before or after the end something happens; by default at the end itself."""
 
     hours: Annotated[int, Field(ge=0, le=8760)] | None = None
     days: Annotated[int, Field(ge=0, le=3650)] | None = None
@@ -227,14 +227,14 @@ class RungEntry(Entry):
     then: Annotated[Consequence, Loose]
 
     def rung(self) -> Rung:
-        """Return the rung; of several units the first that is given."""
+        """Return the rung, in the first unit that is given."""
         given = ((self.hours, Unit.hour), (self.days, Unit.calendar), (self.working_days, Unit.working))
         amount, unit = next(((amount, unit) for amount, unit in given if amount is not None), (0, Unit.hour))
         return Rung(amount, unit, self.then)
 
 
 class LimitEntry(Entry):
-    """A rule of time."""
+    """A time limit rule."""
 
     name: LimitName
     zh: Text
@@ -266,7 +266,7 @@ class LimitEntry(Entry):
 
 
 class LimitsFile(Entry):
-    """A file of rules/limits/; its `backdate_days` and `belongs_to` hold for every rule that says nothing else."""
+    """A file of rules/limits/; its `backdate_days` and `belongs_to` are defaults for every rule."""
 
     version: Text
     belongs_to: Annotated[Holder, Loose]
@@ -276,7 +276,7 @@ class LimitsFile(Entry):
 
 
 class PackageEntry(Entry):
-    """A package that knows holidays, and the years taken from it."""
+    """A package with holidays, and the years used from it."""
 
     package: Literal["chinesecalendar"]
     from_year: Year
@@ -300,7 +300,7 @@ class DayEntry(Entry):
 
 
 class CalendarFile(Entry):
-    """A list of days in our own form; `years` are those of which it is the whole published list."""
+    """A list of days in our own format; it is the complete published list for its `years`."""
 
     source: Text
     years: list[Year] = Field(default_factory=list)
@@ -308,7 +308,7 @@ class CalendarFile(Entry):
 
 
 class HolidayCnDay(BaseModel):
-    """A day in the form of holiday-cn."""
+    """A day in holiday-cn format."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -318,7 +318,7 @@ class HolidayCnDay(BaseModel):
 
 
 class HolidayCnFile(BaseModel):
-    """A year in the form of holiday-cn; what else stands in the file is not ours to judge."""
+    """A year in holiday-cn format; other content of the file is ignored."""
 
     model_config = ConfigDict(frozen=True)
 

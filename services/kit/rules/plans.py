@@ -1,4 +1,4 @@
-"""Reads rules/plans: one template a file."""
+"""Reads rules/plans: one template per file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.kit.rules.models import PlanFile, TaskEntry
 
 
 class PlanSource:
-    """The templates as their files have them, each with its document."""
+    """The templates of the files, each with its document."""
 
     def __init__(self, entries: list[tuple[Document, PlanFile]]) -> None:
         self.entries = entries
@@ -48,7 +48,7 @@ def _check_keys(document: Document, content: PlanFile, folder: RulesFolder) -> N
 
 
 def check_departments(source: PlanSource, units: UnitTree, folder: RulesFolder) -> None:
-    """Add a problem for every task of a department that is not in rules/units."""
+    """Add a problem for every task of a department missing in rules/units."""
     for document, content in source.entries:
         for number, task in enumerate(content.tasks):
             slug = task.unit.removeprefix(DEPARTMENT)
@@ -58,7 +58,7 @@ def check_departments(source: PlanSource, units: UnitTree, folder: RulesFolder) 
 
 
 def check_days(source: PlanSource, rules: RuleBook, folder: RulesFolder) -> None:
-    """Add a problem for every task that is due after its case must be closed."""
+    """Add a problem for every task due after its case's closing deadline."""
     for document, content in source.entries:
         close = min((rules.close(grade) for grade in content.grades), key=lambda rule: rule.n)
         for number, task in enumerate(content.tasks):
@@ -68,7 +68,7 @@ def check_days(source: PlanSource, rules: RuleBook, folder: RulesFolder) -> None
 
 
 def check_reach(source: PlanSource, categories: Collection[str], folder: RulesFolder) -> None:
-    """Add a problem for every unknown category, every tie, and every template that no case can ever get."""
+    """Add a problem for every unknown category, every tie, and every template that no case can get."""
     _check_ties(source, folder)
     given = {
         template.name
@@ -83,7 +83,7 @@ def check_reach(source: PlanSource, categories: Collection[str], folder: RulesFo
             message = f"no category has the id {category!r} (rules/categories/categories.yaml)"
             folder.problems.append(document.problem(place, message))
         if not unknown and content.name not in given:
-            message = "no category and grade gets this template, since others fit better"
+            message = "no category and grade gets this template, because others fit better"
             folder.problems.append(document.problem(("categories",), message))
 
 
@@ -97,7 +97,7 @@ def _check_ties(source: PlanSource, folder: RulesFolder) -> None:
                 if other != content.name:
                     clashes.setdefault(f"{category!r} as much as {other!r}", []).append(grade)
         for clash, grades in clashes.items():
-            message = f"fits {clash} does, grade {', '.join(grades)}; which one to use is not said"
+            message = f"fits {clash} does, grade {', '.join(grades)}; which one to use is not defined"
             folder.problems.append(document.problem(("categories",), message))
 
 

@@ -1,4 +1,4 @@
-"""Reads rules/routes: which other ways are open, by kind of matter and facts."""
+"""Reads rules/routes: which other routes are open, by kind of matter and facts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_routes(folder: RulesFolder, categories: Collection[str] | None, clocks:
             for wrong in (each for each in named if each not in all_of):
                 folder.problems.append(document.problem(("routes", number, field), f"{wrong!r} is not known"))
         if entry.key in keys:
-            folder.problems.append(document.problem(("routes", number, "key"), f"{entry.key!r} comes twice"))
+            folder.problems.append(document.problem(("routes", number, "key"), f"{entry.key!r} is listed twice"))
         keys.add(entry.key)
     if len(folder.problems) > before:
         return None

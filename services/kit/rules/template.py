@@ -1,4 +1,4 @@
-"""Holds the text of a template against the data class it is filled from."""
+"""Checks the text of a template against the data class it is filled from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fault = tuple[int, str]
 
 
 def faults(text: str, sheet: type) -> Iterator[Fault]:
-    """Yield what is wrong with a template's text, each with its line: a name the form does not have, or a trick."""
+    """Yield what is wrong with a template's text, with lines: an unknown name, or a forbidden construct."""
     try:
         tree = _ENVIRONMENT.parse(_WHOLE.sub(r"\1", text))
     except TemplateSyntaxError as error:
@@ -34,7 +34,7 @@ def _fields(kind: type) -> dict[str, Any]:
 
 
 class _Walk:
-    """Walks a template's tree with what each name stands for."""
+    """Walks a template's tree with the type of each name."""
 
     def body(self, body: list[nodes.Node], names: dict[str, Any]) -> Iterator[Fault]:
         for node in body:
@@ -56,7 +56,7 @@ class _Walk:
         elif isinstance(node, nodes.For):
             yield from self.repeat(node, names)
         else:
-            yield node.lineno, f"uses {type(node).__name__.lower()}, which templates of forms do not"
+            yield node.lineno, f"uses {type(node).__name__.lower()}, which is not allowed in form templates"
 
     def repeat(self, node: nodes.For, names: dict[str, Any]) -> Iterator[Fault]:
         kind, found = self.value(node.iter, names)
@@ -71,7 +71,7 @@ class _Walk:
         yield from self.body(node.else_, names)
 
     def value(self, node: nodes.Node, names: dict[str, Any]) -> tuple[Any, list[Fault]]:
-        """Return what an expression stands for, and its faults."""
+        """Return the type of an expression, and its faults."""
         if isinstance(node, nodes.Const):
             return type(node.value), []
         if isinstance(node, nodes.Name):
@@ -85,7 +85,7 @@ class _Walk:
             return bool, inner
         if isinstance(node, nodes.Operand):
             return self.value(node.expr, names)
-        return None, [(node.lineno, f"uses {type(node).__name__.lower()}, which templates of forms do not")]
+        return None, [(node.lineno, f"uses {type(node).__name__.lower()}, which is not allowed in form templates")]
 
     def attribute(self, node: nodes.Getattr, names: dict[str, Any]) -> tuple[Any, list[Fault]]:
         kind, found = self.value(node.node, names)

@@ -35,7 +35,7 @@ _WORDS = {"scope": tuple(map(str, Scope)), "urgency": tuple(map(str, Urgency))}
 
 
 class WrongCondition(ValueError):
-    """A condition that cannot be read."""
+    """A condition that cannot be parsed."""
 
 
 def read_triage(folder: RulesFolder, categories: Collection[str] | None) -> DecisionTable | None:
@@ -53,7 +53,7 @@ def read_triage(folder: RulesFolder, categories: Collection[str] | None) -> Deci
 
 
 def read_acceptance(folder: RulesFolder, categories: Collection[str] | None) -> AcceptanceTable | None:
-    """Return the table that says by which limit a matter is accepted, or None with problems."""
+    """Return the table of the time limits for acceptance, or None with problems."""
     document = folder.document(ACCEPTANCE)
     content = document.validate(AcceptanceFile, folder.problems) if document else None
     if document is None or content is None:
@@ -95,7 +95,7 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
     if fact not in FACTS:
         raise WrongCondition(
             "is not a fact of the case. Triage grades matters, not people: who somebody is, or what they did before, "
-            f"is never an input. A table may look at {', '.join(FACTS)}"
+            f"is never an input. A table may use {', '.join(FACTS)}"
         )
     if fact == "danger":
         if not isinstance(value, bool):
@@ -119,7 +119,7 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
 
 
 def between(value: Any) -> Between:
-    """Return a condition on a whole number as it stands in a file; WrongCondition where it cannot be read."""
+    """Return a condition on a whole number from its text in a file; WrongCondition if it cannot be parsed."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Between(value, value)
     if isinstance(value, str) and (match := _COMPARISON.fullmatch(value)):

@@ -26,12 +26,12 @@ def read_units(folder: RulesFolder) -> UnitTree | None:
     departments = _departments(index.departments, document, folder)
     sheets = _Sheets(folder, index.root)
     listed: set[str] = set()
-    # From the top down, so that a parent is there before its children, whatever the order of the index.
+    # From the top down, so that parents come before their children, whatever the order of the index.
     for number, entry in sorted(enumerate(index.files), key=lambda item: DIGITS[Level(item[1].level)]):
         if entry.file in listed:
             folder.problems.append(document.problem(("files", number, "file"), f"{entry.file} is named twice"))
         elif not sheets.read(f"units/{entry.file}", Level(entry.level)):
-            # Without this file most rows of the next ones would be wrong too, and the cause would drown.
+            # Without this file most rows of the next ones would be wrong too, and the cause would be hard to see.
             folder.excuse("units")
             break
         listed.add(entry.file)
@@ -51,7 +51,7 @@ def _departments(rule: DepartmentRule | None, document: Document, folder: RulesF
         clash = next((slug for slug in slugs if slug.startswith(entry.slug) or entry.slug.startswith(slug)), None)
         if clash is not None:
             # The subtree test is a prefix test: 620102-land would hold 620102-landlord.
-            message = f"{entry.slug!r} and {clash!r} begin alike, so that one would hold the other's cases"
+            message = f"{entry.slug!r} and {clash!r} share a prefix, so that one would contain the other's cases"
             folder.problems.append(document.problem(("departments", "each", number, "slug"), message))
         slugs.append(entry.slug)
     levels = frozenset(map(Level, rule.levels))
@@ -59,7 +59,7 @@ def _departments(rule: DepartmentRule | None, document: Document, folder: RulesF
 
 
 class _Retired:
-    """The file of codes that are given to no unit any more: `code,name,successor,since`."""
+    """The file of retired unit codes: `code,name,successor,since`."""
 
     def __init__(self, folder: RulesFolder, names: dict[str, str]) -> None:
         self._folder = folder
@@ -85,7 +85,7 @@ class _Retired:
                 lines[row[0]] = line
         for each in self._found.values():
             if each.successor and each.successor not in self._names and each.successor not in self._found:
-                self._folder.problem(path, lines[each.code], f"the successor {each.successor} is no unit")
+                self._folder.problem(path, lines[each.code], f"the successor {each.successor} is not a unit")
         return list(self._found.values())
 
     def _take(self, path: str, line: int, code: str, name: str, successor: str, since: str) -> bool:
@@ -96,7 +96,7 @@ class _Retired:
             self._folder.problem(path, line, str(error))
             return False
         if code in self._names or code in self._found or code == successor:
-            self._folder.problem(path, line, f"{code} is a unit, comes twice, or succeeds itself")
+            self._folder.problem(path, line, f"{code} is a unit, is listed twice, or succeeds itself")
             return False
         self._found[code] = Retired(code, name, successor, day)
         return True
@@ -109,12 +109,12 @@ class _Sheets:
         self.folder = folder
         self.names = {ROOT: root}
         self.origin = {ROOT: INDEX}
-        # Codes that were refused or are missing: what lies under them is not reported once more.
+        # Codes that were refused or are missing: units under them are not reported again.
         self.refused: set[str] = set()
         self.orphans: dict[str, list[tuple[str, int, str]]] = {}
 
     def read(self, path: str, level: Level) -> bool:
-        """Take in a file, adding its problems; False if it cannot be read as CSV at all."""
+        """Read a file, adding its problems; False if it cannot be read as CSV at all."""
         content = self.folder.content(path)
         if content is None:
             return False
@@ -144,7 +144,7 @@ class _Sheets:
         for above, rows in self.orphans.items():
             path, line, code = rows[0]
             more = f", and so do {len(rows) - 1} more rows" if len(rows) > 1 else ""
-            self.folder.problem(path, line, f"{code} lies under {above}, which is in none of the files{more}")
+            self.folder.problem(path, line, f"{code} is under {above}, which is in none of the files{more}")
 
     def _take(self, path: str, line: int, level: Level, code: str, name: str) -> None:
         digits = DIGITS[level]
@@ -152,7 +152,7 @@ class _Sheets:
             self._refuse(path, line, code, f"{code!r} is not a code of a {level}, which has {digits} digits")
         elif code in self.names:
             first = self.folder.label(self.origin[code])
-            self.folder.problem(path, line, f"{code} comes twice; the first is in {first}")
+            self.folder.problem(path, line, f"{code} is listed twice; the first is in {first}")
         elif not name or name != name.strip() or len(name) > 60:
             self._refuse(path, line, code, f"{code} needs a name of 1 to 60 characters without spaces around it")
         elif (above := parent_code(code) or ROOT) in self.names:

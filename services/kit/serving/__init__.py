@@ -1,1 +1,1 @@
-"""Serving: a server, its callers, their rights and limits, and how a request is checked."""
+"""Serving: the gRPC server, its callers, their permissions and limits, and request validation."""

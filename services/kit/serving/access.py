@@ -1,4 +1,4 @@
-"""Who may do what for matters of which unit: Cedar policies over the unit tree, one permission an RPC, fail closed."""
+"""Who may do what for matters of which unit: Cedar policies over the unit tree, one permission per RPC, fail closed."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _ACTION = re.compile(r'Action::"([\w.]+)"')
 
 
 class Part(StrEnum):
-    """What a matter says that somebody is to it: a policy may ask for it beside the role, as `Part::"mediator"`."""
+    """A caller's part in a matter: a policy may require it in addition to the role, as `Part::"mediator"`."""
 
     accountable = "accountable"
-    """Of the very unit that answers for it, not of one above or below."""
+    """Belongs to the accountable unit itself, not to one above or below."""
     co_unit = "co_unit"
-    """Of a unit that has an open task of it."""
+    """Belongs to a unit that has an open task of it."""
     mediator = "mediator"
     """The mediator of record."""
     mediator_unit = "mediator_unit"
-    """Of the unit of the mediator of record."""
+    """Belongs to the unit of the mediator of record."""
     preparing = "preparing"
-    """May prepare a mediation: nobody mediates yet, and they were neither replaced nor gave way."""
+    """May prepare a mediation: there is no mediator yet, and they were neither replaced nor stepped down."""
     party = "party"
-    """Signs in for a party."""
+    """The account is bound to a party."""
     maker = "maker"
-    """Made the very thing that is asked for."""
+    """Created the requested resource itself."""
     reader = "reader"
     """Was granted access to this case for a time."""
     worker = "worker"
@@ -55,7 +55,7 @@ OFFICIALS = frozenset({
 
 
 class PolicyError(Exception):
-    """The policies do not parse or name a permission that no RPC has; the process does not start."""
+    """The policies do not parse, or name a permission that no RPC has; the process does not start."""
 
 
 class Access:
@@ -80,11 +80,11 @@ class Access:
         return unit in self._tree
 
     def reaches(self, unit: str) -> bool:
-        """Return whether matters may be asked for by this code: that of a unit, or one that was retired."""
+        """Return whether matters can be requested by this code: that of a unit, or a retired one."""
         return unit in self._tree or unit in self._tree.retired
 
     def lies_under(self, unit: str, above: str) -> bool:
-        """Return whether a unit is another one or lies under it, or what became of it does."""
+        """Return whether a unit, or its successor, is the other one or is under it."""
         return above in self._tree.path(unit) or above in self._tree.path(self._tree.successor(unit) or unit)
 
     def superior(self, unit: str) -> str | None:
@@ -92,20 +92,20 @@ class Access:
         return self._tree.superior(unit)
 
     def allows(self, caller: Caller, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS) -> bool:
-        """Return whether the caller may do it for a matter of this unit in which they have these parts."""
+        """Return whether the caller has permission for a matter of this unit in which they have these parts."""
         return self._decide(caller.roles, caller.unit, permission, unit, parts)
 
     def holds(self, caller: Caller, permission: str) -> bool:
-        """Return whether the caller may do it for any matter at all, beginning with one of the own unit."""
+        """Return whether the caller has permission for any matter at all, checking their own unit first."""
         return caller.unit in self._tree and self.allows(caller, permission, caller.unit, PARTS)
 
     def must_hold(self, caller: Caller, permission: str, unit: str, field: str) -> None:
-        """Raise PERMISSION_DENIED naming the field whose value needs a permission beside that of the call."""
+        """Raise PERMISSION_DENIED naming the field whose value needs a permission in addition to the call's."""
         if not self.allows(caller, permission, unit):
             raise field_error(field, Reason.PERMISSION_DENIED, permission)
 
     def depends_on_parts(self, caller: Caller, permission: str, unit: str) -> bool:
-        """Return whether what the matter says of the caller can change the decision: only then is it looked up."""
+        """Return whether the caller's parts can change the decision: only then are they looked up."""
         if permission in self._narrowed:
             return True
         return permission in self._widened and not self.allows(caller, permission, unit)
@@ -113,7 +113,7 @@ class Access:
     def _ask(
         self, roles: frozenset[str], own: str, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS
     ) -> bool:
-        # A matter of a code that was dropped is reached from the nearest unit above that is left, and by the successor.
+        # A matter of a dropped code can be reached from the nearest remaining unit above, and by the successor.
         if own not in self._tree or not is_code(unit):
             return False
         successor = self._tree.successor(unit)
@@ -151,7 +151,7 @@ class Access:
 
 @dataclass(slots=True)
 class Call:
-    """One call being answered: who, in which language, and whether access was decided."""
+    """The current call: the caller, the language, and whether access was decided."""
 
     caller: Caller
     permission: str
@@ -163,7 +163,7 @@ class Call:
     _granted: set[str] = field(default_factory=set)
 
     def require(self, unit: str, parts: frozenset[Part] = NO_PARTS) -> None:
-        """Let the call go on for a matter of this unit in which the caller has these parts, or raise PERMISSION_DENIED.
+        """Allow the call for a matter of this unit in which the caller has these parts, or raise PERMISSION_DENIED.
 
         A handler of a case does not call this: `services.mediation.record.admit` looks the parts up.
         """
@@ -176,30 +176,30 @@ class Call:
             self._granted.add(unit)
 
     def require_any(self, units: Iterable[str]) -> None:
-        """Let the call go on if one of the units gives the right: the accountable one or the one with the task."""
+        """Allow the call if one of the units gives permission: the accountable one or the one with the task."""
         self.decided = True
         if not any(self.access.allows(self.caller, self.permission, unit) for unit in units):
             raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
 
     def require_person(self, admitted: bool) -> None:
-        """Let the call go on for somebody the facts of the case name, whatever the unit, or raise PERMISSION_DENIED."""
+        """Allow the call for a person named by the facts of the case, whatever the unit, or raise PERMISSION_DENIED."""
         self.decided = True
         if not admitted:
             raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
 
     def scope(self, asked: str = "") -> str:
-        """Return the unit whose subtree a list may show: the one asked for if allowed, otherwise the caller's own."""
+        """Return the unit whose subtree a list may show: the requested one if allowed, otherwise the caller's own."""
         unit = asked or self.caller.unit
         if not self.access.reaches(unit):
             raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
         self.require(unit)
-        # A right that reaches up the own line, to file or to be told, shows nobody what lies beside it there.
+        # A permission for units above the caller's own, to file or to be notified, does not show other units' matters.
         if not self.access.lies_under(unit, self.caller.unit):
             raise CaseError(Reason.PERMISSION_DENIED, permission=self.permission)
         return unit
 
     def repeat(self) -> None:
-        """Let a repeated call have its first answer: it was decided then, for the same caller."""
+        """Let a repeated call get its first response: access was decided then, for the same caller."""
         self.decided = True
 
 
@@ -207,10 +207,10 @@ _CALL: ContextVar[Call] = ContextVar("call")
 
 
 def current_call() -> Call:
-    """Return the call being answered; only the server's pipeline sets it."""
+    """Return the current call; only the server's pipeline sets it."""
     return _CALL.get()
 
 
 def set_call(call: Call) -> None:
-    """Set the call being answered, for this task."""
+    """Set the current call, for this task."""
     _CALL.set(call)

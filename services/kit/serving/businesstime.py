@@ -1,4 +1,4 @@
-"""Business time: the one clock all code is handed. It may run faster than the wall's in a demonstration."""
+"""Business time: the only clock passed to all code. In a demonstration it may run faster than the wall clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BusinessTime:
 
     @classmethod
     def of(cls, settings: ProcessSettings) -> BusinessTime:
-        """Return the business time a process is set to."""
+        """Return the business time configured for a process."""
         return cls(settings.time_speed, settings.time_epoch)
 
     def now(self) -> datetime:

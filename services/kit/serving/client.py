@@ -12,7 +12,7 @@ from services.kit.serving.tls import Tls, open_channel
 from services.kit.serving.tokens import TokenMint
 
 DEFAULT_TIMEOUT = 10.0
-"""Seconds a unary call may take where the caller says nothing."""
+"""Seconds a unary call may take by default."""
 
 
 def _outgoing(mint: TokenMint, service: str, details: Any, timeout: float | None) -> grpc.aio.ClientCallDetails:
@@ -45,7 +45,7 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):
 
 
 def channel(address: str, mint: TokenMint, service: str, tls: Tls | None = None) -> grpc.aio.Channel:
-    """Return a channel to this service at `host:port` that signs its calls as this machine client, for it alone."""
+    """Return a channel to this service at `host:port`, with this machine client's tokens, valid for it only."""
     return open_channel(
         address,
         tls,

@@ -1,4 +1,4 @@
-"""CaseError → google.rpc.Status: the one place where refusals become gRPC answers."""
+"""CaseError → google.rpc.Status: the only place where errors become gRPC statuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODES = {
     Kind.EXHAUSTED: code_pb2.RESOURCE_EXHAUSTED,
     Kind.OUT_OF_RANGE: code_pb2.OUT_OF_RANGE,
 }
-# A refusal travels in the trailers, and those have bounds: what is beyond them is lost with everything else in them.
+# An error is sent in the trailers, which have a size limit: beyond it, all of them are lost.
 _MOST_FAULTS, _NAMED, _LONGEST_PATH = 20, 10, 120
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _LONGEST = 500
@@ -36,7 +36,7 @@ _LOCALES = {"zh": "zh-CN", "en": "en-US"}
 
 
 def status_of(error: CaseError, language: str, trace_id: str = "") -> status_pb2.Status:
-    """Return the status of a refusal: ErrorInfo with the stable reason, BadRequest with the fields, a sentence."""
+    """Return the status of an error: ErrorInfo with the stable reason, BadRequest with the fields, a message."""
     status = status_pb2.Status(code=_CODES[error.kind], message=str(error))
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
     if error.fields:
@@ -62,12 +62,12 @@ def status_of(error: CaseError, language: str, trace_id: str = "") -> status_pb2
 
 
 def unknown_status(trace_id: str) -> status_pb2.Status:
-    """Return the one bland answer to an unforeseen fault: an id to find it by, nothing of what went wrong."""
+    """Return the status for an unforeseen error: an id to find it by, no details."""
     return status_pb2.Status(code=code_pb2.INTERNAL, message=f"internal error {trace_id}")
 
 
 def weights_of(header: str) -> list[tuple[str, float]]:
-    """Return what an Accept header of any kind lists, in small letters, each with its weight (RFC 9110, 12.4.2)."""
+    """Return the items of an Accept-type header, in lower case, each with its weight (RFC 9110, 12.4.2)."""
     found = []
     for part in header.lower().split(","):
         value, *parameters = [piece.strip() for piece in part.split(";")]
@@ -78,14 +78,14 @@ def weights_of(header: str) -> list[tuple[str, float]]:
 
 @lru_cache(maxsize=1000)
 def language_of(accept_language: str) -> str:
-    """Return `en` or `zh`, whichever an Accept-Language value would rather have; `zh` where it asks for neither."""
+    """Return `en` or `zh`, whichever an Accept-Language value prefers; `zh` if neither."""
     asked: dict[str, float] = {}
     for tag, weight in weights_of(accept_language[:_LONGEST]):
         language = tag.partition("-")[0]
         asked[language] = max(weight, asked.get(language, 0.0))
     rest = asked.get("*", 0.0)
     order = {language: place for place, language in enumerate(asked)}
-    # What is refused by name comes after what is not named at all.
+    # A language refused by name ranks below one not named at all.
     wanted = {each: asked.get(each, rest) or (-1.0 if each in asked else 0.0) for each in _LOCALES}
     return max(_LOCALES, key=lambda each: (wanted[each], -order.get(each, len(order))))
 
@@ -97,5 +97,5 @@ def invalid(faults: list[FieldFault]) -> CaseError:
 
 
 def is_exhausted(error: BaseException) -> bool:
-    """Return whether this machine has run out of something: disk, files, memory. What was asked may be asked again."""
+    """Return whether this machine has run out of disk, files or memory: the request can be retried."""
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)

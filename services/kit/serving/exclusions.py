@@ -1,7 +1,7 @@
-"""Exclusions: an account that is excluded from a case neither acts on it nor sees it, in any call, whatever its role.
+"""Exclusions: an account excluded from a case can neither act on it nor see it, in any call, whatever its role.
 
-Asked in one place, of every request, what a client streams too, and of every answer: nothing that names the case by its
-number leaves. Of machine clients nothing is asked.
+Checked in one place, for every request (client streams too) and every response: nothing that names the case by its
+number is returned. Machine clients are not checked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def must_be_none(message: object, excluded: frozenset[str], call: Call) -> None:
 
 
 def leave_out(answer: object, excluded: frozenset[str], call: Call, request: object) -> None:
-    """Take out of an answer what is listed of such cases; a reading that is itself about one is refused."""
+    """Remove such cases from the lists of a response; a response about one of them is refused."""
     if not excluded or not isinstance(answer, Message):
         return
     for field, value in answer.ListFields():
@@ -54,7 +54,7 @@ def _names(message: Message, excluded: frozenset[str]) -> bool:
 
 
 def _texts(message: Message) -> Iterator[str]:
-    """Go through every text in a message, however deep."""
+    """Iterate over every text in a message, at any depth."""
     for field, value in message.ListFields():
         if field.type == FieldDescriptor.TYPE_STRING:
             yield from value if field.is_repeated else (value,)

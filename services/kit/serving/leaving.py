@@ -1,7 +1,7 @@
-"""Texts that are read outside the case: no number of a person goes out in one unnoticed.
+"""Texts read outside the case: none may contain a personal number unnoticed.
 
-Which texts those are stands in the contract (`accord.access.v1.leaves`); the pipeline of every service looks through
-them before a request is handled.
+The contract marks these texts (`accord.access.v1.leaves`); the pipeline of every service scans them before it handles
+a request.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from casework.papers.deidentification import found_in
 
 _LEAVES: Any = permission_pb2.leaves
 CONFIRMED = "confirmed_texts"
-"""The field of a request in which its sender names the texts whose numbers are no person's."""
+"""The request field in which the sender names texts whose numbers are not personal."""
 
 
 def check(request: Message) -> None:
-    """Raise PERSONAL_DATA naming each text that leaves with a number of a person in it, unless its sender said no."""
+    """Raise PERSONAL_DATA naming each outgoing text with a personal number, unless the sender confirmed it is none."""
     if not reaches(request.DESCRIPTOR):
         return
     confirmed = {_snake(path) for path in getattr(request, CONFIRMED, ())}
@@ -36,7 +36,7 @@ def check(request: Message) -> None:
             FieldFault(
                 path,
                 f"含有疑似个人信息（{kind}）；确非个人信息的，在 {CONFIRMED} 中写明本字段后重发。",
-                f"seems to hold a person's {kind}; if it is none, name this field in {CONFIRMED} and send it again",
+                f"seems to contain a person's {kind}; if it does not, name this field in {CONFIRMED} and resend",
             )
             for path, kind in found
         )
@@ -44,7 +44,7 @@ def check(request: Message) -> None:
 
 
 def leaving(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and content of every text of a message that leaves."""
+    """Yield path and content of every outgoing text of a message."""
     for field, value in message.ListFields():
         for path, each in _items(field, value, prefix + field.name):
             if isinstance(each, Message):
@@ -56,7 +56,7 @@ def leaving(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 @cache
 def reaches(message: Descriptor) -> bool:
-    """Return whether a message, or one within it, has a text that leaves."""
+    """Return whether a message, or one within it, has an outgoing text."""
     return _reaches(message, frozenset())
 
 
@@ -80,5 +80,5 @@ def _items(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str,
 
 
 def _snake(path: str) -> str:
-    """Return a path as the contract writes it; a client of REST names fields as JSON does."""
+    """Return a path in contract style; REST clients use JSON names."""
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", path)

@@ -1,7 +1,7 @@
-"""What one caller may take: calls a minute, calls at a time, bytes, headers, seconds. The one place of all bounds.
+"""Limits per caller: calls a minute, concurrent calls, bytes, headers, seconds. All limits are here.
 
-Rates are counted by the library `limits`, for each process by itself. Calls at a time are a share: what is beyond it
-waits its turn and holds nothing meanwhile, neither a connection to the database nor a thread.
+The library `limits` counts rates, separately for each process. Concurrent calls beyond the limit
+wait their turn and hold neither a database connection nor a thread meanwhile.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ MAX_MESSAGE = 4 * 1024 * 1024
 MAX_METADATA = 64 * 1024
 """Bytes of a call's metadata, both ways."""
 LARGE = 64 * 1024
-"""Bytes from which on what is sent is not decoded on the event loop, nor searched for its fault."""
+"""Bytes above which a message is not decoded on the event loop, nor searched for its error."""
 
 
 class LimitSettings(BaseSettings):
-    """Bounds of one caller, for each process; a machine client's are those of a class of its own."""
+    """Limits of one caller, for each process; machine clients have separate limits."""
 
     model_config = SettingsConfigDict(env_prefix="ACCORD_", frozen=True, extra="ignore")
 
     limit_rate_person: str = Field("60000/minute", description="calls of one person or client address")
     limit_rate_machine: str = Field("600000/minute", description="calls of one machine client")
-    limit_calls_person: int = Field(5, ge=1, description="calls of one person answered at a time; more wait")
-    limit_calls_machine: int = Field(8, ge=1, description="calls of one machine client answered at a time; more wait")
-    limit_waiting: int = Field(1_000, ge=0, description="calls of one caller that wait; more are refused")
-    limit_uploads: int = Field(8, ge=1, description="streams of one caller from which is read; more are refused")
+    limit_calls_person: int = Field(5, ge=1, description="concurrent calls of one person; more wait")
+    limit_calls_machine: int = Field(8, ge=1, description="concurrent calls of one machine client; more wait")
+    limit_waiting: int = Field(1_000, ge=0, description="waiting calls of one caller; more are refused")
+    limit_uploads: int = Field(8, ge=1, description="open client streams of one caller; more are refused")
     limit_watches: int = Field(200, ge=1, description="feeds that one caller watches; more are refused")
     limit_idle: float = Field(60.0, gt=0, description="seconds for which a sender or reader may be silent")
 
@@ -53,22 +53,22 @@ class LimitSettings(BaseSettings):
 
 
 class HttpLimitSettings(LimitSettings):
-    """Bounds on top, of what speaks HTTP to anybody."""
+    """Additional limits for public HTTP."""
 
-    limit_calls_person: int = Field(32, ge=1, description="calls of one person answered at a time; more wait")
-    limit_calls_machine: int = Field(128, ge=1, description="calls of one machine client answered at a time")
+    limit_calls_person: int = Field(32, ge=1, description="concurrent calls of one person; more wait")
+    limit_calls_machine: int = Field(128, ge=1, description="concurrent calls of one machine client")
     limit_headers: int = Field(100, ge=10, description="headers of a request")
     limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")
-    limit_header_seconds: float = Field(10.0, gt=0, description="seconds in which they must have come")
-    limit_body_seconds: float = Field(120.0, gt=0, description="seconds in which a body must have come")
-    limit_connections: int = Field(900, ge=10, description="connections open at a time")
-    # A file of 3 MiB in base64, and what is said about it.
+    limit_header_seconds: float = Field(10.0, gt=0, description="seconds within which they must arrive")
+    limit_body_seconds: float = Field(120.0, gt=0, description="seconds within which a body must arrive")
+    limit_connections: int = Field(900, ge=10, description="open connections")
+    # A file of 3 MiB in base64, and its metadata.
     body_limit: int = Field(4_500_000, ge=1024, description="bytes of a body with a file, or of one NDJSON line")
-    text_limit: int = Field(524_288, ge=1024, description="bytes of a body that holds no file")
+    text_limit: int = Field(524_288, ge=1024, description="bytes of a body without a file")
 
 
 class Use(StrEnum):
-    """What a call takes while it lasts."""
+    """What a call uses while it runs."""
 
     CALL = "call"
     UPLOAD = "upload"
@@ -82,7 +82,7 @@ class _Turns:
 
 
 class Quota:
-    """Counts what each caller takes, and makes them wait or refuses them beyond their share."""
+    """Counts each caller's use, and makes calls beyond the limit wait or refuses them."""
 
     def __init__(self, settings: LimitSettings) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -96,7 +96,7 @@ class Quota:
         self._turns: dict[tuple[Use, str], _Turns] = {}
 
     async def count(self, caller: Caller) -> None:
-        """Count a call of this caller; raise TOO_MANY_REQUESTS, saying when to come again."""
+        """Count a call of this caller; raise TOO_MANY_REQUESTS with the time to retry."""
         rate = self._rates[caller.machine]
         if not await self._limiter.hit(rate, caller.subject):
             reset = (await self._limiter.get_window_stats(rate, caller.subject)).reset_time
@@ -104,7 +104,7 @@ class Quota:
 
     @asynccontextmanager
     async def turn(self, caller: Caller, use: Use) -> AsyncIterator[None]:
-        """Wait for one of the caller's places and hold it; raise TOO_MANY_REQUESTS if too many wait already."""
+        """Wait for one of the caller's slots and hold it; raise TOO_MANY_REQUESTS if too many calls already wait."""
         key = (use, caller.subject)
         most = self._streams.get(use) or self._calls[caller.machine]
         turns = self._turns.get(key)
@@ -123,7 +123,7 @@ class Quota:
 
 
 def too_many(seconds: float) -> CaseError:
-    """Return the refusal of who takes too much; `seconds` are until it is worth trying again."""
+    """Return the error for too many requests; retry after `seconds`."""
     error = CaseError(Reason.TOO_MANY_REQUESTS)
     error.retry_after = max(1, math.ceil(seconds))
     return error

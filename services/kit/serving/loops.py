@@ -1,7 +1,7 @@
-"""Background loops of a process: kept running whatever happens to them, counted, and honest about how they are.
+"""Background loops of a process: restarted whatever happens, counted, with a truthful status.
 
-Nothing a loop does can end it for good: it is started again, after a pause that grows. Nothing its keeper does can
-fail either; above all it tells of a fault only if it can.
+No error ends a loop for good: it is started again after a growing pause. The code that keeps it cannot fail
+either; in particular it logs an error only if it can.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from casework.errors import CaseError
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 WITHIN = 60.0
-"""Seconds within which a turn must be over; a loop that takes longer hangs."""
+"""Seconds within which an iteration must finish; a loop that takes longer hangs."""
 
 WELL = Gauge("accord_loop_well", "Whether a background loop of this process does its work: 1 or 0.", ["loop"])
 RESTARTS = Counter("accord_loop_restarts_total", "Times a background loop failed and was started again.", ["loop"])
-TURNED = Gauge("accord_loop_turned_timestamp_seconds", "When a background loop last finished a turn.", ["loop"])
+TURNED = Gauge("accord_loop_turned_timestamp_seconds", "When a background loop last finished an iteration.", ["loop"])
 
 log = structlog.get_logger()
 
 
 @dataclass
 class Loop:
-    """How one loop is. Whoever runs in it says when a turn begins and when it is over."""
+    """The status of one loop. The code in it reports the start and end of each iteration."""
 
     name: str
     within: float = WITHIN
-    fault: str = "has not done anything yet"
-    """Why it is not well; empty if it is."""
+    fault: str = "has not run yet"
+    """Why it is not healthy; empty if it is."""
     begun: float | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     pause: float = _FIRST_PAUSE
 
     def begin(self) -> None:
-        """Say that a turn begins: from now on it is waited for."""
+        """Report the start of an iteration: from now on it is timed."""
         self.begun = time.monotonic()
 
     def turned(self) -> None:
-        """Say that all there was to do is done; what comes next may take any time to come."""
+        """Report that all work is done; the next work may arrive at any time."""
         if self.fault and self.pause > _FIRST_PAUSE:
-            _tell(lambda: log.info("a loop is well again", loop=self.name))
+            _tell(lambda: log.info("a loop has recovered", loop=self.name))
         self.fault, self.begun, self.pause = "", None, _FIRST_PAUSE
         TURNED.labels(self.name).set_to_current_time()
 
     def standing(self) -> str:
-        """Return `well`, or what is wrong with it."""
+        """Return `well`, or the problem."""
         if self.fault:
             return self.fault
         if self.begun is not None and time.monotonic() - self.begun > self.within:
@@ -62,7 +62,7 @@ class Loop:
         return "well"
 
     def failed(self, why: str) -> None:
-        """Note that it ended and will be started again."""
+        """Record that it ended and will be restarted."""
         self.fault, self.begun = why, None
         RESTARTS.labels(self.name).inc()
         self.pause = min(self.pause * 2, _LONGEST_PAUSE)
@@ -78,13 +78,13 @@ class Loops:
         self._loops: dict[str, Loop] = {}
 
     def start(self, name: str, work: Work, within: float = WITHIN) -> None:
-        """Run this for ever, from now on; a turn of it may take `within` seconds."""
+        """Run this for ever; one iteration may take `within` seconds."""
         loop = self._loops[name] = Loop(name, within)
         WELL.labels(name).set_function(lambda: float(loop.standing() == "well"))
         loop.task = asyncio.get_running_loop().create_task(_keep(loop, work), name=name)
 
     def standing(self) -> dict[str, str]:
-        """Return of each loop `well`, or what is wrong with it."""
+        """Return for each loop `well`, or the problem."""
         return {name: loop.standing() for name, loop in self._loops.items()}
 
     @property
@@ -119,7 +119,7 @@ async def _keep(loop: Loop, work: Work) -> None:
 
 
 def _named(error: Exception) -> str:
-    """Return what went wrong in a word: nothing of what was sent or stored."""
+    """Return the error in a word, without any data that was sent or stored."""
     if isinstance(error, CaseError):
         return str(error.reason)
     if isinstance(error, grpc.aio.AioRpcError):
@@ -128,7 +128,7 @@ def _named(error: Exception) -> str:
 
 
 def _tell_of(loop: Loop, error: Exception, why: str) -> None:
-    """Write one line for each new kind of fault; what is only away needs no traceback."""
+    """Write one line for each new kind of error; unavailability needs no traceback."""
     if loop.fault == why:
         return
     if isinstance(error, CaseError | grpc.aio.AioRpcError):

@@ -1,4 +1,4 @@
-"""What a change changes (AIP-134): the fields its mask names, or without one those that are set in it."""
+"""Partial updates (AIP-134): the fields named by the mask, or without one those that are set."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _APART = {"name", "etag"}
 
 
 def resource_of(request: Descriptor) -> Any:
-    """Return the field of a request that holds the resource to change; None if the request changes none so."""
+    """Return the field of a request with the resource to change; None if the request is not such a change."""
     if "update_mask" not in request.fields_by_name:
         return None
     return next(field for field in request.fields if field.message_type is not None and field.name != "update_mask")
 
 
 def is_changed(field: FieldDescriptor) -> bool:
-    """Return whether a field of a resource may be changed after it was made."""
+    """Return whether a field of a resource may be changed after creation."""
     found = set(field.GetOptions().Extensions[_BEHAVIOUR])
     return field.name not in _APART and not found & {*_KEPT, behaviour.OUTPUT_ONLY}
 
 
 def replaces_all(request: Any) -> bool:
-    """Return whether a mask of `*` means the whole resource: what is left out goes."""
+    """Return whether the mask is `*`, the whole resource: fields left out are cleared."""
     return list(request.update_mask.paths) == ["*"]
 
 
 def masked(request: Any) -> set[str]:
-    """Return the fields of the resource that the request means to change, whether or not they may be."""
+    """Return the fields of the resource that the request would change, whether or not that is allowed."""
     field = resource_of(request.DESCRIPTOR)
     assert field is not None, "asked of changes alone"
     if replaces_all(request):
@@ -47,9 +47,9 @@ def masked(request: Any) -> set[str]:
 
 
 def changes(request: Any, current: Message) -> list[str]:
-    """Return the fields to change, in the order of the contract; INVALID_FIELD names what cannot be.
+    """Return the fields to change, in contract order; INVALID_FIELD names those that cannot be changed.
 
-    Without a mask a field that stays as it is may be there, such as the kind of a party beside its new name.
+    Without a mask, unchanged fields may be present, such as the kind of a party beside its new name.
     """
     resource = resource_of(request.DESCRIPTOR)
     assert resource is not None, "asked of changes alone"
@@ -75,10 +75,10 @@ def changes(request: Any, current: Message) -> list[str]:
 
 
 def merged(request: Any, part: str, current: Message) -> Any:
-    """Return a message within the resource as the request changes it.
+    """Return a message within the resource, with the request's changes applied.
 
-    What is given in it takes the place of what is there, what the mask names in it (`details.phone`) and is not given
-    goes, all else stays. A mask of `*` replaces it whole.
+    Given fields replace existing ones, fields the mask names (`details.phone`) but that are not given are
+    cleared, everything else stays. A mask of `*` replaces the whole message.
     """
     resource = resource_of(request.DESCRIPTOR)
     assert resource is not None, "asked of changes alone"
@@ -104,7 +104,7 @@ def merged(request: Any, part: str, current: Message) -> Any:
 
 
 def _unknown_inside(request: Any, field: FieldDescriptor) -> str | None:
-    """Return the first path of the mask that leads to nothing inside a field; only a single message has an inside."""
+    """Return the first mask path that does not exist inside a field; only a singular message has subfields."""
     for path in request.update_mask.paths:
         top, _, inside = path.partition(".")
         if top != field.name or not inside:

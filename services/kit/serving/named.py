@@ -1,9 +1,9 @@
-"""One question of access: whoever names a unit, case, report, file or anything in one, in any field of any request, is
-asked for the right on it.
+"""One access check: a caller who names a unit, case, report, file or anything in one, in any request field, needs
+permission for it.
 
-A field's type is what its pattern in the contract admits: `^units/…` a unit, a pattern with a case number something of
-a case or file. So a new field is asked about by itself. What may merely be mentioned says so in the contract
-(`accord.access.v1.mention`).
+The field's pattern in the contract determines its type: `^units/…` is a unit, a pattern with a case number is part of a
+case or file. So new fields are checked automatically. Fields that may merely mention something are marked in the
+contract (`accord.access.v1.mention`).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _MENTION: Any = permission_pb2.mention
 _NUMBER = "[0-9]{6}-[0-9]{4}-[0-9]{6,9}"
 _FILE = re.compile(r"[a-z][a-zA-Z]{1,30}/[0-9]{6}-[0-9]{4}-[0-9]{6,9}(/.*)?")
 _ANYTHING = ("a/word-of.any:kind", "a.word")
-"""What a pattern matches that is not one of names: of the title of a list of holidays, a name is no unit."""
+"""A text matched by patterns that are not for names: the title of a list of holidays is not a unit."""
 _OWN = ("name", "parent")
 _MASK = "update_mask"
 _ASKED_BY_HANDLER = ("case", "cases")
-"""Fields of clocks and feeds, which every service has of every case: they show what is there, in the caller's scope."""
+"""Fields of clocks and feeds, which every service has for every case: they show what exists in the caller's scope."""
 
 
 class Kind(Enum):
@@ -55,13 +55,13 @@ class Field:
     kind: Kind
     pattern: str
     merely: bool
-    """Whether naming the unit gives nothing."""
+    """Whether naming the unit gives no access."""
 
     @property
     def is_own(self) -> bool:
-        """Whether it names what the call is about: its handler decides on that, by all that the thing says.
+        """Whether it names the subject of the call: the handler decides on that, with all facts of the subject.
 
-        A call that changes a thing names it in the thing itself: `party.name` of one with an `update_mask`.
+        An update names its subject inside the resource itself: `party.name` of one with an `update_mask`.
         """
         first, depth = self.path[0], len(self.path)
         if self.path[-1].name not in _OWN:
@@ -85,17 +85,17 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A thing that is there: the units whose right is a right on it, and the unit it complains of."""
+    """A thing that exists: the units whose permission covers it, and the unit it complains of."""
 
     units: tuple[str, ...]
     about: str = ""
 
 
 class Directory(Protocol):
-    """Knows what is there, in one service: its own things, and of other services what they told it."""
+    """Knows what exists in one service: its own things, and those it was notified of by other services."""
 
     def is_foreign(self, name: str) -> bool:
-        """Return whether something of this name belongs to another service, so that no handler here looks it up."""
+        """Return whether the named thing belongs to another service, so that no handler here looks it up."""
         ...
 
     async def excluded(self, subject: str) -> frozenset[str]:
@@ -108,7 +108,7 @@ class Directory(Protocol):
 
     @property
     def owner(self) -> str | Executable:
-        """The statement for the unit whose the history of a `:number` is: the case's owner decides who reads it."""
+        """The statement for the unit that owns the history of a `:number`: the case's owner decides who reads it."""
         ...
 
 
@@ -129,7 +129,7 @@ def kind_of(field: FieldDescriptor) -> tuple[Kind, str] | None:
 
 @cache
 def fields_of(message: Descriptor) -> tuple[Field, ...]:
-    """Return every field of a request that names something, however deep; what comes round again is not followed."""
+    """Return every field of a request that names something, at any depth; recursive types are not followed."""
     return tuple(_fields(message, (), (message,)))
 
 
@@ -176,11 +176,11 @@ def file_of(value: str) -> str:
 
 
 async def must_be_open(request: Message, call: Call, directory: Directory | None) -> None:
-    """Let the request go on if the caller has the right on everything it names.
+    """Allow the request if the caller has permission for everything it names.
 
     UNKNOWN_UNIT and NOT_FOUND name the field; PERMISSION_DENIED does not say which. COMPLAINED_OF if a matter would
-    go to the unit it is about. A machine client names what the owner of the thing told it; what it may do is in the
-    policies.
+    go to the unit it is about. A machine client names what the owner of the thing told it; its permissions are in
+    the policies.
     """
     if "service" in call.caller.roles:
         return
@@ -224,18 +224,18 @@ def _unit(reference: Reference, call: Call) -> None:
 
 
 def _may(call: Call, value: str, found: Found) -> bool:
-    """Tell whether the caller may do it for one of the thing's units, or may look at such a thing there."""
+    """Tell whether the caller has permission for one of the thing's units, or may read such a thing there."""
     either = (call.permission, f"{value.partition('/')[0]}.get")
     return any(call.access.allows(call.caller, each, unit) for unit in found.units for each in either)
 
 
 def missing(field: str, value: str) -> CaseError:
-    """Return the refusal of a name of something that is not there."""
+    """Return the error for a name of something that does not exist."""
     return CaseError(Reason.NOT_FOUND, value, (FieldFault(field, "不存在。", "does not exist"),))
 
 
 def with_field(error: Exception, request: Any) -> Exception:
-    """Return a NOT_FOUND that says which field named what is not there, where the request says so."""
+    """Return a NOT_FOUND with the field that named the missing thing, if the request has it."""
     if not isinstance(error, CaseError) or not isinstance(request, Message):
         return error
     if error.reason is not Reason.NOT_FOUND or error.fields:

@@ -1,4 +1,4 @@
-"""Other routes as every answer has them: one source, rules/routes."""
+"""Other routes for all responses, from one source: rules/routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.kit.instants import stamp
 
 
 def shown(routes: Iterable[OpenRoute]) -> list[pb.OtherRoute]:
-    """Return the routes with their terms, what they rest on, and the dates that clocks of the case give."""
+    """Return the routes with their terms, legal basis, and the dates from the case's clocks."""
     return [
         pb.OtherRoute(
             route=each.route.key, zh=each.route.zh, en=each.route.en, kind=str(each.route.kind),

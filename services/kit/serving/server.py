@@ -1,4 +1,4 @@
-"""The gRPC server of a service: one pipeline around every RPC, health, reflection, a graceful stop."""
+"""The gRPC server of a service: one pipeline around every RPC, health, reflection, graceful shutdown."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ _GRACE = 5.0
 _MOMENT = 0.5
 _UPLOAD = 600.0
 _LOOK = 0.25
-"""Seconds between looks at how the loops are."""
+"""Seconds between checks of the loops."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _OPEN_PREFIXES = ("/grpc.health.v1.", "/grpc.reflection.")
 
 
 class _Malformed:
-    """Stands in for a request that does not decode, so that the pipeline can answer which field is at fault."""
+    """Replaces a request that does not decode, so that the pipeline can report the field at fault."""
 
     def __init__(self, field: str) -> None:
         self.field = field
 
 
 class _Method:
-    """What the pipeline knows of one RPC, worked out once."""
+    """What the pipeline knows of one RPC, computed once."""
 
     def __init__(self, descriptor: MethodDescriptor) -> None:
         self.name = f"/{descriptor.containing_service.full_name}/{descriptor.name}"
@@ -72,11 +72,11 @@ class _Method:
         self.use = Use.UPLOAD if descriptor.client_streaming else Use.WATCH if watches else Use.CALL
 
     def decode(self, data: bytes) -> Message | _Malformed:
-        """Return the request, or what is wrong with it."""
+        """Return the request, or its decoding error."""
         try:
             return self._message.FromString(data)
         except DecodeError:
-            # Looking closer at what is large would hold up every other call.
+            # Examining a large message would delay every other call.
             field = broken_field(data, self._input) if len(data) <= LARGE else ""
             return _Malformed(field or self._input.name)
 
@@ -112,7 +112,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
             return wrapped
         handler = await continuation(handler_call_details)
         if handler is None:
-            # Whatever was asked for, it has no name that metrics may hold.
+            # Unknown methods have no name that metrics may contain.
             telemetry.REQUESTS.labels("other", "UNIMPLEMENTED").inc()
         if handler is None or name.startswith(_OPEN_PREFIXES):
             return handler
@@ -183,7 +183,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
                     exclusions.must_be_none(request, excluded, call)
                     async with self._quota.turn(call.caller, method.use):
                         await self._must_be_open(request, call)
-                        # A stream may be silent for long: its caller is told at once that it has begun.
+                        # A stream may be silent for long: its caller is notified at once that it has started.
                         await context.send_initial_metadata(())
                         async for reply in handler(request, context):
                             if not call.decided:
@@ -204,18 +204,18 @@ class Pipeline(grpc.aio.ServerInterceptor):
         return answers
 
     async def _must_be_open(self, request: Any, call: Call) -> None:
-        """Ask for the right on all that a request names; what a client streams, its handler asks about itself."""
+        """Check permission for all that a request names; for client streams the handler checks."""
         if isinstance(request, Message):
             await named.must_be_open(request, call, self._directory)
 
     def _seconds(self, method: _Method, context: Any) -> float | None:
-        """Return how long a call may take whose caller sets no deadline; an upload is as slow as its line."""
+        """Return how long a call without a deadline may take; an upload is as slow as its connection."""
         if context.time_remaining() is not None:
             return None
         return max(self._timeout, _UPLOAD) if method.sends_many else self._timeout
 
     async def _checked(self, requests: AsyncIterator[Any], excluded: frozenset[str], call: Call) -> AsyncIterator[Any]:
-        """Pass on what a client streams; refuse the first message that is not good, and a client that falls silent."""
+        """Pass on a client stream; refuse the first invalid message, and a client that falls silent."""
         while True:
             async with asyncio.timeout(self._idle):
                 request = await anext(requests, None)
@@ -228,7 +228,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
     async def _admit(self, method: _Method, metadata: dict[str, Any], context: Any) -> Call:
         caller = self._checker.check(metadata.get("authorization", ""))
         if self._allowed is not None:
-            # Over TLS: only processes that are named here, and a machine client's token only from its own process.
+            # Over TLS: only processes named here, and a machine client's token only from its own process.
             names = peer_names(context.auth_context())
             own = caller.subject.removeprefix("accord-")
             if not names & self._allowed or (caller.machine and own not in names):
@@ -237,7 +237,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         language = language_of(metadata.get("accept-language", ""))
         call = Call(caller, method.permission, language, self._access, telemetry.trace_parent(), self._time)
         set_call(call)
-        # Who could do it for no unit at all is refused before anything is looked up.
+        # A caller without permission for any unit is refused before anything is looked up.
         if not self._access.holds(caller, method.permission):
             raise CaseError(Reason.PERMISSION_DENIED, permission=method.permission)
         return call
@@ -252,7 +252,7 @@ def _check(request: Any) -> Any:
 
 
 async def _drain(sent: AsyncIterator[Any] | None) -> None:
-    """Read what a client still sends, for a moment: cut off in the middle, it may not be told why it was refused."""
+    """Read what a client still sends, for a moment: if cut off in the middle, it may not receive the error."""
     if sent is not None:
         with suppress(Exception):
             async with asyncio.timeout(_MOMENT):
@@ -262,7 +262,7 @@ async def _drain(sent: AsyncIterator[Any] | None) -> None:
 
 def undecodable(field: str) -> CaseError:
     """Return the error of a request that does not decode at this field."""
-    return invalid([FieldFault(field, "无法解码。", "does not decode: wrong wire type, cut short, or not UTF-8")])
+    return invalid([FieldFault(field, "无法解码。", "does not decode: wrong wire type, truncated, or not UTF-8")])
 
 
 def _record(method: str, code: str, started: float) -> None:
@@ -298,9 +298,9 @@ async def serve(
     directory: Directory | None = None,
     business_time: BusinessTime | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what is under way, at most 5 seconds, and stop.
+    """Serve until SIGTERM or SIGINT; then finish calls in progress, at most 5 seconds, and stop.
 
-    Health says of each service whether it answers, and of the whole (the empty name) whether all loops are well.
+    Health reports for each service whether it responds, and for the whole (the empty name) whether all loops are well.
     """
     descriptors = [descriptor for descriptor, _ in services]
     server = grpc.aio.server(
@@ -308,14 +308,14 @@ async def serve(
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.max_send_message_length", MAX_MESSAGE),
-            # Between these two the library refuses at random; a token that is too long is to be told so each time.
+            # Between these two the library refuses at random; a token that is too long must always be reported.
             ("grpc.max_metadata_size", MAX_METADATA),
             ("grpc.absolute_max_metadata_size", MAX_METADATA),
             ("grpc.so_reuseport", 0),
-            # Feeds may be silent for long: their consumers' keepalive is no abuse.
+            # Feeds may be silent for long: their consumers' keepalive is not abuse.
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
-            # Watchers ping every 30 s on quiet feeds; by default a server hangs up on such a client.
+            # Watchers ping every 30 s on quiet feeds; by default a server disconnects such a client.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
         ],
     )

@@ -1,4 +1,4 @@
-"""Settings of a process: read from the environment once, validated at start, frozen afterwards."""
+"""Settings of a process: read from the environment once, validated at startup, then immutable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Profile(StrEnum):
 
 
 class ProcessSettings(BaseSettings):
-    """What every process knows. Environment variables are the names in capitals behind `ACCORD_`."""
+    """Settings of every process. Environment variables are `ACCORD_` followed by the name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="ACCORD_", frozen=True, extra="ignore")
 
@@ -39,20 +39,20 @@ class ProcessSettings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535)
     person_token_seconds: int = Field(86_400, ge=60, description="longest life of a person's token")
     machine_token_seconds: int = Field(600, ge=60, description="longest life of a machine client's token")
-    tls_cert_file: Path | None = Field(None, description="this process's certificate (PEM), shown to all it speaks to")
+    tls_cert_file: Path | None = Field(None, description="this process's certificate (PEM), presented to all peers")
     tls_key_file: Path | None = Field(None, description="private key of that certificate (PEM)")
-    tls_ca_file: Path | None = Field(None, description="authority that signed the certificates of the others (PEM)")
-    plaintext: bool = Field(False, description="in the production profile: speak in plain all the same")
+    tls_ca_file: Path | None = Field(None, description="authority that signed the other processes' certificates (PEM)")
+    plaintext: bool = Field(False, description="allow plaintext in the production profile")
 
     @property
     def token_limits(self) -> Limits:
-        """What a token may be at most."""
+        """The limits of tokens."""
         no_demo = self.profile is Profile.PRODUCTION
         return Limits(self.person_token_seconds, self.machine_token_seconds, no_demo)
 
     @property
     def refuses_plain(self) -> bool:
-        """Whether nothing may go over a wire unencrypted."""
+        """Whether unencrypted connections are refused."""
         return self.profile is Profile.PRODUCTION and not self.plaintext
 
     @model_validator(mode="after")
@@ -63,27 +63,27 @@ class ProcessSettings(BaseSettings):
             raise ValueError("set tls_cert_file, tls_key_file and tls_ca_file, or none of them")
         if self.refuses_plain and self.tls_cert_file is None:
             raise ValueError(
-                "the production profile speaks TLS: set tls_cert_file, tls_key_file and tls_ca_file, "
-                "or plaintext=true where something else encrypts what goes between the processes"
+                "the production profile requires TLS: set tls_cert_file, tls_key_file and tls_ca_file, "
+                "or plaintext=true if something else encrypts the traffic between the processes"
             )
         if self.time_speed != 1.0 and self.time_epoch is None:
-            raise ValueError("time_epoch must be set where time_speed is not 1, the same for every process")
+            raise ValueError("time_epoch must be set if time_speed is not 1, to the same value for every process")
         if self.time_epoch is not None and self.time_epoch.tzinfo is None:
             object.__setattr__(self, "time_epoch", self.time_epoch.replace(tzinfo=UTC))
         return self
 
 
 class ServiceSettings(ProcessSettings, LimitSettings):
-    """What a gRPC service knows on top."""
+    """Additional settings of a gRPC service."""
 
     listen: str = Field(pattern=r"^[^:]+:\d+$", description="address to serve gRPC on, host:port")
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database")
     database_pool: int = Field(10, ge=1, le=200)
     master_key_file: Path | None = Field(None, description="file with base64 of the 32 bytes that wrap all data keys")
-    master_key: SecretStr | None = Field(None, description="the same base64 itself, where no file can be mounted")
-    files: Path | None = Field(None, description="folder of evidence files, each encrypted; mediation needs it")
-    erasures_file: Path | None = Field(None, description="list of what was erased, kept beside the master key")
-    request_timeout: float = Field(30.0, gt=0, description="seconds a call may take where the caller sets no deadline")
+    master_key: SecretStr | None = Field(None, description="the base64 key itself, if no file can be mounted")
+    files: Path | None = Field(None, description="folder of encrypted evidence files; required by mediation")
+    erasures_file: Path | None = Field(None, description="list of erasures, kept with the master key")
+    request_timeout: float = Field(30.0, gt=0, description="seconds a call may take if the caller sets no deadline")
     allowed_clients: Annotated[tuple[str, ...], NoDecode] = Field(
         ("gateway", "worker", "relay", "cli"),
         description="over TLS, the names of certificates that may call, separated by commas",
@@ -102,19 +102,19 @@ class ServiceSettings(ProcessSettings, LimitSettings):
 
 
 class ClientSettings(ProcessSettings):
-    """What a process knows that calls the services: the worker, the relay, the gateway."""
+    """Settings of a process that calls the services: the worker, the relay, the gateway."""
 
     intake_address: str = "127.0.0.1:8411"
     mediation_address: str = "127.0.0.1:8412"
     escalation_address: str = "127.0.0.1:8413"
     temporal_address: str = "127.0.0.1:8433"
     temporal_namespace: str = "default"
-    temporal_tls: bool = Field(False, description="speak TLS to Temporal; set by a CA, certificate or API key as well")
-    temporal_ca_file: Path | None = Field(None, description="authority of Temporal's certificate, unless public")
-    temporal_cert_file: Path | None = Field(None, description="certificate shown to Temporal (PEM)")
+    temporal_tls: bool = Field(False, description="use TLS for Temporal; implied by a CA, certificate or API key")
+    temporal_ca_file: Path | None = Field(None, description="authority of Temporal's certificate, if not public")
+    temporal_cert_file: Path | None = Field(None, description="certificate presented to Temporal (PEM)")
     temporal_key_file: Path | None = Field(None, description="private key of that certificate (PEM)")
-    temporal_server_name: str = Field("", description="name in Temporal's certificate where it is not the address's")
-    temporal_api_key: SecretStr | None = Field(None, description="API key of a Temporal that asks for one")
+    temporal_server_name: str = Field("", description="name in Temporal's certificate, if it differs from the address")
+    temporal_api_key: SecretStr | None = Field(None, description="API key, if Temporal requires one")
     client_name: str = ""
     client_key_file: Path | None = None
 
@@ -129,8 +129,8 @@ class ClientSettings(ProcessSettings):
             raise ValueError("set temporal_cert_file and temporal_key_file, or neither")
         if self.refuses_plain and not self.speaks_tls_to_temporal:
             raise ValueError(
-                "the production profile speaks TLS to Temporal: set temporal_tls, temporal_ca_file, temporal_cert_file "
-                "or temporal_api_key, or plaintext=true where something else encrypts the way there"
+                "the production profile requires TLS to Temporal: set temporal_tls, temporal_ca_file, "
+                "temporal_cert_file or temporal_api_key, or plaintext=true if something else encrypts that connection"
             )
         return self
 
@@ -139,7 +139,7 @@ T = TypeVar("T", bound=ProcessSettings)
 
 
 def read_settings(kind: type[T]) -> T:
-    """Return the settings of this process, or end it with one line for each wrong variable."""
+    """Return the settings of this process, or exit with one line for each wrong variable."""
     try:
         return kind()
     except ValidationError as error:

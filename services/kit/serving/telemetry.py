@@ -1,4 +1,4 @@
-"""Traces, metrics and logs of a process. None of them ever holds a name, a phone, a text or a request body."""
+"""Traces, metrics and logs of a process. None of them ever contains a name, phone number, text or request body."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ LATE_SECONDS = Histogram(
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 6 * 3600, 86_400, 5 * 86_400, 30 * 86_400),
 )
 CLOCKS = Gauge("accord_clocks", "Clocks by what they are doing.", ["state"])
-OLDEST_UNFIRED = Gauge("accord_clock_oldest_unfired_seconds", "How long the oldest rung that is due has not fired.")
-CLOCKS_STALE = Gauge("accord_clocks_stale", "Running clocks whose dates come from a calendar that no longer holds.")
-CALENDAR_MISSING = Gauge("accord_calendar_missing_year", "The year whose holiday list is missing, 0 where none is.")
+OLDEST_UNFIRED = Gauge("accord_clock_oldest_unfired_seconds", "How long the oldest due rung has been waiting to fire.")
+CLOCKS_STALE = Gauge("accord_clocks_stale", "Running clocks whose dates come from an outdated calendar.")
+CALENDAR_MISSING = Gauge("accord_calendar_missing_year", "The year whose holiday list is missing, 0 if none is.")
 LOST_LINES = Counter("accord_log_lines_lost_total", "Log lines that could not be written: the disk is full.")
-CLOCK_ORPHANS = Gauge("accord_clock_orphans", "Running clocks that nobody holds, as last counted.")
+CLOCK_ORPHANS = Gauge("accord_clock_orphans", "Running clocks without a live workflow, as last counted.")
 
 
 class _Unshaken:
-    """Writes lines where it can and drops them where it cannot: what is told of a work must never end the work."""
+    """Writes lines if it can and drops them otherwise: logging must never stop the work."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -68,7 +68,7 @@ class _FileExporter(SpanExporter):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: what a full disk refused must not wait in a buffer, and grow there.
+        # Unbuffered: on a full disk, data must not accumulate in a buffer.
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
 
@@ -86,7 +86,7 @@ class _FileExporter(SpanExporter):
 
 
 def set_up(settings: ProcessSettings, name: str) -> None:
-    """Set up logs, traces and, where a port is set, the metrics page of this process."""
+    """Set up logs, traces and, if a port is set, the metrics page of this process."""
     level = getattr(logging, settings.log_level.upper())
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(message)s")
     structlog.configure(
@@ -115,7 +115,7 @@ def set_up(settings: ProcessSettings, name: str) -> None:
 
 
 def _otlp_exporter() -> SpanExporter | None:
-    # Imported where it is used: it costs 30 MB in every process that has no collector.
+    # Imported where it is used: otherwise it costs 30 MB in every process without a collector.
     import os
 
     if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):

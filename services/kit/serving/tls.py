@@ -1,4 +1,4 @@
-"""TLS between processes: each proves by a certificate who it is, and a service takes calls of those it names alone."""
+"""TLS between processes: each identifies itself with a certificate, and a service accepts only those it names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tls:
 
     @classmethod
     def of(cls, settings: ProcessSettings) -> Tls | None:
-        """Return the process's TLS, None if it speaks in plain; ends the process where a file cannot be read."""
+        """Return the process's TLS, None for plaintext; ends the process if a file cannot be read."""
         files = settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file
         if files[0] is None or files[1] is None or files[2] is None:
             return None
@@ -38,26 +38,26 @@ class Tls:
             raise SystemExit(f"ACCORD_TLS_…_FILE: {error.filename}: {error.strerror}") from None
 
     def server(self) -> grpc.ServerCredentials:
-        """Return the credentials of a server that takes nobody without a certificate of the same authority."""
+        """Return server credentials that require a client certificate of the same authority."""
         return grpc.ssl_server_credentials(
             [(self.key, self.certificate)], root_certificates=self.authority, require_client_auth=True
         )
 
     def client(self) -> grpc.ChannelCredentials:
-        """Return the credentials of a client that shows its certificate and checks the server's name."""
+        """Return client credentials that present a certificate and check the server's name."""
         return grpc.ssl_channel_credentials(self.authority, self.key, self.certificate)
 
 
 def open_channel(
     address: str, tls: Tls | None, options: Sequence[tuple[str, Any]], interceptors: Any = None
 ) -> grpc.aio.Channel:
-    """Return a channel to host:port, over TLS where the process has a certificate."""
+    """Return a channel to host:port, over TLS if the process has a certificate."""
     if tls is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
     return grpc.aio.secure_channel(address, tls.client(), options=options, interceptors=interceptors)
 
 
 def peer_names(auth: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names in the certificate of whoever is at the other end; none where there is no certificate."""
+    """Return the names in the peer's certificate; none if there is no certificate."""
     found = (*(auth.get("x509_subject_alternative_name") or ()), *(auth.get("x509_common_name") or ()))
     return frozenset(bytes(each).decode("utf-8", "replace") for each in found)

@@ -1,4 +1,4 @@
-"""Bearer tokens: who calls. ES256 tokens of trusted issuers; machine clients sign their own with their own key."""
+"""Bearer tokens identify the caller. ES256 tokens of trusted issuers; machine clients sign their own tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _CACHE = 10_000
 _ALGORITHMS = ["ES256"]
 LONGEST = 8_000
-"""Characters of a token at most; what is longer is nobody's, whatever it says."""
+"""Maximum characters of a token; a longer one is refused unread."""
 LEEWAY = 10
 """Seconds by which the clocks of an issuer and of this machine may differ."""
 _LAST = 253_402_300_799
@@ -30,24 +30,24 @@ _MOST_ROLES = 100
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: a person or a machine client, the roles, and the unit they act for."""
+    """The caller: a person or a machine client, their roles, and the unit they act for."""
 
     subject: str
     roles: frozenset[str]
     unit: str
     until: float = field(default=0.0, compare=False)
-    """When the token is no longer good, in seconds of Unix time."""
+    """When the token expires, in seconds of Unix time."""
     machine: bool = field(default=False, compare=False)
     """Whether it is a machine client of the trust file."""
 
 
 DEMO = "accord_demo"
-"""Member of a JSON Web Key that says: whoever asks is given a token of this key. It goes wherever the key is copied."""
+"""Member of a JSON Web Key that marks a demo issuer, which gives anybody a token. It is copied with the key."""
 DEMO_ISSUER = "accord-embedded"
 
 
 def audience_of(service: str) -> str:
-    """Return what a token must name as its audience to be good at this service alone."""
+    """Return the audience of a token that is valid at this service only."""
     return f"accord-{service}"
 
 
@@ -63,8 +63,8 @@ class Limits:
 class TokenChecker:
     """Checks tokens against the trust file, which is read again when it changes.
 
-    A token must be meant for one of these services. A machine client says for which; an issuer of people may name
-    the platform instead, as the trust file has it.
+    A token's audience must be one of these services. A machine client names the service; an issuer for people may name
+    the platform instead, as configured in the trust file.
     """
 
     def __init__(self, trust_file: Path, *services: str, limits: Limits = Limits()) -> None:
@@ -79,11 +79,11 @@ class TokenChecker:
         self._refresh()
 
     def check(self, authorization: str) -> Caller:
-        """Return the caller of an `authorization` value, `Bearer …`; raise UNAUTHENTICATED if it is not good."""
+        """Return the caller of an `authorization` value, `Bearer …`; raise UNAUTHENTICATED if it is invalid."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise CaseError(Reason.UNAUTHENTICATED)
-        # Before the cache is asked: who is no longer trusted loses what was remembered, too.
+        # Before the cache lookup: an issuer that is no longer trusted also loses its cached tokens.
         self._refresh()
         known = self._cache.get(token)
         if known and known.until > time.time():
@@ -110,14 +110,14 @@ class TokenChecker:
                 options={"require": ["exp", "iat", "sub", "aud", "iss"]},
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
-            # Not only a bad signature: an issuer that is a list, a payload nested a thousand deep.
+            # Not only a bad signature: also an issuer that is a list, or a payload nested a thousand deep.
             raise CaseError(Reason.UNAUTHENTICATED) from None
         longest = self._limits.machine if trusted.get("clients") else self._limits.person
         if not _is_whole(claims) or claims["exp"] - claims["iat"] > longest:
             raise CaseError(Reason.UNAUTHENTICATED)
         until = float(claims["exp"] + LEEWAY)
         if trusted.get("clients"):
-            # A machine client is who its key says it is; roles and unit come from the trust file, not from the token.
+            # A machine client is identified by its key; roles and unit come from the trust file, not from the token.
             return Caller(issuer, frozenset(trusted["roles"]), trusted["unit"], until, machine=True)
         return self._person(claims, until)
 
@@ -126,14 +126,14 @@ class TokenChecker:
         roles: Any = claims.get("roles")
         unit: Any = claims.get("unit")
         named = isinstance(roles, list) and len(roles) <= _MOST_ROLES and all(map(_is_name, roles))
-        # Nobody may pass for a machine client: histories and request ids go by the subject.
+        # Nobody may impersonate a machine client: histories and request ids use the subject.
         if not (named and _is_name(unit)) or self._issuers.get(subject, {}).get("clients"):
             raise CaseError(Reason.UNAUTHENTICATED)
-        # Only a machine client may act as `service`; no issuer of people can hand that role out.
+        # Only a machine client may act as `service`; an issuer for people cannot grant that role.
         return Caller(subject, frozenset(roles) - {"service"}, unit, until)
 
     def _key(self, issuer: str, kid: str) -> jwt.PyJWK:
-        # A machine client has one key and names none.
+        # A machine client has one key and no key id.
         keys = self._keys[issuer]
         return keys[kid] if kid or len(keys) > 1 else next(iter(keys.values()))
 
@@ -157,7 +157,7 @@ class TokenChecker:
         except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             if first:
                 raise OSError(f"ACCORD_TRUST_FILE: {self._file}: {error!r}") from None
-            # Half written, or broken by hand: what was trusted stays trusted, and it is looked at again.
+            # Half written, or edited wrongly: the previous content stays in use, and the file is checked again.
             log.error("trust file not read", error=type(error).__name__)
             return
         self._issuers, self._keys, self._modified = issuers, keys, modified
@@ -174,21 +174,21 @@ def _refuse_demo(issuers: list[dict[str, Any]]) -> None:
 
 
 def _is_name(value: object) -> bool:
-    """Return whether a claim is a short text that says something, without control or half characters."""
+    """Return whether a claim is a short, non-blank text without control or half characters."""
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable() and bool(value.strip())
 
 
 def _is_whole(claims: dict[str, Any]) -> bool:
-    """Return whether the claims everybody must carry have the types RFC 7519 gives them, dates in whole seconds.
+    """Return whether the mandatory claims have the types of RFC 7519, with dates in whole seconds.
 
-    The library makes a number of whatever says one, such as the text "1e9"; what was signed so is refused.
+    The library converts texts such as "1e9" to numbers; such tokens are refused.
     """
     dates = [claims[name] for name in ("exp", "iat", "nbf") if name in claims]
     return all(type(each) is int and 0 <= each <= _LAST for each in dates) and _is_name(claims["sub"])
 
 
 class TokenMint:
-    """Signs the short-lived tokens of a machine client, so that it depends on no issuer being up."""
+    """Signs the short-lived tokens of a machine client, so that it does not depend on an issuer."""
 
     def __init__(self, client: str, key_file: Path, lifetime: float = 600.0) -> None:
         self._issuer = f"accord-{client}"
@@ -197,7 +197,7 @@ class TokenMint:
         self._held: dict[str, tuple[str, float]] = {}
 
     def authorization(self, service: str) -> str:
-        """Return an `authorization` value for this service alone, good for at least half the lifetime."""
+        """Return an `authorization` value for this service only, valid for at least half the lifetime."""
         now = time.time()
         token, renew_at = self._held.get(service, ("", 0.0))
         if now >= renew_at:

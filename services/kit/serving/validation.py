@@ -1,4 +1,4 @@
-"""Requests against the rules in their contract (protovalidate)."""
+"""Validates requests against the rules in their contract (protovalidate)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _ZH = {
 
 
 NO_WORDS = {"update_mask", "page_token"}
-"""Texts that hold names or what a service made itself; their own checks say what is wrong with them."""
+"""Texts with names or service-made values; their own checks report errors."""
 _MOST = 1_000
-"""Items of a list that names no number of its own; lists that only answers hold are among them."""
+"""Default maximum of items for a list without its own limit, including lists only in responses."""
 
 
 def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     """Return what is wrong with a message's fields; empty if nothing is. `prefix` goes in front of each path."""
-    # Counted before anything is looked at: each item is looked at in turn, and two bytes make one.
+    # Counted before anything is examined: each item is examined in turn, and two bytes can make one.
     if crowded := next(_crowded(message), None):
         path, most = crowded
         return [FieldFault(prefix + path, _ZH["repeated.max_items"], f"must contain no more than {most} items")]
@@ -56,7 +56,7 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     paths = [prefix + path for path, text in _texts(message) if text and not says_something(text)]
     faults += [FieldFault(path, "没有内容。", "says nothing") for path in paths if path not in known]
     if resource := resource_of(cast("Descriptor", message.DESCRIPTOR)):
-        # A change says what it changes; what it leaves out is there already and need not be said again.
+        # An update names what it changes; fields left out already exist and need not be repeated.
         changed = {field.name for field in resource.message_type.fields if is_changed(field)} & masked(message)
         said = {f"{prefix}{resource.name}.{path}" for path in ({"name", "etag"} | changed)}
         inside = f"{prefix}{resource.name}."
@@ -66,11 +66,11 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
             if not each.field.startswith(inside)
             or (_first(each.field, inside) in said and (whole or not _is_left_out(message, each.field[len(prefix):])))
         ]  # fmt: skip
-    # PostgreSQL has no text with NUL in it. Few messages have a zero byte at all, and only those are looked through.
+    # PostgreSQL text cannot contain NUL. Few messages have a zero byte at all, and only those are searched.
     if b"\0" in message.SerializePartialToString():
         known = {fault.field for fault in faults}
         paths = [prefix + path for path, text in _texts(message) if "\0" in text]
-        faults += [FieldFault(path, "含有空字符。", "holds a NUL character") for path in paths if path not in known]
+        faults += [FieldFault(path, "含有空字符。", "contains a NUL character") for path in paths if path not in known]
     return faults
 
 
@@ -83,7 +83,7 @@ def most_items(field: FieldDescriptor) -> int:
 
 @cache
 def _is_left(field: FieldDescriptor) -> bool:
-    """Return whether the contract leaves a field to be checked apart."""
+    """Return whether the contract leaves a field to a separate check."""
     return bool(field.GetOptions().Extensions[_RULES].ignore == validate_pb2.IGNORE_ALWAYS)
 
 
@@ -94,13 +94,13 @@ def _is_map(field: FieldDescriptor) -> bool:
 
 @cache
 def _holds_text(field: FieldDescriptor) -> bool:
-    """Return whether a field is a text, or may have texts in it, that must say something."""
+    """Return whether a field is, or may contain, a text that must not be blank."""
     may = field.message_type is not None or field.type == field.TYPE_STRING
     return may and not _is_left(field) and field.name not in NO_WORDS
 
 
 def _crowded(message: Message) -> Iterator[tuple[str, int]]:
-    """Yield the path of each list that has more items than it may, and how many it may have."""
+    """Yield the path of each list with too many items, and its maximum."""
     for field, value in message.ListFields():
         if _is_left(field):
             continue
@@ -115,19 +115,19 @@ def _crowded(message: Message) -> Iterator[tuple[str, int]]:
 
 
 def check(message: Message) -> None:
-    """Raise INVALID_FIELD naming every field of the request that breaks a rule of its contract."""
+    """Raise INVALID_FIELD naming every field of the request that violates its contract."""
     if faults := faults_of(message):
         raise invalid(faults)
 
 
 def must_say(message: Message, field: str, path: str = "") -> None:
-    """Raise INVALID_FIELD if a field that this call needs was left out; `path` names it where it lies deeper."""
+    """Raise INVALID_FIELD if a field that this call needs is missing; `path` names a nested one."""
     if not message.HasField(field):
         raise invalid([FieldFault(path or field, _ZH["required"], "value is required")])
 
 
 def _texts(message: Message) -> Iterator[tuple[str, str]]:
-    """Yield path and text of every text field that is filled, but for those the contract leaves to be checked apart."""
+    """Yield path and text of every filled text field, except those the contract leaves to a separate check."""
     for field, value in message.ListFields():
         if not _holds_text(field):
             continue
@@ -145,7 +145,7 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _is_left_out(request: Message, path: str) -> bool:
-    """Return whether a field of a message within a resource is not set: a change keeps what is there."""
+    """Return whether a field of a message within a resource is not set: an update keeps the existing value."""
     if "[" in path or path.count(".") < 2:
         return False
     *way, last = path.split(".")
@@ -156,7 +156,7 @@ def _is_left_out(request: Message, path: str) -> bool:
 
 
 def _first(path: str, inside: str) -> str:
-    """Return the path of the field of a resource in which a fault lies."""
+    """Return the path of the resource field at fault."""
     return inside + re.split(r"[.\[]", path.removeprefix(inside), maxsplit=1)[0]
 
 

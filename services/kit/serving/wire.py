@@ -1,4 +1,4 @@
-"""Finding the field that makes a message undecodable, so that the answer can name it."""
+"""Finds the field that makes a message undecodable, so that the error can name it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIXED = {_FIXED64: 8, _FIXED32: 4}
 def broken_field(data: bytes, descriptor: Descriptor, path: str = "") -> str:
     """Return the proto path of the first field of `data` that does not decode; nothing if none is found.
 
-    Nothing can be nested deeper than the library decodes: what is deeper is broken there.
+    A message nested deeper than the library decodes counts as broken at that depth.
     """
     at = 0
     if path.count(".") > _DEEP:

@@ -1,4 +1,4 @@
-"""Reads rules/clusters: when like cases at a place are a candidate, and how an effect is measured."""
+"""Reads rules/clusters: when similar cases at a place are a candidate, and how an effect is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads rules/indicators: what is counted of what. One that rewards the wrong thing does not load."""
+"""Reads rules/indicators: numerators and denominators. An indicator that rewards the wrong thing does not load."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_indicators(folder: RulesFolder, clocks: RuleBook | None) -> tuple[Indic
 
 
 def _measures(entry: IndicatorEntry, number: int, document: Document, folder: RulesFolder) -> bool:
-    """Return whether both are measures; what must not be counted is refused with the reason."""
+    """Return whether both are measures; forbidden ones are refused with the reason."""
     known = True
     for field in ("numerator", "denominator"):
         name = getattr(entry, field)

@@ -1,4 +1,4 @@
-"""Reads rules/ladders: where a matter goes that is let lie, one ladder a file."""
+"""Reads rules/ladders: where a neglected matter goes, one ladder per file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UPWARDS = ("village", "township", "county", "city", "province")
 
 
 class LadderSource:
-    """The ladders as their files have them, each with its document."""
+    """The ladders of the files, each with its document."""
 
     def __init__(self, entries: list[tuple[Document, LadderFile]]) -> None:
         self.entries = entries
@@ -38,18 +38,18 @@ def read_ladders(folder: RulesFolder) -> LadderSource | None:
             _check_tie(document, content, other, earlier, folder)
         entries.append((document, content))
     if entries and len(folder.problems) == before and not any(_is_for_all(content) for _, content in entries):
-        message = "one ladder must be for every category, grade, place and day, or some matter would have none"
+        message = "one ladder must cover every category, grade, place and day, or some matter would have none"
         folder.problem("ladders", 1, message)
     return LadderSource(entries) if len(folder.problems) == before else None
 
 
 def check_limits(source: LadderSource, rules: RuleBook, folder: RulesFolder) -> None:
-    """Add a problem for every limit that is not there or means something else, and for every one no ladder names."""
+    """Add a problem for every limit that is missing or has the wrong trigger, and for every one no ladder names."""
     for document, content in source.entries:
         for place, name in _named(content):
             found = [rule for rule in rules if rule.name == name and _holds_in(rule, content.jurisdiction)]
             if not found:
-                message = f"no limit {name!r} holds in {content.jurisdiction} (rules/limits)"
+                message = f"no limit {name!r} applies in {content.jurisdiction} (rules/limits)"
                 folder.problems.append(document.problem(place, message))
             elif any(rule.trigger not in (Trigger.ladder_step, Trigger.escalation_raised) for rule in found):
                 message = f"the limit {name!r} does not start with a step of a ladder, but {found[0].trigger}"
@@ -59,13 +59,11 @@ def check_limits(source: LadderSource, rules: RuleBook, folder: RulesFolder) -> 
     named = {name for _, content in source.entries for _, name in _named(content)}
     for rule in rules:
         if rule.trigger is Trigger.ladder_step and rule.name not in named:
-            folder.problem(
-                "ladders", 1, f"no ladder names the limit {rule.name!r}; a limit nobody counts by is a mistake"
-            )
+            folder.problem("ladders", 1, f"no ladder names the limit {rule.name!r}; an unused limit is a mistake")
 
 
 def check_categories(source: LadderSource, categories: Collection[str], folder: RulesFolder) -> None:
-    """Add a problem for every category that is not there."""
+    """Add a problem for every missing category."""
     for document, content in source.entries:
         for number, category in enumerate(content.categories):
             if category != ANY and category not in categories:
@@ -74,7 +72,7 @@ def check_categories(source: LadderSource, categories: Collection[str], folder: 
 
 
 def check_departments(source: LadderSource, units: UnitTree, folder: RulesFolder) -> None:
-    """Add a problem for every department that is not there."""
+    """Add a problem for every missing department."""
     for document, content in source.entries:
         for number, step in enumerate(content.steps):
             for index, told in enumerate(step.tell):
@@ -95,7 +93,7 @@ def _check_form(document: Document, content: LadderFile, folder: RulesFolder) ->
         if key in keys[:number]:
             folder.problems.append(document.problem(("offices", number, "key"), f"{key!r} is the key of two offices"))
     if content.valid_from and content.valid_to and content.valid_from > content.valid_to:
-        folder.problems.append(document.problem(("valid_to",), "lies before valid_from"))
+        folder.problems.append(document.problem(("valid_to",), "is before valid_from"))
 
 
 def _check_tie(
@@ -110,12 +108,12 @@ def _check_tie(
     same_place = content.jurisdiction == earlier.jurisdiction and starts <= ends
     as_close = len(set(content.grades)) == len(set(earlier.grades)) and set(content.grades) & set(earlier.grades)
     if same_place and shared and as_close and content.valid_from == earlier.valid_from:
-        message = f"fits {', '.join(sorted(shared))} as much as {earlier.name!r} does; which one to use is not said"
+        message = f"fits {', '.join(sorted(shared))} as much as {earlier.name!r} does; which one to use is not defined"
         folder.problems.append(document.problem(("categories",), message))
 
 
 def _check_total(document: Document, content: LadderFile, rules: RuleBook, folder: RulesFolder) -> None:
-    """The time from one level to the next is what was published, however it is split."""
+    """The time from one level to the next must match the published one, however it is split."""
     if content.total is None:
         return
     way = _UPWARDS[_UPWARDS.index(content.total.start) : _UPWARDS.index(content.total.end) + 1]

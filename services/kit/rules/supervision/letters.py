@@ -1,4 +1,4 @@
-"""Reads rules/letters: what calls for a supervision letter, and the Word templates letters are written into."""
+"""Reads rules/letters: what triggers a supervision letter, and the Word templates of letters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_letters(folder: RulesFolder) -> LetterRules | None:
 
 
 def check_places(rules: LetterRules, units: UnitTree, folder: RulesFolder) -> None:
-    """Add a problem for a jurisdiction that is no unit."""
+    """Add a problem for a jurisdiction that is not a unit."""
     for trigger in rules.book:
         if trigger.jurisdiction not in units:
             folder.problem("letters", 1, f"{trigger.name!r}: no unit has the code {trigger.jurisdiction!r}")
@@ -102,20 +102,20 @@ def _check_name(triggers: list[LetterTrigger], document: Document, number: int, 
     *earlier, last = triggers
     same = (each for each in earlier if (each.name, each.jurisdiction) == (last.name, last.jurisdiction))
     if any(each.valid_from == last.valid_from for each in same):
-        message = f"{last.name!r} is the name of two triggers of one place and time"
+        message = f"{last.name!r} is the name of two triggers for the same place and time"
         folder.problems.append(document.problem(("letters", number, "name"), message))
 
 
 def _check_rungs(triggers: list[LetterTrigger], document: Document, folder: RulesFolder) -> None:
-    """Every rung is worded for where the one before it failed, and a trigger leads on to a graver letter only."""
+    """Every rung has a text for when the one before it failed, and a trigger leads only to a graver letter."""
     worded = {each.kind for each in triggers if each.happening is Happening.letter_failed and each.jurisdiction == "cn"}
     for kind in LetterKind:
         if kind is not LetterKind.NOTICE and kind not in worded:
-            message = f"no trigger words the {kind.name.lower()} that follows a letter that failed"
+            message = f"no trigger has a text for the {kind.name.lower()} that follows a failed letter"
             folder.problems.append(document.problem(("letters",), message))
     for each in triggers:
         if each.next is not None and each.next <= each.kind:
-            message = f"{each.name!r} leads on to a letter that is not graver"
+            message = f"{each.name!r} leads to a letter that is not graver"
             folder.problems.append(document.problem(("letters",), message))
         if each.next is None and each.kind is not LAST:
             folder.problems.append(document.problem(("letters",), f"{each.name!r} does not say what follows"))

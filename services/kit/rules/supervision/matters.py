@@ -42,7 +42,7 @@ def _condition(fact: str, value: Any) -> Condition:
     if fact not in FACTS:
         raise WrongCondition(
             "is not a fact of a matter. The ledger grades matters, not people: who somebody is, or what they did "
-            f"before, is never an input. The table may look at {', '.join(FACTS)}"
+            f"before, is never an input. The table may use {', '.join(FACTS)}"
         )
     if fact not in WORDS:
         return between(value)

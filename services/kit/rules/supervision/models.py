@@ -1,4 +1,4 @@
-"""The form of each rule file of supervision: ladders, letters, what comes round again, clusters."""
+"""The format of each supervision rule file: ladders, letters, recurring schedules, clusters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Told = Annotated[str, StringConstraints(pattern=r"^(province|city|county|townshi
 
 
 class StepEntry(Entry):
-    """What holds where a matter arrives at a level."""
+    """The rules for a matter that arrives at a level."""
 
     level: Literal["township", "county", "city", "province"]
     acknowledge: LimitName
@@ -40,7 +40,7 @@ class OfficeEntry(Entry):
 
 
 class TotalEntry(BaseModel):
-    """How many calendar days the way from one level to another may take in all."""
+    """How many calendar days in total the way from one level to another may take."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -70,14 +70,14 @@ class LadderFile(Entry):
 
 
 class AgendaEntry(Entry):
-    """What goes on an agenda; `n` is the threshold of what has one."""
+    """What goes on an agenda; `n` is the threshold, if it has one."""
 
     reason: Literal["overdue", "high_grade", "stuck", "returned", "open_item"]
     n: Annotated[int, Field(ge=0, le=365)] = 0
 
 
 class RhythmFile(Entry):
-    """A file of rules/meetings/: what comes round again."""
+    """A file of rules/meetings/: a recurring schedule."""
 
     name: Slug
     version: Text
@@ -118,14 +118,14 @@ class ClustersFile(Entry):
 
 
 class WordsEntry(Entry):
-    """A part of a letter in each language; `{subject}`, `{times}` and `{days}` are put in."""
+    """A part of a letter in each language; `{subject}`, `{times}` and `{days}` are filled in."""
 
     zh: LetterText
     en: LetterText
 
 
 class WhenEntry(Entry):
-    """What happened, and how much of it there must be at least."""
+    """What happened, and the minimum thresholds."""
 
     happening: Annotated[Happening, Loose]
     times: Annotated[int, Field(ge=1, le=100)] = 1

@@ -1,4 +1,4 @@
-"""Reads rules/meetings: what comes round again, one rule a file."""
+"""Reads rules/meetings: recurring schedules, one rule per file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from services.kit.rules.folder import RulesFolder
 from services.kit.rules.supervision.models import RhythmFile
 
 DIGEST = "daily-digest"
-"""The rule of the digest of the day; a service asks for it by this name."""
+"""The rule of the daily digest; a service uses it by this name."""
 MEETING = "monthly"
-"""The rule of a series for which no other is named."""
+"""The default rule of a series."""
 _LAST_DAY = {Every.month: 28, Every.week: 7}
 _WITH_THRESHOLD = frozenset({AgendaReason.STUCK, AgendaReason.RETURNED})
 
@@ -38,19 +38,19 @@ def read_rhythms(folder: RulesFolder) -> Mapping[str, Rhythm] | None:
 
 
 def _check(document: Document, content: RhythmFile, folder: RulesFolder) -> None:
-    """Add a problem for a day that does not come round, an agenda without a meeting, a threshold without a meaning."""
+    """Add a problem for an impossible day, an agenda without a meeting, or a meaningless threshold."""
     last = _LAST_DAY.get(content.every, 0)
     if not min(1, last) <= content.on <= last:
-        message = f"must be a day from 1 to {last}" if last else "means nothing for every working day"
+        message = f"must be a day from 1 to {last}" if last else "has no meaning for every working day"
         folder.problems.append(document.problem(("on",), message))
     if bool(content.agenda) is not (content.call is RhythmCall.meeting):
-        folder.problems.append(document.problem(("agenda",), "is what a meeting has, and nothing else"))
+        folder.problems.append(document.problem(("agenda",), "is allowed for meetings only"))
     reasons = [each.reason for each in content.agenda]
     for number, entry in enumerate(content.agenda):
         if reasons.index(entry.reason) < number:
-            folder.problems.append(document.problem(("agenda", number, "reason"), "comes twice"))
+            folder.problems.append(document.problem(("agenda", number, "reason"), "is listed twice"))
         if bool(entry.n) is not (AgendaReason[entry.reason.upper()] in _WITH_THRESHOLD):
-            message = "is needed for stuck and returned, and means nothing for anything else"
+            message = "is required for stuck and returned, and not allowed otherwise"
             folder.problems.append(document.problem(("agenda", number, "n"), message))
 
 
