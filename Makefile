@@ -33,34 +33,34 @@ demo: setup  ## set up, start the stack, play a day of disputes through it, leav
 up: setup  ## start the whole stack (Ctrl-C stops it)
 	@$(BIN)/accord up --state $(STATE) $(ARGS)
 
-down: setup  ## stop a stack that runs in the background
+down: setup  ## stop a stack running in the background
 	@$(BIN)/accord down --state $(STATE)
 
-test: setup  ## run the tests, two files at a time, each process with a stack of its own
+test: setup  ## run the tests, two files at a time, each process with its own stack
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup  ## measure; writes bench/README.md
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: setup  ## kill whatever runs for ten minutes while cases live; CHAOS_SECONDS and CHAOS_SEED set length and luck
+chaos: setup  ## kill processes at random for ten minutes while cases run; CHAOS_SECONDS and CHAOS_SEED set length and seed
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-600} $(BIN)/pytest -s -m chaos tests/test_chaos.py $(ARGS)
 
-rights: setup  ## try for ten minutes what must be impossible; RIGHTS_SECONDS and RIGHTS_SEED set length and luck
+rights: setup  ## try forbidden actions for ten minutes; RIGHTS_SECONDS and RIGHTS_SEED set length and seed
 	@RIGHTS_SECONDS=$${RIGHTS_SECONDS:-600} $(BIN)/pytest -s tests/test_rights.py $(ARGS)
 
-fuzz: setup  ## two thousand odd messages to each RPC; FUZZ_ROUNDS sets how many
+fuzz: setup  ## send two thousand malformed messages to each RPC; FUZZ_ROUNDS sets how many
 	@FUZZ_ROUNDS=$${FUZZ_ROUNDS:-2000} $(BIN)/pytest -s tests/test_fuzz.py $(ARGS)
 
-schemathesis: setup  ## 20 examples an operation of the description, every check on; SCHEMA_EXAMPLES and SCHEMA_SEED change it
+schemathesis: setup  ## 20 examples per operation of the OpenAPI document, all checks; SCHEMA_EXAMPLES and SCHEMA_SEED change it
 	@SCHEMA_EXAMPLES=$${SCHEMA_EXAMPLES:-20} $(BIN)/pytest -s tests/test_rest.py -k description_allows $(ARGS)
 
-real-input: setup  ## every row of the real records through the running stack; make test takes every sixth
+real-input: setup  ## import every row of the real records into a running stack; make test uses every sixth
 	@REAL_INPUT_EVERY=1 $(BIN)/pytest -s tests/test_real_input.py $(ARGS)
 
-documents: setup  ## write the Word templates of rules/documents anew
+documents: setup  ## regenerate the Word templates in rules/documents
 	@$(BIN)/python -m accord.documents_templates
 
-histories: setup  ## capture the stored workflow histories anew
+histories: setup  ## capture the stored workflow histories again
 	@$(BIN)/python -m tests.capture_histories
 
 lint: setup  ## ruff, proto lint, rules
@@ -84,10 +84,10 @@ check: lint types contracts  ## lint, types and contracts
 wheel: setup  ## build the wheels accord and accord-protos into DIST (default: dist)
 	@$(BIN)/python -m accord.wheels $(DIST)
 
-lock:  ## resolve requirements anew, with hashes for every platform
+lock:  ## resolve requirements again, with hashes for every platform
 	@rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header requirements-dev.in -o requirements.lock && rm -rf .venv/lock
 
-clean:  ## remove what was built (not your data)
+clean:  ## remove build output (not your data)
 	rm -rf $(VENV) gen build dist .pytest_cache .mypy_cache .ruff_cache *.egg-info
