@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.intake.v1 import facts_pb2 as pb
 from pb.intake.v1 import facts_pb2_grpc
 
@@ -13,7 +11,7 @@ from services.intake.models import Report
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.servicer import Servicer
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 
 
 class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
@@ -23,7 +21,7 @@ class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
     heads = "reports"
 
     async def BatchGetReportFacts(
-        self, request: pb.BatchGetReportFactsRequest, context: Any
+        self, request: pb.BatchGetReportFactsRequest, context: Context
     ) -> pb.BatchGetReportFactsResponse:
         """Answer the facts of those reports that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)

@@ -26,7 +26,7 @@ from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.servicer import Servicer
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging, requests
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -50,7 +50,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self._numbers = store.Numbers(parts.database)
         self._bulk = BulkReception(parts.database, self._reception, self._numbers, parts.time, parts.pulse)
 
-    async def CreateReport(self, request: pb.CreateReportRequest, context: Any) -> report_pb2.Report:
+    async def CreateReport(self, request: pb.CreateReportRequest, context: Context) -> report_pb2.Report:
         """Receive a report and answer its receipt."""
         call, now = current_call(), self.time.now()
         caller, body = call.caller.subject, requests.body_hash(request)
@@ -85,7 +85,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return answer
 
     async def ImportReports(
-        self, request_iterator: AsyncIterator[Any], context: Any
+        self, request_iterator: AsyncIterator[Any], context: Context
     ) -> AsyncIterator[pb.ImportReportsResponse]:
         """Receive many reports; every row is answered."""
         call = current_call()
@@ -93,7 +93,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         async for answer in self._bulk.answers(request_iterator, call):
             yield answer
 
-    async def GetReport(self, request: pb.GetReportRequest, context: Any) -> report_pb2.Report:
+    async def GetReport(self, request: pb.GetReportRequest, context: Context) -> report_pb2.Report:
         """Answer a report without its sealed part."""
         call = current_call()
         async with self.database.read() as connection:
@@ -101,7 +101,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             await record.admit(connection, call, row)
         return view.report(row, call.language, self.time.now())
 
-    async def GetReportContent(self, request: pb.GetReportContentRequest, context: Any) -> report_pb2.ReportContent:
+    async def GetReportContent(self, request: pb.GetReportContentRequest, context: Context) -> report_pb2.ReportContent:
         """Answer the sealed part, and record that it was read."""
         call, now = current_call(), self.time.now()
         number = names.number_of(request.name)
@@ -117,7 +117,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
         return content
 
-    async def ListReports(self, request: pb.ListReportsRequest, context: Any) -> pb.ListReportsResponse:
+    async def ListReports(self, request: pb.ListReportsRequest, context: Context) -> pb.ListReportsResponse:
         """Answer reports of the caller's units, newest first."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
@@ -143,7 +143,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         await work.append(NewEvent(row.number, "ReportVerified", row.unit, {"state": state.name}))
         return view.report(changed, work.call.language, work.now)
 
-    async def ListDuplicates(self, request: pb.ListDuplicatesRequest, context: Any) -> pb.ListDuplicatesResponse:
+    async def ListDuplicates(self, request: pb.ListDuplicatesRequest, context: Context) -> pb.ListDuplicatesResponse:
         """Answer reports that may tell of the same matter as this one."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.parent))
@@ -156,7 +156,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             suggested = await self._suggested(connection, found)
         return pb.ListDuplicatesResponse(duplicates=suggested)
 
-    async def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Any) -> pb.FindDuplicatesResponse:
+    async def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Context) -> pb.FindDuplicatesResponse:
         """Answer reports that may tell of the same matter as one not yet made."""
         unit = self._known_unit(request.unit, "unit")
         current_call().require(unit)
@@ -349,7 +349,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         await work.append(NewEvent(row.number, "ReportDeclined", row.unit, payload, wakes=True))
         return view.report(changed, work.call.language, work.now)
 
-    async def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> report_pb2.Receipt:
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> report_pb2.Receipt:
         """Answer what the holder of a receipt code is told."""
         call, code = current_call(), names.last(request.name)
         index = self._reception.receipt_index(code)

@@ -328,7 +328,7 @@ def _change(*columns: str) -> ReturningUpdate[Report]:
     return update(Report).where(Report.number == _NUMBER).values(values).returning(Report)
 
 
-async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Report:
+async def change(connection: Connection, number: str, at: datetime, **columns: object) -> Report:
     """Change columns of a report and return its new row."""
     return (await connection.execute(_change(*columns), {"number": number, "at": at, **columns})).one()
 

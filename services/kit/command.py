@@ -18,7 +18,7 @@ from casework.errors import CaseError, Reason
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import Clockwork, NewClock
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import requests
 from services.kit.storage.database import Connection, Database
@@ -182,7 +182,7 @@ def command(
             return answer
 
         @functools.wraps(method)
-        async def rpc(self: CommandService, request: Any, context: Any) -> Answer:
+        async def rpc(self: CommandService, request: Any, context: Context) -> Answer:
             try:
                 return await attempt(self, request)
             except asyncpg.UniqueViolationError:

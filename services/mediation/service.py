@@ -19,7 +19,7 @@ from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, record, store, view
@@ -53,13 +53,13 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             answer.next_time.FromDatetime(next_at)
         return answer
 
-    async def GetCase(self, request: pb.GetCaseRequest, context: Any) -> case_pb2.Case:
+    async def GetCase(self, request: pb.GetCaseRequest, context: Context) -> case_pb2.Case:
         """Answer a case."""
         async with self.database.read() as connection:
             row = await record.seen(connection, request.name)
         return view.case(row, self.time.now())
 
-    async def ListCases(self, request: pb.ListCasesRequest, context: Any) -> pb.ListCasesResponse:
+    async def ListCases(self, request: pb.ListCasesRequest, context: Context) -> pb.ListCasesResponse:
         """Answer cases of the caller's units, newest first."""
         now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -74,7 +74,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             reply.next_page_token = paging.token("cases", end.opened_at.isoformat(), end.number)
         return reply
 
-    async def GetPlan(self, request: pb.GetPlanRequest, context: Any) -> case_pb2.Plan:
+    async def GetPlan(self, request: pb.GetPlanRequest, context: Context) -> case_pb2.Plan:
         """Answer the one plan of a case with its tasks."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.read() as connection:
@@ -82,7 +82,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             tasks = await store.tasks_of(connection, number)
         return view.plan(row, tasks, call.language, self.time.now())
 
-    async def ListTasks(self, request: pb.ListTasksRequest, context: Any) -> pb.ListTasksResponse:
+    async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
         """Answer tasks, earliest deadline first: of one case, or of the caller's units."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
@@ -102,7 +102,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             reply.next_page_token = paging.token("tasks", (end.due_at or store.NEVER).isoformat(), end.number, end.task)
         return reply
 
-    async def GetTask(self, request: pb.GetTaskRequest, context: Any) -> case_pb2.Task:
+    async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> case_pb2.Task:
         """Answer a task to the unit that has it and to the accountable one."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.read() as connection:
@@ -276,7 +276,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             raise CaseError(Reason.WRONG_STATE, case.stage.name, state=case.stage.name)
         return case, row
 
-    async def _move(self, row: Task, to: TaskState, work: Work, **columns: Any) -> Task:
+    async def _move(self, row: Task, to: TaskState, work: Work, **columns: object) -> Task:
         state = rules_of.move_task(row.state, to)
         return await store.change_task(work.connection, row.number, row.task, work.now, state=state, **columns)
 

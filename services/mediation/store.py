@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import (
     DateTime,
@@ -127,7 +127,7 @@ def _change(*columns: str) -> ReturningUpdate[Case]:
     return update(Case).where(Case.number == _NUMBER).values(values).returning(Case)
 
 
-async def change(connection: Connection, number: str, at: datetime, **columns: Any) -> Case:
+async def change(connection: Connection, number: str, at: datetime, **columns: object) -> Case:
     """Change columns of a case and return its new row."""
     return (await connection.execute(_change(*columns), {"number": number, "at": at, **columns})).one()
 
@@ -141,7 +141,7 @@ def _change_task(*columns: str) -> ReturningUpdate[Task]:
     return update(Task).where(Task.number == _NUMBER, Task.task == _TASK).values(values).returning(Task)
 
 
-async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: Any) -> Task:
+async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: object) -> Task:
     """Change columns of a task and return its new row."""
     parameters = {"number": number, "task": task, "at": at, **columns}
     return (await connection.execute(_change_task(*columns), parameters)).one()

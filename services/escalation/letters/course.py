@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from casework import names
 from casework.supervision.letters.letter import Failure, LetterState, Objection, move, next_kind
 from services.escalation import holders
@@ -44,7 +42,7 @@ async def fail(work: Work, row: Letter, failure: Failure) -> Letter:
     return await told(work, row, "LetterFailed", failure=failure.name)
 
 
-async def end(work: Work, row: Letter, state: LetterState, kind: str, **columns: Any) -> Letter:
+async def end(work: Work, row: Letter, state: LetterState, kind: str, **columns: object) -> Letter:
     """End a letter for good: every clock of it is cancelled, nobody holds it any more."""
     to = move(row.state, state)
     await timing.cancel(work, row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Any
 
 from pb.escalation.v1 import letters_pb2 as pb
 
@@ -17,7 +16,7 @@ from services.escalation.letters.desk import LetterDesk
 from services.escalation.letters.models import Letter
 from services.escalation.letters.word import written
 from services.kit import dates
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -26,13 +25,13 @@ from services.kit.storage.events import NewEvent
 class LetterReading(LetterDesk):
     """Answers questions about letters."""
 
-    async def GetLetter(self, request: pb.GetLetterRequest, context: Any) -> pb.Letter:
+    async def GetLetter(self, request: pb.GetLetterRequest, context: Context) -> pb.Letter:
         """Answer a letter to those it is shown to."""
         async with self.database.read() as connection:
             row, inside = await self.seen(connection, request.name)
         return view.letter(row, inside=inside)
 
-    async def ListLetters(self, request: pb.ListLettersRequest, context: Any) -> pb.ListLettersResponse:
+    async def ListLetters(self, request: pb.ListLettersRequest, context: Context) -> pb.ListLettersResponse:
         """Answer letters that are shown to the caller's units, oldest first."""
         size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "letters", paging.instant, paging.key)
@@ -43,7 +42,9 @@ class LetterReading(LetterDesk):
             reply.next_page_token = _token("letters", rows[size - 1])
         return reply
 
-    async def ListLetterDrafts(self, request: pb.ListLetterDraftsRequest, context: Any) -> pb.ListLetterDraftsResponse:
+    async def ListLetterDrafts(
+        self, request: pb.ListLetterDraftsRequest, context: Context
+    ) -> pb.ListLetterDraftsResponse:
         """Answer the drafts of the caller's units, oldest first: what waits to be taken up, signed or discarded."""
         size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "letter-drafts", paging.instant, paging.key)
@@ -54,7 +55,7 @@ class LetterReading(LetterDesk):
             reply.next_page_token = _token("letter-drafts", rows[size - 1])
         return reply
 
-    async def ReadLetterText(self, request: pb.ReadLetterTextRequest, context: Any) -> pb.LetterText:
+    async def ReadLetterText(self, request: pb.ReadLetterTextRequest, context: Context) -> pb.LetterText:
         """Answer what is written in and around a letter, as far as the caller may see it; the reading is on record."""
         async with self.database.begin() as connection:
             row, inside = await self.seen(connection, request.name)
@@ -67,7 +68,7 @@ class LetterReading(LetterDesk):
         said = {view.FIELDS[part]: text for part, text in shown.items()}
         return pb.LetterText(name=request.name, wording=wording, **said)
 
-    async def RenderLetter(self, request: pb.RenderLetterRequest, context: Any) -> pb.LetterDocument:
+    async def RenderLetter(self, request: pb.RenderLetterRequest, context: Context) -> pb.LetterDocument:
         """Answer a letter as a Word file; the reading is on record."""
         async with self.database.begin() as connection:
             row, _ = await self.seen(connection, request.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Select, SmallInteger, Text, any_, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -42,7 +41,7 @@ _STANDING = _ABOUT.where(Letter.kind >= bindparam("kind"), Letter.state.not_in(T
 _DRAFTED = _ABOUT.where(Letter.kind == bindparam("kind"), Letter.rule != "").order_by(Letter.drafted_at.desc())
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Letter:
+async def add(connection: Connection, number: str, **columns: object) -> Letter:
     """Store a letter as a draft that only its issuer is shown, and return its row."""
     row = await rows.insert(connection, Letter, number=number, state=LetterState.DRAFTED, **columns)
     await show_to(connection, number, [row.issuer])
@@ -54,7 +53,7 @@ async def get(connection: Connection, number: str) -> Letter:
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Letter, **columns: Any) -> Letter:
+async def change(connection: Connection, row: Letter, **columns: object) -> Letter:
     """Change columns of a letter and return its new row."""
     return await rows.update(connection, Letter, {"number": row.number}, **columns)
 

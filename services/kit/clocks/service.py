@@ -31,7 +31,7 @@ from services.kit.clocks.moves import Candidate
 from services.kit.clocks.sweep import sweep
 from services.kit.command import Consequence, Work, check_etag, command
 from services.kit.instants import instant, stamp
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
 from services.kit.storage.database import Connection, Database, prepared
@@ -102,7 +102,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     def _work(self, connection: Connection, now: datetime, call: Call) -> Work:
         return Work(connection, now, call, self.log, self.clockwork, consequences=self.consequences)
 
-    async def FireClocks(self, request: pb.FireClocksRequest, context: Any) -> pb.FireClocksResponse:
+    async def FireClocks(self, request: pb.FireClocksRequest, context: Context) -> pb.FireClocksResponse:
         """Fire every rung of the case that is due and was not fired; answer when to ask again."""
         self._check(request.service)
         call, number, now = current_call(), number_of(request.case), self.time.now()
@@ -133,7 +133,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             generation=standing.generation,
         )
 
-    async def FireDueClocks(self, request: pb.FireDueClocksRequest, context: Any) -> pb.FireDueClocksResponse:
+    async def FireDueClocks(self, request: pb.FireDueClocksRequest, context: Context) -> pb.FireDueClocksResponse:
         """Fire the oldest rungs that are due, across all cases, oldest first."""
         self._check(request.service)
         call, now = current_call(), self.time.now()
@@ -147,7 +147,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             self.pulse.beat()
         return pb.FireDueClocksResponse(firings=[clock_view.firing(self._service, each) for each in firings], more=more)
 
-    async def ListClocks(self, request: pb.ListClocksRequest, context: Any) -> pb.ListClocksResponse:
+    async def ListClocks(self, request: pb.ListClocksRequest, context: Context) -> pb.ListClocksResponse:
         """Answer clocks of the caller's units, earliest deadline first."""
         self._check(request.service)
         now, size = self.time.now(), request.page_size or 50
@@ -172,12 +172,12 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             reply.next_page_token = paging.token("clocks", (end.due_at or clocks.NEVER).isoformat(), end.id)
         return reply
 
-    async def GetClock(self, request: pb.GetClockRequest, context: Any) -> pb.Clock:
+    async def GetClock(self, request: pb.GetClockRequest, context: Context) -> pb.Clock:
         """Answer a clock with its rungs and when they fired."""
         async with self.database.read() as connection:
             return await self._shown(connection, request.name)
 
-    async def ExplainClock(self, request: pb.ExplainClockRequest, context: Any) -> pb.ExplainClockResponse:
+    async def ExplainClock(self, request: pb.ExplainClockRequest, context: Context) -> pb.ExplainClockResponse:
         """Answer every day from the start to the due date, once, with what was done with it and why."""
         language = current_call().language
         async with self.database.read() as connection:
@@ -351,7 +351,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         await work.append(*change.events)
         return clock_view.clock(self._service, change.after, work.now)
 
-    async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Any) -> pb.PreviewMovesResponse:
+    async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Context) -> pb.PreviewMovesResponse:
         """Answer which running clocks of the caller's units would move, and from when to when."""
         self._check(request.service)
         scope = current_call().scope(last(request.unit) if request.unit else "")

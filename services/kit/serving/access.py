@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cedarpy
+import grpc
 
 from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree, is_code
@@ -21,6 +22,9 @@ from services.kit.serving.tokens import Caller
 _DECISIONS = 100_000
 _POLICY = re.compile(r"\b(permit|forbid)\s*\(.*?;", re.S)
 _ACTION = re.compile(r'Action::"([\w.]+)"')
+
+Context = grpc.aio.ServicerContext[Any, Any]
+"""What gRPC hands a method beside its request."""
 
 
 class Part(StrEnum):

@@ -15,7 +15,7 @@ from sqlalchemy import Executable
 from casework.errors import CaseError, Reason, field_error
 from casework.names import ROOT_UNIT, file_name, last, number_of
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.serving.loops import Loop
 from services.kit.storage import feed_store, paging
 from services.kit.storage.catalogue import catalogue
@@ -98,7 +98,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         if service != self._service:
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
 
-    async def ListEvents(self, request: feed_pb2.ListEventsRequest, context: Any) -> feed_pb2.ListEventsResponse:
+    async def ListEvents(self, request: feed_pb2.ListEventsRequest, context: Context) -> feed_pb2.ListEventsResponse:
         """Answer past events, oldest first, of one case or of the caller's units."""
         self._check(request.service)
         call, size = current_call(), request.page_size or 100
@@ -124,7 +124,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         return reply
 
     async def WatchEvents(
-        self, request: feed_pb2.WatchEventsRequest, context: Any
+        self, request: feed_pb2.WatchEventsRequest, context: Context
     ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
         """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
         self._check(request.service)
@@ -217,7 +217,9 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             call.require(ROOT_UNIT)
         return row.position
 
-    async def AcknowledgeEvents(self, request: feed_pb2.AcknowledgeEventsRequest, context: Any) -> feed_pb2.Consumer:
+    async def AcknowledgeEvents(
+        self, request: feed_pb2.AcknowledgeEventsRequest, context: Context
+    ) -> feed_pb2.Consumer:
         """Record how far a durable consumer has come."""
         self._check(request.service)
         current_call().scope()
@@ -246,7 +248,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         return self._consumer(request.consumer, await self._acknowledged(request.consumer))
 
     async def ListEventTypes(
-        self, request: feed_pb2.ListEventTypesRequest, context: Any
+        self, request: feed_pb2.ListEventTypesRequest, context: Context
     ) -> feed_pb2.ListEventTypesResponse:
         """Answer the catalogue of the service's events."""
         self._check(request.service)

@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 @overload
-async def insert(connection: Connection, table: str, **columns: Any) -> Any: ...
+async def insert(connection: Connection, table: str, **columns: object) -> Any: ...
 @overload
-async def insert(connection: Connection, table: type[M], **columns: Any) -> M: ...
-async def insert(connection: Connection, table: Any, **columns: Any) -> Any:
+async def insert(connection: Connection, table: type[M], **columns: object) -> M: ...
+async def insert(connection: Connection, table: Any, **columns: object) -> Any:
     """Insert a row and return it."""
     if not isinstance(table, str):
         return (await connection.execute(_insert(table, tuple(columns)), columns)).one()
@@ -35,10 +35,10 @@ async def insert(connection: Connection, table: Any, **columns: Any) -> Any:
 
 
 @overload
-async def update(connection: Connection, table: str, key: Mapping[str, Any], **columns: Any) -> Any: ...
+async def update(connection: Connection, table: str, key: Mapping[str, Any], **columns: object) -> Any: ...
 @overload
-async def update(connection: Connection, table: type[M], key: Mapping[str, Any], **columns: Any) -> M: ...
-async def update(connection: Connection, table: Any, key: Mapping[str, Any], **columns: Any) -> Any:
+async def update(connection: Connection, table: type[M], key: Mapping[str, Any], **columns: object) -> M: ...
+async def update(connection: Connection, table: Any, key: Mapping[str, Any], **columns: object) -> Any:
     """Change columns of the row with this key, count its version up, and return it."""
     if not isinstance(table, str):
         statement = _update(table, tuple(key), tuple(columns))
@@ -54,7 +54,7 @@ def _insert(model: type[M], columns: tuple[str, ...]) -> ReturningInsert[M]:
     return sqlalchemy.insert(model).values({name: bindparam(name) for name in columns}).returning(model)
 
 
-async def add(connection: Connection, table: type[M], running: str, key: Mapping[str, Any], **columns: Any) -> M:
+async def add(connection: Connection, table: type[M], running: str, key: Mapping[str, Any], **columns: object) -> M:
     """Insert a row under the next number of those with this key, which nobody else adds to now, and return it."""
     statement = _add(table, running, tuple(key), tuple(columns))
     return (await connection.execute(statement, {**columns, **key})).one()
@@ -81,7 +81,7 @@ def _update(model: type[M], key: tuple[str, ...], columns: tuple[str, ...]) -> R
     )  # fmt: skip
 
 
-async def insert_next(connection: Connection, model: type[M], part: str, **columns: Any) -> M:
+async def insert_next(connection: Connection, model: type[M], part: str, **columns: object) -> M:
     """Insert a row under the next number of its case, which is locked, and return it; `part` has that number."""
     return (await connection.execute(_insert_next(model, part, tuple(columns)), columns)).one()
 

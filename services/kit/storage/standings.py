@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from pb.access.v1 import standing_pb2 as pb
 from pb.access.v1 import standing_pb2_grpc
@@ -19,7 +19,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from casework.errors import Reason, field_error
 from casework.names import ROOT_UNIT, last, number_of, unit_name
 from services.kit.instants import instant, stamp
-from services.kit.serving.access import Call, Part, current_call
+from services.kit.serving.access import Call, Context, Part, current_call
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.models import CaseStanding, Stored
 
@@ -102,7 +102,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
         self._database = database
         self._then = then
 
-    async def RecordStandings(self, request: pb.RecordStandingsRequest, context: Any) -> pb.RecordStandingsResponse:
+    async def RecordStandings(self, request: pb.RecordStandingsRequest, context: Context) -> pb.RecordStandingsResponse:
         """Record whose cases are; a repeat changes nothing."""
         if request.service != self._service:
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")

@@ -19,6 +19,7 @@ from casework.mediation.session import Manner
 from casework.mediation.termination import ended_as, may_end
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
+from services.kit.serving.access import Context
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
 from services.mediation import keys, standing
@@ -57,20 +58,20 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         await terms.await_signatures(work, case, agreement)
         return await self._told(work, case, agreement, "AgreementDrafted", form=form.name)
 
-    async def GetAgreement(self, request: pb.GetAgreementRequest, context: Any) -> pb.Agreement:
+    async def GetAgreement(self, request: pb.GetAgreementRequest, context: Context) -> pb.Agreement:
         """Answer an agreement without its text."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)
             return view.agreement(await store.load(connection, case.number, names.ids_of(request.name)[0]))
 
-    async def ListAgreements(self, request: pb.ListAgreementsRequest, context: Any) -> pb.ListAgreementsResponse:
+    async def ListAgreements(self, request: pb.ListAgreementsRequest, context: Context) -> pb.ListAgreementsResponse:
         """Answer all agreements of a case."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.loaded_all(connection, case.number)
         return pb.ListAgreementsResponse(agreements=[view.agreement(each) for each in found])
 
-    async def GetAgreementText(self, request: pb.GetAgreementTextRequest, context: Any) -> pb.AgreementText:
+    async def GetAgreementText(self, request: pb.GetAgreementTextRequest, context: Context) -> pb.AgreementText:
         """Answer the sealed text of an agreement; the reading is written down."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
@@ -180,7 +181,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         told = await routes.open_in(work.connection, self.rules, case)
         return view.ending(case, ended, await store.notices(work.connection, case.number), told)
 
-    async def GetEnding(self, request: pb.GetEndingRequest, context: Any) -> pb.Ending:
+    async def GetEnding(self, request: pb.GetEndingRequest, context: Context) -> pb.Ending:
         """Answer how a mediation ended."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)
@@ -201,7 +202,9 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         await work.append(NewEvent(case.number, "NoticeServed", case.unit, {"party": party}))
         return view.notice(served)
 
-    async def GetMediationResults(self, request: pb.GetMediationResultsRequest, context: Any) -> pb.MediationResults:
+    async def GetMediationResults(
+        self, request: pb.GetMediationResultsRequest, context: Context
+    ) -> pb.MediationResults:
         """Answer the three results, each on its own."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Text, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -97,7 +96,7 @@ _ADD_PART = insert(Part).values(
 )
 
 
-async def add(connection: Connection, number: str, clauses: Sequence[Clause], **columns: Any) -> int:
+async def add(connection: Connection, number: str, clauses: Sequence[Clause], **columns: object) -> int:
     """Store a draft with its clauses and return its number."""
     row = await rows.add(
         connection, Agreement, "agreement", {"number": number}, state=AgreementState.DRAFT, **columns
@@ -140,7 +139,7 @@ async def drop_countersignature(connection: Connection, number: str) -> None:
     await connection.execute(_DROP_COUNTERSIGNATURE, {"number": number})
 
 
-async def change(connection: Connection, number: str, agreement: int, **columns: Any) -> Agreement:
+async def change(connection: Connection, number: str, agreement: int, **columns: object) -> Agreement:
     """Change columns of an agreement and return its new row."""
     return await rows.update(connection, Agreement, {"number": number, "agreement": agreement}, **columns)
 

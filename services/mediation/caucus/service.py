@@ -18,7 +18,7 @@ from casework.mediation.caucus import is_released, may_read, must_be_released, s
 from casework.mediation.choosing import MatterRole
 from casework.mediation.session import Manner
 from services.kit.command import Work, command
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
@@ -57,7 +57,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         await self._told(work, case)
         return view.note(row)
 
-    async def ListCaucusNotes(self, request: pb.ListCaucusNotesRequest, context: Any) -> pb.ListCaucusNotesResponse:
+    async def ListCaucusNotes(self, request: pb.ListCaucusNotesRequest, context: Context) -> pb.ListCaucusNotesResponse:
         """Answer the notes of a side with their words, and remember who read."""
         async with self.database.begin() as connection:
             case, people, side = await self._read(connection, request.parent)
@@ -81,7 +81,9 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         await self._told(work, case)
         return view.offer(row)
 
-    async def ListCaucusOffers(self, request: pb.ListCaucusOffersRequest, context: Any) -> pb.ListCaucusOffersResponse:
+    async def ListCaucusOffers(
+        self, request: pb.ListCaucusOffersRequest, context: Context
+    ) -> pb.ListCaucusOffersResponse:
         """Answer the offers of a side with their terms, and remember who read."""
         async with self.database.begin() as connection:
             case, people, side = await self._read(connection, request.parent)
@@ -93,7 +95,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
             offer.MergeFromString(_opened(under, side, "offer", row.sealed))
         return reply
 
-    async def ListCaucusReads(self, request: pb.ListCaucusReadsRequest, context: Any) -> pb.ListCaucusReadsResponse:
+    async def ListCaucusReads(self, request: pb.ListCaucusReadsRequest, context: Context) -> pb.ListCaucusReadsResponse:
         """Answer who has read a side's entries."""
         async with self.database.read() as connection:
             number, side = names.number_of(request.parent), side_of(names.last(request.parent))
@@ -143,7 +145,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         await work.append(NewEvent(number, "FactSheetDrafted", case.unit, {"sheet": row.sheet}))
         return view.sheet(row, [])
 
-    async def GetFactSheet(self, request: pb.GetFactSheetRequest, context: Any) -> pb.FactSheet:
+    async def GetFactSheet(self, request: pb.GetFactSheetRequest, context: Context) -> pb.FactSheet:
         """Answer a sheet: to mediator and parties, and once all have signed to whoever may read of the case."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Boolean, Integer, SmallInteger, Text, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -51,7 +50,7 @@ _RELEASE = (
 )
 
 
-async def add_note(connection: Connection, number: str, side: Side, **columns: Any) -> CaucusNote:
+async def add_note(connection: Connection, number: str, side: Side, **columns: object) -> CaucusNote:
     """Store a note of a side under the next number of its locked case and return its row."""
     return await rows.add(connection, CaucusNote, "note", {"number": number, "side": side}, **columns)
 
@@ -61,7 +60,7 @@ async def notes(connection: Connection, number: str, side: Side) -> Sequence[Cau
     return await rows.find(connection, CaucusNote, CaucusNote.note, number=number, side=side)
 
 
-async def add_offer(connection: Connection, number: str, side: Side, **columns: Any) -> CaucusOffer:
+async def add_offer(connection: Connection, number: str, side: Side, **columns: object) -> CaucusOffer:
     """Store an offer of a side under the next number of its locked case and return its row."""
     return await rows.add(connection, CaucusOffer, "offer", {"number": number, "side": side}, **columns)
 

@@ -17,6 +17,7 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
+from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, standing
@@ -44,7 +45,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         await work.append(NewEvent(case.number, "ClosingViewRecorded", case.unit, payload))
         return await self._closing(work.connection, case)
 
-    async def GetClosing(self, request: pb.GetClosingRequest, context: Any) -> pb.Closing:
+    async def GetClosing(self, request: pb.GetClosingRequest, context: Context) -> pb.Closing:
         """Answer what a closing still lacks, and its number where there is one."""
         async with self.database.read() as connection:
             return await self._closing(connection, await self.seen(connection, request.name))
@@ -74,7 +75,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         await work.append(NewEvent(case.number, "VisitRecorded", case.unit, payload))
         return next(each for each in await self._visits(work.connection, case.number) if each.name == request.name)
 
-    async def ListVisits(self, request: pb.ListVisitsRequest, context: Any) -> pb.ListVisitsResponse:
+    async def ListVisits(self, request: pb.ListVisitsRequest, context: Context) -> pb.ListVisitsResponse:
         """Answer the visits of a case, those to come as well."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.parent)

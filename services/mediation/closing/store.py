@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Text, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -149,7 +148,7 @@ async def visit(connection: Connection, number: str, days: int, name: str) -> Vi
 
 
 async def visited(
-    connection: Connection, row: Visit, answers: Sequence[tuple[int, Satisfaction]], **columns: Any
+    connection: Connection, row: Visit, answers: Sequence[tuple[int, Satisfaction]], **columns: object
 ) -> None:
     """Store what a visit found and what the parties said."""
     of = {"number": row.number, "days": row.days}
@@ -157,6 +156,6 @@ async def visited(
     await connection.execute(_ANSWER, [{**of, "party": party, "satisfaction": answer} for party, answer in answers])
 
 
-async def reopen(connection: Connection, number: str, **columns: Any) -> int:
+async def reopen(connection: Connection, number: str, **columns: object) -> int:
     """Store that a case was reopened and return for which time."""
     return (await rows.add(connection, Reopening, "reopening", {"number": number}, **columns)).reopening

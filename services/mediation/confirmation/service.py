@@ -15,6 +15,7 @@ from casework.mediation.fulfilment import InstalmentState
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
+from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
@@ -35,7 +36,7 @@ from services.mediation.standing import Step
 class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServicer):
     """Serves judicial confirmation."""
 
-    async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Any) -> pb.Eligibility:
+    async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Context) -> pb.Eligibility:
         """Answer what a court may hold against an application; it forbids nothing."""
         now = self.time.now()
         async with self.database.read() as connection:
@@ -77,13 +78,13 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         await work.append(NewEvent(case.number, "ConfirmationApplied", case.unit, payload))
         return _shown(found)
 
-    async def GetConfirmation(self, request: pb.GetConfirmationRequest, context: Any) -> pb.Confirmation:
+    async def GetConfirmation(self, request: pb.GetConfirmationRequest, context: Context) -> pb.Confirmation:
         """Answer an application and its result."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)
             return _shown(await _get(connection, case.number, request.name))
 
-    async def GetHandOver(self, request: pb.GetHandOverRequest, context: Any) -> pb.HandOver:
+    async def GetHandOver(self, request: pb.GetHandOverRequest, context: Context) -> pb.HandOver:
         """Answer the bundle for the court; the reading is written down."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)

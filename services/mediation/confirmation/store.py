@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from casework.mediation.confirmation import ConfirmationState
 from services.kit.storage import rows
@@ -27,6 +26,6 @@ async def apply(
     return await rows.insert(connection, Confirmation, **key, **made)
 
 
-async def change(connection: Connection, row: Confirmation, **columns: Any) -> Confirmation:
+async def change(connection: Connection, row: Confirmation, **columns: object) -> Confirmation:
     """Change columns of an application and return its new row."""
     return await rows.update(connection, Confirmation, {"number": row.number, "agreement": row.agreement}, **columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import consent_pb2 as pb
 from pb.mediation.v1 import consent_pb2_grpc
@@ -19,7 +18,7 @@ from casework.mediation.course import Beside, MediationState, Person
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import record
@@ -37,7 +36,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     body_key_name = "requests of consents"
 
-    async def GetMediation(self, request: pb.GetMediationRequest, context: Any) -> pb.Mediation:
+    async def GetMediation(self, request: pb.GetMediationRequest, context: Context) -> pb.Mediation:
         """Answer where a mediation stands."""
         number = names.number_of(request.name)
         async with self.database.read() as connection:
@@ -78,7 +77,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         await course.restate(work, case, self.sealer)
         return view.consent(kept)
 
-    async def ListConsents(self, request: pb.ListConsentsRequest, context: Any) -> pb.ListConsentsResponse:
+    async def ListConsents(self, request: pb.ListConsentsRequest, context: Context) -> pb.ListConsentsResponse:
         """Answer what the parties of a case said, oldest first; the look is on record."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "consents", paging.number) or 0
         call, number = current_call(), names.number_of(request.parent)

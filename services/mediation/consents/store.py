@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Text, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -67,12 +66,12 @@ async def get(connection: Connection, number: str) -> Mediation:
     return rows.not_found(await find(connection, number), names.mediation_name(number))
 
 
-async def change(connection: Connection, number: str, **columns: Any) -> Mediation:
+async def change(connection: Connection, number: str, **columns: object) -> Mediation:
     """Change columns of a mediation and return its new row."""
     return await rows.update(connection, Mediation, {"number": number}, **columns)
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Consent:
+async def add(connection: Connection, number: str, **columns: object) -> Consent:
     """Keep what a party said, under the next number of its case, and return the row; the case must be locked."""
     return await rows.insert_next(connection, Consent, "consent", number=number, **columns)
 

@@ -17,6 +17,7 @@ from casework.papers.numbering import Series
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
+from services.kit.serving.access import Context
 from services.kit.serving.validation import must_say
 from services.kit.storage import numbering
 from services.kit.storage.events import NewEvent
@@ -55,14 +56,14 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             await self._clock(work, case, row, _petition_key(row), "petition_handling", petition_at)
         return await self._told(work, case, row, "DockingHandedOver")
 
-    async def GetDocking(self, request: pb.GetDockingRequest, context: Any) -> pb.Docking:
+    async def GetDocking(self, request: pb.GetDockingRequest, context: Context) -> pb.Docking:
         """Answer a docking."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name)[0])
             return view.docking(row, await store.letters(connection, row))
 
-    async def ListDockings(self, request: pb.ListDockingsRequest, context: Any) -> pb.ListDockingsResponse:
+    async def ListDockings(self, request: pb.ListDockingsRequest, context: Context) -> pb.ListDockingsResponse:
         """Answer the dockings of a case."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.parent)
@@ -155,7 +156,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         await self._told(work, case, row, "DockingReturned")
         return view.return_report(row, await store.letters(work.connection, row))
 
-    async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Any) -> pb.ReturnReport:
+    async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Context) -> pb.ReturnReport:
         """Answer the return report of a docking that was given back by us."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)

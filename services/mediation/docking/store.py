@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Integer, Text, bindparam, select
 
@@ -30,7 +29,7 @@ _HANDED_OVER = (
 )
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Docking:
+async def add(connection: Connection, number: str, **columns: object) -> Docking:
     """Store a docking under the next number of its locked case and return its row."""
     return await rows.add(
         connection, Docking, "docking", {"number": number}, state=DockingState.HANDED_OVER, **columns
@@ -48,7 +47,7 @@ async def of_case(connection: Connection, number: str) -> Sequence[Docking]:
     return await rows.find(connection, Docking, Docking.docking, number=number)
 
 
-async def change(connection: Connection, row: Docking, **columns: Any) -> Docking:
+async def change(connection: Connection, row: Docking, **columns: object) -> Docking:
     """Change columns of a docking and return its new row."""
     return await rows.update(connection, Docking, {"number": row.number, "docking": row.docking}, **columns)
 

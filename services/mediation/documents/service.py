@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Any
 
 from pb.mediation.v1 import documents_pb2 as pb
 from pb.mediation.v1 import documents_pb2_grpc, people_pb2
@@ -17,7 +16,7 @@ from casework.papers.forms import FORMS, NOT_SCANNED, About, Form, FormRule, Mad
 from casework.papers.scan import WORD, media_type_of
 from casework.papers.wording import CHINESE
 from services.kit.command import Work, command
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -93,7 +92,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         await self._file(work, case, row, request.content, media_type, "DocumentScanned")
         return view.document(row)
 
-    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Any) -> pb.ListDocumentsResponse:
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:
         """Answer the documents of a case, first filed first."""
         number, size = names.number_of(request.parent), request.page_size or 100
         behind = paging.read(request.page_token, "documents", paging.number) or 0
@@ -105,7 +104,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             reply.next_page_token = paging.token("documents", rows[size - 1].document)
         return reply
 
-    async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.Document:
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: Context) -> pb.Document:
         """Answer a document with its content, on record."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
@@ -119,7 +118,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             await access_log.record(connection, call, self.time.now(), number, name, people_pb2.PURPOSE_DOCUMENT)
         return view.opened(row, found.version, content)
 
-    async def GetDossier(self, request: pb.GetDossierRequest, context: Any) -> pb.Dossier:
+    async def GetDossier(self, request: pb.GetDossierRequest, context: Context) -> pb.Dossier:
         """Answer the dossier, or a part of its file, on record."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:

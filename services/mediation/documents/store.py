@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Integer, Text, and_, bindparam, not_, or_, select
 
@@ -63,7 +62,7 @@ async def of_subject(connection: Connection, number: str, form: Form, subject: i
     return (await connection.execute(_OF_SUBJECT, {"number": number, "form": form, "subject": subject})).first()
 
 
-async def add(connection: Connection, number: str, at: datetime, by: str, **columns: Any) -> Document:
+async def add(connection: Connection, number: str, at: datetime, by: str, **columns: object) -> Document:
     """Store a new document, numbered within its case, which must be locked; return its row."""
     return await rows.add(
         connection, Document, "document", {"number": number}, created_at=at, updated_at=at, updated_by=by, **columns

@@ -16,7 +16,7 @@ from casework.mediation.erasure import SERVICES, ErasureState, Ground
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -106,12 +106,12 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         await work.append(NewEvent(case.number, "CaseDataReleased", case.unit, {"evidence": request.evidence}))
         return await self._answer(work.connection, case)
 
-    async def GetErasure(self, request: pb.GetErasureRequest, context: Any) -> pb.CaseErasure:
+    async def GetErasure(self, request: pb.GetErasureRequest, context: Context) -> pb.CaseErasure:
         """Answer how the erasure of a case stands, in every service."""
         async with self.database.read() as connection:
             return await self._answer(connection, await self.seen(connection, request.name))
 
-    async def ListDueErasures(self, request: pb.ListDueErasuresRequest, context: Any) -> pb.ListDueErasuresResponse:
+    async def ListDueErasures(self, request: pb.ListDueErasuresRequest, context: Context) -> pb.ListDueErasuresResponse:
         """Answer cases whose time of keeping is over, the longest over first."""
         size, now = request.page_size or 50, self.time.now()
         scope = current_call().scope(names.last(request.unit) if request.unit else "")

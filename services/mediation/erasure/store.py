@@ -87,7 +87,7 @@ async def find(connection: Connection, number: str) -> Erasure | None:
     return (await connection.execute(_FIND, {"number": number})).first()
 
 
-async def request(connection: Connection, number: str, **columns: Any) -> None:
+async def request(connection: Connection, number: str, **columns: object) -> None:
     """Keep that an erasure is asked for, in place of one that was refused."""
     if await find(connection, number) is None:
         await rows.insert(connection, Erasure, number=number, **columns)
@@ -95,7 +95,7 @@ async def request(connection: Connection, number: str, **columns: Any) -> None:
         await rows.update(connection, Erasure, {"number": number}, **columns)
 
 
-async def decide(connection: Connection, number: str, **columns: Any) -> None:
+async def decide(connection: Connection, number: str, **columns: object) -> None:
     """Keep what became of an erasure."""
     await rows.update(connection, Erasure, {"number": number}, **columns)
 
@@ -116,7 +116,7 @@ async def counts(connection: Connection, number: str) -> dict[str, int]:
     return dict(zip(_COUNTED, (await connection.execute(_COUNTS, {"number": number})).one(), strict=True))
 
 
-async def hold(connection: Connection, number: str, **columns: Any) -> None:
+async def hold(connection: Connection, number: str, **columns: object) -> None:
     """Place a hold on a case's data."""
     nth = await connection.scalar(_NEXT_HOLD, {"number": number})
     await rows.insert(connection, Hold, number=number, hold=nth, **columns)

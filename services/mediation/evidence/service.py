@@ -18,7 +18,7 @@ from casework.papers.file_type import LARGEST, FileType, check_file
 from services.kit.command import Work, command
 from services.kit.composition import Parts
 from services.kit.instants import instant
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.serving.limits import too_many
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
@@ -98,7 +98,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         self._clean_sometimes()
         return view.evidence(added)
 
-    async def UploadEvidence(self, request_iterator: AsyncIterator[Any], context: Any) -> pb.Evidence:
+    async def UploadEvidence(self, request_iterator: AsyncIterator[Any], context: Context) -> pb.Evidence:
         """Store a file that comes in parts; what comes is authorised before it is taken in."""
         first = await anext(aiter(request_iterator), None)
         if first is None or not first.HasField("header"):
@@ -136,13 +136,13 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         self._in_memory += now - before
         return now
 
-    async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Any) -> pb.Evidence:
+    async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Context) -> pb.Evidence:
         """Answer what is known of a file, without its title."""
         async with self.database.read() as connection:
             _, row = await self._evidence(connection, request.name)
         return view.evidence(row)
 
-    async def ListEvidence(self, request: pb.ListEvidenceRequest, context: Any) -> pb.ListEvidenceResponse:
+    async def ListEvidence(self, request: pb.ListEvidenceRequest, context: Context) -> pb.ListEvidenceResponse:
         """Answer the files of a case; to a party those it gave."""
         number, size = names.number_of(request.parent), request.page_size or 50
         behind = paging.read(request.page_token, "evidence", paging.number) or 0
@@ -157,7 +157,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         return reply
 
     async def DownloadEvidence(
-        self, request: pb.DownloadEvidenceRequest, context: Any
+        self, request: pb.DownloadEvidenceRequest, context: Context
     ) -> AsyncIterator[pb.DownloadEvidenceResponse]:
         """Answer a file with its title, in parts, and record that it was read."""
         async with self.database.begin() as connection:
@@ -191,7 +191,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         await work.append(NewEvent(number, "InvestigationRecorded", case.unit, payload))
         return view.investigation(row)
 
-    async def GetInvestigation(self, request: pb.GetInvestigationRequest, context: Any) -> pb.Investigation:
+    async def GetInvestigation(self, request: pb.GetInvestigationRequest, context: Context) -> pb.Investigation:
         """Answer a note with its text, and record that it was read."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
@@ -205,7 +205,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         return answer
 
     async def ListInvestigations(
-        self, request: pb.ListInvestigationsRequest, context: Any
+        self, request: pb.ListInvestigationsRequest, context: Context
     ) -> pb.ListInvestigationsResponse:
         """Answer the notes of a case's investigations, without their texts."""
         number, size = names.number_of(request.parent), request.page_size or 50

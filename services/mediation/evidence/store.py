@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import asyncpg
 from sqlalchemy import Integer, LargeBinary, Select, Text, any_, bindparam, select
@@ -39,7 +38,7 @@ async def must_be_new(connection: Connection, number: str, content_mac: bytes) -
         raise CaseError(Reason.ALREADY_EXISTS, names.evidence_name(number, found))
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Evidence:
+async def add(connection: Connection, number: str, **columns: object) -> Evidence:
     """Store what is known of a file under the next number of its locked case and return its row."""
     try:
         return await rows.add(connection, Evidence, "evidence", {"number": number}, **columns)
@@ -74,7 +73,7 @@ async def kept(connection: Connection, hashes: Sequence[bytes]) -> set[bytes]:
     return {stored for (stored,) in await connection.execute(_KEPT, {"hashes": list(hashes)})}
 
 
-async def add_note(connection: Connection, number: str, **columns: Any) -> Investigation:
+async def add_note(connection: Connection, number: str, **columns: object) -> Investigation:
     """Store a note of an investigation under the next number of its locked case and return its row."""
     return await rows.add(connection, Investigation, "investigation", {"number": number}, **columns)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import facts_pb2 as pb
 from pb.mediation.v1 import facts_pb2_grpc
@@ -13,7 +12,7 @@ from casework.mediation.agreement import Extent
 from casework.mediation.fulfilment import Instalment, performance
 from casework.mediation.termination import result
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import standings
 from services.mediation.facts import store
 from services.mediation.facts.store import Facts
@@ -25,7 +24,7 @@ class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
     """Serves the facts of cases to the projector of supervision."""
 
     async def BatchGetCaseFacts(
-        self, request: pb.BatchGetCaseFactsRequest, context: Any
+        self, request: pb.BatchGetCaseFactsRequest, context: Context
     ) -> pb.BatchGetCaseFactsResponse:
         """Answer the facts of those cases that exist; they are of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)
@@ -36,7 +35,7 @@ class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
         return pb.BatchGetCaseFactsResponse(facts=[_view(row, parts.get(row.number, []), now) for row in rows])
 
     async def BatchGetCaseStandings(
-        self, request: pb.BatchGetCaseStandingsRequest, context: Any
+        self, request: pb.BatchGetCaseStandingsRequest, context: Context
     ) -> pb.BatchGetCaseStandingsResponse:
         """Answer whose those cases are that exist; of the whole tree, and only its root's to read."""
         current_call().require(names.ROOT_UNIT)

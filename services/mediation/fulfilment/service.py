@@ -16,6 +16,7 @@ from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.fulfilment import InstalmentState, Remedy
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
+from services.kit.serving.access import Context
 from services.kit.serving.validation import must_say
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -30,13 +31,13 @@ from services.mediation.servicer import Servicer
 class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer):
     """Serves the parts of clauses."""
 
-    async def GetInstalment(self, request: pb.GetInstalmentRequest, context: Any) -> pb.Instalment:
+    async def GetInstalment(self, request: pb.GetInstalmentRequest, context: Context) -> pb.Instalment:
         """Answer one part of a clause."""
         async with self.database.read() as connection:
             case = await self.seen(connection, request.name)
             return await self._shown(connection, case, names.ids_of(request.name))
 
-    async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Any) -> pb.ListInstalmentsResponse:
+    async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Context) -> pb.ListInstalmentsResponse:
         """Answer the parts of all clauses of the effective agreements of a case."""
         now = self.time.now()
         async with self.database.read() as connection:

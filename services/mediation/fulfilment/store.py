@@ -89,17 +89,17 @@ def key_of(row: Owed | PerformedPart | DefaultStep) -> dict[str, Any]:
     return {"number": row.number, "agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
 
 
-async def change(connection: Connection, row: Owed, **columns: Any) -> None:
+async def change(connection: Connection, row: Owed, **columns: object) -> None:
     """Change columns of a part."""
     await rows.update(connection, Part, key_of(row), **columns)
 
 
-async def performed(connection: Connection, row: Owed, **columns: Any) -> None:
+async def performed(connection: Connection, row: Owed, **columns: object) -> None:
     """Write down that something was performed."""
     await rows.insert(connection, PerformedPart, **key_of(row), **columns)
 
 
-async def pursued(connection: Connection, row: Owed, **columns: Any) -> None:
+async def pursued(connection: Connection, row: Owed, **columns: object) -> None:
     """Write down what followed a default."""
     await rows.insert(connection, DefaultStep, **key_of(row), **columns)
 

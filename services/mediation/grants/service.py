@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from pb.mediation.v1 import grants_pb2 as pb
@@ -15,7 +14,7 @@ from casework.case import someone_else
 from casework.errors import Reason, field_error
 from services.kit.command import Work, command
 from services.kit.instants import NEVER, instant, stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
@@ -63,7 +62,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         log.warning("access taken in an emergency", grant=granted.name)
         return granted
 
-    async def ListGrants(self, request: pb.ListGrantsRequest, context: Any) -> pb.ListGrantsResponse:
+    async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
         """Answer grants, newest first, those that ended as well."""
         call, size = current_call(), request.page_size or 50
         behind = paging.read(request.page_token, "grants", paging.instant, paging.key, paging.number) or _LAST

@@ -54,7 +54,7 @@ async def excluded_from(connection: Connection, subject: str) -> frozenset[str]:
     return frozenset(number for (number,) in await connection.execute(_EXCLUDED_FROM, {"subject": subject}))
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Grant:
+async def add(connection: Connection, number: str, **columns: object) -> Grant:
     """Store a grant under the next number of its case, which is locked, and return its row."""
     return await rows.insert_next(connection, Grant, "grant_no", number=number, **columns)
 

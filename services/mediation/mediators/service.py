@@ -15,7 +15,7 @@ from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhas
 from casework.mediation.course import MediationState, move
 from services.kit.command import Work, check_etag, command
 from services.kit.serving import masks
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.serving.validation import must_say
 from services.kit.storage import paging
 from services.mediation import record
@@ -46,14 +46,14 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         )  # fmt: skip
         return view.mediator(row)
 
-    async def GetMediator(self, request: pb.GetMediatorRequest, context: Any) -> pb.Mediator:
+    async def GetMediator(self, request: pb.GetMediatorRequest, context: Context) -> pb.Mediator:
         """Answer an entry of the register."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.last(request.name))
         current_call().require(row.unit)
         return view.mediator(row)
 
-    async def ListMediators(self, request: pb.ListMediatorsRequest, context: Any) -> pb.ListMediatorsResponse:
+    async def ListMediators(self, request: pb.ListMediatorsRequest, context: Context) -> pb.ListMediatorsResponse:
         """Answer mediators of the caller's units, by name."""
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         size, behind = request.page_size or 50, paging.read(request.page_token, "mediators", paging.key) or ""
@@ -90,7 +90,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         )
         return view.mediator(changed)
 
-    async def ListCandidates(self, request: pb.ListCandidatesRequest, context: Any) -> pb.ListCandidatesResponse:
+    async def ListCandidates(self, request: pb.ListCandidatesRequest, context: Context) -> pb.ListCandidatesResponse:
         """Answer who could mediate a case, best fit first, with what stands against each."""
         async with self.database.read() as connection:
             case = await record.seen(connection, request.parent)

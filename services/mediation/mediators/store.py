@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from pb.mediation.v1 import people_pb2
 from sqlalchemy import (
@@ -113,11 +112,11 @@ _CANCEL = (
 )
 
 
-async def add(connection: Connection, **columns: Any) -> Mediator:
+async def add(connection: Connection, **columns: object) -> Mediator:
     """Enter a mediator and return the row; ALREADY_EXISTS where the name or the user is there."""
     row = (await connection.execute(_ADD, columns)).first()
     if row is None:
-        raise CaseError(Reason.ALREADY_EXISTS, names.mediator_name(columns["mediator"]))
+        raise CaseError(Reason.ALREADY_EXISTS, names.mediator_name(str(columns["mediator"])))
     return row
 
 
@@ -127,7 +126,7 @@ async def get(connection: Connection, mediator: str, *, lock: bool = False) -> M
     return rows.not_found(row, names.mediator_name(mediator))
 
 
-async def change(connection: Connection, mediator: str, **columns: Any) -> Mediator:
+async def change(connection: Connection, mediator: str, **columns: object) -> Mediator:
     """Change columns of a mediator and return the new row."""
     return await rows.update(connection, Mediator, {"mediator": mediator}, **columns)
 

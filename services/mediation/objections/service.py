@@ -16,7 +16,7 @@ from casework.mediation.objection import ObjectionState
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, keys
@@ -59,7 +59,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         await self._told(work, case, row, "ObjectionMade", **payload)
         return _view(row)
 
-    async def GetObjection(self, request: pb.GetObjectionRequest, context: Any) -> pb.Objection:
+    async def GetObjection(self, request: pb.GetObjectionRequest, context: Context) -> pb.Objection:
         """Answer an objection to the unit that objects, to the umpire, and to the accountable unit."""
         async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
@@ -67,7 +67,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         current_call().require_any((row.unit, row.umpire, case.unit))
         return _view(row)
 
-    async def ListObjections(self, request: pb.ListObjectionsRequest, context: Any) -> pb.ListObjectionsResponse:
+    async def ListObjections(self, request: pb.ListObjectionsRequest, context: Context) -> pb.ListObjectionsResponse:
         """Answer objections by the caller's units or to be decided there, the one to be decided first first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -120,7 +120,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         rules_of.must_be_open(row.state)
         return _view(await self._end(work, case, row, ObjectionState.WITHDRAWN, "ObjectionWithdrawn"))
 
-    async def ReadObjectionText(self, request: pb.ReadObjectionTextRequest, context: Any) -> pb.ObjectionText:
+    async def ReadObjectionText(self, request: pb.ReadObjectionTextRequest, context: Context) -> pb.ObjectionText:
         """Answer the grounds and the decision of an objection, on record."""
         async with self.database.begin() as connection:
             case = await cases.get(connection, names.number_of(request.name))
@@ -141,7 +141,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return self.clockwork.new(case.number, "objection", rule, subject=subject, unit=unit, at=dispatched_at).due_at
 
     async def _end(
-        self, work: Work, case: Case, row: Objection, state: ObjectionState, kind: str, **columns: Any
+        self, work: Work, case: Case, row: Objection, state: ObjectionState, kind: str, **columns: object
     ) -> Objection:
         changed = await store.change(work.connection, row, state=state, ended_at=work.now, **columns)
         await work.stop(case.number, f"{dispatch.DECISION}-{row.objection}", met=state is not ObjectionState.WITHDRAWN)

@@ -42,7 +42,7 @@ def name_of(number: str, objection: int) -> str:
     return f"cases/{number}/objections/{objection}"
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Objection:
+async def add(connection: Connection, number: str, **columns: object) -> Objection:
     """Store an objection and return its row."""
     return await rows.add(
         connection, Objection, "objection", {"number": number}, state=ObjectionState.MADE, **columns
@@ -60,7 +60,7 @@ async def get(connection: Connection, number: str, objection: int) -> Objection:
     return rows.not_found(found.first(), name_of(number, objection))
 
 
-async def change(connection: Connection, row: Objection, **columns: Any) -> Objection:
+async def change(connection: Connection, row: Objection, **columns: object) -> Objection:
     """Change columns of an objection and return its new row."""
     return await rows.update(connection, Objection, {"number": row.number, "objection": row.objection}, **columns)
 

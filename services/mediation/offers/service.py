@@ -17,7 +17,7 @@ from services.kit.clocks.clocks import Firing
 from services.kit.command import Consequence, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent, row_payload
 from services.mediation import dispatch, record
@@ -53,7 +53,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         await work.append(NewEvent(case.number, "OfferMade", case.unit, {"offer": offer, **payload}))
         return _view(row)
 
-    async def GetOffer(self, request: pb.GetOfferRequest, context: Any) -> pb.Offer:
+    async def GetOffer(self, request: pb.GetOfferRequest, context: Context) -> pb.Offer:
         """Answer an offer to one of the two units."""
         async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
@@ -61,7 +61,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         current_call().require_any((row.unit, row.offered))
         return _view(row)
 
-    async def ListOffers(self, request: pb.ListOffersRequest, context: Any) -> pb.ListOffersResponse:
+    async def ListOffers(self, request: pb.ListOffersRequest, context: Context) -> pb.ListOffersResponse:
         """Answer offers by the caller's units or to them, the one made first first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -77,7 +77,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
             reply.next_page_token = paging.token("offers", end.made_at.isoformat(), end.number, end.offer)
         return reply
 
-    async def GetOfferedMatter(self, request: pb.GetOfferedMatterRequest, context: Any) -> pb.OfferedMatter:
+    async def GetOfferedMatter(self, request: pb.GetOfferedMatterRequest, context: Context) -> pb.OfferedMatter:
         """Answer what the offered unit needs to decide, while the offer is open, on record."""
         call = current_call()
         async with self.database.begin() as connection:
@@ -162,7 +162,7 @@ async def _offered(work: Work, case: Case, name: str) -> Task | None:
     return task
 
 
-async def _end(work: Work, case: Case, row: Offer, state: OfferState, kind: str, **columns: Any) -> Offer:
+async def _end(work: Work, case: Case, row: Offer, state: OfferState, kind: str, **columns: object) -> Offer:
     changed = await store.change(work.connection, row, state=state, ended_at=work.now, **columns)
     met = state in (OfferState.ACCEPTED, OfferState.DECLINED)
     await work.stop(case.number, f"{dispatch.ANSWER}-{row.offer}", met=met)

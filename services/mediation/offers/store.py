@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Select, Text, bindparam, or_, select, tuple_, update
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -35,7 +34,7 @@ async def next_of(connection: Connection, number: str, task: int) -> int:
     return await rows.next_of(connection, Offer.offer, number=number)
 
 
-async def add(connection: Connection, **columns: Any) -> Offer:
+async def add(connection: Connection, **columns: object) -> Offer:
     """Store an offer and return its row."""
     return await rows.insert(connection, Offer, state=OfferState.MADE, **columns)
 
@@ -46,7 +45,7 @@ async def get(connection: Connection, number: str, offer: int) -> Offer:
     return rows.not_found(found.first(), name_of(number, offer))
 
 
-async def change(connection: Connection, row: Offer, **columns: Any) -> Offer:
+async def change(connection: Connection, row: Offer, **columns: object) -> Offer:
     """Change columns of an offer and return its new row."""
     return await rows.update(connection, Offer, {"number": row.number, "offer": row.offer}, **columns)
 

@@ -21,7 +21,7 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.serving import masks
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -80,7 +80,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         await course.restate(work, case, self.sealer)
         return view.party(row)
 
-    async def GetParty(self, request: pb.GetPartyRequest, context: Any) -> pb.Party:
+    async def GetParty(self, request: pb.GetPartyRequest, context: Context) -> pb.Party:
         """Answer a party, masked; the look is on record."""
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
@@ -88,7 +88,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await access_log.record(connection, current_call(), self.time.now(), case.number, request.name)
         return view.masked_party(row, self._opener(case))
 
-    async def ListParties(self, request: pb.ListPartiesRequest, context: Any) -> pb.ListPartiesResponse:
+    async def ListParties(self, request: pb.ListPartiesRequest, context: Context) -> pb.ListPartiesResponse:
         """Answer the parties of a case, masked; the look is on record."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "parties", paging.number) or 0
         async with self.database.begin() as connection:
@@ -130,7 +130,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         await course.restate(work, case, self.sealer)
         return view.party(changed)
 
-    async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Any) -> pb.PartyDetails:
+    async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Context) -> pb.PartyDetails:
         """Answer what identifies a party, on record; a hidden address only to protect somebody from danger."""
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
@@ -145,7 +145,9 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
         return found
 
-    async def FindCasesByPhone(self, request: pb.FindCasesByPhoneRequest, context: Any) -> pb.FindCasesByPhoneResponse:
+    async def FindCasesByPhone(
+        self, request: pb.FindCasesByPhoneRequest, context: Context
+    ) -> pb.FindCasesByPhoneResponse:
         """Answer the one open case at this counter in which somebody of this name and number is a party, on record.
 
         For whoever lost the slip and stands there: what else they had to do with, or anywhere else, is nobody's to look
@@ -192,7 +194,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         await work.append(NewEvent(case.number, "CompanionAdded", case.unit, payload))
         return view.companion(row)
 
-    async def ListCompanions(self, request: pb.ListCompanionsRequest, context: Any) -> pb.ListCompanionsResponse:
+    async def ListCompanions(self, request: pb.ListCompanionsRequest, context: Context) -> pb.ListCompanionsResponse:
         """Answer who accompanies the parties of a case, masked; the look is on record."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "companions", paging.number) or 0
         async with self.database.begin() as connection:
@@ -216,7 +218,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await work.append(NewEvent(case.number, "CompanionEnded", case.unit, payload))
         return view.companion(row)
 
-    async def UnmaskCompanion(self, request: pb.UnmaskCompanionRequest, context: Any) -> pb.PartyDetails:
+    async def UnmaskCompanion(self, request: pb.UnmaskCompanionRequest, context: Context) -> pb.PartyDetails:
         """Answer what identifies a companion, on record."""
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
@@ -226,7 +228,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await access_log.record(connection, current_call(), now, case.number, request.name, request.purpose)
         return found
 
-    async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Any) -> pb.ListAccessLogResponse:
+    async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:
         """Answer who opened the people of a case, newest first; to a party, who opened its own and the case."""
         size = request.page_size or 50
         behind = paging.read(request.page_token, "access") or 2**63 - 1

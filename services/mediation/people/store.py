@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -211,7 +211,7 @@ async def said_to_extension(connection: Connection, number: str) -> dict[str, da
     return {f"parties/{party}": at for party, at in rows}
 
 
-async def add_party(connection: Connection, number: str, at: datetime, **columns: Any) -> Party:
+async def add_party(connection: Connection, number: str, at: datetime, **columns: object) -> Party:
     """Add a party under the next number of its case and return its row; the case must be locked."""
     return await rows.insert_next(connection, Party, "party", number=number, joined_at=at, **columns)
 
@@ -233,7 +233,7 @@ async def list_parties(connection: Connection, number: str, behind: int, limit: 
     return await connection.execute(_LIST_PARTIES, {"number": number, "behind": behind, "limit": limit})
 
 
-async def change_party(connection: Connection, number: str, party: int, **columns: Any) -> Party:
+async def change_party(connection: Connection, number: str, party: int, **columns: object) -> Party:
     """Change columns of a party and return its new row."""
     return await rows.update(connection, Party, {"number": number, "party": party}, **columns)
 
@@ -248,7 +248,7 @@ async def by_phone(connection: Connection, index: bytes, unit: str) -> list[Call
     return [Called(*row) for row in await connection.execute(_BY_PHONE, {"index": index, "unit": unit})]
 
 
-async def add_companion(connection: Connection, number: str, at: datetime, **columns: Any) -> Companion:
+async def add_companion(connection: Connection, number: str, at: datetime, **columns: object) -> Companion:
     """Add a companion under the next number of its case and return the row; the case must be locked."""
     return await rows.insert_next(connection, Companion, "companion", number=number, started_at=at, **columns)
 

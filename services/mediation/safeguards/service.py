@@ -13,7 +13,7 @@ from casework.mediation.alert import AlertState
 from casework.mediation.choosing import MatterRole
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
@@ -51,7 +51,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         await work.append(NewEvent(case.number, "PartyScreened", case.unit, {"party": party.party}))
         return pb.Screened(party=request.name, screen_time=stamp(work.now))
 
-    async def ReadScreening(self, request: pb.ReadScreeningRequest, context: Any) -> pb.Screening:
+    async def ReadScreening(self, request: pb.ReadScreeningRequest, context: Context) -> pb.Screening:
         """Answer what a party said in private, on record; all unset where it was not asked."""
         number, party = names.number_of(request.name), names.index_of(request.name)
         async with self.database.begin() as connection:
@@ -105,14 +105,14 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         await work.append(NewEvent(case.number, "AlertReviewed", case.unit, payload))
         return self._shown(row)
 
-    async def ListAlerts(self, request: pb.ListAlertsRequest, context: Any) -> pb.ListAlertsResponse:
+    async def ListAlerts(self, request: pb.ListAlertsRequest, context: Context) -> pb.ListAlertsResponse:
         """Answer the alerts of one case, without their facts."""
         async with self.database.begin() as connection:
             case = await self._read(connection, names.number_of(request.parent))
             rows = await store.list_alerts(connection, case.number)
         return pb.ListAlertsResponse(alerts=[self._shown(row) for row in rows])
 
-    async def ReadAlert(self, request: pb.ReadAlertRequest, context: Any) -> pb.AlertFacts:
+    async def ReadAlert(self, request: pb.ReadAlertRequest, context: Context) -> pb.AlertFacts:
         """Answer the facts of an alert, on record."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import safeguards_pb2 as pb
 from sqlalchemy import Integer, Text, bindparam, select
@@ -51,7 +50,7 @@ async def joint_barred(connection: Connection, opener: CaseSealer, number: str) 
     return any(each.concern and not each.wants_joint_session for each in told)
 
 
-async def add_alert(connection: Connection, number: str, at: datetime, **columns: Any) -> Alert:
+async def add_alert(connection: Connection, number: str, at: datetime, **columns: object) -> Alert:
     """Keep that an alert is asked for, under the next number of its case; the case must be locked."""
     return await rows.insert_next(connection, Alert, "alert", number=number, requested_at=at, **columns)
 
@@ -67,6 +66,6 @@ async def list_alerts(connection: Connection, number: str) -> Sequence[Alert]:
     return await connection.execute(_LIST, {"number": number})
 
 
-async def change_alert(connection: Connection, number: str, alert: int, **columns: Any) -> Alert:
+async def change_alert(connection: Connection, number: str, alert: int, **columns: object) -> Alert:
     """Change columns of an alert and return its new row."""
     return await rows.update(connection, Alert, {"number": number, "alert": alert}, **columns)

@@ -11,7 +11,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation import session as rules_of
 from casework.mediation.session import Manner, SignerRole
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
@@ -51,7 +51,7 @@ class RecordRpcs:
         await work.append(NewEvent(case.number, "SessionRecorded", case.unit, payload))
         return await self._answer(work, sitting.row)
 
-    async def GetSessionRecord(self, request: pb.GetSessionRecordRequest, context: Any) -> pb.SessionRecord:
+    async def GetSessionRecord(self, request: pb.GetSessionRecordRequest, context: Context) -> pb.SessionRecord:
         """Answer the newest record with its text, and record that it was read."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import names
 from casework.errors import Reason, field_error
 from services.kit.command import Work, check_etag, command
 from services.kit.rules import Rules
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Database
 from services.mediation.sessions import store, view
@@ -42,14 +40,14 @@ class RoomRpcs:
         }
         return view.room(await store.add_room(work.connection, row))
 
-    async def GetRoom(self, request: pb.GetRoomRequest, context: Any) -> pb.Room:
+    async def GetRoom(self, request: pb.GetRoomRequest, context: Context) -> pb.Room:
         """Answer a room."""
         async with self.database.read() as connection:
             row = await store.get_room(connection, names.last(request.name))
         current_call().require(row.unit)
         return view.room(row)
 
-    async def ListRooms(self, request: pb.ListRoomsRequest, context: Any) -> pb.ListRoomsResponse:
+    async def ListRooms(self, request: pb.ListRoomsRequest, context: Context) -> pb.ListRoomsResponse:
         """Answer the open rooms of the caller's units, by name."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")

@@ -16,7 +16,7 @@ from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.session import SessionKind, SessionState, Venue
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
@@ -71,7 +71,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         await work.append(NewEvent(number, "SessionScheduled", case.unit, payload))
         return view.session(await with_parts(work.connection, added))
 
-    async def GetSession(self, request: pb.GetSessionRequest, context: Any) -> pb.Session:
+    async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.Session:
         """Answer a session without its sealed part."""
         number = names.number_of(request.name)
         async with self.database.read() as connection:
@@ -82,7 +82,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         self._must_see(sitting, mine, people, request.name)
         return view.session(sitting)
 
-    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Answer the sessions of a case that the caller may see, in order."""
         number = names.number_of(request.parent)
         async with self.database.read() as connection:
@@ -98,7 +98,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
             sessions=[view.session(each) for each in sittings if self._sees(each, mine, people)]
         )
 
-    async def GetSessionContent(self, request: pb.GetSessionContentRequest, context: Any) -> pb.SessionContent:
+    async def GetSessionContent(self, request: pb.GetSessionContentRequest, context: Context) -> pb.SessionContent:
         """Answer the place and, to staff, the names of who came; record that it was read."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:

@@ -109,7 +109,7 @@ async def close_room(connection: Connection, room: str, at: datetime) -> Room:
     return (await connection.execute(_CLOSE_ROOM, {"room": room, "at": at})).one()
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Session:
+async def add(connection: Connection, number: str, **columns: object) -> Session:
     """Store a session under the next number of its locked case; ROOM_TAKEN where its room is, at that time."""
     try:
         return await rows.add(
@@ -117,7 +117,7 @@ async def add(connection: Connection, number: str, **columns: Any) -> Session:
         )
     except asyncpg.ExclusionViolationError:
         # The database decides: two who ask at once cannot both be given the room.
-        raise CaseError(Reason.ROOM_TAKEN, names.room_name(columns["room"])) from None
+        raise CaseError(Reason.ROOM_TAKEN, names.room_name(str(columns["room"]))) from None
 
 
 async def get(connection: Connection, number: str, session: int) -> Session:
@@ -131,7 +131,7 @@ async def of_case(connection: Connection, number: str) -> Sequence[Session]:
     return await rows.find(connection, Session, Session.session, number=number)
 
 
-async def change(connection: Connection, row: Session, at: datetime, **columns: Any) -> Session:
+async def change(connection: Connection, row: Session, at: datetime, **columns: object) -> Session:
     """Change columns of a session, or none but its version, and return its new row."""
     key = {"number": row.number, "session": row.session}
     return await rows.update(connection, Session, key, **columns, updated_at=at)
@@ -172,7 +172,7 @@ async def signatures(connection: Connection, number: str) -> Sequence[RecordSign
     return await rows.find(connection, RecordSignature, *order, number=number)
 
 
-async def sign(connection: Connection, record: SessionRecord, at: datetime, by: str, **columns: Any) -> None:
+async def sign(connection: Connection, record: SessionRecord, at: datetime, by: str, **columns: object) -> None:
     """Store a read-back or a signature; ALREADY_EXISTS where it is there."""
     key = {"number": record.number, "session": record.session, "record": record.record}
     if await connection.scalar(_SIGN, {**key, "signed_at": at, "recorded_by": by, **columns}) is None:

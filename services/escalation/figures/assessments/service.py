@@ -17,7 +17,7 @@ from services.escalation.figures.assessments import drawing_up, store, view
 from services.escalation.figures.models import Assessment, AssessmentObjection
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.validation import must_say
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
@@ -52,7 +52,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         await work.append(NewEvent(file.number, "AssessmentDrawnUp", unit, payload))
         return view.assessment(row)
 
-    async def GetAssessment(self, request: pb.GetAssessmentRequest, context: Any) -> pb.Assessment:
+    async def GetAssessment(self, request: pb.GetAssessmentRequest, context: Context) -> pb.Assessment:
         """Answer an assessment: whole to whom it belongs, its own part to an assessed unit once it is published."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.read() as connection:
@@ -77,7 +77,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         call.require_any(units)
         return {each for each in units if call.access.allows(call.caller, call.permission, each)}
 
-    async def ListAssessments(self, request: pb.ListAssessmentsRequest, context: Any) -> pb.ListAssessmentsResponse:
+    async def ListAssessments(self, request: pb.ListAssessmentsRequest, context: Context) -> pb.ListAssessmentsResponse:
         """Answer assessments of the caller's units and published ones about them, newest first."""
         unit, size = scope.asked(request.unit), request.page_size or 50
         behind = paging.read(request.page_token, "assessments", paging.instant, paging.key)
@@ -132,7 +132,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         return view.objection(made)
 
     async def GetAssessmentObjectionText(
-        self, request: pb.GetAssessmentObjectionTextRequest, context: Any
+        self, request: pb.GetAssessmentObjectionTextRequest, context: Context
     ) -> pb.AssessmentObjectionText:
         """Answer what an objection says, and record that it was read."""
         call, number = current_call(), names.number_of(request.name)

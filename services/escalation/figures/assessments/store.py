@@ -58,7 +58,7 @@ _LISTED_BEHIND = _LISTED.where(
 )
 
 
-async def create(connection: Connection, number: str, **columns: Any) -> Assessment:
+async def create(connection: Connection, number: str, **columns: object) -> Assessment:
     """Store a new assessment and return its row."""
     return await rows.insert(connection, Assessment, number=number, **columns)
 
@@ -69,7 +69,7 @@ async def get(connection: Connection, number: str) -> Assessment:
     return not_found(found.first(), names.file_name(number))
 
 
-async def change(connection: Connection, number: str, **columns: Any) -> Assessment:
+async def change(connection: Connection, number: str, **columns: object) -> Assessment:
     """Change columns of an assessment and return its new row."""
     return await rows.update(connection, Assessment, {"number": number}, **columns)
 
@@ -91,7 +91,7 @@ async def result(connection: Connection, number: str, unit: str, indicator: str)
     return found.first()
 
 
-async def add_objection(connection: Connection, number: str, objection: int, **columns: Any) -> AssessmentObjection:
+async def add_objection(connection: Connection, number: str, objection: int, **columns: object) -> AssessmentObjection:
     """Store an objection and return its row."""
     return await rows.insert(
         connection, AssessmentObjection, number=number, objection=objection, state=ObjectionState.OPEN,
@@ -120,7 +120,7 @@ async def open_objections(connection: Connection, number: str) -> int:
     return await connection.scalar(_OPEN, {"number": number}) or 0
 
 
-async def decide(connection: Connection, row: AssessmentObjection, **columns: Any) -> AssessmentObjection:
+async def decide(connection: Connection, row: AssessmentObjection, **columns: object) -> AssessmentObjection:
     """Change columns of an objection and return its new row."""
     key = {"number": row.number, "objection": row.objection}
     return await rows.update(connection, AssessmentObjection, key, **columns)

@@ -19,6 +19,7 @@ from services.escalation.figures.digests import counting, store
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, command
 from services.kit.instants import stamp
+from services.kit.serving.access import Context
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 
@@ -28,7 +29,7 @@ _LAST = date(9999, 1, 1)
 class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
     """Serves digests."""
 
-    async def GetDigest(self, request: pb.GetDigestRequest, context: Any) -> pb.Digest:
+    async def GetDigest(self, request: pb.GetDigestRequest, context: Context) -> pb.Digest:
         """Answer the digest of a unit and all below it, counted now."""
         unit, now = scope.asked(request.unit), self.time.now()
         day = _day(request, now)
@@ -48,7 +49,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         await store.keep(work.connection, day, {unit: each.content() for unit, each in counted.items()})
         return pb.CompileDigestsResponse(compiled=len(counted))
 
-    async def ListDigests(self, request: pb.ListDigestsRequest, context: Any) -> pb.ListDigestsResponse:
+    async def ListDigests(self, request: pb.ListDigestsRequest, context: Context) -> pb.ListDigestsResponse:
         """Answer the digests kept of a unit, newest first."""
         unit, size = scope.asked(request.unit), request.page_size or 30
         behind = paging.read(request.page_token, "digests", _ordinal) or _LAST

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import indicators_pb2 as pb
 from pb.escalation.v1 import indicators_pb2_grpc
 
@@ -13,14 +11,14 @@ from casework.supervision.figures.reporting_period import reporting_period
 from services.escalation import scope
 from services.escalation.figures.indicators import counting, view
 from services.escalation.servicer import Servicer
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 
 
 class IndicatorServicer(Servicer, indicators_pb2_grpc.IndicatorServiceServicer):
     """Serves indicators."""
 
-    async def ListIndicators(self, request: pb.ListIndicatorsRequest, context: Any) -> pb.ListIndicatorsResponse:
+    async def ListIndicators(self, request: pb.ListIndicatorsRequest, context: Context) -> pb.ListIndicatorsResponse:
         """Answer the rules, in the order of their files."""
         call = current_call()
         scope.asked(request.unit)
@@ -32,7 +30,7 @@ class IndicatorServicer(Servicer, indicators_pb2_grpc.IndicatorServiceServicer):
             reply.next_page_token = paging.token("indicators", end)
         return reply
 
-    async def GetIndicators(self, request: pb.GetIndicatorsRequest, context: Any) -> pb.GetIndicatorsResponse:
+    async def GetIndicators(self, request: pb.GetIndicatorsRequest, context: Context) -> pb.GetIndicatorsResponse:
         """Answer how a unit stands: of its peers only their pooled share is told, never one of them."""
         unit, now, rules = scope.asked(request.unit), self.time.now(), self.rules.indicators
         period, language = reporting_period(request.period), current_call().language

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import registers_pb2 as pb
 from pb.escalation.v1 import registers_pb2_grpc
 
@@ -19,7 +17,7 @@ from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 
@@ -28,7 +26,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
     """Serves lists, ledgers and fixes of rules."""
 
     async def ListRegisterEntries(
-        self, request: pb.ListRegisterEntriesRequest, context: Any
+        self, request: pb.ListRegisterEntriesRequest, context: Context
     ) -> pb.ListRegisterEntriesResponse:
         """Answer a page of a list or ledger of the caller's units."""
         unit, size = scope.asked(request.unit), request.page_size or 50
@@ -62,14 +60,14 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         await work.append(NewEvent(file.number, "RuleFixProposed", unit, payload))
         return _fix(row)
 
-    async def GetRuleFix(self, request: pb.GetRuleFixRequest, context: Any) -> pb.RuleFix:
+    async def GetRuleFix(self, request: pb.GetRuleFixRequest, context: Context) -> pb.RuleFix:
         """Answer a fix without what it says."""
         async with self.database.read() as connection:
             row = await store.fix(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return _fix(row)
 
-    async def GetRuleFixText(self, request: pb.GetRuleFixTextRequest, context: Any) -> pb.RuleFixText:
+    async def GetRuleFixText(self, request: pb.GetRuleFixTextRequest, context: Context) -> pb.RuleFixText:
         """Answer what a fix says, and record that it was read."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:

@@ -194,7 +194,7 @@ async def listed(
     return [Entry(*row) for row in found]
 
 
-async def propose(connection: Connection, number: str, **columns: Any) -> RuleFix:
+async def propose(connection: Connection, number: str, **columns: object) -> RuleFix:
     """Store a new fix and return its row."""
     return await rows.insert(connection, RuleFix, number=number, **columns)
 
@@ -205,6 +205,6 @@ async def fix(connection: Connection, number: str) -> RuleFix:
     return not_found(found.first(), names.file_name(number))
 
 
-async def decide(connection: Connection, number: str, **columns: Any) -> RuleFix:
+async def decide(connection: Connection, number: str, **columns: object) -> RuleFix:
     """Change columns of a fix and return its new row."""
     return await rows.update(connection, RuleFix, {"number": number}, **columns)

@@ -15,6 +15,7 @@ from services.escalation.figures.statistics import counting
 from services.escalation.figures.statistics.counting import By
 from services.escalation.servicer import Servicer
 from services.kit.composition import Parts
+from services.kit.serving.access import Context
 from services.kit.spreadsheets import writing
 
 SUPPRESSED = "*"
@@ -28,11 +29,11 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         super().__init__(parts)
         self._publication = Publication(parts.sealer.derive("published statistics"))
 
-    async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Any) -> pb.Statistics:
+    async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.Statistics:
         """Answer counts of matters received in a period."""
         return await self._counted(request)
 
-    async def ExportStatistics(self, request: pb.ExportStatisticsRequest, context: Any) -> pb.StatisticsFile:
+    async def ExportStatistics(self, request: pb.ExportStatisticsRequest, context: Context) -> pb.StatisticsFile:
         """Answer the same counts as a file."""
         counted = await self._counted(request)
         name = f"{names.last(counted.unit)}-{counted.period}-{By(counted.by).name.lower()}"

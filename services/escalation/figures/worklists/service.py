@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 
 from pb.escalation.v1 import worklists_pb2 as pb
 from pb.escalation.v1 import worklists_pb2_grpc
@@ -21,7 +20,7 @@ from services.kit.clocks.clocks import ClockState
 from services.kit.clocks.view import clock_name
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 
 _BEGINNING = (datetime(1, 1, 2, tzinfo=UTC), "")
@@ -30,7 +29,7 @@ _BEGINNING = (datetime(1, 1, 2, tzinfo=UTC), "")
 class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
     """Serves worklists."""
 
-    async def GetWorklist(self, request: pb.GetWorklistRequest, context: Any) -> pb.Worklist:
+    async def GetWorklist(self, request: pb.GetWorklistRequest, context: Context) -> pb.Worklist:
         """Answer a page of what is to be done, and the counts of the whole list."""
         unit, now, size = scope.asked(request.unit), self.time.now(), request.page_size or 50
         whose, keeps = Scope(request.scope or Scope.SUBTREE), Filter(request.filter)

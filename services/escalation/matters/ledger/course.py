@@ -80,7 +80,7 @@ def changes(before: Matter, after: Matter) -> list[Change]:
 
 async def change(
     work: Work, matter: Matter, event: str, *, reason: str = "", sealed: bytes | None = None,
-    also: Sequence[Change] = (), payload: dict[str, object] | None = None, **columns: Any,
+    also: Sequence[Change] = (), payload: dict[str, object] | None = None, **columns: object,
 ) -> Matter:  # fmt: skip
     """Change a matter, write the version down, tell of it, and return the new row."""
     row = await _store(work, matter, event, reason, sealed, also, columns)

@@ -20,7 +20,7 @@ from services.escalation.matters.ledger.servicer import LedgerBase
 from services.escalation.models import Matter
 from services.kit import dates
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
@@ -36,7 +36,7 @@ _BEGINNING, _LAST = 0, 2**63 - 1
 class Reading(LedgerBase):
     """Answers questions."""
 
-    async def GetMatter(self, request: pb.GetMatterRequest, context: Any) -> pb.Matter:
+    async def GetMatter(self, request: pb.GetMatterRequest, context: Context) -> pb.Matter:
         """Answer a matter without what is told of it."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
@@ -46,7 +46,7 @@ class Reading(LedgerBase):
             )  # fmt: skip
 
     async def ListMatterEvidence(
-        self, request: pb.ListMatterEvidenceRequest, context: Any
+        self, request: pb.ListMatterEvidenceRequest, context: Context
     ) -> pb.ListMatterEvidenceResponse:
         """Answer the evidence of a matter, in order, without what it shows."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-evidence", paging.number) or 0
@@ -58,7 +58,7 @@ class Reading(LedgerBase):
             reply.next_page_token = paging.token("matter-evidence", found[size - 1].evidence)
         return reply
 
-    async def ReadMatter(self, request: pb.ReadMatterRequest, context: Any) -> pb.MatterText:
+    async def ReadMatter(self, request: pb.ReadMatterRequest, context: Context) -> pb.MatterText:
         """Answer what is told of a matter, on record."""
         async with self.database.begin() as connection:
             file = await files.lock(connection, names.number_of(request.name))
@@ -94,7 +94,7 @@ class Reading(LedgerBase):
             answer.notes.add(version=noted.version, text=opened(noted.sealed))
         return answer
 
-    async def ListMatters(self, request: pb.ListMattersRequest, context: Any) -> pb.ListMattersResponse:
+    async def ListMatters(self, request: pb.ListMattersRequest, context: Context) -> pb.ListMattersResponse:
         """Answer matters of the caller's units, overdue ones first, then by due date."""
         size, wanted = request.page_size or 50, self._wanted(request)
         behind = paging.read(request.page_token, "matters", _day, paging.key)
@@ -106,7 +106,7 @@ class Reading(LedgerBase):
             reply.next_page_token = paging.token("matters", end.urgent_on.isoformat(), end.number)
         return reply
 
-    async def CountMatters(self, request: pb.CountMattersRequest, context: Any) -> pb.CountMattersResponse:
+    async def CountMatters(self, request: pb.CountMattersRequest, context: Context) -> pb.CountMattersResponse:
         """Answer how many matters of the caller's units there are, with those overdue."""
         wanted, reply = self._wanted(request), pb.CountMattersResponse()
         async with self.database.read() as connection:
@@ -127,7 +127,7 @@ class Reading(LedgerBase):
         return reply
 
     async def ListMatterHistory(
-        self, request: pb.ListMatterHistoryRequest, context: Any
+        self, request: pb.ListMatterHistoryRequest, context: Context
     ) -> pb.ListMatterHistoryResponse:
         """Answer every version of a matter, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-versions", paging.number) or 0
@@ -140,7 +140,7 @@ class Reading(LedgerBase):
         return reply
 
     async def ListMatterReadings(
-        self, request: pb.ListMatterReadingsRequest, context: Any
+        self, request: pb.ListMatterReadingsRequest, context: Context
     ) -> pb.ListMatterReadingsResponse:
         """Answer who read or exported what is told of a matter, latest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-readings")
@@ -159,7 +159,7 @@ class Reading(LedgerBase):
         return reply
 
     async def ExportMatters(
-        self, request: pb.ExportMattersRequest, context: Any
+        self, request: pb.ExportMattersRequest, context: Context
     ) -> AsyncIterator[pb.ExportMattersResponse]:
         """Answer the list as a workbook, part by part; the look is on record for every matter in it."""
         wanted, call = self._wanted(request), current_call()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ARRAY, DateTime, Text, bindparam, func, insert, select, update
 
@@ -99,12 +98,12 @@ async def lock(connection: Connection, number: str) -> Matter:
     return rows.not_found((await connection.execute(_LOCK, {"number": number})).first(), names.file_name(number))
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Matter:
+async def add(connection: Connection, number: str, **columns: object) -> Matter:
     """Store a matter and return its row."""
     return await rows.insert(connection, Matter, number=number, **columns)
 
 
-async def change(connection: Connection, matter: Matter, **columns: Any) -> Matter:
+async def change(connection: Connection, matter: Matter, **columns: object) -> Matter:
     """Change columns of a matter, count its version up, and return its new row."""
     kept = columns or {"entry": matter.entry}  # what changes lies below it: its version counts up all the same
     return await rows.update(connection, Matter, {"number": matter.number}, **kept)
@@ -117,7 +116,7 @@ async def must_be_new(connection: Connection, source: str) -> None:
         raise CaseError(Reason.ALREADY_EXISTS, names.file_name(found))
 
 
-async def grade(connection: Connection, number: str, **columns: Any) -> None:
+async def grade(connection: Connection, number: str, **columns: object) -> None:
     """Store a grading."""
     grading = await rows.next_of(connection, MatterGrading.grading, number=number)
     await rows.insert(connection, MatterGrading, number=number, grading=grading, **columns)
@@ -140,7 +139,7 @@ async def next_assignment(connection: Connection, number: str) -> int:
     return await rows.next_of(connection, MatterAssignment.assignment, number=number)
 
 
-async def assign(connection: Connection, number: str, **columns: Any) -> None:
+async def assign(connection: Connection, number: str, **columns: object) -> None:
     """Store a unit's part."""
     await rows.insert(connection, MatterAssignment, number=number, state=AssignmentState.OPEN, **columns)
 
@@ -156,7 +155,7 @@ async def assignment(connection: Connection, number: str, assignment: int) -> Ma
     return rows.not_found(found.first(), f"{names.file_name(number)}/assignments/{assignment}")
 
 
-async def change_assignment(connection: Connection, row: MatterAssignment, **columns: Any) -> MatterAssignment:
+async def change_assignment(connection: Connection, row: MatterAssignment, **columns: object) -> MatterAssignment:
     """Change columns of a unit's part and return its new row."""
     key = {"number": row.number, "assignment": row.assignment}
     return await rows.update(connection, MatterAssignment, key, **columns)
@@ -167,7 +166,7 @@ async def end_assignments(connection: Connection, number: str, at: datetime) -> 
     await connection.execute(_END, {"number": number, "at": at})
 
 
-async def report(connection: Connection, part: MatterAssignment, entry: int, **columns: Any) -> None:
+async def report(connection: Connection, part: MatterAssignment, entry: int, **columns: object) -> None:
     """Store what a unit reported of its part."""
     progress = await rows.next_of(connection, MatterProgress.progress, number=part.number)
     await rows.insert(
@@ -182,7 +181,7 @@ async def workers(connection: Connection, matter: Matter) -> frozenset[str]:
     return frozenset(account for (account,) in found)
 
 
-async def add_evidence(connection: Connection, number: str, **columns: Any) -> MatterEvidence:
+async def add_evidence(connection: Connection, number: str, **columns: object) -> MatterEvidence:
     """Store a piece of evidence and return its row."""
     evidence = await rows.next_of(connection, MatterEvidence.evidence, number=number)
     return await rows.insert(connection, MatterEvidence, number=number, evidence=evidence, **columns)
@@ -199,7 +198,7 @@ async def missing_evidence(connection: Connection, number: str, wanted: Collecti
     return sorted(set(wanted) - there)
 
 
-async def plan_look_back(connection: Connection, matter: Matter, **columns: Any) -> None:
+async def plan_look_back(connection: Connection, matter: Matter, **columns: object) -> None:
     """Store a look back that is due."""
     await rows.insert(connection, MatterLookBack, number=matter.number, entry=matter.entry, **columns)
 

@@ -20,7 +20,7 @@ from services.escalation.servicer import Servicer
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import NEVER
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -63,13 +63,13 @@ class Decisions(Servicer):
         await work.append(NewEvent(file.number, "DecisionMade", meeting.unit, payload))
         return view.decision(row, asked.official)
 
-    async def GetDecision(self, request: pb.GetDecisionRequest, context: Any) -> pb.Decision:
+    async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.Decision:
         """Answer a decision to the unit of the meeting and to the one that carries it out."""
         async with self.database.read() as connection:
             row = await self._decision(connection, request.name)
             return await self._shown(connection, row)
 
-    async def ListDecisions(self, request: pb.ListDecisionsRequest, context: Any) -> pb.ListDecisionsResponse:
+    async def ListDecisions(self, request: pb.ListDecisionsRequest, context: Context) -> pb.ListDecisionsResponse:
         """Answer decisions of a meeting, or all of the caller's units, first due first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -91,7 +91,7 @@ class Decisions(Servicer):
             reply.next_page_token = paging.token("decisions", *mark)
         return reply
 
-    async def ReadDecision(self, request: pb.ReadDecisionRequest, context: Any) -> pb.DecisionText:
+    async def ReadDecision(self, request: pb.ReadDecisionRequest, context: Context) -> pb.DecisionText:
         """Answer what has to be done, on record."""
         async with self.database.begin() as connection:
             row = await self._decision(connection, request.name)

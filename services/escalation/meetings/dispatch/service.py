@@ -22,7 +22,7 @@ from services.escalation.models import File
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import NEVER
 from services.kit.rules.supervision.rhythms import MEETING
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -47,7 +47,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         await work.append(NewEvent(row.number, "MeetingSeriesBegun", unit, {"rule": rule}))
         return self._series(row, work.now)
 
-    async def GetMeetingSeries(self, request: pb.GetMeetingSeriesRequest, context: Any) -> pb.MeetingSeries:
+    async def GetMeetingSeries(self, request: pb.GetMeetingSeriesRequest, context: Context) -> pb.MeetingSeries:
         """Answer a series."""
         async with self.database.read() as connection:
             row = await store.series(connection, names.number_of(request.name))
@@ -55,7 +55,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return self._series(row, self.time.now())
 
     async def ListMeetingSeries(
-        self, request: pb.ListMeetingSeriesRequest, context: Any
+        self, request: pb.ListMeetingSeriesRequest, context: Context
     ) -> pb.ListMeetingSeriesResponse:
         """Answer series of the caller's units, by name."""
         size, now = request.page_size or 50, self.time.now()
@@ -104,13 +104,13 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         await work.append(NewEvent(row.number, "MeetingPrepared", row.unit, payload))
         return view.meeting(row, 0)
 
-    async def GetMeeting(self, request: pb.GetMeetingRequest, context: Any) -> pb.Meeting:
+    async def GetMeeting(self, request: pb.GetMeetingRequest, context: Context) -> pb.Meeting:
         """Answer a meeting."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return await self._meeting(connection, row)
 
-    async def ListMeetings(self, request: pb.ListMeetingsRequest, context: Any) -> pb.ListMeetingsResponse:
+    async def ListMeetings(self, request: pb.ListMeetingsRequest, context: Context) -> pb.ListMeetingsResponse:
         """Answer meetings of the caller's units, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -126,7 +126,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
             reply.next_page_token = paging.token("meetings", end.prepared_at.isoformat(), end.number)
         return reply
 
-    async def ListAgendaItems(self, request: pb.ListAgendaItemsRequest, context: Any) -> pb.ListAgendaItemsResponse:
+    async def ListAgendaItems(self, request: pb.ListAgendaItemsRequest, context: Context) -> pb.ListAgendaItemsResponse:
         """Answer the agenda of a meeting, in order."""
         size = request.page_size or 50
         behind = paging.read(request.page_token, "agendaItems", paging.number) or 0
@@ -170,7 +170,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         await work.append(NewEvent(row.number, "MinutesWritten", row.unit))
         return await self._meeting(work.connection, row)
 
-    async def ReadMinutes(self, request: pb.ReadMinutesRequest, context: Any) -> pb.MinutesText:
+    async def ReadMinutes(self, request: pb.ReadMinutesRequest, context: Context) -> pb.MinutesText:
         """Answer the minutes, on record."""
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 import asyncpg
 from sqlalchemy import (
@@ -56,7 +55,7 @@ _OPEN = (
 )
 
 
-async def add_series(connection: Connection, number: str, unit: str, **columns: Any) -> MeetingSeries:
+async def add_series(connection: Connection, number: str, unit: str, **columns: object) -> MeetingSeries:
     """Store a new series and return its row; ALREADY_EXISTS where the unit has one that goes on."""
     try:
         return await rows.insert(connection, MeetingSeries, number=number, unit=unit, **columns)
@@ -100,7 +99,7 @@ async def of_period(connection: Connection, series: str, period: str) -> Meeting
     return (await connection.execute(_OF_PERIOD, {"series": series, "period": period})).first()
 
 
-async def prepare(connection: Connection, number: str, **columns: Any) -> Meeting:
+async def prepare(connection: Connection, number: str, **columns: object) -> Meeting:
     """Store a meeting and return its row."""
     return await rows.insert(connection, Meeting, number=number, state=MeetingState.PREPARED, **columns)
 
@@ -111,7 +110,7 @@ async def meeting(connection: Connection, number: str) -> Meeting:
     return rows.not_found(found.first(), names.file_name(number))
 
 
-async def change(connection: Connection, number: str, **columns: Any) -> Meeting:
+async def change(connection: Connection, number: str, **columns: object) -> Meeting:
     """Change columns of a meeting and return its new row."""
     return await rows.update(connection, Meeting, {"number": number}, **columns)
 
@@ -143,7 +142,7 @@ async def has_item(connection: Connection, number: str, item: int) -> bool:
     return bool(await rows.find(connection, AgendaItem, number=number, item=item))
 
 
-async def add_decision(connection: Connection, number: str, **columns: Any) -> MeetingDecision:
+async def add_decision(connection: Connection, number: str, **columns: object) -> MeetingDecision:
     """Store a decision under the number that `next_decision` gave, and return its row."""
     return await rows.insert(connection, MeetingDecision, number=number, state=DecisionState.OPEN, **columns)
 
@@ -159,7 +158,7 @@ async def decision(connection: Connection, number: str, decision: int) -> Meetin
     return rows.not_found(found.first(), f"{names.file_name(number)}/decisions/{decision}")
 
 
-async def change_decision(connection: Connection, row: MeetingDecision, **columns: Any) -> MeetingDecision:
+async def change_decision(connection: Connection, row: MeetingDecision, **columns: object) -> MeetingDecision:
     """Change columns of a decision and return its new row."""
     key = {"number": row.number, "decision": row.decision}
     return await rows.update(connection, MeetingDecision, key, **columns)

@@ -26,7 +26,7 @@ from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import instant
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -43,7 +43,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         super().__init__(parts)
         self._receipts = Receipts(parts.sealer)
 
-    async def CreateReview(self, request: pb.CreateReviewRequest, context: Any) -> pb.Review:
+    async def CreateReview(self, request: pb.CreateReviewRequest, context: Context) -> pb.Review:
         """Open a review; its receipt code is told here alone, to a repeat as well."""
         opened = await self._create(request, context)
         opened.receipt_code = self._receipts.code(names.number_of(opened.name))
@@ -66,7 +66,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         await work.append(NewEvent(row.number, "ReviewOpened", unit, {"case": names.case_name(case)}))
         return view.shown(row)
 
-    async def GetReview(self, request: pb.GetReviewRequest, context: Any) -> pb.Review:
+    async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.Review:
         """Answer a review to the unit it is about and to those that decide."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -75,7 +75,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         current_call().require_any([row.unit, row.turn, *sorted(units)])
         return view.shown(row, course)
 
-    async def ListReviews(self, request: pb.ListReviewsRequest, context: Any) -> pb.ListReviewsResponse:
+    async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
         """Answer the reviews of the caller's units, most urgent first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -206,7 +206,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             lambda **entry: Resumed(**entry, reason=request.record),
         )  # fmt: skip
 
-    async def ReadReply(self, request: pb.ReadReplyRequest, context: Any) -> pb.ReplyText:
+    async def ReadReply(self, request: pb.ReadReplyRequest, context: Context) -> pb.ReplyText:
         """Answer what a reply says, on record."""
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
@@ -217,7 +217,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         self.pulse.beat()
         return text
 
-    async def ReadAppeal(self, request: pb.ReadAppealRequest, context: Any) -> pb.AppealText:
+    async def ReadAppeal(self, request: pb.ReadAppealRequest, context: Context) -> pb.AppealText:
         """Answer what the person said in asking, to the level that decides and those above it, on record."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -231,7 +231,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         self.pulse.beat()
         return text
 
-    async def GetReplyDocument(self, request: pb.GetReplyDocumentRequest, context: Any) -> pb.ReplyDocument:
+    async def GetReplyDocument(self, request: pb.GetReplyDocumentRequest, context: Context) -> pb.ReplyDocument:
         """Answer a reply as a Word file, on record."""
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
@@ -244,7 +244,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         file_name = f"{row.number}-{reply.reply}.docx"
         return pb.ReplyDocument(name=request.name, file_name=file_name, content=content)
 
-    async def GetReviewReceipt(self, request: pb.GetReviewReceiptRequest, context: Any) -> pb.ReviewReceipt:
+    async def GetReviewReceipt(self, request: pb.GetReviewReceiptRequest, context: Context) -> pb.ReviewReceipt:
         """Answer what the holder of the receipt code is told."""
         call = current_call()
         async with self.database.read() as connection:

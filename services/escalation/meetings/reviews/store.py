@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 import asyncpg
 from sqlalchemy import DateTime, Integer, Select, Text, bindparam, func, or_, select, tuple_, update
@@ -59,7 +58,7 @@ class Course:
         return {who for each in self.replies if each.served_at for who in (each.drafted_by, each.served_by)}
 
 
-async def add(connection: Connection, number: str, case: str, **columns: Any) -> Review:
+async def add(connection: Connection, number: str, case: str, **columns: object) -> Review:
     """Store a new review and return its row; ALREADY_EXISTS where the case has one: a matter is reviewed once."""
     try:
         return await rows.insert(connection, Review, number=number, case_number=case, **columns)
@@ -78,7 +77,7 @@ async def number_by_receipt(connection: Connection, receipt: bytes, name: str) -
     return rows.not_found(await connection.scalar(_BY_RECEIPT, {"receipt": receipt}), name)
 
 
-async def change(connection: Connection, row: Review, **columns: Any) -> Review:
+async def change(connection: Connection, row: Review, **columns: object) -> Review:
     """Change columns of a review and return its new row."""
     return await rows.update(connection, Review, {"number": row.number}, **columns)
 
@@ -104,7 +103,7 @@ async def appeal(connection: Connection, number: str, appeal: int) -> ReviewAppe
     return rows.not_found(found.first(), f"{names.file_name(number)}/appeals/{appeal}")
 
 
-async def draft(connection: Connection, number: str, found: Course, **columns: Any) -> ReviewReply:
+async def draft(connection: Connection, number: str, found: Course, **columns: object) -> ReviewReply:
     """Store a draft, in place of the one that waits, and return its row."""
     if found.draft is None:
         return await rows.insert(
@@ -113,17 +112,17 @@ async def draft(connection: Connection, number: str, found: Course, **columns: A
     return await change_reply(connection, found.draft, **columns)
 
 
-async def change_reply(connection: Connection, row: ReviewReply, **columns: Any) -> ReviewReply:
+async def change_reply(connection: Connection, row: ReviewReply, **columns: object) -> ReviewReply:
     """Change columns of a reply and return its new row."""
     return await rows.update(connection, ReviewReply, {"number": row.number, "reply": row.reply}, **columns)
 
 
-async def appealed(connection: Connection, number: str, **columns: Any) -> ReviewAppeal:
+async def appealed(connection: Connection, number: str, **columns: object) -> ReviewAppeal:
     """Store that something was asked for and return its row."""
     return await rows.insert(connection, ReviewAppeal, number=number, **columns)
 
 
-async def begin_hearing(connection: Connection, number: str, **columns: Any) -> None:
+async def begin_hearing(connection: Connection, number: str, **columns: object) -> None:
     """Store that a hearing began."""
     await rows.insert(connection, ReviewHearing, number=number, **columns)
 

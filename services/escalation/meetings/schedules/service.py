@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.escalation.v1 import schedules_pb2 as pb
 from pb.escalation.v1 import schedules_pb2_grpc
@@ -19,7 +18,7 @@ from services.escalation.servicer import Servicer
 from services.kit.command import Work, command
 from services.kit.instants import stamp
 from services.kit.rules.supervision.rhythms import DIGEST
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 
@@ -32,7 +31,7 @@ _EVERY = {
 class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
     """Serves schedules: one a series that goes on, and that of the digest."""
 
-    async def ListSchedules(self, request: pb.ListSchedulesRequest, context: Any) -> pb.ListSchedulesResponse:
+    async def ListSchedules(self, request: pb.ListSchedulesRequest, context: Context) -> pb.ListSchedulesResponse:
         """Answer what comes round again: the digest, then the series."""
         current_call().require(names.ROOT_UNIT)
         size, now = request.page_size or 50, self.time.now()
@@ -47,7 +46,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
             reply.next_page_token = paging.token("schedules", found[size - 1].number)
         return reply
 
-    async def GetSchedule(self, request: pb.GetScheduleRequest, context: Any) -> pb.Schedule:
+    async def GetSchedule(self, request: pb.GetScheduleRequest, context: Context) -> pb.Schedule:
         """Answer a schedule with every period that has come and was not done, oldest first."""
         current_call().require(names.ROOT_UNIT)
         schedule, now = names.last(request.name), self.time.now()

@@ -19,7 +19,7 @@ from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -53,13 +53,13 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         )  # fmt: skip
         return await self._told(work, row, "CampaignCreated", runs=row.kind.name, places=len(places))
 
-    async def GetCampaign(self, request: pb.GetCampaignRequest, context: Any) -> pb.Campaign:
+    async def GetCampaign(self, request: pb.GetCampaignRequest, context: Context) -> pb.Campaign:
         """Answer a campaign to the leading unit, and to a unit that goes to its places."""
         async with self.database.read() as connection:
             row, places = await self._seen(connection, request.name)
             return view.campaign(row, places)
 
-    async def ListCampaigns(self, request: pb.ListCampaignsRequest, context: Any) -> pb.ListCampaignsResponse:
+    async def ListCampaigns(self, request: pb.ListCampaignsRequest, context: Context) -> pb.ListCampaignsResponse:
         """Answer campaigns that the caller's units lead or go out for, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -74,7 +74,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             reply.next_page_token = paging.token("campaigns", end.created_at.isoformat(), end.number)
         return reply
 
-    async def GetCampaignText(self, request: pb.GetCampaignTextRequest, context: Any) -> pb.CampaignText:
+    async def GetCampaignText(self, request: pb.GetCampaignTextRequest, context: Context) -> pb.CampaignText:
         """Answer title, checklist and report."""
         async with self.database.begin() as connection:
             row, _ = await self._seen(connection, request.name)
@@ -131,7 +131,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         await work.append(NewEvent(row.number, "CheckRecorded", row.unit, payload))
         return view.check(check)
 
-    async def ListChecks(self, request: pb.ListChecksRequest, context: Any) -> pb.ListChecksResponse:
+    async def ListChecks(self, request: pb.ListChecksRequest, context: Context) -> pb.ListChecksResponse:
         """Answer the checks of a campaign, oldest first: by place, never by who made them."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "checks") or 0
         async with self.database.read() as connection:
@@ -167,7 +167,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         await work.append(NewEvent(row.number, "FindingRecorded", row.unit, payload, wakes=True))
         return view.finding(found)
 
-    async def ListFindings(self, request: pb.ListFindingsRequest, context: Any) -> pb.ListFindingsResponse:
+    async def ListFindings(self, request: pb.ListFindingsRequest, context: Context) -> pb.ListFindingsResponse:
         """Answer the findings of a campaign, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "findings") or 0
         async with self.database.read() as connection:
@@ -179,7 +179,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             reply.next_page_token = paging.token("findings", found[size - 1].finding)
         return reply
 
-    async def GetFindingContent(self, request: pb.GetFindingContentRequest, context: Any) -> pb.FindingContent:
+    async def GetFindingContent(self, request: pb.GetFindingContentRequest, context: Context) -> pb.FindingContent:
         """Answer what a finding says."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -208,7 +208,9 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         await work.append(NewEvent(row.number, "FindingHandedOver", row.unit, payload))
         return view.finding(found)
 
-    async def GetCampaignProgress(self, request: pb.GetCampaignProgressRequest, context: Any) -> pb.CampaignProgress:
+    async def GetCampaignProgress(
+        self, request: pb.GetCampaignProgressRequest, context: Context
+    ) -> pb.CampaignProgress:
         """Answer how far the present round is, by place."""
         async with self.database.read() as connection:
             row, places = await self._seen(connection, request.name)

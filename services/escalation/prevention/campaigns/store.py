@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import DateTime, Integer, Select, Text, any_, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -91,7 +91,7 @@ _FINDINGS = _OF_PLACES.order_by(Finding.finding).limit(_LIMIT)
 _STILL_HERE = _FINDINGS.where(Finding.state == FindingState.RECORDED)
 
 
-async def add(connection: Connection, number: str, places: Sequence[str], **columns: Any) -> Campaign:
+async def add(connection: Connection, number: str, places: Sequence[str], **columns: object) -> Campaign:
     """Store a campaign whose places are the leading unit's until others are named, and return its row."""
     row = await rows.insert(connection, Campaign, number=number, **columns)
     told = [{"number": number, "place": place, "unit": row.unit} for place in places]
@@ -104,7 +104,7 @@ async def get(connection: Connection, number: str) -> Campaign:
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Campaign, **columns: Any) -> Campaign:
+async def change(connection: Connection, row: Campaign, **columns: object) -> Campaign:
     """Change columns of a campaign and return its new row."""
     return await rows.update(connection, Campaign, {"number": row.number}, **columns)
 
@@ -128,7 +128,7 @@ async def unit_at(connection: Connection, number: str, place: str) -> str | None
     return await connection.scalar(_UNIT_AT, {"number": number, "place": place})
 
 
-async def check(connection: Connection, number: str, **columns: Any) -> Check:
+async def check(connection: Connection, number: str, **columns: object) -> Check:
     """Store a check under the next number of its campaign and return its row."""
     nth = await connection.scalar(_NEXT_CHECK, {"number": number})
     return await rows.insert(connection, Check, number=number, check_no=nth, **columns)
@@ -140,7 +140,7 @@ async def get_check(connection: Connection, number: str, nth: int) -> Check:
     return rows.not_found(found, f"{names.file_name(number)}/checks/{nth}")
 
 
-async def find(connection: Connection, number: str, **columns: Any) -> Finding:
+async def find(connection: Connection, number: str, **columns: object) -> Finding:
     """Store a finding under the next number of its campaign and return its row."""
     nth = await connection.scalar(_NEXT_FINDING, {"number": number})
     return await rows.insert(connection, Finding, number=number, finding=nth, state=FindingState.RECORDED, **columns)

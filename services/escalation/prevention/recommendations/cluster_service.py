@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from pb.escalation.v1 import recommendations_pb2 as pb
 from pb.escalation.v1 import recommendations_pb2_grpc
@@ -14,14 +13,14 @@ from services.escalation.prevention.recommendations import clusters, view
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, command
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage.events import NewEvent
 
 
 class ClusterServicer(Servicer, recommendations_pb2_grpc.ClusterServiceServicer):
     """Serves clusters."""
 
-    async def FindClusters(self, request: pb.FindClustersRequest, context: Any) -> pb.FindClustersResponse:
+    async def FindClusters(self, request: pb.FindClustersRequest, context: Context) -> pb.FindClustersResponse:
         """Answer where cases of a kind have become more than chance explains; small counts only to their own level."""
         call, rule = current_call(), self.rules.clusters
         scope = call.scope(names.last(request.unit) if request.unit else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, DateTime, Integer, Text, bindparam, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, array
@@ -191,6 +191,6 @@ async def count(connection: Connection, place: str, category: str, start: dateti
     return Counted(await connection.scalar(_ONE, parameters) or 0, (end - start) / timedelta(days=1))
 
 
-async def dismiss(connection: Connection, number: str, **columns: Any) -> ClusterDismissal:
+async def dismiss(connection: Connection, number: str, **columns: object) -> ClusterDismissal:
     """Store that a candidate was set aside."""
     return await rows.insert(connection, ClusterDismissal, number=number, **columns)

@@ -30,7 +30,7 @@ from services.kit import dates, word
 from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import numbering, paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -65,14 +65,14 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         series = row.kind.name
         return await self._told(work, row, "RecommendationDrafted", series=series, pairs=len(request.pairs))
 
-    async def GetRecommendation(self, request: pb.GetRecommendationRequest, context: Any) -> pb.Recommendation:
+    async def GetRecommendation(self, request: pb.GetRecommendationRequest, context: Context) -> pb.Recommendation:
         """Answer a recommendation."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return view.recommendation(row, await store.pairs_of(connection, row.number))
 
     async def ListRecommendations(
-        self, request: pb.ListRecommendationsRequest, context: Any
+        self, request: pb.ListRecommendationsRequest, context: Context
     ) -> pb.ListRecommendationsResponse:
         """Answer recommendations of the caller's units, oldest first."""
         size = request.page_size or 50
@@ -89,7 +89,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         return reply
 
     async def GetRecommendationText(
-        self, request: pb.GetRecommendationTextRequest, context: Any
+        self, request: pb.GetRecommendationTextRequest, context: Context
     ) -> pb.RecommendationText:
         """Answer what it says and what was answered; the author's own notes only to the author."""
         call = current_call()
@@ -234,7 +234,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         counts = {each.name.lower(): sum(one == each for one in found.values()) for each in CarryingOut}
         return await self._told(work, row, "RecommendationVisited", **counts)
 
-    async def GetMeasuredEffect(self, request: pb.GetMeasuredEffectRequest, context: Any) -> pb.MeasuredEffect:
+    async def GetMeasuredEffect(self, request: pb.GetMeasuredEffectRequest, context: Context) -> pb.MeasuredEffect:
         """Answer the rate of like cases before and after."""
         call = current_call()
         async with self.database.read() as connection:
@@ -246,7 +246,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         return found
 
     async def GetRecommendationDocument(
-        self, request: pb.GetRecommendationDocumentRequest, context: Any
+        self, request: pb.GetRecommendationDocumentRequest, context: Context
     ) -> pb.RecommendationDocument:
         """Answer the letter as a Word document."""
         async with self.database.begin() as connection:

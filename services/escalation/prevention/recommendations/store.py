@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import (
     DateTime,
@@ -43,7 +43,7 @@ _PAIRS = (
 )
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Recommendation:
+async def add(connection: Connection, number: str, **columns: object) -> Recommendation:
     """Store a recommendation and return its row."""
     return await rows.insert(connection, Recommendation, number=number, **columns)
 
@@ -53,7 +53,7 @@ async def get(connection: Connection, number: str) -> Recommendation:
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Recommendation, **columns: Any) -> Recommendation:
+async def change(connection: Connection, row: Recommendation, **columns: object) -> Recommendation:
     """Change columns of a recommendation and return its new row."""
     return await rows.update(connection, Recommendation, {"number": row.number}, **columns)
 

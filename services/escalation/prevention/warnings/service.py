@@ -22,7 +22,7 @@ from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 
@@ -52,7 +52,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         row = await store.change(work.connection, row, **clock.shown())
         return await self._told(work, row, "HazardReported", hazard=row.kind.name, urgent=row.urgent)
 
-    async def GetWarning(self, request: pb.GetWarningRequest, context: Any) -> pb.Warning:
+    async def GetWarning(self, request: pb.GetWarningRequest, context: Context) -> pb.Warning:
         """Answer a warning to the unit that looks into it, and to the department that was warned."""
         call = current_call()
         async with self.database.read() as connection:
@@ -60,7 +60,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         call.require_any(_knowing(row))
         return view.warning(row, call.language)
 
-    async def ListWarnings(self, request: pb.ListWarningsRequest, context: Any) -> pb.ListWarningsResponse:
+    async def ListWarnings(self, request: pb.ListWarningsRequest, context: Context) -> pb.ListWarningsResponse:
         """Answer warnings of the caller's units, urgent ones first, then oldest first."""
         call, size = current_call(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
@@ -73,7 +73,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             reply.next_page_token = paging.token("warnings", int(end.urgent), end.reported_at.isoformat(), end.number)
         return reply
 
-    async def GetWarningText(self, request: pb.GetWarningTextRequest, context: Any) -> pb.WarningText:
+    async def GetWarningText(self, request: pb.GetWarningTextRequest, context: Context) -> pb.WarningText:
         """Answer what was told; to the department that was warned only what it is asked, and its own answer."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
@@ -89,7 +89,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             name=request.name, **{part: opener.open(data).decode() for part, data in told.items() if data}
         )
 
-    async def GetHazardReporter(self, request: pb.GetHazardReporterRequest, context: Any) -> pb.HazardReporter:
+    async def GetHazardReporter(self, request: pb.GetHazardReporterRequest, context: Context) -> pb.HazardReporter:
         """Answer who reported it, to ask back; never to anybody of the place or of the department warned."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
@@ -268,7 +268,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         clock = await self._clock(work, row, f"warn-{row.round}", rule)
         return await store.change(work.connection, row, **clock.shown())
 
-    async def _warned(self, work: Work, row: HazardWarning, **columns: Any) -> HazardWarning:
+    async def _warned(self, work: Work, row: HazardWarning, **columns: object) -> HazardWarning:
         state = rules_of.move(row.state, WarningState.WARNED)
         row = await store.change(work.connection, row, state=state, **columns)
         clock = await self._clock(

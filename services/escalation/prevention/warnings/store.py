@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Boolean, DateTime, Integer, Select, Text, and_, bindparam, or_, select, tuple_, update
 
@@ -26,7 +25,7 @@ _ERASE = (
 )
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> HazardWarning:
+async def add(connection: Connection, number: str, **columns: object) -> HazardWarning:
     """Store a warning and return its row."""
     return await rows.insert(connection, HazardWarning, number=number, **columns)
 
@@ -36,7 +35,7 @@ async def get(connection: Connection, number: str) -> HazardWarning:
     return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: HazardWarning, **columns: Any) -> HazardWarning:
+async def change(connection: Connection, row: HazardWarning, **columns: object) -> HazardWarning:
     """Change columns of a warning and return its new row."""
     return await rows.update(connection, HazardWarning, {"number": row.number}, **columns)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 from pb.escalation.v1 import absences_pb2 as pb
 from pb.escalation.v1 import absences_pb2_grpc
@@ -19,7 +18,7 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 
@@ -50,7 +49,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         await work.append(NewEvent(file.number, "AbsenceRecorded", unit, {"first": first, "last": last}))
         return _view(row, dates.today(work.now))
 
-    async def GetAbsence(self, request: pb.GetAbsenceRequest, context: Any) -> pb.Absence:
+    async def GetAbsence(self, request: pb.GetAbsenceRequest, context: Context) -> pb.Absence:
         """Answer an absence that is not over."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -59,7 +58,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         _must_not_be_over(row, today)
         return _view(row, today)
 
-    async def ListAbsences(self, request: pb.ListAbsencesRequest, context: Any) -> pb.ListAbsencesResponse:
+    async def ListAbsences(self, request: pb.ListAbsencesRequest, context: Context) -> pb.ListAbsencesResponse:
         """Answer the absences of the caller's units that are not over."""
         size, today = request.page_size or 50, dates.today(self.time.now())
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -83,7 +82,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         _must_not_be_over(row, today)
         return _view(await standing_in.end(work, row, work.now), today)
 
-    async def ListHoldings(self, request: pb.ListHoldingsRequest, context: Any) -> pb.ListHoldingsResponse:
+    async def ListHoldings(self, request: pb.ListHoldingsRequest, context: Context) -> pb.ListHoldingsResponse:
         """Answer what the caller holds and stands in for today, the most urgent first."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Date, DateTime, Integer, Text, and_, bindparam, cast, collate, func, literal, or_, select, tuple_
 
@@ -92,7 +92,7 @@ _WORKLIST = (
 _DUE = select(Clock.due_at).where(Clock.id == bindparam("id"))
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Absence:
+async def add(connection: Connection, number: str, **columns: object) -> Absence:
     """Store an absence and return its row."""
     return await rows.insert(connection, Absence, number=number, **columns)
 

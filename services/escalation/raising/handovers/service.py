@@ -22,7 +22,7 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -57,13 +57,13 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         await work.append(NewEvent(row.number, "HandoverOpened", unit, {"items": len(listed)}))
         return _view(row, listed)
 
-    async def GetHandover(self, request: pb.GetHandoverRequest, context: Any) -> pb.Handover:
+    async def GetHandover(self, request: pb.GetHandoverRequest, context: Context) -> pb.Handover:
         """Answer a hand-over with its items."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return _view(row, await store.items(connection, row.number))
 
-    async def ListHandovers(self, request: pb.ListHandoversRequest, context: Any) -> pb.ListHandoversResponse:
+    async def ListHandovers(self, request: pb.ListHandoversRequest, context: Context) -> pb.ListHandoversResponse:
         """Answer hand-overs of the caller's units without their items, oldest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -100,7 +100,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         await work.append(NewEvent(row.number, "HandoverCancelled", row.unit))
         return _view(row, await store.items(work.connection, row.number))
 
-    async def ReadHandoverNotes(self, request: pb.ReadHandoverNotesRequest, context: Any) -> pb.HandoverNotes:
+    async def ReadHandoverNotes(self, request: pb.ReadHandoverNotesRequest, context: Context) -> pb.HandoverNotes:
         """Answer the notes of a hand-over, on record."""
         call = current_call()
         async with self.database.begin() as connection:

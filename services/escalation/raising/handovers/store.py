@@ -108,7 +108,7 @@ def _listed(only_open: bool) -> Select[Any]:
     return found.order_by(Handover.created_at, Handover.number).limit(bindparam("limit", type_=Integer))
 
 
-async def open_new(connection: Connection, number: str, **columns: Any) -> Handover:
+async def open_new(connection: Connection, number: str, **columns: object) -> Handover:
     """Store a hand-over and return its row."""
     return await rows.insert(connection, Handover, number=number, state=HandoverState.OPEN, **columns)
 
@@ -154,7 +154,7 @@ async def moved(connection: Connection, row: HandoverItem, at: datetime) -> None
     await connection.execute(_MOVED, {"number": row.number, "item": row.item, "at": at})
 
 
-async def change(connection: Connection, number: str, **columns: Any) -> Handover:
+async def change(connection: Connection, number: str, **columns: object) -> Handover:
     """Change columns of a hand-over and return its new row."""
     return await rows.update(connection, Handover, {"number": number}, **columns)
 

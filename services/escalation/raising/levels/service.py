@@ -18,7 +18,7 @@ from services.escalation.raising.levels import breaches, raising, store, timing,
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -56,14 +56,14 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         await occasions.overdue(work, row)
         return view.escalation(row)
 
-    async def GetEscalation(self, request: pb.GetEscalationRequest, context: Any) -> pb.Escalation:
+    async def GetEscalation(self, request: pb.GetEscalationRequest, context: Context) -> pb.Escalation:
         """Answer an escalation to the units on its way, and to those that were told."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name), int(names.last(request.name)))
             current_call().require_any((row.to_unit, row.from_unit, row.origin, *row.told))
             return await self._shown(connection, row)
 
-    async def ListEscalations(self, request: pb.ListEscalationsRequest, context: Any) -> pb.ListEscalationsResponse:
+    async def ListEscalations(self, request: pb.ListEscalationsRequest, context: Context) -> pb.ListEscalationsResponse:
         """Answer escalations to or from the caller's units, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -130,7 +130,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         )  # fmt: skip
         return view.escalation(changed)
 
-    async def ReadEscalationText(self, request: pb.ReadEscalationTextRequest, context: Any) -> pb.EscalationText:
+    async def ReadEscalationText(self, request: pb.ReadEscalationTextRequest, context: Context) -> pb.EscalationText:
         """Answer the words of an escalation to the units on its way, on record."""
         call, number, escalation = (
             current_call(),

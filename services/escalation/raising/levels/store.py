@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
     DateTime,
@@ -99,7 +98,7 @@ async def lock(connection: Connection, number: str) -> File:
     return (await connection.execute(_LOCK, {"number": number})).one()
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Escalation:
+async def add(connection: Connection, number: str, **columns: object) -> Escalation:
     """Store a new escalation under the next number of its case, whose row is locked, and return its row."""
     escalation = await connection.scalar(_NEXT, {"number": number})
     state = EscalationState.RAISED
@@ -118,7 +117,7 @@ async def find(connection: Connection, number: str, escalation: int, *, lock: bo
     return (await connection.execute(_GET_LOCKED if lock else _GET, which)).first()
 
 
-async def change(connection: Connection, number: str, escalation: int, **columns: Any) -> Escalation:
+async def change(connection: Connection, number: str, escalation: int, **columns: object) -> Escalation:
     """Change columns of an escalation and return its new row."""
     return await rows.update(connection, Escalation, {"number": number, "escalation": escalation}, **columns)
 
@@ -144,7 +143,7 @@ async def live(connection: Connection, number: str) -> Sequence[Escalation]:
     return await connection.execute(_LIVE, {"number": number})
 
 
-async def add_reason(connection: Connection, row: Escalation, **columns: Any) -> Escalation:
+async def add_reason(connection: Connection, row: Escalation, **columns: object) -> Escalation:
     """Add a reason to an escalation and return its new row."""
     parameters = {"number": row.number, "escalation": row.escalation, **columns}
     await connection.execute(_ADD_REASON, parameters)

@@ -20,7 +20,7 @@ from services.escalation.matters.special.servicer import SpecialServicer
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import Call, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -72,13 +72,13 @@ class Answering(SpecialServicer):
         )  # fmt: skip
         return await self._told(work, row, "OpinionSigned", *resumed)
 
-    async def GetConsultation(self, request: pb.GetConsultationRequest, context: Any) -> pb.Consultation:
+    async def GetConsultation(self, request: pb.GetConsultationRequest, context: Context) -> pb.Consultation:
         """Answer a consultation."""
         async with self.database.begin() as connection:
             return await self._shown(connection, await self._looked_at(connection, request.name))
 
     async def ListConsultations(
-        self, request: pb.ListConsultationsRequest, context: Any
+        self, request: pb.ListConsultationsRequest, context: Context
     ) -> pb.ListConsultationsResponse:
         """Answer the consultations of a matter or a case, as far as the caller may see them."""
         number, call = names.number_of(request.parent), current_call()
@@ -93,13 +93,15 @@ class Answering(SpecialServicer):
             shown = [await self._shown(connection, row) for row in found]
         return pb.ListConsultationsResponse(consultations=shown)
 
-    async def GetExpertDraw(self, request: pb.GetExpertDrawRequest, context: Any) -> pb.ExpertDraw:
+    async def GetExpertDraw(self, request: pb.GetExpertDrawRequest, context: Context) -> pb.ExpertDraw:
         """Answer the draw, for anybody who may look at the consultation to check."""
         async with self.database.begin() as connection:
             row = await self._looked_at(connection, request.name)
             return view.draw(row, await store.asks(connection, row))
 
-    async def GetConsultationText(self, request: pb.GetConsultationTextRequest, context: Any) -> pb.ConsultationText:
+    async def GetConsultationText(
+        self, request: pb.GetConsultationTextRequest, context: Context
+    ) -> pb.ConsultationText:
         """Answer questions and file to who asks, and to the expert who was drawn; the reading is written down."""
         async with self.database.begin() as connection:
             row = await self._read_by(connection, request.name)
@@ -110,7 +112,7 @@ class Answering(SpecialServicer):
         found.name = request.name
         return found
 
-    async def GetExpertOpinion(self, request: pb.GetExpertOpinionRequest, context: Any) -> pb.ExpertOpinion:
+    async def GetExpertOpinion(self, request: pb.GetExpertOpinionRequest, context: Context) -> pb.ExpertOpinion:
         """Answer the opinion, and what was said of it; the reading is written down."""
         async with self.database.begin() as connection:
             row = await self._read_by(connection, request.name)

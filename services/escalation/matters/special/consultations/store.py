@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import ARRAY, SmallInteger, Text, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -46,7 +45,7 @@ async def open_case(connection: Connection, number: str) -> None:
     await connection.execute(_FILE, {"number": number})
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Consultation:
+async def add(connection: Connection, number: str, **columns: object) -> Consultation:
     """Store a consultation and return its row."""
     consultation = await rows.next_of(connection, Consultation.consultation, number=number)
     return await rows.insert(connection, Consultation, number=number, consultation=consultation, **columns)
@@ -63,7 +62,7 @@ async def of_file(connection: Connection, number: str) -> Sequence[Consultation]
     return await rows.find(connection, Consultation, Consultation.consultation, number=number)
 
 
-async def change(connection: Connection, row: Consultation, **columns: Any) -> Consultation:
+async def change(connection: Connection, row: Consultation, **columns: object) -> Consultation:
     """Change columns of a consultation and return its new row."""
     key = {"number": row.number, "consultation": row.consultation}
     return await rows.update(connection, Consultation, key, **columns)
@@ -101,7 +100,7 @@ async def ask_in(connection: Connection, row: Consultation, *states: AskState) -
     return (await connection.execute(_WITH, {**parameters, "states": list(states)})).first()
 
 
-async def answer(connection: Connection, ask: ExpertAsk, **columns: Any) -> None:
+async def answer(connection: Connection, ask: ExpertAsk, **columns: object) -> None:
     """Change columns of an expert's place in the draw."""
     key = {"number": ask.number, "consultation": ask.consultation, "place": ask.place}
     await rows.update(connection, ExpertAsk, key, **columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from pb.escalation.v1 import consultations_pb2 as pb
 from pb.escalation.v1 import consultations_pb2_grpc
@@ -14,7 +13,7 @@ from services.escalation.matters.special.models import Expert
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 
@@ -52,14 +51,14 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
         await work.append(NewEvent(file.number, "ExpertChanged", row.unit, payload))
         return _view(row)
 
-    async def GetExpert(self, request: pb.GetExpertRequest, context: Any) -> pb.Expert:
+    async def GetExpert(self, request: pb.GetExpertRequest, context: Context) -> pb.Expert:
         """Answer an expert, without the name."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return _view(row)
 
-    async def ListExperts(self, request: pb.ListExpertsRequest, context: Any) -> pb.ListExpertsResponse:
+    async def ListExperts(self, request: pb.ListExpertsRequest, context: Context) -> pb.ListExpertsResponse:
         """Answer the experts of the caller's units, oldest entry first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
@@ -72,7 +71,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
             reply.next_page_token = paging.token("experts", end.registered_at.isoformat(), end.number)
         return reply
 
-    async def GetExpertIdentity(self, request: pb.GetExpertIdentityRequest, context: Any) -> pb.ExpertIdentity:
+    async def GetExpertIdentity(self, request: pb.GetExpertIdentityRequest, context: Context) -> pb.ExpertIdentity:
         """Answer an expert's name; the reading is written down."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))

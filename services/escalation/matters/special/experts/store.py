@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Select, Text, any_, bindparam, select, tuple_
 
@@ -28,7 +27,7 @@ def expert_name(number: str) -> str:
     return names.file_name(number) if number else ""
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Expert:
+async def add(connection: Connection, number: str, **columns: object) -> Expert:
     """Store an expert and return the row."""
     return await rows.insert(connection, Expert, number=number, **columns)
 
@@ -38,7 +37,7 @@ async def get(connection: Connection, number: str) -> Expert:
     return rows.not_found((await rows.find(connection, Expert, number=number)).first(), names.file_name(number))
 
 
-async def change(connection: Connection, row: Expert, **columns: Any) -> Expert:
+async def change(connection: Connection, row: Expert, **columns: object) -> Expert:
     """Change columns of an expert and return the new row."""
     return await rows.update(connection, Expert, {"number": row.number}, **columns)
 

@@ -17,6 +17,7 @@ from services.escalation.matters.special.forces.tasks import ForceTasks
 from services.escalation.matters.special.models import TaskForce
 from services.escalation.models import File, Matter
 from services.kit.command import Work, check_etag, command
+from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -89,7 +90,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
             await holders.release(work.connection, file.number, view.force_name(file.number), role, work.now)
         return await self._told(work, matter, row, "TaskForceDissolved", reason=request.reason)
 
-    async def GetTaskForce(self, request: pb.GetTaskForceRequest, context: Any) -> pb.TaskForce:
+    async def GetTaskForce(self, request: pb.GetTaskForceRequest, context: Context) -> pb.TaskForce:
         """Answer the matter's task force."""
         async with self.database.read() as connection:
             number = names.number_of(request.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Text, bindparam, select, update
 
@@ -45,14 +44,14 @@ async def get(connection: Connection, number: str) -> TaskForce:
     return rows.not_found(await latest(connection, number), f"{names.file_name(number)}/taskForce")
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> TaskForce:
+async def add(connection: Connection, number: str, **columns: object) -> TaskForce:
     """Store the matter's next task force and return its row."""
     before = await latest(connection, number)
     force = before.force + 1 if before else 1
     return await rows.insert(connection, TaskForce, number=number, force=force, **columns)
 
 
-async def change(connection: Connection, row: TaskForce, **columns: Any) -> TaskForce:
+async def change(connection: Connection, row: TaskForce, **columns: object) -> TaskForce:
     """Change columns of a task force and return its new row."""
     return await rows.update(connection, TaskForce, {"number": row.number, "force": row.force}, **columns)
 
@@ -73,7 +72,7 @@ async def leave(connection: Connection, row: TaskForce, unit: str, at: datetime)
     await connection.execute(_LEAVE, {"number": row.number, "force": row.force, "unit": unit, "at": at})
 
 
-async def add_task(connection: Connection, row: TaskForce, **columns: Any) -> ForceTask:
+async def add_task(connection: Connection, row: TaskForce, **columns: object) -> ForceTask:
     """Store a task of a task force and return its row."""
     task = await rows.next_of(connection, ForceTask.task, number=row.number)
     return await rows.insert(
@@ -87,7 +86,7 @@ async def task(connection: Connection, number: str, index: int) -> ForceTask:
     return rows.not_found(found.first(), f"{names.file_name(number)}/taskForce/tasks/{index}")
 
 
-async def change_task(connection: Connection, row: ForceTask, **columns: Any) -> ForceTask:
+async def change_task(connection: Connection, row: ForceTask, **columns: object) -> ForceTask:
     """Change columns of a task and return its new row."""
     return await rows.update(connection, ForceTask, {"number": row.number, "task": row.task}, **columns)
 
@@ -121,7 +120,7 @@ async def meeting(connection: Connection, number: str, index: int) -> ForceMeeti
     return rows.not_found(found.first(), f"{names.file_name(number)}/taskForce/meetings/{index}")
 
 
-async def change_meeting(connection: Connection, row: ForceMeeting, **columns: Any) -> ForceMeeting:
+async def change_meeting(connection: Connection, row: ForceMeeting, **columns: object) -> ForceMeeting:
     """Change columns of a meeting and return its new row."""
     return await rows.update(connection, ForceMeeting, {"number": row.number, "meeting": row.meeting}, **columns)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import task_force_pb2 as pb
 
 from casework import names
@@ -18,6 +16,7 @@ from services.escalation.models import File, Matter
 from services.kit import dates
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
+from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -68,14 +67,14 @@ class ForceTasks(SpecialServicer):
         await work.append(NewEvent(file.number, "ForceTaskVerified", matter.keeper, payload), *told)
         return view.task(task)
 
-    async def ListForceTasks(self, request: pb.ListForceTasksRequest, context: Any) -> pb.ListForceTasksResponse:
+    async def ListForceTasks(self, request: pb.ListForceTasksRequest, context: Context) -> pb.ListForceTasksResponse:
         """Answer the tasks, open ones first, by their day."""
         async with self.database.read() as connection:
             matter = await self._seen_force(connection, request.parent)
             found = await store.tasks(connection, matter.number)
         return pb.ListForceTasksResponse(tasks=[view.task(row) for row in found])
 
-    async def GetForceTaskText(self, request: pb.GetForceTaskTextRequest, context: Any) -> pb.ForceTaskText:
+    async def GetForceTaskText(self, request: pb.GetForceTaskTextRequest, context: Context) -> pb.ForceTaskText:
         """Answer what is to be done; the reading is written down."""
         async with self.database.begin() as connection:
             number, index = names.number_of(request.name), names.index_of(request.name, "tasks")
@@ -121,7 +120,7 @@ class ForceTasks(SpecialServicer):
         return view.meeting(meeting, decided)
 
     async def ListForceMeetings(
-        self, request: pb.ListForceMeetingsRequest, context: Any
+        self, request: pb.ListForceMeetingsRequest, context: Context
     ) -> pb.ListForceMeetingsResponse:
         """Answer the meetings, oldest first."""
         async with self.database.read() as connection:
@@ -130,7 +129,7 @@ class ForceTasks(SpecialServicer):
             shown = [view.meeting(row, await store.decided(connection, row)) for row in found]
         return pb.ListForceMeetingsResponse(meetings=shown)
 
-    async def GetForceMinutes(self, request: pb.GetForceMinutesRequest, context: Any) -> pb.ForceMinutes:
+    async def GetForceMinutes(self, request: pb.GetForceMinutesRequest, context: Context) -> pb.ForceMinutes:
         """Answer the minutes of a meeting with what it decided; the reading is written down."""
         async with self.database.begin() as connection:
             matter = await self._seen_force(connection, request.name)

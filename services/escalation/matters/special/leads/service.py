@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import lead_pb2 as pb
 from pb.escalation.v1 import lead_pb2_grpc
 
@@ -22,7 +20,7 @@ from services.escalation.matters.special.plans import store as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.escalation.models import File, Matter
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -44,7 +42,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         await course.begin(work, row)
         return await self._told(work, row, "LeadAssigned")
 
-    async def GetLead(self, request: pb.GetLeadRequest, context: Any) -> pb.Lead:
+    async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
         """Answer the lead of a matter, what was done and what is due."""
         async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.name)
@@ -72,14 +70,14 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         await work.append(NewEvent(file.number, "LeadNoteRecorded", row.unit, {"note": note.note, "kind": kind.name}))
         return view.note(note)
 
-    async def ListLeadNotes(self, request: pb.ListLeadNotesRequest, context: Any) -> pb.ListLeadNotesResponse:
+    async def ListLeadNotes(self, request: pb.ListLeadNotesRequest, context: Context) -> pb.ListLeadNotesResponse:
         """Answer what was recorded, without its text."""
         async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.parent)
             found = await store.notes(connection, row.number)
         return pb.ListLeadNotesResponse(notes=[view.note(each) for each in found])
 
-    async def GetLeadNoteText(self, request: pb.GetLeadNoteTextRequest, context: Any) -> pb.LeadNoteText:
+    async def GetLeadNoteText(self, request: pb.GetLeadNoteTextRequest, context: Context) -> pb.LeadNoteText:
         """Answer what a note says; the reading is written down."""
         async with self.database.begin() as connection:
             row = await self._seen_lead(connection, request.name)
@@ -135,7 +133,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         return await self._told(work, row, "LeadHandOverAnswered", hand_over=offered.hand_over, state=state.name)
 
     async def ListLeadHandOvers(
-        self, request: pb.ListLeadHandOversRequest, context: Any
+        self, request: pb.ListLeadHandOversRequest, context: Context
     ) -> pb.ListLeadHandOversResponse:
         """Answer the hand-overs of a lead, each with what was open then."""
         async with self.database.read() as connection:
@@ -143,7 +141,9 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
             found = await store.hand_overs(connection, row.number)
         return pb.ListLeadHandOversResponse(hand_overs=[view.hand_over(each) for each in found])
 
-    async def GetLeadHandOverText(self, request: pb.GetLeadHandOverTextRequest, context: Any) -> pb.LeadHandOverText:
+    async def GetLeadHandOverText(
+        self, request: pb.GetLeadHandOverTextRequest, context: Context
+    ) -> pb.LeadHandOverText:
         """Answer what was written for a successor, who may read it before answering; the reading is written down."""
         async with self.database.begin() as connection:
             number = names.number_of(request.name)

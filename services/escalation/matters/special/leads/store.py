@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from casework import names
 from casework.supervision.matters.lead import HandOverState
@@ -22,17 +21,17 @@ async def get(connection: Connection, number: str) -> Lead:
     return rows.not_found(await find(connection, number), f"{names.file_name(number)}/lead")
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Lead:
+async def add(connection: Connection, number: str, **columns: object) -> Lead:
     """Store the lead of a matter and return its row."""
     return await rows.insert(connection, Lead, number=number, **columns)
 
 
-async def change(connection: Connection, row: Lead, **columns: Any) -> Lead:
+async def change(connection: Connection, row: Lead, **columns: object) -> Lead:
     """Change columns of a lead and return its new row."""
     return await rows.update(connection, Lead, {"number": row.number}, **columns)
 
 
-async def add_note(connection: Connection, number: str, **columns: Any) -> LeadNote:
+async def add_note(connection: Connection, number: str, **columns: object) -> LeadNote:
     """Store a note and return its row."""
     note = await rows.next_of(connection, LeadNote.note, number=number)
     return await rows.insert(connection, LeadNote, number=number, note=note, **columns)
@@ -49,7 +48,7 @@ async def notes(connection: Connection, number: str) -> Sequence[LeadNote]:
     return await rows.find(connection, LeadNote, LeadNote.note, number=number)
 
 
-async def offer(connection: Connection, number: str, **columns: Any) -> LeadHandOver:
+async def offer(connection: Connection, number: str, **columns: object) -> LeadHandOver:
     """Store a hand-over that is offered and return its row."""
     hand_over = await rows.next_of(connection, LeadHandOver.hand_over, number=number)
     return await rows.insert(
@@ -62,7 +61,7 @@ async def offered(connection: Connection, number: str) -> LeadHandOver | None:
     return (await rows.find(connection, LeadHandOver, number=number, state=HandOverState.OFFERED)).first()
 
 
-async def answer(connection: Connection, row: LeadHandOver, **columns: Any) -> LeadHandOver:
+async def answer(connection: Connection, row: LeadHandOver, **columns: object) -> LeadHandOver:
     """Change columns of a hand-over and return its new row."""
     key = {"number": row.number, "hand_over": row.hand_over}
     return await rows.update(connection, LeadHandOver, key, **columns)

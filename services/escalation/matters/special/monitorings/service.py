@@ -24,7 +24,7 @@ from services.kit.clocks.clocks import Firing
 from services.kit.command import Consequence, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.kit.serving.access import current_call
+from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -83,13 +83,13 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
             await plans.want_revision(work, await matters.get(work.connection, file.number))
         return await self._told(work, row, "MonitoringEnded", end=state.name)
 
-    async def GetMonitoring(self, request: pb.GetMonitoringRequest, context: Any) -> pb.Monitoring:
+    async def GetMonitoring(self, request: pb.GetMonitoringRequest, context: Context) -> pb.Monitoring:
         """Answer a monitoring."""
         async with self.database.read() as connection:
             await self.seen(connection, request.name)
             return await self._shown(connection, await self._found(connection, request.name))
 
-    async def ListMonitorings(self, request: pb.ListMonitoringsRequest, context: Any) -> pb.ListMonitoringsResponse:
+    async def ListMonitorings(self, request: pb.ListMonitoringsRequest, context: Context) -> pb.ListMonitoringsResponse:
         """Answer monitorings of the caller's units, the next review first."""
         size = request.page_size or 50
         call, number = current_call(), "" if request.parent == "matters/-" else names.number_of(request.parent)
@@ -106,7 +106,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
             reply.next_page_token = paging.token("monitorings", *mark)
         return reply
 
-    async def GetMonitoringText(self, request: pb.GetMonitoringTextRequest, context: Any) -> pb.MonitoringText:
+    async def GetMonitoringText(self, request: pb.GetMonitoringTextRequest, context: Context) -> pb.MonitoringText:
         """Answer all that is written about a monitoring; the reading is written down."""
         async with self.database.begin() as connection:
             await self.seen(connection, request.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import DateTime, Integer, Select, Text, bindparam, func, or_, select, tuple_
 
@@ -24,7 +23,7 @@ _RUNNING = (
 )
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> Monitoring:
+async def add(connection: Connection, number: str, **columns: object) -> Monitoring:
     """Store a monitoring and return its row."""
     monitoring = await rows.next_of(connection, Monitoring.monitoring, number=number)
     return await rows.insert(
@@ -49,13 +48,13 @@ async def get(connection: Connection, number: str, monitoring: int) -> Monitorin
     return rows.not_found(found.first(), f"{names.file_name(number)}/monitorings/{monitoring}")
 
 
-async def change(connection: Connection, row: Monitoring, **columns: Any) -> Monitoring:
+async def change(connection: Connection, row: Monitoring, **columns: object) -> Monitoring:
     """Change columns of a monitoring and return its new row."""
     key = {"number": row.number, "monitoring": row.monitoring}
     return await rows.update(connection, Monitoring, key, **columns)
 
 
-async def review(connection: Connection, row: Monitoring, **columns: Any) -> None:
+async def review(connection: Connection, row: Monitoring, **columns: object) -> None:
     """Store the next review of a monitoring."""
     index = len(await reviews(connection, row)) + 1
     key = {"number": row.number, "monitoring": row.monitoring}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import plans_pb2 as pb
 
 from casework import names
@@ -13,18 +11,19 @@ from services.escalation.matters.special.plans import store, view
 from services.escalation.matters.special.plans.store import Loaded
 from services.escalation.matters.special.servicer import SpecialServicer
 from services.kit.numbers import numbers
+from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 
 
 class PlanReadings(SpecialServicer):
     """The RPCs of plans that change nothing."""
 
-    async def GetMatterPlan(self, request: pb.GetMatterPlanRequest, context: Any) -> pb.MatterPlan:
+    async def GetMatterPlan(self, request: pb.GetMatterPlanRequest, context: Context) -> pb.MatterPlan:
         """Answer a version."""
         async with self.database.read() as connection:
             return view.plan(await self._seen_plan(connection, request.name))
 
-    async def ListMatterPlans(self, request: pb.ListMatterPlansRequest, context: Any) -> pb.ListMatterPlansResponse:
+    async def ListMatterPlans(self, request: pb.ListMatterPlansRequest, context: Context) -> pb.ListMatterPlansResponse:
         """Answer all versions of a matter's plan."""
         async with self.database.read() as connection:
             matter = await matters.get(connection, names.number_of(request.parent))
@@ -32,7 +31,7 @@ class PlanReadings(SpecialServicer):
             await self.seen(connection, request.parent, [unit for each in found for unit in each.units])
         return pb.ListMatterPlansResponse(plans=[view.plan(each) for each in found])
 
-    async def GetMatterPlanText(self, request: pb.GetMatterPlanTextRequest, context: Any) -> pb.MatterPlanText:
+    async def GetMatterPlanText(self, request: pb.GetMatterPlanTextRequest, context: Context) -> pb.MatterPlanText:
         """Answer all that is written in a version; the reading is written down."""
         async with self.database.begin() as connection:
             found = await self._seen_plan(connection, request.name)
@@ -52,7 +51,7 @@ class PlanReadings(SpecialServicer):
             ],
         )  # fmt: skip
 
-    async def DiffPlans(self, request: pb.DiffPlansRequest, context: Any) -> pb.DiffPlansResponse:
+    async def DiffPlans(self, request: pb.DiffPlansRequest, context: Context) -> pb.DiffPlansResponse:
         """Answer what differs between two versions, texts included; the reading is written down."""
         async with self.database.begin() as connection:
             matter = await self.seen(connection, request.parent)

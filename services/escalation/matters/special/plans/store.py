@@ -72,7 +72,7 @@ class Loaded:
         return [Countersigned(each.unit, each.role, each.signed_at is not None) for each in self.signatures]
 
 
-async def add(connection: Connection, number: str, **columns: Any) -> MatterPlan:
+async def add(connection: Connection, number: str, **columns: object) -> MatterPlan:
     """Store the next version of a matter's plan and return its row."""
     plan = await rows.next_of(connection, MatterPlan.plan, number=number)
     return await rows.insert(connection, MatterPlan, number=number, plan=plan, **columns)
@@ -102,7 +102,7 @@ async def versions(connection: Connection, number: str) -> list[Loaded]:
     return [await load(connection, number, row.plan) for row in found]
 
 
-async def change(connection: Connection, row: MatterPlan, **columns: Any) -> MatterPlan:
+async def change(connection: Connection, row: MatterPlan, **columns: object) -> MatterPlan:
     """Change columns of a version and return its new row."""
     return await rows.update(connection, MatterPlan, {"number": row.number, "plan": row.plan}, **columns)
 
@@ -128,7 +128,7 @@ async def ask(connection: Connection, row: MatterPlan, asked: Sequence[tuple[str
         await rows.insert(connection, PlanCountersignature, **key, place=place, unit=unit, role=role)
 
 
-async def sign(connection: Connection, asked: PlanCountersignature, **columns: Any) -> None:
+async def sign(connection: Connection, asked: PlanCountersignature, **columns: object) -> None:
     """Store what somebody who was asked to countersign says."""
     key = {"number": asked.number, "plan": asked.plan, "round": asked.round, "place": asked.place}
     await rows.update(connection, PlanCountersignature, key, **columns)
@@ -141,7 +141,7 @@ async def measure(connection: Connection, number: str, plan: int, index: int) ->
     return rows.not_found(row, f"{names.file_name(number)}/plans/{plan}/measures/{index}")
 
 
-async def change_measure(connection: Connection, row: PlanMeasure, **columns: Any) -> PlanMeasure:
+async def change_measure(connection: Connection, row: PlanMeasure, **columns: object) -> PlanMeasure:
     """Change columns of a measure and return its new row."""
     key = {"number": row.number, "plan": row.plan, "edition": row.edition, "measure": row.measure}
     return await rows.update(connection, PlanMeasure, key, **columns)
