@@ -134,6 +134,22 @@ def check_etag(version: int, etag: str) -> None:
         raise CaseError(Reason.ETAG_MISMATCH, etag=str(version))
 
 
+class Named(Protocol):
+    """A request that names what it is about."""
+
+    @property
+    def name(self) -> str:
+        """Resource name."""
+
+
+class Versioned(Named, Protocol):
+    """A request that says which version of it is meant; empty for whichever there is."""
+
+    @property
+    def etag(self) -> str:
+        """The version."""
+
+
 class CommandService(Protocol):
     """What a servicer needs so that its methods can be commands."""
 

@@ -17,7 +17,7 @@ from casework.mediation.choosing import MatterRole
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import NewClock
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
@@ -261,12 +261,12 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         changed = await dispatch.move_case(work, row, unit)
         return view.case(changed, work.now)
 
-    async def _case(self, request: Any, work: Work) -> Case:
+    async def _case(self, request: Versioned, work: Work) -> Case:
         row = await record.locked(work, request.name)
         check_etag(row.version, request.etag)
         return row
 
-    async def _task(self, request: Any, work: Work) -> tuple[Case, Task]:
+    async def _task(self, request: Versioned, work: Work) -> tuple[Case, Task]:
         """Return case and task, the case locked, if the caller may act for the unit that has the task."""
         case = await store.lock(work.connection, names.number_of(request.name))
         row = await store.get_task(work.connection, case.number, int(names.last(request.name)))

@@ -14,7 +14,7 @@ from services.escalation.letters import store
 from services.escalation.letters.models import Letter
 from services.escalation.servicer import Servicer
 from services.kit import dates
-from services.kit.command import Work, check_etag
+from services.kit.command import Versioned, Work, check_etag
 from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
 
@@ -32,7 +32,7 @@ class LetterDesk(Servicer):
             must_be(row.state, *states)
         return row
 
-    async def addressed(self, request: Any, work: Work) -> Letter:
+    async def addressed(self, request: Versioned, work: Work) -> Letter:
         """Return a letter, locked, for somebody who acts for the unit it is to; for them there are no drafts."""
         await self.locked(request.name, work)
         row = await store.get(work.connection, names.number_of(request.name))

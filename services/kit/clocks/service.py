@@ -29,7 +29,7 @@ from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.clocks.models import Clock
 from services.kit.clocks.moves import Candidate
 from services.kit.clocks.sweep import sweep
-from services.kit.command import Consequence, Work, check_etag, command
+from services.kit.command import Consequence, Versioned, Work, check_etag, command
 from services.kit.instants import instant, stamp
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.businesstime import BusinessTime
@@ -331,7 +331,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         of = request.extension or (given[-1] if given else 0)
         return await self._enter(request, work, lambda **entry: ExtensionRevoked(**entry, of=of))
 
-    async def _locked(self, request: Any, work: Work, also: Sequence[str] = ()) -> Clock:
+    async def _locked(self, request: Versioned, work: Work, also: Sequence[str] = ()) -> Clock:
         """Return the clock's row if the caller may act on it or for one of the units `also`; its case locked before."""
         seen = await clock_ledger.get(work.connection, self._id(request.name))
         work.call.require_any((seen.unit, *also))

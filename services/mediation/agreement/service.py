@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.mediation.v1 import agreement_pb2 as pb
 from pb.mediation.v1 import agreement_pb2_grpc, sessions_pb2
@@ -18,7 +17,7 @@ from casework.mediation.course import CompanionRole
 from casework.mediation.session import Manner
 from casework.mediation.termination import ended_as, may_end
 from services.kit import dates
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
@@ -210,7 +209,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             case = await self.seen(connection, request.name)
             return await results.of(connection, case, self.time.now())
 
-    async def _pending(self, request: Any, work: Work, *, mediator: bool = False) -> tuple[Case, Loaded]:
+    async def _pending(self, request: Versioned, work: Work, *, mediator: bool = False) -> tuple[Case, Loaded]:
         """Return case and agreement, locked, of a mediation under way; WRONG_STATE where it binds or is superseded."""
         case = await self.locked(request.name, work)
         loaded = await store.load(work.connection, case.number, names.ids_of(request.name)[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import docking_pb2 as pb
 from pb.mediation.v1 import docking_pb2_grpc
@@ -15,7 +14,7 @@ from casework.mediation.docking import Answer, DockingKind, DockingState, Letter
 from casework.mediation.fulfilment import Performance
 from casework.papers.numbering import Series
 from services.kit.clocks.clockwork import NewClock
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context
 from services.kit.serving.validation import must_say
@@ -181,7 +180,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         await store.write(work.connection, row, Letter.ANSWER, request.evidence, work.now)
         return await self._told(work, case, row, "DockingAnswered", answer=answer.name)
 
-    async def _docking(self, request: Any, work: Work, *, closed: bool = False) -> tuple[Case, Docking]:
+    async def _docking(self, request: Versioned, work: Work, *, closed: bool = False) -> tuple[Case, Docking]:
         """Return case and docking, locked; what goes back to the authority may come after the case was closed here."""
         case = await self.locked(request.name, work, closed=closed)
         row = await store.get(work.connection, case.number, names.ids_of(request.name)[0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import erasure_pb2 as pb
 from pb.mediation.v1 import erasure_pb2_grpc
 
@@ -13,7 +11,7 @@ from casework.errors import CaseError, Reason
 from casework.mediation import erasure as rules_of
 from casework.mediation.closing import Retention
 from casework.mediation.erasure import SERVICES, ErasureState, Ground
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.serving.access import Context, current_call
@@ -144,7 +142,7 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         await work.append(NewEvent(case.number, "ErasureReached", case.unit, payload))
         return await self._answer(work.connection, case)
 
-    async def _requested(self, request: Any, work: Work) -> tuple[Case, Erasure]:
+    async def _requested(self, request: Versioned, work: Work) -> tuple[Case, Erasure]:
         """Return case and erasure, locked, for another person than the one who asked for it."""
         case = await self.locked(request.name, work, closed=True)
         row = await store.find(work.connection, case.number)

@@ -15,7 +15,7 @@ from casework.mediation.agreement import ClauseKind
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.fulfilment import InstalmentState, Remedy
 from services.kit import dates
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context
 from services.kit.serving.validation import must_say
 from services.kit.storage.database import Connection
@@ -93,7 +93,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         await work.append(self._event(case, row, "DefaultPursued", {"remedy": remedy.name}, wakes=wakes))
         return await self._shown(work.connection, case, names.ids_of(request.name))
 
-    async def _part(self, request: Any, work: Work) -> tuple[Case, Owed]:
+    async def _part(self, request: Versioned, work: Work) -> tuple[Case, Owed]:
         """Return case and part, locked. An agreement outlives its case: a closed one has parts as well."""
         case = await self.locked(request.name, work, closed=True)
         row = await store.get(work.connection, case.number, names.ids_of(request.name))

@@ -13,7 +13,7 @@ from casework.mediation import choosing
 from casework.mediation import course as rules_of
 from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
 from casework.mediation.course import MediationState, move
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving import masks
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.validation import must_say
@@ -216,7 +216,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         choosing.must_be_free(mediator.subject, mediator.unit, against)
         return mediator
 
-    async def _asked(self, request: Any, work: Work) -> tuple[Case, Mediation, Ask]:
+    async def _asked(self, request: Versioned, work: Work) -> tuple[Case, Mediation, Ask]:
         """Return case, mediation and ask, if the caller is the mediator who was asked."""
         case, row = await self._mediation(request.name, work)
         check_etag(row.version, request.etag)

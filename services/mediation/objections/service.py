@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import objections_pb2 as pb
 from pb.mediation.v1 import objections_pb2_grpc
@@ -13,7 +12,7 @@ from casework.case import Stage, TaskState, someone_else
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import objection as rules_of
 from casework.mediation.objection import ObjectionState
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Named, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
@@ -150,7 +149,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return changed
 
     @staticmethod
-    async def _locked_row(request: Any, work: Work) -> tuple[Case, Objection]:
+    async def _locked_row(request: Named, work: Work) -> tuple[Case, Objection]:
         case = await cases.lock(work.connection, names.number_of(request.name))
         return case, await store.get(work.connection, case.number, names.index_of(request.name, "objections"))
 

@@ -14,7 +14,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation import offer as rules_of
 from casework.mediation.offer import OfferState
 from services.kit.clocks.clocks import Firing
-from services.kit.command import Consequence, Work, check_etag, command
+from services.kit.command import Consequence, Named, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
@@ -134,7 +134,7 @@ def consequences() -> dict[str, Consequence]:
     return {dispatch.ANSWER: unanswered}
 
 
-async def _locked_row(request: Any, work: Work) -> tuple[Case, Offer]:
+async def _locked_row(request: Named, work: Work) -> tuple[Case, Offer]:
     case = await cases.lock(work.connection, names.number_of(request.name))
     return case, await store.get(work.connection, case.number, names.index_of(request.name, "offers"))
 

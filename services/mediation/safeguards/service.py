@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import safeguards_pb2 as pb
 from pb.mediation.v1 import safeguards_pb2_grpc
 
@@ -11,7 +9,7 @@ from casework import names
 from casework.mediation import alert as rules_of
 from casework.mediation.alert import AlertState
 from casework.mediation.choosing import MatterRole
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.serving.access import Context, current_call
 from services.kit.storage.database import Connection
@@ -150,7 +148,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
     async def _case(name: str, work: Work) -> Case:
         return await record.locked(work, name)
 
-    async def _alert(self, request: Any, work: Work) -> tuple[Case, Alert]:
+    async def _alert(self, request: Versioned, work: Work) -> tuple[Case, Alert]:
         case = await self._case(request.name, work)
         row = await store.get_alert(work.connection, case.number, names.index_of(request.name))
         check_etag(row.version, request.etag)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.mediation.v1 import sessions_pb2 as pb
 
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import session as rules_of
 from casework.mediation.session import Manner, SignerRole
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Named, Versioned, Work, check_etag, command
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage.database import Connection, Database
@@ -112,7 +110,7 @@ class RecordRpcs:
         await work.append(NewEvent(case.number, "RecordSigned", case.unit, payload))
         return await self._answer(work, sitting.row)
 
-    async def _recorded(self, request: Any, work: Work) -> tuple[Case, Sitting, Standing]:
+    async def _recorded(self, request: Named, work: Work) -> tuple[Case, Sitting, Standing]:
         """Return the locked case, the session and its people, if the caller may record for them."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
@@ -121,7 +119,7 @@ class RecordRpcs:
         return case, await sitting_of(work.connection, number, names.index_of(request.name, "sessions")), people
 
     @staticmethod
-    def _newest(sitting: Sitting, request: Any) -> SessionRecord:
+    def _newest(sitting: Sitting, request: Versioned) -> SessionRecord:
         if sitting.record is None:
             raise CaseError(Reason.NOT_FOUND, request.name)
         check_etag(sitting.record.record, request.etag)

@@ -14,7 +14,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation import session as rules_of
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.session import SessionKind, SessionState, Venue
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
 from services.kit.storage.events import NewEvent
@@ -193,7 +193,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         answer.record_time.FromDatetime(work.now)
         return answer
 
-    async def _session(self, request: Any, work: Work) -> tuple[Case, Session, Standing]:
+    async def _session(self, request: Versioned, work: Work) -> tuple[Case, Session, Standing]:
         """Return the locked case, the session and its people, if the caller may act for them."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)

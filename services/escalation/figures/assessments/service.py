@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import assessments_pb2 as pb
 from pb.escalation.v1 import assessments_pb2_grpc
 
@@ -16,7 +14,7 @@ from services.escalation import scope
 from services.escalation.figures.assessments import drawing_up, store, view
 from services.escalation.figures.models import Assessment, AssessmentObjection
 from services.escalation.servicer import Servicer
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.validation import must_say
 from services.kit.storage import paging
@@ -195,7 +193,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         await work.append(NewEvent(row.number, "AssessmentFinal", row.unit, {"state": "FINAL"}))
         return view.assessment(changed)
 
-    async def _own(self, request: Any, work: Work) -> Assessment:
+    async def _own(self, request: Versioned, work: Work) -> Assessment:
         """Return the assessment to change, its file locked, if the caller may; the version is looked at after that."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)

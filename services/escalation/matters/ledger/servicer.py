@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import ledger_pb2 as pb
 
 from casework import names
@@ -15,7 +13,7 @@ from services.escalation.matters.ledger import store, view
 from services.escalation.models import Matter, MatterAssignment
 from services.escalation.servicer import Servicer
 from services.kit import dates
-from services.kit.command import Work, check_etag
+from services.kit.command import Versioned, Work, check_etag
 
 
 class LedgerBase(Servicer):
@@ -33,14 +31,14 @@ class LedgerBase(Servicer):
         file = await self.locked(name, work)
         return await store.lock(work.connection, file.number)
 
-    async def kept(self, request: Any, work: Work) -> Matter:
+    async def kept(self, request: Versioned, work: Work) -> Matter:
         """Return the matter of a request, locked, if the caller may act for the unit that keeps it."""
         matter = await self.matter(request.name, work)
         work.call.require(matter.keeper)
         check_etag(matter.version, request.etag)
         return matter
 
-    async def own_part(self, request: Any, work: Work) -> tuple[Matter, MatterAssignment]:
+    async def own_part(self, request: Versioned, work: Work) -> tuple[Matter, MatterAssignment]:
         """Return the matter and a part that is under way, if the caller may act for the unit that has it."""
         matter = await self.matter(request.name, work)
         part = await store.assignment(work.connection, matter.number, names.index_of(request.name))

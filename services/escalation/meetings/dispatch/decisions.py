@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from pb.escalation.v1 import meetings_pb2 as pb
 
@@ -18,7 +17,7 @@ from services.escalation.meetings.dispatch import store, view
 from services.escalation.meetings.models import MeetingDecision
 from services.escalation.servicer import Servicer
 from services.kit.clocks import ledger as clock_ledger
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import NEVER
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
@@ -166,7 +165,7 @@ class Decisions(Servicer):
         return row
 
     async def _locked_decision(
-        self, request: Any, work: Work, whose: Callable[[MeetingDecision], str]
+        self, request: Versioned, work: Work, whose: Callable[[MeetingDecision], str]
     ) -> MeetingDecision:
         file = await self.locked(request.name, work)
         row = await store.decision(work.connection, file.number, names.index_of(request.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pb.escalation.v1 import meetings_pb2 as pb
 from pb.escalation.v1 import meetings_pb2_grpc
@@ -19,7 +18,7 @@ from services.escalation.meetings.dispatch import agenda, store, view
 from services.escalation.meetings.dispatch.decisions import Decisions
 from services.escalation.meetings.models import Meeting, MeetingSeries
 from services.escalation.models import File
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import NEVER
 from services.kit.rules.supervision.rhythms import MEETING
 from services.kit.serving.access import Context, current_call
@@ -198,7 +197,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         work.call.require(row.unit)
         return row
 
-    async def _locked_meeting(self, request: Any, work: Work) -> tuple[File, Meeting]:
+    async def _locked_meeting(self, request: Versioned, work: Work) -> tuple[File, Meeting]:
         file = await self.locked(request.name, work)
         row = await store.meeting(work.connection, file.number)
         work.call.require(row.unit)

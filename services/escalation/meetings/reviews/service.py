@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from pb.escalation.v1 import reviews_pb2 as pb
 from pb.escalation.v1 import reviews_pb2_grpc
@@ -23,7 +22,7 @@ from services.escalation.meetings.reviews.receipts import Receipts
 from services.escalation.models import File, Review
 from services.escalation.servicer import Servicer
 from services.kit.clocks import ledger as clock_ledger
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
@@ -267,7 +266,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         row = await store.get(work.connection, file.number)
         return file, row, await store.course(work.connection, file.number)
 
-    async def _deciding_now(self, request: Any, work: Work) -> tuple[Review, store.Course]:
+    async def _deciding_now(self, request: Versioned, work: Work) -> tuple[Review, store.Course]:
         _, row, course = await self._locked(request.name, work)
         work.call.require(row.turn)
         check_etag(row.version, request.etag)

@@ -18,7 +18,7 @@ from services.escalation.prevention.campaigns.models import Campaign, CampaignPl
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Named, Versioned, Work, check_etag, command
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
@@ -233,7 +233,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     # --- what they have in common -------------------------------------------------------------------------------------
 
-    async def _own(self, request: Any, work: Work) -> tuple[Campaign, File]:
+    async def _own(self, request: Versioned, work: Work) -> tuple[Campaign, File]:
         """Return row and file, locked, for the unit that leads the campaign."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -241,7 +241,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         check_etag(row.version, request.etag)
         return row, file
 
-    async def _at_place(self, request: Any, place: str, work: Work) -> tuple[Campaign, str]:
+    async def _at_place(self, request: Named, place: str, work: Work) -> tuple[Campaign, str]:
         """Return the running campaign and the unit that goes to a place, for somebody of that unit or above it."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)

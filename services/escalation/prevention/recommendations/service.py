@@ -28,7 +28,7 @@ from services.escalation.prevention.recommendations.models import Recommendation
 from services.escalation.servicer import Servicer
 from services.kit import dates, word
 from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import numbering, paging
@@ -282,7 +282,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
                 return orjson.dumps(told).decode()
         raise CaseError(Reason.NO_CLUSTER, place)
 
-    async def _own(self, request: Any, work: Work) -> tuple[Recommendation, File]:
+    async def _own(self, request: Versioned, work: Work) -> tuple[Recommendation, File]:
         """Return row and file, locked, for the unit that recommends."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
@@ -290,7 +290,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         check_etag(row.version, request.etag)
         return row, file
 
-    async def _department(self, request: Any, work: Work) -> tuple[Recommendation, File]:
+    async def _department(self, request: Versioned, work: Work) -> tuple[Recommendation, File]:
         """Return row and file, locked, for the department it is to."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import orjson
 from pb.escalation.v1 import warnings_pb2 as pb
@@ -21,7 +20,7 @@ from services.escalation.prevention.warnings.models import HazardWarning
 from services.escalation.servicer import Servicer
 from services.kit import dates
 from services.kit.clocks.clockwork import NOTHING_DUE, NewClock
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
@@ -240,7 +239,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         if category.removeprefix("categories/") not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
 
-    async def _warning(self, request: Any, work: Work, *, department: bool = False) -> tuple[HazardWarning, File]:
+    async def _warning(self, request: Versioned, work: Work, *, department: bool = False) -> tuple[HazardWarning, File]:
         """Return a warning's row and file, locked, if the caller may do it and means this version."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from pb.escalation.v1 import handovers_pb2 as pb
 from pb.escalation.v1 import handovers_pb2_grpc
@@ -19,7 +18,7 @@ from services.escalation.raising.handovers.models import Handover, HandoverItem
 from services.escalation.raising.levels import raising
 from services.escalation.servicer import Servicer
 from services.kit import dates
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
@@ -122,7 +121,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         return row
 
     @staticmethod
-    async def _open(request: Any, work: Work) -> Handover:
+    async def _open(request: Versioned, work: Work) -> Handover:
         number = names.number_of(request.name)
         await files.lock(work.connection, number)
         row = await store.get(work.connection, number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from pb.escalation.v1 import escalation_pb2 as pb
 from pb.escalation.v1 import escalation_pb2_grpc
@@ -16,7 +15,7 @@ from services.escalation import erasing, files, holders, occasions
 from services.escalation.models import Escalation
 from services.escalation.raising.levels import breaches, raising, store, timing, view
 from services.escalation.servicer import Servicer
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
@@ -194,7 +193,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         reasons = await store.reasons(connection, [row])
         return view.escalation(row, reasons.get((row.number, row.escalation), ()))
 
-    async def _locked_row(self, request: Any, work: Work) -> Escalation:
+    async def _locked_row(self, request: Versioned, work: Work) -> Escalation:
         """Return an escalation's row, its case locked; only the level it was raised to may say what becomes of it."""
         number, escalation = names.number_of(request.name), int(names.last(request.name))
         await self.log.lock(work.connection, number)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import consultations_pb2 as pb
 
 from casework import names
@@ -17,7 +15,7 @@ from services.escalation.matters.special.consultations import course, store, vie
 from services.escalation.matters.special.experts import store as experts
 from services.escalation.matters.special.models import Consultation
 from services.escalation.matters.special.servicer import SpecialServicer
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Call, Context, current_call
@@ -126,7 +124,7 @@ class Answering(SpecialServicer):
             adoption_reason=reason.decode(), sign_time=stamp(row.opinion_at), **numbers(adoption=row.adoption or 0),
         )  # fmt: skip
 
-    async def _own(self, request: Any, work: Work) -> Consultation:
+    async def _own(self, request: Versioned, work: Work) -> Consultation:
         """Return a consultation, its file locked, if the caller acts for the unit that asks."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))
@@ -134,7 +132,7 @@ class Answering(SpecialServicer):
         check_etag(row.version, request.etag)
         return row
 
-    async def _mine(self, request: Any, work: Work) -> Consultation:
+    async def _mine(self, request: Versioned, work: Work) -> Consultation:
         """Return a consultation, its file locked, if the caller is the expert who was drawn."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import task_force_pb2 as pb
 from pb.escalation.v1 import task_force_pb2_grpc
 
@@ -16,7 +14,7 @@ from services.escalation.matters.special.forces import store, view
 from services.escalation.matters.special.forces.tasks import ForceTasks
 from services.escalation.matters.special.models import TaskForce
 from services.escalation.models import File, Matter
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -98,7 +96,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
             await self.seen(connection, request.name, await store.members(connection, row))
             return await self._shown(connection, row)
 
-    async def _force(self, request: Any, work: Work, state: ForceState) -> tuple[File, Matter, TaskForce]:
+    async def _force(self, request: Versioned, work: Work, state: ForceState) -> tuple[File, Matter, TaskForce]:
         """Return file, matter and task force, locked, if the caller may act for the unit that keeps the matter."""
         file, matter = await self.matter(request.name, work)
         work.call.require(matter.keeper)

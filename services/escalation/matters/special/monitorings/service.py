@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from pb.escalation.v1 import monitoring_pb2 as pb
 from pb.escalation.v1 import monitoring_pb2_grpc
@@ -21,7 +20,7 @@ from services.escalation.matters.special.plans import course as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.escalation.models import File
 from services.kit.clocks.clocks import Firing
-from services.kit.command import Consequence, Work, check_etag, command
+from services.kit.command import Consequence, Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
@@ -122,7 +121,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
             end_reason=ended.decode(),
         )  # fmt: skip
 
-    async def _monitoring(self, request: Any, work: Work) -> tuple[File, Monitoring]:
+    async def _monitoring(self, request: Versioned, work: Work) -> tuple[File, Monitoring]:
         """Return file and monitoring, locked, if the caller may act for the unit that keeps the matter."""
         file, matter = await self.matter(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))

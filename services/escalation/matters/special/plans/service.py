@@ -21,7 +21,7 @@ from services.escalation.matters.special.plans.store import Loaded
 from services.escalation.matters.special.servicer import required
 from services.escalation.models import File, Matter
 from services.kit import dates
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.storage.events import NewEvent
 
 
@@ -156,7 +156,9 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
             await course.want_revision(work, matter)
         return await self._told(work, matter, row.plan, "PlanAssessed", assessment=assessment.name)
 
-    async def _plan(self, request: Any, work: Work, *also: str, owner: bool = True) -> tuple[File, Matter, Loaded]:
+    async def _plan(
+        self, request: Versioned, work: Work, *also: str, owner: bool = True
+    ) -> tuple[File, Matter, Loaded]:
         """Return file, matter and version, locked; without `owner` only the unit that keeps the matter may."""
         file, matter = await self.matter(request.name, work)
         found = await store.load(work.connection, file.number, names.index_of(request.name))
