@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
-def numbers(**values: int) -> dict[str, Any]:
-    """Return what has the same number here and in the contract."""
+def numbers(**values: int | Sequence[int] | None) -> dict[str, Any]:
+    """Return what has the same number here and in the contract; None leaves a field unset."""
     return values

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import case_pb2 as pb
 
 from casework import names
 from casework.case import TaskState
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.mediation.models import Case, Task
-
-
-def numbers(**values: int | Sequence[int] | None) -> dict[str, Any]:
-    """Return what has the same number here and in the contract."""
-    return values
 
 
 def case(row: Case, now: datetime) -> pb.Case:

@@ -30,7 +30,7 @@ async def of(connection: Connection, case: Case, now: datetime) -> pb.MediationR
             pb.PartySatisfaction(party=names.party_name(case.number, party), **numbers(satisfaction=satisfaction))
             for party, satisfaction in said
         ],
-        **numbers(outcome=outcome or 0, performance=done or 0),
+        **numbers(outcome=outcome, performance=done),
     )
 
 

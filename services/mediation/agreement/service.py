@@ -40,7 +40,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
     async def DraftAgreement(self, request: pb.DraftAgreementRequest, work: Work) -> pb.Agreement:
         """Draft an agreement; it takes the place of one that does not bind yet."""
         case = await self.locked(request.parent, work)
-        if Stage(case.stage) is Stage.CLOSE_REVIEW:
+        if case.stage is Stage.CLOSE_REVIEW:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSE_REVIEW.name, state=Stage.CLOSE_REVIEW.name)
         await standing.under_way(work.connection, case.number)
         people = await standing.standing(work.connection, case.number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.mediation.v1 import agreement_pb2 as pb
 
@@ -52,9 +51,10 @@ def agreement(loaded: Loaded) -> pb.Agreement:
         **numbers(state=row.state, extent=row.extent, form=row.form),
     )  # fmt: skip
     if row.third_settled is not None:
-        interests: Any = row.third_interests
         found.third_parties.CopyFrom(
-            pb.ThirdPartyAnswer(interests=interests, settled=row.third_settled, answer_time=stamp(row.third_at))
+            pb.ThirdPartyAnswer(
+                settled=row.third_settled, answer_time=stamp(row.third_at), **numbers(interests=row.third_interests)
+            )
         )
     return found
 
@@ -79,15 +79,14 @@ def ending(
     case: Case, mediation: Mediation | None, notices: Sequence[RightsNotice], routes: Sequence[OpenRoute]
 ) -> pb.Ending:
     """Return how a mediation ended, with the routes that are open."""
-    told: Any = list(dict.fromkeys(_KINDS[each.route.kind] for each in routes if each.route.kind in _KINDS))
+    told = list(dict.fromkeys(_KINDS[each.route.kind] for each in routes if each.route.kind in _KINDS))
     ended = mediation if mediation is not None and mediation.ended_at is not None else None
     return pb.Ending(
         name=f"{names.case_name(case.number)}/ending",
         end_time=stamp(ended.ended_at) if ended else None,
-        routes=told,
         notices=[notice(each) for each in notices],
         other_routes=other_routes.shown(routes),
-        **numbers(ground=(ended and ended.ground) or 0),
+        **numbers(routes=told, ground=ended.ground if ended else None),
     )
 
 

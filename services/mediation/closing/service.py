@@ -86,7 +86,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         """Take a closed case up again: handling begins anew, with a new deadline for its grade."""
         case = await self.locked(request.name, work, closed=True)
         check_etag(case.version, request.etag)
-        may_reopen(Stage(case.stage))
+        may_reopen(case.stage)
         reason = ReopenReason(request.reason)
         if reason is ReopenReason.NOT_PERFORMED:
             parts = await fulfilment.of_case(work.connection, case.number)
@@ -102,7 +102,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
             case.number, f"{CLOSE}-{nth + 1}", rule, subject=names.case_name(case.number), unit=case.unit, at=work.now,
         )  # fmt: skip
         changed = await cases.change(
-            work.connection, case.number, work.now, stage=int(Stage.HANDLING), outcome=0, requested_by="",
+            work.connection, case.number, work.now, stage=Stage.HANDLING, outcome=None, requested_by="",
             closed_at=None, **clock.shown(),
         )  # fmt: skip
         payload = {"stage": Stage.HANDLING.name, "reason": reason.name, "evidence": request.evidence}
@@ -126,7 +126,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
             ],
             document_number=last.document_number if last else "",
             close_time=stamp(last.closed_at) if last else None,
-            **numbers(retention=last.retention if last else 0),
+            **numbers(retention=last.retention if last else None),
         )
 
     async def _visits(self, connection: Connection, number: str) -> list[pb.Visit]:
@@ -144,7 +144,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
                     for each in said
                     if each.days == row.days
                 ],
-                **numbers(performance=row.performance or 0),
+                **numbers(performance=row.performance),
             )
             for row in rows
         ]

@@ -79,7 +79,7 @@ async def facts(connection: Connection, number: str, now: datetime) -> Standing 
 
 async def _only_proposed(connection: Connection, mediation: Mediation) -> bool:
     asked = await connection.scalar(_ASKED, {"number": mediation.number})
-    return mediation.state == MediationState.PROPOSED and mediation.round == 1 and not asked
+    return mediation.state is MediationState.PROPOSED and mediation.round == 1 and not asked
 
 
 def _part(row: fulfilment.Owed | DefaultStep) -> tuple[int, int, int]:

@@ -9,10 +9,10 @@ from casework.case import Step
 from casework.door.routes import OpenRoute
 from casework.mediation.course import PeopleStanding
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving import other_routes
 from services.mediation.consents.models import Consent, Mediation
 from services.mediation.people.models import Party
-from services.mediation.view import numbers
 
 
 def mediation(row: Mediation, standing: PeopleStanding) -> pb.Mediation:

@@ -29,7 +29,7 @@ def docking(row: Docking, letters: Sequence[DockingLetter]) -> pb.Docking:
             pb.DockingLetter(reference=each.reference, letter_time=stamp(each.at), **numbers(kind=each.letter))
             for each in letters
         ],
-        **numbers(kind=row.kind, state=row.state, procedure=row.procedure or 0, nature=row.nature or 0),
+        **numbers(kind=row.kind, state=row.state, procedure=row.procedure, nature=row.nature),
     )
 
 
@@ -40,5 +40,5 @@ def return_report(row: Docking, letters: Sequence[DockingLetter]) -> pb.ReturnRe
         name=f"{names.docking_name(row.number, row.docking)}/returnReport",
         return_time=stamp(letter.at),
         letter_number=letter.reference,
-        **numbers(result=row.result or 0),
+        **numbers(result=row.result),
     )

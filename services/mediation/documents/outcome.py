@@ -9,7 +9,7 @@ from decimal import Decimal
 from pb.mediation.v1 import agreement_pb2
 from sqlalchemy import Text, and_, bindparam, func, or_, select
 
-from casework.case import Outcome, Stage
+from casework.case import Stage
 from casework.clocks.calendar import LOCAL
 from casework.mediation.agreement import AgreementState, Extent, Form
 from casework.mediation.closing import Retention, Satisfaction
@@ -208,13 +208,13 @@ async def visits_of(
 
 async def closing_of(connection: Connection, case: Case, now: datetime) -> ClosingFacts | None:
     """Return how the case ended; None while it is open."""
-    if case.stage != Stage.CLOSED or not case.outcome:
+    if case.stage is not Stage.CLOSED or case.outcome is None:
         return None
     done = await results.performed(connection, case.number, now)
     said = {row.party: row.satisfaction for row in await closings.said(connection, case.number)}
     words = {_SATISFACTION[each] for each in said.values()}
     return ClosingFacts(
-        outcome=Outcome(case.outcome).name.lower(),
+        outcome=case.outcome.name.lower(),
         performance=_PERFORMANCE[done] if done else "",
         satisfaction=words.pop() if len(words) == 1 else "",
         requested_by=case.requested_by,

@@ -14,6 +14,7 @@ from casework.mediation.erasure import SERVICES, ErasureState, Ground
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
@@ -24,7 +25,6 @@ from services.mediation.erasure import store
 from services.mediation.erasure.models import Erasure
 from services.mediation.models import Case
 from services.mediation.servicer import Servicer
-from services.mediation.view import numbers
 
 _OWN = "mediation"
 

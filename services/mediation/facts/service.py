@@ -12,12 +12,12 @@ from casework.mediation.agreement import Extent
 from casework.mediation.fulfilment import Instalment, performance
 from casework.mediation.termination import result
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import standings
 from services.mediation.facts import store
 from services.mediation.facts.store import Facts
 from services.mediation.servicer import Servicer
-from services.mediation.view import numbers
 
 
 class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):

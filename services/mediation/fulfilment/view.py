@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pb.mediation.v1 import fulfilment_pb2 as pb
 
@@ -23,7 +22,7 @@ def instalment(
     """Return a part with its evidence, and what may follow and followed a default of it."""
     key = key_of(row)
     state = facts(row).state(now)
-    allowed: Any = remedies(row.kind) if state is InstalmentState.DEFAULTED else ()
+    allowed = list(remedies(row.kind)) if state is InstalmentState.DEFAULTED else []
     return pb.Instalment(
         name=names.instalment_name(row.number, row.agreement, row.clause, row.instalment),
         etag=str(row.version),
@@ -35,12 +34,11 @@ def instalment(
         due_time=stamp(row.due_at),
         perform_date=dates.shown(row.performed_on),
         default_time=stamp(row.defaulted_at),
-        remedies=allowed,
         steps=[
             pb.DefaultStep(take_time=stamp(each.taken_at), **numbers(remedy=each.remedy))
             for each in steps
             if key_of(each) == key
         ],
         evidence=[each.evidence for each in performances if key_of(each) == key],
-        **numbers(state=state, kind=row.kind),
+        **numbers(state=state, kind=row.kind, remedies=allowed),
     )

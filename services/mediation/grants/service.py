@@ -14,6 +14,7 @@ from casework.case import someone_else
 from casework.errors import Reason, field_error
 from services.kit.command import Work, command
 from services.kit.instants import NEVER, instant, stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
@@ -23,7 +24,6 @@ from services.mediation.grants.models import Grant, GrantScope
 from services.mediation.models import Case
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
-from services.mediation.view import numbers
 
 LONGEST = timedelta(days=90)
 EMERGENCY = timedelta(hours=4)

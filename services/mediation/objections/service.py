@@ -169,10 +169,10 @@ async def _dispatched(work: Work, case: Case, name: str) -> tuple[Task | None, s
 
 
 def _must_be_under_way(case: Case, task: Task | None) -> None:
-    if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
-        raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)
-    if task is not None and TaskState(task.state) not in (TaskState.DISPATCHED, TaskState.SIGNED):
-        raise CaseError(Reason.WRONG_STATE, TaskState(task.state).name, state=TaskState(task.state).name)
+    if case.stage in (Stage.CLOSE_REVIEW, Stage.CLOSED):
+        raise CaseError(Reason.WRONG_STATE, case.stage.name, state=case.stage.name)
+    if task is not None and task.state not in (TaskState.DISPATCHED, TaskState.SIGNED):
+        raise CaseError(Reason.WRONG_STATE, task.state.name, state=task.state.name)
 
 
 def _view(row: Objection) -> pb.Objection:

@@ -9,7 +9,7 @@ from pb.mediation.v1 import offers_pb2 as pb
 from pb.mediation.v1 import offers_pb2_grpc
 
 from casework import names
-from casework.case import DONE, Stage, TaskState, someone_else
+from casework.case import DONE, Stage, someone_else
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import offer as rules_of
 from casework.mediation.offer import OfferState
@@ -19,7 +19,7 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
-from services.kit.storage.events import NewEvent, row_payload
+from services.kit.storage.events import NewEvent
 from services.mediation import dispatch, record
 from services.mediation import store as cases
 from services.mediation.models import Case, Task
@@ -150,14 +150,14 @@ async def _answered(request: Any, work: Work) -> tuple[Case, Offer]:
 
 async def _offered(work: Work, case: Case, name: str) -> Task | None:
     """Return the task that is offered, None for the case; raise where it may not go over now."""
-    if Stage(case.stage) in (Stage.CLOSE_REVIEW, Stage.CLOSED):
-        raise CaseError(Reason.WRONG_STATE, Stage(case.stage).name, state=Stage(case.stage).name)
+    if case.stage in (Stage.CLOSE_REVIEW, Stage.CLOSED):
+        raise CaseError(Reason.WRONG_STATE, case.stage.name, state=case.stage.name)
     task = None
     if name:
         if names.number_of(name) != case.number:
             raise field_error("offer.task", Reason.INVALID_FIELD, name)
         task = await cases.get_task(work.connection, case.number, int(names.last(name)))
-        rules_of.task_may_move(TaskState(task.state), task.unit, case.unit)
+        rules_of.task_may_move(task.state, task.unit, case.unit)
     await dispatch.must_be_undisputed(work, case, task)
     return task
 
@@ -200,7 +200,7 @@ def _outline(case: Case, tasks: Sequence[Task], offered: int, language: str) -> 
         due_time=stamp(case.due_at),
         measures=[
             pb.OfferedMeasure(
-                measure=row_payload(each.measure)[language],
+                measure=each.measure[language],
                 unit=names.unit_name(each.unit),
                 due_time=stamp(each.due_at),
                 **numbers(state=each.state),

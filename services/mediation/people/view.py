@@ -8,9 +8,9 @@ from casework import names
 from casework.mediation.course import PartyKind
 from casework.mediation.mask import mask_name, mask_phone
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.people.models import Companion, Look, Party
-from services.mediation.view import numbers
 
 
 def details(opener: CaseSealer | None, sealed: bytes | None) -> pb.PartyDetails:

@@ -11,6 +11,7 @@ from casework.mediation.alert import AlertState
 from casework.mediation.choosing import MatterRole
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import stamp
+from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -22,7 +23,6 @@ from services.mediation.people import store as people
 from services.mediation.safeguards import store
 from services.mediation.safeguards.models import Alert
 from services.mediation.servicer import Servicer
-from services.mediation.view import numbers
 
 DECISION, REVIEW = "alert_decision", "alert_review"
 

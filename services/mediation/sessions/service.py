@@ -49,7 +49,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
         start, end = instant(asked.start_time), instant(asked.end_time)
         rules_of.check_time(start, end, work.now)
         rules_of.check_venue(venue, asked.room, asked.place)
-        if Stage(case.stage) is Stage.CLOSED:
+        if case.stage is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         rules_of.may_meet(kind, people.meeting)
         people.must_be_live()

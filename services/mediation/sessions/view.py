@@ -135,5 +135,5 @@ def _signature(row: RecordSignature) -> pb.RecordSignature:
         language=row.language,
         sign_time=stamp(row.signed_at),
         recorded_by=row.recorded_by,
-        **numbers(role=row.role, manner=row.manner or 0),
+        **numbers(role=row.role, manner=row.manner),
     )
