@@ -1,10 +1,10 @@
-"""Inserts and updates of a service's tables by column name. Names come from the code, never from a request."""
+"""Rows inserted, changed and found by the names of columns, which come from the code, never from a request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Select, bindparam, func
@@ -12,41 +12,21 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from casework.errors import CaseError, Reason
-from services.kit.storage.database import Connection, Result, Rows, text
+from services.kit.storage.database import Connection, Rows
 from services.kit.storage.models import Model
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
 
-@overload
-async def insert(connection: Connection, table: str, **columns: object) -> Any: ...
-@overload
-async def insert(connection: Connection, table: type[M], **columns: object) -> M: ...
-async def insert(connection: Connection, table: Any, **columns: object) -> Any:
+async def insert(connection: Connection, model: type[M], **columns: object) -> M:
     """Insert a row and return it."""
-    if not isinstance(table, str):
-        return (await connection.execute(_insert(table, tuple(columns)), columns)).one()
-    names = ", ".join(columns)
-    values = ", ".join(f":{name}" for name in columns)
-    return (
-        await connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values}) RETURNING *"), columns)
-    ).one()
+    return (await connection.execute(_insert(model, tuple(columns)), columns)).one()
 
 
-@overload
-async def update(connection: Connection, table: str, key: Mapping[str, Any], **columns: object) -> Any: ...
-@overload
-async def update(connection: Connection, table: type[M], key: Mapping[str, Any], **columns: object) -> M: ...
-async def update(connection: Connection, table: Any, key: Mapping[str, Any], **columns: object) -> Any:
-    """Change columns of the row with this key, count its version up, and return it."""
-    if not isinstance(table, str):
-        statement = _update(table, tuple(key), tuple(columns))
-        return (await connection.execute(statement, {**columns, **key})).one()
-    sets = ", ".join(f"{name} = :{name}" for name in columns)
-    where = " AND ".join(f"{name} = :{name}" for name in key)
-    query = f"UPDATE {table} SET {sets}, version = version + 1 WHERE {where} RETURNING *"
-    return (await connection.execute(text(query), {**columns, **key})).one()
+async def update(connection: Connection, model: type[M], key: Mapping[str, Any], **columns: object) -> M:
+    """Change columns of the row with this key, increment its version, and return it."""
+    return (await connection.execute(_update(model, tuple(key), tuple(columns)), {**columns, **key})).one()
 
 
 @lru_cache(maxsize=512)
@@ -54,9 +34,9 @@ def _insert(model: type[M], columns: tuple[str, ...]) -> ReturningInsert[M]:
     return sqlalchemy.insert(model).values({name: bindparam(name) for name in columns}).returning(model)
 
 
-async def add(connection: Connection, table: type[M], running: str, key: Mapping[str, Any], **columns: object) -> M:
-    """Insert a row under the next number of those with this key, which nobody else adds to now, and return it."""
-    statement = _add(table, running, tuple(key), tuple(columns))
+async def add(connection: Connection, model: type[M], running: str, key: Mapping[str, Any], **columns: object) -> M:
+    """Insert a row under the next number of those with this key, and return it; what they belong to is locked."""
+    statement = _add(model, running, tuple(key), tuple(columns))
     return (await connection.execute(statement, {**columns, **key})).one()
 
 
@@ -79,26 +59,6 @@ def _update(model: type[M], key: tuple[str, ...], columns: tuple[str, ...]) -> R
         .values(values)
         .returning(model)
     )  # fmt: skip
-
-
-async def insert_next(connection: Connection, model: type[M], part: str, **columns: object) -> M:
-    """Insert a row under the next number of its case, which is locked, and return it; `part` has that number."""
-    return (await connection.execute(_insert_next(model, part, tuple(columns)), columns)).one()
-
-
-@lru_cache(maxsize=256)
-def _insert_next(model: type[M], part: str, columns: tuple[str, ...]) -> ReturningInsert[M]:
-    table = model.__table__.c
-    values = {name: bindparam(name, type_=table[name].type) for name in columns}
-    following = sqlalchemy.func.coalesce(sqlalchemy.func.max(table[part]), 0) + 1
-    row = sqlalchemy.select(following, *values.values()).where(table.number == values["number"])
-    return sqlalchemy.insert(model).from_select([part, *columns], row).returning(model)
-
-
-async def select(connection: Connection, table: str, order: str, **key: Any) -> Result:
-    """Return the rows with this key, in this order."""
-    where = " AND ".join(f"{name} = :{name}" for name in key)
-    return await connection.execute(text(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}"), key)
 
 
 async def find(connection: Connection, model: type[M], *order: InstrumentedAttribute[Any], **key: Any) -> Rows[M]:

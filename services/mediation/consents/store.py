@@ -73,7 +73,7 @@ async def change(connection: Connection, number: str, **columns: object) -> Medi
 
 async def add(connection: Connection, number: str, **columns: object) -> Consent:
     """Keep what a party said, under the next number of its case, and return the row; the case must be locked."""
-    return await rows.insert_next(connection, Consent, "consent", number=number, **columns)
+    return await rows.add(connection, Consent, "consent", {"number": number}, **columns)
 
 
 async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Consent]:

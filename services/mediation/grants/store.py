@@ -56,7 +56,7 @@ async def excluded_from(connection: Connection, subject: str) -> frozenset[str]:
 
 async def add(connection: Connection, number: str, **columns: object) -> Grant:
     """Store a grant under the next number of its case, which is locked, and return its row."""
-    return await rows.insert_next(connection, Grant, "grant_no", number=number, **columns)
+    return await rows.add(connection, Grant, "grant_no", {"number": number}, **columns)
 
 
 async def get(connection: Connection, number: str, grant: int) -> Grant:

@@ -213,7 +213,7 @@ async def said_to_extension(connection: Connection, number: str) -> dict[str, da
 
 async def add_party(connection: Connection, number: str, at: datetime, **columns: object) -> Party:
     """Add a party under the next number of its case and return its row; the case must be locked."""
-    return await rows.insert_next(connection, Party, "party", number=number, joined_at=at, **columns)
+    return await rows.add(connection, Party, "party", {"number": number}, joined_at=at, **columns)
 
 
 async def get_party(connection: Connection, number: str, party: int) -> Party:
@@ -250,7 +250,7 @@ async def by_phone(connection: Connection, index: bytes, unit: str) -> list[Call
 
 async def add_companion(connection: Connection, number: str, at: datetime, **columns: object) -> Companion:
     """Add a companion under the next number of its case and return the row; the case must be locked."""
-    return await rows.insert_next(connection, Companion, "companion", number=number, started_at=at, **columns)
+    return await rows.add(connection, Companion, "companion", {"number": number}, started_at=at, **columns)
 
 
 async def get_companion(connection: Connection, number: str, companion: int) -> Companion:

@@ -52,7 +52,7 @@ async def joint_barred(connection: Connection, opener: CaseSealer, number: str) 
 
 async def add_alert(connection: Connection, number: str, at: datetime, **columns: object) -> Alert:
     """Keep that an alert is asked for, under the next number of its case; the case must be locked."""
-    return await rows.insert_next(connection, Alert, "alert", number=number, requested_at=at, **columns)
+    return await rows.add(connection, Alert, "alert", {"number": number}, requested_at=at, **columns)
 
 
 async def get_alert(connection: Connection, number: str, alert: int) -> Alert:
