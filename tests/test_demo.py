@@ -69,7 +69,7 @@ def test_the_demo_plays_a_day_loses_nothing_and_leaves_a_stack_to_look_at(state:
     assert "nothing that was received is lost (24 reports)" in played.stdout
     assert played.stdout.count("sound") == 3
     assert re.search(r"workflows in Temporal +24 completed; open cases in mediation: 0", played.stdout), played.stdout
-    assert "told by all three services" in played.stdout
+    assert "as recorded by all three services" in played.stdout
 
     url = re.search(r'curl .* "(http\S+)"', played.stdout)
     assert url, played.stdout

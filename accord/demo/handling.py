@@ -47,7 +47,7 @@ _PACES = {
     report_pb2.GRADE_MEDIUM: Pace((0.5, 9), (0.30, 0.70), (2, 30), (1, 8), (4, 36)),
     report_pb2.GRADE_HIGH: Pace((0.5, 9), (0.40, 0.80), (4, 60), (2, 24), (12, 90)),
 }
-"""Everybody acts well before the limit: what a slow machine adds must not make cases overdue that nobody let lie."""
+"""Everybody acts well before the limit: what a slow machine adds must not make cases overdue that nobody neglected."""
 
 
 def ending(told: GeneratedReport) -> case_pb2.Outcome:
@@ -131,7 +131,7 @@ class Handling:
     async def _do(
         self, task: case_pb2.Task, doer: Person, start: datetime, final: bool, report: report_pb2.Report
     ) -> None:
-        """Do a task and have somebody else verify it; one that is let lie, only after the level above stepped in."""
+        """Do a task and have somebody else verify it; one that is neglected, only after the level above stepped in."""
         scene, due = self._scene, instant(task.due_time)
         key = scene.cast.key(self._told.number, last(task.name))
         if final and self._told.outcome == "overdue":

@@ -163,7 +163,7 @@ class Summary:
             return
         narrator = Narrator(self._units, measures)
         self.say()
-        self.say(f"The life of {case.name}, told by all three services", "bold")
+        self.say(f"The life of {case.name}, as recorded by all three services", "bold")
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, style="dim")
         table.add_column(no_wrap=True, style="cyan")
@@ -207,7 +207,7 @@ class Summary:
         drafts = {event.case for event in overdue if event.case.startswith("letters/")}
         cases = len({event.case for event in overdue} & meant)
         passed = sum(event.case in meant for event in overdue)
-        self.say(f"  deadlines that passed   {passed}, in cases that were left to lie: {cases}")
+        self.say(f"  deadlines that passed   {passed}, in cases that were left undone: {cases}")
         if drafts:
             self.say(
                 f"                          letters drafted, and left for people to sign or discard: {len(drafts)}"

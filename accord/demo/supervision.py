@@ -16,7 +16,7 @@ from accord.demo.scene import Scene
 
 
 class Supervision:
-    """The heads of all units, each of whom attends to what the units below let lie."""
+    """The heads of all units, each of whom attends to what the units below neglect."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -47,7 +47,7 @@ class Supervision:
         task.add_done_callback(self._attending.discard)
 
     def _added(self, case: str, payload: dict[str, Any]) -> None:
-        """Take note of what else was let lie: a matter has one escalation a level."""
+        """Take note of what else was neglected: a matter has one escalation a level."""
         name = f"{case}/escalations/{int(payload['escalation'])}"
         self._subjects[name].add(payload["subject"])
         if name in self._over:

@@ -68,7 +68,7 @@ def _word(value: Any, enum: str) -> str:
 def _received(narrator: Narrator, payload: dict[str, Any]) -> str:
     channel = _word(payload["channel"], "CHANNEL")
     triage = payload["triage"]
-    return f"received by the door '{channel}': {payload['category']}, grade {_word(payload['grade'], 'GRADE')} (row {int(triage['row'])} of {triage['rule']} {triage['version']})"  # noqa: E501
+    return f"received through '{channel}': {payload['category']}, grade {_word(payload['grade'], 'GRADE')} (row {int(triage['row'])} of {triage['rule']} {triage['version']})"  # noqa: E501
 
 
 def _opened(narrator: Narrator, payload: dict[str, Any]) -> str:
@@ -79,19 +79,21 @@ def _opened(narrator: Narrator, payload: dict[str, Any]) -> str:
 
 def _raised(narrator: Narrator, payload: dict[str, Any]) -> str:
     to, off = narrator.unit(payload["to"]), narrator.unit(payload["from"])
-    return f"escalation {int(payload['escalation'])}: {off} let {_lain(narrator, payload)} lie, raised to {to}"
+    return (
+        f"escalation {int(payload['escalation'])}: {off} is late with {_late_with(narrator, payload)}; raised to {to}"
+    )
 
 
-def _lain(narrator: Narrator, payload: dict[str, Any]) -> str:
+def _late_with(narrator: Narrator, payload: dict[str, Any]) -> str:
     subject = str(payload["subject"])
     return narrator.task(subject.rpartition("/")[2]) if "/tasks/" in subject else "the matter"
 
 
 _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "ReportReceived": _received,
-    "ReportVerified": lambda n, p: f"looked at on the spot: {_word(p['state'], 'REPORT_STATE')}",
+    "ReportVerified": lambda n, p: f"checked on the spot: {_word(p['state'], 'REPORT_STATE')}",
     "ReportMerged": lambda n, p: f"merged into {p['target']} ({p['reason']})",
-    "ReportDeclined": lambda n, p: f"declined ({p['reason']}), route told: {_word(p['route'], 'ROUTE')}",
+    "ReportDeclined": lambda n, p: f"declined ({p['reason']}), route given: {_word(p['route'], 'ROUTE')}",
     "ReportAccepted": lambda n, p: f"accepted; accountable: {n.unit(p['unit'])}",
     "ContentRead": lambda n, p: "sealed content read, to hand it over to the case",
     "CaseOpened": _opened,
@@ -106,7 +108,9 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
         f"OVERDUE at {n.unit(p['unit'])}: {n.clock(p)} (noticed {_days(float(p['late_by_seconds']))} later)"
     ),
     "EscalationRaised": _raised,
-    "ReasonAdded": lambda n, p: f"escalation {int(p['escalation'])} has a reason more: {_lain(n, p)} let lie, too",
+    "ReasonAdded": lambda n, p: (
+        f"escalation {int(p['escalation'])} has a further reason: late with {_late_with(n, p)} as well"
+    ),
     "EscalationAcknowledged": lambda n, p: f"escalation {int(p['escalation'])} acknowledged",
     "EscalationResolved": lambda n, p: f"escalation {int(p['escalation'])} resolved: the unit is made to act",
     "EscalationSettled": lambda n, p: f"escalation {int(p['escalation'])} settled: the case is over",

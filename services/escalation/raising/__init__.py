@@ -1,1 +1,1 @@
-"""Raising a matter that is let lie; absences and hand-overs of who answers for it."""
+"""Escalating a neglected matter; absences and hand-overs of those responsible for it."""
