@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from accord.calendar_file import read_file
 from accord.rules_command import load_or_exit, rules_folder
 from casework.clocks.calendar import LOCAL, Calendar, CalendarBook, DayKind, Layer
 from casework.units import UnknownUnit, level_of
-from services.kit.rules.calendar_lists import FORMS, read_list
-from services.kit.rules.problem import Problem
 
 calendar_app = typer.Typer(help="Check the calendars, and import lists of holidays.", no_args_is_help=True)
 
@@ -25,7 +23,6 @@ Region = Annotated[str | None, typer.Option(help="Code of a unit or area; by def
 RulesOption = Annotated[
     Path | None, typer.Option("--rules", help="Rules folder; by default ACCORD_RULES or the shipped one.")
 ]
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @calendar_app.command()
@@ -97,29 +94,6 @@ def changes(book: CalendarBook, layer: Layer) -> list[str]:
         if old.working != new.working:
             lines.append(f"{day} {day:%a}: {'working day' if new.working else 'day off'} ({new.name} {new.name_en})")
     return lines or ["changes no day"]
-
-
-def read_file(file: Path, region: str) -> tuple[Layer, bytes]:
-    """Return a list as a layer, with its bytes; if it is invalid, end the command and name every line at fault."""
-    problems: list[Problem] = []
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        _refuse([Problem(str(file), 1, f"cannot be read: {error.strerror}")])
-    if file.suffix not in FORMS:
-        _refuse([Problem(str(file), 1, f"must be one of {', '.join(FORMS)}")])
-    if not _FILE_NAME.fullmatch(file.name) or file.name == "sources.yaml":
-        _refuse([Problem(str(file), 1, "needs a name of ASCII letters, digits, dots and hyphens, not sources.yaml")])
-    layer = read_list(str(file), content, file.suffix, region, f"{region}/{file.name}".lstrip("/"), problems)
-    if layer is None:
-        _refuse(problems)
-    return layer, content
-
-
-def _refuse(problems: list[Problem]) -> NoReturn:
-    for problem in problems:
-        typer.echo(str(problem), err=True)
-    raise typer.Exit(1)
 
 
 def _known_area(region: str | None) -> None:

@@ -199,7 +199,7 @@ def _layer(file: Path | None, region: str) -> Any:
         return None
     from pb.clock.v1 import clock_pb2
 
-    from accord.calendar_command import read_file
+    from accord.calendar_file import read_file
 
     layer, _ = read_file(file, region)
     days = {**{day: (False, *names) for day, names in layer.closed.items()},

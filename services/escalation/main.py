@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from services.escalation import erasing, occasions
+from services.escalation import erasing
 from services.escalation.directory import FileDirectory
 from services.escalation.figures.assessments.service import AssessmentServicer
 from services.escalation.figures.digests.service import DigestServicer
@@ -17,7 +17,7 @@ from services.escalation.figures.worklists.service import WorklistServicer
 from services.escalation.letters import course as letters
 from services.escalation.letters.service import LetterServicer
 from services.escalation.matters.ledger import course as ledger
-from services.escalation.matters.ledger.service import LedgerServicer
+from services.escalation.matters.service import LedgerServicer
 from services.escalation.matters.special.consultations import course as consultations
 from services.escalation.matters.special.consultations.service import ConsultationServicer
 from services.escalation.matters.special.experts.service import ExpertServicer
@@ -40,7 +40,7 @@ from services.escalation.raising.absences import standing_in
 from services.escalation.raising.absences.service import AbsenceServicer
 from services.escalation.raising.handovers import taking_over
 from services.escalation.raising.handovers.service import HandoverServicer
-from services.escalation.raising.levels import store, timing
+from services.escalation.raising.levels import occasions, store, timing
 from services.escalation.raising.levels.service import EscalationServicer
 from services.kit.command import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served

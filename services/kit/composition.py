@@ -13,10 +13,10 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from sqlalchemy import Executable
 
+from services.kit.clock_service import ClockServicer, Consents
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.keeping import automatic_rules, keep_clocks
 from services.kit.clocks.ledger import Pins
-from services.kit.clocks.service import ClockServicer, Consents
 from services.kit.command import Consequence
 from services.kit.rules import Rules, RulesError, load_rules
 from services.kit.serving import telemetry

@@ -15,8 +15,8 @@ from services.escalation import holders
 from services.escalation.matters.ledger import store
 from services.escalation.matters.ledger.models import MatterProgress
 from services.escalation.models import Matter, MatterAssignment
-from services.escalation.occasions import consider
 from services.escalation.raising.levels import raising
+from services.escalation.raising.levels.occasions import consider
 from services.kit import dates
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger

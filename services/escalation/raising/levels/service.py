@@ -11,9 +11,9 @@ from pb.escalation.v1 import escalation_pb2_grpc
 from casework import names
 from casework.supervision.raising import escalation as rules_of
 from casework.supervision.raising.escalation import EscalationState
-from services.escalation import erasing, files, holders, occasions
+from services.escalation import erasing, files, holders
 from services.escalation.models import Escalation
-from services.escalation.raising.levels import breaches, raising, store, timing, view
+from services.escalation.raising.levels import breaches, occasions, raising, store, timing, view
 from services.escalation.servicer import Servicer
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.composition import Parts

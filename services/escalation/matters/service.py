@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pb.escalation.v1 import ledger_pb2_grpc
 
+from services.escalation.matters.handling import Handling
 from services.escalation.matters.ledger.assigning import Assigning
-from services.escalation.matters.ledger.handling import Handling
 from services.escalation.matters.ledger.reading import Reading
 
 
