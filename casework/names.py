@@ -121,6 +121,17 @@ def party_of(name: str) -> int:
     return int(name.split("/")[3])
 
 
+def clock_id(number: str, key: str) -> str:
+    """Return the id of a clock, `{number}.{key}`: of the case or file it belongs to, and what it measures there."""
+    return f"{number}.{key}"
+
+
+def clock_parts(clock: str) -> tuple[str, str]:
+    """Return number and key of a clock by its id."""
+    number, _, key = clock.partition(".")
+    return number, key
+
+
 def number_of(name: str) -> CaseNumber:
     """Return the number in any name below `reports/`, `cases/` or a file of supervision.
 

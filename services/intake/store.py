@@ -383,7 +383,7 @@ _ACCEPTING = select(Clock.rule).where(
 
 async def acceptance_limit(connection: Connection, number: str, keys: str) -> str | None:
     """Return the rule of the clock of acceptance that runs; None where none does. `keys` is a LIKE pattern."""
-    return await connection.scalar(_ACCEPTING, {"number": number, "keys": f"{number}.{keys}"})
+    return await connection.scalar(_ACCEPTING, {"number": number, "keys": names.clock_id(number, keys)})
 
 
 _WHOSE = select(Report.number, Report.unit, Report.about).where(Report.number == any_(_NUMBERS))

@@ -19,7 +19,7 @@ from casework.clocks.ledger import Cancelled, Entry, Extended, ExtensionRevoked,
 from casework.clocks.rule import Consumer, ExtensionKind, Holder, Rule
 from casework.clocks.rule_book import UnknownRule
 from casework.errors import CaseError, Reason, field_error
-from casework.names import ROOT_UNIT, file_name, last, number_of
+from casework.names import ROOT_UNIT, clock_parts, file_name, last, number_of
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks import moves as clock_moves
@@ -129,7 +129,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             overdue=[clock_view.firing(self._service, firing) for firing in breaches],
             withdrawn=[clock_view.firing(self._service, firing) for firing in withdrawn],
             next_time=stamp(standing.next_at),
-            next_clock=standing.clock.partition(".")[2],
+            next_clock=clock_parts(standing.clock)[1],
             generation=standing.generation,
         )
 

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from casework.clocks.ledger import Extended
 from casework.clocks.rule import ExtensionKind
 from casework.errors import CaseError, Reason
+from casework.names import clock_id
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import Clockwork, NewClock
@@ -101,7 +102,7 @@ class Work:
 
     async def extend(self, number: str, key: str, amount: int, parties: Sequence[int]) -> clock_ledger.Change:
         """Extend a clock by every party's consent, as its rule allows; append the event of the change yourself."""
-        row = await clock_ledger.get(self.connection, f"{number}.{key}", lock=True)
+        row = await clock_ledger.get(self.connection, clock_id(number, key), lock=True)
         names = tuple(f"parties/{party}" for party in parties)
         entry = Extended(
             seq=row.entries + 1, at=self.now, recorded_at=self.now, actor=self.actor, amount=amount,

@@ -179,7 +179,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             changed = await store.change_task(
                 work.connection, row.number, row.task, work.now, state=state, reported_at=None, evidence=""
             )
-            reopened = await self._reopen(f"{row.number}.{task_key(row.task, 'task')}", work)
+            reopened = await self._reopen(names.clock_id(row.number, task_key(row.task, "task")), work)
             await work.append(self._told(case, changed, "TaskSentBack"), *reopened)
             return view.task(changed, work.call.language, work.now)
         changed = await self._move(row, TaskState.VERIFIED, work)

@@ -79,7 +79,7 @@ async def _not_followed(work: Work, firing: Firing) -> None:
 
 
 def _number(firing: Firing) -> str:
-    return firing.clock.partition(".")[0]
+    return firing.number
 
 
 CONSEQUENCES = {

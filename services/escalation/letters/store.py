@@ -10,6 +10,7 @@ from sqlalchemy import DateTime, Integer, Select, SmallInteger, Text, any_, bind
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework import names
+from casework.names import clock_id
 from casework.supervision.letters.letter import TAKEN_BACK, LetterKind, LetterState, Part
 from services.escalation.letters.models import Letter, LetterReader, LetterText, RuleDraft
 from services.kit.clocks.models import Clock
@@ -80,7 +81,7 @@ async def parts(connection: Connection, number: str) -> dict[Part, SealedBytes]:
 
 async def nth(connection: Connection, number: str, what: str) -> int:
     """Return the number of the next clock of a letter for this: its keys are `reply-1`, `reply-2`."""
-    return await connection.scalar(_NTH, {"number": number, "keys": f"{number}.{what}-%"}) or 1
+    return await connection.scalar(_NTH, {"number": number, "keys": clock_id(number, f"{what}-%")}) or 1
 
 
 async def claim(connection: Connection, unit: str, subject: str, kind: LetterKind, at: datetime) -> bool:

@@ -36,6 +36,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import aliased
 
 from casework.clocks.rule import Consequence
+from casework.names import clock_id, clock_parts
 from services.kit.clocks.clockwork import NewClock, region_of, rule_hash
 from services.kit.clocks.models import LIVE, Clock, ClockEntry, ClockRung, ClockState, ClockWithdrawal
 from services.kit.instants import NEVER
@@ -62,6 +63,21 @@ class Firing:
     unit: str
     due_at: datetime
     fired_at: datetime
+
+    @property
+    def number(self) -> str:
+        """The case or file that the clock belongs to."""
+        return clock_parts(self.clock)[0]
+
+    @property
+    def key(self) -> str:
+        """What the clock measures there."""
+        return clock_parts(self.clock)[1]
+
+    @property
+    def index(self) -> int:
+        """The number of what it measures: 2 in `docking-2`."""
+        return int(self.key.rpartition("-")[2])
 
     @property
     def late_seconds(self) -> int:
@@ -248,7 +264,7 @@ async def stop(
     was stopped was overdue, whether or not anybody had asked. They wake the case's workflow, which escalates them.
     """
     parameters = {
-        "number": number, "keys": f"{number}.{keys}", "at": at, "actor": actor,
+        "number": number, "keys": clock_id(number, keys), "at": at, "actor": actor,
         "state": ClockState.MET if met else ClockState.CANCELLED, "kind": "met" if met else "cancelled",
     }  # fmt: skip
     late: list[Firing] = []
@@ -266,7 +282,7 @@ def waking(event: NewEvent, now: datetime) -> NewEvent:
 
 async def reassign(connection: Connection, number: str, keys: str, unit: str) -> None:
     """Make another unit answer for running clocks. No deadline moves."""
-    await connection.execute(_MOVE_UNIT, {"number": number, "keys": f"{number}.{keys}", "unit": unit})
+    await connection.execute(_MOVE_UNIT, {"number": number, "keys": clock_id(number, keys), "unit": unit})
 
 
 async def hand_over(connection: Connection, number: str, before: str, unit: str) -> None:
@@ -375,7 +391,7 @@ async def unit_of(connection: Connection, number: str) -> str | None:
 
 async def how_many(connection: Connection, number: str, keys: str) -> int:
     """Return how many clocks of a case have had a key that matches; `keys` is a LIKE pattern."""
-    return await connection.scalar(_HOW_MANY, {"number": number, "keys": f"{number}.{keys}"}) or 0
+    return await connection.scalar(_HOW_MANY, {"number": number, "keys": clock_id(number, keys)}) or 0
 
 
 async def fired(connection: Connection, clock: str) -> dict[str, datetime]:

@@ -16,6 +16,7 @@ from casework.clocks.calendar import LOCAL, Calendar, CalendarBook, Layer, area_
 from casework.clocks.clock import Projection, project
 from casework.clocks.ledger import Started
 from casework.clocks.rule import Rule, Unit
+from casework.names import clock_id
 from services.kit.rules import Rules
 
 _DRAWN = 20_000
@@ -51,7 +52,7 @@ class NewClock:
     @property
     def id(self) -> str:
         """The clock's id: `{number}.{key}`."""
-        return f"{self.number}.{self.key}"
+        return clock_id(self.number, self.key)
 
     @property
     def due_at(self) -> datetime:

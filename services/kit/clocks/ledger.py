@@ -21,6 +21,7 @@ from casework.clocks.clock import Projection, RungKind, project
 from casework.clocks.ledger import Cancelled, Entry, Met, Resumed, entry_from_data, entry_to_data
 from casework.clocks.rule import Holder, Rule, Whom
 from casework.errors import CaseError, Reason
+from casework.names import clock_id
 from services.kit.clocks import clocks
 from services.kit.clocks.calendars import calendar_of
 from services.kit.clocks.clocks import Firing, read_rungs
@@ -246,7 +247,7 @@ async def end(
     Returns the events that tell of breaches, to append after the command's own.
     """
     events: list[NewEvent] = []
-    for row in await connection.execute(_RUNNING, {"number": number, "keys": f"{number}.{keys}"}):
+    for row in await connection.execute(_RUNNING, {"number": number, "keys": clock_id(number, keys)}):
         rule = (await rules_of(connection, [row.rule_hash]))[row.rule_hash]
         last = last_day_to_enter(rule, at, await calendar_of(connection, clockwork, row))
         own = rule.belongs_to is Holder.handling and rule.for_whom is Whom.duty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from casework import names
 from casework.case import Outcome
 from casework.clocks.rule import Holder
 from casework.mediation.agreement import Extent
@@ -49,7 +50,7 @@ async def stop_clocks(work: Work, number: str) -> list[str]:
     rules = await clock_ledger.rules_of(work.connection, {rule for _, rule in running})
     ended = [clock for clock, rule in running if rules[rule].belongs_to is Holder.handling]
     for clock in ended:
-        await work.stop(number, clock.removeprefix(f"{number}.").replace("_", r"\_"), met=False)
+        await work.stop(number, names.clock_parts(clock)[1].replace("_", r"\_"), met=False)
     return ended
 
 

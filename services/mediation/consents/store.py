@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
 from casework import names
+from casework.names import clock_id
 from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
@@ -98,7 +99,7 @@ async def facts(connection: Connection, number: str) -> list[str]:
 
 async def clocks_of(connection: Connection, number: str, keys: str) -> Sequence[Clock]:
     """Return key, rule, state and due time of the clocks of a case whose key matches; nothing else can be read."""
-    return await connection.execute(_CLOCKS, {"number": number, "keys": f"{number}.{keys}"})
+    return await connection.execute(_CLOCKS, {"number": number, "keys": clock_id(number, keys)})
 
 
 async def running(connection: Connection, number: str) -> dict[str, datetime | None]:

@@ -48,7 +48,7 @@ def consequences() -> dict[str, Consequence]:
 
     async def term_over(work: Work, firing: Firing) -> None:
         case, row = await _open(work, firing)
-        if row is None or not firing.clock.endswith(f"-{row.round}"):
+        if row is None or not firing.key.endswith(f"-{row.round}"):
             return
         statute = await mediations.clocks_of(work.connection, case.number, f"mediation-statute-{row.round}")
         if firing.rule == course.TERM and (running := [each for each in statute if each.state in LIVE]):
@@ -67,13 +67,13 @@ def consequences() -> dict[str, Consequence]:
         case, row = await _open(work, firing)
         if row is None:
             return
-        loaded = await agreements.load(work.connection, case.number, int(firing.clock.rpartition("-")[2]))
+        loaded = await agreements.load(work.connection, case.number, firing.index)
         if AgreementState(loaded.row.state) in (AgreementState.DRAFT, AgreementState.SIGNING):
             await _release(work, case, row, firing)
 
     async def docking_over(work: Work, firing: Firing) -> None:
         case, row = await _open(work, firing)
-        docking = await dockings.get(work.connection, case.number, int(firing.clock.rpartition("-")[2]))
+        docking = await dockings.get(work.connection, case.number, firing.index)
         if row is not None and DockingState(docking.state) not in OVER | {DockingState.AGREED}:
             await _release(work, case, row, firing)
 
@@ -95,7 +95,7 @@ async def _release(work: Work, case: Case, row: Mediation, firing: Firing) -> No
 
 async def _open(work: Work, firing: Firing) -> tuple[Case, Mediation | None]:
     """Return case, locked, and mediation; no mediation where there is none that goes on."""
-    case = await cases.lock(work.connection, firing.clock.split(".", 1)[0])
+    case = await cases.lock(work.connection, firing.number)
     row = await standing.mediation(work.connection, case.number)
     over = row is None or row.state in ENDED or case.stage is Stage.CLOSED
     return case, None if over else row

@@ -67,6 +67,6 @@ def consequences(sealer: Sealer) -> dict[str, Consequence]:
 
 
 async def _current(work: Work, firing: Firing) -> tuple[Case, Mediation]:
-    number = firing.clock.split(".", 1)[0]
+    number = firing.number
     case = await cases.lock(work.connection, number)
     return case, await mediations.get(work.connection, number)

@@ -125,9 +125,8 @@ def consequences() -> dict[str, Consequence]:
     """Return what follows when an offer is not answered in time."""
 
     async def unanswered(work: Work, firing: Firing) -> None:
-        number, key = firing.clock.split(".", 1)
-        case = await cases.lock(work.connection, number)
-        row = await store.get(work.connection, number, int(key.rpartition("-")[2]))
+        case = await cases.lock(work.connection, firing.number)
+        row = await store.get(work.connection, firing.number, firing.index)
         if row.state == OfferState.MADE:
             await _end(work, case, row, OfferState.LAPSED, "OfferLapsed")
 

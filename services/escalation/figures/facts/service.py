@@ -97,7 +97,7 @@ def _case(told: mediation.CaseFacts) -> dict[str, Any]:
 def _clock(told: pb.ClockFacts, sequences: Mapping[tuple[str, str], int]) -> dict[str, Any] | None:
     """Return what is stored of a clock; None where nothing was told of the matter it belongs to."""
     _, service, clock = told.clock.split("/", 2)
-    number = clock.partition(".")[0]
+    number, _ = names.clock_parts(clock)
     sequence = sequences.get((service, number))
     if sequence is None:
         return None

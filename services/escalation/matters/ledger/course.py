@@ -175,7 +175,7 @@ async def start_progress(work: Work, matter: Matter, unit: str) -> int:
 
 async def reopen(work: Work, matter: Matter, key: str) -> list[NewEvent]:
     """Let a unit's clock run on towards its own date: what met it was not enough."""
-    row = await clock_ledger.get(work.connection, f"{matter.number}.{key}", lock=True)
+    row = await clock_ledger.get(work.connection, names.clock_id(matter.number, key), lock=True)
     if row.state != clocks.ClockState.MET:
         return []
     entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)

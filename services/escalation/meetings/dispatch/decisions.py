@@ -147,7 +147,9 @@ class Decisions(Servicer):
 
     async def _reopen(self, work: Work, row: MeetingDecision) -> list[NewEvent]:
         """Let the time of a decision run on as if it had never been reported: towards the day it had."""
-        clock = await clock_ledger.get(work.connection, f"{row.number}.decision-{row.decision}", lock=True)
+        clock = await clock_ledger.get(
+            work.connection, names.clock_id(row.number, f"decision-{row.decision}"), lock=True
+        )
         entry = Reopened(seq=clock.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
         return (await clock_ledger.record(work.connection, self.clockwork, clock, entry, work.now)).events
 

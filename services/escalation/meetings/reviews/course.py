@@ -83,7 +83,7 @@ class Asking(NamedTuple):
 
 async def ask_clock(connection: Connection, reply: ReviewReply) -> Asking | None:
     """Return the clock of the right to ask about a reply, None where it gave no such right."""
-    found = (await connection.execute(_CLOCK, {"id": f"{reply.number}.ask-{reply.reply}"})).first()
+    found = (await connection.execute(_CLOCK, {"id": names.clock_id(reply.number, f"ask-{reply.reply}")})).first()
     return Asking(*found) if found else None
 
 
@@ -106,7 +106,7 @@ async def follow_appeal(
 
 async def lapse(work: Work, firing: Firing) -> None:
     """Let the review come to its end where the right to ask ran out: not unsaid, a notice of it is due."""
-    number = firing.clock.partition(".")[0]
+    number = firing.number
     row = await store.get(work.connection, number)
     if not rules_of.lapse(row.state):
         return
@@ -128,7 +128,7 @@ CONSEQUENCES = {right.rule: lapse for right in RIGHTS.values()}
 
 async def deciding_clock(work: Work, number: str, appeal: int) -> Clock:
     """Return the row, locked, of the clock by which a decision is due."""
-    return await clock_ledger.get(work.connection, f"{number}.review-{appeal}", lock=True)
+    return await clock_ledger.get(work.connection, names.clock_id(number, f"review-{appeal}"), lock=True)
 
 
 async def stands_still(work: Work, clock: Clock) -> bool:

@@ -33,7 +33,7 @@ async def over(work: Work, firing: Firing) -> None:
     """
     number = names.number_of(firing.subject)
     row = await store.get(work.connection, number)
-    if row.state is not CampaignState.RUNNING or firing.clock != f"{number}.round-{row.round}":
+    if row.state is not CampaignState.RUNNING or firing.key != f"round-{row.round}":
         return
     await work.stop(number, f"round-{row.round}")
     assert row.round_end_on is not None, "a round that is over had a last day"

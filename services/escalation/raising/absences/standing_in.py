@@ -25,7 +25,7 @@ async def end(work: Work, row: Absence, at: datetime) -> Absence:
 
 
 async def _end_by_itself(work: Work, firing: Firing) -> None:
-    row = await store.get(work.connection, firing.clock.rpartition(".")[0])
+    row = await store.get(work.connection, firing.number)
     if row.ended_at is None:
         await end(work, row, await store.due_at(work.connection, firing.clock))
 

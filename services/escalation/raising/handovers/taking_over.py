@@ -72,7 +72,7 @@ async def complete_if_all(work: Work, row: Handover) -> Handover:
 
 async def _tell_the_head(work: Work, firing: Firing) -> None:
     """Tell the head of the unit that a hand-over lies: it is not taken over, and still the official's."""
-    row = await store.get(work.connection, firing.clock.rpartition(".")[0])
+    row = await store.get(work.connection, firing.number)
     if row.state is not HandoverState.OPEN or row.overdue:
         return
     await store.change(work.connection, row.number, overdue=True)

@@ -51,8 +51,8 @@ async def overdue(work: Work, raised: Escalation) -> None:
 
 
 async def _still_overdue(work: Work, firing: Firing) -> None:
-    number, _, key = firing.clock.partition(".")
-    raised = await store.get(work.connection, number, int(key.rpartition("-")[2]))
+    number = firing.number
+    raised = await store.get(work.connection, number, firing.index)
     if raised.state is not EscalationState.RESOLVED:
         occasion = Occasion(Happening.overdue, raised.from_unit, names.file_name(number), overdue_days=_DAYS)
         await consider(work, occasion)

@@ -72,7 +72,7 @@ async def remind_again(work: Work, firing: Firing) -> None:
     row = await _row(work, firing)
     if row.state is not EscalationState.TOP:
         return
-    round_ = firing.clock.rpartition(".")[2].partition("-")[0].partition("_")[2]
+    round_ = firing.key.partition("-")[0].partition("_")[2]
     times = int(round_ or 1) + 1
     await stop(work, row, TOP, met=False)
     if times <= ROUNDS:
@@ -86,8 +86,7 @@ CONSEQUENCES = {"watch_returned": take_up_again, "top_reminder": remind_again}
 
 
 async def _row(work: Work, firing: Firing) -> Escalation:
-    number = firing.clock.rpartition(".")[0]
-    return await store.get(work.connection, number, index_of(firing.subject, "escalations"), lock=True)
+    return await store.get(work.connection, firing.number, index_of(firing.subject, "escalations"), lock=True)
 
 
 async def _start(work: Work, row: Escalation, clock: str, rule: str) -> None:

@@ -41,11 +41,11 @@ def consequences() -> dict[str, Consequence]:
     """Return what follows when a drawn expert does not answer in time."""
 
     async def silent(work: Work, firing: Firing) -> None:
-        number = firing.clock.partition(".")[0]
+        number = firing.number
         await files.lock(work.connection, number)
         row = await store.get(work.connection, number, names.index_of(firing.subject))
         ask = await store.ask_in(work.connection, row, AskState.ASKED)
-        if ask is None or not firing.clock.endswith(key(row, ANSWER, ask.place)):
+        if ask is None or firing.key != key(row, ANSWER, ask.place):
             return
         await store.answer(work.connection, ask, state=AskState.LAPSED, answered_at=work.now)
         await work.stop(number, key(row, ANSWER, ask.place), met=False)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 
 from casework.clocks.ledger import Paused, Resumed
 from casework.errors import CaseError, Reason, field_error
+from casework.names import clock_id
 from casework.supervision.matters.consultation import CAUSE
 from services.escalation.matters.special.consultations import store
 from services.escalation.matters.special.models import Consultation
@@ -56,7 +57,7 @@ async def pause(work: Work, clockwork: Clockwork, row: Consultation) -> list[New
     for index, key in enumerate(row.clocks):
         field = f"consultation.clocks[{index}]"
         try:
-            clock = await clock_ledger.get(work.connection, f"{row.number}.{key}", lock=True)
+            clock = await clock_ledger.get(work.connection, clock_id(row.number, key), lock=True)
         except CaseError:
             raise field_error(field, Reason.CLOCK_NOT_RUNNING, f"{key} is no clock of escalation") from None
         entry = Paused(

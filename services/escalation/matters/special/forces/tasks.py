@@ -62,7 +62,11 @@ class ForceTasks(SpecialServicer):
         state = rules_of.verify(task.state, request.sufficient, work.actor, task.reported_by)
         task = await store.change_task(work.connection, task, state=state, verified_by=work.actor, verified_at=work.now)
         await work.stop(file.number, f"force_check-{task.task}-%")
-        told = [] if state is TaskState.DONE else await self._reopened(work, f"{file.number}.force_task-{task.task}")
+        told = (
+            []
+            if state is TaskState.DONE
+            else await self._reopened(work, names.clock_id(file.number, f"force_task-{task.task}"))
+        )
         payload = {"task": task.task, "sufficient": request.sufficient}
         await work.append(NewEvent(file.number, "ForceTaskVerified", matter.keeper, payload), *told)
         return view.task(task)

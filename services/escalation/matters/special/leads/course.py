@@ -50,7 +50,7 @@ async def noted(work: Work, row: Lead) -> Lead:
     running = await matters.running(work.connection, row.number, f"{NOTE}-%")
     late = [each.id for each in running if each.due_at and each.due_at < work.now]
     for clock in late or [running[-1].id]:
-        await work.stop(row.number, clock.partition(".")[2])
+        await work.stop(row.number, names.clock_parts(clock)[1])
     index, assigned = row.month, dates.today(row.assigned_at)
     while not late or dates.last_second(note_due(assigned, index)) < work.now:
         index += 1
@@ -80,10 +80,10 @@ def consequences() -> dict[str, Consequence]:
     """Return what follows when a monthly note was missed: the next month's is due all the same."""
 
     async def missed(work: Work, firing: Firing) -> None:
-        number, _, key = firing.clock.partition(".")
+        number = firing.number
         await files.lock(work.connection, number)
         row = await store.get(work.connection, number)
-        index = int(key.rpartition("-")[2])
+        index = firing.index
         if row.ended_at is not None or row.month != index:
             return
         await month(work, row, index + 1)

@@ -155,7 +155,7 @@ def consequences() -> dict[str, Consequence]:
     """Return what follows when a review was missed: the next one is due all the same, so that nothing lies silent."""
 
     async def missed(work: Work, firing: Firing) -> None:
-        number, _, key = firing.clock.partition(".")
+        number, key = firing.number, firing.key
         await files.lock(work.connection, number)
         row = await store.get(work.connection, number, names.index_of(firing.subject))
         if row.state is not MonitoringState.ACTIVE or key != f"review-{row.monitoring}-{row.round}":
