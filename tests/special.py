@@ -11,7 +11,9 @@ from pb.escalation.v1 import plans_pb2 as pb
 
 from casework import names
 from casework.clocks.calendar import LOCAL
+from casework.supervision.matters.matter import MatterState
 from services.escalation import files
+from services.escalation.models import Matter
 from services.kit.storage import rows
 from services.kit.storage.database import Database
 from tests.conftest import COUNTY
@@ -29,9 +31,9 @@ async def listed_matter(
         number = await files.open_file(connection, "matters", keeper, at)
         await rows.insert(
             connection,
-            "matters",
+            Matter,
             number=number,
-            state=1,
+            state=MatterState.REGISTERED,
             level=level,
             keeper=keeper,
             unit=unit,
