@@ -53,7 +53,8 @@ NAMED = sorted(
 
 @pytest.mark.parametrize(("name", "path"), NAMED)
 def test_every_path_a_page_names_is_there(name: str, path: str) -> None:
-    assert any(ROOT.glob(path.strip("/"))), f"{name}: {path}"
+    made = f"/{path}" in (ROOT / ".gitignore").read_text("utf-8").split()
+    assert made or any(ROOT.glob(path.strip("/"))), f"{name}: {path}"
 
 
 @pytest.mark.parametrize("name", [*DOORS, *READMES])

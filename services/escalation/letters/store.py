@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy import DateTime, Integer, Select, SmallInteger, Text, any_, bindparam, func, select, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 
 from casework import names
 from casework.names import clock_id
@@ -24,7 +24,7 @@ _READS = insert(LetterReader).values(number=_NUMBER, unit=_UNIT).on_conflict_do_
 _READERS = select(LetterReader.unit).where(LetterReader.number == _NUMBER)
 _TEXTS = (
     select(LetterText.part, LetterText.sealed)
-    .distinct(LetterText.part)
+    .ext(distinct_on(LetterText.part))
     .where(LetterText.number == _NUMBER)
     .order_by(LetterText.part, LetterText.id.desc())
 )
