@@ -307,7 +307,7 @@ async def test_files_nobody_refers_to_are_cleaned_away_when_they_are_old(
     try:
         parts = SimpleNamespace(
             settings=SimpleNamespace(files=folder), database=database, time=None, pulse=FeedPulse(), clockwork=None,
-            rules=None, sealer=a_sealer(tmp_path),
+            rules=None, consequences={}, sealer=a_sealer(tmp_path),
         )  # fmt: skip
         assert await EvidenceServicer(parts).clean() == 2  # type: ignore[arg-type]
     finally:
