@@ -13,6 +13,7 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import case_pb2, mediation_pb2
 
+from casework.names import number_of
 from tests import (
     world_agreement,
     world_documents,
@@ -186,6 +187,11 @@ def _report(world: World) -> str:
     return world.report.name
 
 
+def _consumer(world: World) -> str:
+    """Return a consumer of this world alone: whoever acknowledges first owns it."""
+    return f"test-{number_of(world.case)}"
+
+
 def _case(world: World) -> str:
     return world.case
 
@@ -239,9 +245,9 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "ResolveEscalation": _filled(escalation_pb2.ResolveEscalationRequest, name=_escalation),
     "ListEvents": _filled(feed_pb2.ListEventsRequest, case=_case),
     "WatchEvents": _filled(feed_pb2.WatchEventsRequest, case=_case, until_caught_up=lambda w: True),
-    "AcknowledgeEvents": _filled(feed_pb2.AcknowledgeEventsRequest, consumer=lambda w: "a-test", position=lambda w: 1),
+    "AcknowledgeEvents": _filled(feed_pb2.AcknowledgeEventsRequest, consumer=_consumer, position=lambda w: 1),
     "ListEventTypes": _filled(feed_pb2.ListEventTypesRequest),
-    "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=lambda w: "a-test"),
+    "GetConsumer": _filled(feed_pb2.GetConsumerRequest, consumer=_consumer),
     "FireClocks": _filled(clock_pb2.FireClocksRequest, case=_case),
     "ListClocks": _filled(clock_pb2.ListClocksRequest, unit=_county),
     "FireDueClocks": _filled(clock_pb2.FireDueClocksRequest, grace_seconds=lambda w: 3600),
