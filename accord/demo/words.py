@@ -61,7 +61,7 @@ def _days(seconds: float) -> str:
     return f"{hours:.1f} h" if hours >= 1 else f"{seconds / 60:.0f} min"
 
 
-def _word(value: Any, enum: str) -> str:
+def _word(value: object, enum: str) -> str:
     return str(value).removeprefix(f"{enum}_").lower()
 
 

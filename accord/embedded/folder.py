@@ -105,7 +105,7 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Replace the file at `path` by `value` as JSON, readable by its owner alone."""
     write_private(path, json.dumps(value, indent=2) + "\n")
 

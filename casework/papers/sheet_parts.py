@@ -52,7 +52,7 @@ def legible_sheet(sheet: Filled) -> Filled:
     return changed
 
 
-def _legible(value: Any) -> Any:
+def _legible(value: object) -> Any:
     if isinstance(value, str):
         return legible(value)
     if isinstance(value, tuple):

@@ -33,7 +33,7 @@ def filled_with(content: bytes, told: Mapping[str, Any]) -> Any:
     return template.docx
 
 
-def _legible(value: Any) -> Any:
+def _legible(value: object) -> Any:
     """Return what is told with every text in it legible, at any depth."""
     if isinstance(value, str):
         return legible(value)

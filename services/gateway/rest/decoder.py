@@ -103,7 +103,7 @@ def _object_filler(descriptor: Descriptor) -> Fill:
     for field in descriptor.fields:
         names[field.name] = names[field.json_name] = field.json_name
 
-    def fill(message: Any, value: Any) -> None:
+    def fill(message: Any, value: object) -> None:
         if not fillers:
             for field in descriptor.fields:
                 fillers[field.name] = fillers[field.json_name] = _member(field)
@@ -139,7 +139,7 @@ def _member(field: FieldDescriptor) -> Fill:
     if field.message_type is not None:
         inner = filler_of(field.message_type)
 
-        def fill_message(message: Any, value: Any) -> None:
+        def fill_message(message: Any, value: object) -> None:
             _only_one(message, oneof)
             target = getattr(message, name)
             target.SetInParent()
@@ -148,7 +148,7 @@ def _member(field: FieldDescriptor) -> Fill:
         return fill_message
     read = reader_of(field)
 
-    def fill_scalar(message: Any, value: Any) -> None:
+    def fill_scalar(message: Any, value: object) -> None:
         if oneof:
             _only_one(message, oneof)
         setattr(message, name, read(value))
@@ -167,7 +167,7 @@ def _list_member(field: FieldDescriptor) -> Fill:
     read = reader_of(field) if inner is None else None
     most = most_items(field)
 
-    def fill(message: Any, value: Any) -> None:
+    def fill(message: Any, value: object) -> None:
         if type(value) is not list:
             raise Wrong("应为数组。", "Must be an array.")
         _not_too_many(value, most)
@@ -198,7 +198,7 @@ def _map_member(field: FieldDescriptor) -> Fill:
     read = reader_of(value_field) if inner is None else None
     most = most_items(field)
 
-    def fill(message: Any, value: Any) -> None:
+    def fill(message: Any, value: object) -> None:
         if type(value) is not dict:
             raise Wrong("应为对象。", "Must be an object.")
         _not_too_many(value, most)
@@ -253,7 +253,7 @@ def _enum_reader(enum: EnumDescriptor) -> Read:
     numbers = {name: value.number for name, value in enum.values_by_name.items()}
     known = ", ".join(numbers)
 
-    def read(value: Any) -> int:
+    def read(value: object) -> int:
         number = numbers.get(value) if type(value) is str else None
         if number is None:
             raise Wrong(f"应为以下之一：{known}。", f"Must be one of {known}.")
@@ -266,7 +266,7 @@ def _integer_reader(kind: int) -> Read:
     low, high = _RANGES[kind]
     quoted = kind in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 
-    def read(value: Any) -> int:
+    def read(value: object) -> int:
         if type(value) is str and quoted and _INTEGER.fullmatch(value):
             value = int(value)
         if type(value) is float and value.is_integer():
@@ -280,7 +280,7 @@ def _integer_reader(kind: int) -> Read:
     return read
 
 
-def _bool(value: Any) -> bool:
+def _bool(value: object) -> bool:
     if type(value) is not bool:
         raise Wrong("应为 true 或 false。", "Must be true or false.")
     return value
@@ -298,13 +298,13 @@ def _number(value: Any) -> float:
     return number
 
 
-def _string(value: Any) -> str:
+def _string(value: object) -> str:
     if type(value) is not str:
         raise Wrong("应为字符串。", "Must be a string.")
     return value
 
 
-def _bytes(value: Any) -> bytes:
+def _bytes(value: object) -> bytes:
     text = _string(value).replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -312,7 +312,7 @@ def _bytes(value: Any) -> bytes:
         raise Wrong("应为 base64。", "Must be base64.") from None
 
 
-def fill_timestamp(message: Any, value: Any) -> None:
+def fill_timestamp(message: Any, value: object) -> None:
     """Set a Timestamp from RFC 3339; any offset is accepted."""
     match = _TIME.fullmatch(value) if type(value) is str else None
     try:
@@ -333,11 +333,11 @@ def fill_timestamp(message: Any, value: Any) -> None:
     message.nanos = int(fraction.ljust(9, "0")) if fraction else 0
 
 
-def _from_json_string(message: Any, value: Any) -> None:
+def _from_json_string(message: Any, value: object) -> None:
     message.FromJsonString(_string(value))
 
 
-def _fill_mask(message: Any, value: Any) -> None:
+def _fill_mask(message: Any, value: object) -> None:
     """Set a mask of field names in JSON or contract style."""
     for path in filter(None, (part.strip() for part in _string(value).split(","))):
         if not (path == "*" or _MASK_PATH.fullmatch(path)):

@@ -43,7 +43,7 @@ class EventWriter:
         if self._events:
             await self._exchange.write(b"retry: 2000\n\n")
 
-    async def message(self, value: Any, event_id: str = "") -> None:
+    async def message(self, value: object, event_id: str = "") -> None:
         """Send one message."""
         data = orjson.dumps(value)
         if not self._events:

@@ -118,7 +118,7 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
     return OneOf(frozenset(words))
 
 
-def between(value: Any) -> Between:
+def between(value: object) -> Between:
     """Return a condition on a whole number from its text in a file; WrongCondition if it cannot be parsed."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Between(value, value)

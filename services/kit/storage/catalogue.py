@@ -150,7 +150,7 @@ def resource_of(field: FieldDescriptor) -> str:
     return reference
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return a value that no contract describes as JSON, as near to the common forms as it can be."""
     if isinstance(value, Enum):
         return value.name
@@ -192,7 +192,7 @@ def _date(value: Any) -> str:
     return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
 
 
-def _enum(names: Mapping[int, str], known: frozenset[str], prefix: str, value: Any) -> str | None:
+def _enum(names: Mapping[int, str], known: frozenset[str], prefix: str, value: object) -> str | None:
     """Return the name of a value as the contract has it; None where it says nothing."""
     if isinstance(value, (Enum, str)):
         said = (value.name if isinstance(value, Enum) else value).upper().replace("-", "_")
@@ -204,39 +204,39 @@ def _enum(names: Mapping[int, str], known: frozenset[str], prefix: str, value: A
     return None if name == names[0] else name
 
 
-def _clock(service: str, value: Any) -> str:
+def _clock(service: str, value: object) -> str:
     return _text(value) if _text(value).startswith("clocks/") else f"clocks/{service}/{value}"
 
 
-def _list(write: Writer, value: Any) -> list[Any]:
+def _list(write: Writer, value: object) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise TypeError("not a list")
     return [write(each) for each in value]
 
 
-def _unit(value: Any) -> str:
+def _unit(value: object) -> str:
     return f"units/{_text(value).removeprefix('units/')}"
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if "/" not in _text(value):
         raise ValueError("not a resource name")
     return str(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return str(value)
 
 
-def _number(value: Any) -> int:
+def _number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("not a whole number")
     return int(value)
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError("neither true nor false")
     return value

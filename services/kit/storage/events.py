@@ -211,6 +211,6 @@ async def head_position(database: Database) -> int:
         return (await connection.execute(_HEAD)).one()[0]
 
 
-def row_payload(value: Any) -> Any:
+def row_payload(value: object) -> Any:
     """Return a payload as stored: asyncpg hands jsonb out as text."""
     return orjson.loads(value) if isinstance(value, str) else value

@@ -37,21 +37,21 @@ def read(page_token: str, kind: str, *parts: Part) -> Any:
     return mark[0] if len(mark) == 1 else mark
 
 
-def position(value: Any) -> int:
+def position(value: object) -> int:
     """Return a whole number that a bigint can hold; ValueError where the value is none."""
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError
     return value
 
 
-def number(value: Any) -> int:
+def number(value: object) -> int:
     """Return a whole number that an integer column can hold; ValueError where the value is none."""
     if position(value) >= 2**31:
         raise ValueError
     return position(value)
 
 
-def key(value: Any) -> str:
+def key(value: object) -> str:
     """Return a key as it stands in a column; ValueError where the value cannot be one."""
     if type(value) is not str or not value.isascii() or not value.isprintable():
         raise ValueError

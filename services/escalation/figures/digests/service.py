@@ -86,7 +86,7 @@ def _day(request: Any, now: datetime) -> date:
     return day
 
 
-def _ordinal(value: Any) -> date:
+def _ordinal(value: object) -> date:
     ordinal = paging.number(value)
     if not 1 <= ordinal <= _LAST.toordinal():
         raise ValueError

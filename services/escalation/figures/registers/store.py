@@ -85,14 +85,14 @@ _NEVER: Any = cast(null(), DateTime(timezone=True))
 
 
 def _line(
-    at: Any, key: Any, what: Any, *, unit: Any, number: Any, subject: Any = _NOTHING, due: Any = _NEVER,
+    at: object, key: Any, what: object, *, unit: Any, number: object, subject: Any = _NOTHING, due: Any = _NEVER,
     category: Any = _NOTHING, grade: Any = _NOUGHT, outcome: Any = _NOTHING, performance: Any = _NOTHING,
 ) -> Line:  # fmt: skip
     told = (unit, at, key, number, subject, what, due, category, grade, outcome, performance)
     return select(*(each.label(name) for name, each in zip(Entry._fields, told, strict=True)))
 
 
-def _of_case(at: Any, what: Any, *holds: ColumnElement[bool], mark: str = "") -> Line:
+def _of_case(at: object, what: object, *holds: ColumnElement[bool], mark: str = "") -> Line:
     fact = CaseFact
     return _line(
         at, fact.number.concat(mark) if mark else fact.number, what, unit=fact.unit, number=fact.number,
@@ -100,7 +100,7 @@ def _of_case(at: Any, what: Any, *holds: ColumnElement[bool], mark: str = "") ->
     ).where(*holds)  # fmt: skip
 
 
-def _of_clock(at: Any, what: Any, *holds: ColumnElement[bool]) -> Line:
+def _of_clock(at: object, what: object, *holds: ColumnElement[bool]) -> Line:
     clock = WorkClock
     return _line(
         at, clock.service.concat("/").concat(clock.clock), what, unit=clock.unit, number=clock.number,

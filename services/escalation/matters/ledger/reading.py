@@ -196,7 +196,7 @@ class Reading(LedgerBase):
         return dates.today(self.time.now())
 
 
-def _day(value: Any) -> date:
+def _day(value: object) -> date:
     """Return a day out of a page token; ValueError where it is none."""
     if not isinstance(value, str) or len(value) != 10:
         raise ValueError
