@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import grpc
 import typer
+from google.protobuf.message import Message
 
 from accord.embedded.folder import StackError, StateFolder
 
@@ -223,7 +224,7 @@ def _day(move: Any, field: str) -> str:
     return f"{instant(getattr(move, field)).astimezone(LOCAL):%Y-%m-%d %H:%M}" if move.HasField(field) else "open"
 
 
-def _plain(message: Any) -> Any:
+def _plain(message: Message) -> Any:
     from google.protobuf.json_format import MessageToDict
 
     return MessageToDict(message)

@@ -143,7 +143,7 @@ class Binding:
             except (TypeError, ValueError):
                 raise wrong_field(path[-1].json_name, "值不正确。", "Not a valid value.") from None
 
-    async def _read_body(self, exchange: Exchange, message: Any, fill: Fill) -> Any:
+    async def _read_body(self, exchange: Exchange, message: Message, fill: Fill) -> Any:
         data = await exchange.body(self._limit)
         if not data:
             return None
@@ -209,7 +209,7 @@ class Binding:
         return call
 
 
-def decode(message: Any, data: bytes, fill: Fill) -> Any:
+def decode(message: Message, data: bytes, fill: Fill) -> Any:
     """Fill a message from JSON and return the JSON's value; raise Problem. Large bodies are decoded in a thread."""
     value = parse(data)
     try:

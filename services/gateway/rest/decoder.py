@@ -103,7 +103,7 @@ def _object_filler(descriptor: Descriptor) -> Fill:
     for field in descriptor.fields:
         names[field.name] = names[field.json_name] = field.json_name
 
-    def fill(message: Any, value: object) -> None:
+    def fill(message: Message, value: object) -> None:
         if not fillers:
             for field in descriptor.fields:
                 fillers[field.name] = fillers[field.json_name] = _member(field)
@@ -139,7 +139,7 @@ def _member(field: FieldDescriptor) -> Fill:
     if field.message_type is not None:
         inner = filler_of(field.message_type)
 
-        def fill_message(message: Any, value: object) -> None:
+        def fill_message(message: Message, value: object) -> None:
             _only_one(message, oneof)
             target = getattr(message, name)
             target.SetInParent()
@@ -148,7 +148,7 @@ def _member(field: FieldDescriptor) -> Fill:
         return fill_message
     read = reader_of(field)
 
-    def fill_scalar(message: Any, value: object) -> None:
+    def fill_scalar(message: Message, value: object) -> None:
         if oneof:
             _only_one(message, oneof)
         setattr(message, name, read(value))
@@ -156,7 +156,7 @@ def _member(field: FieldDescriptor) -> Fill:
     return fill_scalar
 
 
-def _only_one(message: Any, oneof: str) -> None:
+def _only_one(message: Message, oneof: str) -> None:
     if oneof and message.WhichOneof(oneof):
         raise Wrong("与另一字段互斥。", "Cannot be given together with another field that is set.")
 
@@ -167,7 +167,7 @@ def _list_member(field: FieldDescriptor) -> Fill:
     read = reader_of(field) if inner is None else None
     most = most_items(field)
 
-    def fill(message: Any, value: object) -> None:
+    def fill(message: Message, value: object) -> None:
         if type(value) is not list:
             raise Wrong("应为数组。", "Must be an array.")
         _not_too_many(value, most)
@@ -198,7 +198,7 @@ def _map_member(field: FieldDescriptor) -> Fill:
     read = reader_of(value_field) if inner is None else None
     most = most_items(field)
 
-    def fill(message: Any, value: object) -> None:
+    def fill(message: Message, value: object) -> None:
         if type(value) is not dict:
             raise Wrong("应为对象。", "Must be an object.")
         _not_too_many(value, most)

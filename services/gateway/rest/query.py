@@ -67,25 +67,25 @@ def setter_of(path: tuple[FieldDescriptor, ...]) -> Setter:
     if leaf.message_type is not None:
         fill = filler_of(leaf.message_type)
 
-        def assign(message: Any, text: str) -> None:
+        def assign(message: Message, text: str) -> None:
             fill(getattr(message, name), text)
 
     elif leaf.is_repeated:
         read = text_reader_of(leaf)
 
-        def assign(message: Any, text: str) -> None:
+        def assign(message: Message, text: str) -> None:
             getattr(message, name).append(read(text))
 
     else:
         read = text_reader_of(leaf)
 
-        def assign(message: Any, text: str) -> None:
+        def assign(message: Message, text: str) -> None:
             setattr(message, name, read(text))
 
     if not names:
         return assign
 
-    def assign_below(message: Any, text: str) -> None:
+    def assign_below(message: Message, text: str) -> None:
         for step in names:
             message = getattr(message, step)
         assign(message, text)

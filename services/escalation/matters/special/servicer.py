@@ -58,7 +58,7 @@ class SpecialServicer(Servicer):
         return unit
 
 
-def required(message: Any, field: str, path: str) -> Any:
+def required(message: Message, field: str, path: str) -> Any:
     """Return a part of a message that must be there; INVALID_FIELD naming it where it is not."""
     found = getattr(message, field)
     there = message.HasField(field) if isinstance(found, Message) else bool(found)
