@@ -27,7 +27,7 @@ from services.kit.storage.clock_tables import CLOCK_TABLES
 from services.kit.storage.database import Database, compiled
 from services.kit.storage.ledger_tables import SEALED_TABLES
 from services.kit.storage.models import POSTGRESQL_TYPES
-from services.mediation.base import MediationModel
+from services.mediation.models.base import MediationModel
 from tests.conftest import COUNTY, Clients
 
 for _each in pkgutil.walk_packages(services.__path__, "services."):

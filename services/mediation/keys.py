@@ -9,7 +9,7 @@ from casework.errors import CaseError, Reason
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer, Sealer, WrappedKey
 from services.mediation import store
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
 
 
 async def writing(connection: Connection, sealer: Sealer, case: Case) -> CaseSealer:

@@ -8,29 +8,27 @@ from dataclasses import replace
 from services.kit.command import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.mediation import store
-from services.mediation.agreement.service import AgreementServicer
 from services.mediation.caucus.service import CaucusServicer
-from services.mediation.closing.service import FollowUpServicer
-from services.mediation.confirmation.service import ConfirmationServicer
-from services.mediation.consents import terms
-from services.mediation.consents.service import ConsentServicer
+from services.mediation.course import finding, offers, terms
+from services.mediation.course.agreements import AgreementServicer
+from services.mediation.course.cases import MediationServicer
+from services.mediation.course.closing import FollowUpServicer
+from services.mediation.course.confirmation import ConfirmationServicer
+from services.mediation.course.consents import ConsentServicer
+from services.mediation.course.docking import DockingServicer
+from services.mediation.course.fulfilment import FulfilmentServicer
+from services.mediation.course.mediators import MediatorServicer
+from services.mediation.course.objections import ObjectionServicer
+from services.mediation.course.people import PeopleServicer
 from services.mediation.directory import CaseDirectory
-from services.mediation.docking.service import DockingServicer
 from services.mediation.documents.service import DocumentServicer
 from services.mediation.erasure import store as erasures
 from services.mediation.erasure.service import ErasureServicer
 from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.facts.service import CaseFactsServicer
-from services.mediation.fulfilment.service import FulfilmentServicer
 from services.mediation.grants.service import GrantServicer
-from services.mediation.mediators import finding
-from services.mediation.mediators.service import MediatorServicer
-from services.mediation.objections.service import ObjectionServicer
-from services.mediation.offers import service as offers
 from services.mediation.people import store as people
-from services.mediation.people.service import PeopleServicer
 from services.mediation.safeguards.service import SafeguardServicer
-from services.mediation.service import MediationServicer
 from services.mediation.sessions.service import SessionServicer
 
 DIRECTORY = CaseDirectory

@@ -14,10 +14,10 @@ from services.kit.command import Work
 from services.kit.serving.access import Call, Part, current_call
 from services.kit.storage.database import Connection
 from services.mediation import store
-from services.mediation.grants.models import GrantScope
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.grants import GrantScope
+from services.mediation.models.people import Party
 from services.mediation.people import access_log
-from services.mediation.people.models import Party
 
 _GRANTED = frozenset({Part.reader, Part.worker})
 CITIZEN = "citizen"

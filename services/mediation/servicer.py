@@ -10,7 +10,7 @@ from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import record
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
 from services.mediation.people import access_log
 
 

@@ -6,9 +6,9 @@ from casework.case import Step
 from casework.errors import CaseError, Reason
 from casework.mediation.course import MediationState, PeopleStanding
 from services.kit.storage.database import Connection
-from services.mediation.consents.models import Mediation
 from services.mediation.consents.store import find as mediation
 from services.mediation.consents.store import lock
+from services.mediation.models.consents import Mediation
 from services.mediation.people.store import standing
 
 __all__ = ("MediationState", "PeopleStanding", "Step", "mediation", "mediator_only", "standing", "under_way")

@@ -39,12 +39,12 @@ from casework.mediation.choosing import AskState
 from services.kit.instants import NEVER
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import WrappedKey
-from services.mediation.consents.models import Mediation
-from services.mediation.grants.models import GIVING, Grant, GrantScope
-from services.mediation.mediators.models import Ask
-from services.mediation.models import Case, Task
+from services.mediation.models.cases import Case, Task
+from services.mediation.models.consents import Mediation
+from services.mediation.models.grants import GIVING, Grant, GrantScope
+from services.mediation.models.mediators import Ask
+from services.mediation.models.people import Party
 from services.mediation.opening import Opened
-from services.mediation.people.models import Party
 
 T = TypeVar("T")
 

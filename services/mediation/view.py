@@ -11,7 +11,7 @@ from casework import names
 from casework.case import TaskState
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.models import Case, Task
+from services.mediation.models.cases import Case, Task
 
 
 def case(row: Case, now: datetime) -> pb.Case:

@@ -14,7 +14,7 @@ from services.kit.storage.database import Connection
 from services.mediation import standing
 from services.mediation.agreement import store
 from services.mediation.fulfilment import store as fulfilment
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
 
 
 async def of(connection: Connection, case: Case, now: datetime) -> pb.MediationResults:

@@ -17,15 +17,8 @@ from casework.mediation.session import Manner
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-from services.mediation.agreement.models import (
-    AgreedClause,
-    Agreement,
-    AgreementAnswer,
-    Part,
-    RightsNotice,
-    Signature,
-)
-from services.mediation.closing.models import VisitAnswer
+from services.mediation.models.agreement import AgreedClause, Agreement, AgreementAnswer, Part, RightsNotice, Signature
+from services.mediation.models.closing import VisitAnswer
 
 PENDING = (AgreementState.DRAFT, AgreementState.SIGNING)
 """States of an agreement that does not bind yet, and still may."""

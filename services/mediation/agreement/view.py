@@ -13,10 +13,10 @@ from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving import other_routes
-from services.mediation.agreement.models import AgreedClause, Part, RightsNotice
 from services.mediation.agreement.store import Loaded
-from services.mediation.consents.models import Mediation
-from services.mediation.models import Case
+from services.mediation.models.agreement import AgreedClause, Part, RightsNotice
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Mediation
 
 _KINDS = {
     RouteKind.court: 1, RouteKind.arbitration: 2, RouteKind.administration: 3, RouteKind.petition: 4,

@@ -17,11 +17,11 @@ from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
 from services.mediation import standing
 from services.mediation.agreement import store as agreements
-from services.mediation.closing.models import Closing, ClosingView, Reopening, Visit, VisitAnswer
-from services.mediation.consents.models import Mediation
 from services.mediation.fulfilment import store as fulfilment
-from services.mediation.fulfilment.models import DefaultStep
-from services.mediation.mediators.models import Ask
+from services.mediation.models.closing import Closing, ClosingView, Reopening, Visit, VisitAnswer
+from services.mediation.models.consents import Mediation
+from services.mediation.models.fulfilment import DefaultStep
+from services.mediation.models.mediators import Ask
 
 _NUMBER, _DAYS = bindparam("number", type_=Text), bindparam("days", type_=Integer)
 _SAID = upsert(ClosingView).values({each.name: bindparam(each.name) for each in ClosingView.__table__.columns})

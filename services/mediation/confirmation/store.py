@@ -7,7 +7,7 @@ from datetime import datetime
 from casework.mediation.confirmation import ConfirmationState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.mediation.confirmation.models import Confirmation
+from services.mediation.models.confirmation import Confirmation
 
 
 async def find(connection: Connection, number: str, agreement: int) -> Confirmation | None:

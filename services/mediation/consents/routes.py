@@ -6,7 +6,7 @@ from casework.door.routes import OpenRoute
 from services.kit.rules import Rules
 from services.kit.storage.database import Connection
 from services.mediation.consents import store
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
 
 
 async def open_in(connection: Connection, rules: Rules, case: Case) -> list[OpenRoute]:

@@ -14,8 +14,8 @@ from casework.names import clock_id
 from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.mediation.consents.models import Consent, Mediation
-from services.mediation.people.models import Party
+from services.mediation.models.consents import Consent, Mediation
+from services.mediation.models.people import Party
 
 _NUMBER = bindparam("number", type_=Text)
 _PARTY = bindparam("party", type_=Integer)

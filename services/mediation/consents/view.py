@@ -11,8 +11,8 @@ from casework.mediation.course import PeopleStanding
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving import other_routes
-from services.mediation.consents.models import Consent, Mediation
-from services.mediation.people.models import Party
+from services.mediation.models.consents import Consent, Mediation
+from services.mediation.models.people import Party
 
 
 def mediation(row: Mediation, standing: PeopleStanding) -> pb.Mediation:

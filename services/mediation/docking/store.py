@@ -12,7 +12,7 @@ from casework.mediation.docking import DockingState, Letter
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-from services.mediation.docking.models import Docking, DockingLetter
+from services.mediation.models.docking import Docking, DockingLetter
 
 _NUMBER, _DOCKING = bindparam("number", type_=Text), bindparam("docking", type_=Integer)
 _LETTER = bindparam("letter", type_=DockingLetter.letter.type)

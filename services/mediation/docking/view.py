@@ -10,7 +10,7 @@ from casework import names
 from casework.mediation.docking import DockingKind, Letter
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.docking.models import Docking, DockingLetter
+from services.mediation.models.docking import Docking, DockingLetter
 
 
 def docking(row: Docking, letters: Sequence[DockingLetter]) -> pb.Docking:

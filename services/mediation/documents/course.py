@@ -22,10 +22,10 @@ from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Event
 from services.kit.storage.sealing import CaseSealer
-from services.mediation.consents.models import Consent
-from services.mediation.evidence.models import Investigation
-from services.mediation.mediators.models import Ask, Mediator
-from services.mediation.sessions.models import Attendance, RecordSignature, Room, Session, SessionRecord
+from services.mediation.models.consents import Consent
+from services.mediation.models.evidence import Investigation
+from services.mediation.models.mediators import Ask, Mediator
+from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
 
 _NUMBER = bindparam("number", type_=Text)
 _BEGUN = (SessionState.OPEN, SessionState.HELD, SessionState.BROKEN_OFF)

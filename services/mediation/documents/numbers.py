@@ -11,7 +11,7 @@ from services.kit.storage import numbering
 from services.kit.storage.database import Connection
 from services.mediation.docking import store as dockings
 from services.mediation.documents import store
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
 
 _SENT = {
     Form.DOCKING_RECEIPT: Letter.RECEIPT, Form.DOCKING_REFUSAL: Letter.RETURN, Form.RESULT_FEEDBACK: Letter.RETURN,

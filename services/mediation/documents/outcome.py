@@ -31,14 +31,14 @@ from services.kit.storage.models import Event
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
-from services.mediation.agreement.models import AgreedClause, Agreement, Part
 from services.mediation.agreement.store import Loaded
 from services.mediation.closing import store as closings
 from services.mediation.confirmation import store as confirmations
-from services.mediation.docking import models as docking
 from services.mediation.docking import store as dockings
-from services.mediation.fulfilment.models import PerformedPart
-from services.mediation.models import Case
+from services.mediation.models import docking
+from services.mediation.models.agreement import AgreedClause, Agreement, Part
+from services.mediation.models.cases import Case
+from services.mediation.models.fulfilment import PerformedPart
 
 _NUMBER = bindparam("number", type_=Text)
 _NEWEST = (

@@ -24,10 +24,10 @@ from services.kit.storage.sealing import SealError
 from services.mediation import keys, record
 from services.mediation import store as cases
 from services.mediation.documents import dossier, numbers, store, view
-from services.mediation.documents.models import Document
 from services.mediation.documents.render import rendered
 from services.mediation.documents.source import source_of
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.documents import Document
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 

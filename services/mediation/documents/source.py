@@ -34,12 +34,12 @@ from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer, Sealed, Sealer
 from services.mediation import keys
 from services.mediation.consents import routes
-from services.mediation.consents.models import Consent, Mediation
 from services.mediation.documents import course, outcome
-from services.mediation.mediators.models import Mediator
-from services.mediation.models import Case
-from services.mediation.people.models import Companion, Look, Party
-from services.mediation.safeguards.models import Screening
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Consent, Mediation
+from services.mediation.models.mediators import Mediator
+from services.mediation.models.people import Companion, Look, Party
+from services.mediation.models.safeguards import Screening
 
 _NUMBER = bindparam("number", type_=Text)
 _COMPANIONS = (

@@ -13,8 +13,8 @@ from casework.papers.forms import Form
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-from services.mediation.consents.models import Mediation
-from services.mediation.documents.models import Document, DocumentVersion, Dossier
+from services.mediation.models.consents import Mediation
+from services.mediation.models.documents import Document, DocumentVersion, Dossier
 
 _NUMBER, _DOCUMENT = bindparam("number", type_=Text), bindparam("document", type_=Integer)
 _VERSION = bindparam("version", type_=Integer)

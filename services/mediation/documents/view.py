@@ -9,7 +9,7 @@ from casework.papers.forms import FORMS, About
 from casework.papers.scan import EXTENSIONS
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.documents.models import Document
+from services.mediation.models.documents import Document
 
 
 def document(row: Document) -> pb.Document:

@@ -22,8 +22,8 @@ from services.kit.storage.events import NewEvent
 from services.mediation import store as cases
 from services.mediation.closing import store as closings
 from services.mediation.erasure import store
-from services.mediation.erasure.models import Erasure
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.erasure import Erasure
 from services.mediation.servicer import Servicer
 
 _OWN = "mediation"

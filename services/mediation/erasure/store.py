@@ -15,16 +15,16 @@ from casework.mediation.closing import Retention
 from casework.mediation.erasure import YEARS
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.mediation.agreement.models import Agreement
-from services.mediation.closing.models import Closing
-from services.mediation.documents.models import DocumentVersion
-from services.mediation.erasure.models import Erasure, Hold, Reach
-from services.mediation.evidence.models import Evidence
-from services.mediation.models import Case
+from services.mediation.models.agreement import Agreement
+from services.mediation.models.cases import Case
+from services.mediation.models.closing import Closing
+from services.mediation.models.documents import DocumentVersion
+from services.mediation.models.erasure import Erasure, Hold, Reach
+from services.mediation.models.evidence import Evidence
+from services.mediation.models.people import Companion, Party
+from services.mediation.models.safeguards import Screening
+from services.mediation.models.sessions import SessionRecord
 from services.mediation.people import store as people
-from services.mediation.people.models import Companion, Party
-from services.mediation.safeguards.models import Screening
-from services.mediation.sessions.models import SessionRecord
 
 
 class Due(NamedTuple):

@@ -26,8 +26,8 @@ from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
-from services.mediation.evidence.models import Evidence
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.evidence import Evidence
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing

@@ -14,7 +14,7 @@ from casework.errors import CaseError, Reason
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-from services.mediation.evidence.models import Evidence, Investigation
+from services.mediation.models.evidence import Evidence, Investigation
 
 _NUMBER, _BEHIND = bindparam("number", type_=Text), bindparam("behind", type_=Integer)
 _LIMIT = bindparam("limit", type_=Integer)

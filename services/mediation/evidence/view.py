@@ -7,7 +7,7 @@ from pb.mediation.v1 import evidence_pb2 as pb
 from casework import names
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.evidence.models import Evidence, Investigation
+from services.mediation.models.evidence import Evidence, Investigation
 
 
 def evidence(row: Evidence) -> pb.Evidence:

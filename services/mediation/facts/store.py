@@ -16,11 +16,11 @@ from casework.mediation.agreement import AgreementState, Extent
 from casework.mediation.closing import ReopenReason, Satisfaction
 from casework.mediation.fulfilment import Instalment
 from services.kit.storage.database import Connection
-from services.mediation.agreement.models import AgreedClause, Agreement, Part, RightsNotice
-from services.mediation.closing.models import Closing, Reopening, Visit, VisitAnswer
-from services.mediation.consents.models import Mediation
-from services.mediation.grants.models import GIVING, Grant, GrantScope
-from services.mediation.models import Case, Task
+from services.mediation.models.agreement import AgreedClause, Agreement, Part, RightsNotice
+from services.mediation.models.cases import Case, Task
+from services.mediation.models.closing import Closing, Reopening, Visit, VisitAnswer
+from services.mediation.models.consents import Mediation
+from services.mediation.models.grants import GIVING, Grant, GrantScope
 
 _ASKED = any_(bindparam("numbers", type_=ARRAY(Text)))
 

@@ -14,8 +14,8 @@ from casework.mediation.fulfilment import Instalment
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-from services.mediation.agreement.models import AgreedClause, Agreement, Part
-from services.mediation.fulfilment.models import DefaultStep, PerformedPart
+from services.mediation.models.agreement import AgreedClause, Agreement, Part
+from services.mediation.models.fulfilment import DefaultStep, PerformedPart
 
 
 class Owed(NamedTuple):

@@ -12,8 +12,8 @@ from casework.mediation.fulfilment import InstalmentState, remedies
 from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.fulfilment.models import DefaultStep, PerformedPart
 from services.mediation.fulfilment.store import Owed, facts, key_of
+from services.mediation.models.fulfilment import DefaultStep, PerformedPart
 
 
 def instalment(

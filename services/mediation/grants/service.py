@@ -20,8 +20,8 @@ from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.grants import store
-from services.mediation.grants.models import Grant, GrantScope
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.grants import Grant, GrantScope
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 

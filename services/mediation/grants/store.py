@@ -12,9 +12,9 @@ from casework import names
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import SealedBytes, WrappedKey
-from services.mediation.grants.models import Grant, GrantScope
-from services.mediation.models import Case
-from services.mediation.people.models import Party
+from services.mediation.models.cases import Case
+from services.mediation.models.grants import Grant, GrantScope
+from services.mediation.models.people import Party
 
 _NUMBER = bindparam("number", type_=Text)
 _GRANT = bindparam("grant", type_=Integer)

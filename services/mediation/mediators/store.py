@@ -30,10 +30,10 @@ from casework.mediation.course import MediationState, PartyKind
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import Sealer
-from services.mediation.consents.models import Mediation
-from services.mediation.mediators.models import Ask, Choice, Mediator
-from services.mediation.models import Case
-from services.mediation.people.models import BarredRole, Party
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Mediation
+from services.mediation.models.mediators import Ask, Choice, Mediator
+from services.mediation.models.people import BarredRole, Party
 
 # Parameters of several statements, each with its type.
 _NUMBER = bindparam("number", type_=Text)

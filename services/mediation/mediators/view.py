@@ -6,7 +6,7 @@ from pb.mediation.v1 import mediators_pb2 as pb
 
 from casework import names
 from casework.mediation.choosing import Candidate, Conflict, knows
-from services.mediation.mediators.models import Mediator
+from services.mediation.models.mediators import Mediator
 
 
 def mediator(row: Mediator) -> pb.Mediator:

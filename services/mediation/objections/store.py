@@ -14,8 +14,8 @@ from casework.mediation.docking import DockingKind
 from casework.mediation.objection import ObjectionState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.mediation.docking.models import Docking
-from services.mediation.objections.models import Objection
+from services.mediation.models.docking import Docking
+from services.mediation.models.objections import Objection
 
 _NUMBER, _TASK, _UNIT = bindparam("number", type_=Text), bindparam("task", type_=Integer), bindparam("unit", type_=Text)
 _OBJECTION = bindparam("objection", type_=Integer)

@@ -13,7 +13,7 @@ from casework.errors import CaseError, Reason
 from casework.mediation.offer import OfferState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.mediation.offers.models import Offer
+from services.mediation.models.offers import Offer
 
 _NUMBER, _TASK = bindparam("number", type_=Text), bindparam("task", type_=Integer)
 _OFFER = bindparam("offer", type_=Integer)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.kit.serving.access import Call
 from services.kit.storage.database import Connection
-from services.mediation.people.models import Look
+from services.mediation.models.people import Look
 
 _COLUMNS = ("number", "at", "actor", "unit", "action", "subject", "purpose")
 _RECORD = insert(Look).values({name: bindparam(name) for name in _COLUMNS})

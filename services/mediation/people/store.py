@@ -36,11 +36,11 @@ from casework.mediation.course import Beside, CompanionRole, PeopleStanding, Per
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import SealedBytes, WrappedKey
-from services.mediation.consents.models import Consent, Mediation
-from services.mediation.mediators.models import Ask
-from services.mediation.models import Case
-from services.mediation.people.models import BarredRole, Companion, KeptSide, Party
-from services.mediation.safeguards.models import Alert, Screening
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Consent, Mediation
+from services.mediation.models.mediators import Ask
+from services.mediation.models.people import BarredRole, Companion, KeptSide, Party
+from services.mediation.models.safeguards import Alert, Screening
 
 # Parameters of several statements, each with its type.
 _NUMBER = bindparam("number", type_=Text)

@@ -10,7 +10,7 @@ from casework.mediation.mask import mask_name, mask_phone
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.storage.sealing import CaseSealer
-from services.mediation.people.models import Companion, Look, Party
+from services.mediation.models.people import Companion, Look, Party
 
 
 def details(opener: CaseSealer | None, sealed: bytes | None) -> pb.PartyDetails:

@@ -17,11 +17,11 @@ from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.consents import store as mediations
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.safeguards import Alert
 from services.mediation.people import access_log
 from services.mediation.people import store as people
 from services.mediation.safeguards import store
-from services.mediation.safeguards.models import Alert
 from services.mediation.servicer import Servicer
 
 DECISION, REVIEW = "alert_decision", "alert_review"

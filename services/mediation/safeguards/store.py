@@ -13,7 +13,7 @@ from casework import names
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
-from services.mediation.safeguards.models import Alert, Screening
+from services.mediation.models.safeguards import Alert, Screening
 
 _NUMBER = bindparam("number", type_=Text)
 _SCREENED = insert(Screening).values({column.name: bindparam(column.name) for column in Screening.__table__.columns})

@@ -16,10 +16,10 @@ from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 from services.kit.storage.sealing import Sealer
 from services.mediation import keys
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.sessions import Session, SessionRecord
 from services.mediation.people import access_log
 from services.mediation.sessions import standing, store, view
-from services.mediation.sessions.models import Session, SessionRecord
 from services.mediation.sessions.standing import Standing
 from services.mediation.sessions.view import Sitting
 from services.mediation.store import get as get_case

@@ -20,11 +20,11 @@ from services.kit.serving.access import Context, current_call
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.sessions import Period, Session
 from services.mediation.people import access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
-from services.mediation.sessions.models import Period, Session
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
 from services.mediation.sessions.standing import Standing

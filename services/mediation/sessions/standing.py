@@ -15,12 +15,12 @@ from casework.mediation.session import Meeting, is_screened_first
 from services.kit.serving.access import Call
 from services.kit.storage.database import Connection
 from services.mediation import record
-from services.mediation.consents.models import Mediation
-from services.mediation.models import Case
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Mediation
+from services.mediation.models.people import Party
+from services.mediation.models.safeguards import Screening
+from services.mediation.models.sessions import JointWish
 from services.mediation.people import store as people
-from services.mediation.people.models import Party
-from services.mediation.safeguards.models import Screening
-from services.mediation.sessions.models import JointWish
 
 CITIZEN = "citizen"
 

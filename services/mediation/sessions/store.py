@@ -18,8 +18,8 @@ from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Numbered
 from services.kit.storage.rows import not_found
-from services.mediation.models import Case
-from services.mediation.sessions.models import Attendance, JointWish, RecordSignature, Room, Session, SessionRecord
+from services.mediation.models.cases import Case
+from services.mediation.models.sessions import Attendance, JointWish, RecordSignature, Room, Session, SessionRecord
 
 _NUMBER, _ROOM = bindparam("number", type_=Text), bindparam("room", type_=Text)
 _AT = bindparam("at", type_=DateTime(timezone=True))

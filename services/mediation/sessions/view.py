@@ -11,7 +11,7 @@ from casework import names
 from casework.mediation.session import AttendeeRole, Presence, SignerRole, is_complete
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.sessions.models import Attendance, RecordSignature, Room, Session, SessionRecord
+from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
 
 CAME = (Presence.PRESENT, Presence.REMOTE, Presence.LEFT)
 

@@ -1,0 +1,185 @@
+"""The RPCs of consent: said, kept, counted; and leaving, which always works."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pb.mediation.v1 import consent_pb2 as pb
+from pb.mediation.v1 import consent_pb2_grpc
+
+from casework import case as rules_of_case
+from casework import names
+from casework.case import Stage, Step
+from casework.errors import Reason, field_error
+from casework.mediation import course as rules_of
+from casework.mediation.choosing import ChoicePhase
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.course import Beside, MediationState, Person
+from services.kit import dates
+from services.kit.command import Work, check_etag, command
+from services.kit.instants import instant
+from services.kit.serving.access import Context, current_call
+from services.kit.storage import paging
+from services.kit.storage.events import NewEvent
+from services.mediation import record
+from services.mediation.consents import routes, store, view
+from services.mediation.course import mediating
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Consent, Mediation
+from services.mediation.models.people import Party
+from services.mediation.people import access_log
+from services.mediation.people import store as people
+from services.mediation.servicer import Servicer
+
+
+class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
+    """Serves the mediation, consents and leaving."""
+
+    body_key_name = "requests of consents"
+
+    async def GetMediation(self, request: pb.GetMediationRequest, context: Context) -> pb.Mediation:
+        """Answer where a mediation stands."""
+        number = names.number_of(request.name)
+        async with self.database.read() as connection:
+            await record.seen(connection, request.name)
+            row = await store.get(connection, number)
+            return view.mediation(row, await people.standing(connection, number))
+
+    @command(pb.Consent)
+    async def RecordConsent(self, request: pb.RecordConsentRequest, work: Work) -> pb.Consent:
+        """Keep what a party said. The last yes to mediation sets it going; a no to it is the same as leaving."""
+        case, party = await self._party(request.parent, work)
+        if record.is_party(work.call):
+            _must_be_alone(request.consent)
+        said, row = request.consent, await store.begin(work.connection, case.number)
+        step = Step(said.step)
+        beside = await self._beside(work, request)
+        at = instant(said.give_time) if said.HasField("give_time") else work.now
+        rules_of.check_give_time(at, work.now)
+        minor = party.minor_until is not None and dates.today(at) < party.minor_until
+        person = Person(
+            party.party, party.side, party.withdrawn_at is not None, party.member, party.needs_guardian, minor
+        )
+        rules_of.check_consent(
+            person, step, said.given, beside["assisted_by"], beside["given_by"], beside["interpreter"]
+        )
+        if said.given and (step is not Step.MEDIATION):
+            _must_be_possible(step, at, case, row, party)
+        if step is Step.MEDIATION and said.given:
+            rules_of.must_be_open(row.state)
+            rules_of_case.must_not_be(case.stage, Stage.CLOSED)
+            await store.stay(work.connection, case.number, party.party)
+        kept = await self._keep(work, request, row, party, at)
+        kind = "ConsentGiven" if said.given else "ConsentRefused"
+        payload = {"party": party.party, "step": step.name, "medium": said.medium, "round": row.round}
+        await work.append(NewEvent(case.number, kind, case.unit, payload))
+        if step is Step.MEDIATION and not said.given:
+            await mediating.leave(work, case, party)
+        await mediating.restate(work, case, self.sealer)
+        return view.consent(kept)
+
+    async def ListConsents(self, request: pb.ListConsentsRequest, context: Context) -> pb.ListConsentsResponse:
+        """Answer what the parties of a case said, oldest first; the look is on record."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "consents", paging.number) or 0
+        call, number = current_call(), names.number_of(request.parent)
+        async with self.database.begin() as connection:
+            await record.seen(connection, request.parent)
+            rows = await store.listed(connection, number, behind, size + 1)
+            await access_log.record(connection, call, self.time.now(), number)
+        reply = pb.ListConsentsResponse(consents=[view.consent(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("consents", rows[size - 1].consent)
+        return reply
+
+    @command(pb.Withdrawal)
+    async def WithdrawParty(self, request: pb.WithdrawPartyRequest, work: Work) -> pb.Withdrawal:
+        """Let a party leave, in whatever state, and answer with the other routes."""
+        case, party = await self._party(request.name, work)
+        await mediating.leave(work, case, party)
+        row = await mediating.restate(work, case, self.sealer)
+        left = await people.get_party(work.connection, case.number, party.party)
+        return view.withdrawal(left, row, await routes.open_in(work.connection, self.rules, case))
+
+    @command(pb.Mediation)
+    async def ProposeMediation(self, request: pb.ProposeMediationRequest, work: Work) -> pb.Mediation:
+        """Propose mediation anew after it ended without agreement: what was said before counts no more."""
+        case = await record.locked(work, request.name)
+        row = await store.get(work.connection, case.number)
+        check_etag(row.version, request.etag)
+        rules_of_case.must_not_be(case.stage, Stage.CLOSED)
+        rules_of.must_be(row.state, MediationState.NOT_AGREED, MediationState.WITHDRAWN)
+        await people.rejoin(work.connection, case.number)
+        row = await store.change(
+            work.connection, case.number, state=MediationState.PROPOSED, phase=ChoicePhase.NONE,
+            round=row.round + 1, candidate="", mediator="", mediator_unit="", consented_at=None, ended_at=None,
+            ground=None,
+        )  # fmt: skip
+        await mediating.tell(work, case, row, "MediationProposed", round=row.round)
+        found = await people.standing(work.connection, case.number)
+        await mediating.await_answers(work, case, row, found)
+        return view.mediation(row, found)
+
+    @command(pb.Mediation)
+    async def DeclareMatterFacts(self, request: pb.DeclareMatterFactsRequest, work: Work) -> pb.Mediation:
+        """Keep the facts of the matter by which the other routes are chosen."""
+        case = await record.locked(work, request.name)
+        row = await mediating.begin(work, case)
+        check_etag(row.version, request.etag)
+        for index, fact in enumerate(request.facts):
+            if fact not in self.rules.routes.facts:
+                raise field_error(f"facts[{index}]", Reason.INVALID_FIELD, ", ".join(self.rules.routes.facts))
+        row = await store.change(work.connection, case.number, matter_facts=list(request.facts))
+        await mediating.tell(work, case, row, "MatterFactsDeclared", facts=list(request.facts))
+        return view.mediation(row, await people.standing(work.connection, case.number))
+
+    @staticmethod
+    async def _party(name: str, work: Work) -> tuple[Case, Party]:
+        """Return case, locked, and party, if the caller may act in it."""
+        case = await record.locked(work, name)
+        party = await people.get_party(work.connection, case.number, names.index_of(name))
+        record.must_be_own(work.call, party)
+        return case, party
+
+    @staticmethod
+    async def _beside(work: Work, request: pb.RecordConsentRequest) -> dict[str, Beside | None]:
+        """Return who was beside the party, by field; INVALID_FIELD for a companion that is none."""
+        known = await people.besides(work.connection, names.number_of(request.parent))
+        found: dict[str, Beside | None] = {}
+        for field in ("assisted_by", "given_by", "interpreter"):
+            companion = mediating.own(getattr(request.consent, field), request.parent, f"consent.{field}")
+            found[field] = known.get(companion)
+            if companion and found[field] is None:
+                raise field_error(f"consent.{field}", Reason.INVALID_FIELD)
+        return found
+
+    @staticmethod
+    async def _keep(
+        work: Work, request: pb.RecordConsentRequest, row: Mediation, party: Party, at: datetime
+    ) -> Consent:
+        said = request.consent
+        return await store.add(
+            work.connection, row.number, party=party.party, round=row.round, step=said.step, given=said.given,
+            medium=said.medium, language=said.language, read_back=said.read_back,
+            interpreter=names.index_of(said.interpreter), assisted_by=names.index_of(said.assisted_by),
+            given_by=names.index_of(said.given_by), at=at, recorded_at=work.now, recorded_by=work.actor,
+        )  # fmt: skip
+
+
+def _must_be_alone(said: pb.Consent) -> None:
+    """Raise INVALID_FIELD where a party that signs in says who else was there: that takes somebody who saw them."""
+    for field in ("assisted_by", "given_by", "interpreter"):
+        if getattr(said, field):
+            raise field_error(f"consent.{field}", Reason.INVALID_FIELD, "recorded by who saw them")
+    if said.medium != pb.MEDIUM_ONLINE:
+        raise field_error("consent.medium", Reason.INVALID_FIELD, "MEDIUM_ONLINE")
+
+
+def _must_be_possible(step: Step, at: datetime, case: Case, row: Mediation, party: Party) -> None:
+    """Raise CONTRADICTED where a yes cannot have been said: by who left, or to what is over."""
+    proceeds = step in (Step.SESSION, Step.EXTENSION)
+    facts = {
+        Fact.PARTY_IS_THERE: party.withdrawn_at is None,
+        Fact.NOT_BEFORE_THE_MATTER: dates.today(at) >= dates.today(case.received_at),
+        Fact.MEDIATION_GOES_ON: row.state not in rules_of.ENDED,
+    }
+    must_hold(Act.CONSENT_TO_PROCEED if proceeds else Act.CONSENT, facts)

@@ -1,0 +1,221 @@
+"""RPCs of dockings: handed over, consented, signed for, settled or given back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pb.mediation.v1 import docking_pb2 as pb
+from pb.mediation.v1 import docking_pb2_grpc
+
+from casework import names
+from casework.errors import CaseError, Reason, field_error
+from casework.mediation import docking as rules_of
+from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure
+from casework.mediation.fulfilment import Performance
+from casework.papers.numbering import Series
+from services.kit.clocks.clockwork import NewClock
+from services.kit.command import Versioned, Work, check_etag, command
+from services.kit.instants import instant
+from services.kit.serving.access import Context
+from services.kit.serving.validation import must_say
+from services.kit.storage import numbering
+from services.kit.storage.events import NewEvent
+from services.mediation import standing
+from services.mediation.agreement import results
+from services.mediation.agreement import store as agreements
+from services.mediation.docking import store, view
+from services.mediation.models.cases import Case
+from services.mediation.models.docking import Docking
+from services.mediation.servicer import Servicer
+from services.mediation.standing import Step
+
+
+class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
+    """Serves dockings."""
+
+    @command(pb.Docking)
+    async def CreateDocking(self, request: pb.CreateDockingRequest, work: Work) -> pb.Docking:
+        """Record that a matter was handed over. A petition brings its own 60 days, which nothing here ever stops."""
+        case = await self.locked(request.parent, work)
+        told = request.docking
+        kind, petition_at = DockingKind(told.kind), _petition_at(told, work.now)
+        if kind is DockingKind.COURT and not told.procedure:
+            raise field_error("docking.procedure", Reason.INVALID_FIELD, "COURT")
+        if kind is DockingKind.POLICE:
+            must_say(told, "decided", "docking.decided")
+        nature = Nature(told.nature) if told.nature else None
+        rules_of.may_hand_over(kind, nature, told.decided)
+        row = await store.add(
+            work.connection, case.number, kind=kind, handed_over_at=work.now, petition_at=petition_at,
+            procedure=Procedure(told.procedure) if kind is DockingKind.COURT else None,
+            nature=nature if kind is DockingKind.PETITION else None,
+        )  # fmt: skip
+        await store.write(work.connection, row, Letter.HAND_OVER, told.hand_over_letter, work.now)
+        if petition_at is not None:
+            await self._clock(work, case, row, _petition_key(row), "petition_handling", petition_at)
+        return await self._told(work, case, row, "DockingHandedOver")
+
+    async def GetDocking(self, request: pb.GetDockingRequest, context: Context) -> pb.Docking:
+        """Answer a docking."""
+        async with self.database.read() as connection:
+            case = await self.seen(connection, request.name)
+            row = await store.get(connection, case.number, names.ids_of(request.name)[0])
+            return view.docking(row, await store.letters(connection, row))
+
+    async def ListDockings(self, request: pb.ListDockingsRequest, context: Context) -> pb.ListDockingsResponse:
+        """Answer the dockings of a case."""
+        async with self.database.read() as connection:
+            case = await self.seen(connection, request.parent)
+            found = await store.of_case(connection, case.number)
+            shown = [view.docking(row, await store.letters(connection, row)) for row in found]
+        return pb.ListDockingsResponse(dockings=shown)
+
+    @command(pb.Docking)
+    async def ConfirmDockingConsent(self, request: pb.ConfirmDockingConsentRequest, work: Work) -> pb.Docking:
+        """Confirm that every party consented; silence is not consent."""
+        case, row = await self._docking(request, work)
+        state = rules_of.move(row.kind, row.state, DockingState.CONSENTED)
+        people = await standing.standing(work.connection, case.number)
+        missing = people.missing(Step.MEDIATION)
+        if missing or not {1, 2} <= set(people.there.values()):
+            who = ",".join(map(str, sorted(missing)))
+            raise CaseError(Reason.CONSENT_MISSING, who, parties=who)
+        row = await store.change(work.connection, row, state=state)
+        return await self._told(work, case, row, "DockingConsented")
+
+    @command(pb.Docking)
+    async def SignDocking(self, request: pb.SignDockingRequest, work: Work) -> pb.Docking:
+        """Sign for the matter; a court's term begins, and the receipt gets a number."""
+        case, row = await self._docking(request, work)
+        state = rules_of.move(row.kind, row.state, DockingState.SIGNED)
+        due_at = None
+        if rule := rules_of.CLOCKS.get((row.kind, row.procedure)):
+            due_at = (await self._clock(work, case, row, _key(row), rule, work.now)).due_at
+        row = await store.change(work.connection, row, state=state, signed_at=work.now, due_at=due_at)
+        await self._letter(work, case, row, Letter.RECEIPT)
+        return await self._told(work, case, row, "DockingSigned")
+
+    @command(pb.Docking)
+    async def ExtendDocking(self, request: pb.ExtendDockingRequest, work: Work) -> pb.Docking:
+        """Extend a court's term by 30 days, once, by the consent of every party."""
+        case, row = await self._docking(request, work)
+        people = await standing.standing(work.connection, case.number)
+        rules_of.may_extend(
+            row.kind, row.state, row.extended, row.due_at,
+            people.missing(Step.EXTENSION), work.now,
+        )  # fmt: skip
+        extended = await work.extend(case.number, _key(row), rules_of.EXTENSION_DAYS, sorted(people.present))
+        row = await store.change(work.connection, row, extended=True)
+        await store.write(work.connection, row, Letter.EXTENSION, request.evidence, work.now)
+        return await self._told(work, case, row, "DockingExtended", *extended.events)
+
+    @command(pb.Docking)
+    async def SettleDocking(self, request: pb.SettleDockingRequest, work: Work) -> pb.Docking:
+        """Report that the parties agreed; there must be an agreement that binds, made after the matter came."""
+        case, row = await self._docking(request, work, closed=True)
+        state = rules_of.move(row.kind, row.state, DockingState.AGREED)
+        found = await agreements.effective(work.connection, case.number)
+        since = [each for each in found if each.effective_at and each.effective_at >= row.handed_over_at]
+        if not since:
+            raise CaseError(Reason.NOT_EFFECTIVE)
+        row = await store.change(work.connection, row, state=state)
+        await work.stop(case.number, _key(row))
+        reference = since[-1].document_number or names.agreement_name(case.number, since[-1].agreement)
+        await store.write(work.connection, row, Letter.AGREEMENT, reference, work.now)
+        return await self._told(work, case, row, "DockingAgreed")
+
+    @command(pb.Docking)
+    async def ProveDockingPerformance(self, request: pb.ProveDockingPerformanceRequest, work: Work) -> pb.Docking:
+        """Hand the proof of performance to the police; only what was performed in full is proved."""
+        case, row = await self._docking(request, work, closed=True)
+        state = rules_of.move(row.kind, row.state, DockingState.PERFORMED)
+        if await results.performed(work.connection, case.number, work.now) is not Performance.DONE:
+            raise CaseError(Reason.NOT_PERFORMED)
+        row = await store.change(work.connection, row, state=state)
+        await store.write(work.connection, row, Letter.PERFORMANCE_PROOF, request.evidence, work.now)
+        return await self._told(work, case, row, "DockingPerformed")
+
+    @command(pb.Docking)
+    async def ApplyForSettlement(self, request: pb.ApplyForSettlementRequest, work: Work) -> pb.Docking:
+        """Hand the parties' written application to the police (治安管理处罚法 9)."""
+        case, row = await self._docking(request, work, closed=True)
+        state = rules_of.move(row.kind, row.state, DockingState.APPLIED)
+        row = await store.change(work.connection, row, state=state)
+        await store.write(work.connection, row, Letter.APPLICATION, request.evidence, work.now)
+        return await self._told(work, case, row, "DockingApplied")
+
+    @command(pb.ReturnReport)
+    async def ReturnDocking(self, request: pb.ReturnDockingRequest, work: Work) -> pb.ReturnReport:
+        """Give the matter back; a petition goes on on its own track, its clock untouched."""
+        case, row = await self._docking(request, work, closed=True)
+        state, result = rules_of.give_back(row.state)
+        row = await store.change(work.connection, row, state=state, result=result, ended_at=work.now)
+        await work.stop(case.number, _key(row))
+        await self._letter(work, case, row, Letter.RETURN)
+        await self._told(work, case, row, "DockingReturned")
+        return view.return_report(row, await store.letters(work.connection, row))
+
+    async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Context) -> pb.ReturnReport:
+        """Answer the return report of a docking that was given back by us."""
+        async with self.database.read() as connection:
+            case = await self.seen(connection, request.name)
+            row = await store.get(connection, case.number, names.ids_of(request.name)[0])
+            if not row.result:
+                raise CaseError(Reason.NOT_FOUND, request.name)
+            return view.return_report(row, await store.letters(connection, row))
+
+    @command(pb.Docking)
+    async def RecordAuthorityAnswer(self, request: pb.RecordAuthorityAnswerRequest, work: Work) -> pb.Docking:
+        """Record the authority's answer. It alone is what a petition's own 60 days wait for."""
+        case, row = await self._docking(request, work, closed=True)
+        before, answer, kind = row.state, Answer(request.answer), row.kind
+        if row.answer not in (None, Answer.NOT_ACCEPTED):
+            raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        state = rules_of.answered(kind, before, answer)
+        row = await store.change(work.connection, row, state=state, answer=answer, ended_at=row.ended_at or work.now)
+        if state is DockingState.OVERTAKEN:
+            await work.stop(case.number, _key(row), met=False)
+        if kind is DockingKind.PETITION and rules_of.ends_petition(before, answer):
+            await work.stop(case.number, _petition_key(row))
+        await store.write(work.connection, row, Letter.ANSWER, request.evidence, work.now)
+        return await self._told(work, case, row, "DockingAnswered", answer=answer.name)
+
+    async def _docking(self, request: Versioned, work: Work, *, closed: bool = False) -> tuple[Case, Docking]:
+        """Return case and docking, locked; what goes back to the authority may come after the case was closed here."""
+        case = await self.locked(request.name, work, closed=closed)
+        row = await store.get(work.connection, case.number, names.ids_of(request.name)[0])
+        check_etag(row.version, request.etag)
+        return case, row
+
+    @staticmethod
+    async def _clock(work: Work, case: Case, row: Docking, key: str, rule: str, at: datetime) -> NewClock:
+        subject = names.docking_name(row.number, row.docking)
+        return await work.start_clock(case.number, key, rule, subject=subject, unit=case.unit, at=at)
+
+    async def _letter(self, work: Work, case: Case, row: Docking, letter: Letter) -> None:
+        name = self.unit_name(case.unit)
+        reference = await numbering.take(work.connection, Series.LETTER, case.unit, name, work.now)
+        await store.write(work.connection, row, letter, reference, work.now)
+
+    @staticmethod
+    async def _told(work: Work, case: Case, row: Docking, kind: str, *also: NewEvent, **payload: object) -> pb.Docking:
+        told = {"docking": row.docking, "authority": row.kind.name, **payload}
+        await work.append(NewEvent(case.number, kind, case.unit, told), *also)
+        return view.docking(row, await store.letters(work.connection, row))
+
+
+def _key(row: Docking) -> str:
+    return f"docking-{row.docking}"
+
+
+def _petition_key(row: Docking) -> str:
+    return f"petition-{row.docking}"
+
+
+def _petition_at(told: pb.Docking, now: datetime) -> datetime | None:
+    """Return when a petition was accepted, None for another authority's matter; INVALID_FIELD where it is not told."""
+    if told.kind != pb.DOCKING_KIND_PETITION:
+        return None
+    if not told.HasField("petition_accept_time") or instant(told.petition_accept_time) > now:
+        raise field_error("docking.petition_accept_time", Reason.INVALID_FIELD, "PETITION")
+    return instant(told.petition_accept_time)

@@ -1,0 +1,136 @@
+"""RPCs of fulfilment: every part of every clause on its own, with its own clock."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pb.mediation.v1 import fulfilment_pb2 as pb
+from pb.mediation.v1 import fulfilment_pb2_grpc
+
+from casework import names
+from casework.errors import Reason, field_error
+from casework.mediation import fulfilment as rules_of
+from casework.mediation.agreement import ClauseKind
+from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.fulfilment import InstalmentState, Remedy
+from services.kit import dates
+from services.kit.command import Versioned, Work, check_etag, command
+from services.kit.serving.access import Context
+from services.kit.serving.validation import must_say
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+from services.mediation.course import follow_up
+from services.mediation.course.effect import performance_key
+from services.mediation.fulfilment import store, view
+from services.mediation.fulfilment.store import Owed
+from services.mediation.models.cases import Case
+from services.mediation.servicer import Servicer
+
+
+class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer):
+    """Serves the parts of clauses."""
+
+    async def GetInstalment(self, request: pb.GetInstalmentRequest, context: Context) -> pb.Instalment:
+        """Answer one part of a clause."""
+        async with self.database.read() as connection:
+            case = await self.seen(connection, request.name)
+            return await self._shown(connection, case, names.ids_of(request.name))
+
+    async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Context) -> pb.ListInstalmentsResponse:
+        """Answer the parts of all clauses of the effective agreements of a case."""
+        now = self.time.now()
+        async with self.database.read() as connection:
+            case = await self.seen(connection, request.parent)
+            found = await store.of_case(connection, case.number)
+            done = await store.performances(connection, case.number)
+            steps = await store.steps(connection, case.number)
+        shown = [view.instalment(row, case.category, done, steps, now) for row in found]
+        return pb.ListInstalmentsResponse(instalments=shown)
+
+    @command(pb.Instalment)
+    async def RecordPerformance(self, request: pb.RecordPerformanceRequest, work: Work) -> pb.Instalment:
+        """Record that something was performed; the whole meets the part's clock, the last part begins the visits."""
+        case, row = await self._part(request, work)
+        day = _day(request, dates.today(work.now))
+        must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: day >= dates.today(row.effective_at)})
+        if row.kind is not ClauseKind.PAY:
+            must_say(request, "complete")
+        paid, complete = rules_of.perform(store.facts(row), request.amount_fen, request.complete)
+        await store.performed(
+            work.connection, row, amount=request.amount_fen, evidence=request.evidence, performed_on=day,
+            recorded_at=work.now, recorded_by=work.actor,
+        )  # fmt: skip
+        await store.change(work.connection, row, paid=paid, begun=True, performed_on=day if complete else None)
+        if complete:
+            await work.stop(row.number, _key(row), at=dates.last_second(day))
+        payload = {"state": "PERFORMED" if complete else "PART", "evidence": request.evidence}
+        await work.append(self._event(case, row, "ClausePerformed" if complete else "ClausePartlyPerformed", payload))
+        if complete:
+            await self._after_the_last(work, case)
+        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    @command(pb.Instalment)
+    async def DeclareDefault(self, request: pb.DeclareDefaultRequest, work: Work) -> pb.Instalment:
+        """Declare a part in default before its day; its clock need not run to the end."""
+        case, row = await self._part(request, work)
+        rules_of.declare(store.facts(row), work.now)
+        await store.change(work.connection, row, defaulted_at=work.now, default_reason=request.reason)
+        await work.stop(row.number, _key(row), met=False)
+        payload = {"reason": pb.DefaultReason.Name(request.reason)}
+        await work.append(self._event(case, row, "ClauseDefaulted", payload, wakes=True))
+        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    @command(pb.Instalment)
+    async def PursueDefault(self, request: pb.PursueDefaultRequest, work: Work) -> pb.Instalment:
+        """Record what follows a default; escalation wakes the case's workflow."""
+        case, row = await self._part(request, work)
+        remedy = Remedy(request.remedy)
+        rules_of.pursue(store.facts(row), remedy, work.now)
+        await store.pursued(work.connection, row, remedy=remedy, taken_at=work.now, taken_by=work.actor)
+        await store.change(work.connection, row, begun=row.begun)
+        wakes = remedy is Remedy.ESCALATE
+        await work.append(self._event(case, row, "DefaultPursued", {"remedy": remedy.name}, wakes=wakes))
+        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    async def _part(self, request: Versioned, work: Work) -> tuple[Case, Owed]:
+        """Return case and part, locked. An agreement outlives its case: a closed one has parts as well."""
+        case = await self.locked(request.name, work, closed=True)
+        row = await store.get(work.connection, case.number, names.ids_of(request.name))
+        check_etag(row.version, request.etag)
+        return case, row
+
+    async def _shown(self, connection: Connection, case: Case, ids: tuple[int, ...]) -> pb.Instalment:
+        row = await store.get(connection, case.number, ids)
+        done = await store.performances(connection, case.number)
+        steps = await store.steps(connection, case.number)
+        return view.instalment(row, case.category, done, steps, self.time.now())
+
+    async def _after_the_last(self, work: Work, case: Case) -> None:
+        """When every part with a day is performed, tell of it and let the follow-up visits begin."""
+        found = [row for row in await store.of_case(work.connection, case.number) if row.due_on is not None]
+        if not all(store.facts(row).state(work.now) is InstalmentState.PERFORMED for row in found):
+            return
+        on = max(row.performed_on for row in found if row.performed_on is not None)
+        await follow_up.begin(work, case, on)
+        payload = {"performed_on": on}
+        await work.append(NewEvent(case.number, "AgreementPerformed", case.unit, payload, wakes=True))
+
+    @staticmethod
+    def _event(case: Case, row: Owed, kind: str, payload: dict[str, Any], *, wakes: bool = False) -> NewEvent:
+        part = {"agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
+        return NewEvent(case.number, kind, case.unit, {**part, **payload}, wakes=wakes)
+
+
+def _key(row: Owed) -> str:
+    return performance_key(row.agreement, row.clause, row.instalment)
+
+
+def _day(request: pb.RecordPerformanceRequest, today: date) -> date:
+    """Return the day something was performed: the one said, not one to come, or today."""
+    if not request.HasField("perform_date"):
+        return today
+    day = dates.read(request.perform_date, "perform_date")
+    if day > today:
+        raise field_error("perform_date", Reason.INVALID_FIELD, day.isoformat())
+    return day

@@ -1,0 +1,278 @@
+"""The RPCs of people: added sealed, shown masked, unmasked for a purpose and on record."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import date, datetime
+from typing import Any
+
+from pb.mediation.v1 import people_pb2 as pb
+from pb.mediation.v1 import people_pb2_grpc
+
+from casework import case as rules_of_case
+from casework import names
+from casework.case import Stage
+from casework.errors import Reason, field_error
+from casework.mediation import age
+from casework.mediation.choosing import MatterRole
+from casework.mediation.course import Beside, CompanionRole, MediationState, Scope, check_companion, must_be
+from casework.mediation.mask import national
+from services.kit import dates
+from services.kit.command import Work, check_etag, command
+from services.kit.composition import Parts
+from services.kit.serving import masks
+from services.kit.serving.access import Context, current_call
+from services.kit.storage import paging
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+from services.kit.storage.sealing import CaseSealer
+from services.mediation import keys, record
+from services.mediation.course import mediating
+from services.mediation.models.cases import Case
+from services.mediation.people import access_log, store, view
+from services.mediation.safeguards import store as safeguards
+from services.mediation.servicer import Servicer
+
+MAX_PEOPLE = 500
+_BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
+
+
+def minor_until(party: pb.Party, case: Case, now: datetime) -> date | None:
+    """Return when a party comes of age who was a minor when the matter came; a field error where no such date is."""
+    told = party.details
+    age.check_birth(told.birth_date, told.id_number, dates.today(now), "party.details.birth_date")
+    born = age.birth_of(told.birth_date, told.id_number)
+    return age.comes_of_age(born) if born and age.is_minor(born, dates.today(case.received_at)) else None
+
+
+class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
+    """Serves parties, companions, the access log."""
+
+    body_key_name = "requests of people"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._index_key = parts.sealer.derive("party phone")
+
+    @command(pb.Party)
+    async def CreateParty(self, request: pb.CreatePartyRequest, work: Work) -> pb.Party:
+        """Add a party, sealed. A mediation that ran goes back to asking: the new party has said nothing yet."""
+        case = await self._case(request.parent, work)
+        if not request.party.HasField("details"):
+            raise field_error("party.details", Reason.INVALID_FIELD)
+        self._check_unit(request.party.details, "party.details.unit")
+        until = minor_until(request.party, case, work.now)
+        rules_of_case.must_not_be(case.stage, Stage.CLOSED)
+        mediation = await mediating.begin(work, case)
+        if mediation.state is MediationState.AGREED:
+            must_be(MediationState.AGREED, MediationState.PROPOSED)
+        sealer = await keys.writing(work.connection, self.sealer, case)
+        row = await store.add_party(
+            work.connection, case.number, work.now, side=request.party.side, kind=request.party.kind,
+            member=request.party.member, needs_guardian=request.party.needs_support, minor_until=until,
+            sealed=sealer.seal(request.party.details.SerializeToString()),
+            phone_index=self._phone_index(request.party.details.phone),
+        )  # fmt: skip
+        if row.party > MAX_PEOPLE:
+            raise field_error("party", Reason.INVALID_FIELD, f"at most {MAX_PEOPLE}")
+        payload = {"party": row.party, "side": row.side.name, "kind": row.kind, "member": row.member}
+        await work.append(NewEvent(case.number, "PartyAdded", case.unit, payload))
+        await mediating.restate(work, case, self.sealer)
+        return view.party(row)
+
+    async def GetParty(self, request: pb.GetPartyRequest, context: Context) -> pb.Party:
+        """Answer a party, masked; the look is on record."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.name)
+            row = await store.get_party(connection, case.number, names.index_of(request.name))
+            await access_log.record(connection, current_call(), self.time.now(), case.number, request.name)
+        return view.masked_party(row, self._opener(case))
+
+    async def ListParties(self, request: pb.ListPartiesRequest, context: Context) -> pb.ListPartiesResponse:
+        """Answer the parties of a case, masked; the look is on record."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "parties", paging.number) or 0
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.parent)
+            rows = await store.list_parties(connection, case.number, behind, size + 1)
+            await access_log.record(connection, current_call(), self.time.now(), case.number)
+        opener = self._opener(case)
+        reply = pb.ListPartiesResponse(parties=[view.masked_party(row, opener) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("parties", rows[size - 1].party)
+        return reply
+
+    @command(pb.Party)
+    async def UpdateParty(self, request: pb.UpdatePartyRequest, work: Work) -> pb.Party:
+        """Change a party. Who turns out to need support has said nothing that counts without it."""
+        asked = request.party
+        case = await self._case(asked.name, work, "party.name")
+        row = await store.get_party(work.connection, case.number, names.index_of(asked.name))
+        check_etag(row.version, asked.etag)
+        paths = masks.changes(request, view.party(row))
+        columns: dict[str, Any] = {}
+        if "details" in paths:
+            if not asked.HasField("details"):
+                raise field_error("party.details", Reason.INVALID_FIELD)
+            self._check_unit(asked.details, "party.details.unit")
+            sealer = await keys.writing(work.connection, self.sealer, case)
+            # What is left out stays: with a new name a child keeps its date of birth, and is a child.
+            asked.details.CopyFrom(masks.merged(request, "details", view.details(sealer, row.sealed)))
+            if not asked.details.display_name:
+                raise field_error("party.details.display_name", Reason.INVALID_FIELD)
+            columns["sealed"] = sealer.seal(asked.details.SerializeToString())
+            columns["minor_until"] = minor_until(asked, case, work.now)
+            columns["phone_index"] = self._phone_index(asked.details.phone)
+        if "needs_support" in paths:
+            columns["needs_guardian"] = asked.needs_support
+        changed = await store.change_party(work.connection, case.number, row.party, **columns)
+        payload = {"party": row.party, "changed": paths}
+        await work.append(NewEvent(case.number, "PartyChanged", case.unit, payload))
+        await mediating.restate(work, case, self.sealer)
+        return view.party(changed)
+
+    async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Context) -> pb.PartyDetails:
+        """Answer what identifies a party, on record; a hidden address only to protect somebody from danger."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.name)
+            number, party = case.number, names.index_of(request.name)
+            row = await store.get_party(connection, number, party)
+            opener = keys.reading(self.sealer, case)
+            found = view.details(opener, row.sealed)
+            told = await safeguards.screening(connection, opener, number, party)
+            if told and told.hide_address and request.purpose != pb.PURPOSE_SAFETY:
+                found.ClearField("address")
+            now = self.time.now()
+            await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
+        return found
+
+    async def FindCasesByPhone(
+        self, request: pb.FindCasesByPhoneRequest, context: Context
+    ) -> pb.FindCasesByPhoneResponse:
+        """Answer the one open case at this counter in which somebody of this name and number is a party, on record.
+
+        For whoever lost the slip and stands there: what else they had to do with, or anywhere else, is nobody's to look
+        up. So it is the caller's own unit alone, the newest matter alone, and name and number both.
+        """
+        call, now = current_call(), self.time.now()
+        unit = names.last(request.unit) if request.unit else call.caller.unit
+        call.require(unit)
+        call.require_person(unit == call.caller.unit)
+        index = self._phone_index(request.phone)
+        assert index is not None, "the contract asks for a number"
+        async with self.database.begin() as connection:
+            found = await store.by_phone(connection, index, unit)
+            numbers = [row.number for row in found if self._is_called(row, request.display_name)][:1]
+            for number in numbers or [""]:
+                await access_log.record(connection, call, now, number, purpose=request.purpose)
+        return pb.FindCasesByPhoneResponse(cases=[names.case_name(number) for number in numbers])
+
+    @command(pb.Companion)
+    async def CreateCompanion(self, request: pb.CreateCompanionRequest, work: Work) -> pb.Companion:
+        """Add somebody who accompanies parties; of representatives at most five of a side."""
+        case, asked = await self._case(request.parent, work), request.companion
+        if not asked.HasField("details"):
+            raise field_error("companion.details", Reason.INVALID_FIELD)
+        if any(not name.startswith(f"{request.parent}/") for name in asked.parties):
+            raise field_error("companion.parties", Reason.INVALID_FIELD)
+        role = CompanionRole(asked.role)
+        parties = sorted({names.party_of(name) for name in asked.parties})
+        others = await store.besides(work.connection, case.number)
+        scopes = sorted(set(asked.scopes))
+        found = Beside(role, frozenset(parties), frozenset(map(Scope, scopes)))
+        standing = await store.standing(work.connection, case.number)
+        check_companion(found, standing, list(others.values()))
+        await self._take_role(work, case.number, asked.user, role)
+        sides = {person.side for person in standing.people if person.party in parties}
+        if asked.user and role is not CompanionRole.INTERPRETER and len(sides) == 1:
+            await store.keep_side(work.connection, case.number, asked.user, sides.pop(), work.now)
+        sealer = await keys.writing(work.connection, self.sealer, case)
+        row = await store.add_companion(
+            work.connection, case.number, work.now, role=role, parties=parties, scopes=scopes,
+            subject=asked.user, sealed=sealer.seal(asked.details.SerializeToString()),
+        )  # fmt: skip
+        payload = {"companion": row.companion, "role": role.name, "parties": parties}
+        await work.append(NewEvent(case.number, "CompanionAdded", case.unit, payload))
+        return view.companion(row)
+
+    async def ListCompanions(self, request: pb.ListCompanionsRequest, context: Context) -> pb.ListCompanionsResponse:
+        """Answer who accompanies the parties of a case, masked; the look is on record."""
+        size, behind = request.page_size or 50, paging.read(request.page_token, "companions", paging.number) or 0
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.parent)
+            rows = await store.list_companions(connection, case.number, behind, size + 1)
+            await access_log.record(connection, current_call(), self.time.now(), case.number)
+        opener = self._opener(case)
+        reply = pb.ListCompanionsResponse(companions=[view.masked_companion(row, opener) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("companions", rows[size - 1].companion)
+        return reply
+
+    @command(pb.Companion)
+    async def EndCompanion(self, request: pb.EndCompanionRequest, work: Work) -> pb.Companion:
+        """End a companion's role; what was said beside them stands."""
+        case = await self._case(request.name, work)
+        row = await store.get_companion(work.connection, case.number, names.index_of(request.name))
+        if row.ended_at is None:
+            row = await store.end_companion(work.connection, case.number, row.companion, work.now)
+            payload = {"companion": row.companion}
+            await work.append(NewEvent(case.number, "CompanionEnded", case.unit, payload))
+        return view.companion(row)
+
+    async def UnmaskCompanion(self, request: pb.UnmaskCompanionRequest, context: Context) -> pb.PartyDetails:
+        """Answer what identifies a companion, on record."""
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.name)
+            row = await store.get_companion(connection, case.number, names.index_of(request.name))
+            found = view.details(keys.reading(self.sealer, case), row.sealed)
+            now = self.time.now()
+            await access_log.record(connection, current_call(), now, case.number, request.name, request.purpose)
+        return found
+
+    async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:
+        """Answer who opened the people of a case, newest first; to a party, who opened its own and the case."""
+        size = request.page_size or 50
+        behind = paging.read(request.page_token, "access") or 2**63 - 1
+        async with self.database.begin() as connection:
+            case = await self._read(connection, request.parent)
+            own = None
+            if record.is_party(call := current_call()):
+                own = await store.names_of(connection, case.number, call.caller.subject)
+            rows = await access_log.listed(connection, case.number, behind, size + 1, own)
+        reply = pb.ListAccessLogResponse(entries=[view.entry(row) for row in rows[:size]])
+        if len(rows) > size:
+            reply.next_page_token = paging.token("access", rows[size - 1].id)
+        return reply
+
+    async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
+        """Hold a user to one role in the matter: who stands beside a party never mediates it, nor the reverse."""
+        matter_role = _BESIDE_ROLES.get(role, MatterRole.COMPANION)
+        if user:
+            await store.must_be_allowed(work.connection, number, user, matter_role)
+            await store.bar(work.connection, number, user, [MatterRole.MEDIATOR], work.now)
+
+    def _is_called(self, found: store.Called, name: str) -> bool:
+        opener = keys.opening(self.sealer, found.number, found.key, found.erased_at)
+        opened = view.details(opener, found.sealed)
+        return "".join(opened.display_name.split()) == "".join(name.split())
+
+    def _phone_index(self, phone: str) -> bytes | None:
+        return hmac.digest(self._index_key, national(phone).encode(), "sha256") if phone else None
+
+    def _check_unit(self, details: pb.PartyDetails, field: str) -> None:
+        if details.unit and names.last(details.unit) not in self.rules.units:
+            raise field_error(field, Reason.UNKNOWN_UNIT, details.unit)
+
+    def _opener(self, case: Case) -> CaseSealer | None:
+        """Return what opens a case's columns; None where all of them were erased."""
+        return keys.reading(self.sealer, case) if case.sealed_key is not None else None
+
+    @staticmethod
+    async def _case(name: str, work: Work, field: str = "") -> Case:
+        """Return the case of a name, locked, if the caller may act in it."""
+        if field and not name:
+            raise field_error(field, Reason.INVALID_FIELD)
+        return await record.locked(work, name)
+
+    @staticmethod
+    async def _read(connection: Connection, name: str) -> Case:
+        return await record.seen(connection, name)

@@ -1,0 +1,1 @@
+"""The tables of mediation, one module a noun."""

@@ -1,0 +1,55 @@
+"""The tables of dockings and their letters."""
+
+from __future__ import annotations
+
+from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
+from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Words
+from services.mediation.models.base import MediationModel
+
+
+class Docking(MediationModel):
+    """A matter that an authority handed over."""
+
+    __tablename__ = "dockings"
+    __table_args__ = ({"comment": "Holds no reason of a party who refused: there is no column for one."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
+    docking: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(server_default="1")
+    kind: Mapped[DockingKind] = mapped_column(Numbered(DockingKind))
+    state: Mapped[DockingState] = mapped_column(Numbered(DockingState))
+    procedure: Mapped[Procedure | None] = mapped_column(NumberedOrNone(Procedure), nullable=False, server_default="0")
+    nature: Mapped[Nature | None] = mapped_column(NumberedOrNone(Nature), nullable=False, server_default="0")
+    handed_over_at: Mapped[Instant]
+    petition_at: Mapped[Instant | None]
+    signed_at: Mapped[Instant | None]
+    due_at: Mapped[Instant | None] = mapped_column(
+        comment="The date of the clock due_clock: none while that is paused without an end."
+    )
+    extended: Mapped[bool] = mapped_column(server_default=text("false"))
+    ended_at: Mapped[Instant | None]
+    result: Mapped[Result | None] = mapped_column(NumberedOrNone(Result), nullable=False, server_default="0")
+    answer: Mapped[Answer | None] = mapped_column(NumberedOrNone(Answer), nullable=False, server_default="0")
+    due_clock: Mapped[Code | None] = mapped_column(
+        Computed("((number || '.'::text) || ('docking-'::text || docking::text))", persisted=True)
+    )
+
+
+class DockingLetter(MediationModel):
+    """A letter to or from the authority."""
+
+    __tablename__ = "docking_letters"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "docking"], ["dockings.number", "dockings.docking"]),
+        Index("docking_letters_docking", "number", "docking"),
+    )
+
+    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[Code]
+    docking: Mapped[int]
+    letter: Mapped[Letter] = mapped_column(Numbered(Letter))
+    reference: Mapped[Words]
+    at: Mapped[Instant]

@@ -1,0 +1,109 @@
+"""The tables of the people of a case."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import ForeignKey, Identity, Index, Integer, SmallInteger, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from casework.case import Side
+from casework.mediation.choosing import MatterRole
+from casework.mediation.course import CompanionRole, PartyKind
+from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from services.kit.storage.sealing import SealedBytes
+from services.mediation.models.base import MediationModel
+
+
+class Party(MediationModel):
+    """A party of a case; what identifies it is sealed."""
+
+    __tablename__ = "parties"
+    __table_args__ = (Index("parties_phone", "phone_index", postgresql_where=text("phone_index IS NOT NULL")),)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
+    party: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(server_default="1")
+    side: Mapped[Side] = mapped_column(Numbered(Side))
+    kind: Mapped[PartyKind] = mapped_column(Numbered(PartyKind))
+    member: Mapped[bool] = mapped_column(server_default=text("false"))
+    needs_guardian: Mapped[bool] = mapped_column(server_default=text("false"))
+    sealed: Mapped[SealedBytes | None]
+    phone_index: Mapped[bytes | None] = mapped_column(
+        comment="Keyed hash of the whole phone number: finds an open case, tells nothing."
+    )
+    joined_at: Mapped[Instant]
+    withdrawn_at: Mapped[Instant | None]
+    subject: Mapped[Words] = mapped_column(
+        server_default="", comment="Who signs in for the party, and so for its side of the compartment."
+    )
+    minor_until: Mapped[date | None] = mapped_column(
+        comment="Of who was a minor when the matter came: the first day of age. "
+        "A yes of an earlier day counts beside a guardian."
+    )
+    confided: Mapped[bool] = mapped_column(
+        server_default=text("true"),
+        comment="Whether the mediator of record bound the account: "
+        "to one bound at the counter the compartment stays shut.",
+    )
+
+
+class Companion(MediationModel):
+    """Somebody who accompanies parties; what identifies them is sealed."""
+
+    __tablename__ = "companions"
+
+    number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
+    companion: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    role: Mapped[CompanionRole] = mapped_column(Numbered(CompanionRole))
+    parties: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    scopes: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    subject: Mapped[Code] = mapped_column(server_default="")
+    sealed: Mapped[SealedBytes | None]
+    started_at: Mapped[Instant]
+    ended_at: Mapped[Instant | None]
+
+
+class KeptSide(MediationModel):
+    """The side of a case on which an account stood first, and so always stands."""
+
+    __tablename__ = "sides_kept"
+    __table_args__ = (
+        {"comment": "The one side of a case on which an account ever stood; never changed, never deleted."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
+    subject: Mapped[Words] = mapped_column(primary_key=True)
+    side: Mapped[Side] = mapped_column(Numbered(Side))
+    since: Mapped[Instant]
+
+
+class BarredRole(MediationModel):
+    """A role that an account may not have in a case, for good."""
+
+    __tablename__ = "roles_barred"
+
+    number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
+    subject: Mapped[Code] = mapped_column(primary_key=True)
+    role: Mapped[MatterRole] = mapped_column(Numbered(MatterRole), primary_key=True)
+    since: Mapped[Instant]
+
+
+class Look(MediationModel):
+    """A look at what is personal in a case."""
+
+    __tablename__ = "access_log"
+    __table_args__ = (
+        Index("access_log_case", "number", "id"),
+        {"comment": "Who opened whose data, when and for what. A search that found nothing has no number."},
+    )
+
+    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[Code]
+    at: Mapped[Instant]
+    actor: Mapped[Words]
+    unit: Mapped[Code]
+    action: Mapped[Words]
+    subject: Mapped[Words]
+    purpose: Mapped[Small]
