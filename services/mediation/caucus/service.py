@@ -24,8 +24,8 @@ from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.caucus import store, view
+from services.mediation.caucus.models import CaucusNote, CaucusOffer
 from services.mediation.models.cases import Case
-from services.mediation.models.caucus import CaucusNote, CaucusOffer
 from services.mediation.people import store as roles
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing

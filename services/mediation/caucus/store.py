@@ -15,7 +15,7 @@ from casework.mediation.session import Manner
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
-from services.mediation.models.caucus import CaucusNote, CaucusOffer, CaucusRead, FactSheet, FactSignature
+from services.mediation.caucus.models import CaucusNote, CaucusOffer, CaucusRead, FactSheet, FactSignature
 from services.mediation.models.people import Party
 
 _NUMBER, _SIDE = bindparam("number", type_=Text), bindparam("side", type_=SmallInteger)

@@ -9,7 +9,7 @@ from pb.mediation.v1 import caucus_pb2 as pb
 from casework import names
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.models.caucus import CaucusNote, CaucusOffer, CaucusRead, FactSheet, FactSignature
+from services.mediation.caucus.models import CaucusNote, CaucusOffer, CaucusRead, FactSheet, FactSignature
 
 
 def note(row: CaucusNote) -> pb.CaucusNote:
