@@ -97,7 +97,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
 
     async def ListCaucusReads(self, request: pb.ListCaucusReadsRequest, context: Context) -> pb.ListCaucusReadsResponse:
         """Answer who has read a side's entries."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             number, side = names.number_of(request.parent), side_of(names.last(request.parent))
             await get_case(connection, number)
             people = await standing.standing(connection, number)

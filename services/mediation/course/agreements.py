@@ -60,13 +60,13 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     async def GetAgreement(self, request: pb.GetAgreementRequest, context: Context) -> pb.Agreement:
         """Answer an agreement without its text."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return view.agreement(await store.load(connection, case.number, names.ids_of(request.name)[0]))
 
     async def ListAgreements(self, request: pb.ListAgreementsRequest, context: Context) -> pb.ListAgreementsResponse:
         """Answer all agreements of a case."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.loaded_all(connection, case.number)
         return pb.ListAgreementsResponse(agreements=[view.agreement(each) for each in found])
@@ -183,7 +183,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     async def GetEnding(self, request: pb.GetEndingRequest, context: Context) -> pb.Ending:
         """Answer how a mediation ended."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             found = await standing.mediation(connection, case.number)
             told = await routes.open_in(connection, self.rules, case)
@@ -206,7 +206,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         self, request: pb.GetMediationResultsRequest, context: Context
     ) -> pb.MediationResults:
         """Answer the three results, each on its own."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return await results.of(connection, case, self.time.now())
 

@@ -55,7 +55,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Context) -> case_pb2.Case:
         """Answer a case."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             row = await record.seen(connection, request.name)
         return view.case(row, self.time.now())
 
@@ -77,7 +77,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     async def GetPlan(self, request: pb.GetPlanRequest, context: Context) -> case_pb2.Plan:
         """Answer the one plan of a case with its tasks."""
         call, number = current_call(), names.number_of(request.name)
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             row = await record.seen(connection, request.name)
             tasks = await store.tasks_of(connection, number)
         return view.plan(row, tasks, call.language, self.time.now())
@@ -87,7 +87,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "tasks", paging.instant, paging.key, paging.number)
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             unit = paging.subtree(call.scope(names.last(request.unit))) if request.unit else ""
             if number:
                 await record.seen(connection, request.parent)
@@ -105,7 +105,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> case_pb2.Task:
         """Answer a task to the unit that has it and to the accountable one."""
         call, number = current_call(), names.number_of(request.name)
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await store.get(connection, number)
             row = await store.get_task(connection, number, int(names.last(request.name)))
             await record.admit(connection, call, case, beside=(row.unit,))

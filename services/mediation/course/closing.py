@@ -48,7 +48,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
 
     async def GetClosing(self, request: pb.GetClosingRequest, context: Context) -> pb.Closing:
         """Answer what a closing still lacks, and its number where there is one."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             return await self._closing(connection, await self.seen(connection, request.name))
 
     @command(pb.Visit)
@@ -78,7 +78,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
 
     async def ListVisits(self, request: pb.ListVisitsRequest, context: Context) -> pb.ListVisitsResponse:
         """Answer the visits of a case, those to come as well."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             return pb.ListVisitsResponse(visits=await self._visits(connection, case.number))
 

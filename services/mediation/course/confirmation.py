@@ -39,7 +39,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
     async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Context) -> pb.Eligibility:
         """Answer what a court may hold against an application; it forbids nothing."""
         now = self.time.now()
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             loaded = await agreements.load(connection, case.number, names.ids_of(request.name)[0])
             people = await standing.standing(connection, case.number)
@@ -80,7 +80,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
 
     async def GetConfirmation(self, request: pb.GetConfirmationRequest, context: Context) -> pb.Confirmation:
         """Answer an application and its result."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return _shown(await _get(connection, case.number, request.name))
 

@@ -40,7 +40,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
     async def GetMediation(self, request: pb.GetMediationRequest, context: Context) -> pb.Mediation:
         """Answer where a mediation stands."""
         number = names.number_of(request.name)
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             await record.seen(connection, request.name)
             row = await store.get(connection, number)
             return view.mediation(row, await people.standing(connection, number))

@@ -57,14 +57,14 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     async def GetDocking(self, request: pb.GetDockingRequest, context: Context) -> pb.Docking:
         """Answer a docking."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name)[0])
             return view.docking(row, await store.letters(connection, row))
 
     async def ListDockings(self, request: pb.ListDockingsRequest, context: Context) -> pb.ListDockingsResponse:
         """Answer the dockings of a case."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.of_case(connection, case.number)
             shown = [view.docking(row, await store.letters(connection, row)) for row in found]
@@ -157,7 +157,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Context) -> pb.ReturnReport:
         """Answer the return report of a docking that was given back by us."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name)[0])
             if not row.result:

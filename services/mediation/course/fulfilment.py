@@ -33,14 +33,14 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     async def GetInstalment(self, request: pb.GetInstalmentRequest, context: Context) -> pb.Instalment:
         """Answer one part of a clause."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return await self._shown(connection, case, names.ids_of(request.name))
 
     async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Context) -> pb.ListInstalmentsResponse:
         """Answer the parts of all clauses of the effective agreements of a case."""
         now = self.time.now()
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.of_case(connection, case.number)
             done = await store.performances(connection, case.number)

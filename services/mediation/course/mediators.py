@@ -92,7 +92,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     async def ListCandidates(self, request: pb.ListCandidatesRequest, context: Context) -> pb.ListCandidatesResponse:
         """Answer who could mediate a case, best fit first, with what stands against each."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await record.seen(connection, request.parent)
             row = await mediations.get(connection, case.number)
             found = await store.candidates(connection, case.unit, request.language)

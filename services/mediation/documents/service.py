@@ -96,7 +96,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         """Answer the documents of a case, first filed first."""
         number, size = names.number_of(request.parent), request.page_size or 100
         behind = paging.read(request.page_token, "documents", paging.number) or 0
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             await _require(connection, current_call(), await cases.get(connection, number))
             rows = await store.listed(connection, number, behind, size + 1)
         reply = pb.ListDocumentsResponse(documents=map(view.document, rows[:size]))

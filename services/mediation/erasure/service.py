@@ -106,7 +106,7 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
 
     async def GetErasure(self, request: pb.GetErasureRequest, context: Context) -> pb.CaseErasure:
         """Answer how the erasure of a case stands, in every service."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             return await self._answer(connection, await self.seen(connection, request.name))
 
     async def ListDueErasures(self, request: pb.ListDueErasuresRequest, context: Context) -> pb.ListDueErasuresResponse:

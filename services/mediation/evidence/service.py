@@ -138,7 +138,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
 
     async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Context) -> pb.Evidence:
         """Answer what is known of a file, without its title."""
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             _, row = await self._evidence(connection, request.name)
         return view.evidence(row)
 
@@ -146,7 +146,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         """Answer the files of a case; to a party those it gave."""
         number, size = names.number_of(request.parent), request.page_size or 50
         behind = paging.read(request.page_token, "evidence", paging.number) or 0
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await get_case(connection, number)
             mine = await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             parties = None if mine is None else sorted(mine)
@@ -210,7 +210,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         """Answer the notes of a case's investigations, without their texts."""
         number, size = names.number_of(request.parent), request.page_size or 50
         behind = paging.read(request.page_token, "investigations", paging.number) or 0
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await get_case(connection, number)
             await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             rows = await store.listed_notes(connection, number, behind, size + 1)

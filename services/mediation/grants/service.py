@@ -66,7 +66,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         """Answer grants, newest first, those that ended as well."""
         call, size = current_call(), request.page_size or 50
         behind = paging.read(request.page_token, "grants", paging.instant, paging.key, paging.number) or _LAST
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             if request.parent == "cases/-":
                 number, unit = "", paging.subtree(call.scope(names.last(request.unit) if request.unit else ""))
             else:

@@ -74,7 +74,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.Session:
         """Answer a session without its sealed part."""
         number = names.number_of(request.name)
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
             mine = await standing.admit(connection, current_call(), case, people)
@@ -85,7 +85,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Answer the sessions of a case that the caller may see, in order."""
         number = names.number_of(request.parent)
-        async with self.database.read() as connection:
+        async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
             mine = await standing.admit(connection, current_call(), case, people)
