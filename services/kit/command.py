@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import grpc
+import structlog
 from google.protobuf.message import Message
 
 from casework.clocks.ledger import Extended
@@ -25,6 +26,8 @@ from services.kit.storage import requests
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
+
+log = structlog.get_logger()
 
 Consequence = Callable[["Work", clocks.Firing], Awaitable[None]]
 """What follows from a deadline that was missed, in the transaction in which that is reported."""
@@ -206,7 +209,9 @@ def command(
                 # Another call did the same at the same moment. The second attempt finds it and is refused for it.
                 try:
                     return await attempt(self, request)
-                except asyncpg.UniqueViolationError:
+                except asyncpg.UniqueViolationError as error:
+                    # No check of the method's own looked for it: that is worth knowing. Values stay out of the log.
+                    log.warning("a key was taken", method=method.__qualname__, constraint=error.constraint_name)
                     raise CaseError(Reason.ALREADY_EXISTS) from None
 
         return rpc
