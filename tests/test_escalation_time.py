@@ -240,7 +240,7 @@ async def test_what_becomes_of_a_matter_is_read_by_the_unit_in_which_its_climb_b
     )
     async with still.database.begin() as connection:
         assert (await connection.execute(_LAST, {"number": case})).one().kind.startswith("Clock")
-        assert await connection.scalar(FileDirectory.owner, {"number": case}) == VILLAGE
+        assert await FileDirectory.owner(connection, case) == VILLAGE
 
 
 _LAST = text("SELECT kind FROM events WHERE number = :number ORDER BY seq DESC LIMIT 1")

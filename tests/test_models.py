@@ -21,7 +21,7 @@ import services
 from accord.embedded.stack import Stack
 from casework.door.report import ReportState
 from casework.names import number_of
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.intake.models import IntakeModel, Report
 from services.kit.clocks.models import LIVE, Clock, ClockState
 from services.kit.storage.clock_tables import CLOCK_TABLES

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, LargeBinary, Text, bindparam, insert, select, update
-
 from casework import names
 from casework.errors import CaseError, Reason
 from casework.papers.numbering import year_of
+from services.escalation import store
 from services.escalation.models import File
 from services.kit.storage import numbering
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
 from services.kit.storage.sealing import CaseSealer, Sealer
-
-_NUMBER = bindparam("number", type_=Text)
-_GET = select(File).where(File.number == _NUMBER)
-_LOCK = _GET.with_for_update(key_share=True)
-_OPEN = insert(File).values(
-    number=_NUMBER, unit=bindparam("unit"), opened_at=bindparam("at", type_=DateTime(timezone=True))
-)
-_KEEP = update(File).where(File.number == _NUMBER).values(sealed_key=bindparam("key", type_=LargeBinary))
 
 
 async def open_file(connection: Connection, collection: str, unit: str, now: datetime) -> str:
@@ -32,18 +23,18 @@ async def open_file(connection: Connection, collection: str, unit: str, now: dat
     county = names.county_of(unit)
     running = await numbering.running(connection, collection, county, now)
     number = f"{collection}-{names.case_number(county, year_of(now), running)}"
-    await connection.execute(_OPEN, {"number": number, "unit": unit, "at": now})
+    await store.add(connection, number, unit, now)
     return number
 
 
 async def lock(connection: Connection, number: str) -> File:
     """Return a file's row, locked: the first lock of all that change anything of it. NOT_FOUND where there is none."""
-    return not_found((await connection.execute(_LOCK, {"number": number})).first(), names.file_name(number))
+    return not_found(await store.find(connection, number, lock=True), names.file_name(number))
 
 
 async def get(connection: Connection, number: str) -> File:
     """Return a file's row; NOT_FOUND where there is none."""
-    return not_found((await connection.execute(_GET, {"number": number})).first(), names.file_name(number))
+    return not_found(await store.find(connection, number), names.file_name(number))
 
 
 async def writing(connection: Connection, sealer: Sealer, file: File) -> CaseSealer:
@@ -53,7 +44,7 @@ async def writing(connection: Connection, sealer: Sealer, file: File) -> CaseSea
     wrapped = (await get(connection, file.number)).sealed_key
     if wrapped is None:
         wrapped = sealer.new_key(file.number)
-        await connection.execute(_KEEP, {"number": file.number, "key": wrapped})
+        await store.keep_key(connection, file.number, wrapped)
     return sealer.under(file.number, wrapped)
 
 

@@ -63,7 +63,7 @@ def build(parts: Parts) -> list[Registration]:
     return [
         *(served(each(parts)) for each in SERVICERS),
         served(StandingServicer("escalation", parts.database)),
-        clock_service("escalation", "files", parts, store.OPEN_MATTER),
+        clock_service("escalation", "files", parts, store.open_matter),
     ]
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Computed, ForeignKey, Identity, Index, PrimaryKeyConstraint, text
+from sqlalchemy import Computed, ForeignKey, Identity, Index, MetaData, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.matters.matter import AssignmentState, MatterState, Part
 from casework.supervision.meetings.review import ReviewState
 from casework.supervision.raising.escalation import EscalationState, RaisedTo
-from services.escalation.base import EscalationModel
-from services.kit.storage.models import Code, Codes, Count, Instant, Numbered, Small, Words
+from services.kit.storage.models import Code, Codes, Count, Instant, Model, Numbered, Small, Words
 from services.kit.storage.sealing import SealedBytes, WrappedKey
+
+
+class EscalationModel(Model):
+    """A table of escalation's own."""
+
+    __abstract__ = True
+    metadata = MetaData()
 
 
 class File(EscalationModel):

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam
-from sqlalchemy.orm import InstrumentedAttribute
-
 from casework import names
 from casework.units import prefix
 from services.kit.serving.access import current_call
 
 Range = dict[str, str]
-
-
-_LOW, _HIGH = bindparam("low", type_=Text), bindparam("high", type_=Text)
-
-
-def within(unit: InstrumentedAttribute[str] | ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a unit lies in the range that a statement is given."""
-    return and_(unit >= _LOW, unit < _HIGH)
 
 
 def only(unit: str) -> Range:

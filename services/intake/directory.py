@@ -14,7 +14,7 @@ from services.kit.storage.database import Database
 class ReportDirectory:
     """Finds reports."""
 
-    owner = store.OWNER
+    owner = staticmethod(store.owner)
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -19,7 +19,7 @@ def build(parts: Parts) -> list[Registration]:
         served(IntakeServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(StandingServicer("intake", parts.database, store.FOLLOW_CASE)),
-        clock_service("intake", "reports", parts, store.OPEN_MATTER),
+        clock_service("intake", "reports", parts, store.open_matter),
     ]
 
 

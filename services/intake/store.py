@@ -53,11 +53,19 @@ _TARGET = bindparam("target", type_=Text)
 _AT = bindparam("at", type_=DateTime(timezone=True))
 _LIMIT = bindparam("limit", type_=Integer)
 
-OPEN_MATTER = select(Report.unit, false().label("closed")).where(Report.number == _NUMBER, Report.state.in_(OPEN))
-"""The unit of a matter on which clocks may be started here: a report that waits at the door."""
+_OPEN_MATTER = select(Report.unit, false()).where(Report.number == _NUMBER, Report.state.in_(OPEN))
+_OWNER = select(Report.unit).where(Report.number == _NUMBER)
 
-OWNER = select(Report.unit).where(Report.number == _NUMBER)
-"""The unit whose the history of a case is here."""
+
+async def open_matter(connection: Connection, number: str) -> tuple[str, bool] | None:
+    """Return the unit of a report that waits at the door, on which clocks may be started here."""
+    return (await connection.execute(_OPEN_MATTER, {"number": number})).first()
+
+
+async def owner(connection: Connection, number: str) -> str | None:
+    """Return the unit whose the history of a case is here; None where there is no report."""
+    return await connection.scalar(_OWNER, {"number": number})
+
 
 FOLLOW_CASE = (
     update(Report)

@@ -10,7 +10,6 @@ from typing import Any, NoReturn, TypeVar
 
 from pb.clock.v1 import clock_pb2 as pb
 from pb.clock.v1 import clock_pb2_grpc
-from sqlalchemy import Executable
 
 from casework.clocks.admission import last_day_to_enter, pause_ended
 from casework.clocks.calendar import LOCAL, Layer
@@ -34,7 +33,7 @@ from services.kit.instants import instant, stamp
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.storage import paging
-from services.kit.storage.database import Connection, Database, prepared
+from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 
@@ -51,6 +50,8 @@ _APPLIED = 200
 Kind = TypeVar("Kind", bound=Entry)
 
 
+OpenMatter = Callable[[Connection, str], Awaitable[tuple[str, bool] | None]]
+"""Returns the unit of a matter on which clocks may be started, and whether it is closed; None where none may be."""
 Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
 """Returns of each party of a matter that is there, when its yes to more time was recorded; None where it has none."""
 
@@ -67,14 +68,14 @@ def _as_asked(request: Any) -> Iterator[None]:
 
 
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
-    """Serves the clocks one service owns. `open_matter` is SQL for the unit of a matter and whether it is closed.
+    """Serves the clocks one service owns.
 
     With `consents` an extension by consent takes what the parties said on record, and nobody's word for it.
     """
 
     def __init__(
         self, service: str, database: Database, time: BusinessTime, log: EventLog, pulse: FeedPulse,
-        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: str | Executable,
+        clockwork: Clockwork, pins: clock_ledger.Pins, open_matter: OpenMatter,
         consequences: Mapping[str, Consequence], consents: Consents | None = None,
     ) -> None:  # fmt: skip
         self._service = service
@@ -87,7 +88,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         self.consequences = consequences
         self._consents = consents
         self._pins = pins
-        self._open_matter = prepared(open_matter)
+        self._open_matter = open_matter
 
     def _check(self, service: str) -> None:
         if service != self._service:
@@ -202,10 +203,10 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         """
         self._check(request.service)
         number = number_of(request.case)
-        matter = (await work.connection.execute(self._open_matter, {"number": number})).first()
+        matter = await self._open_matter(work.connection, number)
         if matter is None:
             await self._refuse_closed(work, number)
-        unit = matter.unit
+        unit, closed = matter
         work.call.require(unit)
         await self.log.lock(work.connection, number)
         at = instant(request.effective_time) if request.HasField("effective_time") else work.now
@@ -213,7 +214,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         if not work.call.access.knows(answerable):
             raise field_error("unit", Reason.UNKNOWN_UNIT, answerable)
         clock = await self._by_hand(work.connection, number, request, answerable, at, work.now)
-        if matter.closed and clock.rule.belongs_to not in (Holder.party, Holder.authority):
+        if closed and clock.rule.belongs_to not in (Holder.party, Holder.authority):
             await self._refuse_closed(work, number)
         await self._pins.keep_of([clock])
         await clocks.start(work.connection, work.now, work.actor, clock)

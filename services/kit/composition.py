@@ -7,36 +7,44 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Protocol
 
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from sqlalchemy import Executable
 
-from services.kit.clock_service import ClockServicer, Consents
+from services.kit.clock_service import ClockServicer, Consents, OpenMatter
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.keeping import automatic_rules, keep_clocks
 from services.kit.clocks.ledger import Pins
 from services.kit.command import Consequence
 from services.kit.rules import Rules, RulesError, load_rules
-from services.kit.serving import telemetry
+from services.kit.serving import named, telemetry
 from services.kit.serving.access import Access, PolicyError
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loops
-from services.kit.serving.named import Directory
 from services.kit.serving.server import serve
 from services.kit.serving.settings import ServiceSettings, read_settings
 from services.kit.serving.tokens import TokenChecker
 from services.kit.storage.database import Database, keep_room
 from services.kit.storage.erasures import Erase, ErasureList, erase_again
 from services.kit.storage.events import EventLog
-from services.kit.storage.feed import FeedPulse, FeedServicer, keep_sealing
+from services.kit.storage.feed import FeedPulse, FeedServicer, Owner, keep_sealing
 from services.kit.storage.key_check import await_right_key
 from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
 from services.kit.storage.unit_check import name_missing
 
 _STUBS = "_pb2_grpc"
 Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
+
+
+class Directory(named.Directory, Protocol):
+    """Knows what exists in a service, and whose it is."""
+
+    @property
+    def owner(self) -> Owner:
+        """What returns the unit that owns the history of a case or file, which decides who reads it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -132,19 +140,15 @@ def served(servicer: object) -> Registration:
     return service, lambda server: add(servicer, server)
 
 
-def feed_service(name: str, parts: Parts, owner: str | Executable) -> Registration:
-    """Return the feed of a service; `owner` is SQL for the unit whose the history of a case or file is."""
+def feed_service(name: str, parts: Parts, owner: Owner) -> Registration:
+    """Return the feed of a service; `owner` returns the unit whose the history of a case or file is."""
     return served(FeedServicer(name, parts.database, parts.pulse, owner))
 
 
 def clock_service(
-    name: str, heads: str, parts: Parts, open_matter: str | Executable,
-    consents: Consents | None = None,
-) -> Registration:  # fmt: skip
-    """Return the clock service of a service that owns clocks; `open_matter` is SQL for a matter.
-
-    `consents` are who said yes to more time.
-    """
+    name: str, heads: str, parts: Parts, open_matter: OpenMatter, consents: Consents | None = None
+) -> Registration:
+    """Return the clock service of a service that owns clocks; `consents` are who said yes to more time."""
     return served(
         ClockServicer(
             name, parts.database, parts.time, EventLog(name, heads), parts.pulse, parts.clockwork, parts.pins,

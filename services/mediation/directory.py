@@ -21,7 +21,7 @@ _PARTS = {
 class CaseDirectory:
     """Finds cases and what is in them."""
 
-    owner = store.OWNER
+    owner = staticmethod(store.owner)
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -46,7 +46,7 @@ def build(parts: Parts) -> list[Registration]:
     parts = replace(parts, consequences=consequences(parts))
     return [
         *(served(each(parts)) for each in SERVICERS),
-        clock_service("mediation", "cases", parts, store.OPEN_MATTER, people.said_to_extension),
+        clock_service("mediation", "cases", parts, store.open_matter, people.said_to_extension),
     ]
 
 

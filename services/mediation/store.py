@@ -58,11 +58,22 @@ _NOW = bindparam("now", type_=DateTime(timezone=True))
 _BEHIND = bindparam("behind", type_=Text)
 _LIMIT = bindparam("limit", type_=Integer)
 
-OPEN_MATTER = select(Case.unit, (Case.stage == Stage.CLOSED).label("closed")).where(Case.number == _NUMBER)
-"""The unit of a matter on which clocks may be started here: a case; of a closed one those that are not its handling."""
+_OPEN_MATTER = select(Case.unit, Case.stage == Stage.CLOSED).where(Case.number == _NUMBER)
+_OWNER = select(Case.unit).where(Case.number == _NUMBER)
 
-OWNER = select(Case.unit).where(Case.number == _NUMBER)
-"""The unit whose the history of a case is."""
+
+async def open_matter(connection: Connection, number: str) -> tuple[str, bool] | None:
+    """Return the unit of a case, on which clocks may be started here, and whether it is closed.
+
+    On a closed one only those that are not its handling.
+    """
+    return (await connection.execute(_OPEN_MATTER, {"number": number})).first()
+
+
+async def owner(connection: Connection, number: str) -> str | None:
+    """Return the unit whose the history of a case is; None where there is no case."""
+    return await connection.scalar(_OWNER, {"number": number})
+
 
 _DUE = func.coalesce(Task.due_at, NEVER)
 """Where a task stands in a list while its clock is paused without an end: after all others."""

@@ -8,7 +8,7 @@ from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, MetaDa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.figures.assessment import AssessmentState, ObjectionState, RuleFixState
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.clocks.models import ClockState
 from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Words
 from services.kit.storage.sealing import SealedBytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from casework import names
 from casework.supervision.letters.letter import Failure, LetterState, Objection, move, next_kind
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.letters import drafting, store, timing
 from services.escalation.letters.models import Letter
 from services.kit.clocks.clocks import Firing

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.letters.letter import Failure, LetterKind, LetterState, Objection, Part
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
 from services.kit.storage.sealing import SealedBytes
 

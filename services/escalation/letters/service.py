@@ -10,7 +10,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.letters import letter as rules_of
 from casework.supervision.letters.letter import SERIES, Failure, LetterKind, LetterState, Objection, Part
 from casework.supervision.raising.subject import must_be_matter
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.letters import course, drafting, store, timing, view
 from services.escalation.letters.course import told
 from services.escalation.letters.models import Letter

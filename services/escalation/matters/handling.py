@@ -12,7 +12,7 @@ from casework.supervision.letters.occasion import Happening
 from casework.supervision.matters import matter as rules_of
 from casework.supervision.matters.lead import Barred, must_not_be_the_lead
 from casework.supervision.matters.matter import AssignmentState, Found, MatterState, Part, Step, Verdict
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.matters.ledger import course, store, view
 from services.escalation.matters.ledger.course import said
 from services.escalation.matters.ledger.servicer import LedgerBase

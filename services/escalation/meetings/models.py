@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.meetings.meeting import DecisionState, MeetingState
 from casework.supervision.meetings.review import Refusal, ReplyKind, Result
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Small, Words
 from services.kit.storage.sealing import SealedBytes
 

@@ -20,7 +20,6 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from pb.access.v1 import permission_pb2
-from sqlalchemy import Executable
 
 from casework import names
 from casework.door.complaint import must_not_judge_itself
@@ -104,11 +103,6 @@ class Directory(Protocol):
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
         """Return those of the named things that exist."""
-        ...
-
-    @property
-    def owner(self) -> str | Executable:
-        """The statement for the unit that owns the history of a `:number`: the case's owner decides who reads it."""
         ...
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 from google.protobuf.struct_pb2 import Struct
 from pb.feed.v1 import feed_pb2, feed_pb2_grpc
-from sqlalchemy import Executable
 
 from casework.errors import CaseError, Reason, field_error
 from casework.names import ROOT_UNIT, file_name, last, number_of
@@ -19,7 +18,7 @@ from services.kit.serving.access import Context, current_call
 from services.kit.serving.loops import Loop
 from services.kit.storage import feed_store, paging
 from services.kit.storage.catalogue import catalogue
-from services.kit.storage.database import Database, prepared
+from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import FeedSealer, head_position
 from services.kit.storage.feed_store import Told
 
@@ -76,6 +75,8 @@ _STRIDE = 5000
 """A lane passes over what is not its own in strides: after an import of thousands it is at its end in a moment."""
 MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures"})
 """Consumers of Accord's own machine clients: nobody else says how far they have come."""
+Owner = Callable[[Connection, str], Awaitable[str | None]]
+"""Returns the unit whose the history of a case or file is; None where there is none."""
 _ACCORD = "machine:accord"
 """The owner of what machine clients read on under, so that no row is left for whoever comes first."""
 
@@ -86,11 +87,11 @@ def beyond(head: int) -> CaseError:
 
 
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
-    """Serves one service's feed. `owner` is SQL for the unit whose the history of a case or file is."""
+    """Serves one service's feed. `owner` returns whose the history of a case or file is."""
 
-    def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: str | Executable) -> None:
+    def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: Owner) -> None:
         self._service = service
-        self._owner = prepared(owner)
+        self._owner = owner
         self._database = database
         self._pulse = pulse
 
@@ -106,7 +107,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         async with self._database.read() as connection:
             if request.case:
                 number = number_of(request.case)
-                unit = await connection.scalar(self._owner, {"number": number})
+                unit = await self._owner(connection, number)
                 if unit is None:
                     # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
                     call.scope()
@@ -198,7 +199,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         unit = None
         if number:
             async with self._database.read() as connection:
-                unit = await connection.scalar(self._owner, {"number": number})
+                unit = await self._owner(connection, number)
         if unit:
             current_call().require(unit)
         elif number:

@@ -10,7 +10,6 @@ from sqlalchemy import DateTime, Integer, Text, and_, bindparam, func, insert, o
 
 from casework import names
 from casework.supervision.figures.assessment import AssessmentState, ObjectionState
-from services.escalation import scope
 from services.escalation.figures.models import (
     Assessment,
     AssessmentCorrection,
@@ -18,6 +17,7 @@ from services.escalation.figures.models import (
     AssessmentResult,
 )
 from services.escalation.scope import Range
+from services.escalation.store import within
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
@@ -32,7 +32,7 @@ _RESULTS = (
     .where(AssessmentResult.number == _NUMBER)
     .order_by(AssessmentResult.unit, AssessmentResult.place)
 )
-_RESULTS_OF = _RESULTS.where(scope.within(AssessmentResult.unit))
+_RESULTS_OF = _RESULTS.where(within(AssessmentResult.unit))
 _OPEN = (
     select(func.count())
     .select_from(AssessmentObjection)
@@ -40,14 +40,14 @@ _OPEN = (
 )
 _ABOUT_THEM = (
     select(AssessmentResult.number)
-    .where(AssessmentResult.number == Assessment.number, scope.within(AssessmentResult.unit))
+    .where(AssessmentResult.number == Assessment.number, within(AssessmentResult.unit))
     .exists()
 )
 _LISTED = (
     select(Assessment)
     .where(
         or_(
-            scope.within(Assessment.unit), and_(Assessment.state > AssessmentState.DRAFT, _ABOUT_THEM)
+            within(Assessment.unit), and_(Assessment.state > AssessmentState.DRAFT, _ABOUT_THEM)
         )
     )
     .order_by(Assessment.created_at.desc(), Assessment.number.desc())

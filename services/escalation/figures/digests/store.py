@@ -1,17 +1,34 @@
-"""Statements of the digests that are kept for the record."""
+"""Statements of digests: what is counted of a day, one each, and what is kept for the record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Date, Integer, Text, bindparam, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import InstrumentedAttribute
 
-from services.escalation.figures.models import ClockFact, Digest, DigestDay
+from services.escalation.figures.models import ClockFact, Digest, DigestDay, MatterUnit, WorkClock
 from services.escalation.models import CaseFact, Escalation, File
-from services.kit.clocks.models import Clock
+from services.escalation.store import within
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage.database import Connection
 
 _CLAIM = (
@@ -70,3 +87,72 @@ async def listed(connection: Connection, unit: str, behind: date, limit: int) ->
 async def units(connection: Connection) -> list[str]:
     """Return every unit that has anything to do with any matter."""
     return [unit for (unit,) in await connection.execute(_UNITS)]
+
+
+_AS_OF, _START, _END, _DUE_FROM = (
+    bindparam(name, type_=DateTime(timezone=True)) for name in ("as_of", "start", "end", "due_from")
+)
+
+
+def _came(
+    kind: ColumnElement[str], unit: InstrumentedAttribute[str], at: InstrumentedAttribute[Any]
+) -> Select[str, str]:
+    return select(kind.label("kind"), unit.label("unit")).where(at >= _START, at < _END)
+
+
+_CAME = union_all(
+    _came(literal("reports"), CaseFact.unit, CaseFact.received_at),
+    _came(literal("cases"), CaseFact.unit, CaseFact.opened_at),
+    _came(literal("escalations"), Escalation.to_unit, Escalation.created_at),
+    _came(func.split_part(File.number, "-", 1), File.unit, File.opened_at).where(File.unit != ""),
+).subquery("came")
+_NEW: Select[str, str, int] = (
+    select(_CAME.c.kind, _CAME.c.unit, func.count()).where(within(_CAME.c.unit)).group_by(_CAME.c.kind, _CAME.c.unit)
+)
+_STANDS: dict[bool, ColumnElement[bool]] = {
+    True: WorkClock.state.in_(LIVE),
+    # What stood at an instant that is past was begun by then and not yet over.
+    False: and_(
+        WorkClock.started_at <= _AS_OF, or_(WorkClock.stopped_at.is_(None), WorkClock.stopped_at > _AS_OF)
+    ),
+}  # fmt: skip
+"""Which clocks count, of a day that is not over and of one that is."""
+_OVERDUE = func.count().filter(WorkClock.due_at < _AS_OF)
+_STEPS = {
+    live: select(
+        WorkClock.kind,
+        WorkClock.unit,
+        func.count().filter(WorkClock.due_at >= _DUE_FROM, WorkClock.due_at < _END),
+        _OVERDUE,
+    )
+    .where(stands, within(WorkClock.unit))
+    .group_by(WorkClock.kind, WorkClock.unit)
+    for live, stands in _STANDS.items()
+}
+_WAITING = {
+    live: select(MatterUnit.unit, WorkClock.unit, WorkClock.rule, func.count(), _OVERDUE, func.min(WorkClock.due_at))
+    .select_from(MatterUnit)
+    .join(WorkClock, WorkClock.number == MatterUnit.number)
+    .where(stands, within(MatterUnit.unit))
+    .group_by(MatterUnit.unit, WorkClock.unit, WorkClock.rule)
+    for live, stands in _STANDS.items()
+}
+
+
+async def new(connection: Connection, moments: Mapping[str, object]) -> Sequence[tuple[str, str, int]]:
+    """Return how many matters of each kind came to each unit."""
+    return await connection.execute(_NEW, moments)
+
+
+async def steps(
+    connection: Connection, moments: Mapping[str, object], *, live: bool
+) -> Sequence[tuple[str, str, int, int]]:
+    """Return by kind and unit how many steps are due in the day and how many are overdue."""
+    return await connection.execute(_STEPS[live], moments)
+
+
+async def waiting(
+    connection: Connection, moments: Mapping[str, object], *, live: bool
+) -> Sequence[tuple[str, str, str, int, int, datetime | None]]:
+    """Return by unit of a matter, unit waited for and step: how many wait, how many overdue, the earliest due."""
+    return await connection.execute(_WAITING[live], moments)

@@ -33,10 +33,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from casework import names
 from casework.supervision.figures.assessment import RuleFixState
-from services.escalation import scope
 from services.escalation.figures.models import Digest, DigestDay, RuleFix, WorkClock
 from services.escalation.models import CaseFact, File, Matter
 from services.escalation.scope import Range
+from services.escalation.store import within
 from services.kit.clocks.models import LIVE, ClockState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
@@ -175,7 +175,7 @@ def _listed(register: Register, behind: bool) -> Line:
     lines = union_all(*_SOURCES[register]).subquery("lines").c
     newest_first = register in LEDGERS
     place = (lines.at, collate(lines.key, "C"))
-    found = select(*lines).where(scope.within(lines.unit))
+    found = select(*lines).where(within(lines.unit))
     if behind:
         end = tuple_(bindparam("mark", type_=DateTime(timezone=True)), bindparam("key", type_=Text))
         found = found.where(tuple_(*place) < end if newest_first else tuple_(*place) > end)

@@ -1,73 +1,28 @@
-"""Counts of matters received, by one property, in one statement."""
+"""Counts of matters received, by one property."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from enum import IntEnum
 from typing import Any
 
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import agreement_pb2, case_pb2
-from sqlalchemy import ColumnElement, DateTime, Select, bindparam, case, func, select
 
 from casework.door.category import CategoryTree
-from casework.door.triage import Grade
 from casework.supervision.figures.reporting_period import ReportingPeriod
 from casework.supervision.figures.suppression import Publication
-from services.escalation import scope
-from services.escalation.models import CaseFact
+from services.escalation.figures.statistics import store
+from services.escalation.figures.statistics.store import By
 from services.escalation.scope import Range
 from services.kit.storage.database import Connection
 
-
-class By(IntEnum):
-    """What is counted by; the numbers are those of the contract."""
-
-    CATEGORY = 1
-    DOOR = 2
-    STAGE = 3
-    MONTH = 4
-    GRADE = 5
-    OUTCOME = 6
-    PERFORMANCE = 7
-
-
-_KEYS: dict[By, ColumnElement[str]] = {
-    By.CATEGORY: func.split_part(CaseFact.category, "/", 1),
-    By.DOOR: CaseFact.door.expression,
-    By.STAGE: func.lower(case((CaseFact.stage != "", CaseFact.stage), else_=CaseFact.state)),
-    By.MONTH: func.to_char(func.timezone("Asia/Shanghai", CaseFact.received_at), "YYYY-MM"),
-    By.GRADE: case(*((CaseFact.grade == number, each.value) for number, each in enumerate(Grade, 1)), else_=""),
-    By.OUTCOME: func.lower(CaseFact.mediation),
-    By.PERFORMANCE: func.lower(CaseFact.performance),
-}
-
-
-def _counted(key: ColumnElement[str]) -> Select[str, int]:
-    start, end = (bindparam(name, type_=DateTime(timezone=True)) for name in ("start", "end"))
-    return (
-        select(key, func.count())
-        .where(
-            scope.within(CaseFact.unit),
-            CaseFact.received_at >= start,
-            CaseFact.received_at < end,
-            # A report that was merged into another is the same matter: it is counted once.
-            CaseFact.state != "MERGED",
-        )
-        .group_by(key)
-        .order_by(key)
-    )
-
-
-_COUNTS = {by: _counted(key) for by, key in _KEYS.items()}
 NONE = "none"
 """The key of matters that have no such property."""
 
 
 async def count(connection: Connection, units: Range, start: datetime, end: datetime, by: By) -> dict[str, int]:
     """Return the counts by key, in order of key."""
-    rows = await connection.execute(_COUNTS[by], {**units, "start": start, "end": end})
-    return {key or NONE: count for key, count in rows}
+    return {key or NONE: count for key, count in await store.counts(connection, units, start, end, by)}
 
 
 def keys(by: By, categories: CategoryTree, period: ReportingPeriod) -> list[str]:

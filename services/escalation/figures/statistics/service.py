@@ -12,7 +12,7 @@ from casework.supervision.figures.reporting_period import reporting_period
 from casework.supervision.figures.suppression import Publication
 from services.escalation import scope
 from services.escalation.figures.statistics import counting
-from services.escalation.figures.statistics.counting import By
+from services.escalation.figures.statistics.store import By
 from services.escalation.servicer import Servicer
 from services.kit.composition import Parts
 from services.kit.serving.access import Context

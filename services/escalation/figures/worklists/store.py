@@ -24,10 +24,10 @@ from sqlalchemy import (
     tuple_,
 )
 
-from services.escalation import scope
 from services.escalation.figures.models import MatterUnit, WorkClock
 from services.escalation.models import Holding
 from services.escalation.scope import Range
+from services.escalation.store import within
 from services.kit.clocks.models import LIVE
 from services.kit.storage.database import Connection
 
@@ -54,7 +54,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Where a step without a due date stands in a list: behind all others."""
 _NOW, _START, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "start", "end"))
 _RUNS = WorkClock.state.in_(LIVE)
-_OURS = scope.within(WorkClock.unit)
+_OURS = within(WorkClock.unit)
 # A part of a file is held by its name; whoever holds the whole holds every part.
 _HELD = (
     select(Holding.id)
@@ -62,7 +62,7 @@ _HELD = (
         Holding.official == bindparam("official", type_=Text),
         Holding.until.is_(None),
         Holding.number == WorkClock.number,
-        scope.within(Holding.unit),
+        within(Holding.unit),
         or_(
             Holding.subject == "",
             Holding.subject == WorkClock.subject,
@@ -72,7 +72,7 @@ _HELD = (
     .exists()
 )
 # Whom own matters wait for: another unit has the step.
-_WAITS = and_(scope.within(MatterUnit.unit), not_(_OURS))
+_WAITS = and_(within(MatterUnit.unit), not_(_OURS))
 _KEEPS: dict[Filter, ColumnElement[bool]] = {
     Filter.ALL: true(),
     Filter.NEW: WorkClock.started_at >= _START,

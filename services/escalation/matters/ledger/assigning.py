@@ -13,7 +13,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import matter as rules_of
 from casework.supervision.matters.grade import MatterFacts
 from casework.supervision.matters.matter import Given, Impact, MatterLevel, MatterState, Part, Step
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.matters.ledger import course, store
 from services.escalation.matters.ledger.course import said
 from services.escalation.matters.ledger.servicer import LedgerBase

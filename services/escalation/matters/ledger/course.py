@@ -11,7 +11,7 @@ from casework.clocks.ledger import Reopened
 from casework.door.triage import Grade
 from casework.supervision.letters.occasion import Happening, Occasion, ends_soon
 from casework.supervision.matters.matter import LOOK_BACKS, MatterLevel, MatterState
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.matters.ledger import store
 from services.escalation.matters.ledger.models import MatterProgress
 from services.escalation.models import Matter, MatterAssignment

@@ -13,7 +13,7 @@ from casework.supervision.matters.matter import Part
 from casework.supervision.matters.words import ERASED, GRADES, OVERDUE, STATES
 from services.escalation import files
 from services.escalation.matters.ledger import view
-from services.escalation.matters.ledger.listing import Sealed
+from services.escalation.matters.ledger.listing.store import Sealed
 from services.escalation.matters.ledger.sheet import Row
 from services.escalation.models import Matter, MatterAssignment
 from services.kit import dates

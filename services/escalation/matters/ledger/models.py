@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.matters.matter import Found
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Count, Instant, Json, NumberedOrNone, Small, Words
 from services.kit.storage.sealing import SealedBytes
 

@@ -14,8 +14,9 @@ from casework import names
 from casework.errors import Reason, field_error
 from casework.supervision.matters.matter import MatterLevel
 from services.escalation import files
-from services.escalation.matters.ledger import course, export, listing, sheet, store, view
-from services.escalation.matters.ledger.listing import Wanted
+from services.escalation.matters.ledger import course, export, sheet, store, view
+from services.escalation.matters.ledger.listing import store as listing
+from services.escalation.matters.ledger.listing.store import Wanted
 from services.escalation.matters.ledger.servicer import LedgerBase
 from services.escalation.models import Matter
 from services.kit import dates

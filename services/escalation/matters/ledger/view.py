@@ -10,7 +10,7 @@ from pb.escalation.v1 import ledger_pb2 as pb
 from casework import names
 from casework.supervision.matters.matter import MatterLevel
 from services.escalation.matters.ledger.course import assignment_name
-from services.escalation.matters.ledger.listing import RESTS
+from services.escalation.matters.ledger.listing.store import RESTS
 from services.escalation.matters.ledger.models import (
     MatterEvidence,
     MatterGrading,

@@ -12,7 +12,7 @@ from casework.supervision.matters.lead import HandOverState, NoteKind
 from casework.supervision.matters.monitoring import Finding, Interval, MonitoringState
 from casework.supervision.matters.plan import Assessment, MeasureState, PlanState, Role
 from casework.supervision.matters.task_force import ForceState, TaskState
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Small, Words
 from services.kit.storage.sealing import SealedBytes
 

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from casework import names
 from casework.errors import Reason, field_error
-from services.escalation.matters.special import matters
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.models import File, Matter
 from services.escalation.servicer import Servicer
 from services.kit.command import Work

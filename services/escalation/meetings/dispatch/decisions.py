@@ -12,7 +12,8 @@ from casework.clocks.ledger import Reopened
 from casework.errors import Reason, field_error
 from casework.supervision.meetings import meeting as rules_of
 from casework.supervision.meetings.meeting import TASK, VERIFICATION, DecisionState
-from services.escalation import holders, readings
+from services.escalation import readings
+from services.escalation.holders import store as holders
 from services.escalation.meetings.dispatch import store, view
 from services.escalation.meetings.models import MeetingDecision
 from services.escalation.servicer import Servicer

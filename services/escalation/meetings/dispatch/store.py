@@ -1,34 +1,43 @@
-"""Statements of series, meetings and decisions."""
+"""Statements of series, meetings, agendas and decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from functools import lru_cache
 
 import asyncpg
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
+    Date,
     DateTime,
     Integer,
     Select,
+    SmallInteger,
     Text,
     and_,
     any_,
     bindparam,
     cast,
+    distinct,
     func,
+    insert,
     literal,
     or_,
     select,
     tuple_,
+    union_all,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import InstrumentedAttribute
 
 from casework import names
+from casework.door.triage import Grade
 from casework.errors import CaseError, Reason
-from casework.supervision.meetings.meeting import DecisionState, MeetingState
+from casework.supervision.meetings.meeting import AgendaReason, DecisionState, MeetingState
 from services.escalation.meetings.models import AgendaItem, Meeting, MeetingDecision, MeetingSeries
-from services.escalation.models import Holding
+from services.escalation.models import Holding, Matter
 from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
@@ -204,3 +213,84 @@ async def listed_decisions(
     due, last, decision = behind
     parameters = {"unit": unit, "number": number, "at": due, "behind": last, "decision": decision, "limit": limit}
     return await connection.execute(_listed_decisions(only_open, bool(number)), parameters)
+
+
+_HIGH = tuple(Grade).index(Grade.high) + 1
+_TODAY = bindparam("today", type_=Date)
+
+
+def _name(number: InstrumentedAttribute[str]) -> ColumnElement[str]:
+    return func.regexp_replace(number, "-", "/", type_=Text)
+
+
+def _matters(reason: AgendaReason, *holds: ColumnElement[bool]) -> Select[str, str, int, date | None]:
+    """Return those matters of the ledger of a unit of which this holds."""
+    return select(
+        _name(Matter.number).label("subject"),
+        func.coalesce(func.nullif(Matter.unit, ""), Matter.keeper).label("unit"),
+        cast(literal(int(reason)), SmallInteger).label("reason"),
+        Matter.due_on.label("due_on"),
+    ).where(Matter.keeper == _UNIT, Matter.struck_off_at.is_(None), *holds)
+
+
+_STUCK = func.coalesce(Matter.progress_at, Matter.registered_at) < bindparam("stuck", type_=DateTime(timezone=True))
+_SOURCES = {
+    AgendaReason.OVERDUE: _matters(AgendaReason.OVERDUE, Matter.due_on < _TODAY),
+    AgendaReason.HIGH_GRADE: _matters(AgendaReason.HIGH_GRADE, Matter.grade == _HIGH),
+    AgendaReason.STUCK: _matters(AgendaReason.STUCK, _STUCK),
+    AgendaReason.RETURNED: _matters(AgendaReason.RETURNED, Matter.returned >= bindparam("times", type_=Integer)),
+    AgendaReason.OPEN_ITEM: select(
+        _name(MeetingDecision.number)
+        .concat("/decisions/")
+        .concat(cast(MeetingDecision.decision, Text))
+        .label("subject"),
+        MeetingDecision.unit.label("unit"),
+        cast(literal(int(AgendaReason.OPEN_ITEM)), SmallInteger).label("reason"),
+        cast(func.timezone("Asia/Shanghai", MeetingDecision.due_at), Date).label("due_on"),
+    ).where(
+        MeetingDecision.meeting_unit == _UNIT,
+        MeetingDecision.done_at.is_(None),
+        MeetingDecision.state != DecisionState.DONE,
+    ),
+}
+"""Where each reason finds what it puts on the agenda; another source is another line here."""
+
+
+@lru_cache(maxsize=16)
+def _draw(*reasons: AgendaReason) -> Select[int]:
+    """Return the statement that draws an agenda for these reasons; it answers how many items there are."""
+    found = union_all(*(_SOURCES[each] for each in reasons)).subquery("found").c
+    items = (
+        select(
+            found.subject,
+            func.min(found.unit).label("unit"),
+            func.min(found.due_on).label("due_on"),
+            func.array_agg(aggregate_order_by(distinct(found.reason), found.reason)).label("reasons"),
+        )
+        .group_by(found.subject)
+        .subquery("items")
+        .c
+    )
+    order = (func.cardinality(items.reasons).desc(), items.due_on.nulls_last(), items.subject)
+    drawn = (
+        insert(AgendaItem)
+        .from_select(
+            ["number", "item", "subject", "unit", "reasons", "due_on"],
+            select(
+                _NUMBER,
+                func.row_number().over(order_by=order),
+                items.subject,
+                items.unit,
+                items.reasons,
+                items.due_on,
+            ),
+        )
+        .returning(AgendaItem.item)
+        .cte("drawn")
+    )
+    return select(func.count()).select_from(drawn)
+
+
+async def draw(connection: Connection, reasons: Sequence[AgendaReason], parameters: Mapping[str, object]) -> int:
+    """Draw the agenda of a meeting, what has most reasons first, and return how many items it has."""
+    return await connection.scalar(_draw(*reasons), parameters) or 0

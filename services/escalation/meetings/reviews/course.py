@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
-
-from sqlalchemy import bindparam, select
 
 from casework import names
 from casework.supervision.meetings import review as rules_of
@@ -19,12 +16,10 @@ from services.kit.clocks.clocks import Firing
 from services.kit.clocks.clockwork import NOTHING_DUE
 from services.kit.clocks.models import Clock
 from services.kit.command import Work
-from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 HEARING = "hearing"
 """The cause for which the rule of a second review lets time stand still (条例 36)."""
-_CLOCK = select(Clock.raw_due_at, Clock.due_at).where(Clock.id == bindparam("id"))
 _ENDS = {
     ReplyKind.ANSWER: "new-answer-%",
     ReplyKind.REVIEW: "review-%",
@@ -72,19 +67,6 @@ def _next(state: ReviewState, kind: ReplyKind, row: Review, reply: ReviewReply) 
         return rules_of.FINAL_NOTICE, "final-notice", reply.unit
     # A right is reminded of at the counter of the unit that handled the petition: that one knows the person.
     return RIGHTS[kind].rule, "ask", row.unit
-
-
-class Asking(NamedTuple):
-    """The dates of the right to ask: before they are rolled to a working day, and after."""
-
-    raw_due_at: datetime | None
-    due_at: datetime | None
-
-
-async def ask_clock(connection: Connection, reply: ReviewReply) -> Asking | None:
-    """Return the clock of the right to ask about a reply, None where it gave no such right."""
-    found = (await connection.execute(_CLOCK, {"id": names.clock_id(reply.number, f"ask-{reply.reply}")})).first()
-    return Asking(*found) if found else None
 
 
 async def follow_appeal(

@@ -14,7 +14,8 @@ from casework.clocks.ledger import Entry, Paused, Resumed
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.meetings import review as rules_of
 from casework.supervision.meetings.review import Result, ReviewState
-from services.escalation import files, holders, readings
+from services.escalation import files, readings
+from services.escalation.holders import store as holders
 from services.escalation.meetings.models import ReviewReply
 from services.escalation.meetings.reviews import course as what_follows
 from services.escalation.meetings.reviews import notice, store, view
@@ -159,7 +160,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         self, work: Work, file: File, row: Review, course: store.Course, told: pb.AppealText, made_at: datetime, by: int
     ) -> pb.Appeal:
         last = course.last
-        right = await what_follows.ask_clock(work.connection, last) if last else None
+        right = await store.ask_clock(work.connection, last) if last else None
         refusal = rules_of.ask(row.state, row.lapsed, made_at, right.due_at if right else None)
         assert last is not None, "nothing is asked for before something was served"
         appeal, unit, asked = len(course.appeals) + 1, "", row
@@ -253,7 +254,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             row = await store.get(connection, number)
             call.require(row.unit)
             last = (await store.course(connection, number)).last
-            right = await what_follows.ask_clock(connection, last) if last else None
+            right = await store.ask_clock(connection, last) if last else None
         unit_name = self.rules.units.known(row.turn).name
         safe = right.raw_due_at if right else None
         return view.receipt(row, request.name, unit_name, safe, self.time.now(), call.language)

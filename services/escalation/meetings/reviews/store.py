@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 import asyncpg
 from sqlalchemy import DateTime, Integer, Select, Text, bindparam, func, or_, select, tuple_, update
@@ -15,6 +16,7 @@ from casework.errors import CaseError, Reason
 from casework.supervision.meetings.review import ReplyKind, ReviewState
 from services.escalation.meetings.models import ReviewAppeal, ReviewHearing, ReviewReply
 from services.escalation.models import Review
+from services.kit.clocks.models import Clock
 from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
@@ -25,6 +27,7 @@ _END_HEARING = (
     .where(ReviewHearing.number == bindparam("number"), ReviewHearing.hearing == bindparam("of"))
     .values(record=bindparam("record"), ended_at=bindparam("at"))
 )
+_CLOCK = select(Clock.raw_due_at, Clock.due_at).where(Clock.id == bindparam("id"))
 _BY_RECEIPT = select(Review.number).where(Review.receipt_index == bindparam("receipt"))
 
 
@@ -149,3 +152,16 @@ async def listed(
     """Return reviews of units of the pattern, or on which such a unit has to act, most urgent first."""
     parameters = {"unit": unit, "due": behind[0], "behind": behind[1], "limit": limit}
     return await connection.execute(_listed(only_open), parameters)
+
+
+class Asking(NamedTuple):
+    """The dates of the right to ask: before they are rolled to a working day, and after."""
+
+    raw_due_at: datetime | None
+    due_at: datetime | None
+
+
+async def ask_clock(connection: Connection, reply: ReviewReply) -> Asking | None:
+    """Return the clock of the right to ask about a reply, None where it gave no such right."""
+    found = (await connection.execute(_CLOCK, {"id": names.clock_id(reply.number, f"ask-{reply.reply}")})).first()
+    return Asking(*found) if found else None

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.prevention.campaign import CampaignKind, CampaignState, FindingState
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Instant, Numbered, Words
 from services.kit.storage.sealing import SealedBytes
 

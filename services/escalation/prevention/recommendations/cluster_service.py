@@ -9,7 +9,7 @@ from pb.escalation.v1 import recommendations_pb2_grpc
 
 from casework import names
 from casework.errors import Reason, field_error
-from services.escalation.prevention.recommendations import clusters, view
+from services.escalation.prevention.recommendations import clusters, store, view
 from services.escalation.servicer import Servicer
 from services.kit.command import Work, command
 from services.kit.instants import stamp
@@ -48,7 +48,7 @@ class ClusterServicer(Servicer, recommendations_pb2_grpc.ClusterServiceServicer)
         work.call.require(place)
         file = await self.opened(work, "clusters", place)
         until = work.now + timedelta(days=self.rules.clusters.dismissed_days)
-        await clusters.dismiss(
+        await store.dismiss(
             work.connection, file.number, place=place, category=category, reason=request.reason,
             dismissed_at=work.now, until=until,
         )  # fmt: skip

@@ -1,104 +1,18 @@
-"""Statements and counting of clusters: like cases by place and kind, in the window and before it."""
+"""Counting of clusters: like cases by place and kind, in the window and before it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
-
-from sqlalchemy import BigInteger, DateTime, Integer, Text, bindparam, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from casework.supervision.prevention.cluster import ClusterRule, Counted, Finding, Place, judge
 from casework.units import DIGITS, ROOT, level_of
-from services.escalation.models import CaseFact
-from services.escalation.prevention.recommendations.models import ClusterDismissal
-from services.kit.storage import paging, rows
+from services.escalation.prevention.recommendations import store
+from services.escalation.prevention.recommendations.store import CasesOf
+from services.kit.storage import paging
 from services.kit.storage.database import Connection
 
-# A department's case counts where the department is.
-_WHERE = func.coalesce(func.nullif(CaseFact.place, ""), CaseFact.unit, type_=Text)
-_SCOPE, _HOLDER = bindparam("scope", type_=Text), bindparam("holder", type_=Text)
-_START, _NOW, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("start", "now", "end"))
-# One pass over the window's index: counted where they are first, then for the branch above and the level below the unit
-# asked for.
-_COUNTED = (
-    select(
-        _WHERE.label("place"),
-        CaseFact.category,
-        func.count().filter(CaseFact.received_at >= _START).label("recent"),
-        func.count().filter(CaseFact.received_at < _START).label("earlier"),
-    )
-    .where(
-        CaseFact.received_at >= bindparam("earliest", type_=DateTime(timezone=True)),
-        CaseFact.received_at < _NOW,
-        CaseFact.unit.like(_HOLDER),
-        _WHERE.like(_SCOPE),
-    )
-    .group_by(_WHERE, CaseFact.category)
-    .cte("counted")
-)
-_FACTS = select(
-    func.split_part(_COUNTED.c.place, "-", 1, type_=Text).label("area"),
-    _COUNTED.c.category,
-    _COUNTED.c.recent,
-    _COUNTED.c.earlier,
-).subquery("facts")
-_KIND = (
-    select(
-        func.unnest(array([_FACTS.c.category, func.split_part(_FACTS.c.category, "/", 1)]), type_=Text).label(
-            "category"
-        )
-    )
-    .distinct()
-    .correlate(_FACTS)
-    .lateral("kind")
-)  # fmt: skip
-_DIGITS = func.unnest(bindparam("levels", type_=ARRAY(Integer)), type_=Integer).column_valued("digits")
-_PLACE = func.left(_FACTS.c.area, _DIGITS, type_=Text)
-_COUNTS = (
-    select(
-        _PLACE,
-        _KIND.c.category,
-        cast(func.sum(_FACTS.c.recent), BigInteger),
-        cast(func.sum(_FACTS.c.earlier), BigInteger),
-    )
-    .select_from(_FACTS, _KIND)
-    .where(func.length(_FACTS.c.area) >= _DIGITS)
-    .group_by(_PLACE, _KIND.c.category)
-)
-_SINCE = (
-    select(CaseFact.received_at)
-    .where(_WHERE.like(_SCOPE), CaseFact.unit.like(_HOLDER))
-    .order_by(CaseFact.received_at)
-    .limit(1)
-)
-_ONE = (
-    select(func.count())
-    .select_from(CaseFact)
-    .where(
-        _WHERE.like(_SCOPE),
-        or_(
-            CaseFact.category == bindparam("category", type_=Text),
-            CaseFact.category.like(bindparam("below", type_=Text)),
-        ),
-        CaseFact.received_at >= _START,
-        CaseFact.received_at < _END,
-    )
-)
-_DISMISSED = select(ClusterDismissal.place, ClusterDismissal.category).where(
-    ClusterDismissal.until > _NOW, ClusterDismissal.place.like(_SCOPE)
-)
 _BELOW = {0: 2, 2: 4, 4: 6, 6: 9, 9: 12}
-
-
-class _Counted(NamedTuple):
-    """How many cases of a kind a place had, in the window and before it."""
-
-    place: str
-    category: str
-    recent: int
-    earlier: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +64,7 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
     holder = scope if department else "%"
     pattern = paging.subtree(area)
     start = now - timedelta(days=rule.window_days)
-    since = await connection.scalar(_SINCE, {"scope": pattern, "holder": holder})
+    since = await store.first_case(connection, pattern, holder)
     earliest = max(start - timedelta(days=rule.window_days * rule.earlier_windows), min(since or start, start))
     window = Window(earliest, start, now)
     if window.earlier_days < rule.window_days:
@@ -158,8 +72,8 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
     own = DIGITS[level_of(area)]
     levels = [own] if department or own not in _BELOW else [own, _BELOW[own]]
     asked = {"scope": pattern, "holder": holder, "levels": levels, "earliest": earliest, "start": start, "now": now}
-    counted = [_Counted(*row) for row in await connection.execute(_COUNTS, asked)]
-    aside = set(await connection.execute(_DISMISSED, {"now": now, "scope": pattern}))
+    counted = await store.counted(connection, asked)
+    aside = await store.dismissed(connection, pattern, now)
     candidates = []
     for row in counted:
         counts = _compared(row, counted, window)
@@ -171,7 +85,7 @@ async def find(connection: Connection, rule: ClusterRule, scope: str, now: datet
     return Found(candidates, len(counted), window, history_short=False)
 
 
-def _compared(row: _Counted, counted: list[_Counted], window: Window) -> Place:
+def _compared(row: CasesOf, counted: list[CasesOf], window: Window) -> Place:
     peers = [
         each for each in counted
         if each.category == row.category and len(each.place) == len(row.place) and each.place != row.place
@@ -187,10 +101,5 @@ def _compared(row: _Counted, counted: list[_Counted], window: Window) -> Place:
 async def count(connection: Connection, place: str, category: str, start: datetime, end: datetime) -> Counted:
     """Return the like cases in a place's subtree between two instants."""
     scope = paging.subtree(place.partition("-")[0])
-    parameters = {"scope": scope, "category": category, "below": f"{category}/%", "start": start, "end": end}
-    return Counted(await connection.scalar(_ONE, parameters) or 0, (end - start) / timedelta(days=1))
-
-
-async def dismiss(connection: Connection, number: str, **columns: object) -> ClusterDismissal:
-    """Store that a candidate was set aside."""
-    return await rows.insert(connection, ClusterDismissal, number=number, **columns)
+    found = await store.like_cases(connection, scope, category, start, end)
+    return Counted(found, (end - start) / timedelta(days=1))

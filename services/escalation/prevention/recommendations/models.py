@@ -13,7 +13,7 @@ from casework.supervision.prevention.recommendation import (
     RecommendationKind,
     RecommendationState,
 )
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Words
 from services.kit.storage.sealing import SealedBytes
 

@@ -1,13 +1,14 @@
-"""Statements of recommendations and their pairs."""
+"""Statements of recommendations and their pairs, and of clusters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Integer,
     Select,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    cast,
     func,
     insert,
     or_,
@@ -23,11 +25,12 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from casework import names
 from casework.supervision.prevention.recommendation import WITH_DEPARTMENT
-from services.escalation.prevention.recommendations.models import AdvicePair, Recommendation
+from services.escalation.models import CaseFact
+from services.escalation.prevention.recommendations.models import AdvicePair, ClusterDismissal, Recommendation
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
@@ -109,3 +112,113 @@ async def pairs_by_number(connection: Connection, numbers: Sequence[str]) -> dic
     for pair in await connection.execute(_PAIRS, {"numbers": list(numbers)}):
         found[pair.number].append(pair)
     return found
+
+
+# A department's case counts where the department is.
+_WHERE = func.coalesce(func.nullif(CaseFact.place, ""), CaseFact.unit, type_=Text)
+_SCOPE, _HOLDER = bindparam("scope", type_=Text), bindparam("holder", type_=Text)
+_START, _NOW, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("start", "now", "end"))
+# One pass over the window's index: counted where they are first, then for the branch above and the level below the unit
+# asked for.
+_COUNTED = (
+    select(
+        _WHERE.label("place"),
+        CaseFact.category,
+        func.count().filter(CaseFact.received_at >= _START).label("recent"),
+        func.count().filter(CaseFact.received_at < _START).label("earlier"),
+    )
+    .where(
+        CaseFact.received_at >= bindparam("earliest", type_=DateTime(timezone=True)),
+        CaseFact.received_at < _NOW,
+        CaseFact.unit.like(_HOLDER),
+        _WHERE.like(_SCOPE),
+    )
+    .group_by(_WHERE, CaseFact.category)
+    .cte("counted")
+)
+_FACTS = select(
+    func.split_part(_COUNTED.c.place, "-", 1, type_=Text).label("area"),
+    _COUNTED.c.category,
+    _COUNTED.c.recent,
+    _COUNTED.c.earlier,
+).subquery("facts")
+_KIND = (
+    select(
+        func.unnest(array([_FACTS.c.category, func.split_part(_FACTS.c.category, "/", 1)]), type_=Text).label(
+            "category"
+        )
+    )
+    .distinct()
+    .correlate(_FACTS)
+    .lateral("kind")
+)  # fmt: skip
+_DIGITS = func.unnest(bindparam("levels", type_=ARRAY(Integer)), type_=Integer).column_valued("digits")
+_PLACE = func.left(_FACTS.c.area, _DIGITS, type_=Text)
+_COUNTS = (
+    select(
+        _PLACE,
+        _KIND.c.category,
+        cast(func.sum(_FACTS.c.recent), BigInteger),
+        cast(func.sum(_FACTS.c.earlier), BigInteger),
+    )
+    .select_from(_FACTS, _KIND)
+    .where(func.length(_FACTS.c.area) >= _DIGITS)
+    .group_by(_PLACE, _KIND.c.category)
+)
+_SINCE = (
+    select(CaseFact.received_at)
+    .where(_WHERE.like(_SCOPE), CaseFact.unit.like(_HOLDER))
+    .order_by(CaseFact.received_at)
+    .limit(1)
+)
+_ONE = (
+    select(func.count())
+    .select_from(CaseFact)
+    .where(
+        _WHERE.like(_SCOPE),
+        or_(
+            CaseFact.category == bindparam("category", type_=Text),
+            CaseFact.category.like(bindparam("below", type_=Text)),
+        ),
+        CaseFact.received_at >= _START,
+        CaseFact.received_at < _END,
+    )
+)
+_DISMISSED = select(ClusterDismissal.place, ClusterDismissal.category).where(
+    ClusterDismissal.until > _NOW, ClusterDismissal.place.like(_SCOPE)
+)
+
+
+class CasesOf(NamedTuple):
+    """How many cases of a kind a place had, in the window and before it."""
+
+    place: str
+    category: str
+    recent: int
+    earlier: int
+
+
+async def first_case(connection: Connection, scope: str, holder: str) -> datetime | None:
+    """Return when the first case of a place was received; both are patterns: of places, of units that have it."""
+    return await connection.scalar(_SINCE, {"scope": scope, "holder": holder})
+
+
+async def counted(connection: Connection, asked: Mapping[str, object]) -> list[CasesOf]:
+    """Return the cases of every place and kind."""
+    return [CasesOf(*row) for row in await connection.execute(_COUNTS, asked)]
+
+
+async def like_cases(connection: Connection, scope: str, category: str, start: datetime, end: datetime) -> int:
+    """Return how many cases of a kind a place had between two instants."""
+    parameters = {"scope": scope, "category": category, "below": f"{category}/%", "start": start, "end": end}
+    return await connection.scalar(_ONE, parameters) or 0
+
+
+async def dismissed(connection: Connection, scope: str, now: datetime) -> set[tuple[str, str]]:
+    """Return the places and kinds that are set aside now."""
+    return set(await connection.execute(_DISMISSED, {"now": now, "scope": scope}))
+
+
+async def dismiss(connection: Connection, number: str, **columns: object) -> ClusterDismissal:
+    """Store that a candidate was set aside."""
+    return await rows.insert(connection, ClusterDismissal, number=number, **columns)

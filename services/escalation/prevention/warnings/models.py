@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.prevention.warning import HazardKind, WarningState
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Instant, Numbered, Small, Words
 from services.kit.storage.sealing import SealedBytes
 

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.escalation.base import EscalationModel
+from services.escalation.models import EscalationModel
 from services.kit.storage.models import Code, Instant
 
 

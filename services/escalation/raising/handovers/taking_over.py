@@ -9,7 +9,7 @@ from pb.escalation.v1 import handovers_pb2 as pb
 from casework import names
 from casework.errors import Reason, field_error
 from casework.supervision.raising.handover import HandoverState
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.raising.handovers import store
 from services.escalation.raising.handovers.models import Handover
 from services.escalation.raising.levels import raising

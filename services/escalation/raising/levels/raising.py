@@ -14,7 +14,7 @@ from casework.supervision.raising.escalation import WITH_THE_LEVEL, EscalationSt
 from casework.supervision.raising.ladder import Ladder, LadderBook, Mode, Place, told_units
 from casework.supervision.raising.subject import must_be_matter
 from casework.units import ROOT, UnitTree
-from services.escalation import holders
+from services.escalation.holders import store as holders
 from services.escalation.models import Escalation
 from services.escalation.raising.levels import pins, store, timing, view
 from services.kit.command import Work

@@ -11,7 +11,9 @@ from pb.escalation.v1 import escalation_pb2_grpc
 from casework import names
 from casework.supervision.raising import escalation as rules_of
 from casework.supervision.raising.escalation import EscalationState
-from services.escalation import erasing, files, holders
+from services.escalation import erasing, files
+from services.escalation import store as shared
+from services.escalation.holders import store as holders
 from services.escalation.models import Escalation
 from services.escalation.raising.levels import breaches, occasions, raising, store, timing, view
 from services.escalation.servicer import Servicer
@@ -162,7 +164,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         number = names.number_of(request.name)
         await self.log.lock(work.connection, number)
         if request.validate_only:
-            found = await erasing.touched(work.connection, number)
+            found = await shared.touched(work.connection, number)
         else:
             self._listed.add(number, work.now)
             found = await erasing.erase(work.connection, number, work.now)

@@ -1,10 +1,11 @@
-"""Statements of escalation."""
+"""Statements of escalation, and of the ladders that are pinned."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     DateTime,
@@ -30,7 +31,7 @@ from casework import names
 from casework.errors import CaseError, Reason
 from casework.supervision.raising.escalation import PASSED_ON, EscalationState
 from services.escalation.models import CaseFact, Escalation, File
-from services.escalation.raising.levels.models import AddedReason, Breach
+from services.escalation.raising.levels.models import AddedReason, Breach, PinnedLadder
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
@@ -39,14 +40,12 @@ _ESCALATION = bindparam("escalation", type_=Integer)
 _AT = bindparam("at", type_=DateTime(timezone=True))
 _UNIT = bindparam("unit", type_=Text)
 
-OPEN_MATTER = (
-    select(Escalation.to_unit.label("unit"), false().label("closed"))
+_OPEN_MATTER = (
+    select(Escalation.to_unit, false())
     .where(Escalation.number == _NUMBER, Escalation.state != EscalationState.RESOLVED)
     .order_by(Escalation.escalation.desc())
     .limit(1)
 )
-"""The unit of a matter on which clocks may be started here: where an open escalation has gone to."""
-
 # The row stays locked: all that happens to a case's escalations is ordered by it.
 _LOCK = (
     upsert(File)
@@ -91,6 +90,11 @@ _SETTLE = (
     .values(state=EscalationState.RESOLVED, resolved_at=_AT, version=Escalation.version + 1)
     .returning(Escalation)
 )
+
+
+async def open_matter(connection: Connection, number: str) -> tuple[str, bool] | None:
+    """Return the unit on whose matter clocks may be started here: where an open escalation has gone to."""
+    return (await connection.execute(_OPEN_MATTER, {"number": number})).first()
 
 
 async def lock(connection: Connection, number: str) -> File:
@@ -284,3 +288,22 @@ async def climb(connection: Connection, number: str, escalation: int) -> list[in
     """Return an escalation and those that climbed from it, without what is resolved, in order."""
     found = await connection.execute(_STANDING_ON, {"number": number, "escalation": escalation})
     return [each for (each,) in found]
+
+
+_PIN = (
+    upsert(PinnedLadder)
+    .values({name: bindparam(name) for name in ("hash", "name", "version", "content")})
+    .on_conflict_do_nothing(index_elements=[PinnedLadder.hash])
+)
+_PINNED = select(PinnedLadder.content).where(PinnedLadder.hash == bindparam("hash"))
+
+
+async def pin(connection: Connection, key: str, name: str, version: str, content: str) -> None:
+    """Keep the content of a ladder under its hash, once."""
+    await connection.execute(_PIN, {"hash": key, "name": name, "version": version, "content": content})
+
+
+async def pinned(connection: Connection, key: str) -> dict[str, Any]:
+    """Return the content of a ladder that was kept."""
+    ((content,),) = await connection.execute(_PINNED, {"hash": key})
+    return content

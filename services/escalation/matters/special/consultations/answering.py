@@ -9,10 +9,11 @@ from casework.errors import CaseError, Reason
 from casework.supervision.matters import consultation as rules_of
 from casework.supervision.matters import lead as leading
 from casework.supervision.matters.consultation import AskState, ConsultationState, Recusal
-from services.escalation import files, holders
-from services.escalation.matters.special import matters
+from services.escalation import files
+from services.escalation.holders import store as holders
 from services.escalation.matters.special.consultations import course, store, view, waiting
 from services.escalation.matters.special.experts import store as experts
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import Consultation
 from services.escalation.matters.special.servicer import SpecialServicer
 from services.kit.command import Versioned, Work, check_etag, command
@@ -174,7 +175,7 @@ class Answering(SpecialServicer):
         await self.log_reading(connection, row.number, row.unit, kind, consultation=row.consultation)
 
     async def _shown(self, connection: Connection, row: Consultation) -> pb.Consultation:
-        return view.consultation(row, await store.conflicts(connection, row), await waiting.paused(connection, row))
+        return view.consultation(row, await store.conflicts(connection, row), await store.paused(connection, row))
 
     async def _told(
         self, work: Work, row: Consultation, kind: str, *also: NewEvent, **payload: object

@@ -11,11 +11,12 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import consultation as rules_of
 from casework.supervision.matters.consultation import Adoption, ConsultationState
-from services.escalation import files, holders
-from services.escalation.matters.special import matters
+from services.escalation import files
+from services.escalation.holders import store as holders
 from services.escalation.matters.special.consultations import course, store, waiting
 from services.escalation.matters.special.consultations.answering import Answering
 from services.escalation.matters.special.experts import store as experts
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import Consultation
 from services.escalation.matters.special.servicer import required
 from services.escalation.models import File

@@ -1,16 +1,33 @@
-"""Statements of consultations: what is asked, the draw, declared conflicts."""
+"""Statements of consultations: what is asked, the draw, declared conflicts, the clocks that wait."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ARRAY, SmallInteger, Text, any_, bindparam, select, update
+from sqlalchemy import (
+    ARRAY,
+    Function,
+    Integer,
+    SmallInteger,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from casework import names
-from casework.supervision.matters.consultation import AskState
+from casework.supervision.matters.consultation import CAUSE, AskState
 from services.escalation.matters.special.models import Consultation, ConsultationConflict, ExpertAsk
 from services.escalation.models import File
+from services.kit.clocks.models import Clock, ClockEntry, ClockState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
@@ -115,3 +132,35 @@ async def asks(connection: Connection, row: Consultation) -> Sequence[ExpertAsk]
     """Return everybody who was in a draw, in the order of the draws."""
     key = {"number": row.number, "consultation": row.consultation}
     return await rows.find(connection, ExpertAsk, ExpertAsk.place, **key)
+
+
+_PAUSE, _RESUMPTION = aliased(ClockEntry), aliased(ClockEntry)
+
+
+def _said(entry: type[ClockEntry], name: str) -> Function[str]:
+    return func.jsonb_extract_path_text(entry.data, name, type_=Text)
+
+
+_RESUMED = select(_RESUMPTION.seq).where(
+    _RESUMPTION.clock == Clock.id,
+    _RESUMPTION.kind == "resumed",
+    or_(_said(_RESUMPTION, "of").is_(None), cast(_said(_RESUMPTION, "of"), Integer) == _PAUSE.seq),
+    _RESUMPTION.seq > _PAUSE.seq,
+)
+_PAUSED = (
+    select(Clock.id, _PAUSE.seq)
+    .join(_PAUSE, and_(_PAUSE.clock == Clock.id, _PAUSE.kind == "paused"))
+    .where(
+        Clock.number == bindparam("number", type_=Text),
+        Clock.state == ClockState.PAUSED,
+        _said(_PAUSE, "cause") == CAUSE,
+        _said(_PAUSE, "evidence") == bindparam("evidence", type_=Text),
+        not_(_RESUMED.exists()),
+    )
+    .order_by(Clock.id)
+)
+
+
+async def paused(connection: Connection, row: Consultation) -> Sequence[tuple[str, int]]:
+    """Return the clocks that stand still for a consultation now, each with the number of its pause."""
+    return await connection.execute(_PAUSED, {"number": row.number, "evidence": consultation_name(row)})

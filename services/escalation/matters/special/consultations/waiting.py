@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sqlalchemy import Function, Integer, Text, and_, bindparam, cast, func, not_, or_, select
-from sqlalchemy.orm import aliased
-
 from casework.clocks.ledger import Paused, Resumed
 from casework.errors import CaseError, Reason, field_error
 from casework.names import clock_id
@@ -15,36 +10,9 @@ from services.escalation.matters.special.consultations import store
 from services.escalation.matters.special.models import Consultation
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import Clockwork
-from services.kit.clocks.models import Clock, ClockEntry, ClockState
+from services.kit.clocks.models import ClockState
 from services.kit.command import Work
-from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
-
-_PAUSE, _RESUMPTION = aliased(ClockEntry), aliased(ClockEntry)
-
-
-def _said(entry: type[ClockEntry], name: str) -> Function[str]:
-    return func.jsonb_extract_path_text(entry.data, name, type_=Text)
-
-
-_RESUMED = select(_RESUMPTION.seq).where(
-    _RESUMPTION.clock == Clock.id,
-    _RESUMPTION.kind == "resumed",
-    or_(_said(_RESUMPTION, "of").is_(None), cast(_said(_RESUMPTION, "of"), Integer) == _PAUSE.seq),
-    _RESUMPTION.seq > _PAUSE.seq,
-)
-_PAUSED = (
-    select(Clock.id, _PAUSE.seq)
-    .join(_PAUSE, and_(_PAUSE.clock == Clock.id, _PAUSE.kind == "paused"))
-    .where(
-        Clock.number == bindparam("number", type_=Text),
-        Clock.state == ClockState.PAUSED,
-        _said(_PAUSE, "cause") == CAUSE,
-        _said(_PAUSE, "evidence") == bindparam("evidence", type_=Text),
-        not_(_RESUMED.exists()),
-    )
-    .order_by(Clock.id)
-)
 
 
 async def pause(work: Work, clockwork: Clockwork, row: Consultation) -> list[NewEvent]:
@@ -78,7 +46,7 @@ async def resume(work: Work, clockwork: Clockwork, row: Consultation) -> list[Ne
     One that was met meanwhile, or runs on since its pause reached its cap, is left alone.
     """
     told = []
-    for key, pause in await paused(work.connection, row):
+    for key, pause in await store.paused(work.connection, row):
         clock = await clock_ledger.get(work.connection, key, lock=True)
         if clock.state != ClockState.PAUSED:
             continue
@@ -88,9 +56,3 @@ async def resume(work: Work, clockwork: Clockwork, row: Consultation) -> list[Ne
         change = await clock_ledger.record(work.connection, clockwork, clock, entry, work.now)
         told += change.events
     return told
-
-
-async def paused(connection: Connection, row: Consultation) -> Sequence[tuple[str, int]]:
-    """Return the clocks that stand still for a consultation now, each with the number of its pause."""
-    parameters = {"number": row.number, "evidence": store.consultation_name(row)}
-    return await connection.execute(_PAUSED, parameters)

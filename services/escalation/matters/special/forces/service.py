@@ -8,10 +8,10 @@ from pb.escalation.v1 import task_force_pb2_grpc
 from casework import names
 from casework.supervision.matters import task_force as rules_of
 from casework.supervision.matters.task_force import ForceState
-from services.escalation import holders
-from services.escalation.matters.special import matters
+from services.escalation.holders import store as holders
 from services.escalation.matters.special.forces import store, view
 from services.escalation.matters.special.forces.tasks import ForceTasks
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import TaskForce
 from services.escalation.models import File, Matter
 from services.kit.command import Versioned, Work, check_etag, command

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from casework import names
 from casework.supervision.matters.lead import CONTACT, FIRST_LOOK, NOTE, RULES, note_due
-from services.escalation import files, holders
-from services.escalation.matters.special import matters
+from services.escalation import files
+from services.escalation.holders import store as holders
 from services.escalation.matters.special.leads import store, view
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import Lead
 from services.kit import dates
 from services.kit.clocks import clocks

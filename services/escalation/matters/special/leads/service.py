@@ -10,11 +10,11 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import lead as rules_of
 from casework.supervision.matters.lead import HandOverState, NoteKind
 from casework.supervision.matters.task_force import TaskState
-from services.escalation import holders
-from services.escalation.matters.special import matters
+from services.escalation.holders import store as holders
 from services.escalation.matters.special.forces import store as forces
 from services.escalation.matters.special.forces import view as forces_view
 from services.escalation.matters.special.leads import course, store, view
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import Lead
 from services.escalation.matters.special.plans import store as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required

@@ -8,7 +8,7 @@ from datetime import datetime
 from pb.escalation.v1 import lead_pb2 as pb
 
 from casework import names
-from services.escalation.matters.special.matters import Running
+from services.escalation.matters.special.matters.store import Running
 from services.escalation.matters.special.models import Lead, LeadHandOver, LeadNote
 from services.kit.instants import stamp
 from services.kit.numbers import numbers

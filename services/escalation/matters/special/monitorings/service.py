@@ -12,8 +12,9 @@ from casework import names
 from casework.supervision.matters import lead as leading
 from casework.supervision.matters import monitoring as rules_of
 from casework.supervision.matters.monitoring import Finding, Interval, MonitoringState
-from services.escalation import files, holders
-from services.escalation.matters.special import matters
+from services.escalation import files
+from services.escalation.holders import store as holders
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import Monitoring, MonitoringReview
 from services.escalation.matters.special.monitorings import store
 from services.escalation.matters.special.plans import course as plans

@@ -5,11 +5,12 @@ from __future__ import annotations
 from casework import names
 from casework.supervision.matters.plan import UNDER_WAY, MeasureState, revision_rule
 from services.escalation.matters.ledger import course as ledger
-from services.escalation.matters.special import matters
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import MatterPlan, PlanMeasure
 from services.escalation.matters.special.plans import store, view
 from services.escalation.models import Matter
 from services.kit import dates
+from services.kit.clocks import clocks
 from services.kit.command import Work
 
 DUE = "plan"
@@ -49,7 +50,7 @@ async def want_revision(work: Work, matter: Matter) -> None:
 
 async def revisions(work: Work, number: str) -> int:
     """Return how often a further version was due."""
-    return await matters.begun(work.connection, number, f"{REVISION}-%")
+    return await clocks.how_many(work.connection, number, f"{REVISION}-%")
 
 
 def is_under_way(row: MatterPlan | None) -> bool:

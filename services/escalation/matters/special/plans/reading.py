@@ -6,7 +6,7 @@ from pb.escalation.v1 import plans_pb2 as pb
 
 from casework import names
 from casework.supervision.matters import plan as rules_of
-from services.escalation.matters.special import matters
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.plans import store, view
 from services.escalation.matters.special.plans.store import Loaded
 from services.escalation.matters.special.servicer import SpecialServicer

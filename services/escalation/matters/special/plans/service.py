@@ -12,8 +12,8 @@ from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import lead as leading
 from casework.supervision.matters import plan as rules_of
 from casework.supervision.matters.plan import Assessment, MeasureState, PlanState, RightsCheck, Role
-from services.escalation import holders
-from services.escalation.matters.special import matters
+from services.escalation.holders import store as holders
+from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import MatterPlan, PlanCountersignature
 from services.escalation.matters.special.plans import course, store, view
 from services.escalation.matters.special.plans.reading import PlanReadings
@@ -21,6 +21,7 @@ from services.escalation.matters.special.plans.store import Loaded
 from services.escalation.matters.special.servicer import required
 from services.escalation.models import File, Matter
 from services.kit import dates
+from services.kit.clocks import clocks
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.storage.events import NewEvent
 
@@ -207,7 +208,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
     @staticmethod
     async def _clock(work: Work, matter: Matter, row: MatterPlan, key: str, rule: str, unit: str) -> None:
         """Start a clock of a version; one that goes round again has it again, with its days anew."""
-        begun = await matters.begun(work.connection, matter.number, f"{key}-{row.plan}-%")
+        begun = await clocks.how_many(work.connection, matter.number, f"{key}-{row.plan}-%")
         await work.start_clock(
             matter.number, f"{key}-{row.plan}-{begun + 1}", rule, subject=view.plan_name(row), unit=unit, at=work.now
         )

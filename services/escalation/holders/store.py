@@ -1,4 +1,4 @@
-"""Who holds what: which official answers inside a unit for a matter, a letter, a task of a task force.
+"""Statements of who holds what: which official answers inside a unit for a matter, a letter, a task of a task force.
 
 One table for all of supervision, so that a hand-over or an absence finds everything an official holds. An official is
 known by the account that signs in; names stay with the identity provider.

@@ -1,4 +1,4 @@
-"""Matters of the ledger as special handling sees them: looked up, never changed."""
+"""Statements of matters of the ledger as special handling sees them: looked up, never changed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from services.kit.storage.database import Connection
 
 _NUMBER = bindparam("number", type_=Text)
 _GET = select(Matter).where(Matter.number == _NUMBER)
-_KEYED = (Clock.number == _NUMBER, func.split_part(Clock.id, ".", 2, type_=Text).like(bindparam("keys", type_=Text)))
 _RUNNING = (
     select(Clock.id, Clock.due_at)
-    .where(*_KEYED, Clock.state.in_(LIVE))
+    .where(
+        Clock.number == _NUMBER,
+        func.split_part(Clock.id, ".", 2, type_=Text).like(bindparam("keys", type_=Text)),
+        Clock.state.in_(LIVE),
+    )
     .order_by(Clock.due_at.nulls_last(), Clock.id)
-)  # fmt: skip
-_BEGUN = select(func.count()).select_from(Clock).where(*_KEYED)
+)
 
 
 class Running(NamedTuple):
@@ -57,8 +59,3 @@ def answerable(matter: Matter) -> str:
 async def running(connection: Connection, number: str, keys: str = "%") -> Sequence[Running]:
     """Return the running clocks of a file whose key matches, earliest first."""
     return [Running(*row) for row in await connection.execute(_RUNNING, {"number": number, "keys": keys})]
-
-
-async def begun(connection: Connection, number: str, keys: str) -> int:
-    """Return how many clocks of a file whose key matches were ever started."""
-    return await connection.scalar(_BEGUN, {"number": number, "keys": keys}) or 0

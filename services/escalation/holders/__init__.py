@@ -1,0 +1,1 @@
+"""Who holds what: which official answers for which part of a file."""

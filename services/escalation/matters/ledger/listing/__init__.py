@@ -1,0 +1,1 @@
+"""Lists of the ledger, counts over it, what an export holds."""

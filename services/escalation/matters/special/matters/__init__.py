@@ -1,0 +1,1 @@
+"""Matters of the ledger as special handling sees them."""
