@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import grpc
 import typer
@@ -14,6 +15,13 @@ from google.protobuf.message import Message
 
 from accord.embedded.folder import StackError, StateFolder
 
+if TYPE_CHECKING:
+    from pb.clock.v1 import clock_pb2
+
+    from services.kit.serving.settings import ClientSettings
+    from workflows.backends import Backends
+
+T = TypeVar("T")
 State = Annotated[Path, typer.Option("--state", envvar="ACCORD_STATE", help="Folder that holds the stack's data.")]
 ListFile = Annotated[
     Path | None, typer.Argument(help="JSON, iCal or YAML list; by default the calendars in the rules.")
@@ -23,14 +31,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 clocks_app = typer.Typer(help="Check and heal the clocks of a running stack.", no_args_is_help=True)
 
 
-def _ask(state: Path, question: Any, client: str = "cli") -> Any:
+def _ask(state: Path, question: Callable[[Backends, ClientSettings], Awaitable[T]], client: str = "cli") -> T:
     """Return the result of `question(backends, settings)`, called as one of the machine clients."""
     from accord.embedded.rebuild import client_settings
     from workflows.backends import Backends
 
     settings = client_settings(StateFolder.at(state), client)
 
-    async def run() -> Any:
+    async def run() -> T:
         backends = Backends.of(settings)
         try:
             return await question(backends, settings)
@@ -114,7 +122,7 @@ def orphan_clocks(
     from workflows.engine.runtime import connect
     from workflows.nets import net
 
-    async def look(backends: Any, settings: Any) -> list[str]:
+    async def look(backends: Backends, settings: ClientSettings) -> list[str]:
         return await net.orphans(await connect(settings), backends)
 
     found = _ask(state, look)
@@ -165,7 +173,9 @@ def apply_calendar(
         typer.echo(f"{name:<12} {moved} moved, {looked - moved} keep their dates")
 
 
-async def _previews(backends: Any, layer: Any, rule: str) -> dict[str, Any]:
+async def _previews(
+    backends: Backends, layer: clock_pb2.CalendarLayer | None, rule: str
+) -> dict[str, clock_pb2.PreviewMovesResponse]:
     from pb.clock.v1 import clock_pb2
 
     return {
@@ -174,7 +184,9 @@ async def _previews(backends: Any, layer: Any, rule: str) -> dict[str, Any]:
     }
 
 
-async def _apply(backends: Any, layer: Any, rule: str, reason: str) -> dict[str, tuple[int, int]]:
+async def _apply(
+    backends: Backends, layer: clock_pb2.CalendarLayer | None, rule: str, reason: str
+) -> dict[str, tuple[int, int]]:
     from pb.clock.v1 import clock_pb2
 
     done: dict[str, tuple[int, int]] = {}
@@ -194,7 +206,7 @@ async def _apply(backends: Any, layer: Any, rule: str, reason: str) -> dict[str,
     return done
 
 
-def _layer(file: Path | None, region: str) -> Any:
+def _layer(file: Path | None, region: str) -> clock_pb2.CalendarLayer | None:
     """Return the list of a file as a contract message; None without a file."""
     if file is None:
         return None
@@ -217,14 +229,14 @@ def _layer(file: Path | None, region: str) -> Any:
     )
 
 
-def _day(move: Any, field: str) -> str:
+def _day(move: clock_pb2.ClockMove, field: str) -> str:
     from casework.clocks.calendar import LOCAL
     from services.kit.instants import instant
 
     return f"{instant(getattr(move, field)).astimezone(LOCAL):%Y-%m-%d %H:%M}" if move.HasField(field) else "open"
 
 
-def _plain(message: Message) -> Any:
+def _plain(message: Message) -> dict[str, Any]:
     from google.protobuf.json_format import MessageToDict
 
     return MessageToDict(message)

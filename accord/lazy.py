@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command as built
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
 
 COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "demo": ("accord.demo_command", "demo", "Start a stack, play a day of disputes through it, and check the result."),
@@ -28,11 +31,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name and help line, and imports one when it is run."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         """Return the names of all commands."""
         return [*super().list_commands(ctx), *COMMANDS]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """Return a command, a stand-in where it is not yet loaded."""
         return Later(cmd_name) if cmd_name in COMMANDS else super().get_command(ctx, cmd_name)
 
@@ -43,7 +46,9 @@ class Later(typer.core.TyperCommand):
     def __init__(self, name: str) -> None:
         super().__init__(name, help=COMMANDS[name][2], rich_markup_mode=None)
 
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: object
+    ) -> Context:
         """Load the command and continue with it."""
         module, attribute, _ = COMMANDS[str(self.name)]
         found = getattr(import_module(module), attribute)

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 from pb.clock.v1 import clock_pb2
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
@@ -16,7 +17,6 @@ from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from casework.clocks.calendar import LOCAL
 from services.kit.instants import stamp
 from services.kit.storage.database import text
-from services.kit.storage.events import row_payload
 from tests.conftest import COUNTY, Clients, request_id
 from tests.scratch import Scratch
 from tests.still import Still
@@ -99,7 +99,7 @@ class Desk:
         """Return what the history says of a case, of these kinds, in order; `kind` and `wakes` beside the payload."""
         async with self.still.database.begin() as connection:
             rows = (await connection.execute(_EVENTS, {"number": case.removeprefix("cases/"), "kinds": kinds})).all()
-        return [{**row_payload(row.payload), "kind": row.kind, "wakes": row.wakes} for row in rows]
+        return [{**orjson.loads(row.payload), "kind": row.kind, "wakes": row.wakes} for row in rows]
 
     async def fire(self, case: str) -> None:
         """Do what the workflow of the case does when it wakes."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import grpc
 import httpx
 from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import report_pb2
@@ -84,7 +85,9 @@ class Cast:
         """Return the metadata of the command line's own calls, as a machine client that reads and follows feeds."""
         return (("authorization", f"Bearer {client_token(self._keys)}"), ("accept-language", "en"))
 
-    async def ask(self, person: Person, rpc: Callable[..., Awaitable[Answer]], request: Any, due: datetime) -> Answer:
+    async def ask(
+        self, person: Person, rpc: Callable[..., Awaitable[Answer]], request: Message, due: datetime
+    ) -> Answer:
         """Return the answer to a person's call; the call with the earliest `due` goes first. Raises Refused."""
         metadata = (("authorization", f"Bearer {self.token(person)}"), ("accept-language", "en"))
         until = time.monotonic() + _PATIENCE

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+from google.protobuf.message import Message
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import case_pb2
 from pb.mediation.v1 import mediation_pb2 as pb
@@ -166,7 +167,9 @@ class Handling:
         await self._ask(Person("reviewer", handler.unit), scene.cast.mediation.CloseCase, close, due)
         scene.done["closed"] += 1
 
-    async def _ask(self, person: Person, rpc: Callable[..., Awaitable[object]], request: object, due: datetime) -> None:
+    async def _ask(
+        self, person: Person, rpc: Callable[..., Awaitable[object]], request: Message, due: datetime
+    ) -> None:
         """Ask as this person, or as whoever has the person's part since the case was transferred."""
         for left in reversed(range(_MOVES)):
             there = self._scene.board.unit_now(self._case, person.unit)

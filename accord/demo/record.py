@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2
 from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1 import escalation_pb2
@@ -148,7 +149,9 @@ class Reader:
             for each in found
         ]
 
-    async def _all(self, field: str, rpc: Any, request: Callable[[str], Any]) -> list[Any]:
+    async def _all(
+        self, field: str, rpc: Callable[..., Awaitable[Any]], request: Callable[[str], Message]
+    ) -> list[Any]:
         """Return what a list holds, page by page, out of this field of its answers."""
         found: list[Any] = []
         token = ""

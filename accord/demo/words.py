@@ -43,7 +43,7 @@ class Narrator:
         code = code.removeprefix("units/")
         return self._units.get(code).name if code in self._units else code
 
-    def task(self, number: Any) -> str:
+    def task(self, number: str | float) -> str:
         """Return a task by its number; when it is first spoken of, with its measure."""
         number = str(int(number))
         measure = self._measures.pop(number, "")

@@ -8,14 +8,16 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from docx import Document
 from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.opc.rel import Relationships
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
+from docx.table import Table
+from docx.text.paragraph import Paragraph
 
 from casework.papers.package import packed
 
@@ -32,7 +34,7 @@ class Page:
     """One template being written."""
 
     def __init__(self, language: str, key: str) -> None:
-        self._document: Any = Document()
+        self._document = Document()
         self._chinese = language == "zh"
         self._size = 14 if self._chinese else 11.5
         self._set_up(key, language)
@@ -119,7 +121,7 @@ class Page:
         self._document.save(held)
         return packed(held.getvalue())
 
-    def _row(self, table: Any, columns: Sequence[int], cells: Sequence[Any], size: float) -> None:
+    def _row(self, table: Table, columns: Sequence[int], cells: Sequence[Cell], size: float) -> None:
         row, at = table.add_row(), 0
         if len(cells) > 1:
             row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
@@ -137,16 +139,17 @@ class Page:
                 place.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
             at += span
 
-    def _line(self, text: str, font: str, size: float, alignment: Any = None) -> Any:
+    def _line(self, text: str, font: str, size: float, alignment: WD_ALIGN_PARAGRAPH | None = None) -> Paragraph:
         paragraph = self._document.add_paragraph()
         self._write(paragraph, text, font, size)
-        paragraph.alignment = alignment
+        if alignment is not None:
+            paragraph.alignment = alignment
         return paragraph
 
-    def _write(self, paragraph: Any, text: str, font: str, size: float) -> None:
+    def _write(self, paragraph: Paragraph, text: str, font: str, size: float) -> None:
         run = paragraph.add_run(text)
         run.font.size, run.font.name = Pt(size), font if self._chinese else _LATIN
-        run._element.rPr.rFonts.set(qn("w:eastAsia"), font)
+        run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)
         spacing = paragraph.paragraph_format
         spacing.space_after, spacing.line_spacing = Pt(2), 1.35 if self._chinese else 1.15
 
@@ -172,7 +175,7 @@ class Page:
         about.created = about.modified = _MADE
 
 
-def _page_number(paragraph: Any) -> None:
+def _page_number(paragraph: Paragraph) -> None:
     paragraph._p.get_or_add_pPr().style = None
     paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
     paragraph.add_run("— ").font.size = Pt(12)
@@ -186,7 +189,7 @@ def _page_number(paragraph: Any) -> None:
     paragraph.add_run(" —").font.size = Pt(12)
 
 
-def _drop(relations: Any, *kinds: str) -> None:
+def _drop(relations: Relationships, *kinds: str) -> None:
     """Leave out what the library's own empty document brings along and no form needs."""
     for name, relation in list(relations.items()):
         if relation.reltype.endswith(kinds):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from pb.intake.v1 import intake_pb2, intake_pb2_grpc, report_pb2
 
 from accord.importing.overdue import Comparison
@@ -110,7 +111,7 @@ def compare(
     return findings
 
 
-def _stamp(message: Any, name: str) -> Stamp | None:
+def _stamp(message: Message, name: str) -> Stamp | None:
     if not message.HasField(name):
         return None
     stamp = getattr(message, name)

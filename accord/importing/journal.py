@@ -96,9 +96,10 @@ class Journal:
             return b""
         kept = 0
         for line in content.splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
             try:
-                entry = json.loads(line) if line.endswith(b"\n") else None
-                self._count(_outcome(entry))
+                self._count(_outcome(json.loads(line)))
             except (ValueError, TypeError, KeyError):
                 break
             kept += len(line)
@@ -133,5 +134,5 @@ def _open_alone(path: Path) -> int:
     return file
 
 
-def _outcome(entry: Any) -> Outcome:
+def _outcome(entry: dict[str, Any]) -> Outcome:
     return Outcome(**entry | {"rejected": [Rejection(**each) for each in entry["rejected"]]})

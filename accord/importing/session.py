@@ -20,7 +20,7 @@ from accord.importing import screen
 from accord.importing.access import credentials, intake_address, intake_channel
 from accord.importing.batch import batches
 from accord.importing.catalogue import MappingFile
-from accord.importing.comparison import compare, held_reports
+from accord.importing.comparison import Held, compare, held_reports
 from accord.importing.journal import Journal, Outcome, Totals, journal_path
 from accord.importing.overdue import write_differences
 from accord.importing.preview import preview
@@ -122,7 +122,7 @@ def run_comparison(order: Order) -> bool:
     mapper, mapping = order.mapper(), order.mapping.mapping
     address, token = intake_address(order.folder, order.server), credentials(order.folder)
 
-    async def held() -> Any:
+    async def held() -> tuple[dict[str, Held], list[str]]:
         async with intake_channel(address) as channel:
             return await held_reports(channel, token, mapping.source)
 

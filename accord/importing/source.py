@@ -162,7 +162,7 @@ def _text_fault(text: str) -> str:
     return "is not utf-8" if any("\ud800" <= each <= "\udfff" for each in text) else ""
 
 
-def _json(line: bytes) -> Any:
+def _json(line: bytes) -> dict[str, Any]:
     if len(line) > _LONGEST_CELL:
         raise ValueError(f"longer than {_LONGEST_CELL} bytes")
     # Numbers as written: no rounding of long ids or of money.

@@ -134,7 +134,10 @@ class Transfer:
         if self._unanswered or not self._all_sent:
             raise ConnectionError("the service ended the stream early")
 
-    async def _write(self, call: Any, batches: Iterator[Batch]) -> None:
+    async def _write(
+        self, call: grpc.aio.StreamStreamCall[intake_pb2.ImportReportsRequest, intake_pb2.ImportReportsResponse],
+        batches: Iterator[Batch],
+    ) -> None:  # fmt: skip
         try:
             for batch in list(self._unanswered):
                 await call.write(batch.request())

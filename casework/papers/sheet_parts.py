@@ -52,7 +52,7 @@ def legible_sheet(sheet: Filled) -> Filled:
     return changed
 
 
-def _legible(value: object) -> Any:
+def _legible(value: object) -> object:
     if isinstance(value, str):
         return legible(value)
     if isinstance(value, tuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle, Transport
-from typing import Any
+from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -33,8 +33,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timers: dict[str, TimerHandle] = {}
         self._set("head", self.limits.limit_header_seconds, self._too_slow)
         if len(self.connections) > self.limits.limit_connections:
-            idle = (each for each in self.connections if each is not self and _is_idle(each))
-            next(idle, self).transport.abort()
+            others = (each for each in self.connections if isinstance(each, GuardedProtocol) and each is not self)
+            next((each for each in others if _is_idle(each)), self).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the timer."""
@@ -129,7 +129,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
         self._set("farewell", _FAREWELL, self.transport.abort)
 
-    def _set(self, name: str, seconds: float, act: Any) -> None:
+    def _set(self, name: str, seconds: float, act: Callable[[], object]) -> None:
         self._clear(name)
         self._timers[name] = self.loop.call_later(seconds, act)
 
@@ -139,7 +139,7 @@ class GuardedProtocol(HttpToolsProtocol):
             timer.cancel()
 
 
-def _is_idle(connection: Any) -> bool:
+def _is_idle(connection: HttpToolsProtocol) -> bool:
     return connection.cycle is None or connection.cycle.response_complete
 
 

@@ -148,7 +148,7 @@ class TimelineEndpoint:
             await asyncio.gather(*pumps, return_exceptions=True)
         await writer.end()
 
-    async def _emit(self, writer: EventWriter, feeds: dict[str, Feed], feed: Feed, event: Any) -> None:
+    async def _emit(self, writer: EventWriter, feeds: dict[str, Feed], feed: Feed, event: feed_pb2.Event) -> None:
         if event.sequence <= feed.sequence:
             return
         feed.sequence, feed.position = event.sequence, event.position
@@ -178,7 +178,7 @@ class TimelineEndpoint:
             failures += 1
 
 
-def _when(event: Any) -> tuple[int, int]:
+def _when(event: feed_pb2.Event) -> tuple[int, int]:
     return event.occur_time.ToNanoseconds(), event.record_time.ToNanoseconds()
 
 

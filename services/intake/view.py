@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +75,7 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
     return message
 
 
-def _acceptance(stored: Any, language: str) -> dict[str, Any]:
+def _acceptance(stored: Mapping[str, str] | None, language: str) -> dict[str, Any]:
     if stored is None:
         return {}
     return {

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
+from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2 as pb
 from pb.clock.v1 import clock_pb2_grpc
 
@@ -47,6 +48,17 @@ _KINDS = {
 _APPLIED = 200
 """Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
 
+_AT_ONCE = (pb.ExtendClockRequest, pb.RevokeExtensionRequest)
+"""What counts from when it is entered."""
+_Move = (
+    pb.StopClockRequest
+    | pb.PauseClockRequest
+    | pb.ResumeClockRequest
+    | pb.RestartClockRequest
+    | pb.ExtendClockRequest
+    | pb.RevokeExtensionRequest
+)
+
 Kind = TypeVar("Kind", bound=Entry)
 
 
@@ -57,7 +69,7 @@ Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
 
 
 @contextmanager
-def _as_asked(request: Any) -> Iterator[None]:
+def _as_asked(request: Message) -> Iterator[None]:
     """Name what a ledger refuses by the fields of the request: entries call them otherwise."""
     fields = request.DESCRIPTOR.fields_by_name
     of = next((name for name in ("pause", "extension") if name in fields), "name")
@@ -164,9 +176,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         }
         filters = {name: value for name, value in asked.items() if value}
         async with self.database.read() as connection:
-            rows = await clocks.listed(
-                connection, paging.subtree(scope), tuple(mark) if mark else (_BEGINNING, ""), size + 1, filters
-            )
+            rows = await clocks.listed(connection, paging.subtree(scope), mark or (_BEGINNING, ""), size + 1, filters)
         reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
         if len(rows) > size:
             end = rows[size - 1]
@@ -307,7 +317,9 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             parties, also,
         )  # fmt: skip
 
-    async def _agreed(self, consents: Consents, request: Any, work: Work) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    async def _agreed(
+        self, consents: Consents, request: Versioned, work: Work
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return who said yes on record since the clock was last extended by consent, and who must have."""
         row = await self._locked(request, work)
         ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
@@ -342,7 +354,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return row
 
     async def _enter(
-        self, request: Any, work: Work, entry: Callable[..., Kind], parties: Sequence[str] = (),
+        self, request: _Move, work: Work, entry: Callable[..., Kind], parties: Sequence[str] = (),
         also: Sequence[str] = (),
     ) -> pb.Clock:  # fmt: skip
         row = await self._locked(request, work, also)
@@ -397,7 +409,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         )  # fmt: skip
         return pb.ApplyMovesResponse(done=len(batch), moved=moved, more=len(batch) == _APPLIED)
 
-    async def _candidate(self, request: Any) -> Candidate:
+    async def _candidate(self, request: pb.PreviewMovesRequest | pb.ApplyMovesRequest) -> Candidate:
         layer = _layer(request.layer) if request.HasField("layer") else None
         async with self.database.begin() as connection:
             applied = await clock_moves.applied_layers(connection)
@@ -419,10 +431,11 @@ def _refuse_rule(rule: Rule, day: date) -> NoReturn:
     raise CaseError(Reason.RULE_NOT_IN_FORCE, detail, fault.fields, field="rule", **named)
 
 
-def _effective(request: Any, work: Work) -> datetime:
+def _effective(request: _Move, work: Work) -> datetime:
     """Return from when an entry counts: the instant that is said, or now."""
-    given = "effective_time" in request.DESCRIPTOR.fields_by_name and request.HasField("effective_time")
-    return instant(request.effective_time) if given else work.now
+    if isinstance(request, _AT_ONCE) or not request.HasField("effective_time"):
+        return work.now
+    return instant(request.effective_time)
 
 
 def _prefix(scope: str) -> str:

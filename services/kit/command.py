@@ -27,6 +27,8 @@ from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
 
+_REQUEST_ID = "request_id"
+
 log = structlog.get_logger()
 
 Consequence = Callable[["Work", clocks.Firing], Awaitable[None]]
@@ -186,23 +188,23 @@ def command(
     def decorate(
         method: Callable[[Any, Request, Work], Awaitable[Answer]],
     ) -> Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]]:
-        async def attempt(self: CommandService, request: Any) -> Answer:
-            call = current_call()
+        async def attempt(self: CommandService, request: Request) -> Answer:
+            call, request_id = current_call(), getattr(request, _REQUEST_ID)
             caller, body = call.caller.subject, requests.body_hash(request, self.body_key)
             async with self.database.begin() as connection:
-                earlier = await requests.claim(connection, caller, request.request_id, body)
+                earlier = await requests.claim(connection, caller, request_id, body)
                 if earlier is not None:
                     call.repeat()
                     return answer_type.FromString(earlier)
                 work = Work(connection, self.time.now(), call, self.log, self.clockwork, consequences=self.consequences)
                 answer = await method(self, request, work)
                 await work.follow()
-                await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
+                await requests.remember(connection, caller, request_id, answer.SerializeToString())
             self.pulse.beat()
             return answer
 
         @functools.wraps(method)
-        async def rpc(self: CommandService, request: Any, context: Context) -> Answer:
+        async def rpc(self: CommandService, request: Request, context: Context) -> Answer:
             try:
                 return await attempt(self, request)
             except asyncpg.UniqueViolationError:

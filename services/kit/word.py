@@ -6,8 +6,9 @@ import copy
 import io
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
+from docx.document import Document
 from docx.enum.text import WD_BREAK
 from docx.oxml.ns import qn
 from docxtpl import DocxTemplate
@@ -17,23 +18,27 @@ from jinja2.sandbox import SandboxedEnvironment
 from casework.papers.chinese import legible
 from casework.papers.package import packed
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 # A template may be edited in Word by whoever keeps the rules: it can show what it is given and do nothing else.
 _ENVIRONMENT = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
 
 
-def filled(content: bytes, sheet: Any) -> Any:
+def filled(content: bytes, sheet: DataclassInstance) -> Document:
     """Return a template filled from the fields of a dataclass, as a document."""
     return filled_with(content, {each.name: getattr(sheet, each.name) for each in fields(sheet)})
 
 
-def filled_with(content: bytes, told: Mapping[str, Any]) -> Any:
+def filled_with(content: bytes, told: Mapping[str, object]) -> Document:
     """Return a template filled with what is told by name, as a document."""
     template = DocxTemplate(io.BytesIO(content))
     template.render({name: _legible(value) for name, value in told.items()}, _ENVIRONMENT, autoescape=True)
-    return template.docx
+    document: Document = template.docx
+    return document
 
 
-def _legible(value: object) -> Any:
+def _legible(value: object) -> object:
     """Return what is told with every text in it legible, at any depth."""
     if isinstance(value, str):
         return legible(value)
@@ -46,7 +51,7 @@ def _legible(value: object) -> Any:
     return value
 
 
-def joined(whole: Any, more: Any) -> Any:
+def joined(whole: Document | None, more: Document) -> Document:
     """Return documents as one: templates hold no pictures and no numbering, so that a body is all there is."""
     if whole is None:
         return more
@@ -59,7 +64,7 @@ def joined(whole: Any, more: Any) -> Any:
     return whole
 
 
-def saved(document: Any) -> bytes:
+def saved(document: Document) -> bytes:
     """Return the file of a document, without a trace of when it was saved."""
     held = io.BytesIO()
     document.save(held)

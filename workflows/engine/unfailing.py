@@ -6,8 +6,6 @@ the code is fixed or the fault is over. Cancelling and terminating manually stay
 
 from __future__ import annotations
 
-from typing import Any
-
 from temporalio import workflow
 from temporalio.exceptions import CancelledError, FailureError
 from temporalio.worker import (
@@ -23,7 +21,7 @@ class UnforeseenError(RuntimeError):
 
 
 class _Unfailing(WorkflowInboundInterceptor):
-    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> object:
         try:
             return await self.next.execute_workflow(input)
         except CancelledError:

@@ -6,7 +6,7 @@ carried out everywhere. Each step may be repeated; the position in the feed is a
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import grpc
 from pb.escalation.v1 import escalation_pb2
@@ -25,6 +25,7 @@ KINDS = {"ErasureRequested": True, "CaseDataErased": False}
 """Events that are propagated, and whether the other services only preview the erasure."""
 _PAGE = 500
 _TIMEOUT = 30.0
+_Erased = intake_pb2.EraseReportDataResponse | escalation_pb2.EraseSupervisionDataResponse
 
 
 async def carry(loop: Loop, backends: Backends) -> None:
@@ -71,7 +72,7 @@ async def reach(backends: Backends, case: str, *, validate_only: bool, key: str)
                 raise
 
 
-async def _counts(call: Any) -> dict[str, int]:
+async def _counts(call: Callable[[], Awaitable[_Erased]]) -> dict[str, int]:
     """Return what a service says is erased; nothing if it does not know the matter, such as a case opened manually."""
     try:
         return dict((await call()).counts)

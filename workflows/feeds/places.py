@@ -7,13 +7,14 @@ and all that it does may be done twice.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
 import grpc
 from pb.feed.v1 import feed_pb2
+from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from prometheus_client import Gauge
 
 EVERY = 0.5
@@ -29,7 +30,7 @@ POSITION = Gauge("accord_relay_position", "Feed position a consumer has acknowle
 class Place:
     """One consumer's position in one feed; a context in which it reports its progress."""
 
-    def __init__(self, feed: Any, source: str, consumer: str) -> None:
+    def __init__(self, feed: FeedServiceStub, source: str, consumer: str) -> None:
         self._feed = feed
         self._source = source
         self._consumer = consumer
@@ -109,7 +110,7 @@ class Gathered:
         return taken
 
 
-async def read_on(stream: Any, gathered: Gathered) -> None:
+async def read_on(stream: AsyncIterable[feed_pb2.WatchEventsResponse], gathered: Gathered) -> None:
     """Gather a feed's cases; if there are many, wait until they are taken over."""
     try:
         async for batch in stream:

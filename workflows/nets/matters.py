@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from pb.clock.v1 import clock_pb2
@@ -72,15 +71,19 @@ async def breached_numbers(backends: Backends, since: datetime) -> AsyncIterator
     """
     after = Timestamp()
     after.FromDatetime(since)
-    async for clock in _clocks(backends, breached_after_time=after):
+    async for clock in _clocks(backends, breached_after=after):
         yield number_of(clock.case)
 
 
-async def _clocks(backends: Backends, **of: Any) -> AsyncIterator[clock_pb2.Clock]:
+async def _clocks(
+    backends: Backends, *, running: bool = False, breached_after: Timestamp | None = None
+) -> AsyncIterator[clock_pb2.Clock]:
     for source in Source:
         token = ""
         while True:
-            request = clock_pb2.ListClocksRequest(service=source, page_size=_PAGE, page_token=token, **of)
+            request = clock_pb2.ListClocksRequest(
+                service=source, page_size=_PAGE, page_token=token, running=running, breached_after_time=breached_after
+            )
             page = await backends.clocks[source].ListClocks(request)
             for clock in page.clocks:
                 yield clock

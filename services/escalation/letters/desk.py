@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from pb.escalation.v1 import letters_pb2 as pb
 
@@ -14,7 +13,7 @@ from services.escalation.letters import store
 from services.escalation.letters.models import Letter
 from services.escalation.servicer import Servicer
 from services.kit import dates
-from services.kit.command import Versioned, Work, check_etag
+from services.kit.command import Named, Versioned, Work, check_etag
 from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
 
@@ -22,7 +21,7 @@ from services.kit.storage.database import Connection
 class LetterDesk(Servicer):
     """A servicer that works on letters."""
 
-    async def issued(self, request: Any, work: Work, *states: LetterState) -> Letter:
+    async def issued(self, request: Named, work: Work, *states: LetterState) -> Letter:
         """Return a letter, locked, for somebody who acts for its issuer; in one of these states where any is named."""
         await self.locked(request.name, work)
         row = await store.get(work.connection, names.number_of(request.name))
@@ -73,7 +72,9 @@ class LetterDesk(Servicer):
         """Return by when a demand must be met; the field at fault where that will not do."""
         return _to_come("wording.due_date", dates.read(wording.due_date, "wording.due_date"), today)
 
-    def read_interview(self, request: Any, field: str, kind: int, today: date) -> date | None:
+    def read_interview(
+        self, request: pb.Letter | pb.EditDraftRequest, field: str, kind: int, today: date
+    ) -> date | None:
         """Return the day of an interview that a letter of this kind announces; the field at fault where it cannot."""
         given = request.HasField("interview_date")
         if given is not (kind == pb.LETTER_KIND_INTERVIEW):

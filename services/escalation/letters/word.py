@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+
+from docx.document import Document
 
 from casework.supervision.letters.sheet import LetterSheet
 from services.kit import word
@@ -12,7 +13,8 @@ from services.kit.rules.supervision.letters import LetterRules
 
 def written(rules: LetterRules, sheets: Iterable[tuple[str, LetterSheet]]) -> bytes:
     """Return a letter written in each language, one behind the other."""
-    whole: Any = None
+    whole: Document | None = None
     for language, sheet in sheets:
         whole = word.joined(whole, word.filled(rules.templates[language], sheet))
+    assert whole is not None, "a letter is written in some language"
     return word.saved(whole)

@@ -25,6 +25,7 @@ from services.kit.serving.masks import resource_of
 
 # One entity tag, or `*` for the current version. A proxy that compresses marks tags weak; they are still valid.
 IF_MATCH = r'^(\*|(W/)?"[!#-+.-~-]{1,200}")$'
+_KEY = "request_id"
 _BODILESS = {"GET", "HEAD", "DELETE"}
 _JSON = ("application/json", "application/merge-patch+json")
 
@@ -45,7 +46,7 @@ class Shape:
     @property
     def takes_key(self) -> bool:
         """Return whether the RPC must be called with an Idempotency-Key."""
-        return "request_id" in self.rpc.takes.fields_by_name and self.method not in _BODILESS
+        return _KEY in self.rpc.takes.fields_by_name and self.method not in _BODILESS
 
     @property
     def etag_path(self) -> tuple[str, ...]:
@@ -121,7 +122,7 @@ class Binding:
         self.read_path(message, parts)
         if exchange.query:
             self._parameters.read(exchange.query, message)
-        if sent and self._resource is not None and not message.update_mask.paths:
+        if self._resource is not None and isinstance(sent, dict) and sent and not message.update_mask.paths:
             message.update_mask.paths.extend(self._implied(sent))
         return message, self._read_headers(exchange, message)
 
@@ -143,7 +144,7 @@ class Binding:
             except (TypeError, ValueError):
                 raise wrong_field(path[-1].json_name, "值不正确。", "Not a valid value.") from None
 
-    async def _read_body(self, exchange: Exchange, message: Message, fill: Fill) -> Any:
+    async def _read_body(self, exchange: Exchange, message: Message, fill: Fill) -> object:
         data = await exchange.body(self._limit)
         if not data:
             return None
@@ -164,11 +165,11 @@ class Binding:
         given = [names[name] for name in sent]
         return [field.name for field in given if field.name not in ("name", "etag") and not is_output_only(field)]
 
-    def _read_headers(self, exchange: Exchange, message: Any) -> dict[str, str]:
+    def _read_headers(self, exchange: Exchange, message: Message) -> dict[str, str]:
         renamed: dict[str, str] = {}
         if self.shape.takes_key:
             key = exchange.header(b"idempotency-key")
-            given = message.request_id
+            given = getattr(message, _KEY)
             if not key and not given:
                 fault = Fault("Idempotency-Key", "缺少此请求头。", "This header is missing.")
                 raise refuse("IDEMPOTENCY_KEY_MISSING", fault)
@@ -176,32 +177,35 @@ class Binding:
                 fault = Fault("Idempotency-Key", "与 requestId 不一致。", "Differs from requestId.")
                 raise refuse("IDEMPOTENCY_KEY_CONFLICT", fault)
             if key:
-                message.request_id = key
-                renamed["request_id"] = "Idempotency-Key"
+                setattr(message, _KEY, key)
+                renamed[_KEY] = "Idempotency-Key"
         if self._etag and b"if-match" in exchange.headers:
             self._read_if_match(exchange, message)
             renamed[".".join(self._etag)] = "If-Match"
         return renamed
 
-    def _read_if_match(self, exchange: Exchange, message: Any) -> None:
+    def _read_if_match(self, exchange: Exchange, message: Message) -> None:
         text = exchange.header(b"if-match").strip()
         if text == "*":
             return
         etag = unquote_etag(text)
         if not re.fullmatch(IF_MATCH, text):
             raise wrong_field("If-Match", '应为一个版本，如 "abc"。', 'Must be one entity tag such as "abc".')
-        for step in self._etag[:-1]:
+        *outer, leaf = self._etag
+        for step in outer:
             message = getattr(message, step)
-        if message.etag and message.etag != etag:
+        if getattr(message, leaf) not in ("", etag):
             raise refuse("ETAG_CONFLICT", Fault("If-Match", "与 etag 不一致。", "Differs from etag."))
-        message.etag = etag
+        setattr(message, leaf, etag)
 
-    def call_of(self, message: Any) -> Callable[..., Any]:
+    def call_of(self, message: Message) -> Callable[..., Any]:
         """Return the callable of the backend that serves this request; raise Problem if none does."""
         if self._only is not None:
             return self._only
         # `service` itself, or the second part of a name such as `clocks/{service}/{clock}`.
-        chosen = message.service if self._chosen_by == "service" else message.name.partition("/")[2].partition("/")[0]
+        chosen: str = getattr(message, self._chosen_by)
+        if self._chosen_by == "name":
+            chosen = chosen.partition("/")[2].partition("/")[0]
         call = self._calls.get(chosen)
         if call is None:
             names = ", ".join(self._calls)
@@ -209,7 +213,7 @@ class Binding:
         return call
 
 
-def decode(message: Message, data: bytes, fill: Fill) -> Any:
+def decode(message: Message, data: bytes, fill: Fill) -> object:
     """Fill a message from JSON and return the JSON's value; raise Problem. Large bodies are decoded in a thread."""
     value = parse(data)
     try:

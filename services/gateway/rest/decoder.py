@@ -18,7 +18,10 @@ from typing import Any, NoReturn
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.gateway.rest.problem import Fault, Problem, refuse, wrong_field
 from services.kit.serving.validation import most_items
@@ -59,7 +62,7 @@ class Wrong(Exception):
         return wrong_field(name or "body", self.zh, self.en)
 
 
-def parse(text: bytes) -> Any:
+def parse(text: bytes) -> object:
     """Return the JSON value of a body; raise Problem if it is not JSON, or names a member twice."""
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
@@ -286,8 +289,8 @@ def _bool(value: object) -> bool:
     return value
 
 
-def _number(value: Any) -> float:
-    if type(value) not in (int, float):
+def _number(value: object) -> float:
+    if type(value) is not int and type(value) is not float:
         raise Wrong("应为数字。", "Must be a number.")
     try:
         number = float(value)
@@ -312,7 +315,7 @@ def _bytes(value: object) -> bytes:
         raise Wrong("应为 base64。", "Must be base64.") from None
 
 
-def fill_timestamp(message: Any, value: object) -> None:
+def fill_timestamp(message: Timestamp, value: object) -> None:
     """Set a Timestamp from RFC 3339; any offset is accepted."""
     match = _TIME.fullmatch(value) if type(value) is str else None
     try:
@@ -333,11 +336,11 @@ def fill_timestamp(message: Any, value: object) -> None:
     message.nanos = int(fraction.ljust(9, "0")) if fraction else 0
 
 
-def _from_json_string(message: Any, value: object) -> None:
+def _from_json_string(message: Duration, value: object) -> None:
     message.FromJsonString(_string(value))
 
 
-def _fill_mask(message: Any, value: object) -> None:
+def _fill_mask(message: FieldMask, value: object) -> None:
     """Set a mask of field names in JSON or contract style."""
     for path in filter(None, (part.strip() for part in _string(value).split(","))):
         if not (path == "*" or _MASK_PATH.fullmatch(path)):
@@ -346,6 +349,7 @@ def _fill_mask(message: Any, value: object) -> None:
 
 
 def _generic(message: Message, value: Any) -> None:
+    """Fill a Struct, a Value or the like, which take JSON of any shape."""
     try:
         json_format.ParseDict(value, message)
     except json_format.ParseError:

@@ -18,6 +18,8 @@ from google.api import field_behavior_pb2
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
 
 Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1)
@@ -69,7 +71,7 @@ class _Encoder:
         return result
 
 
-def _default(field: FieldDescriptor) -> Any:
+def _default(field: FieldDescriptor) -> object:
     if field.is_repeated:
         return {} if _is_map(field) else []
     convert = _single(field)
@@ -118,7 +120,7 @@ def _lazy(descriptor: Descriptor) -> Convert:
     """Return the encoder of a type that may contain itself."""
     found: list[Convert] = []
 
-    def convert(message: Message) -> Any:
+    def convert(message: Message) -> object:
         if not found:
             found.append(encoder_of(descriptor))
         return found[0](message)
@@ -145,7 +147,7 @@ def _float32(value: float) -> float | str:
     return value
 
 
-def timestamp(message: Any) -> str:
+def timestamp(message: Timestamp) -> str:
     """Return a Timestamp in RFC 3339, in UTC, with as many digits of a second as it needs: 0, 3, 6 or 9."""
     text = (_EPOCH + timedelta(seconds=message.seconds)).isoformat()
     nanos = message.nanos
@@ -158,7 +160,7 @@ def timestamp(message: Any) -> str:
     return f"{text}.{nanos // 1_000_000:03d}Z"
 
 
-def _value(message: Any) -> Any:
+def _value(message: Value) -> object:
     kind = message.WhichOneof("kind")
     if kind is None or kind == "null_value":
         return None
@@ -171,7 +173,7 @@ def _value(message: Any) -> Any:
     return int(value) if kind == "number_value" and value.is_integer() and abs(value) < _EXACT else value
 
 
-def _struct(message: Any) -> dict[str, Any]:
+def _struct(message: Struct) -> dict[str, Any]:
     fields = message.fields
     return {name: _value(fields[name]) for name in fields}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import orjson
+from google.protobuf.message import Message
 
 from services.gateway.rest.backend import EOF
 from services.gateway.rest.binding import Binding
@@ -16,6 +17,7 @@ from services.gateway.rest.exchange import Exchange, Header
 from services.gateway.rest.problem import Fault, Problem, of_rpc, refuse
 
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
+_AFTER = "after_position"
 # How long to wait for the first message or error before the response status is sent.
 _FIRST = 2.0
 
@@ -101,7 +103,7 @@ class Watch:
             task.cancel()
 
 
-async def opened(call: Any, first: asyncio.Future[Any]) -> None:
+async def opened(call: grpc.aio.Call, first: asyncio.Future[Any]) -> None:
     """Wait until a stream has sent something or has been accepted; raise the error if it was refused."""
     let_in = asyncio.create_task(call.initial_metadata())
     try:
@@ -122,7 +124,7 @@ class ServerStreamEndpoint:
         rpc = binding.shape.rpc
         self._encode = encoder_of(rpc.answers)
         self._positions = "position" in rpc.answers.fields_by_name
-        self._resumes = "after_position" in rpc.takes.fields_by_name
+        self._resumes = _AFTER in rpc.takes.fields_by_name
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
         """Handle one request; raise Problem as long as nothing has been sent."""
@@ -149,16 +151,19 @@ class ServerStreamEndpoint:
             call.cancel()
         await writer.end()
 
-    def _resume(self, exchange: Exchange, message: Any) -> None:
+    def _resume(self, exchange: Exchange, message: Message) -> None:
         last = exchange.header(b"last-event-id")
-        if not (self._resumes and last) or message.after_position:
+        if not (self._resumes and last) or getattr(message, _AFTER):
             return
         if not last.isdigit() or int(last) >= 2**63:
             fault = Fault("Last-Event-ID", "应为位置编号。", "Must be a position.")
             raise refuse("INVALID_FIELD", fault)
-        message.after_position = int(last)
+        setattr(message, _AFTER, int(last))
 
-    async def _pump(self, call: Any, read: asyncio.Future[Any], writer: EventWriter, watch: Watch) -> None:
+    async def _pump(
+        self, call: grpc.aio.UnaryStreamCall[Message, Message], read: asyncio.Future[Any], writer: EventWriter,
+        watch: Watch,
+    ) -> None:  # fmt: skip
         try:
             while await watch.next(read):
                 message = read.result()

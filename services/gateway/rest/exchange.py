@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -46,7 +45,7 @@ class Exchange:
         self.started = time.perf_counter()
         self.receive = receive
         self._send, self._security, self._limits = send, security, limits
-        self._unpack: Any = None
+        self._unpack: zlib._Decompress | None = None
         self._packed, self._more = b"", True
 
     @property
@@ -166,7 +165,7 @@ class Exchange:
             raise refuse("BROKEN_ENCODING")
         return piece, self._more or bool(self._packed)
 
-    def _unpacker(self) -> Any:
+    def _unpacker(self) -> zlib._Decompress | None:
         coding = self.header(b"content-encoding").strip().lower()
         if coding in ("", "identity"):
             return None
@@ -240,6 +239,6 @@ def _quality(kind: str, ranges: list[tuple[str, float]]) -> float:
     return 0.0
 
 
-def reply_headers(**headers: Any) -> list[Header]:
+def reply_headers(**headers: object) -> list[Header]:
     """Return response headers from keyword arguments, underscores for hyphens."""
     return [(name.replace("_", "-").encode(), str(value).encode("latin-1")) for name, value in headers.items()]

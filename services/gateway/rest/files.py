@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 import grpc
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
 
 from services.gateway.rest.backend import EOF
 from services.gateway.rest.binding import Binding
@@ -41,7 +42,7 @@ class FileShape:
     field: str
     whole: bool
 
-    def headers(self, message: Any, kind: str = "") -> list[Header]:
+    def headers(self, message: Message, kind: str = "") -> list[Header]:
         """Return the headers for the file of this message, or of the first of its parts."""
         name = self._name(message)
         return [
@@ -50,12 +51,12 @@ class FileShape:
             (b"cache-control", b"no-store"),
         ]
 
-    def media_type(self, message: Any) -> str:
+    def media_type(self, message: Message) -> str:
         """Return the media type of the file, from the message or the file's extension."""
         said: str = getattr(message, "media_type", "")
         return said or TYPES.get(_extension(self._name(message)), ANY)
 
-    def _name(self, message: Any) -> str:
+    def _name(self, message: Message) -> str:
         inner = getattr(message, "evidence", None)
         said: str = getattr(message, "file_name", "") or getattr(inner, "file_name", "")
         if _extension(said) in TYPES:
@@ -67,7 +68,8 @@ class FileShape:
         extension = next(
             (ending for ending, kind in TYPES.items() if kind == getattr(message, "media_type", "")), "bin"
         )
-        return said or f"{_stem(message.name)}.{extension}"
+        name: str = getattr(message, "name", "")
+        return said or f"{_stem(name)}.{extension}"
 
 
 class Endpoint(Protocol):

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any
 
 import grpc
 import orjson
+from google.protobuf.message import Message
 
 from services.gateway.rest.backend import EOF
 from services.gateway.rest.binding import Binding, decode
@@ -23,6 +23,9 @@ from services.kit.serving.limits import LARGE
 _LINE_TYPES = (LINES, "application/ndjson", "application/jsonl", "application/json-lines")
 # Responses kept for a client that sends everything before it reads; beyond this it must read to continue.
 _AHEAD = 32 * 1024 * 1024
+
+_OneReply = grpc.aio.StreamUnaryCall[Message, Message]
+_ManyReplies = grpc.aio.StreamStreamCall[Message, Message]
 
 
 class ClientStreamEndpoint:
@@ -65,7 +68,7 @@ class ClientStreamEndpoint:
     def _deadline(exchange: Exchange) -> float | None:
         return exchange.timeout(86400.0) if b"request-timeout" in exchange.headers else None
 
-    async def _messages(self, exchange: Exchange, parts: list[str]) -> AsyncIterator[Any]:
+    async def _messages(self, exchange: Exchange, parts: list[str]) -> AsyncIterator[Message]:
         number = 0
         async for line in self._lines(exchange):
             number += 1
@@ -102,7 +105,9 @@ class ClientStreamEndpoint:
         if size:
             yield b"".join(rest)
 
-    async def _send(self, call: Any, first: Any, lines: AsyncIterator[Any]) -> Problem | None:
+    async def _send(
+        self, call: _OneReply | _ManyReplies, first: Message | None, lines: AsyncIterator[Message]
+    ) -> Problem | None:
         """Send every message; return what is wrong with a line, after which nothing more is sent."""
         problem = None
         try:
@@ -122,14 +127,14 @@ class ClientStreamEndpoint:
             await call.done_writing()
         return problem
 
-    async def _answer_one(self, exchange: Exchange, call: Any, sender: Awaitable[Problem | None]) -> None:
+    async def _answer_one(self, exchange: Exchange, call: _OneReply, sender: Awaitable[Problem | None]) -> None:
         problem = await sender
         if problem is not None:
             raise problem
         response = await call
         await exchange.answer(200, [(b"content-type", b"application/json")], orjson.dumps(self._encode(response)))
 
-    async def _answer_lines(self, exchange: Exchange, call: Any, sender: Awaitable[Problem | None]) -> None:
+    async def _answer_lines(self, exchange: Exchange, call: _ManyReplies, sender: Awaitable[Problem | None]) -> None:
         backlog = Backlog()
         reader = asyncio.create_task(self._collect(call, backlog))
         writer = EventWriter(exchange, LINES)
@@ -153,7 +158,7 @@ class ClientStreamEndpoint:
             await writer.problem(problem)
         await writer.end()
 
-    async def _collect(self, call: Any, backlog: Backlog) -> None:
+    async def _collect(self, call: _ManyReplies, backlog: Backlog) -> None:
         try:
             while (message := await call.read()) is not EOF:
                 await backlog.put(orjson.dumps(self._encode(message)) + b"\n")

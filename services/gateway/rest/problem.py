@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import orjson
+from google.protobuf.any_pb2 import Any as Packed
 from google.rpc import error_details_pb2, status_pb2
 
 from casework.errors import CaseError, Kind
@@ -97,7 +98,7 @@ class Problem(Exception):
         return self.status, headers, orjson.dumps(self.document(language, trace_id))
 
 
-def refuse(reason: str, *faults: Fault, **parts: Any) -> Problem:
+def refuse(reason: str, *faults: Fault, **parts: object) -> Problem:
     """Return the problem for one of the gateway's own reasons; `parts` fill in its message."""
     known = REASONS[reason]
     return Problem(known.status, reason, known.zh.format(**parts), known.en.format(**parts), faults)
@@ -142,7 +143,7 @@ def _text(error: grpc.RpcError) -> str:
     return str(error.details() or "")
 
 
-def _details(error: grpc.RpcError) -> list[Any]:
+def _details(error: grpc.RpcError) -> list[Packed]:
     trailing: Any = error.trailing_metadata() or ()
     for key, value in trailing:
         if key == _DETAILS:
@@ -153,7 +154,7 @@ def _details(error: grpc.RpcError) -> list[Any]:
     return []
 
 
-def _absorb(problem: Problem, detail: Any, body_field: str, renamed: dict[str, str]) -> None:
+def _absorb(problem: Problem, detail: Packed, body_field: str, renamed: dict[str, str]) -> None:
     kind = detail.type_url.rpartition(".")[2]
     if kind == "ErrorInfo":
         info = error_details_pb2.ErrorInfo.FromString(detail.value)

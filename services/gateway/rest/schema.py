@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from services.gateway.rest.contract import Contract
 from services.gateway.rest.encoder import is_input_only
+
+if TYPE_CHECKING:
+    from buf.validate.validate_pb2 import FieldRules
 
 Schema = dict[str, Any]
 _INT32 = {FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1), FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1)}
@@ -33,12 +36,12 @@ def behaviours(field: FieldDescriptor) -> set[int]:
     return set(field.GetOptions().Extensions[extension])
 
 
-def rules_of(field: FieldDescriptor) -> Any:
+def rules_of(field: FieldDescriptor) -> FieldRules:
     """Return the field's `buf.validate` rules; empty ones if it has none, or they are switched off."""
     from buf.validate import validate_pb2
 
     extension: Any = validate_pb2.field
-    rules: Any = field.GetOptions().Extensions[extension]
+    rules: FieldRules = field.GetOptions().Extensions[extension]
     return validate_pb2.FieldRules() if rules.ignore == validate_pb2.IGNORE_ALWAYS else rules
 
 
@@ -61,7 +64,7 @@ class Schemas:
             self._reach(rpc.takes, self._asked, is_output_only)
             self._reach(rpc.answers, self._answered, is_input_only)
 
-    def _reach(self, descriptor: Descriptor, found: set[str], skipped: Any) -> None:
+    def _reach(self, descriptor: Descriptor, found: set[str], skipped: Callable[[FieldDescriptor], bool]) -> None:
         if descriptor.full_name in found:
             return
         found.add(descriptor.full_name)
@@ -154,7 +157,7 @@ class Schemas:
             schema["uniqueItems"] = True
         return schema
 
-    def _one(self, field: FieldDescriptor, rules: Any, asked: bool) -> Schema:
+    def _one(self, field: FieldDescriptor, rules: FieldRules, asked: bool) -> Schema:
         if field.message_type is not None:
             return self.reference(field.message_type)
         if field.enum_type is not None:
@@ -208,7 +211,7 @@ def refuses_absence(field: FieldDescriptor) -> bool:
     return bool(rules.string.min_len or (pattern and not re.search(pattern, "")))
 
 
-def _bounds(rules: Any, field: FieldDescriptor, low: int, high: int) -> tuple[int, int]:
+def _bounds(rules: FieldRules, field: FieldDescriptor, low: int, high: int) -> tuple[int, int]:
     kind = rules.WhichOneof("type")
     if kind is None or kind in ("string", "enum", "repeated", "map", "bool", "bytes"):
         return low, high
@@ -222,7 +225,7 @@ def _bounds(rules: Any, field: FieldDescriptor, low: int, high: int) -> tuple[in
     return low, high
 
 
-def _int64(rules: Any, field: FieldDescriptor, asked: bool) -> Schema:
+def _int64(rules: FieldRules, field: FieldDescriptor, asked: bool) -> Schema:
     signed = field.cpp_type == FieldDescriptor.CPPTYPE_INT64
     low, high = _bounds(rules, field, -(2**63) if signed else 0, 2**63 - 1 if signed else 2**64 - 1)
     # As many digits as surely fit: a pattern cannot express the bounds themselves.
@@ -243,7 +246,7 @@ def _unsaid(field: FieldDescriptor) -> str:
     return str(options.Extensions[unsaid_pb2.unsaid])
 
 
-def _string(rules: Any) -> Schema:
+def _string(rules: FieldRules) -> Schema:
     from buf.validate import validate_pb2
 
     schema: Schema = {"type": "string"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
 import orjson
+from google.protobuf.message import Message
 
 from services.gateway.rest.binding import Binding, unquote_etag
 from services.gateway.rest.encoder import encoder_of
@@ -48,12 +47,12 @@ class UnaryEndpoint:
             raise of_rpc(error, self._binding.shape.body, renamed) from None
         await self._answer(exchange, response)
 
-    async def _answer(self, exchange: Exchange, response: Any) -> None:
+    async def _answer(self, exchange: Exchange, response: Message) -> None:
         if self._file is not None and await self._sent_as_file(exchange, response, self._file):
             return
         headers = [_JSON]
-        if self._answers_etag and response.etag:
-            etag = unquote_etag(response.etag)
+        if self._answers_etag and (said := getattr(response, "etag", "")):
+            etag = unquote_etag(said)
             headers.append((b"etag", f'"{etag}"'.encode("latin-1", "replace")))
             if self._reads:
                 headers += _REVALIDATE
@@ -70,7 +69,7 @@ class UnaryEndpoint:
         await exchange.answer(200, headers, orjson.dumps(value))
 
     @staticmethod
-    async def _sent_as_file(exchange: Exchange, response: Any, file: FileShape) -> bool:
+    async def _sent_as_file(exchange: Exchange, response: Message, file: FileShape) -> bool:
         """Send the file in a response as a file, if the client prefers that."""
         own = file.media_type(response)
         kind = exchange.accepts(*((own, "application/json", ANY) if file.whole else ("application/json", own, ANY)))

@@ -25,7 +25,7 @@ def paths(router: APIRouter) -> dict[str, Any]:
     }
 
 
-def schema_of(model: Any) -> dict[str, Any]:
+def schema_of(model: type[object]) -> dict[str, Any]:
     """Return the complete schema of a model, without references, titles and docstrings."""
     schema = TypeAdapter(model).json_schema(mode="serialization")
     return _written(schema, schema.get("$defs", {}))
@@ -59,5 +59,5 @@ def _operation(route: APIRoute) -> dict[str, Any]:
     }
 
 
-def _json(model: Any) -> dict[str, Any]:
+def _json(model: type[object]) -> dict[str, Any]:
     return {"application/json": {"schema": schema_of(model)}}

@@ -353,7 +353,7 @@ async def claim(
     return firings, next((at for _, at, _, _ in rungs if at > until), None)
 
 
-def read_rungs(stored: Any) -> list[tuple[str, datetime, str, str]]:
+def read_rungs(stored: str | Sequence[Sequence[str]]) -> list[tuple[str, datetime, str, str]]:
     """Return stored rungs: key, instant, kind and consequence, in order of time."""
     rows: Sequence[Sequence[str]] = orjson.loads(stored) if isinstance(stored, str) else stored
     return [(key, datetime.fromisoformat(at), kind, consequence) for key, at, kind, consequence in rows]

@@ -208,7 +208,7 @@ def plain(key: str) -> str:
 
 
 def settle(
-    projection: Projection, stored: object, claims: Sequence[Claim], now: datetime, seq: int
+    projection: Projection, stored: str | Sequence[Sequence[str]], claims: Sequence[Claim], now: datetime, seq: int
 ) -> tuple[dict[str, str], list[Claim]]:
     """Return the keys rungs are claimed by from now on, and the claims of breaches that turn out to be none.
 

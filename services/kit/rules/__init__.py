@@ -6,7 +6,7 @@ To compute a date, only limits and calendars are needed (`services.kit.rules.cou
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.kit.rules.problem import Problem, RulesError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Problem", "Rules", "RulesError", "load_rules"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in ("Rules", "load_rules"):
         raise AttributeError(name)
     return getattr(import_module("services.kit.rules.load"), name)

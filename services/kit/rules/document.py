@@ -119,14 +119,16 @@ class _Reader:
         self.scalars = yaml.constructor.SafeConstructor()
         self.seen: set[int] = set()
 
-    def read(self, node: yaml.Node, location: Location) -> Any:
+    def read(self, node: yaml.Node, location: Location) -> object:
         self.document.lines.setdefault(location, node.start_mark.line + 1)
         # An alias gives the same node again: reading it might never end.
         if id(node) in self.seen:
-            return self._refuse(node, location, "aliases are not used in rule files; write it out")
+            self._refuse(node, location, "aliases are not used in rule files; write it out")
+            return None
         self.seen.add(id(node))
         if node.tag not in _PLAIN_TAGS:
-            return self._refuse(node, location, f"the tag {node.tag} is not used in rule files")
+            self._refuse(node, location, f"the tag {node.tag} is not used in rule files")
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
@@ -134,7 +136,8 @@ class _Reader:
         try:
             return self.scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
-            return self._refuse(node, location, f"{node.value!r} cannot be read; put it in quotes if it is text")
+            self._refuse(node, location, f"{node.value!r} cannot be read; put it in quotes if it is text")
+            return None
 
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -9,10 +9,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from casework.clocks.calendar import LOCAL
 from services.kit.rules.problem import Problem
+
+if TYPE_CHECKING:
+    from icalendar import Component
 
 _MOST_DAYS = 62
 _NEVER = re.compile(
@@ -100,7 +103,7 @@ def _lines(text: str) -> list[dict[str, int]]:
     return found
 
 
-def _entry(event: Any, line: int) -> Entry:
+def _entry(event: Component, line: int) -> Entry:
     for name, message in event.errors:
         raise _Fault(name or "BEGIN", f"{name} cannot be read: {' '.join(str(message).split())[:200]}")
     for field in ("DTSTART", "SUMMARY"):
@@ -117,14 +120,14 @@ def _entry(event: Any, line: int) -> Entry:
     return Entry(line, days, str(summary).strip(), _is_off(event, str(summary)))
 
 
-def _only(event: Any, field: str) -> Any:
+def _only(event: Component, field: str) -> object:
     value = event[field]
     if isinstance(value, list):
         raise _Fault(field, f"the event has {field} more than once")
     return value
 
 
-def _instant(event: Any, field: str) -> date | datetime:
+def _instant(event: Component, field: str) -> date | datetime:
     value = getattr(_only(event, field), "dt", None)
     if not isinstance(value, date):
         raise _Fault(field, f"{str(event[field])[:40]!r} is not a date, YYYYMMDD")
@@ -139,7 +142,7 @@ def _local(value: datetime, field: str) -> date:
     return local.date()
 
 
-def _day(event: Any, field: str) -> date:
+def _day(event: Component, field: str) -> date:
     value = _instant(event, field)
     try:
         return _local(value, field) if isinstance(value, datetime) else value
@@ -147,7 +150,7 @@ def _day(event: Any, field: str) -> date:
         raise _Fault(field, f"{value} is outside the calendar") from None
 
 
-def _end(event: Any) -> date:
+def _end(event: Component) -> date:
     """Return the day before which the event ends."""
     start = _instant(event, "DTSTART")
     if "DTEND" in event:
@@ -162,7 +165,7 @@ def _end(event: Any) -> date:
     return _day(event, "DTSTART") + timedelta(days=1)
 
 
-def _is_off(event: Any, summary: str) -> bool:
+def _is_off(event: Component, summary: str) -> bool:
     special = str(event.get("X-APPLE-SPECIAL-DAY", "")).upper()
     if special in _SPECIAL:
         return _SPECIAL[special]

@@ -91,7 +91,7 @@ def _when(
     return when
 
 
-def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Condition:
+def _condition(fact: str, value: object, categories: Collection[str] | None) -> Condition:
     if fact not in FACTS:
         raise WrongCondition(
             "is not a fact of the case. Triage grades matters, not people: who somebody is, or what they did before, "
@@ -103,7 +103,7 @@ def _condition(fact: str, value: Any, categories: Collection[str] | None) -> Con
         return Is(value)
     if fact in ("people_affected", "amount_fen"):
         return between(value)
-    words = value if isinstance(value, list) else [value]
+    words: list[Any] = value if isinstance(value, list) else [value]
     if not words or not all(isinstance(word, str) for word in words):
         raise WrongCondition("must be a word or a list of words")
     known = _WORDS.get(fact)

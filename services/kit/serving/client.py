@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import grpc
+from google.protobuf.message import Message
 from opentelemetry import propagate
 
 from services.kit.serving.limits import MAX_MESSAGE, MAX_METADATA
@@ -15,7 +16,9 @@ DEFAULT_TIMEOUT = 10.0
 """Seconds a unary call may take by default."""
 
 
-def _outgoing(mint: TokenMint, service: str, details: Any, timeout: float | None) -> grpc.aio.ClientCallDetails:
+def _outgoing(
+    mint: TokenMint, service: str, details: grpc.aio.ClientCallDetails, timeout: float | None
+) -> grpc.aio.ClientCallDetails:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     metadata = [*(details.metadata or ()), *carrier.items(), ("authorization", mint.authorization(service))]
@@ -28,11 +31,17 @@ def _outgoing(mint: TokenMint, service: str, details: Any, timeout: float | None
     )
 
 
+_Replies = grpc.aio.UnaryStreamCall[Message, Message]
+
+
 class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
     def __init__(self, mint: TokenMint, service: str) -> None:
         self._mint, self._service = mint, service
 
-    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+    async def intercept_unary_unary(
+        self, continuation: Callable[[grpc.aio.ClientCallDetails, Message], Awaitable[Message]],
+        client_call_details: grpc.aio.ClientCallDetails, request: Message,
+    ) -> Message:  # fmt: skip
         return await continuation(_outgoing(self._mint, self._service, client_call_details, DEFAULT_TIMEOUT), request)
 
 
@@ -40,7 +49,10 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):
     def __init__(self, mint: TokenMint, service: str) -> None:
         self._mint, self._service = mint, service
 
-    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+    async def intercept_unary_stream(  # type: ignore[override]  # Its stubs forget that the call is awaited.
+        self, continuation: Callable[[grpc.aio.ClientCallDetails, Message], Awaitable[_Replies]],
+        client_call_details: grpc.aio.ClientCallDetails, request: Message,
+    ) -> _Replies:  # fmt: skip
         return await continuation(_outgoing(self._mint, self._service, client_call_details, None), request)
 
 

@@ -71,6 +71,7 @@ def _reaches(message: Descriptor, seen: frozenset[str]) -> bool:
 
 
 def _items(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Iterate over the values of a field, each with its path; what `value` is, its descriptor alone knows."""
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         yield from ((f'{path}["{key}"]', each) for key, each in value.items())
     elif field.is_repeated:

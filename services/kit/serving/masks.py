@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from google.api import field_behavior_pb2 as behaviour
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -14,13 +15,39 @@ from services.kit.serving.errors import invalid
 _BEHAVIOUR: Any = behaviour.field_behavior
 _KEPT = {behaviour.IDENTIFIER, behaviour.IMMUTABLE}
 _APART = {"name", "etag"}
+_MASK = "update_mask"
+
+M = TypeVar("M", bound=Message)
 
 
-def resource_of(request: Descriptor) -> Any:
-    """Return the field of a request with the resource to change; None if the request is not such a change."""
-    if "update_mask" not in request.fields_by_name:
+class Resource(NamedTuple):
+    """What a request changes: its field in the request, and its type."""
+
+    name: str
+    message_type: Descriptor
+
+
+def resource_of(request: Descriptor) -> Resource | None:
+    """Return the resource that a request changes; None if the request is not such a change."""
+    if _MASK not in request.fields_by_name:
         return None
-    return next(field for field in request.fields if field.message_type is not None and field.name != "update_mask")
+    return next(
+        Resource(field.name, field.message_type)
+        for field in request.fields
+        if field.message_type is not None and field.name != _MASK
+    )
+
+
+def _resource(request: Message) -> Resource:
+    found = resource_of(cast("Descriptor", request.DESCRIPTOR))
+    assert found is not None, "asked of changes alone"
+    return found
+
+
+def _paths(request: Message) -> Sequence[str]:
+    """Return what the mask of a request names."""
+    paths: Sequence[str] = getattr(request, _MASK).paths
+    return paths
 
 
 def is_changed(field: FieldDescriptor) -> bool:
@@ -29,32 +56,30 @@ def is_changed(field: FieldDescriptor) -> bool:
     return field.name not in _APART and not found & {*_KEPT, behaviour.OUTPUT_ONLY}
 
 
-def replaces_all(request: Any) -> bool:
+def replaces_all(request: Message) -> bool:
     """Return whether the mask is `*`, the whole resource: fields left out are cleared."""
-    return list(request.update_mask.paths) == ["*"]
+    return list(_paths(request)) == ["*"]
 
 
-def masked(request: Any) -> set[str]:
+def masked(request: Message) -> set[str]:
     """Return the fields of the resource that the request would change, whether or not that is allowed."""
-    field = resource_of(request.DESCRIPTOR)
-    assert field is not None, "asked of changes alone"
+    resource = _resource(request)
     if replaces_all(request):
-        return {each.name for each in field.message_type.fields if is_changed(each)}
-    if request.update_mask.paths:
-        return {path.partition(".")[0] for path in request.update_mask.paths}
-    given = {each.name: each for each, _ in getattr(request, field.name).ListFields()}
+        return {each.name for each in resource.message_type.fields if is_changed(each)}
+    if paths := _paths(request):
+        return {path.partition(".")[0] for path in paths}
+    given = {each.name: each for each, _ in getattr(request, resource.name).ListFields()}
     return {name for name, each in given.items() if name not in _APART and not _is_answer(each)}
 
 
-def changes(request: Any, current: Message) -> list[str]:
+def changes(request: Message, current: Message) -> list[str]:
     """Return the fields to change, in contract order; INVALID_FIELD names those that cannot be changed.
 
     Without a mask, unchanged fields may be present, such as the kind of a party beside its new name.
     """
-    resource = resource_of(request.DESCRIPTOR)
-    assert resource is not None, "asked of changes alone"
+    resource = _resource(request)
     fields = resource.message_type.fields_by_name
-    asked, named = getattr(request, resource.name), bool(request.update_mask.paths)
+    asked, named = getattr(request, resource.name), bool(_paths(request))
     faults: list[FieldFault] = []
     found = masked(request)
     for path in sorted(found):
@@ -74,21 +99,20 @@ def changes(request: Any, current: Message) -> list[str]:
     return paths
 
 
-def merged(request: Any, part: str, current: Message) -> Any:
+def merged(request: Message, part: str, current: M) -> M:
     """Return a message within the resource, with the request's changes applied.
 
     Given fields replace existing ones, fields the mask names (`details.phone`) but that are not given are
     cleared, everything else stays. A mask of `*` replaces the whole message.
     """
-    resource = resource_of(request.DESCRIPTOR)
-    assert resource is not None, "asked of changes alone"
-    asked = getattr(getattr(request, resource.name), part)
+    resource = _resource(request)
+    asked: M = getattr(getattr(request, resource.name), part)
     found = type(current)()
     if replaces_all(request):
         found.CopyFrom(asked)
         return found
     found.CopyFrom(current)
-    paths = set(request.update_mask.paths)
+    paths = set(_paths(request))
     given = {field.name: field for field, _ in asked.ListFields()}
     taken = {path.partition(".")[2] for path in paths if path.startswith(f"{part}.")}
     if part in paths or not taken:
@@ -103,14 +127,14 @@ def merged(request: Any, part: str, current: Message) -> Any:
     return found
 
 
-def _unknown_inside(request: Any, field: FieldDescriptor) -> str | None:
+def _unknown_inside(request: Message, field: FieldDescriptor) -> str | None:
     """Return the first mask path that does not exist inside a field; only a singular message has subfields."""
-    for path in request.update_mask.paths:
+    for path in _paths(request):
         top, _, inside = path.partition(".")
         if top != field.name or not inside:
             continue
         if field.message_type is None or field.is_repeated or inside not in field.message_type.fields_by_name:
-            return str(path)
+            return path
     return None
 
 

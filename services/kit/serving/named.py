@@ -228,7 +228,7 @@ def missing(field: str, value: str) -> CaseError:
     return CaseError(Reason.NOT_FOUND, value, (FieldFault(field, "不存在。", "does not exist"),))
 
 
-def with_field(error: Exception, request: Any) -> Exception:
+def with_field(error: Exception, request: object) -> Exception:
     """Return a NOT_FOUND with the field that named the missing thing, if the request has it."""
     if not isinstance(error, CaseError) or not isinstance(request, Message):
         return error

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import structlog
@@ -25,7 +25,7 @@ from pb.access.v1 import permission_pb2
 
 from casework.errors import CaseError, FieldFault, Reason
 from services.kit.serving import exclusions, leaving, named, telemetry, validation
-from services.kit.serving.access import Access, Call, set_call
+from services.kit.serving.access import Access, Call, Context, set_call
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.errors import invalid, is_exhausted, language_of, status_of, unknown_status
 from services.kit.serving.limits import LARGE, MAX_MESSAGE, MAX_METADATA, Quota, Use
@@ -54,6 +54,12 @@ class _Malformed:
 
     def __init__(self, field: str) -> None:
         self.field = field
+
+
+_Sent = Message | _Malformed
+_Request = _Sent | AsyncIterator[_Sent]
+_Handler = Callable[..., Any]
+"""A method as gRPC hands it out; its stubs know only those of a synchronous server."""
 
 
 class _Method:
@@ -130,22 +136,26 @@ class Pipeline(grpc.aio.ServerInterceptor):
                 self._unary(method, handler.stream_unary), method.decode, handler.response_serializer
             )
         else:
+            assert handler.stream_stream is not None
             wrapped = grpc.stream_stream_rpc_method_handler(
                 self._stream(method, handler.stream_stream), method.decode, handler.response_serializer
             )
         self._wrapped[name] = wrapped
         return wrapped
 
-    def _unary(self, method: _Method, handler: Any) -> Any:
-        async def answer(request: Any, context: Any) -> Any:
-            metadata = dict(context.invocation_metadata())
+    def _unary(self, method: _Method, handler: _Handler) -> _Handler:
+        async def answer(request: _Request, context: Context) -> Message:
+            metadata = dict(context.invocation_metadata() or ())
             with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = await self._admit(method, metadata, context)
                     excluded = await exclusions.of(call, self._directory)
-                    request = self._checked(request, excluded, call) if sent is not None else _check(request)
+                    if isinstance(request, (Message, _Malformed)):
+                        request = _check(request)
+                    else:
+                        request = self._checked(request, excluded, call)
                     exclusions.must_be_none(request, excluded, call)
                     async with (
                         asyncio.timeout(self._seconds(method, context)),
@@ -170,16 +180,19 @@ class Pipeline(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _stream(self, method: _Method, handler: Any) -> Any:
-        async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
-            metadata = dict(context.invocation_metadata())
+    def _stream(self, method: _Method, handler: _Handler) -> _Handler:
+        async def answers(request: _Request, context: Context) -> AsyncIterator[Message]:
+            metadata = dict(context.invocation_metadata() or ())
             with tracer.start_as_current_span(method.name, telemetry.parent_of(metadata), trace.SpanKind.SERVER):
                 started, code = time.perf_counter(), "OK"
                 sent = None if isinstance(request, (Message, _Malformed)) else request
                 try:
                     call = await self._admit(method, metadata, context)
                     excluded = await exclusions.of(call, self._directory)
-                    request = self._checked(request, excluded, call) if sent is not None else _check(request)
+                    if isinstance(request, (Message, _Malformed)):
+                        request = _check(request)
+                    else:
+                        request = self._checked(request, excluded, call)
                     exclusions.must_be_none(request, excluded, call)
                     async with self._quota.turn(call.caller, method.use):
                         await self._must_be_open(request, call)
@@ -203,29 +216,31 @@ class Pipeline(grpc.aio.ServerInterceptor):
 
         return answers
 
-    async def _must_be_open(self, request: Any, call: Call) -> None:
+    async def _must_be_open(self, request: object, call: Call) -> None:
         """Check permission for all that a request names; for client streams the handler checks."""
         if isinstance(request, Message):
             await named.must_be_open(request, call, self._directory)
 
-    def _seconds(self, method: _Method, context: Any) -> float | None:
+    def _seconds(self, method: _Method, context: Context) -> float | None:
         """Return how long a call without a deadline may take; an upload is as slow as its connection."""
         if context.time_remaining() is not None:
             return None
         return max(self._timeout, _UPLOAD) if method.sends_many else self._timeout
 
-    async def _checked(self, requests: AsyncIterator[Any], excluded: frozenset[str], call: Call) -> AsyncIterator[Any]:
+    async def _checked(
+        self, requests: AsyncIterator[_Sent], excluded: frozenset[str], call: Call
+    ) -> AsyncIterator[Message]:
         """Pass on a client stream; refuse the first invalid message, and a client that falls silent."""
         while True:
             async with asyncio.timeout(self._idle):
-                request = await anext(requests, None)
-            if request is None:
+                sent = await anext(requests, None)
+            if sent is None:
                 return
-            request = _check(request)
+            request = _check(sent)
             exclusions.must_be_none(request, excluded, call)
             yield request
 
-    async def _admit(self, method: _Method, metadata: dict[str, Any], context: Any) -> Call:
+    async def _admit(self, method: _Method, metadata: dict[str, Any], context: Context) -> Call:
         caller = self._checker.check(metadata.get("authorization", ""))
         if self._allowed is not None:
             # Over TLS: only processes named here, and a machine client's token only from its own process.
@@ -243,7 +258,7 @@ class Pipeline(grpc.aio.ServerInterceptor):
         return call
 
 
-def _check(request: Any) -> Any:
+def _check(request: _Sent) -> Message:
     if isinstance(request, _Malformed):
         raise undecodable(request.field)
     validation.check(request)
@@ -251,7 +266,7 @@ def _check(request: Any) -> Any:
     return request
 
 
-async def _drain(sent: AsyncIterator[Any] | None) -> None:
+async def _drain(sent: AsyncIterator[_Sent] | None) -> None:
     """Read what a client still sends, for a moment: if cut off in the middle, it may not receive the error."""
     if sent is not None:
         with suppress(Exception):
@@ -284,7 +299,7 @@ def _status_of(error: Exception, metadata: dict[str, Any], method: str) -> statu
     return unknown_status(telemetry.trace_id())
 
 
-async def _abort(context: Any, status: status_pb2.Status) -> None:
+async def _abort(context: Context, status: status_pb2.Status) -> NoReturn:
     rich = rpc_status.to_status(status)
     await context.abort(rich.code, rich.details, rich.trailing_metadata)
 

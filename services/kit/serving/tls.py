@@ -49,7 +49,10 @@ class Tls:
 
 
 def open_channel(
-    address: str, tls: Tls | None, options: Sequence[tuple[str, Any]], interceptors: Any = None
+    address: str,
+    tls: Tls | None,
+    options: Sequence[tuple[str, Any]],
+    interceptors: Sequence[Any] | None = None,
 ) -> grpc.aio.Channel:
     """Return a channel to host:port, over TLS if the process has a certificate."""
     if tls is None:

@@ -6,9 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from services.kit.spreadsheets.cells import harmless
+
+if TYPE_CHECKING:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -71,7 +75,7 @@ def _plain(value: Value) -> Value:
     return harmless(value)[:_LONGEST] if isinstance(value, str) else value
 
 
-def _lay_across(page: Any, heading: int) -> None:
+def _lay_across(page: WriteOnlyWorksheet, heading: int) -> None:
     page.freeze_panes = f"A{heading + 1}"
     page.page_setup.orientation = "landscape"
     page.page_setup.fitToHeight = 0
@@ -91,7 +95,7 @@ class _Style:
         self._wrapped = Alignment(vertical="top", wrap_text=True)
         self._bold = Font(bold=True)
 
-    def cell(self, page: Any, value: Value, *, heading: bool) -> Any:
+    def cell(self, page: WriteOnlyWorksheet, value: Value, *, heading: bool) -> WriteOnlyCell:
         from openpyxl.cell import WriteOnlyCell
 
         made = WriteOnlyCell(page)

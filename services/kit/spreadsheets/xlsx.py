@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from services.kit.spreadsheets.cells import Cell, Number, Row, TableError, Unreadable
 from services.kit.spreadsheets.number_format import EAST_ASIAN_DATES, shown
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
 
 _LARGEST = {"sheet": 1 << 30, "text": 1 << 28, "rest": 1 << 24}
 """Bytes that a part of a workbook may unfold to: what is larger was packed to do harm."""
@@ -77,7 +80,7 @@ def _part(archive: zipfile.ZipFile, name: str, kind: str) -> IO[bytes]:
     return archive.open(entry)
 
 
-def _elements(content: IO[bytes], *tags: str) -> Iterator[Any]:
+def _elements(content: IO[bytes], *tags: str) -> Iterator[_Element]:
     """Iterate over the elements with these names, each whole; document types, which could unfold, are refused."""
     from lxml import etree
 
@@ -95,7 +98,7 @@ def _elements(content: IO[bytes], *tags: str) -> Iterator[Any]:
                 del element.getparent()[0]
 
 
-def _name(element: Any) -> str:
+def _name(element: _Element) -> str:
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
@@ -142,7 +145,7 @@ def _strings(archive: zipfile.ZipFile, name: str) -> list[str]:
         return [_text(element) for element in _elements(content, "si")]
 
 
-def _text(element: Any) -> str:
+def _text(element: _Element) -> str:
     """Return the text of a string, its runs put together; readings that stand above characters are none of it."""
     runs = (
         each.text or "" for each in element.iter("{*}t") if _name(each.getparent()) != "rPh"
@@ -227,7 +230,7 @@ class _SheetReader:
         except etree.XMLSyntaxError as error:
             raise TableError(f"cannot be read after row {number}: {error.msg}") from error
 
-    def _row_of(self, element: Any, before: int) -> int:
+    def _row_of(self, element: _Element, before: int) -> int:
         """Take in what an element says of all rows; return the number of the row it is, or of the one before it."""
         match _name(element):
             case "cols":
@@ -242,13 +245,13 @@ class _SheetReader:
                 return before
         return self._number(element, before)
 
-    def _number(self, element: Any, before: int) -> int:
+    def _number(self, element: _Element, before: int) -> int:
         number = int(element.get("r", before + 1))
         if not before < number <= _MOST_ROWS:
             raise TableError(f"row {number} stands behind row {before}")
         return number
 
-    def _fault(self, element: Any) -> str:
+    def _fault(self, element: _Element) -> str:
         seen = self._hidden or not (
             _said(element, "hidden")
             or element.get("ht") in ("0", "0.0")
@@ -256,7 +259,7 @@ class _SheetReader:
         )
         return "" if seen else "is hidden in the sheet; show it, or set file.hidden to read"
 
-    def _cells(self, row: Any, number: int) -> list[Cell]:
+    def _cells(self, row: _Element, number: int) -> list[Cell]:
         cells: list[Cell] = []
         place = 0
         for element in row.iterchildren("{*}c"):
@@ -273,7 +276,7 @@ class _SheetReader:
                         cells[at] = Unreadable("the column is hidden; show it, or set file.hidden to read")
         return cells
 
-    def _place(self, element: Any, number: int, before: int) -> int:
+    def _place(self, element: _Element, number: int, before: int) -> int:
         if (reference := element.get("r")) is None:
             return before + 1
         match = _PLACE.fullmatch(reference)
@@ -295,7 +298,7 @@ class _SheetReader:
                     cells += [""] * (place - len(cells))
                     cells[place - 1] = Unreadable(f"lies under the cells merged in rows {top} to {bottom}; part them")
 
-    def _cell(self, element: Any) -> Cell:
+    def _cell(self, element: _Element) -> Cell:
         kind = element.get("t", "n")
         if kind == "inlineStr":
             return _short("".join(_text(each) for each in element.iterchildren("{*}is")))
@@ -349,7 +352,7 @@ class _SheetReader:
         return since + timedelta(milliseconds=int((value * _MILLISECONDS).to_integral_value()))
 
 
-def _said(element: Any, name: str) -> bool:
+def _said(element: _Element, name: str) -> bool:
     return element.get(name) in ("1", "true")
 
 

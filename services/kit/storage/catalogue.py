@@ -150,7 +150,7 @@ def resource_of(field: FieldDescriptor) -> str:
     return reference
 
 
-def plain(value: object) -> Any:
+def plain(value: object) -> object:
     """Return a value that no contract describes as JSON, as near to the common forms as it can be."""
     if isinstance(value, Enum):
         return value.name
@@ -179,17 +179,17 @@ def _messages(service: str) -> Iterator[Descriptor]:
                 yield from (each for each in file.message_types_by_name.values() if each.full_name not in parts)
 
 
-def _time(value: Any) -> str:
-    instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+def _time(value: object) -> str:
+    instant = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
     if instant.tzinfo is None:
         raise ValueError("an instant without an offset")
     return instant.astimezone(LOCAL).isoformat(timespec="microseconds")
 
 
-def _date(value: Any) -> str:
+def _date(value: object) -> str:
     if isinstance(value, datetime):
         raise TypeError("an instant, not a day")
-    return (value if isinstance(value, date) else date.fromisoformat(value)).isoformat()
+    return (value if isinstance(value, date) else date.fromisoformat(_text(value))).isoformat()
 
 
 def _enum(names: Mapping[int, str], known: frozenset[str], prefix: str, value: object) -> str | None:

@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 import asyncpg
-from sqlalchemy import BindParameter, ClauseElement, Executable, FromClause, TypeDecorator, inspect
+from sqlalchemy import BindParameter, ClauseElement, Executable, FromClause, Select, TypeDecorator, inspect
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
@@ -117,7 +117,7 @@ def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
     return kind.result_processor(_DIALECT, None) if isinstance(kind, TypeDecorator) else None
 
 
-def _reading(statement: Any) -> tuple[type[Row] | None, Callable[[Row], Any] | None]:
+def _reading(statement: Executable) -> tuple[type[Row] | None, Callable[[Row], Any] | None]:
     """Return the class of a statement's rows; and, where it asks for columns, what reads a row of them if anything."""
     if isinstance(statement, UpdateBase):
         # What is handed out of its RETURNING tells columns apart, but not whether the whole model was asked for.
@@ -125,6 +125,7 @@ def _reading(statement: Any) -> tuple[type[Row] | None, Callable[[Row], Any] | N
         model = statement.entity_description["entity"] if whole else None
         kinds = [column.type for column in statement.exported_columns]
     else:
+        assert isinstance(statement, Select)
         columns = statement.column_descriptions
         model = columns[0]["entity"] if isinstance(columns[0]["type"], type) else None
         kinds = [column["type"] for column in columns]
@@ -189,16 +190,8 @@ class Rows(list[T]):
         return self[0]
 
 
-class Result(Rows[Any]):
+class Result(Rows[Row]):
     """The rows that an SQL text gave."""
-
-    def first(self) -> Any:
-        """Return the first row, None where there is none."""
-        return self[0] if self else None
-
-    def scalar(self) -> Any:
-        """Return the first column of the first row, None where there is none."""
-        return self[0][0] if self else None
 
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -236,7 +229,7 @@ class Connection:
     async def scalar(self, statement: TypedReturnsRows[T], parameters: Mapping[str, Any] | None = None) -> T | None: ...
     @overload
     async def scalar(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Any: ...
-    async def scalar(self, statement: Statement | Executable, parameters: Mapping[str, Any] | None = None) -> Any:
+    async def scalar(self, statement: Statement | Executable, parameters: Mapping[str, Any] | None = None) -> object:
         """Run a statement and return the first column of its first row, None where there is none."""
         known = self._prepared(statement)
         row = await self.raw.fetchrow(known.sql, *known.values(parameters or {}))

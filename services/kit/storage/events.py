@@ -209,8 +209,3 @@ async def head_position(database: Database) -> int:
     """Return the feed's last position."""
     async with database.read() as connection:
         return (await connection.execute(_HEAD)).one()[0]
-
-
-def row_payload(value: object) -> Any:
-    """Return a payload as stored: asyncpg hands jsonb out as text."""
-    return orjson.loads(value) if isinstance(value, str) else value

@@ -101,7 +101,7 @@ class _Xid(UserDefinedType[str]):
 
     cache_ok = True
 
-    def get_col_spec(self, **_: Any) -> str:
+    def get_col_spec(self, **_: object) -> str:
         return "XID8"
 
 
@@ -110,7 +110,7 @@ class _Snapshot(UserDefinedType[str]):
 
     cache_ok = True
 
-    def get_col_spec(self, **_: Any) -> str:
+    def get_col_spec(self, **_: object) -> str:
         return "PG_SNAPSHOT"
 
 

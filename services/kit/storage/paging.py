@@ -5,21 +5,36 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import TypeVar, overload
 
 from casework.errors import Reason, field_error
 from casework.units import prefix
 
-Part = Callable[[Any], Any]
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
-def token(kind: str, *mark: Any) -> str:
+def token(kind: str, *mark: object) -> str:
     """Return the token of the page that begins behind this mark."""
     return base64.urlsafe_b64encode(json.dumps([kind, *mark], default=str).encode()).decode().rstrip("=")
 
 
-def read(page_token: str, kind: str, *parts: Part) -> Any:
+@overload
+def read(page_token: str, kind: str) -> int | None: ...
+@overload
+def read(page_token: str, kind: str, part: Callable[[object], A], /) -> A | None: ...
+@overload
+def read(
+    page_token: str, kind: str, first: Callable[[object], A], second: Callable[[object], B], /
+) -> tuple[A, B] | None: ...
+@overload
+def read(
+    page_token: str, kind: str, first: Callable[[object], A], second: Callable[[object], B],
+    third: Callable[[object], C], /,
+) -> tuple[A, B, C] | None: ...  # fmt: skip
+def read(page_token: str, kind: str, *parts: Callable[[object], object]) -> object:
     """Return the mark in a token, its parts read as asked for (one position if nothing is); None for an empty token.
 
     A token comes back from outside: whatever does not read as exactly these parts is INVALID_PAGE_TOKEN.
@@ -31,7 +46,7 @@ def read(page_token: str, kind: str, *parts: Part) -> Any:
         found = json.loads(base64.b64decode(page_token + "=" * (-len(page_token) % 4), b"-_", validate=True))
         if not (isinstance(found, list) and len(found) == len(parts) + 1 and found[0] == kind):
             raise ValueError
-        mark = [part(value) for part, value in zip(parts, found[1:], strict=True)]
+        mark = tuple(part(value) for part, value in zip(parts, found[1:], strict=True))
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise field_error("page_token", Reason.INVALID_PAGE_TOKEN) from None
     return mark[0] if len(mark) == 1 else mark
@@ -58,12 +73,19 @@ def key(value: object) -> str:
     return value
 
 
-def instant(value: Any) -> datetime:
+def instant(value: object) -> datetime:
     """Return an instant, in UTC; ValueError where the value is none, or says no offset."""
-    found = datetime.fromisoformat(value)
-    if found.tzinfo is None:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if found is None or found.tzinfo is None:
         raise ValueError
     return found.astimezone(UTC)
+
+
+def day(value: object) -> date:
+    """Return a day; ValueError where the value is none."""
+    if not isinstance(value, str) or len(value) != 10:
+        raise ValueError
+    return date.fromisoformat(value)
 
 
 def subtree(unit: str) -> str:

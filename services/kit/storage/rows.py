@@ -61,7 +61,7 @@ def _update(model: type[M], key: tuple[str, ...], columns: tuple[str, ...]) -> R
     )  # fmt: skip
 
 
-async def find(connection: Connection, model: type[M], *order: InstrumentedAttribute[Any], **key: Any) -> Rows[M]:
+async def find(connection: Connection, model: type[M], *order: InstrumentedAttribute[Any], **key: object) -> Rows[M]:
     """Return the rows of a model with this key, in this order."""
     return await connection.execute(_find(model, order, tuple(key)), key)
 
@@ -72,7 +72,7 @@ def _find(model: type[M], order: tuple[InstrumentedAttribute[Any], ...], key: tu
     return sqlalchemy.select(model).where(*(table[name] == bindparam(name) for name in key)).order_by(*order)
 
 
-async def next_of(connection: Connection, column: InstrumentedAttribute[int], **key: Any) -> int:
+async def next_of(connection: Connection, column: InstrumentedAttribute[int], **key: object) -> int:
     """Return the next number in a column, from 1, of the rows with this key; what they belong to is locked."""
     return await connection.scalar(_next_of(column, tuple(key)), key) or 1
 

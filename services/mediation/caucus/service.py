@@ -6,7 +6,7 @@ Access goes by the person, never by role and unit alone: see `casework.mediation
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pb.mediation.v1 import caucus_pb2 as pb
 from pb.mediation.v1 import caucus_pb2_grpc
@@ -199,7 +199,9 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
             raise field_error("manner", Reason.INVALID_FIELD, "who signs in signs electronically")
         return False, asked or next(iter(mine))
 
-    async def _written(self, request: Any, work: Work) -> tuple[Case, Standing, Side]:
+    async def _written(
+        self, request: pb.WriteCaucusNoteRequest | pb.MakeCaucusOfferRequest, work: Work
+    ) -> tuple[Case, Standing, Side]:
         """Return the locked case, its people and the side, if the caller may write there."""
         number, side = names.number_of(request.parent), side_of(names.last(request.parent))
         case = await lock_case(work.connection, number)

@@ -136,13 +136,13 @@ async def find(work: Work, case: Case, row: Mediation) -> Mediation:
     return row
 
 
-async def start(work: Work, case: Case, row: Mediation, rule: str, kind: str, **payload: Any) -> None:
+async def start(work: Work, case: Case, row: Mediation, rule: str, kind: str, **payload: object) -> None:
     """Start a clock of finding the mediator, and tell of it."""
     await work.start_clock(
         case.number, f"{rule.replace('_', '-')}-{row.version}", rule,
         subject=names.mediation_name(case.number), unit=case.unit, at=work.now,
     )  # fmt: skip
-    await tell(work, case, row, kind, **payload)
+    await tell(work, case, row, kind, wakes=False, **payload)
 
 
 async def tell(work: Work, case: Case, row: Mediation, kind: str, *, wakes: bool = False, **payload: object) -> None:

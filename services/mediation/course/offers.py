@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pb.mediation.v1 import offers_pb2 as pb
 from pb.mediation.v1 import offers_pb2_grpc
@@ -14,7 +13,7 @@ from casework.errors import CaseError, Reason, field_error
 from casework.mediation import offer as rules_of
 from casework.mediation.offer import OfferState
 from services.kit.clocks.clocks import Firing
-from services.kit.command import Consequence, Named, Work, check_etag, command
+from services.kit.command import Consequence, Named, Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
@@ -139,7 +138,7 @@ async def _locked_row(request: Named, work: Work) -> tuple[Case, Offer]:
     return case, await store.get(work.connection, case.number, names.index_of(request.name, "offers"))
 
 
-async def _answered(request: Any, work: Work) -> tuple[Case, Offer]:
+async def _answered(request: Versioned, work: Work) -> tuple[Case, Offer]:
     """Return case and offer, locked, if the caller may answer for the offered unit, and it may still be answered."""
     case, row = await _locked_row(request, work)
     work.call.require(row.offered)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from asyncpg import Range
 from sqlalchemy import Dialect, ForeignKey, ForeignKeyConstraint, Identity, Index, Integer, TypeDecorator, text
@@ -29,11 +30,11 @@ class During(TypeDecorator[Period]):
     impl = TSTZRANGE
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> Any:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Period | None], Range | None]:
         """Return what makes a range of a period."""
-        return lambda period: Range(period.start, period.end)
+        return lambda period: None if period is None else Range(period.start, period.end)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Range], Period]:
         """Return what makes a period of a range."""
         return lambda found: Period(found.lower, found.upper)
 

@@ -71,7 +71,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         return {unit: self.rules.units.path(unit) for unit in units if unit in self.rules.units}
 
 
-def _day(request: Any, now: datetime) -> date:
+def _day(request: pb.CompileDigestsRequest | pb.GetDigestRequest, now: datetime) -> date:
     today = now.astimezone(LOCAL).date()
     if not request.HasField("date"):
         return today

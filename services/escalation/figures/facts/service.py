@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import Message
 from pb.escalation.v1 import facts_pb2 as pb
 from pb.escalation.v1 import facts_pb2_grpc
 from pb.intake.v1 import facts_pb2 as intake
@@ -39,11 +41,11 @@ class FactsServicer(Servicer, facts_pb2_grpc.FactsServiceServicer):
         return pb.RecordFactsResponse(recorded=written)
 
 
-def _at(message: Any, field: str) -> datetime | None:
+def _at(message: Message, field: str) -> datetime | None:
     return instant(getattr(message, field)) if message.HasField(field) else None
 
 
-def _word(enum: Any, value: int, prefix: str) -> str:
+def _word(enum: EnumTypeWrapper, value: int, prefix: str) -> str:
     """Return the name of a value without what its enum is called; nothing for the one that is not set."""
     return str(enum.Name(value)).removeprefix(prefix) if value else ""
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
+    SQLColumnExpression,
     Text,
     and_,
     bindparam,
@@ -78,21 +79,24 @@ class Entry(NamedTuple):
     performance: str
 
 
+Column = SQLColumnExpression[Any]
+"""A column, or what is computed of columns."""
 Line = Select[str, datetime, str, str, str, str, datetime | None, str, int, str, str]
-_NOTHING: Any = literal("")
-_NOUGHT: Any = literal(0)
-_NEVER: Any = cast(null(), DateTime(timezone=True))
+_NOTHING = literal("")
+_NOUGHT = literal(0)
+_NEVER = cast(null(), DateTime(timezone=True))
 
 
 def _line(
-    at: object, key: Any, what: object, *, unit: Any, number: object, subject: Any = _NOTHING, due: Any = _NEVER,
-    category: Any = _NOTHING, grade: Any = _NOUGHT, outcome: Any = _NOTHING, performance: Any = _NOTHING,
+    at: Column, key: Column, what: Column, *, unit: Column, number: Column, subject: Column = _NOTHING,
+    due: Column = _NEVER, category: Column = _NOTHING, grade: Column = _NOUGHT, outcome: Column = _NOTHING,
+    performance: Column = _NOTHING,
 ) -> Line:  # fmt: skip
     told = (unit, at, key, number, subject, what, due, category, grade, outcome, performance)
     return select(*(each.label(name) for name, each in zip(Entry._fields, told, strict=True)))
 
 
-def _of_case(at: object, what: object, *holds: ColumnElement[bool], mark: str = "") -> Line:
+def _of_case(at: Column, what: Column, *holds: ColumnElement[bool], mark: str = "") -> Line:
     fact = CaseFact
     return _line(
         at, fact.number.concat(mark) if mark else fact.number, what, unit=fact.unit, number=fact.number,
@@ -100,7 +104,7 @@ def _of_case(at: object, what: object, *holds: ColumnElement[bool], mark: str = 
     ).where(*holds)  # fmt: skip
 
 
-def _of_clock(at: object, what: object, *holds: ColumnElement[bool]) -> Line:
+def _of_clock(at: Column, what: Column, *holds: ColumnElement[bool]) -> Line:
     clock = WorkClock
     return _line(
         at, clock.service.concat("/").concat(clock.clock), what, unit=clock.unit, number=clock.number,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import agreement_pb2, case_pb2
 
@@ -57,6 +57,6 @@ def whole(unit: str, period: str) -> str:
     return f"{unit}/{period}"
 
 
-def _words(enum: Any, prefix: str) -> list[str]:
+def _words(enum: EnumTypeWrapper, prefix: str) -> list[str]:
     """Return the values of an enum as the facts have them."""
     return [name.removeprefix(prefix).lower() for name, number in enum.items() if number]

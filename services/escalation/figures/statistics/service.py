@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import statistics_pb2 as pb
 from pb.escalation.v1 import statistics_pb2_grpc
 
@@ -46,7 +44,7 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
             content, kind, suffix = writing.as_csv(rows), writing.CSV_TYPE, "csv"
         return pb.StatisticsFile(file_name=f"{name}.{suffix}", media_type=kind, content=content)
 
-    async def _counted(self, request: Any) -> pb.Statistics:
+    async def _counted(self, request: pb.GetStatisticsRequest | pb.ExportStatisticsRequest) -> pb.Statistics:
         unit, period, by = scope.asked(request.unit), reporting_period(request.period), By(request.by)
         async with self.database.read() as connection:
             counts = await counting.count(connection, scope.subtree(unit), period.starts_at, period.ends_at, by)

@@ -39,7 +39,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
         times, official = {"now": now, "start": start, "end": end}, current_call().caller.subject
         async with self.database.read() as connection:
             counts = await store.counts(connection, whose, units, times, official)
-            rows = await store.page(connection, whose, keeps, units, times, official, tuple(behind), size + 1)
+            rows = await store.page(connection, whose, keeps, units, times, official, behind, size + 1)
         answer = pb.Worklist(
             items=[self._item(row, now) for row in rows[:size]],
             total=counts.total,

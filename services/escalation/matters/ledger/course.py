@@ -89,7 +89,7 @@ async def change(
     return row
 
 
-def happened(row: Matter, kind: str, **payload: Any) -> NewEvent:
+def happened(row: Matter, kind: str, **payload: object) -> NewEvent:
     """Return the event of something that happened to a matter: ids and codes only."""
     told = {"state": row.state.name, "unit": answerable(row), **payload}
     return NewEvent(row.number, kind, answerable(row), told)

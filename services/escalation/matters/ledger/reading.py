@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Any
 
 from pb.escalation.v1 import ledger_pb2 as pb
 
@@ -98,7 +97,7 @@ class Reading(LedgerBase):
     async def ListMatters(self, request: pb.ListMattersRequest, context: Context) -> pb.ListMattersResponse:
         """Answer matters of the caller's units, overdue ones first, then by due date."""
         size, wanted = request.page_size or 50, self._wanted(request)
-        behind = paging.read(request.page_token, "matters", _day, paging.key)
+        behind = paging.read(request.page_token, "matters", paging.day, paging.key)
         async with self.database.read() as connection:
             found = await listing.listed(connection, wanted, behind and (behind[0], behind[1]), size + 1)
         reply = pb.ListMattersResponse(matters=[view.matter(row, wanted.today) for row in found[:size]])
@@ -187,7 +186,7 @@ class Reading(LedgerBase):
         current_call().require_any(await course.units_of(connection, row))
         return row
 
-    def _wanted(self, request: Any) -> Wanted:
+    def _wanted(self, request: pb.ListMattersRequest | pb.CountMattersRequest | pb.ExportMattersRequest) -> Wanted:
         """Return which matters a request asks for, within what the caller may see."""
         unit = current_call().scope(names.last(request.unit) if request.unit else "")
         level = course.column_of(MatterLevel(request.level)) if request.level else ""
@@ -195,10 +194,3 @@ class Reading(LedgerBase):
 
     def _today(self) -> date:
         return dates.today(self.time.now())
-
-
-def _day(value: object) -> date:
-    """Return a day out of a page token; ValueError where it is none."""
-    if not isinstance(value, str) or len(value) != 10:
-        raise ValueError
-    return date.fromisoformat(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from google.protobuf.message import Message
 
@@ -58,9 +57,9 @@ class SpecialServicer(Servicer):
         return unit
 
 
-def required(message: Message, field: str, path: str) -> Any:
+def required(message: Message, field: str, path: str) -> Message | str:
     """Return a part of a message that must be there; INVALID_FIELD naming it where it is not."""
-    found = getattr(message, field)
+    found: Message | str = getattr(message, field)
     there = message.HasField(field) if isinstance(found, Message) else bool(found)
     if not there:
         raise field_error(path, Reason.INVALID_FIELD, "required")

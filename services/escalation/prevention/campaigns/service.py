@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pb.escalation.v1 import campaigns_pb2 as pb
 from pb.escalation.v1 import campaigns_pb2_grpc
 
@@ -49,7 +47,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             work.connection, file.number, places, state=CampaignState.DRAFT, kind=request.kind, unit=unit,
             categories=categories, start_on=start, end_on=end, round_days=request.round_days,
             item_count=len(request.items), created_at=work.now,
-            sealed=await self._seal(work, file, title=request.title, items=request.items),
+            sealed=await self._seal(work, file, pb.CampaignText(title=request.title, items=request.items)),
         )  # fmt: skip
         return await self._told(work, row, "CampaignCreated", runs=row.kind.name, places=len(places))
 
@@ -227,7 +225,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         await work.stop(row.number, "%")
         row = await store.change(
             work.connection, row, state=CampaignState.ENDED, ended_at=work.now, **NOTHING_DUE,
-            sealed_report=await self._seal(work, file, report=request.report),
+            sealed_report=await self._seal(work, file, pb.CampaignText(report=request.report)),
         )  # fmt: skip
         return await self._told(work, row, "CampaignEnded", checks=row.checks, findings=row.findings)
 
@@ -259,8 +257,8 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         current_call().require_any({row.unit, *(each.unit for each in places)})
         return row, _visible(row, places)
 
-    async def _seal(self, work: Work, file: File, **parts: Any) -> bytes:
-        return (await self.seal(work, file)).seal(pb.CampaignText(**parts).SerializeToString())
+    async def _seal(self, work: Work, file: File, text: pb.CampaignText) -> bytes:
+        return (await self.seal(work, file)).seal(text.SerializeToString())
 
     async def _campaign(self, connection: Connection, row: Campaign) -> pb.Campaign:
         return view.campaign(row, (await store.places(connection, [row.number]))[row.number])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import orjson
 from pb.escalation.v1 import recommendations_pb2 as pb
@@ -59,7 +58,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             unit=unit,
             addressee=addressee, category=category, place=place, cluster=cluster, researched=request.researched,
             communicated=request.communicated, drafters=[work.actor], created_at=work.now,
-            sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
+            sealed=await self._seal(work, file, pb.RecommendationText(pairs=request.pairs, note=request.note)),
         )  # fmt: skip
         row = await self._to_be_approved(work, row)
         series = row.kind.name
@@ -115,7 +114,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             researched=request.researched if request.HasField("researched") else row.researched,
             communicated=request.communicated if request.HasField("communicated") else row.communicated,
             drafters=sorted({*row.drafters, work.actor}), pair_count=len(request.pairs),
-            sealed=await self._seal(work, file, pairs=request.pairs, note=request.note),
+            sealed=await self._seal(work, file, pb.RecommendationText(pairs=request.pairs, note=request.note)),
         )  # fmt: skip
         row = await self._to_be_approved(work, row)
         return await self._told(work, row, "RecommendationRevised", pairs=len(request.pairs))
@@ -163,7 +162,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         await self._clock(work, row, "objection-1", rules_of.OBJECTION_RULES[row.kind])
         row = await store.change(
             work.connection, row, objection=ObjectionState.OPEN, objected_at=work.now,
-            sealed_objection=await self._seal(work, file, objection=request.reason),
+            sealed_objection=await self._seal(work, file, pb.RecommendationText(objection=request.reason)),
         )  # fmt: skip
         return await self._told(work, row, "RecommendationObjected")
 
@@ -177,7 +176,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         if work.actor in (*row.drafters, row.approved_by):
             raise CaseError(Reason.SAME_PERSON)
-        sealed = await self._seal(work, file, decision=request.decision)
+        sealed = await self._seal(work, file, pb.RecommendationText(decision=request.decision))
         if request.upheld:
             state = rules_of.move(row.state, State.WITHDRAWN)
             await work.stop(row.number, "objection-1")
@@ -208,7 +207,9 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         )
         row = await store.change(
             work.connection, row, state=state, replied_at=work.now, **clock.shown(),
-            sealed_reply=await self._seal(work, file, replies=request.replies, measures=request.measures),
+            sealed_reply=await self._seal(
+                work, file, pb.RecommendationText(replies=request.replies, measures=request.measures)
+            ),
         )  # fmt: skip
         adopted = {each.name.lower(): sum(int(a.adoption) == each for a in request.replies) for each in Adoption}
         return await self._told(work, row, "RecommendationReplied", **adopted)
@@ -229,7 +230,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         await store.answer(work.connection, row.number, "carried_out", found)
         row = await store.change(
             work.connection, row, state=state, visited_at=work.now, **NOTHING_DUE,
-            sealed_visit=await self._seal(work, file, visit=request.note),
+            sealed_visit=await self._seal(work, file, pb.RecommendationText(visit=request.note)),
         )  # fmt: skip
         counts = {each.name.lower(): sum(one == each for one in found.values()) for each in CarryingOut}
         return await self._told(work, row, "RecommendationVisited", **counts)
@@ -259,7 +260,9 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     # --- what they have in common -------------------------------------------------------------------------------------
 
-    def _check(self, request: Any, unit: str, addressee: str, place: str, category: str) -> None:
+    def _check(
+        self, request: pb.DraftRecommendationRequest, unit: str, addressee: str, place: str, category: str
+    ) -> None:
         for field, code in (("unit", unit), ("addressee", addressee), ("place", place)):
             if code not in self.rules.units:
                 raise field_error(field, Reason.UNKNOWN_UNIT, code)
@@ -307,8 +310,8 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def _read(self, connection: Connection, row: Recommendation, kind: str) -> None:
         await readings.record(connection, self.log, self.time.now(), row.number, row.unit, kind)
 
-    async def _seal(self, work: Work, file: File, **parts: Any) -> bytes:
-        return (await self.seal(work, file)).seal(pb.RecommendationText(**parts).SerializeToString())
+    async def _seal(self, work: Work, file: File, text: pb.RecommendationText) -> bytes:
+        return (await self.seal(work, file)).seal(text.SerializeToString())
 
     async def _text(self, connection: Connection, row: Recommendation) -> pb.RecommendationText:
         opener, whole = await self.opener(connection, row.number), pb.RecommendationText()

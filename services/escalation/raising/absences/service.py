@@ -62,7 +62,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         """Answer the absences of the caller's units that are not over."""
         size, today = request.page_size or 50, dates.today(self.time.now())
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
-        behind = paging.read(request.page_token, "absences", date.fromisoformat, paging.key) or (date.min, "")
+        behind = paging.read(request.page_token, "absences", paging.day, paging.key) or (date.min, "")
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), today, behind, size + 1)
         reply = pb.ListAbsencesResponse(absences=[_view(row, today) for row in found[:size]])

@@ -38,7 +38,7 @@ def _row(entry: RowEntry, number: int, document: Document, folder: RulesFolder) 
     return Row(when, Grade(entry.grade), entry.zh, entry.en)
 
 
-def _condition(fact: str, value: Any) -> Condition:
+def _condition(fact: str, value: object) -> Condition:
     if fact not in FACTS:
         raise WrongCondition(
             "is not a fact of a matter. The ledger grades matters, not people: who somebody is, or what they did "
@@ -46,7 +46,7 @@ def _condition(fact: str, value: Any) -> Condition:
         )
     if fact not in WORDS:
         return between(value)
-    words = value if isinstance(value, list) else [value]
+    words: list[Any] = value if isinstance(value, list) else [value]
     unknown = [word for word in words if word not in WORDS[fact]]
     if not words or unknown:
         raise WrongCondition(f"{unknown[0] if unknown else ''!r} is not one of {', '.join(WORDS[fact])}")
