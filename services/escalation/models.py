@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from casework.supervision.matters.matter import AssignmentState, MatterState, Part
 from casework.supervision.meetings.review import ReviewState
 from casework.supervision.raising.escalation import EscalationState, RaisedTo
-from services.kit.storage.models import Code, Codes, Count, Instant, Model, Numbered, Small, Words
+from services.kit.storage.models import Code, Codes, Count, Instant, Model, Numbered, Small, Words, date_of
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
@@ -185,9 +185,7 @@ class Matter(EscalationModel):
     category: Mapped[Words] = mapped_column(server_default="")
     case_number: Mapped[Code] = mapped_column(server_default="")
     returned: Mapped[int] = mapped_column(server_default="0")
-    due_on: Mapped[date | None] = mapped_column(
-        comment="The date of the clock plan_clock: none while that is paused without an end."
-    )
+    due_on: Mapped[date | None] = date_of("plan_clock")
     registered_at: Mapped[Instant]
     struck_off_at: Mapped[Instant | None]
     place: Mapped[Code] = mapped_column(server_default="")
@@ -263,9 +261,7 @@ class Review(EscalationModel):
     case_number: Mapped[Code]
     unit: Mapped[Code]
     turn: Mapped[Code] = mapped_column(comment="The unit that acts next, or at whose counter the person may ask.")
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     lapsed: Mapped[bool] = mapped_column(server_default=text("false"))
     receipt_index: Mapped[bytes] = mapped_column(comment="Keyed hash of the receipt code, which is nowhere stored.")
     opened_at: Mapped[Instant]

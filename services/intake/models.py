@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, Double, ForeignKey, Index, MetaData, UniqueConstraint, text
+from sqlalchemy import Double, ForeignKey, Index, MetaData, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.door.report import LinkKind, ReportState
-from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words
+from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
@@ -61,16 +61,14 @@ class Report(IntakeModel):
     source: Mapped[Code]
     source_id: Mapped[Code]
     received_at: Mapped[Instant]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     closed_at: Mapped[Instant | None]
     decided_at: Mapped[Instant | None]
     merged_into: Mapped[Code] = mapped_column(server_default="")
     route: Mapped[Small] = mapped_column(server_default="0")
     updated_at: Mapped[Instant]
     about: Mapped[Code] = mapped_column(server_default="", comment="The unit complained of; empty for none.")
-    due_clock: Mapped[Code | None] = mapped_column(Computed("(number || '.'::text) || 'accept'::text", persisted=True))
+    due_clock: Mapped[Code | None] = clock_named("accept")
     erased_at: Mapped[Instant | None] = mapped_column(
         comment="When what was told was erased with its key; its number and codes stay."
     )

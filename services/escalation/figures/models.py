@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, MetaData, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, MetaData, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.figures.assessment import AssessmentState, ObjectionState, RuleFixState
 from services.escalation.models import EscalationModel
 from services.kit.clocks.models import ClockState
-from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Words
+from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -117,14 +117,10 @@ class Assessment(EscalationModel):
     created_by: Mapped[Words]
     published_at: Mapped[Instant | None]
     published_by: Mapped[Words] = mapped_column(server_default="")
-    objection_due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock objection_due_clock: none while that is paused without an end."
-    )
+    objection_due_at: Mapped[Instant | None] = date_of("objection_due_clock")
     final_at: Mapped[Instant | None]
     final_by: Mapped[Words] = mapped_column(server_default="")
-    objection_due_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || 'objection-1'::text)", persisted=True)
-    )
+    objection_due_clock: Mapped[Code | None] = clock_named("objection-1")
 
 
 class AssessmentResult(EscalationModel):
@@ -160,15 +156,11 @@ class AssessmentObjection(EscalationModel):
     sealed: Mapped[SealedBytes | None]
     objected_at: Mapped[Instant]
     objected_by: Mapped[Words]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     decided_at: Mapped[Instant | None]
     decided_by: Mapped[Words] = mapped_column(server_default="")
     reason: Mapped[Words] = mapped_column(server_default="")
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed("(((number || '.'::text) || 'decision-'::text) || (objection)::text)", persisted=True)
-    )
+    due_clock: Mapped[Code | None] = clock_named("decision-{objection}")
 
 
 class AssessmentCorrection(EscalationModel):

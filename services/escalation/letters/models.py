@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.letters.letter import Failure, LetterKind, LetterState, Objection, Part
 from services.escalation.models import EscalationModel
-from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words, date_of
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -65,12 +65,8 @@ class Letter(EscalationModel):
     approved_at: Mapped[Instant | None]
     served_at: Mapped[Instant | None]
     received_at: Mapped[Instant | None]
-    reply_due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock reply_due_clock: none while that is paused without an end."
-    )
-    object_due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock object_due_clock: none while that is paused without an end."
-    )
+    reply_due_at: Mapped[Instant | None] = date_of("reply_due_clock")
+    object_due_at: Mapped[Instant | None] = date_of("object_due_clock")
     replied_at: Mapped[Instant | None]
     ended_at: Mapped[Instant | None]
     reply_due_clock: Mapped[Code] = mapped_column(server_default="")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ARRAY, Computed, ForeignKey, Index, SmallInteger, Text, text
+from sqlalchemy import ARRAY, ForeignKey, Index, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.meetings.meeting import DecisionState, MeetingState
 from casework.supervision.meetings.review import Refusal, ReplyKind, Result
 from services.escalation.models import EscalationModel
-from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Small, Words
+from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Small, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -49,13 +49,9 @@ class ReviewAppeal(EscalationModel):
     posted_at: Mapped[Instant | None]
     refusal: Mapped[Refusal | None] = mapped_column(NumberedOrNone(Refusal), nullable=False, server_default="0")
     unit: Mapped[Code] = mapped_column(server_default="")
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     sealed: Mapped[SealedBytes]
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed("(((number || '.'::text) || 'review-'::text) || (appeal)::text)", persisted=True)
-    )
+    due_clock: Mapped[Code | None] = clock_named("review-{appeal}")
 
 
 class ReviewHearing(EscalationModel):
@@ -111,15 +107,11 @@ class Meeting(EscalationModel):
     attendees: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     prepared_at: Mapped[Instant]
     held_at: Mapped[Instant | None]
-    minutes_due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock minutes_due_clock: none while that is paused without an end."
-    )
+    minutes_due_at: Mapped[Instant | None] = date_of("minutes_due_clock")
     minutes_at: Mapped[Instant | None]
     minutes_sealed: Mapped[SealedBytes | None]
     closed_at: Mapped[Instant | None]
-    minutes_due_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || 'minutes-1'::text)", persisted=True)
-    )
+    minutes_due_clock: Mapped[Code | None] = clock_named("minutes-1")
 
 
 class AgendaItem(EscalationModel):
@@ -154,9 +146,7 @@ class MeetingDecision(EscalationModel):
     meeting_unit: Mapped[Code]
     unit: Mapped[Code]
     verifier: Mapped[Code]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     returned: Mapped[int] = mapped_column(server_default="0")
     decided_at: Mapped[Instant]
     reported_at: Mapped[Instant | None]
@@ -164,9 +154,7 @@ class MeetingDecision(EscalationModel):
     evidence: Mapped[Words] = mapped_column(server_default="")
     done_at: Mapped[Instant | None]
     sealed: Mapped[SealedBytes]
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed("(((number || '.'::text) || 'decision-'::text) || (decision)::text)", persisted=True)
-    )
+    due_clock: Mapped[Code | None] = clock_named("decision-{decision}")
 
 
 class Schedule(EscalationModel):

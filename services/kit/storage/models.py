@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from enum import IntEnum
+from string import Formatter
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     DateTime,
     Dialect,
     Identity,
@@ -30,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 from services.kit.storage.sealing import SealedBytes, WrappedKey
@@ -139,6 +141,20 @@ class Model(DeclarativeBase):
     """A table. The models of a service derive from a base of its own, with `metadata` of its own."""
 
     type_annotation_map = {WrappedKey: LargeBinary, SealedBytes: LargeBinary}
+
+
+def date_of(clock: str = "due_clock") -> MappedColumn[Any]:
+    """Return the column that shows the date of a clock, whose id is in another column."""
+    return mapped_column(comment=f"The date of the clock {clock}: none while that is paused without an end.")
+
+
+def clock_named(key: str) -> MappedColumn[Any]:
+    """Return the column with the id of the clock of a row; its key is written with columns, as `task-{task}`."""
+    parts = ["number", "'.'::text"]
+    for words, column, _, _ in Formatter().parse(key):
+        parts += [f"'{words}'::text"] if words else []
+        parts += [f"{column}::text"] if column else []
+    return mapped_column(Computed(" || ".join(parts), persisted=True))
 
 
 class Event(Model):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, SmallInteger, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.agreement import AgreementState, ClauseKind, Extent, Form, Question, Signer
 from casework.mediation.session import Manner
-from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -44,12 +44,8 @@ class Agreement(MediationModel):
     seal_by: Mapped[Words] = mapped_column(server_default="")
     document_number: Mapped[Words] = mapped_column(server_default="")
     effective_at: Mapped[Instant | None]
-    confirm_due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock confirm_due_clock: none while that is paused without an end."
-    )
-    confirm_due_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || ('confirmation-'::text || agreement::text))", persisted=True)
-    )
+    confirm_due_at: Mapped[Instant | None] = date_of("confirm_due_clock")
+    confirm_due_clock: Mapped[Code | None] = clock_named("confirmation-{agreement}")
 
 
 class AgreementAnswer(MediationModel):
@@ -98,21 +94,13 @@ class Part(MediationModel):
     version: Mapped[int] = mapped_column(server_default="1")
     amount: Mapped[Count]
     due_on: Mapped[date | None]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     paid: Mapped[Count] = mapped_column(server_default="0")
     begun: Mapped[bool] = mapped_column(server_default=text("false"))
     performed_on: Mapped[date | None]
     defaulted_at: Mapped[Instant | None]
     default_reason: Mapped[Small] = mapped_column(server_default="0")
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed(
-            "((number || '.'::text) || ((((('performance-'::text || agreement::text) || '-'::text) || clause::text)"
-            " || '-'::text) || instalment::text))",
-            persisted=True,
-        )
-    )
+    due_clock: Mapped[Code | None] = clock_named("performance-{agreement}-{clause}-{instalment}")
 
 
 class Signature(MediationModel):

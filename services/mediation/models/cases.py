@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.case import Outcome, Stage, TaskState
-from services.kit.storage.models import Code, Count, Instant, Json, Numbered, NumberedOrNone, Small, Words
+from services.kit.storage.models import (
+    Code,
+    Count,
+    Instant,
+    Json,
+    Numbered,
+    NumberedOrNone,
+    Small,
+    Words,
+    clock_named,
+    date_of,
+)
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.base import MediationModel
 
@@ -27,9 +38,7 @@ class Case(MediationModel):
     grade: Mapped[Small]
     received_at: Mapped[Instant]
     opened_at: Mapped[Instant]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     closed_at: Mapped[Instant | None]
     outcome: Mapped[Outcome | None] = mapped_column(NumberedOrNone(Outcome), nullable=False, server_default="0")
     requested_by: Mapped[Words] = mapped_column(server_default="")
@@ -70,9 +79,7 @@ class Task(MediationModel):
     key: Mapped[Words]
     measure: Mapped[Json]
     evidence_rule: Mapped[Json]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     reported_at: Mapped[Instant | None]
     reported_by: Mapped[Words] = mapped_column(server_default="")
     return_reason: Mapped[Words] = mapped_column(server_default="")
@@ -81,6 +88,4 @@ class Task(MediationModel):
     dispatched_at: Mapped[Instant | None] = mapped_column(
         comment="When its unit got it; null while that is the unit the plan gave it to."
     )
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed("(((number || '.'::text) || 'task-'::text) || task::text) || '.task'::text", persisted=True)
-    )
+    due_clock: Mapped[Code | None] = clock_named("task-{task}.task")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.closing import ReopenReason, Retention, Satisfaction, View
 from casework.mediation.fulfilment import Performance
-from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Words
+from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -49,9 +49,7 @@ class Visit(MediationModel):
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
     days: Mapped[int] = mapped_column(primary_key=True)
     due_on: Mapped[date]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     visited_at: Mapped[Instant | None]
     visited_by: Mapped[Words] = mapped_column(server_default="")
     performance: Mapped[Performance | None] = mapped_column(
@@ -59,9 +57,7 @@ class Visit(MediationModel):
     )
     recurred: Mapped[bool] = mapped_column(server_default=text("false"))
     sealed: Mapped[SealedBytes | None]
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || ('visit-'::text || days::text))", persisted=True)
-    )
+    due_clock: Mapped[Code | None] = clock_named("visit-{days}")
 
 
 class VisitAnswer(MediationModel):

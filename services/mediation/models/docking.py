@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Identity, Index, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
-from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Words
+from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Words, clock_named, date_of
 from services.mediation.models.base import MediationModel
 
 
@@ -26,16 +26,12 @@ class Docking(MediationModel):
     handed_over_at: Mapped[Instant]
     petition_at: Mapped[Instant | None]
     signed_at: Mapped[Instant | None]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     extended: Mapped[bool] = mapped_column(server_default=text("false"))
     ended_at: Mapped[Instant | None]
     result: Mapped[Result | None] = mapped_column(NumberedOrNone(Result), nullable=False, server_default="0")
     answer: Mapped[Answer | None] = mapped_column(NumberedOrNone(Answer), nullable=False, server_default="0")
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || ('docking-'::text || docking::text))", persisted=True)
-    )
+    due_clock: Mapped[Code | None] = clock_named("docking-{docking}")
 
 
 class DockingLetter(MediationModel):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.objection import ObjectionState
-from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.models import Code, Instant, Numbered, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -38,10 +38,6 @@ class Objection(MediationModel):
     dispatched_at: Mapped[Instant]
     object_until: Mapped[Instant]
     made_at: Mapped[Instant]
-    decide_until: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock decide_clock: none while that is paused without an end."
-    )
+    decide_until: Mapped[Instant | None] = date_of("decide_clock")
     ended_at: Mapped[Instant | None]
-    decide_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || ('objection_decision-'::text || objection::text))", persisted=True)
-    )
+    decide_clock: Mapped[Code | None] = clock_named("objection_decision-{objection}")

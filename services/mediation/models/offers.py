@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Computed, ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.offer import OfferState
-from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.models import Code, Instant, Numbered, Words, clock_named, date_of
 from services.mediation.models.base import MediationModel
 
 
@@ -31,10 +31,6 @@ class Offer(MediationModel):
     decline_reason: Mapped[Words] = mapped_column(server_default="")
     made_by: Mapped[Words]
     made_at: Mapped[Instant]
-    answer_until: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock answer_clock: none while that is paused without an end."
-    )
+    answer_until: Mapped[Instant | None] = date_of("answer_clock")
     ended_at: Mapped[Instant | None]
-    answer_clock: Mapped[Code | None] = mapped_column(
-        Computed("((number || '.'::text) || ('offer_answer-'::text || offer::text))", persisted=True)
-    )
+    answer_clock: Mapped[Code | None] = clock_named("offer_answer-{offer}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ARRAY, Computed, DateTime, ForeignKey, ForeignKeyConstraint, Identity, Index, Text, text
+from sqlalchemy import ARRAY, DateTime, ForeignKey, ForeignKeyConstraint, Identity, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.matters.consultation import Adoption, AskState, ConsultationState, Recusal
@@ -13,7 +13,17 @@ from casework.supervision.matters.monitoring import Finding, Interval, Monitorin
 from casework.supervision.matters.plan import Assessment, MeasureState, PlanState, Role
 from casework.supervision.matters.task_force import ForceState, TaskState
 from services.escalation.models import EscalationModel
-from services.kit.storage.models import Code, Count, Instant, Numbered, NumberedOrNone, Small, Words
+from services.kit.storage.models import (
+    Code,
+    Count,
+    Instant,
+    Numbered,
+    NumberedOrNone,
+    Small,
+    Words,
+    clock_named,
+    date_of,
+)
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -345,19 +355,12 @@ class Monitoring(EscalationModel):
     begun_by: Mapped[Words]
     begun_at: Mapped[Instant]
     round: Mapped[int] = mapped_column(server_default="1")
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     ended_by: Mapped[Words] = mapped_column(server_default="")
     ended_at: Mapped[Instant | None]
     sealed: Mapped[SealedBytes]
     sealed_end: Mapped[SealedBytes | None]
-    due_clock: Mapped[Code | None] = mapped_column(
-        Computed(
-            "(((((number || '.'::text) || 'review-'::text) || (monitoring)::text) || '-'::text) || (round)::text)",
-            persisted=True,
-        )
-    )
+    due_clock: Mapped[Code | None] = clock_named("review-{monitoring}-{round}")
 
 
 class MonitoringReview(EscalationModel):

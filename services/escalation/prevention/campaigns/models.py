@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.prevention.campaign import CampaignKind, CampaignState, FindingState
 from services.escalation.models import EscalationModel
-from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.models import Code, Instant, Numbered, Words, date_of
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -37,9 +37,7 @@ class Campaign(EscalationModel):
     item_count: Mapped[int]
     checks: Mapped[int] = mapped_column(server_default="0", comment="Last number given to a check.")
     findings: Mapped[int] = mapped_column(server_default="0")
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     created_at: Mapped[Instant]
     started_at: Mapped[Instant | None]
     ended_at: Mapped[Instant | None]

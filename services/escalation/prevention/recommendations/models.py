@@ -14,7 +14,7 @@ from casework.supervision.prevention.recommendation import (
     RecommendationState,
 )
 from services.escalation.models import EscalationModel
-from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Words
+from services.kit.storage.models import Code, Instant, Numbered, NumberedOrNone, Words, date_of
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -63,9 +63,7 @@ class Recommendation(EscalationModel):
     pair_count: Mapped[int]
     drafters: Mapped[list[str]] = mapped_column(ARRAY(Text))
     approved_by: Mapped[Words] = mapped_column(server_default="")
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     created_at: Mapped[Instant]
     approved_at: Mapped[Instant | None]
     served_at: Mapped[Instant | None]

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.supervision.prevention.warning import HazardKind, WarningState
 from services.escalation.models import EscalationModel
-from services.kit.storage.models import Code, Instant, Numbered, Small, Words
+from services.kit.storage.models import Code, Instant, Numbered, Small, Words, date_of
 from services.kit.storage.sealing import SealedBytes
 
 
@@ -38,9 +38,7 @@ class HazardWarning(EscalationModel):
     returned: Mapped[int] = mapped_column(server_default="0")
     round: Mapped[int] = mapped_column(server_default="1")
     measures_until: Mapped[Instant | None]
-    due_at: Mapped[Instant | None] = mapped_column(
-        comment="The date of the clock due_clock: none while that is paused without an end."
-    )
+    due_at: Mapped[Instant | None] = date_of()
     drafted_by: Mapped[Words] = mapped_column(server_default="")
     measures_by: Mapped[Words] = mapped_column(server_default="")
     reported_at: Mapped[Instant]
