@@ -27,9 +27,9 @@ from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.template import faults
 from services.kit.storage.models import Model
-from services.mediation.documents import course, outcome
-from services.mediation.documents import source as adapter
 from services.mediation.documents.render import rendered
+from services.mediation.documents.source import case as adapter
+from services.mediation.documents.source import course, outcome, store
 from tests.dossiers import CASE, NUMBER, at, text_of
 
 RULES = Path(__file__).resolve().parent.parent / "rules"
@@ -221,7 +221,7 @@ def test_there_is_no_path_from_private_talks_into_a_document() -> None:
     names = {name for kind, fields in trees.items() for name in (kind, *fields)} - {"RightsNotice", "DossierNote"}
     assert [name for name in names if private.search(name)] == []
     # The modules that read tables for documents name none of the compartment.
-    readers = (adapter, course, outcome)
+    readers = (adapter, course, outcome, store)
     read = {
         each.__tablename__
         for module in readers

@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,16 @@ TRIGGERS = {
 FUNCTIONS = {"refuse_change", "follow_clock"}
 """What only migrations know; no model can say it."""
 
+BUILDS_STATEMENTS = re.compile(
+    r"^\s*(import sqlalchemy|from sqlalchemy|from services\.kit\.storage import .*\brows\b"
+    r"|from services\.kit\.storage\.database import .*\btext\b)",
+    re.MULTILINE,
+)
+STORE = re.compile(
+    r"(^|/)(store|models)\.py$|/models/|/migrations/|^kit/storage/|^kit/clocks/(clocks|ledger|moves)\.py$"
+)
+"""Models and migrations as well; the kit's storage, and its three stores of clocks, are named by what they store."""
+
 
 @pytest.fixture(params=sorted(METADATA))
 async def migrated(request: pytest.FixtureRequest, stack: Stack) -> AsyncIterator[tuple[str, AsyncConnection]]:
@@ -171,6 +182,16 @@ async def test_what_only_migrations_know_is_named_here(migrated: tuple[str, Asyn
         text("SELECT proname FROM pg_proc WHERE pronamespace = CAST(:schema AS regnamespace)"), of_schema
     )
     assert (set(triggers), set(functions)) == (TRIGGERS[service], FUNCTIONS)
+
+
+def test_statements_stand_in_stores_alone() -> None:
+    folder = Path(services.__file__).parent
+    elsewhere = {
+        path
+        for each in folder.rglob("*.py")
+        if BUILDS_STATEMENTS.search(each.read_text()) and not STORE.search(path := str(each.relative_to(folder)))
+    }
+    assert elsewhere == set()
 
 
 def test_what_stands_in_a_statement_is_no_parameter_so_that_partial_indexes_are_found() -> None:

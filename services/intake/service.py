@@ -16,9 +16,10 @@ from casework.door.complaint import must_not_judge_itself
 from casework.door.report import LinkKind, ReportState
 from casework.door.triage import Acceptance, CaseFacts
 from casework.errors import CaseError, Reason, field_error
-from services.intake import duplicates, erasing, record, store, view
+from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
+from services.intake.duplicates import store as duplicates
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.kit.clocks.clockwork import NewClock

@@ -12,7 +12,7 @@ from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
 from casework.door.report import OPEN, ReportState
-from services.intake.duplicates import Alike
+from services.intake.duplicates.store import Alike
 from services.intake.models import Report
 from services.intake.reception import SCOPES, URGENCIES
 from services.kit.instants import stamp

@@ -17,7 +17,7 @@ from services.mediation import store
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import GrantScope
 from services.mediation.models.people import Party
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 
 _GRANTED = frozenset({Part.reader, Part.worker})
 CITIZEN = "citizen"

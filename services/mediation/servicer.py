@@ -11,7 +11,7 @@ from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import record
 from services.mediation.models.cases import Case
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 
 
 class Servicer(kit.Servicer):

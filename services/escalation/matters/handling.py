@@ -20,7 +20,7 @@ from services.escalation.matters.special import ending
 from services.escalation.matters.special.leads import course as leads
 from services.escalation.models import Matter, MatterAssignment
 from services.kit.command import Work, check_etag, command
-from services.kit.storage import rows
+from services.kit.storage.rows import not_found
 
 
 class Handling(LedgerBase):
@@ -157,7 +157,7 @@ class Handling(LedgerBase):
         rules_of.may(matter.state, Step.LOOK_BACK)
         count, found = names.index_of(request.name), Found(request.result)
         planned = await store.look_backs(work.connection, matter)
-        look = rows.not_found(next((each for each in planned if each.days == count), None), request.name)
+        look = not_found(next((each for each in planned if each.days == count), None), request.name)
         if look.result:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         await self._may_check(work, matter)

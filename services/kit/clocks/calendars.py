@@ -5,21 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Text, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-
 from casework.clocks.calendar import Calendar, CalendarBook, Layer
+from services.kit.clocks import store
 from services.kit.clocks.clockwork import Clockwork
-from services.kit.clocks.models import Clock, ClockCalendar
+from services.kit.clocks.models import Clock
 from services.kit.storage.database import Connection
-
-_KEPT = select(ClockCalendar.version).where(ClockCalendar.version == any_(bindparam("versions", type_=ARRAY(Text))))
-_KEEP = (
-    insert(ClockCalendar)
-    .values(version=bindparam("version"), content=bindparam("content"))
-    .on_conflict_do_nothing(index_elements=[ClockCalendar.version])
-)
-_GET = select(ClockCalendar.content).where(ClockCalendar.version == bindparam("version"))
 
 
 def layer_to_data(layer: Layer) -> dict[str, Any]:
@@ -48,12 +38,10 @@ def layer_from_data(data: dict[str, Any]) -> Layer:
 async def keep(connection: Connection, *books: CalendarBook) -> None:
     """Store the calendars of these books that are not stored yet."""
     wanted = {calendar.version: calendar for book in books for calendar in book.all()}
-    kept = {version for (version,) in await connection.execute(_KEPT, {"versions": list(wanted)})}
-    for version in sorted(wanted.keys() - kept):
+    for version in sorted(wanted.keys() - await store.kept_calendars(connection, wanted)):
         calendar = wanted[version]
         layers = [layer_to_data(layer) for layer in calendar.layers]
-        content = {"region": calendar.region, "layers": layers}
-        await connection.execute(_KEEP, {"version": version, "content": content})
+        await store.keep_calendar(connection, version, {"region": calendar.region, "layers": layers})
 
 
 async def calendar_of(connection: Connection, clockwork: Clockwork, row: Clock) -> Calendar:
@@ -65,7 +53,7 @@ async def calendar_of(connection: Connection, clockwork: Clockwork, row: Clock) 
     if row.calendar in ("", current.version):
         return current
     if row.calendar not in clockwork.pinned:
-        data = await connection.scalar(_GET, {"version": row.calendar})
+        data = await store.calendar(connection, row.calendar)
         if data is None:
             return current
         clockwork.pinned[row.calendar] = Calendar(map(layer_from_data, data["layers"]), data["region"])

@@ -6,14 +6,14 @@ import asyncio
 from datetime import datetime
 
 import structlog
-from sqlalchemy import DateTime, bindparam, func, select
 
 from casework.clocks.rule import ALSO_BY_HAND, Consumer, Rule
 from services.kit.clocks import calendars as clock_calendars
 from services.kit.clocks import moves as clock_moves
+from services.kit.clocks import store
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.ledger import Pins
-from services.kit.clocks.models import LIVE, Clock
+from services.kit.clocks.models import LIVE
 from services.kit.rules import Rules
 from services.kit.serving import telemetry
 from services.kit.serving.businesstime import BusinessTime
@@ -22,15 +22,6 @@ from services.kit.storage.database import Database
 
 _EVERY = 30.0
 """Seconds of real time between looks. Nothing depends on them: calls that fire or enter look for themselves."""
-_COUNTS = (
-    select(
-        Clock.state, Clock.calendar, Clock.region, func.count(),
-        func.min(Clock.next_at).filter(Clock.next_at <= bindparam("now", type_=DateTime(timezone=True))),
-    )
-    .where(Clock.state.in_(LIVE))
-    .group_by(Clock.state, Clock.calendar, Clock.region)
-)  # fmt: skip
-
 log = structlog.get_logger()
 
 
@@ -59,7 +50,7 @@ async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
         before = clockwork.calendars
         clockwork.lay(await clock_moves.applied_layers(connection))
         await clock_calendars.keep(connection, before, clockwork.calendars)
-        rows = (await connection.execute(_COUNTS, {"now": now})).all()
+        rows = await store.counts(connection, now)
     for state in LIVE:
         telemetry.CLOCKS.labels(state.name.lower()).set(sum(count for each, _, _, count, _ in rows if each == state))
     stale = sum(n for _, calendar, region, n, _ in rows if calendar != clockwork.calendars.of(region).version)

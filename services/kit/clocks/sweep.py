@@ -6,26 +6,10 @@ import heapq
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from sqlalchemy import DateTime, Integer, bindparam, func, select
-
-from services.kit.clocks import clocks
+from services.kit.clocks import clocks, store
 from services.kit.clocks.clocks import Firing
-from services.kit.clocks.models import LIVE, Clock
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog
-
-_DUE = (
-    select(Clock.number, Clock.next_at)
-    .where(Clock.state.in_(LIVE), Clock.next_at <= bindparam("by", type_=DateTime(timezone=True)))
-    .order_by(Clock.next_at, Clock.id)
-    .limit(bindparam("limit", type_=Integer))
-    .subquery("oldest")
-)
-_OLDEST = (
-    select(func.min(_DUE.c.next_at), _DUE.c.number)
-    .group_by(_DUE.c.number)
-    .order_by(func.min(_DUE.c.next_at), _DUE.c.number)
-)
 
 
 async def sweep(
@@ -40,7 +24,7 @@ async def sweep(
     so that the order is that of the due times, whatever they belong to.
     """
     async with database.begin() as connection:
-        waiting = (await connection.execute(_OLDEST, {"by": by, "limit": limit + 1})).all()
+        waiting = await store.oldest(connection, by, limit + 1)
     # Beyond the last one seen there may be others in between: that far, and no further.
     more = len(waiting) > limit
     if more:

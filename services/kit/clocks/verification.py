@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import Integer, Text, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY
-
 from casework.clocks.clock import project
 from casework.clocks.ledger import Started
 from services.kit.clocks import ledger as clock_ledger
+from services.kit.clocks import store
 from services.kit.clocks.calendars import calendar_of
 from services.kit.clocks.clocks import read_rungs
 from services.kit.clocks.clockwork import Clockwork
-from services.kit.clocks.models import LIVE, Clock, ClockRung
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.clocks.moves import applied_layers
 from services.kit.storage.database import Connection, Database
 
 _PAGE = 2000
-_ROWS = select(Clock).where(Clock.id > bindparam("after")).order_by(Clock.id).limit(bindparam("limit", type_=Integer))
-_FIRED = select(ClockRung.clock, ClockRung.rung).where(ClockRung.clock == any_(bindparam("clocks", type_=ARRAY(Text))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ async def differences(database: Database, clockwork: Clockwork) -> AsyncIterator
         clockwork.lay(await applied_layers(connection))
     while True:
         async with database.begin(snapshot=True) as connection:
-            rows = (await connection.execute(_ROWS, {"after": after, "limit": _PAGE})).all()
+            rows = await store.page(connection, after, _PAGE)
             found = await _of_page(connection, clockwork, rows)
         for each in found:
             yield each
@@ -57,7 +53,7 @@ async def _of_page(connection: Connection, clockwork: Clockwork, rows: list[Cloc
     ids = [row.id for row in rows]
     ledgers = await clock_ledger.ledgers_of(connection, ids)
     rules = await clock_ledger.rules_of(connection, {row.rule_hash for row in rows})
-    fired = {(clock, rung) for clock, rung in await connection.execute(_FIRED, {"clocks": ids})}
+    fired = await store.fired(connection, ids)
     found: list[Difference] = []
     for row in rows:
         rule, ledger = rules.get(row.rule_hash), ledgers[row.id]

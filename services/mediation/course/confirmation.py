@@ -26,7 +26,7 @@ from services.mediation.confirmation.bundle import bundle
 from services.mediation.course.effect import confirmation_key
 from services.mediation.documents import store as documents
 from services.mediation.documents.application import WordRenderer
-from services.mediation.documents.source import source_of
+from services.mediation.documents.source.case import source_of
 from services.mediation.fulfilment import store as fulfilment
 from services.mediation.models.confirmation import Confirmation
 from services.mediation.servicer import Servicer

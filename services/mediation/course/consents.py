@@ -27,8 +27,8 @@ from services.mediation.course import mediating
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.people import Party
-from services.mediation.people import access_log
 from services.mediation.people import store as people
+from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 
 

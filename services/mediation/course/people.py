@@ -29,7 +29,8 @@ from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.course import mediating
 from services.mediation.models.cases import Case
-from services.mediation.people import access_log, store, view
+from services.mediation.people import store, view
+from services.mediation.people.access_log import store as access_log
 from services.mediation.safeguards import store as safeguards
 from services.mediation.servicer import Servicer
 

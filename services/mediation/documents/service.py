@@ -25,10 +25,10 @@ from services.mediation import keys, record
 from services.mediation import store as cases
 from services.mediation.documents import dossier, numbers, store, view
 from services.mediation.documents.render import rendered
-from services.mediation.documents.source import source_of
+from services.mediation.documents.source.case import source_of
 from services.mediation.models.cases import Case
 from services.mediation.models.documents import Document
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 
 _PART = 3_000_000

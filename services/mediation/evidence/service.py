@@ -28,7 +28,7 @@ from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
 from services.mediation.models.cases import Case
 from services.mediation.models.evidence import Evidence
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of

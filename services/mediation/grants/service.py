@@ -22,7 +22,7 @@ from services.mediation import keys, record
 from services.mediation.grants import store
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import Grant, GrantScope
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 
 LONGEST = timedelta(days=90)

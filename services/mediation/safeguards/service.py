@@ -19,8 +19,8 @@ from services.mediation import keys, record
 from services.mediation.consents import store as mediations
 from services.mediation.models.cases import Case
 from services.mediation.models.safeguards import Alert
-from services.mediation.people import access_log
 from services.mediation.people import store as people
+from services.mediation.people.access_log import store as access_log
 from services.mediation.safeguards import store
 from services.mediation.servicer import Servicer
 

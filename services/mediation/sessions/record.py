@@ -18,7 +18,7 @@ from services.kit.storage.sealing import Sealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Session, SessionRecord
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.standing import Standing
 from services.mediation.sessions.view import Sitting

@@ -22,7 +22,7 @@ from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Period, Session
-from services.mediation.people import access_log
+from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts

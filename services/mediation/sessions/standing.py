@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Text, bindparam, select
-from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import load_only
-
 from casework.case import Step
 from casework.errors import CaseError, Reason
 from casework.mediation.course import MediationState
@@ -15,12 +11,12 @@ from casework.mediation.session import Meeting, is_screened_first
 from services.kit.serving.access import Call
 from services.kit.storage.database import Connection
 from services.mediation import record
+from services.mediation.consents import store as consents
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Mediation
 from services.mediation.models.people import Party
-from services.mediation.models.safeguards import Screening
-from services.mediation.models.sessions import JointWish
 from services.mediation.people import store as people
+from services.mediation.sessions import store
 
 CITIZEN = "citizen"
 
@@ -79,44 +75,21 @@ class Standing:
             raise CaseError(Reason.WRONG_STATE, "mediation", state=str(int(mediation.state) if mediation else 0))
 
 
-_NUMBER = bindparam("number", type_=Text)
-_PARTIES = (
-    select(Party)
-    .options(load_only(Party.party, Party.side, Party.subject, Party.confided, Party.withdrawn_at))
-    .where(Party.number == _NUMBER)
-    .order_by(Party.party)
-)
-_LATEST = (
-    select(JointWish.party, JointWish.wished)
-    .ext(distinct_on(JointWish.party))
-    .where(JointWish.number == _NUMBER)
-    .order_by(JointWish.party, JointWish.id.desc())
-    .subquery("latest")
-)
-_WISHING = select(_LATEST.c.party).where(_LATEST.c.wished)
-_CATEGORY = select(Case.category).where(Case.number == _NUMBER)
-_SCREENED = select(Screening.party).where(Screening.number == Party.number, Screening.party == Party.party)
-_UNSCREENED = select(Party.party).where(Party.number == _NUMBER, ~_SCREENED.exists())
-_MEDIATION = select(Mediation).where(Mediation.number == _NUMBER)
-
-
 async def standing(connection: Connection, number: str) -> Standing:
     """Return how the people of a case stand."""
-    key = {"number": number}
-    parties = {row.party: row for row in await connection.execute(_PARTIES, key)}
+    parties = {row.party: row for row in await store.parties(connection, number)}
     said = await people.standing(connection, number)
-    wishing = frozenset(party for (party,) in await connection.execute(_WISHING, key))
-    mediation = (await connection.execute(_MEDIATION, key)).first()
+    wishing, mediation = await store.wishing(connection, number), await consents.find(connection, number)
     return Standing(
-        parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation, await _unscreened(connection, key)
+        parties, frozenset(said.missing(Step.MEDIATION)), wishing, mediation, await _unscreened(connection, number)
     )
 
 
-async def _unscreened(connection: Connection, key: dict[str, str]) -> frozenset[int]:
-    category = await connection.scalar(_CATEGORY, key)
+async def _unscreened(connection: Connection, number: str) -> frozenset[int]:
+    category = await store.category_of(connection, number)
     if category is None or not is_screened_first(category):
         return frozenset()
-    return frozenset(party for (party,) in await connection.execute(_UNSCREENED, key))
+    return await store.unscreened(connection, number)
 
 
 async def admit(connection: Connection, call: Call, case: Case, people: Standing) -> frozenset[int] | None:

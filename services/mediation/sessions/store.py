@@ -1,4 +1,4 @@
-"""Statements of rooms, sessions, attendance and records: the only place that writes these tables."""
+"""Statements of rooms, sessions, attendance and records, whose tables are written here alone; of who sits in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import asyncpg
 from sqlalchemy import DateTime, Integer, SmallInteger, Text, any_, bindparam, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import load_only
 
 from casework import names
 from casework.errors import CaseError, Reason
@@ -19,6 +20,8 @@ from services.kit.storage.database import Connection
 from services.kit.storage.models import Numbered
 from services.kit.storage.rows import not_found
 from services.mediation.models.cases import Case
+from services.mediation.models.people import Party
+from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import Attendance, JointWish, RecordSignature, Room, Session, SessionRecord
 
 _NUMBER, _ROOM = bindparam("number", type_=Text), bindparam("room", type_=Text)
@@ -191,3 +194,42 @@ async def break_off(
 async def unit_of(connection: Connection, number: str) -> str:
     """Return the accountable unit of a case."""
     return await connection.scalar(_UNIT, {"number": number}) or ""
+
+
+_PARTIES = (
+    select(Party)
+    .options(load_only(Party.party, Party.side, Party.subject, Party.confided, Party.withdrawn_at))
+    .where(Party.number == _NUMBER)
+    .order_by(Party.party)
+)
+_LATEST = (
+    select(JointWish.party, JointWish.wished)
+    .ext(distinct_on(JointWish.party))
+    .where(JointWish.number == _NUMBER)
+    .order_by(JointWish.party, JointWish.id.desc())
+    .subquery("latest")
+)
+_WISHING = select(_LATEST.c.party).where(_LATEST.c.wished)
+_CATEGORY = select(Case.category).where(Case.number == _NUMBER)
+_SCREENED = select(Screening.party).where(Screening.number == Party.number, Screening.party == Party.party)
+_UNSCREENED = select(Party.party).where(Party.number == _NUMBER, ~_SCREENED.exists())
+
+
+async def parties(connection: Connection, number: str) -> Sequence[Party]:
+    """Return side and account of each party of a case, withdrawn ones included."""
+    return await connection.execute(_PARTIES, {"number": number})
+
+
+async def wishing(connection: Connection, number: str) -> frozenset[int]:
+    """Return the parties whose last word is that they wish to sit together."""
+    return frozenset(party for (party,) in await connection.execute(_WISHING, {"number": number}))
+
+
+async def category_of(connection: Connection, number: str) -> str | None:
+    """Return the category of a case; None where there is no case."""
+    return await connection.scalar(_CATEGORY, {"number": number})
+
+
+async def unscreened(connection: Connection, number: str) -> frozenset[int]:
+    """Return the parties who were not asked alone about violence."""
+    return frozenset(party for (party,) in await connection.execute(_UNSCREENED, {"number": number}))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import DateTime, Float, Integer, Text, and_, bindparam, case, func, not_, or_, select, union
+from sqlalchemy import DateTime, Float, Integer, Text, and_, bindparam, case, func, not_, or_, select, true, union
 from sqlalchemy.dialects.postgresql import insert
 
 from casework.door.report import LinkKind, ReportState
 from services.intake.models import Link, Report
-from services.kit.storage.database import Connection, text
+from services.kit.storage.database import Connection
 
 
 class Alike(NamedTuple):
@@ -30,6 +30,7 @@ _CATEGORY, _AREA = bindparam("category", type_=Text), bindparam("area", type_=Te
 _ASKED_BY = bindparam("asked_by", type_=Text)
 _SAME_CATEGORY, _SAME_PLACE = Report.category == _CATEGORY, and_(Report.area != "", Report.area == _AREA)
 _ALIKE_TEXT = func.similarity(Report.likeness, _FORM, type_=Float)
+_THRESHOLD = select(func.set_config("pg_trgm.similarity_threshold", "0.25", true()))
 # The candidates come first, each by its own index: under one condition the planner reads a whole county and compares
 # every text in it (at 26,000 reports 700 ms instead of 15).
 _CANDIDATES = (
@@ -93,7 +94,7 @@ async def alike(
     A text as alike as 0.25, or the same place and category since `since`, makes a candidate. The unit that asks is
     shown no complaint about itself or a unit above it.
     """
-    await connection.execute(text("SET LOCAL pg_trgm.similarity_threshold = 0.25"))
+    await connection.execute(_THRESHOLD)
     parameters = {
         "form": form,
         "self": self,

@@ -1,4 +1,4 @@
-"""Who opened whose data, when, and for what: written with every look, never changed, shown to the party."""
+"""Statements of who opened whose data, when, and for what: written with every look, shown to the party."""
 
 from __future__ import annotations
 

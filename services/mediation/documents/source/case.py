@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
-from typing import NamedTuple
 
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import consent_pb2, people_pb2, safeguards_pb2
-from sqlalchemy import Text, bindparam, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from casework.case import Ground, Side, Step
 from casework.mediation.course import CompanionRole, MediationState, PartyKind, Scope
@@ -29,49 +26,14 @@ from casework.papers.documents import (
     TerminationFacts,
 )
 from services.kit.rules import Rules
-from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer, Sealed, Sealer
 from services.mediation import keys
 from services.mediation.consents import routes
-from services.mediation.documents import course, outcome
+from services.mediation.documents.source import course, outcome, store
+from services.mediation.documents.source.store import Led
 from services.mediation.models.cases import Case
-from services.mediation.models.consents import Consent, Mediation
-from services.mediation.models.mediators import Mediator
-from services.mediation.models.people import Companion, Look, Party
-from services.mediation.models.safeguards import Screening
-
-_NUMBER = bindparam("number", type_=Text)
-_COMPANIONS = (
-    select(Companion).where(Companion.number == _NUMBER, Companion.ended_at.is_(None)).order_by(Companion.companion)
-)  # fmt: skip
-_SCREENINGS = select(Screening.party, Screening.sealed).where(Screening.number == _NUMBER)
-_IDENTIFIED = (
-    select(Look.subject, Look.at, Look.actor)
-    .ext(distinct_on(Look.subject))
-    .where(Look.number == _NUMBER, Look.purpose == people_pb2.PURPOSE_IDENTITY)
-    .order_by(Look.subject, Look.id.desc())
-)
-_MEDIATION = (
-    select(
-        Mediation.mediator, Mediation.mediator_unit, func.coalesce(Mediator.display_name, ""), Mediation.state,
-        Mediation.ground, Mediation.ended_at,
-    )
-    .outerjoin(Mediator, Mediator.mediator == Mediation.candidate)
-    .where(Mediation.number == _NUMBER)
-)  # fmt: skip
-
-
-class Led(NamedTuple):
-    """Who mediates, and how it ended."""
-
-    mediator: str
-    mediator_unit: str
-    display_name: str
-    state: MediationState
-    ground: Ground | None
-    ended_at: datetime | None
-
+from services.mediation.models.people import Party
 
 _CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in report_pb2.Channel.items() if number}
 _MEDIA: dict[int, str] = {
@@ -105,8 +67,7 @@ async def source_of(
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
     content = content_of(sealer, case)
     parties = await parties_of(connection, number, opener) or parties_told(content)
-    led = (await connection.execute(_MEDIATION, {"number": number})).first()
-    mediation = Led(*led) if led else None
+    mediation = await store.led(connection, number)
     category = rules.categories.get(case.category)
     mediator, agreed = mediator_of(mediation, rules), await outcome.loaded_of(connection, number, agreement)
     return DossierSource(
@@ -154,14 +115,12 @@ def content_of(sealer: Sealer, case: Case) -> report_pb2.ReportContent:
 
 async def parties_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[PartyFacts, ...]:
     """Return the registered parties, those beside them named, hidden addresses left out before anything is written."""
-    registered = await rows.find(connection, Party, Party.party, number=number)
-    identified = {
-        subject: (at, by) for subject, at, by in await connection.execute(_IDENTIFIED, {"number": number})
-    }  # fmt: skip
+    registered = await store.parties(connection, number)
+    identified = {subject: (at, by) for subject, at, by in await store.identified(connection, number)}
     hidden = await _hidden(connection, number, opener)
     found = [_party(row, opener, row.party in hidden, identified.get(f"cases/{number}/parties/{row.party}"))
              for row in registered]  # fmt: skip
-    for companion in await connection.execute(_COMPANIONS, {"number": number}):
+    for companion in await store.companions(connection, number):
         name = _details(opener, companion.sealed).display_name
         found = [_beside(each, companion.role, name) if each.party in companion.parties else each for each in found]
     return tuple(found)
@@ -215,7 +174,7 @@ def _age(birth_date: str, on: date) -> str:
 
 async def _hidden(connection: Connection, number: str, opener: CaseSealer | None) -> set[int]:
     """Return the parties whose address must be hidden from everybody (反家暴法)."""
-    screened = await connection.execute(_SCREENINGS, {"number": number})
+    screened = await store.screenings(connection, number)
     return {
         party
         for party, sealed in screened
@@ -248,7 +207,7 @@ async def representatives_of(
     """Return who acts for parties: elected representatives and agents. None of them may settle."""
     acting = (CompanionRole.REPRESENTATIVE, CompanionRole.AGENT)
     found = []
-    for row in await connection.execute(_COMPANIONS, {"number": number}):
+    for row in await store.companions(connection, number):
         if row.role in acting:
             told = _details(opener, row.sealed)
             scope = "、".join(_SCOPES[each] for each in row.scopes if each in _SCOPES)
@@ -269,7 +228,7 @@ async def interpretations_of(
     return tuple(
         Interpretation(row.companion, languages.get(party, ""), _details(opener, row.sealed).display_name, "",
                        row.started_at, party)
-        for row in await connection.execute(_COMPANIONS, {"number": number})
+        for row in await store.companions(connection, number)
         if row.role is CompanionRole.INTERPRETER
         for party in row.parties[:1]
     )  # fmt: skip
@@ -277,7 +236,7 @@ async def interpretations_of(
 
 async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts, ...]:
     """Return what each party said to each step, in order; not those to hand over what was said in private."""
-    said = await rows.find(connection, Consent, Consent.consent, number=number)
+    said = await store.consents(connection, number)
     return tuple(
         ConsentFacts(row.party, row.step, row.given, row.at, _MEDIA.get(row.medium, ""), row.language,
                      row.read_back)

@@ -7,89 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Set
 from datetime import datetime
-from typing import NamedTuple
 
 from pb.mediation.v1 import evidence_pb2, sessions_pb2
-from sqlalchemy import Text, bindparam, func, select, true
-from sqlalchemy.dialects.postgresql import distinct_on
 
-from casework.case import Step
 from casework.clocks.calendar import LOCAL
-from casework.mediation.choosing import AskState
-from casework.mediation.session import AttendeeRole, Presence, SessionKind, SessionState, Venue
+from casework.mediation.session import AttendeeRole, Venue
 from casework.papers.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Recusal
-from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.models import Event
 from services.kit.storage.sealing import CaseSealer
-from services.mediation.models.consents import Consent
-from services.mediation.models.evidence import Investigation
-from services.mediation.models.mediators import Ask, Mediator
-from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
-
-_NUMBER = bindparam("number", type_=Text)
-_BEGUN = (SessionState.OPEN, SessionState.HELD, SessionState.BROKEN_OFF)
-_NEWEST = (
-    select(SessionRecord.record, SessionRecord.sealed)
-    .where(SessionRecord.number == Session.number, SessionRecord.session == Session.session)
-    .order_by(SessionRecord.record.desc())
-    .limit(1)
-    .lateral("newest")
-)
-_SESSIONS = (
-    select(
-        Session.session, Session.venue, Session.sealed, Session.started_at, Session.ended_at,
-        func.coalesce(Room.display_name, ""), _NEWEST.c.record, _NEWEST.c.sealed,
-    )
-    .outerjoin(Room, Room.room == Session.room)
-    .outerjoin(_NEWEST, true())
-    .where(Session.number == _NUMBER, Session.kind == SessionKind.JOINT, Session.state.in_(_BEGUN))
-    .order_by(Session.session)
-)  # fmt: skip
-_CAME = (
-    select(Attendance)
-    .where(Attendance.number == _NUMBER, Attendance.presence != Presence.ABSENT)
-    .order_by(Attendance.session, Attendance.role, Attendance.party, Attendance.ordinal)
-)
-_READ_BACK = select(RecordSignature.session, RecordSignature.record, RecordSignature.party).where(
-    RecordSignature.number == _NUMBER, RecordSignature.read_back
-)
-_REPLACED = (
-    select(Ask.ask, Ask.answered_at, Mediator.display_name)
-    .join(Mediator, Mediator.mediator == Ask.mediator)
-    .where(Ask.number == _NUMBER, Ask.state == AskState.REPLACED)
-    .order_by(Ask.ask)
-)
-_EXTENDED = (
-    select(Event.payload)
-    .where(
-        Event.number == _NUMBER,
-        Event.kind == "ClockExtended",
-        func.jsonb_extract_path_text(Event.payload, "how", type_=Text).in_(
-            ("EXTENSION_KIND_CONSENT_OF_ALL", "consent_of_all")
-        ),
-    )
-    .order_by(Event.seq)
-)
-_AGREED_TO_EXTEND = (
-    select(Consent.party, Consent.given, Consent.at)
-    .ext(distinct_on(Consent.party))
-    .where(Consent.number == _NUMBER, Consent.step == Step.EXTENSION)
-    .order_by(Consent.party, Consent.consent.desc())
-)
-
-
-class _Held(NamedTuple):
-    """A joint session that began, with its newest record."""
-
-    session: int
-    venue: Venue
-    sealed: bytes | None
-    started_at: datetime
-    ended_at: datetime | None
-    room_name: str
-    record: int | None
-    record_sealed: bytes | None
+from services.mediation.documents.source import store
+from services.mediation.documents.source.store import Held
+from services.mediation.models.sessions import Attendance
 
 
 async def sessions_of(
@@ -100,10 +28,8 @@ async def sessions_of(
     mediator: MediatorFacts | None,
 ) -> tuple[JointSession, ...]:
     """Return the joint sessions that began, with their newest records. Separate talks are not among them."""
-    key = {"number": number}
-    held = [_Held(*row) for row in await connection.execute(_SESSIONS, key)]
-    came = await connection.execute(_CAME, key)
-    read = set(await connection.execute(_READ_BACK, key))
+    held, came = await store.joint_sessions(connection, number), await store.came(connection, number)
+    read = await store.read_back(connection, number)
     names = {each.party: each.name for each in parties}
     return tuple(
         _session(row, [each for each in came if each.session == row.session], read, names, opener, mediator)
@@ -112,7 +38,7 @@ async def sessions_of(
 
 
 def _session(
-    row: _Held,
+    row: Held,
     came: list[Attendance],
     read: Set[tuple[int, int | None, int]],
     names: dict[int, str],
@@ -151,7 +77,7 @@ def _opened(opener: CaseSealer | None, sealed: bytes | None) -> str:
 async def inquiries_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[Inquiry, ...]:
     """Return the investigations."""
     found = []
-    for row in await rows.find(connection, Investigation, Investigation.investigation, number=number):
+    for row in await store.investigations(connection, number):
         content = evidence_pb2.InvestigationContent()
         if opener:
             content.ParseFromString(opener.open(row.sealed))
@@ -164,16 +90,16 @@ async def inquiries_of(connection: Connection, number: str, opener: CaseSealer |
 
 async def recusals_of(connection: Connection, number: str) -> tuple[Recusal, ...]:
     """Return the mediators replaced at a party's word; whose word it was is written nowhere."""
-    replaced = await connection.execute(_REPLACED, {"number": number})
+    replaced = await store.replaced(connection, number)
     return tuple(Recusal(ask, 0, mediator, at, granted=True, decided_at=at) for ask, at, mediator in replaced if at)
 
 
 async def extensions_of(connection: Connection, number: str) -> tuple[Extension, ...]:
     """Return the longer terms that every party agreed to, with when each did."""
-    said = await connection.execute(_AGREED_TO_EXTEND, {"number": number})
+    said = await store.agreed_to_extend(connection, number)
     consented = tuple((party, at) for party, given, at in said if given)
     found = []
-    for index, (told,) in enumerate(await connection.execute(_EXTENDED, {"number": number}), start=1):
+    for index, told in enumerate(await store.extended(connection, number), start=1):
         before, after = (
             datetime.fromisoformat(told[each]).astimezone(LOCAL).date() for each in ("due_before", "due_at")
         )

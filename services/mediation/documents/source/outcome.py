@@ -7,11 +7,10 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from pb.mediation.v1 import agreement_pb2
-from sqlalchemy import Text, and_, bindparam, func, or_, select
 
 from casework.case import Stage
 from casework.clocks.calendar import LOCAL
-from casework.mediation.agreement import AgreementState, Extent, Form
+from casework.mediation.agreement import Extent, Form
 from casework.mediation.closing import Retention, Satisfaction
 from casework.mediation.docking import DockingKind, DockingState, Result
 from casework.mediation.fulfilment import Performance
@@ -27,7 +26,6 @@ from casework.papers.documents import (
     Visit,
 )
 from services.kit.storage.database import Connection
-from services.kit.storage.models import Event
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
@@ -35,55 +33,11 @@ from services.mediation.agreement.store import Loaded
 from services.mediation.closing import store as closings
 from services.mediation.confirmation import store as confirmations
 from services.mediation.docking import store as dockings
+from services.mediation.documents.source import store
 from services.mediation.models import docking
-from services.mediation.models.agreement import AgreedClause, Agreement, Part
+from services.mediation.models.agreement import AgreedClause, Part
 from services.mediation.models.cases import Case
-from services.mediation.models.fulfilment import PerformedPart
 
-_NUMBER = bindparam("number", type_=Text)
-_NEWEST = (
-    select(Agreement.agreement)
-    .where(Agreement.number == _NUMBER, Agreement.state != AgreementState.SUPERSEDED)
-    .order_by((Agreement.state == AgreementState.EFFECTIVE).desc(), Agreement.agreement.desc())
-    .limit(1)
-)
-_PERFORMED = (
-    select(
-        PerformedPart.clause, PerformedPart.amount, PerformedPart.evidence, PerformedPart.performed_on,
-        PerformedPart.recorded_by, AgreedClause.beneficiary,
-        or_(
-            Part.performed_on.is_(None),
-            func.lead(PerformedPart.id)
-            .over(partition_by=(PerformedPart.clause, PerformedPart.instalment), order_by=PerformedPart.id)
-            .is_not(None),
-        ),
-    )
-    .join(
-        Part,
-        and_(
-            Part.number == PerformedPart.number,
-            Part.agreement == PerformedPart.agreement,
-            Part.clause == PerformedPart.clause,
-            Part.instalment == PerformedPart.instalment,
-        ),
-    )
-    .join(
-        AgreedClause,
-        and_(
-            AgreedClause.number == Part.number,
-            AgreedClause.agreement == Part.agreement,
-            AgreedClause.clause == Part.clause,
-        ),
-    )
-    .where(PerformedPart.number == _NUMBER, PerformedPart.agreement == bindparam("agreement"))
-    .order_by(PerformedPart.id)
-)  # fmt: skip
-_REVIEWED = (
-    select(Event.actor)
-    .where(Event.number == _NUMBER, Event.kind == "CaseClosed")
-    .order_by(Event.seq.desc())
-    .limit(1)
-)  # fmt: skip
 _ORGANS = {DockingKind.COURT: "人民法院", DockingKind.POLICE: "公安机关", DockingKind.PETITION: "信访部门"}
 _PERFORMANCE = {Performance.NOT: "none", Performance.PART: "part", Performance.DONE: "done"}
 _SATISFACTION = {
@@ -100,7 +54,7 @@ async def loaded_of(connection: Connection, number: str, agreement: int = 0) -> 
     """
     if agreement:
         return await agreements.load(connection, number, agreement)
-    newest = await connection.scalar(_NEWEST, {"number": number})
+    newest = await store.agreement_of(connection, number)
     return None if newest is None else await agreements.load(connection, number, newest)
 
 
@@ -156,12 +110,10 @@ async def performances_of(
     if loaded is None:
         return ()
     names = {each.party: each.name for each in parties}
-    key = {"number": loaded.row.number, "agreement": loaded.row.agreement}
+    performed = await store.performed(connection, loaded.row.number, loaded.row.agreement)
     return tuple(
         PerformanceFacts(index, clause, _noon(on), _yuan(amount), is_part, evidence, names.get(beneficiary, ""), by)
-        for index, (clause, amount, evidence, on, by, beneficiary, is_part) in enumerate(
-            await connection.execute(_PERFORMED, key), start=1
-        )
+        for index, (clause, amount, evidence, on, by, beneficiary, is_part) in enumerate(performed, start=1)
     )  # fmt: skip
 
 
@@ -218,7 +170,7 @@ async def closing_of(connection: Connection, case: Case, now: datetime) -> Closi
         performance=_PERFORMANCE[done] if done else "",
         satisfaction=words.pop() if len(words) == 1 else "",
         requested_by=case.requested_by,
-        reviewed_by=await connection.scalar(_REVIEWED, {"number": case.number}) or "",
+        reviewed_by=await store.closed_by(connection, case.number),
         closed_at=case.closed_at,
     )
 

@@ -1,0 +1,1 @@
+"""Duplicates: reports that may tell of the same matter."""

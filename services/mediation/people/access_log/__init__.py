@@ -1,0 +1,1 @@
+"""Who opened whose data."""
