@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pb.escalation.v1 import escalation_pb2
+from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import erasure_pb2 as pb
+from pb.mediation.v1 import evidence_pb2
+from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 
-from casework.mediation import erasure as rules_of
-from casework.mediation.closing import Retention
-from casework.mediation.erasure import Ground, Obstacle
+from casework import erasure as rules_of
+from casework.erasure import Ground, Obstacle
+from casework.mediation.closing import YEARS, Retention
 from services.escalation import erasing as of_supervision
 from services.intake import erasing as of_reports
 from services.kit.storage.database import Database, text
@@ -23,9 +26,12 @@ from services.kit.storage.erasures import ACTOR, ErasureList, erase_again
 from services.kit.storage.verification import verify
 from services.mediation.erasure import store as of_cases
 from tests.case_people import Act, refused
-from tests.conftest import Clients, request_id
+from tests.conftest import COUNTY, Clients, request_id
+from tests.dossiers import text_of
 from tests.erasing import erased, head, requested, stub, until
 from tests.scratch import Scratch
+from tests.test_privacy import found_in
+from tests.world_sessions import PDF, new_evidence
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 TEXT = "楼上漏水，把我家天花板泡坏了，对方电话打不通。"
@@ -39,10 +45,11 @@ def test_nothing_is_erased_while_it_is_kept_held_or_under_way(
     ground: Ground, closed: bool, retention: Retention | None, years: int, held: bool, open_parts: int
 ) -> None:
     closed_at = NOW - timedelta(days=366 * years)
-    until_ = rules_of.keep_until(retention, closed_at)
+    until_ = rules_of.keep_until(YEARS.get(retention) if retention else None, closed_at)
     found = rules_of.obstacles(
-        ground, closed=closed, retention=retention, until=until_, held=held, open_parts=open_parts, now=NOW
-    )
+        ground, closed=closed, permanent=retention is Retention.PERMANENT, until=until_, held=held,
+        open_parts=open_parts, now=NOW,
+    )  # fmt: skip
     assert (Obstacle.HELD in found) is held
     assert (Obstacle.NOT_CLOSED in found) is not closed
     if ground is Ground.ORDER:
@@ -68,8 +75,31 @@ async def told(clients: Clients) -> str:
     raised = escalation_pb2.Escalation(mode=1, from_unit="units/620102", reason="stuck", explanation="住户多次来访。")
     request = escalation_pb2.CreateEscalationRequest(parent=case, escalation=raised, request_id=request_id())
     await clients.escalation.CreateEscalation(request, **clients.as_("handler"))
+    kept = evidence_pb2.CreateEvidenceRequest(
+        parent=case, evidence=new_evidence(case), content=PDF + case.encode(), request_id=request_id()
+    )
+    await EvidenceServiceStub(clients.channels["mediation"]).CreateEvidence(kept, **clients.as_("mediator"))
     await clients.finish(case)
     return case
+
+
+async def stored(clients: Clients, case: str) -> Path:
+    """Return where the one evidence file of a case lies, encrypted."""
+    connection = await Scratch.main(clients.stack).connect("mediation")
+    try:
+        digest = await connection.fetchval(
+            "SELECT stored_hash FROM evidence WHERE number = $1", case.removeprefix("cases/")
+        )
+    finally:
+        await connection.close()
+    return clients.stack.folder.root / "files" / digest.hex()[:2] / digest.hex()
+
+
+async def certificate(clients: Clients, case: str, **access: Any) -> pb.ErasureCertificate:
+    """Ask for the certificate of an erasure."""
+    request = pb.GetErasureCertificateRequest(name=f"{case}/erasure/certificate")
+    found: pb.ErasureCertificate = await stub(clients).GetErasureCertificate(request, **access)
+    return found
 
 
 def content(clients: Clients, case: str) -> Any:
@@ -99,12 +129,18 @@ async def test_an_erasure_takes_two_people_and_reaches_every_service(clients: Cl
     await requested(clients, case)
     seen = await until(clients, case, lambda found: len(found.reach) == 3)
     assert {each.service: each.erased for each in seen.reach} == dict.fromkeys(rules_of.SERVICES, False)
-    assert {each.service: dict(each.counts) for each in seen.reach}["intake"] == {"reports": 2}
+    foreseen = {each.service: dict(each.counts) for each in seen.reach}
+    assert foreseen["intake"] == {"reports": 2, "search_forms": 2}
+    assert (foreseen["mediation"]["evidence"], foreseen["escalation"]) == (1, {"cases": 1})
+    assert dry.reach[0].counts == foreseen["mediation"]
+    file = await stored(clients, case)
+    assert file.exists()
     assert (await content(clients, case)).text == TEXT
     await refused(erased(clients, case, "head-one"), "SAME_PERSON")
     assert (await erased(clients, case)).state == pb.ERASURE_STATE_ERASED
     done = await until(clients, case, lambda found: found.complete)
-    assert {each.service for each in done.reach} == set(rules_of.SERVICES)
+    assert {each.service: dict(each.counts) for each in done.reach} == foreseen, "what goes is what a dry run says"
+    assert not file.exists()
     await refused(content(clients, case), "DATA_ERASED")
     await refused(explanation(clients, case), "DATA_ERASED")
     await refused(requested(clients, case), "ALREADY_EXISTS")
@@ -123,6 +159,51 @@ async def test_an_erasure_takes_two_people_and_reaches_every_service(clients: Cl
     finally:
         await connection.close()
     assert [tuple(row) for row in rows] == [(b"", b"", "", None)] * 2
+
+
+@pytest.mark.fault("D7")
+async def test_a_certificate_says_what_was_erased_where_and_by_which_posts_and_nothing_of_it(clients: Clients) -> None:
+    case, auditor = await told(clients), clients.as_("auditor", COUNTY)
+    await refused(certificate(clients, case, **auditor), "WRONG_STATE")
+    await requested(clients, case)
+    await erased(clients, case)
+    done = await until(clients, case, lambda found: found.complete)
+    posts = {"zh": "兰州市城关区单位负责人", "en": "head of the unit, 兰州市城关区"}
+    for language, post in posts.items():
+        found = await certificate(clients, case, **clients.as_("auditor", COUNTY, language=language))
+        assert (found.requested_by, found.decided_by) == (post, post)
+        assert (found.ground, found.evidence, found.erase_time) == (done.ground, "order-1", done.erase_time)
+        assert {each.service: dict(each.counts) for each in found.reach} == {
+            each.service: dict(each.counts) for each in done.reach
+        }
+        assert all(each.erase_time.seconds for each in found.reach)
+        paper = text_of(found.content)
+        assert all(word in paper for word in (found.number, post, found.chain_head, "order-1"))
+        erased_words = {"text": TEXT[:6], "who": "head-one", "file": "房产证"}
+        assert not found_in(found.SerializeToString() + paper.encode(), erased_words)
+    request = feed_pb2.ListEventsRequest(service="mediation", case=case, page_size=1000)
+    events = (await clients.feeds["mediation"].ListEvents(request, **auditor)).events
+    last = events[found.chain_length - 1]
+    assert (last.sequence, last.type, last.hash) == (found.chain_length, "ErasureReached", found.chain_head)
+    await refused(certificate(clients, case, **clients.as_("clerk")), "PERMISSION_DENIED")
+
+
+@pytest.mark.fault("D7")
+async def test_files_are_removed_whatever_happens_between(clients: Clients) -> None:
+    case = await told(clients)
+    file, relay = await stored(clients, case), clients.as_service()
+    remove = pb.EraseCaseFilesRequest(name=case, request_id=request_id())
+    await refused(stub(clients).EraseCaseFiles(remove, **relay), "WRONG_STATE")
+    assert file.exists(), "its key is there"
+    await requested(clients, case)
+    await erased(clients, case)
+    await until(clients, case, lambda found: found.complete)
+    # Gone, and put back as by a restored folder: removed again, and once more where there is nothing.
+    file.write_bytes(b"cipher")
+    for _ in range(2):
+        remove.request_id = request_id()
+        assert (await stub(clients).EraseCaseFiles(remove, **relay)).complete
+        assert not file.exists()
 
 
 @pytest.mark.fault("D7")

@@ -27,6 +27,10 @@ class Retention(IntEnum):
     PERMANENT = 3
 
 
+YEARS = {Retention.TEN_YEARS: 10, Retention.THIRTY_YEARS: 30}
+"""How many years; a permanent file has no number of them."""
+
+
 class Satisfaction(IntEnum):
     """How satisfied a party is with the mediation: a separate result, never merged with outcome or performance."""
 

@@ -198,15 +198,15 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         work.call.require(names.ROOT_UNIT)
         number = names.number_of(request.name)
         await store.get(work.connection, number)
-        if request.validate_only:
-            found = await store.still_told(work.connection, number)
-        else:
+        counts = await store.told(work.connection, number)
+        if not request.validate_only:
             self._listed.add(number, work.now)
             found = await erasing.erase(work.connection, number, work.now)
             told = [NewEvent(each, "CaseDataErased", unit) for each, unit in found.items()]
             if told:
                 await work.append(*told)
-        return pb.EraseReportDataResponse(counts={"reports": len(found)} if found else {})
+        reached = map(names.report_name, await store.matter(work.connection, number))
+        return pb.EraseReportDataResponse(counts=counts, reports=reached)
 
     @command(report_pb2.Link)
     async def CreateLink(self, request: pb.CreateLinkRequest, work: Work) -> report_pb2.Link:

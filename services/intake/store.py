@@ -435,6 +435,27 @@ _ERASE = (
 )  # fmt: skip
 
 
+_MATTER = (
+    select(Report.number)
+    .where(or_(Report.number == _NUMBER, Report.merged_into == _NUMBER))
+    .order_by(Report.number)
+)  # fmt: skip
+_COUNTS = select(
+    func.count(), func.count().filter(Report.likeness != "")
+).where(or_(Report.number == _NUMBER, Report.merged_into == _NUMBER), Report.erased_at.is_(None))  # fmt: skip
+
+
+async def matter(connection: Connection, number: str) -> list[str]:
+    """Return the numbers of a report and of those merged into it."""
+    return [each for (each,) in await connection.execute(_MATTER, {"number": number})]
+
+
+async def told(connection: Connection, number: str) -> dict[str, int]:
+    """Return how much of what an erasure of a report reaches here."""
+    reports, forms = (await connection.execute(_COUNTS, {"number": number})).one()
+    return {"reports": reports, "search_forms": forms} if reports else {}
+
+
 async def still_told(connection: Connection, number: str) -> dict[str, str]:
     """Return the unit of each report of a matter that is not erased, by number; all are locked."""
     return dict(iter(await connection.execute(_TOUCHED, {"number": number})))

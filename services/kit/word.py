@@ -1,16 +1,19 @@
-"""Word files: a template filled, several joined into one, saved without a trace of when."""
+"""Word files: a template filled, several joined into one, a plain paper, saved without a trace of when."""
 
 from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import docx
 from docx.document import Document
-from docx.enum.text import WD_BREAK
+from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK
 from docx.oxml.ns import qn
+from docx.shared import Mm, Pt
+from docx.table import Table
 from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
@@ -62,6 +65,39 @@ def joined(whole: Document | None, more: Document) -> Document:
         if element.tag != qn("w:sectPr"):
             end.addprevious(copy.deepcopy(element))
     return whole
+
+
+class Section(NamedTuple):
+    """A section of a plain paper: a heading, and rows of equally many cells; single cells are paragraphs."""
+
+    heading: str
+    rows: Sequence[Sequence[str]]
+
+
+def paper(title: str, sections: Iterable[Section]) -> bytes:
+    """Return a plain paper on A4 as a Word file: what is no form of the set, and is written from data alone."""
+    document = docx.Document()
+    page, normal = document.sections[0], document.styles["Normal"]
+    page.page_width, page.page_height = Mm(210), Mm(297)
+    page.left_margin = page.right_margin = page.top_margin = page.bottom_margin = Mm(25)
+    normal.font.name, normal.font.size = "Times New Roman", Pt(11)
+    normal.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), "仿宋")
+    head = document.add_paragraph()
+    head.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    run = head.add_run(legible(title))
+    run.bold, run.font.size = True, Pt(18)
+    for section in sections:
+        if section.heading:
+            document.add_paragraph().add_run(legible(section.heading)).bold = True
+        table: Table | None = None
+        for row in section.rows:
+            if len(row) == 1:
+                document.add_paragraph(legible(row[0]))
+                continue
+            table = table or document.add_table(rows=0, cols=len(row), style="Table Grid")
+            for cell, value in zip(table.add_row().cells, row, strict=True):
+                cell.text = legible(value)
+    return saved(document)
 
 
 def saved(document: Document) -> bytes:

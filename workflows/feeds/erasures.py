@@ -6,7 +6,9 @@ carried out everywhere. Each step may be repeated; the position in the feed is a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import grpc
 from pb.escalation.v1 import escalation_pb2
@@ -15,17 +17,19 @@ from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import erasure_pb2
 from pb.mediation.v1.erasure_pb2_grpc import ErasureServiceStub
 
+from casework.names import number_of
 from services.kit.serving.loops import Loop
 from workflows.backends import Backends
 from workflows.feeds.places import Place
 from workflows.messages import Source
+
+A = TypeVar("A")
 
 CONSUMER = "erasures"
 KINDS = {"ErasureRequested": True, "CaseDataErased": False}
 """Events that are propagated, and whether the other services only preview the erasure."""
 _PAGE = 500
 _TIMEOUT = 30.0
-_Erased = intake_pb2.EraseReportDataResponse | escalation_pb2.EraseSupervisionDataResponse
 
 
 async def carry(loop: Loop, backends: Backends) -> None:
@@ -40,7 +44,7 @@ async def carry(loop: Loop, backends: Backends) -> None:
             loop.begin()
             for event in batch.events:
                 if (validate_only := KINDS.get(event.type)) is not None:
-                    key = f"{event.type}-{event.position}"
+                    key = f"{event.type}-{number_of(event.case)}-{event.position}"
                     await reach(backends, event.case, validate_only=validate_only, key=key)
             place.reach(batch.position)
             loop.turned()
@@ -48,35 +52,46 @@ async def carry(loop: Loop, backends: Backends) -> None:
 
 async def reach(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:
     """Let intake and supervision erase a case, or preview it, and report their results to mediation."""
-    number = case.removeprefix("cases/")
-    report = intake_pb2.EraseReportDataRequest(
-        name=f"reports/{number}", validate_only=validate_only, request_id=f"erase-{key}"
-    )
-    supervision = escalation_pb2.EraseSupervisionDataRequest(
-        name=case, validate_only=validate_only, request_id=f"erase-{key}"
-    )
-    for service, call in (
-        ("intake", lambda: backends.intake.EraseReportData(report, timeout=_TIMEOUT)),
-        ("escalation", lambda: backends.escalation.EraseSupervisionData(supervision, timeout=_TIMEOUT)),
-    ):
-        counts = await _counts(call)
-        told = erasure_pb2.ErasureReach(service=service, counts=counts, erased=not validate_only)
+    report = case.replace("cases/", "reports/")
+    asked = intake_pb2.EraseReportDataRequest(name=report, validate_only=validate_only, request_id=f"erase-{key}")
+    found = await _unless_unknown(backends.intake.EraseReportData(asked, timeout=_TIMEOUT))
+    reports = list(found.reports) if found else [report]
+    counts = {
+        "intake": dict(found.counts) if found else {},
+        "escalation": await _supervision(backends, reports, validate_only=validate_only, key=key),
+    }
+    erasures = ErasureServiceStub(backends.channels[1])
+    for service, reached in counts.items():
+        told = erasure_pb2.ErasureReach(service=service, counts=reached, erased=not validate_only)
         request = erasure_pb2.RecordErasureReachRequest(
             name=f"{case}/erasure", reach=told, request_id=f"reach-{service}-{key}"
         )
-        try:
-            await ErasureServiceStub(backends.channels[1]).RecordErasureReach(request, timeout=_TIMEOUT)
-        except grpc.aio.AioRpcError as error:
-            # Erased again from the list, before the database knew of an erasure: there is nobody to report to.
-            if error.code() is not grpc.StatusCode.NOT_FOUND:
-                raise
+        # Erased again from the list, before the database knew of an erasure: there is nobody to report to.
+        await _unless_unknown(erasures.RecordErasureReach(request, timeout=_TIMEOUT))
+    if not validate_only:
+        # Last: once the files are gone as well, mediation has erased everything.
+        files = erasure_pb2.EraseCaseFilesRequest(name=case, request_id=f"files-{key}")
+        await erasures.EraseCaseFiles(files, timeout=_TIMEOUT)
 
 
-async def _counts(call: Callable[[], Awaitable[_Erased]]) -> dict[str, int]:
-    """Return what a service says is erased; nothing if it does not know the matter, such as a case opened manually."""
+async def _supervision(backends: Backends, reports: list[str], *, validate_only: bool, key: str) -> dict[str, int]:
+    """Let supervision erase what it has of these reports and their cases, or preview it; return how much that is."""
+    counts: Counter[str] = Counter()
+    for report in reports:
+        request = escalation_pb2.EraseSupervisionDataRequest(
+            name=report.replace("reports/", "cases/"), validate_only=validate_only,
+            request_id=f"erase-{number_of(report)}-{key}",
+        )  # fmt: skip
+        found = await _unless_unknown(backends.escalation.EraseSupervisionData(request, timeout=_TIMEOUT))
+        counts.update(found.counts if found else {})
+    return dict(counts)
+
+
+async def _unless_unknown(call: Awaitable[A]) -> A | None:
+    """Return an answer; None if the service does not know the matter, such as a case opened manually."""
     try:
-        return dict((await call()).counts)
+        return await call
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.NOT_FOUND:
             raise
-        return {}
+        return None

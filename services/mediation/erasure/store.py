@@ -1,20 +1,18 @@
-"""Statements of erasures and holds, and of what an erasure takes away."""
+"""What is kept of erasures and holds, and the statements of what an erasure takes away."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, Integer, Select, Text, bindparam, case, exists, func, not_, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import DateTime, Integer, Select, Text, bindparam, case, exists, func, not_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from casework.case import Stage
-from casework.mediation.closing import Retention
-from casework.mediation.erasure import YEARS
-from services.kit.storage import rows
+from casework.mediation.closing import YEARS, Retention
 from services.kit.storage.database import Connection
+from services.kit.storage.erasure_tables import ErasureTables
 from services.mediation.models.agreement import Agreement
 from services.mediation.models.cases import Case
 from services.mediation.models.closing import Closing
@@ -35,18 +33,10 @@ class Due(NamedTuple):
     until: datetime
 
 
+KEPT = ErasureTables(Erasure, Reach, Hold)
+"""What is kept of erasures and holds."""
 _NUMBER = bindparam("number", type_=Text)
 _AT = bindparam("at", type_=DateTime(timezone=True))
-_FIND = select(Erasure).where(Erasure.number == _NUMBER)
-_REACHED = insert(Reach).values({column.name: bindparam(column.name) for column in Reach.__table__.columns})
-_KEEP_REACH = _REACHED.on_conflict_do_update(
-    index_elements=[Reach.number, Reach.service],
-    set_={
-        "counts": _REACHED.excluded.counts,
-        "erased": or_(Reach.erased, _REACHED.excluded.erased),
-    },
-)
-_REACH = select(Reach).where(Reach.number == _NUMBER).order_by(Reach.service)
 _COUNTED = {
     "parties": Party, "companions": Companion, "screenings": Screening, "session_records": SessionRecord,
     "evidence": Evidence, "agreements": Agreement, "documents": DocumentVersion,
@@ -56,13 +46,6 @@ _COUNTS = select(
         select(func.count()).select_from(each).where(each.__table__.c.number == _NUMBER).scalar_subquery()
         for each in _COUNTED.values()
     )
-)
-_HOLDS = select(Hold).where(Hold.number == _NUMBER, Hold.lifted_at.is_(None)).order_by(Hold.hold)
-_NEXT_HOLD = select(func.count() + 1).select_from(Hold).where(Hold.number == _NUMBER)
-_LIFT = (
-    update(Hold)
-    .where(Hold.number == _NUMBER, Hold.lifted_at.is_(None))
-    .values(lifted_at=_AT, lifted_by=bindparam("by"), lifted_evidence=bindparam("evidence"))
 )
 _UNIT = select(Case.unit).where(Case.number == _NUMBER, Case.erased_at.is_(None))
 _KEPT_YEARS = case(*((Closing.retention == retention, years) for retention, years in YEARS.items()))
@@ -82,54 +65,9 @@ _LAST = (
 _HELD = exists().where(Hold.number == _LAST.c.number, Hold.lifted_at.is_(None))
 
 
-async def find(connection: Connection, number: str) -> Erasure | None:
-    """Return the erasure of a case; None where nobody asked for one."""
-    return (await connection.execute(_FIND, {"number": number})).first()
-
-
-async def request(connection: Connection, number: str, **columns: object) -> None:
-    """Keep that an erasure is asked for, in place of one that was refused."""
-    if await find(connection, number) is None:
-        await rows.insert(connection, Erasure, number=number, **columns)
-    else:
-        await rows.update(connection, Erasure, {"number": number}, **columns)
-
-
-async def decide(connection: Connection, number: str, **columns: object) -> None:
-    """Keep what became of an erasure."""
-    await rows.update(connection, Erasure, {"number": number}, **columns)
-
-
-async def reached(connection: Connection, number: str, service: str, counts: dict[str, int], erased: bool) -> None:
-    """Keep what an erasure reaches in a service, the last word of it."""
-    row = {"number": number, "service": service, "counts": counts, "erased": erased}
-    await connection.execute(_KEEP_REACH, row)
-
-
-async def reach(connection: Connection, number: str) -> Sequence[Reach]:
-    """Return what an erasure reaches, by service."""
-    return await connection.execute(_REACH, {"number": number})
-
-
 async def counts(connection: Connection, number: str) -> dict[str, int]:
     """Return how much of what a case has here; what was said in caucus goes too, and is not even counted."""
     return dict(zip(_COUNTED, (await connection.execute(_COUNTS, {"number": number})).one(), strict=True))
-
-
-async def hold(connection: Connection, number: str, **columns: object) -> None:
-    """Place a hold on a case's data."""
-    nth = await connection.scalar(_NEXT_HOLD, {"number": number})
-    await rows.insert(connection, Hold, number=number, hold=nth, **columns)
-
-
-async def holds(connection: Connection, number: str) -> Sequence[Hold]:
-    """Return the holds that stand on a case's data."""
-    return await connection.execute(_HOLDS, {"number": number})
-
-
-async def lift(connection: Connection, number: str, at: datetime, by: str, evidence: str) -> None:
-    """Lift every hold on a case's data."""
-    await connection.execute(_LIFT, {"number": number, "at": at, "by": by, "evidence": evidence})
 
 
 @lru_cache(maxsize=2)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from casework.errors import CaseError, Reason
@@ -50,6 +50,13 @@ class Files:
         if hashlib.sha256(data).digest() != stored_hash:
             raise CaseError(Reason.FILE_DAMAGED)
         return data
+
+    def remove(self, hashes: Iterable[bytes]) -> None:
+        """Remove stored files for good, those that are gone already included: their key is destroyed."""
+        for digest in hashes:
+            path = self._path(digest)
+            path.unlink(missing_ok=True)
+            self._sync(path.parent)
 
     def old(self) -> list[bytes]:
         """Return the hashes of files that are no command's any more: an hour old."""

@@ -14,15 +14,22 @@ from casework.errors import CaseError, Reason
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
+from services.mediation.models.cases import Case
 from services.mediation.models.evidence import Evidence, Investigation
 
 _NUMBER, _BEHIND = bindparam("number", type_=Text), bindparam("behind", type_=Integer)
 _LIMIT = bindparam("limit", type_=Integer)
 
 _SAME = select(Evidence.evidence).where(Evidence.number == _NUMBER, Evidence.content_mac == bindparam("content_mac"))
-_KEPT = select(Evidence.stored_hash).where(
-    Evidence.stored_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary)))
-)  # fmt: skip
+_KEPT = (
+    select(Evidence.stored_hash)
+    .join(Case, Case.number == Evidence.number)
+    .where(
+        Evidence.stored_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary))),
+        Case.erased_at.is_(None),
+    )
+)
+_STORED = select(Evidence.stored_hash).where(Evidence.number == _NUMBER)
 _NOTES = (
     select(Investigation)
     .where(Investigation.number == _NUMBER, Investigation.investigation > _BEHIND)
@@ -69,8 +76,13 @@ async def listed(
 
 
 async def kept(connection: Connection, hashes: Sequence[bytes]) -> set[bytes]:
-    """Return which of the stored files some case refers to."""
+    """Return which of the stored files some case refers to that still has its key."""
     return {stored for (stored,) in await connection.execute(_KEPT, {"hashes": list(hashes)})}
+
+
+async def stored(connection: Connection, number: str) -> list[bytes]:
+    """Return the hashes of a case's stored files."""
+    return [digest for (digest,) in await connection.execute(_STORED, {"number": number})]
 
 
 async def add_note(connection: Connection, number: str, **columns: object) -> Investigation:

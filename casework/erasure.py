@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import IntEnum
 
 from casework.errors import CaseError, Reason
-from casework.mediation.closing import Retention
 
 SERVICES = ("intake", "mediation", "escalation")
 """Services that hold personal data of a matter."""
@@ -38,14 +37,11 @@ class Obstacle(IntEnum):
     AGREEMENT_OPEN = 5
 
 
-YEARS = {Retention.TEN_YEARS: 10, Retention.THIRTY_YEARS: 30}
-
-
-def keep_until(retention: Retention | None, closed_at: datetime | None) -> datetime | None:
-    """Return until when a file is kept; None if it is kept for ever, or was never closed."""
-    if retention not in YEARS or closed_at is None:
+def keep_until(years: int | None, closed_at: datetime | None) -> datetime | None:
+    """Return until when a file is kept that long; None if it is kept for ever, or was never closed."""
+    if years is None or closed_at is None:
         return None
-    year = closed_at.year + YEARS[retention]
+    year = closed_at.year + years
     try:
         return closed_at.replace(year=year)
     except ValueError:  # 29 February
@@ -56,11 +52,11 @@ def obstacles(
     ground: Ground,
     *,
     closed: bool,
-    retention: Retention | None,
+    permanent: bool,
     until: datetime | None,
     held: bool,
-    open_parts: int,
     now: datetime,
+    open_parts: int = 0,
 ) -> list[Obstacle]:
     """Return what prevents an erasure on this ground.
 
@@ -71,7 +67,7 @@ def obstacles(
     found = {
         Obstacle.NOT_CLOSED: not closed,
         Obstacle.KEPT: kept and until is not None and until > now,
-        Obstacle.PERMANENT: kept and retention is Retention.PERMANENT,
+        Obstacle.PERMANENT: kept and permanent,
         Obstacle.HELD: held,
         Obstacle.AGREEMENT_OPEN: kept and open_parts > 0,
     }
