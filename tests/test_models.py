@@ -36,7 +36,7 @@ for _each in pkgutil.walk_packages(services.__path__, "services."):
     if re.search(r"\.models(\.|$)", _each.name):
         importlib.import_module(_each.name)
 
-LACKS = {"intake": {"number_series"}, "mediation": {"case_standings"}, "escalation": set[str]()}
+LACKS = {"intake": {"number_series"}, "mediation": {"case_standings"}, "escalation": {"access_log"}}
 """Tables of the kit that a service has no use for."""
 
 
@@ -67,7 +67,7 @@ METADATA = {
 NEVER_CHANGES = {
     service: (*SEALED_TABLES, *CLOCK_TABLES, *tables.split())
     for service, tables in {
-        "intake": "",
+        "intake": "access_log",
         "mediation": """
             access_log caucus_notes caucus_offers caucus_reads consents default_steps docking_letters document_versions
             evidence fact_signatures investigations joint_wishes performances record_signatures reopenings

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import consent_pb2, erasure_pb2, mediators_pb2, people_pb2, safeguards_pb2
+from pb.privacy.v1 import reports_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
 
@@ -84,6 +85,31 @@ async def furnish(clients: Clients, case: str) -> None:
     await clients.mediators.CreateMediator(entry, **clients.as_("unit_head"))
 
 
+def _of_reports(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Message]]:
+    """Return makers of good requests about a report at the door."""
+
+    def report(w: World) -> str:
+        return w.report.name
+
+    privacy = reports_pb2
+    return {
+        "RequestReportErasure": filled(privacy.RequestReportErasureRequest, name=report, ground=lambda w: 3,
+                                       evidence=lambda w: "order-1"),
+        "EraseReport": filled(privacy.EraseReportRequest, name=report),
+        "RefuseReportErasure": filled(privacy.RefuseReportErasureRequest, name=report),
+        "HoldReportData": filled(privacy.HoldReportDataRequest, name=report, evidence=lambda w: "suit-1"),
+        "ReleaseReportData": filled(privacy.ReleaseReportDataRequest, name=report, evidence=lambda w: "suit-1"),
+        "GetReportErasure": filled(privacy.GetReportErasureRequest, name=lambda w: f"{w.report.name}/erasure"),
+        "GetReportErasureCertificate": filled(privacy.GetReportErasureCertificateRequest,
+                                              name=lambda w: f"{w.report.name}/erasure/certificate"),
+        "ListDueReportErasures": filled(privacy.ListDueReportErasuresRequest, unit=lambda w: UNIT),
+        "RecordReportErasureReach": filled(privacy.RecordReportErasureReachRequest,
+                                           name=lambda w: f"{w.report.name}/erasure",
+                                           reach=lambda w: erasure_pb2.ErasureReach(service="escalation")),
+        "ListReportAccess": filled(privacy.ListReportAccessRequest, parent=report),
+    }  # fmt: skip
+
+
 def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Message]]:
     """Return makers of good requests, by RPC."""
     people, consents, mediators, safeguards = people_pb2, consent_pb2, mediators_pb2, safeguards_pb2
@@ -142,6 +168,7 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "EraseCaseFiles": filled(erasure_pb2.EraseCaseFilesRequest, name=case),
         "GetErasureCertificate": filled(erasure_pb2.GetErasureCertificateRequest,
                                         name=lambda w: f"{w.case}/erasure/certificate"),
+        **_of_reports(filled),
         "EraseReportData": filled(intake_pb2.EraseReportDataRequest, name=lambda w: w.report.name,
                                   validate_only=lambda w: True),
         "EraseSupervisionData": filled(escalation_pb2.EraseSupervisionDataRequest, name=case,

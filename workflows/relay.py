@@ -257,7 +257,8 @@ async def relay(settings: ClientSettings) -> None:
     # Neither does the standing of cases.
     loops.start("standings", lambda loop: standings.hand_on_all(loop, backends))
     # Neither do erasures.
-    loops.start("erasures", partial(erasures.carry, backends=backends))
+    for source in (Source.MEDIATION, Source.INTAKE):
+        loops.start(f"erasures-{source}", partial(erasures.carry, backends=backends, source=source))
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():

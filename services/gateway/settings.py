@@ -16,6 +16,7 @@ from services.kit.serving.settings import ClientSettings
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
+    "accord.privacy.v1.ReportPrivacyService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.intake import erasing, store
 from services.intake.directory import ReportDirectory
 from services.intake.facts import ReportFactsServicer
+from services.intake.privacy import ReportPrivacyServicer
 from services.intake.service import IntakeServicer
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.kit.storage.standings import StandingServicer
@@ -18,6 +19,7 @@ def build(parts: Parts) -> list[Registration]:
     return [
         served(IntakeServicer(parts)),
         served(ReportFactsServicer(parts)),
+        served(ReportPrivacyServicer(parts)),
         served(StandingServicer("intake", parts.database, store.FOLLOW_CASE)),
         clock_service("intake", "reports", parts, store.open_matter),
     ]

@@ -6,6 +6,7 @@ from sqlalchemy import Double, ForeignKey, Index, MetaData, UniqueConstraint, te
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.door.report import LinkKind, ReportState
+from services.kit.storage.erasure_tables import ErasureRow, HoldRow, ReachRow
 from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
@@ -95,3 +96,28 @@ class Counter(IntakeModel):
     county: Mapped[Code] = mapped_column(primary_key=True)
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[Count]
+
+
+class Erasure(ErasureRow, IntakeModel):
+    """The erasure of a report that never became a case."""
+
+    __tablename__ = "erasures"
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+
+
+class Reach(ReachRow, IntakeModel):
+    """What an erasure of a report reaches in a service."""
+
+    __tablename__ = "erasure_reach"
+
+    number: Mapped[Code] = mapped_column(ForeignKey("erasures.number"), primary_key=True)
+
+
+class Hold(HoldRow, IntakeModel):
+    """A hold on a report's data."""
+
+    __tablename__ = "holds"
+    __table_args__ = ({"comment": "While one stands nothing of the report is erased, on whatever ground."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)

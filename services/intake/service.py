@@ -28,7 +28,7 @@ from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
-from services.kit.storage import paging, requests
+from services.kit.storage import access_log, paging, requests
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -110,6 +110,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             row = await store.get(connection, number)
             await record.admit(connection, call, row)
             erasing.must_be_there(row)
+            await access_log.record(connection, call, now, number, names.report_name(number))
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
         self.pulse.beat()
@@ -186,6 +187,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             if readable or row.alike >= _THE_SAME or row.same_place:
                 shown.append(view.duplicate(row, readable))
                 looked.append(NewEvent(row.number, "LikenessShown", row.unit, {"scored": readable}))
+                await access_log.record(connection, call, now, row.number, names.report_name(row.number))
         looked.sort(key=lambda event: event.number)
         await self.log.append(connection, looked, at=now, actor=call.caller.subject, trace=call.trace_parent)
         if looked:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -22,9 +22,12 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    column,
+    exists,
     false,
     func,
     insert,
+    not_,
     or_,
     select,
     tuple_,
@@ -38,11 +41,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from casework import names
 from casework.door.report import OPEN, LinkKind, ReportState
 from casework.errors import CaseError, Reason
-from services.intake.models import Counter, Link, Report
+from services.intake.models import Counter, Erasure, Hold, Link, Reach, Report
 from services.intake.reception import Received, first_link
 from services.kit.clocks import clocks
 from services.kit.clocks.models import LIVE, Clock, ClockEntry
 from services.kit.storage.database import Connection, Database
+from services.kit.storage.erasure_tables import ErasureTables
 from services.kit.storage.models import CaseStanding, Event, Model, StoredRequest
 
 _BLOCK = 50
@@ -464,3 +468,49 @@ async def still_told(connection: Connection, number: str) -> dict[str, str]:
 async def erase(connection: Connection, numbers: Iterable[str], at: datetime) -> None:
     """Erase what was told in reports: data key, what it sealed, likeness, place."""
     await connection.execute(_ERASE, {"numbers": list(numbers), "at": at})
+
+
+class Due(NamedTuple):
+    """A report that never became a case and whose time of keeping is over."""
+
+    number: str
+    state: ReportState
+    until: datetime
+
+
+KEPT = ErasureTables(Erasure, Reach, Hold)
+"""What is kept of erasures and holds."""
+_CLASSES = (
+    func.unnest(bindparam("states", type_=ARRAY(SmallInteger)), bindparam("years", type_=ARRAY(Integer)))
+    .table_valued(column("state", SmallInteger), column("years", Integer))
+    .render_derived("classes")
+)
+_UNTIL = func.coalesce(Report.decided_at, Report.closed_at, Report.updated_at) + func.make_interval(_CLASSES.c.years)
+_HELD = exists().where(Hold.number == Report.number, Hold.lifted_at.is_(None))
+
+
+@lru_cache(maxsize=2)
+def _due(behind: bool) -> Select[*tuple[Any, ...]]:
+    found = (
+        select(Report.number, Report.state, _UNTIL)
+        .join(_CLASSES, Report.state == _CLASSES.c.state)
+        .where(
+            Report.unit.like(bindparam("unit", type_=Text)), Report.erased_at.is_(None), _UNTIL <= _AT, not_(_HELD)
+        )
+    )  # fmt: skip
+    if behind:
+        found = found.where(tuple_(_UNTIL, Report.number) > tuple_(bindparam("mark", type_=_AT.type), _NUMBER))
+    return found.order_by(_UNTIL, Report.number).limit(_LIMIT)
+
+
+async def due(
+    connection: Connection, years: Mapping[ReportState, int], unit: str, now: datetime,
+    behind: tuple[datetime, str] | None, limit: int,
+) -> list[Due]:  # fmt: skip
+    """Return reports of a unit pattern whose time of keeping is over, the longest over first; `years` by state."""
+    mark, number = behind or (None, "")
+    parameters = {
+        "states": list(map(int, years)), "years": list(years.values()), "unit": unit, "at": now, "mark": mark,
+        "number": number, "limit": limit,
+    }  # fmt: skip
+    return [Due(*row) for row in await connection.execute(_due(behind is not None), parameters)]

@@ -12,12 +12,12 @@ from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from services.kit.command import Work
 from services.kit.serving.access import Call, Part, current_call
+from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.mediation import store
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import GrantScope
 from services.mediation.models.people import Party
-from services.mediation.people.access_log import store as access_log
 
 _GRANTED = frozenset({Part.reader, Part.worker})
 CITIZEN = "citizen"
@@ -64,7 +64,8 @@ async def allows(
     by_right = found - _GRANTED
     if allowed and not any(access.allows(caller, call.permission, unit, by_right) for unit in units):
         # What is done by a grant alone is shown to the parties, each time.
-        await access_log.record(connection, call, call.time.now(), case.number)
+        grant = await store.by_which(connection, case.number, caller.subject, call.time.now())
+        await access_log.record(connection, call, call.time.now(), case.number, grant=grant)
     return allowed
 
 

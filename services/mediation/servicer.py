@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pb.mediation.v1 import people_pb2 as pb
+
+from casework import names
 from casework.case import Stage
 from casework.errors import CaseError, Reason
+from services.kit import looks as looks_in_words
 from services.kit import servicer as kit
 from services.kit.command import Work
 from services.kit.serving.access import current_call
+from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
-from services.mediation import record
+from services.kit.storage.models import Look
+from services.mediation import keys, record, store
 from services.mediation.models.cases import Case
-from services.mediation.people.access_log import store as access_log
+
+
+def _granted(subject: str) -> int:
+    """Return the number of the grant that a look is about; 0 where it is about none."""
+    return names.index_of(subject) if "/grants/" in subject else 0
 
 
 class Servicer(kit.Servicer):
@@ -38,6 +50,19 @@ class Servicer(kit.Servicer):
         await access_log.record(connection, call, self.time.now(), case.number, name)
         told = [NewEvent(case.number, kind, case.unit, dict(payload))]
         await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
+
+    async def told(self, connection: Connection, case: Case, looks: Sequence[Look]) -> list[pb.AccessLogEntry]:
+        """Return entries of a case's access log in words, to whoever calls."""
+        call = current_call()
+        granted = {row.id: row.grant_no or _granted(row.subject) for row in looks}
+        sealed = await store.reasons(connection, case.number) if any(granted.values()) else {}
+        opener = keys.reading(self.sealer, case) if sealed and case.sealed_key is not None else None
+        reasons = {number: opener.open(reason).decode() for number, reason in sealed.items()} if opener else {}
+        to = call.caller.subject if record.is_party(call) else ""
+        return [
+            looks_in_words.entry(row, self.rules.units, call.language, to=to, reason=reasons.get(granted[row.id], ""))
+            for row in looks
+        ]
 
     def unit_name(self, unit: str) -> str:
         """Return the name of a unit as it stands in a document's number."""

@@ -37,8 +37,9 @@ from casework.case import DONE, Stage, TaskState
 from casework.errors import CaseError, Reason
 from casework.mediation.choosing import AskState
 from services.kit.instants import NEVER
+from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.sealing import WrappedKey
+from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case, Task
 from services.mediation.models.consents import Mediation
 from services.mediation.models.grants import GIVING, Grant, GrantScope
@@ -291,6 +292,27 @@ async def says(connection: Connection, number: str, subject: str, now: datetime)
     """Return what a case says of an account."""
     row = (await connection.execute(_SAYS, {"number": number, "subject": subject, "now": now})).one()
     return Says(*row)
+
+
+_BY_WHICH = (
+    select(Grant.grant_no)
+    .where(
+        Grant.number == _NUMBER, Grant.holder == _SUBJECT, Grant.scope.in_(GIVING), Grant.ended_at.is_(None),
+        Grant.expires_at > _NOW,
+    )
+    .order_by(Grant.scope.desc(), Grant.grant_no)
+    .limit(1)
+)  # fmt: skip
+
+
+async def by_which(connection: Connection, number: str, subject: str, now: datetime) -> int:
+    """Return the number of the widest grant in force that lets an account do something in a case; 0 for none."""
+    return await connection.scalar(_BY_WHICH, {"number": number, "subject": subject, "now": now}) or 0
+
+
+async def reasons(connection: Connection, number: str) -> dict[int, SealedBytes]:
+    """Return the sealed reason of each grant of a case, by number."""
+    return {row.grant_no: row.reason for row in await rows.find(connection, Grant, number=number)}
 
 
 _TASK_UNITS = func.array(select(distinct(Task.unit)).where(Task.number == Case.number).scalar_subquery())

@@ -1,6 +1,7 @@
 """Propagates erasures: what two people decided in mediation is carried out in intake and supervision.
 
-A separate durable consumer on mediation's feed. A requested erasure is only previewed everywhere; a decided one is
+What they decided in intake, of a report that never became a case, is carried out in supervision. A separate durable
+consumer on the feed of each. A requested erasure is only previewed everywhere; a decided one is
 carried out everywhere. Each step may be repeated; the position in the feed is acknowledged after it.
 """
 
@@ -16,6 +17,8 @@ from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import erasure_pb2
 from pb.mediation.v1.erasure_pb2_grpc import ErasureServiceStub
+from pb.privacy.v1 import reports_pb2
+from pb.privacy.v1.reports_pb2_grpc import ReportPrivacyServiceStub
 
 from casework.names import number_of
 from services.kit.serving.loops import Loop
@@ -32,22 +35,46 @@ _PAGE = 500
 _TIMEOUT = 30.0
 
 
-async def carry(loop: Loop, backends: Backends) -> None:
-    """Propagate mediation's feed, from the acknowledged position, until the feed breaks off."""
-    feed = backends.feeds[Source.MEDIATION]
-    stream = feed.WatchEvents(feed_pb2.WatchEventsRequest(service="mediation", consumer=CONSUMER, batch_size=_PAGE))
+async def carry(loop: Loop, backends: Backends, source: Source) -> None:
+    """Propagate a feed, from the acknowledged position, until it breaks off."""
+    feed = backends.feeds[source]
+    stream = feed.WatchEvents(feed_pb2.WatchEventsRequest(service=source, consumer=CONSUMER, batch_size=_PAGE))
     await stream.initial_metadata()
     if not stream.done():
         loop.turned()
-    async with Place(feed, Source.MEDIATION, CONSUMER) as place:
+    async with Place(feed, source, CONSUMER) as place:
         async for batch in stream:
             loop.begin()
             for event in batch.events:
                 if (validate_only := KINDS.get(event.type)) is not None:
                     key = f"{event.type}-{number_of(event.case)}-{event.position}"
-                    await reach(backends, event.case, validate_only=validate_only, key=key)
+                    if source is Source.MEDIATION:
+                        await reach(backends, event.case, validate_only=validate_only, key=key)
+                    elif "ground" in event.payload:
+                        await reach_report(backends, event.case, validate_only=validate_only, key=key)
             place.reach(batch.position)
             loop.turned()
+
+
+async def reach_report(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:
+    """Let supervision erase what it has of a report that never became a case, or preview it, and report to intake.
+
+    Intake decided and has erased its own; mediation has nothing of it.
+    """
+    report = case.replace("cases/", "reports/")
+    asked = intake_pb2.EraseReportDataRequest(name=report, validate_only=True, request_id=f"merged-{key}")
+    found = await backends.intake.EraseReportData(asked, timeout=_TIMEOUT)
+    counts: dict[str, dict[str, int]] = {
+        "mediation": {},
+        "escalation": await _supervision(backends, list(found.reports), validate_only=validate_only, key=key),
+    }
+    privacy = ReportPrivacyServiceStub(backends.channels[0])
+    for service, reached in counts.items():
+        told = erasure_pb2.ErasureReach(service=service, counts=reached, erased=not validate_only)
+        request = reports_pb2.RecordReportErasureReachRequest(
+            name=f"{report}/erasure", reach=told, request_id=f"reach-{service}-{key}"
+        )
+        await _unless_unknown(privacy.RecordReportErasureReach(request, timeout=_TIMEOUT))
 
 
 async def reach(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from casework.clocks.calendar import CalendarBook
 from casework.clocks.rule_book import RuleBook
 from casework.door.category import CategoryTree
+from casework.door.retention import RetentionBook
 from casework.door.routes import RouteBook
 from casework.door.triage import AcceptanceTable, DecisionTable
 from casework.mediation.plan import PlanBook
@@ -26,6 +27,7 @@ from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
+from services.kit.rules.retention import read_retention
 from services.kit.rules.routes import read_routes
 from services.kit.rules.supervision import ladders, letters
 from services.kit.rules.supervision.clusters import read_clusters
@@ -57,6 +59,7 @@ class Rules:
     letters: LetterRules
     matters: GradeTable
     indicators: tuple[Indicator, ...]
+    retention: RetentionBook
     version: str
 
 
@@ -80,6 +83,7 @@ def load_rules(folder: Path) -> Rules:
     written = read_letters(source)
     matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
+    retention = read_retention(source)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates and units:
@@ -99,7 +103,7 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_departments(levels, units, source)
     if written and units:
         letters.check_places(written, units, source)
-    if source.problems or not (rhythms and clusters and matters and written and acceptance and routes):
+    if source.problems or not (retention and rhythms and clusters and matters and written and acceptance and routes):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -107,5 +111,6 @@ def load_rules(folder: Path) -> Rules:
     return Rules(
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
-        matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, version=source.version(),
+        matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, retention=retention,
+        version=source.version(),
     )  # fmt: skip

@@ -130,6 +130,24 @@ class RoutesFile(Entry):
     routes: Annotated[list[RouteEntry], Field(min_length=1)]
 
 
+class RetentionEntry(Entry):
+    """How long reports of a state are kept."""
+
+    state: Slug
+    years: Annotated[int, Field(ge=1, le=100)]
+    zh: Text
+    en: Text
+    basis: Text
+    confidence: Annotated[Confidence, Loose]
+
+
+class RetentionFile(Entry):
+    """rules/retention/reports.yaml."""
+
+    version: Text
+    classes: list[RetentionEntry]
+
+
 class LimitRowEntry(Entry):
     """A row of the acceptance table."""
 

@@ -285,6 +285,7 @@ class CaseStanding(Model):
         server_default=text("false"), comment="Whether the case is closed, as its owner told it last."
     )
     excluded: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    parties: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
 
 
 class NumberSeries(Model):
@@ -297,3 +298,28 @@ class NumberSeries(Model):
     series: Mapped[Words] = mapped_column(primary_key=True)
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[int]
+
+
+class Look(Model):
+    """A look at what is personal in a matter."""
+
+    __tablename__ = "access_log"
+    __table_args__ = (
+        Index("access_log_case", "number", "id"),
+        {"comment": "Who opened whose data, when and for what. A search that found nothing has no number."},
+    )
+
+    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[Code]
+    at: Mapped[Instant]
+    actor: Mapped[Words]
+    unit: Mapped[Code]
+    action: Mapped[Words]
+    subject: Mapped[Words]
+    purpose: Mapped[Small]
+    roles: Mapped[Words] = mapped_column(
+        server_default="", comment="Roles of the account at that moment: shown to the person concerned as a post."
+    )
+    grant_no: Mapped[int] = mapped_column(
+        server_default="0", comment="The grant by which alone it was done; 0 where the office allowed it."
+    )

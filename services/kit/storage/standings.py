@@ -43,12 +43,13 @@ EXCLUSIONS = """
 ALTER TABLE case_standings ADD COLUMN excluded text[] NOT NULL DEFAULT '{}';
 CREATE INDEX case_standings_excluded ON case_standings USING gin (excluded) WHERE excluded <> '{}';
 """
+PARTIES = "ALTER TABLE case_standings ADD COLUMN parties text[] NOT NULL DEFAULT '{}';"
 _TOLD = (
     func.jsonb_to_recordset(bindparam("rows", type_=Stored))
     .table_valued(
         column("number", Text), column("seq", BigInteger), column("unit", Text), column("about", Text),
         column("co_units", ARRAY(Text)), column("mediator", Text), column("grants", JSONB), column("closed", Boolean),
-        column("excluded", ARRAY(Text)),
+        column("excluded", ARRAY(Text)), column("parties", ARRAY(Text)),
     )
     .render_derived("told", with_types=True)
 )  # fmt: skip
@@ -90,6 +91,7 @@ def parts_of(call: Call, unit: str, standing: CaseStanding | None) -> frozenset[
         found[Part.co_unit] = any(access.lies_under(each, caller.unit) for each in co_units)
         found[Part.mediator] = bool(standing.mediator) and standing.mediator == caller.subject
         until = standing.grants.get(caller.subject)
+        found[Part.party] = caller.subject in standing.parties
         found[Part.reader] = until is not None and datetime.fromisoformat(until) > call.time.now()
     return frozenset(part for part, is_so in found.items() if is_so)
 
@@ -122,6 +124,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
                 "grants": {grant.holder: instant(grant.expire_time).isoformat() for grant in each.grants},
                 "closed": each.closed,
                 "excluded": list(each.excluded),
+                "parties": list(each.parties),
             }
             for _, each in sorted(newest.items())
         ]
@@ -149,6 +152,8 @@ class Owned(Protocol):
     def closed(self) -> bool: ...
     @property
     def excluded(self) -> Sequence[str] | None: ...
+    @property
+    def parties(self) -> Sequence[str] | None: ...
 
 
 def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) -> pb.Standing:
@@ -163,4 +168,5 @@ def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) ->
         grants=[pb.GrantHeld(holder=holder, expire_time=stamp(until)) for holder, until in grants],
         closed=row.closed,
         excluded=row.excluded or (),
+        parties=row.parties or (),
     )

@@ -19,7 +19,7 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
-from services.kit.storage import paging
+from services.kit.storage import access_log, paging
 from services.kit.storage.events import NewEvent
 from services.mediation import record
 from services.mediation.consents import routes, store, view
@@ -28,7 +28,6 @@ from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.people import Party
 from services.mediation.people import store as people
-from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 
 

@@ -22,7 +22,7 @@ from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.serving import masks
 from services.kit.serving.access import Context, current_call
-from services.kit.storage import paging
+from services.kit.storage import access_log, paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
@@ -30,7 +30,6 @@ from services.mediation import keys, record
 from services.mediation.course import mediating
 from services.mediation.models.cases import Case
 from services.mediation.people import store, view
-from services.mediation.people.access_log import store as access_log
 from services.mediation.safeguards import store as safeguards
 from services.mediation.servicer import Servicer
 
@@ -239,7 +238,8 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             if record.is_party(call := current_call()):
                 own = await store.names_of(connection, case.number, call.caller.subject)
             rows = await access_log.listed(connection, case.number, behind, size + 1, own)
-        reply = pb.ListAccessLogResponse(entries=[view.entry(row) for row in rows[:size]])
+            entries = await self.told(connection, case, rows[:size])
+        reply = pb.ListAccessLogResponse(entries=entries)
         if len(rows) > size:
             reply.next_page_token = paging.token("access", rows[size - 1].id)
         return reply

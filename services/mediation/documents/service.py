@@ -17,7 +17,7 @@ from casework.papers.scan import WORD, media_type_of
 from casework.papers.wording import CHINESE
 from services.kit.command import Work, command
 from services.kit.serving.access import Call, Context, current_call
-from services.kit.storage import paging
+from services.kit.storage import access_log, paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import SealError
@@ -28,7 +28,6 @@ from services.mediation.documents.render import rendered
 from services.mediation.documents.source.case import source_of
 from services.mediation.models.cases import Case
 from services.mediation.models.documents import Document
-from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 
 _PART = 3_000_000
@@ -74,6 +73,8 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
                 document_number=given, language=companion, pages=0, size=len(content),
             )  # fmt: skip
         await self._file(work, case, row, content, WORD, "DocumentGenerated")
+        name = names.document_name(number, row.document)
+        await access_log.record(connection, work.call, work.now, number, name, people_pb2.PURPOSE_DOCUMENT)
         return view.document(row)
 
     @command(pb.Document)

@@ -20,7 +20,7 @@ from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.limits import too_many
-from services.kit.storage import paging
+from services.kit.storage import access_log, paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys
@@ -28,7 +28,6 @@ from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
 from services.mediation.models.cases import Case
 from services.mediation.models.evidence import Evidence
-from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of

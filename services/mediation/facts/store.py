@@ -21,6 +21,7 @@ from services.mediation.models.cases import Case, Task
 from services.mediation.models.closing import Closing, Reopening, Visit, VisitAnswer
 from services.mediation.models.consents import Mediation
 from services.mediation.models.grants import GIVING, Grant, GrantScope
+from services.mediation.models.people import Party
 
 _ASKED = any_(bindparam("numbers", type_=ARRAY(Text)))
 
@@ -66,6 +67,8 @@ class Standing:
     closed: bool
     co_units: list[str] | None
     excluded: list[str] | None
+    parties: list[str] | None
+    """Accounts that sign in for a party."""
 
 
 _NOTICES = (
@@ -139,10 +142,15 @@ _EXCLUDED = (
     .where(Grant.number == Case.number, Grant.scope == GrantScope.EXCLUDED, Grant.ended_at.is_(None))
     .scalar_subquery()
 )
+_SIGN_IN = (
+    select(func.array_agg(aggregate_order_by(distinct(Party.subject), Party.subject)))
+    .where(Party.number == Case.number, Party.subject != "")
+    .scalar_subquery()
+)
 _STANDINGS = (
     select(
         Case.number, Case.seq, Case.unit, Case.about, Mediation.mediator, Case.stage == Stage.CLOSED, _CO_UNITS,
-        _EXCLUDED,
+        _EXCLUDED, _SIGN_IN,
     )
     .outerjoin(Mediation, Mediation.number == Case.number)
     .where(Case.number == _ASKED)

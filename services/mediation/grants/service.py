@@ -16,13 +16,12 @@ from services.kit.command import Work, command
 from services.kit.instants import NEVER, instant, stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
-from services.kit.storage import paging
+from services.kit.storage import access_log, paging
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
 from services.mediation.grants import store
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import Grant, GrantScope
-from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 
 LONGEST = timedelta(days=90)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, Identity, Index, Integer, SmallInteger, text
+from sqlalchemy import ForeignKey, Index, Integer, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.case import Side
 from casework.mediation.choosing import MatterRole
 from casework.mediation.course import CompanionRole, PartyKind
-from services.kit.storage.models import Code, Count, Instant, Numbered, Small, Words
+from services.kit.storage.models import Code, Instant, Numbered, Words
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -88,22 +88,3 @@ class BarredRole(MediationModel):
     subject: Mapped[Code] = mapped_column(primary_key=True)
     role: Mapped[MatterRole] = mapped_column(Numbered(MatterRole), primary_key=True)
     since: Mapped[Instant]
-
-
-class Look(MediationModel):
-    """A look at what is personal in a case."""
-
-    __tablename__ = "access_log"
-    __table_args__ = (
-        Index("access_log_case", "number", "id"),
-        {"comment": "Who opened whose data, when and for what. A search that found nothing has no number."},
-    )
-
-    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
-    number: Mapped[Code]
-    at: Mapped[Instant]
-    actor: Mapped[Words]
-    unit: Mapped[Code]
-    action: Mapped[Words]
-    subject: Mapped[Words]
-    purpose: Mapped[Small]

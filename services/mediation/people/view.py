@@ -10,7 +10,7 @@ from casework.mediation.mask import mask_name, mask_phone
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.storage.sealing import CaseSealer
-from services.mediation.models.people import Companion, Look, Party
+from services.mediation.models.people import Companion, Party
 
 
 def details(opener: CaseSealer | None, sealed: bytes | None) -> pb.PartyDetails:
@@ -58,15 +58,3 @@ def masked_companion(row: Companion, opener: CaseSealer | None) -> pb.Companion:
     shown = companion(row)
     shown.masked_name = mask_name(details(opener, row.sealed).display_name)
     return shown
-
-
-def entry(row: Look) -> pb.AccessLogEntry:
-    """Return an entry of the access log."""
-    return pb.AccessLogEntry(
-        time=stamp(row.at),
-        actor=row.actor,
-        unit=names.unit_name(row.unit),
-        action=row.action,
-        subject=row.subject,
-        **numbers(purpose=row.purpose),
-    )

@@ -13,6 +13,7 @@ from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
+from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record
@@ -20,7 +21,6 @@ from services.mediation.consents import store as mediations
 from services.mediation.models.cases import Case
 from services.mediation.models.safeguards import Alert
 from services.mediation.people import store as people
-from services.mediation.people.access_log import store as access_log
 from services.mediation.safeguards import store
 from services.mediation.servicer import Servicer
 

@@ -11,6 +11,7 @@ from casework.mediation.session import Manner, SignerRole
 from services.kit.command import Named, Versioned, Work, check_etag, command
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.businesstime import BusinessTime
+from services.kit.storage import access_log
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.events import EventLog, NewEvent
 from services.kit.storage.feed import FeedPulse
@@ -18,7 +19,6 @@ from services.kit.storage.sealing import Sealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Session, SessionRecord
-from services.mediation.people.access_log import store as access_log
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.standing import Standing
 from services.mediation.sessions.view import Sitting

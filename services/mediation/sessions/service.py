@@ -17,12 +17,12 @@ from casework.mediation.session import SessionKind, SessionState, Venue
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
+from services.kit.storage import access_log
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Period, Session
-from services.mediation.people.access_log import store as access_log
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts

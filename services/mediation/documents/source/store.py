@@ -17,14 +17,14 @@ from casework.mediation.course import MediationState
 from casework.mediation.session import Presence, SessionKind, SessionState, Venue
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.models import Event
+from services.kit.storage.models import Event, Look
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.agreement import AgreedClause, Agreement, Part
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.evidence import Investigation
 from services.mediation.models.fulfilment import PerformedPart
 from services.mediation.models.mediators import Ask, Mediator
-from services.mediation.models.people import Companion, Look, Party
+from services.mediation.models.people import Companion, Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
 

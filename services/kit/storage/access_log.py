@@ -9,10 +9,32 @@ from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, insert,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.kit.serving.access import Call
+from services.kit.serving.posts import Post
 from services.kit.storage.database import Connection
-from services.mediation.models.people import Look
+from services.kit.storage.models import Look
 
-_COLUMNS = ("number", "at", "actor", "unit", "action", "subject", "purpose")
+TABLE = """
+CREATE TABLE access_log (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number  text COLLATE "C" NOT NULL,
+    at      timestamptz NOT NULL,
+    actor   text NOT NULL,
+    unit    text COLLATE "C" NOT NULL,
+    action  text NOT NULL,
+    subject text NOT NULL,
+    purpose smallint NOT NULL
+);
+COMMENT ON TABLE access_log IS 'Who opened whose data, when and for what. A search that found nothing has no number.';
+CREATE INDEX access_log_case ON access_log (number, id);
+"""
+POSTS = """
+ALTER TABLE access_log ADD COLUMN roles text NOT NULL DEFAULT '';
+ALTER TABLE access_log ADD COLUMN grant_no integer NOT NULL DEFAULT 0;
+COMMENT ON COLUMN access_log.roles
+    IS 'Roles of the account at that moment: shown to the person concerned as a post.';
+COMMENT ON COLUMN access_log.grant_no IS 'The grant by which alone it was done; 0 where the office allowed it.';
+"""
+_COLUMNS = ("number", "at", "actor", "unit", "action", "subject", "purpose", "roles", "grant_no")
 _RECORD = insert(Look).values({name: bindparam(name) for name in _COLUMNS})
 _OF_CASE = select(Look).where(
     Look.number == bindparam("number", type_=Text), Look.id < bindparam("behind", type_=BigInteger)
@@ -29,9 +51,12 @@ _LISTED, _LISTED_OWN = (
 
 
 async def record(
-    connection: Connection, call: Call, at: datetime, number: str, subject: str = "", purpose: int = 0
+    connection: Connection, call: Call, at: datetime, number: str, subject: str = "", purpose: int = 0, grant: int = 0
 ) -> None:
-    """Write that the caller looks; `subject` names whose data, empty for the case as a whole."""
+    """Write that the caller looks; `subject` names whose data, empty for the case as a whole.
+
+    `grant` is the number of the grant by which alone the caller may.
+    """
     entry = {
         "number": number,
         "at": at,
@@ -40,6 +65,8 @@ async def record(
         "action": call.permission,
         "subject": subject,
         "purpose": purpose,
+        "roles": Post.of(call.caller).roles,
+        "grant_no": grant,
     }
     await connection.execute(_RECORD, entry)
 

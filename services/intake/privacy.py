@@ -1,0 +1,152 @@
+"""RPCs of what the law gives whoever reported something: erasure of what never became a case, and the access log."""
+
+from __future__ import annotations
+
+from pb.mediation.v1 import erasure_pb2
+from pb.privacy.v1 import reports_pb2 as pb
+from pb.privacy.v1 import reports_pb2_grpc
+
+from casework import names
+from casework.door.report import ReportState
+from casework.erasure import keep_until
+from casework.errors import CaseError, Reason
+from services.intake import erasing, record, store
+from services.intake.models import Report
+from services.kit import looks
+from services.kit.command import Work, command
+from services.kit.composition import Parts
+from services.kit.erasing import Erasing, Matter
+from services.kit.instants import stamp
+from services.kit.servicer import Servicer
+from services.kit.serving.access import OFFICIALS, Context, current_call
+from services.kit.storage import access_log, paging
+from services.kit.storage.database import Connection
+
+
+class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServicer):
+    """Serves erasures of reports that never became a case, holds on them, and the access log of reports."""
+
+    service = "intake"
+    heads = "reports"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._erasing = Erasing(
+            self.service, store.KEPT, store.told, erasing.erase, parts.erasures, parts.rules, finishes=True
+        )
+
+    @command(erasure_pb2.CaseErasure)
+    async def RequestReportErasure(
+        self, request: pb.RequestReportErasureRequest, work: Work
+    ) -> erasure_pb2.CaseErasure:
+        """Keep that an erasure is asked for; asked for in a dry run, answer what would go and write nothing."""
+        return await self._erasing.request(work, await self._locked(request.name, work), request)
+
+    @command(erasure_pb2.CaseErasure)
+    async def EraseReport(self, request: pb.EraseReportRequest, work: Work) -> erasure_pb2.CaseErasure:
+        """Destroy the report's key, as another person than the one who asked."""
+
+        async def again() -> Matter:
+            return self._matter(await store.get(work.connection, names.number_of(request.name)))
+
+        return await self._erasing.erase(work, await self._locked(request.name, work), request.etag, again)
+
+    @command(erasure_pb2.CaseErasure)
+    async def RefuseReportErasure(self, request: pb.RefuseReportErasureRequest, work: Work) -> erasure_pb2.CaseErasure:
+        """Refuse what was asked for."""
+        return await self._erasing.refuse(work, await self._locked(request.name, work), request.etag)
+
+    @command(erasure_pb2.CaseErasure)
+    async def HoldReportData(self, request: pb.HoldReportDataRequest, work: Work) -> erasure_pb2.CaseErasure:
+        """Place a hold; it stands against every ground."""
+        return await self._erasing.hold(work, await self._locked(request.name, work), request.evidence)
+
+    @command(erasure_pb2.CaseErasure)
+    async def ReleaseReportData(self, request: pb.ReleaseReportDataRequest, work: Work) -> erasure_pb2.CaseErasure:
+        """Lift every hold, as another person than those who placed them."""
+        return await self._erasing.release(work, await self._locked(request.name, work), request.evidence)
+
+    async def GetReportErasure(self, request: pb.GetReportErasureRequest, context: Context) -> erasure_pb2.CaseErasure:
+        """Answer how the erasure of a report stands, in every service."""
+        async with self.database.begin() as connection:
+            matter = self._matter(await self._seen(connection, request.name))
+            return await self._erasing.answer(connection, matter, self.time.now())
+
+    async def GetReportErasureCertificate(
+        self, request: pb.GetReportErasureCertificateRequest, context: Context
+    ) -> erasure_pb2.ErasureCertificate:
+        """Answer the certificate of an erasure that is complete."""
+        async with self.database.begin() as connection:
+            matter = self._matter(await self._seen(connection, request.name))
+            return await self._erasing.certificate(connection, matter)
+
+    async def ListDueReportErasures(
+        self, request: pb.ListDueReportErasuresRequest, context: Context
+    ) -> pb.ListDueReportErasuresResponse:
+        """Answer reports whose time of keeping is over, the longest over first."""
+        size, now = request.page_size or 50, self.time.now()
+        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        behind = paging.read(request.page_token, "report erasures", paging.instant, paging.key)
+        years = {state: kept.years for state, kept in self.rules.retention.items()}
+        async with self.database.read() as connection:
+            found = await store.due(connection, years, paging.subtree(scope), now, behind, size + 1)
+        reply = pb.ListDueReportErasuresResponse(
+            erasures=[
+                erasure_pb2.CaseErasure(
+                    case=names.report_name(row.number), keep_until_time=stamp(row.until),
+                    retention_class=self.rules.retention[row.state].key,
+                )
+                for row in found[:size]
+            ]
+        )  # fmt: skip
+        if len(found) > size:
+            end = found[size - 1]
+            reply.next_page_token = paging.token("report erasures", end.until.isoformat(), end.number)
+        return reply
+
+    @command(erasure_pb2.CaseErasure)
+    async def RecordReportErasureReach(
+        self, request: pb.RecordReportErasureReachRequest, work: Work
+    ) -> erasure_pb2.CaseErasure:
+        """Record what an erasure reaches, or has reached, in another service."""
+        return await self._erasing.record(work, await self._locked(request.name, work), request.reach)
+
+    async def ListReportAccess(
+        self, request: pb.ListReportAccessRequest, context: Context
+    ) -> pb.ListReportAccessResponse:
+        """Answer who read, found or exported a report, newest first."""
+        call, size = current_call(), request.page_size or 50
+        behind = paging.read(request.page_token, "access") or 2**63 - 1
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.parent)
+            found = await access_log.listed(connection, row.number, behind, size + 1)
+        to = "" if call.caller.roles & OFFICIALS else call.caller.subject
+        reply = pb.ListReportAccessResponse(
+            entries=[looks.entry(each, self.rules.units, call.language, to=to) for each in found[:size]]
+        )
+        if len(found) > size:
+            reply.next_page_token = paging.token("access", found[size - 1].id)
+        return reply
+
+    async def _locked(self, name: str, work: Work) -> Matter:
+        """Return a report that is no case and no part of another report, locked, if the caller may act on it."""
+        row = await store.lock(work.connection, names.number_of(name))
+        await record.admit(work.connection, work.call, row)
+        if row.state in (ReportState.ACCEPTED, ReportState.MERGED):
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        return self._matter(row)
+
+    async def _seen(self, connection: Connection, name: str) -> Report:
+        row = await store.get(connection, names.number_of(name))
+        await record.admit(connection, current_call(), row)
+        return row
+
+    def _matter(self, row: Report) -> Matter:
+        kept = self.rules.retention.get(row.state)
+        since = row.decided_at or row.closed_at or row.updated_at
+        return Matter(
+            names.report_name(row.number), row.number, row.unit, row.erased_at, (row.seq, row.head),
+            closed=kept is not None,
+            until=keep_until(kept.years, since) if kept else None,
+            kept_as=kept.key if kept else "",
+        )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The access log in plain words: who looked, in which post, at what, when, and why."""
+
+from __future__ import annotations
+
+from pb.mediation.v1 import people_pb2 as pb
+
+from casework import names
+from casework.units import UnitTree
+from services.kit.instants import stamp
+from services.kit.numbers import numbers
+from services.kit.saying import moment
+from services.kit.serving.posts import Post
+from services.kit.storage.models import Look
+
+READ, SEARCHED, PRINTED, EXPORTED, UNMASKED, ACTED = (
+    pb.ACCESS_KIND_READ, pb.ACCESS_KIND_SEARCHED, pb.ACCESS_KIND_PRINTED, pb.ACCESS_KIND_EXPORTED,
+    pb.ACCESS_KIND_UNMASKED, pb.ACCESS_KIND_ACTED,
+)  # fmt: skip
+
+ACTS = {
+    "parties.get": (READ, "查看了当事人（姓名、电话已遮盖）", "looked at a party, name and telephone masked"),
+    "parties.list": (READ, "查看了当事人名单（姓名、电话已遮盖）", "looked at the parties, names masked"),
+    "parties.unmask": (UNMASKED, "查看了当事人的姓名、联系方式等完整信息", "read a party's details in full"),
+    "companions.list": (READ, "查看了陪同、代理人员名单（姓名已遮盖）", "looked at the companions, names masked"),
+    "companions.unmask": (UNMASKED, "查看了陪同、代理人员的完整信息", "read a companion's details in full"),
+    "cases.findByPhone": (SEARCHED, "按电话和姓名查找案件并找到本案", "found this case by telephone and name"),
+    "consents.list": (READ, "查看了当事人的同意记录", "read what the parties consented to"),
+    "safeguards.readScreening": (READ, "查看了安全询问记录", "read what a party said about its safety"),
+    "alerts.read": (READ, "查看了危险预警的内容", "read an alert of danger"),
+    "agreements.readText": (READ, "查看了调解协议的内容", "read the agreement"),
+    "confirmations.handOver": (EXPORTED, "取得了送交法院的材料", "took the documents handed over to the court"),
+    "offers.getMatter": (READ, "查看了拟移交事项的概要", "read the outline of the matter offered"),
+    "objections.readText": (READ, "查看了异议的内容", "read an objection"),
+    "sessions.get": (READ, "查看了调解安排", "looked at a session"),
+    "sessions.list": (READ, "查看了调解安排", "looked at the sessions"),
+    "sessions.readContent": (READ, "查看了调解安排的说明", "read the details of a session"),
+    "sessions.readRecord": (READ, "查看了调解记录", "read the record of a session"),
+    "evidence.read": (READ, "打开了证据文件", "opened a file of evidence"),
+    "investigations.read": (READ, "查看了调查记录", "read a note of an investigation"),
+    "caucuses.read": (READ, "查看了单独谈话的内容", "read what was said in private"),
+    "factSheets.get": (READ, "查看了无争议事实", "read the facts nobody disputes"),
+    "documents.generate": (PRINTED, "制作了文书", "made a document"),
+    "documents.addScan": (ACTED, "归档了扫描件", "filed a scan"),
+    "documents.get": (PRINTED, "取得了文书", "took out a document"),
+    "documents.list": (READ, "查看了文书目录", "looked at the list of documents"),
+    "dossiers.get": (PRINTED, "取得了全部案卷", "took out the whole dossier"),
+    "cases.get": (READ, "查看了案件", "looked at the case"),
+    "plans.get": (READ, "查看了办理方案", "looked at the plan"),
+    "tasks.get": (READ, "查看了任务", "looked at a task"),
+    "tasks.list": (READ, "查看了任务", "looked at the tasks"),
+    "tasks.sign": (ACTED, "签收了任务", "signed for a task"),
+    "tasks.return": (ACTED, "退回了任务", "returned a task"),
+    "tasks.report": (ACTED, "报告了任务的完成情况", "reported on a task"),
+    "grants.create": (ACTED, "授予了查阅权限", "granted access"),
+    "grants.breakGlass": (ACTED, "紧急取得了查阅权限", "took access in an emergency"),
+    "grants.revoke": (ACTED, "收回了查阅权限", "ended a grant of access"),
+    "reports.get": (READ, "查看了报告的登记信息", "looked at the report's register entry"),
+    "reports.readContent": (READ, "查看了报告的全部内容", "read the report in full"),
+    "reports.findDuplicates": (SEARCHED, "查重时检索到本报告", "searched for similar reports, and this one was found"),
+}  # fmt: skip
+"""What was done, by permission: its kind, in Chinese, in English."""
+_OTHER = (ACTED, "办理了本案有关事项", "acted in this matter")
+PURPOSES: dict[int, tuple[str, str]] = {
+    pb.PURPOSE_MEDIATION: ("准备或者进行调解", "to prepare or hold the mediation"),
+    pb.PURPOSE_CONTACT: ("联系当事人", "to reach the party"),
+    pb.PURPOSE_DOCUMENT: ("制作或者送达文书", "for a document"),
+    pb.PURPOSE_IDENTITY: ("核验身份", "to verify somebody's identity"),
+    pb.PURPOSE_PARTY_REQUEST: ("应当事人请求", "at the party's request"),
+    pb.PURPOSE_SAFETY: ("保护人身安全", "to protect somebody from danger"),
+}
+
+
+def entry(row: Look, units: UnitTree, language: str, *, to: str, reason: str = "") -> pb.AccessLogEntry:
+    """Return an entry of the access log in words.
+
+    `to` is the account of the person concerned who asks, empty for an official: to that person no account but their
+    own is named. `reason` is that of the grant by which alone it was done.
+    """
+    kind, zh, en = ACTS.get(row.action, _OTHER)
+    own, english = bool(to) and row.actor == to, language == "en"
+    post = Post(row.unit, row.roles).called(units, language)
+    if own:
+        post = "you" if english else "您本人"
+    at = stamp(row.at)
+    assert at is not None
+    why = PURPOSES.get(row.purpose, ("", ""))[english]
+    granted = ""
+    if row.grant_no:
+        granted = ("by a special grant" if english else "经专门授权") + (f": {reason}" if english and reason else "")
+        granted += f"：{reason}" if reason and not english else ""
+    because = "; ".join(filter(None, (why, granted))) if english else "；".join(filter(None, (why, granted)))
+    if english:
+        sentence = f"{moment(at, language)}: {post} {en}{f' ({because})' if because else ''}."
+    else:
+        sentence = f"{moment(at, language)}，{post}{zh}{f'（{because}）' if because else ''}。"
+    return pb.AccessLogEntry(
+        time=at,
+        actor=row.actor if own or not to else "",
+        unit=names.unit_name(row.unit),
+        action=row.action,
+        subject=row.subject,
+        post=post,
+        sentence=sentence,
+        reason=reason,
+        kind=kind,
+        **numbers(purpose=row.purpose),
+    )

@@ -1,1 +1,0 @@
-"""Who opened whose data."""

@@ -1,0 +1,101 @@
+"""The access log in plain words: who, in which post, did what, when and why; accounts are named to officials alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import grpc
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import documents_pb2, grants_pb2, people_pb2
+from pb.mediation.v1.grants_pb2_grpc import GrantServiceStub
+from pb.privacy.v1 import reports_pb2 as pb
+
+from accord.embedded.keys import ROLES
+from services.kit import looks
+from services.kit.serving import posts
+from tests.case_people import Act, refused
+from tests.conftest import COUNTY, Clients, request_id
+from tests.mediated import mediated
+from tests.rpcs import all_rpcs
+from tests.test_of_record import bound
+from tests.test_report_erasure import stub
+from tests.world import new_report
+
+REASON = "代替生病的同事接待来访"
+
+
+def test_every_act_and_every_role_has_words() -> None:
+    assert set(looks.ACTS) <= {rpc.permission for rpc in all_rpcs()}
+    assert set(ROLES) <= set(posts.WORDS)
+    assert set(people_pb2.Purpose.values()) - {0} == set(looks.PURPOSES)
+
+
+async def test_whoever_reports_sees_in_plain_words_who_read_and_found_the_report(clients: Clients) -> None:
+    citizen = clients.as_("citizen", "620102001001", "a-reporter", language="zh")
+    body = new_report(text="井盖松动，半夜咣当响，老人不敢出门。", channel=report_pb2.CHANNEL_APP)
+    request = intake_pb2.CreateReportRequest(report=body, request_id=request_id())
+    report = await clients.intake.CreateReport(request, **citizen)
+    read = intake_pb2.GetReportContentRequest(name=f"{report.name}/content")
+    await clients.intake.GetReportContent(read, **clients.as_("duty_officer"))
+    find = intake_pb2.FindDuplicatesRequest(text=body.text, unit=body.unit, category=body.category)
+    await clients.intake.FindDuplicates(find, **clients.as_("clerk"))
+    ask = pb.ListReportAccessRequest(parent=report.name)
+    found, readers = (await stub(clients).ListReportAccess(ask, **citizen)).entries
+    assert found.sentence.endswith("，兰州市城关区窗口人员查重时检索到本报告。")
+    assert readers.sentence.endswith("，兰州市城关区值班员查看了报告的全部内容。")
+    assert [each.kind for each in (found, readers)] == [looks.SEARCHED, looks.READ]
+    assert {each.actor for each in (found, readers)} == {""}
+    (english, _) = (await stub(clients).ListReportAccess(ask, **clients.as_("auditor"))).entries
+    assert english.sentence.endswith(
+        ": counter clerk, 兰州市城关区 searched for similar reports, and this one was found."
+    )
+    assert english.actor == f"demo-clerk-{COUNTY}"
+    other = clients.as_("citizen", "620102001001", "somebody-else")
+    await refused(stub(clients).ListReportAccess(ask, **other), "PERMISSION_DENIED")
+
+
+async def test_a_party_sees_who_read_printed_and_acted_by_a_grant_and_why(clients: Clients) -> None:
+    case = await mediated(clients)
+    one = await bound(clients, case, 1, "mediator")
+    await Act(clients, case.name).unmask(1)
+    print_it = documents_pb2.GenerateDocumentRequest(
+        parent=case.name, form=documents_pb2.DOCUMENT_FORM_REGISTER, request_id=request_id()
+    )
+    await clients.documents.GenerateDocument(print_it, **clients.as_("handler"))
+    take = grants_pb2.BreakGlassRequest(parent=case.name, reason=REASON, request_id=request_id())
+    outsider = clients.as_("handler", "620102001", "an-outsider")
+    await GrantServiceStub(clients.channels["mediation"]).BreakGlass(take, **outsider)
+    await clients.documents.ListDocuments(documents_pb2.ListDocumentsRequest(parent=case.name), **outsider)
+    entries = (await clients.people.ListAccessLog(people_pb2.ListAccessLogRequest(parent=case.name), **one)).entries
+    told = {each.action: each for each in entries}
+    assert {"parties.unmask", "documents.generate", "documents.list", "grants.breakGlass"} <= set(told)
+    assert told["parties.unmask"].sentence.endswith(
+        ": counter clerk, 兰州市城关区 read a party's details in full (to reach the party)."
+    )
+    assert told["documents.generate"].kind == looks.PRINTED
+    assert told["documents.list"].sentence.endswith(f"looked at the list of documents (by a special grant: {REASON}).")
+    assert {told[each].reason for each in ("documents.list", "grants.breakGlass")} == {REASON}
+    for each in entries:
+        assert each.sentence
+        assert "demo-" not in each.sentence
+        assert "acted in this matter" not in each.sentence, each.action
+        assert each.actor == ""
+
+
+async def test_a_party_sees_the_log_of_the_report_as_well(clients: Clients) -> None:
+    case = await mediated(clients)
+    one = await bound(clients, case, 1, "mediator")
+    report = case.name.replace("cases/", "reports/")
+    read = intake_pb2.GetReportContentRequest(name=f"{report}/content")
+    await clients.intake.GetReportContent(read, **clients.as_("duty_officer"))
+    ask = pb.ListReportAccessRequest(parent=report)
+    entries = None
+    async with asyncio.timeout(60):
+        while entries is None:  # intake is told within moments who signs in for a party
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                entries = (await stub(clients).ListReportAccess(ask, **one)).entries
+            await asyncio.sleep(0.1)
+    assert any(each.kind == looks.READ and "duty officer" in each.sentence for each in entries)
+    machine = [each for each in entries if each.post == "the system itself"]
+    assert machine, "what the system passed on is told as well"
