@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from bench import bulk, clocks, counter, driver, idle, lives, memory, projection, supervision, tasks, unary
+from bench import bulk, clocks, counter, driver, idle, lives, memory, notices, projection, supervision, tasks, unary
 from bench.measure import Figures
 
 PARTS = {
     "a": bulk, "b": lives, "c": unary, "d": memory, "e": clocks, "p": projection, "s": supervision,
-    "tasks": tasks, "driver": driver, "idle": idle, "counter": counter,
+    "tasks": tasks, "driver": driver, "idle": idle, "counter": counter, "notices": notices,
 }  # fmt: skip
 
 

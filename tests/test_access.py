@@ -21,7 +21,7 @@ from pb.mediation.v1 import mediation_pb2
 from accord.embedded.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.serving.settings import ProcessSettings, ServiceSettings, read_settings
-from tests import world_meetings
+from tests import world_meetings, world_notices
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
 from tests.rpcs import OWN_UNIT, Answer, Rpc, all_rpcs, call, callers, granted
@@ -46,6 +46,7 @@ RIGHT_UNIT = {
     ),  # about the whole feed of a service
     **dict.fromkeys(("AcknowledgeEscalation", "ResolveEscalation"), "6201"),  # only the level above
     **world_meetings.RIGHT_UNIT,
+    **world_notices.RIGHT_UNIT,
     **RIGHT_UNIT_OF_FACTS,
     "MoveLevel": "6201",  # a matter of the city's ledger is handed down
     **OWN_UNIT,

@@ -23,6 +23,7 @@ from tests import (
     world_letters,
     world_levels,
     world_meetings,
+    world_notices,
     world_offers,
     world_people,
     world_sessions,
@@ -77,6 +78,7 @@ async def new_world(clients: Clients) -> World:
     await world_documents.file_one(clients, case.name)
     await world_grants.furnish(clients, case.name)
     await world_offers.furnish(clients, case.name)
+    await world_notices.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -273,6 +275,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_documents.REQUESTS,
     **world_grants.requests(_filled),
     **world_offers.requests(_filled),
+    **world_notices.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_special.requests(_filled),

@@ -38,7 +38,7 @@ from workflows.cases.workflow import first_attributes
 from workflows.chains import heard
 from workflows.engine.health import serve_health
 from workflows.engine.runtime import connect, watch_engine
-from workflows.feeds import erasures, facts, places, standings
+from workflows.feeds import erasures, facts, notices, places, standings
 from workflows.feeds.places import Place
 from workflows.files import workflow as file
 from workflows.messages import (
@@ -59,6 +59,8 @@ from workflows.messages import (
     workflow_id,
 )
 from workflows.nets import net
+from workflows.notices import sending
+from workflows.notices.settings import RelaySettings
 
 log = structlog.get_logger()
 
@@ -240,7 +242,7 @@ def _by_case(source: Source, events: Iterable[feed_pb2.Event]) -> list[tuple[str
     return list(cases.values())
 
 
-async def relay(settings: ClientSettings) -> None:
+async def relay(settings: RelaySettings) -> None:
     """Follow all feeds until told to stop."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -259,6 +261,14 @@ async def relay(settings: ClientSettings) -> None:
     # Neither do erasures.
     for source in (Source.MEDIATION, Source.INTAKE):
         loops.start(f"erasures-{source}", partial(erasures.carry, backends=backends, source=source))
+    # Neither do notices.
+    outbox = notices.Outbox(backends, notices.heard(settings.rules), asyncio.Event())
+    for source in notices.SOURCES:
+        for consumer in notices.LANES:
+            take_down = partial(notices.take_down, source=source, consumer=consumer, outbox=outbox)
+            loops.start(f"{consumer}-{source}", take_down)
+    sender = sending.Sender.of(backends, settings)
+    loops.start("sender", partial(sending.keep_sending, sender=sender, more=outbox.more), sending.WITHIN)
     connecting = asyncio.ensure_future(connect(settings))
     await asyncio.wait({connecting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():
@@ -275,6 +285,7 @@ async def relay(settings: ClientSettings) -> None:
         await stop.wait()
     connecting.cancel()
     await loops.stop()
+    await sender.close()
     await backends.close()
     if health:
         health.close()
@@ -282,7 +293,7 @@ async def relay(settings: ClientSettings) -> None:
 
 def main() -> None:
     """Run the relay."""
-    settings = read_settings(ClientSettings)
+    settings = read_settings(RelaySettings)
     telemetry.set_up(settings, "relay")
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(relay(settings))

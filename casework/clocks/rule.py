@@ -162,6 +162,8 @@ class Trigger(StrEnum):
     letter_failed = "letter_failed"
     interview_announced = "interview_announced"
     interview_held = "interview_held"
+    notice_sent = "notice_sent"
+    notice_failed = "notice_failed"
 
     @property
     def consumer(self) -> Consumer | None:
@@ -279,6 +281,8 @@ CONSUMED = {
     "letter_objection_decision": Trigger.letter_objected,
     "letter_next": Trigger.letter_failed,
     "letter_watch": Trigger.escalation_raised,
+    "notice_deemed": Trigger.notice_sent,
+    "notice_failed": Trigger.notice_failed,
 }
 ALSO_BY_HAND = frozenset(
     {

@@ -36,6 +36,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.OfferService": ("mediation",),
     "accord.mediation.v1.GrantService": ("mediation",),
     "accord.mediation.v1.CaseFactsService": ("mediation",),
+    "accord.mediation.v1.NoticeService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.escalation.v1.ReviewService": ("escalation",),
     "accord.escalation.v1.MeetingService": ("escalation",),
@@ -62,6 +63,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.LedgerService": ("escalation",),
     "accord.escalation.v1.LetterService": ("escalation",),
     "accord.access.v1.StandingService": ("intake", "escalation"),
+    "accord.access.v1.ContactService": ("intake", "mediation"),
     "accord.feed.v1.FeedService": ("intake", "mediation", "escalation"),
     "accord.clock.v1.ClockService": ("intake", "mediation", "escalation"),
 }

@@ -41,5 +41,6 @@ def _view(row: Report) -> pb.ReportFacts:
         decide_time=stamp(row.decided_at),
         close_time=stamp(row.closed_at),
         about_unit=names.unit_name(row.about) if row.about else "",
+        reachable=row.reachable,
         **numbers(state=row.state, channel=row.channel, grade=row.grade),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.intake import erasing, store
+from services.intake.contacts import ContactServicer
 from services.intake.directory import ReportDirectory
 from services.intake.facts import ReportFactsServicer
 from services.intake.privacy import ReportPrivacyServicer
@@ -20,6 +21,7 @@ def build(parts: Parts) -> list[Registration]:
         served(IntakeServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
+        served(ContactServicer(parts)),
         served(StandingServicer("intake", parts.database, store.FOLLOW_CASE)),
         clock_service("intake", "reports", parts, store.open_matter),
     ]

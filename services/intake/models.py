@@ -70,6 +70,9 @@ class Report(IntakeModel):
     updated_at: Mapped[Instant]
     about: Mapped[Code] = mapped_column(server_default="", comment="The unit complained of; empty for none.")
     due_clock: Mapped[Code | None] = clock_named("accept")
+    reachable: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="Whether the reporter left anything by which to reach them."
+    )
     erased_at: Mapped[Instant | None] = mapped_column(
         comment="When what was told was erased with its key; its number and codes stay."
     )

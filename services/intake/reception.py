@@ -139,6 +139,7 @@ class Reception:
             "sealed_key": sealed.key,
             "sealed": sealed.data,
             "receipt_index": self._keyed(code.replace("-", "")),
+            "reachable": is_reachable(report),
             "source": report.source,
             "source_id": report.source_id,
             "received_at": draft.received_at,
@@ -264,6 +265,13 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
     return CaseFacts(
         report.people_affected, fen, SCOPES[report.scope], URGENCIES[report.urgency], report.danger, category
     )
+
+
+def is_reachable(report: pb.Report) -> bool:
+    """Return whether a reporter left anything by which to reach them; who files in the app has an account."""
+    told = report.reporter
+    left = (told.display_name, told.phone, told.email, told.postal_address)
+    return any(left) or report.channel == pb.CHANNEL_APP
 
 
 def known_already(report: pb.Report) -> CaseError:

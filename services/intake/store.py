@@ -132,7 +132,7 @@ _TAKE = _ASKED.on_conflict_do_update(
 _COLUMNS = (
     "number", "seq", "head", "state", "unit", "about", "channel", "category", "area", "latitude", "longitude", "people",
     "amount_fen", "scope", "urgency", "danger", "grade", "triage", "likeness", "sealed_key", "sealed",
-    "receipt_index", "source", "source_id", "received_at", "due_at", "closed_at", "updated_at",
+    "receipt_index", "reachable", "source", "source_id", "received_at", "due_at", "closed_at", "updated_at",
 )  # fmt: skip
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
@@ -388,6 +388,24 @@ async def filed_by(connection: Connection, number: str) -> str | None:
     return await connection.scalar(_FILED_BY, {"number": number})
 
 
+_FILERS = select(Event.number, Event.actor).where(Event.number == any_(_NUMBERS), Event.seq == 1)
+_WITH_CONTENT = (
+    select(Report)
+    .where(Report.number == any_(_NUMBERS), Report.erased_at.is_(None))
+    .order_by(Report.number)
+)  # fmt: skip
+
+
+async def with_content(connection: Connection, numbers: Iterable[str]) -> Sequence[Report]:
+    """Return those reports whose content is there, by number."""
+    return await connection.execute(_WITH_CONTENT, {"numbers": sorted(set(numbers))})
+
+
+async def filers(connection: Connection, numbers: Iterable[str]) -> dict[str, str]:
+    """Return who filed each report, by number."""
+    return dict(iter(await connection.execute(_FILERS, {"numbers": sorted(set(numbers))})))
+
+
 _ACCEPTING = select(Clock.rule).where(
     Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)), Clock.state.in_(LIVE)
 )
@@ -412,6 +430,7 @@ _CODES = (
         load_only(
             Report.number, Report.seq, Report.state, Report.unit, Report.area, Report.channel, Report.category,
             Report.grade, Report.received_at, Report.decided_at, Report.closed_at, Report.about,
+            Report.reachable,
         )
     )
     .where(Report.number == any_(_NUMBERS))
@@ -434,7 +453,8 @@ _ERASE = (
     update(Report)
     .where(Report.number == any_(_NUMBERS))
     .values(
-        sealed_key=b"", sealed=b"", likeness="", latitude=None, longitude=None, erased_at=_AT, **_CHANGED
+        sealed_key=b"", sealed=b"", likeness="", latitude=None, longitude=None, reachable=False, erased_at=_AT,
+        **_CHANGED,
     )
 )  # fmt: skip
 

@@ -57,6 +57,8 @@ ACTS = {
     "reports.get": (READ, "查看了报告的登记信息", "looked at the report's register entry"),
     "reports.readContent": (READ, "查看了报告的全部内容", "read the report in full"),
     "reports.findDuplicates": (SEARCHED, "查重时检索到本报告", "searched for similar reports, and this one was found"),
+    "contacts.batchGet": (READ, "读取了联系方式，用于发送通知", "read how to reach somebody, to send a notice"),
+    "notices.readLetter": (PRINTED, "取得了通知的信函", "took out a notice as a letter"),
 }  # fmt: skip
 """What was done, by permission: its kind, in Chinese, in English."""
 _OTHER = (ACTED, "办理了本案有关事项", "acted in this matter")

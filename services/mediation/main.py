@@ -27,6 +27,9 @@ from services.mediation.erasure.service import ErasureServicer
 from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.facts.service import CaseFactsServicer
 from services.mediation.grants.service import GrantServicer
+from services.mediation.notices import proving
+from services.mediation.notices.contacts import ContactServicer
+from services.mediation.notices.service import NoticeServicer
 from services.mediation.people import store as people
 from services.mediation.safeguards.service import SafeguardServicer
 from services.mediation.sessions.service import SessionServicer
@@ -37,7 +40,7 @@ SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
-    CaseFactsServicer,
+    CaseFactsServicer, NoticeServicer, ContactServicer,
 )  # fmt: skip
 
 
@@ -52,7 +55,8 @@ def build(parts: Parts) -> list[Registration]:
 
 def consequences(parts: Parts) -> Mapping[str, Consequence]:
     """Return what follows from missed deadlines, by rule."""
-    return finding.consequences(parts.sealer) | terms.consequences() | offers.consequences()
+    followed = finding.consequences(parts.sealer) | terms.consequences() | offers.consequences()
+    return followed | proving.consequences(parts.rules)
 
 
 def main() -> None:

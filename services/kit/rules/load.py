@@ -12,6 +12,7 @@ from casework.door.category import CategoryTree
 from casework.door.retention import RetentionBook
 from casework.door.routes import RouteBook
 from casework.door.triage import AcceptanceTable, DecisionTable
+from casework.mediation.notice import NoticeBook
 from casework.mediation.plan import PlanBook
 from casework.supervision.figures.indicator import Indicator
 from casework.supervision.matters.grade import GradeTable
@@ -19,12 +20,13 @@ from casework.supervision.meetings.period import Rhythm
 from casework.supervision.prevention.cluster import ClusterRule
 from casework.supervision.raising.ladder import LadderBook
 from casework.units import UnitTree
-from services.kit.rules import categories, plans
+from services.kit.rules import categories, notices, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
+from services.kit.rules.notices import read_notices
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.retention import read_retention
@@ -60,6 +62,7 @@ class Rules:
     matters: GradeTable
     indicators: tuple[Indicator, ...]
     retention: RetentionBook
+    notices: NoticeBook
     version: str
 
 
@@ -84,6 +87,7 @@ def load_rules(folder: Path) -> Rules:
     matters = read_matter_grades(source)
     indicators = read_indicators(source, clocks)
     retention = read_retention(source)
+    told = read_notices(source)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates and units:
@@ -103,7 +107,11 @@ def load_rules(folder: Path) -> Rules:
         ladders.check_departments(levels, units, source)
     if written and units:
         letters.check_places(written, units, source)
-    if source.problems or not (retention and rhythms and clusters and matters and written and acceptance and routes):
+    if told and clocks:
+        notices.check_limits(*told, clocks, source)
+    if source.problems or not (told and retention and rhythms and clusters and matters and written):
+        raise RulesError(source.problems)
+    if not (acceptance and routes):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -112,5 +120,6 @@ def load_rules(folder: Path) -> Rules:
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
         matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, retention=retention,
+        notices=told[0],
         version=source.version(),
     )  # fmt: skip

@@ -71,6 +71,20 @@ async def record(
     await connection.execute(_RECORD, entry)
 
 
+async def record_all(
+    connection: Connection, call: Call, at: datetime, subjects: Sequence[tuple[str, str]], purpose: int
+) -> None:
+    """Write that the caller looks at many people: of each the number of the case and the name."""
+    entry = {
+        "at": at, "actor": call.caller.subject, "unit": call.caller.unit, "action": call.permission,
+        "purpose": purpose, "roles": Post.of(call.caller).roles, "grant_no": 0,
+    }  # fmt: skip
+    if subjects:
+        await connection.execute(
+            _RECORD, [{**entry, "number": number, "subject": subject} for number, subject in subjects]
+        )
+
+
 async def listed(
     connection: Connection, number: str, behind: int, limit: int, own: Sequence[str] | None = None
 ) -> Sequence[Look]:

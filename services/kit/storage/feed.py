@@ -73,7 +73,7 @@ async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None
 
 _STRIDE = 5000
 """A lane passes over what is not its own in strides: after an import of thousands it is at its end in a moment."""
-MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures"})
+MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures", "notices", "notices-bulk"})
 """Consumers of Accord's own machine clients: nobody else says how far they have come."""
 Owner = Callable[[Connection, str], Awaitable[str | None]]
 """Returns the unit whose the history of a case or file is; None where there is none."""

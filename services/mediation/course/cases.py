@@ -25,6 +25,7 @@ from services.kit.storage.events import NewEvent
 from services.mediation import record, store, view
 from services.mediation.course import closure, dispatch
 from services.mediation.models.cases import Case, Task
+from services.mediation.notices import store as notices
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
@@ -45,6 +46,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         opened = self._opening.open(request, work.now)
         work.call.require(opened.case["unit"])
         await store.add(work.connection, opened)
+        await notices.follow(work.connection, opened.case["number"], opened.case["unit"])
         await clocks.start(work.connection, work.now, work.actor, *opened.clocks)
         await work.append(opened.event)
         answer = view.case(await store.get(work.connection, opened.case["number"]), work.now)

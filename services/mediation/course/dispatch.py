@@ -11,6 +11,7 @@ from services.kit.command import Work
 from services.kit.storage.events import NewEvent
 from services.mediation import store
 from services.mediation.models.cases import Case, Task
+from services.mediation.notices import store as notices
 from services.mediation.objections import store as objections
 from services.mediation.offers import store as offers
 from services.mediation.opening import task_key
@@ -25,6 +26,7 @@ async def move_case(work: Work, row: Case, unit: str) -> Case:
     changed = await store.change(work.connection, row.number, work.now, unit=unit, dispatched_at=work.now)
     await store.transfer(work.connection, row.number, row.unit, unit, work.now)
     await clocks.hand_over(work.connection, row.number, row.unit, unit)
+    await notices.follow(work.connection, row.number, unit)
     await work.append(NewEvent(row.number, "CaseTransferred", unit, {"from": row.unit, "to": unit}))
     return changed
 

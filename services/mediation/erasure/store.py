@@ -22,6 +22,7 @@ from services.mediation.models.evidence import Evidence
 from services.mediation.models.people import Companion, Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import SessionRecord
+from services.mediation.notices import store as notices
 from services.mediation.people import store as people
 
 
@@ -97,4 +98,5 @@ async def erase(connection: Connection, number: str, now: datetime) -> dict[str,
     if unit is None:
         return {}
     await people.erase(connection, number, now)
+    await notices.drop(connection, number, now)
     return {number: unit}
