@@ -36,8 +36,8 @@ FORMS = {
 TYPE = re.compile(r"(?:[A-Z][a-z]+){2,}")
 TYPE_TEXT = rf'"{TYPE.pattern}"'
 TELL = {
-    "NewEvent", "_end", "_event", "_file", "_heard", "_log", "_on_record", "_read", "_start", "_told", "ask", "change",
-    "end", "happened", "log_reading", "record", "start", "tell", "told",
+    "NewEvent", "_end", "_event", "_file", "_heard", "_log", "_read", "_start", "_told", "ask", "change",
+    "end", "happened", "log_reading", "start", "tell", "told",
 }  # fmt: skip
 """Functions that are handed the type of an event to tell."""
 

@@ -1,4 +1,4 @@
-"""What escalation's servicers are made of: a file locked for a command, its texts sealed."""
+"""What escalation's servicers are made of: a file locked for a command, its texts sealed, their readings on record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from services.escalation import files
 from services.escalation.models import File
 from services.kit import servicer as kit
 from services.kit.command import Work
+from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 
 
@@ -34,3 +36,8 @@ class Servicer(kit.Servicer):
     async def opener(self, connection: Connection, number: str) -> CaseSealer:
         """Return what opens the sealed texts of a file."""
         return files.reading(self.sealer, await files.get(connection, number))
+
+    async def log_reading(self, connection: Connection, number: str, unit: str, kind: str, **payload: object) -> None:
+        """Write into a file's history that sealed texts were read, and by whom."""
+        call, told = current_call(), [NewEvent(number, kind, unit, dict(payload))]
+        await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)

@@ -178,9 +178,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         async with self.database.read() as connection:
             rows = await clocks.listed(connection, paging.subtree(scope), mark or (_BEGINNING, ""), size + 1, filters)
         reply = pb.ListClocksResponse(clocks=[clock_view.clock(self._service, row, now) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("clocks", (end.due_at or clocks.NEVER).isoformat(), end.id)
+        reply.next_page_token = paging.following(rows, size, "clocks", lambda end: (end.due_at or clocks.NEVER, end.id))
         return reply
 
     async def GetClock(self, request: pb.GetClockRequest, context: Context) -> pb.Clock:

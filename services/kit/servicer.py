@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from casework import names
+from casework.errors import Reason, field_error
 from services.kit.composition import Parts
 from services.kit.storage.events import EventLog
 
@@ -29,3 +31,10 @@ class Servicer:
         self.sealer = parts.sealer
         self.log = EventLog(self.service, self.heads)
         self.body_key = parts.sealer.derive(self.body_key_name) if self.body_key_name else b""
+
+    def known(self, name: str, field: str) -> str:
+        """Return the unit of a resource name; UNKNOWN_UNIT naming the field where the tree has none."""
+        unit = names.last(name)
+        if unit not in self.rules.units:
+            raise field_error(field, Reason.UNKNOWN_UNIT, unit)
+        return unit

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
 
 from sqlalchemy import (
     DateTime,
@@ -30,7 +29,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from casework import names
 from casework.case import DONE, Stage, TaskState
@@ -46,8 +44,6 @@ from services.mediation.models.grants import GIVING, Grant, GrantScope
 from services.mediation.models.mediators import Ask
 from services.mediation.models.people import Party
 from services.mediation.opening import Opened
-
-T = TypeVar("T")
 
 # Parameters of several statements, each with its type.
 _NUMBER = bindparam("number", type_=Text)
@@ -108,24 +104,18 @@ _TASKS = select(Task).where(Task.number == _NUMBER).order_by(Task.task)
 
 async def get(connection: Connection, number: str) -> Case:
     """Return a case's row; NOT_FOUND where there is none."""
-    return _found((await connection.execute(_GET, {"number": number})).first(), names.case_name(number))
+    return rows.not_found((await connection.execute(_GET, {"number": number})).first(), names.case_name(number))
 
 
 async def lock(connection: Connection, number: str) -> Case:
     """Return a case's row, locked for change; the lock orders all that happens to the case."""
-    return _found((await connection.execute(_LOCK, {"number": number})).first(), names.case_name(number))
+    return rows.not_found((await connection.execute(_LOCK, {"number": number})).first(), names.case_name(number))
 
 
 async def get_task(connection: Connection, number: str, task: int) -> Task:
     """Return a task's row; NOT_FOUND where there is none."""
     row = (await connection.execute(_GET_TASK, {"number": number, "task": task})).first()
-    return _found(row, names.task_name(number, task))
-
-
-def _found(row: T | None, name: str) -> T:
-    if row is None:
-        raise CaseError(Reason.NOT_FOUND, name)
-    return row
+    return rows.not_found(row, names.task_name(number, task))
 
 
 async def tasks_of(connection: Connection, number: str) -> Sequence[Task]:
@@ -133,30 +123,14 @@ async def tasks_of(connection: Connection, number: str) -> Sequence[Task]:
     return await connection.execute(_TASKS, {"number": number})
 
 
-@lru_cache(maxsize=64)
-def _change(*columns: str) -> ReturningUpdate[Case]:
-    values = {**{name: bindparam(name) for name in columns}, "version": Case.version + 1, "updated_at": _AT}
-    return update(Case).where(Case.number == _NUMBER).values(values).returning(Case)
-
-
 async def change(connection: Connection, number: str, at: datetime, **columns: object) -> Case:
     """Change columns of a case and return its new row."""
-    return (await connection.execute(_change(*columns), {"number": number, "at": at, **columns})).one()
-
-
-_CHANGED = {"version": Task.version + 1, "updated_at": _AT}
-
-
-@lru_cache(maxsize=64)
-def _change_task(*columns: str) -> ReturningUpdate[Task]:
-    values = {**{name: bindparam(name) for name in columns}, **_CHANGED}
-    return update(Task).where(Task.number == _NUMBER, Task.task == _TASK).values(values).returning(Task)
+    return await rows.update(connection, Case, {"number": number}, **columns, updated_at=at)
 
 
 async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: object) -> Task:
     """Change columns of a task and return its new row."""
-    parameters = {"number": number, "task": task, "at": at, **columns}
-    return (await connection.execute(_change_task(*columns), parameters)).one()
+    return await rows.update(connection, Task, {"number": number, "task": task}, **columns, updated_at=at)
 
 
 @lru_cache(maxsize=8)
@@ -223,6 +197,7 @@ async def listed_tasks(
     return await connection.execute(statement, parameters)
 
 
+_CHANGED = {"version": Task.version + 1, "updated_at": _AT}
 _OPEN_TASKS = (Task.number == _NUMBER, Task.state.not_in(sorted(DONE)))
 _CANCEL_TASKS = update(Task).where(*_OPEN_TASKS).values(state=TaskState.CANCELLED, **_CHANGED)
 _TRANSFER = (

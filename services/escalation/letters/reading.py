@@ -18,8 +18,6 @@ from services.escalation.letters.word import written
 from services.kit import dates
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
-from services.kit.storage.database import Connection
-from services.kit.storage.events import NewEvent
 
 
 class LetterReading(LetterDesk):
@@ -38,8 +36,7 @@ class LetterReading(LetterDesk):
         async with self.database.read() as connection:
             rows = await store.listed(connection, paging.subtree(scope), request.states, request.kind, behind, size + 1)
         reply = pb.ListLettersResponse(letters=[view.letter(row, inside=_inside(row)) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = _token("letters", rows[size - 1])
+        reply.next_page_token = paging.following(rows, size, "letters", lambda end: (end.drafted_at, end.number))
         return reply
 
     async def ListLetterDrafts(
@@ -51,8 +48,7 @@ class LetterReading(LetterDesk):
         async with self.database.read() as connection:
             rows = await store.drafts(connection, paging.subtree(scope), behind, size + 1)
         reply = pb.ListLetterDraftsResponse(letters=[view.letter(row, inside=True) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = _token("letter-drafts", rows[size - 1])
+        reply.next_page_token = paging.following(rows, size, "letter-drafts", lambda end: (end.drafted_at, end.number))
         return reply
 
     async def ReadLetterText(self, request: pb.ReadLetterTextRequest, context: Context) -> pb.LetterText:
@@ -63,7 +59,9 @@ class LetterReading(LetterDesk):
             call = current_call()
             may = shown_parts(inside=inside, addressed=call.access.allows(call.caller, call.permission, row.unit))
             shown = {part: text for part, text in parts.items() if part in may}
-            await self._on_record(connection, row, "LetterTextRead", parts=sorted(part.name for part in shown))
+            await self.log_reading(
+                connection, row.number, row.issuer, "LetterTextRead", parts=sorted(part.name for part in shown)
+            )
         self.pulse.beat()
         said = {view.FIELDS[part]: text for part, text in shown.items()}
         return pb.LetterText(name=request.name, wording=wording, **said)
@@ -73,7 +71,7 @@ class LetterReading(LetterDesk):
         async with self.database.begin() as connection:
             row, _ = await self.seen(connection, request.name)
             wording, _ = await self.open(connection, row)
-            await self._on_record(connection, row, "LetterRendered")
+            await self.log_reading(connection, row.number, row.issuer, "LetterRendered")
         self.pulse.beat()
         languages = ("zh", "en") if request.companion else ("zh",)
         sheets = [(language, self._sheet(row, wording, language)) for language in languages]
@@ -106,16 +104,7 @@ class LetterReading(LetterDesk):
         english = language == "en" and wording.HasField("english")
         return sheet(facts, view.words(wording.english if english else wording.words), language)
 
-    async def _on_record(self, connection: Connection, row: Letter, kind: str, **payload: object) -> None:
-        """Write into the letter's history that it was read, and by whom."""
-        call, told = current_call(), [NewEvent(row.number, kind, row.issuer, payload)]
-        await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
-
 
 def _inside(row: Letter) -> bool:
     call = current_call()
     return call.access.allows(call.caller, call.permission, row.issuer)
-
-
-def _token(kind: str, row: Letter) -> str:
-    return paging.token(kind, row.drafted_at.isoformat(), row.number)

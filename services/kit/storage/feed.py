@@ -119,9 +119,9 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 rows = await feed_store.of_unit(connection, paging.subtree(call.scope()), after, size + 1)
         events = [self._event(row) for row in rows[:size]]
         reply = feed_pb2.ListEventsResponse(events=events)
-        if len(rows) > size:
-            mark = rows[size - 1].seq if request.case else rows[size - 1].position
-            reply.next_page_token = paging.token("events", mark)
+        reply.next_page_token = paging.following(
+            rows, size, "events", lambda end: end.seq if request.case else end.position
+        )
         return reply
 
     async def WatchEvents(
@@ -257,8 +257,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         size, after = request.page_size or 100, paging.read(request.page_token, "eventTypes", str) or ""
         found = [each for each in catalogue(self._service).described() if each.type > after]
         reply = feed_pb2.ListEventTypesResponse(event_types=found[:size])
-        if len(found) > size:
-            reply.next_page_token = paging.token("eventTypes", found[size - 1].type)
+        reply.next_page_token = paging.following(found, size, "eventTypes", lambda end: end.type)
         return reply
 
     async def _check_place(self, position: int, known: str) -> None:

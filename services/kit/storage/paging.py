@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar, overload
 
@@ -14,11 +14,27 @@ from casework.units import prefix
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+T = TypeVar("T")
 
 
 def token(kind: str, *mark: object) -> str:
     """Return the token of the page that begins behind this mark."""
-    return base64.urlsafe_b64encode(json.dumps([kind, *mark], default=str).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([kind, *mark], default=_said).encode()).decode().rstrip("=")
+
+
+def _said(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def following(found: Sequence[T], size: int, kind: str, mark: Callable[[T], object]) -> str:
+    """Return the token of the page behind `size` rows, of which one more was read; empty where there is none.
+
+    `mark` returns of the last row shown what the next page begins behind: one part, or a tuple of them.
+    """
+    if len(found) <= size:
+        return ""
+    end = mark(found[size - 1])
+    return token(kind, *(end if isinstance(end, tuple) else (end,)))
 
 
 @overload

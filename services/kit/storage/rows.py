@@ -72,6 +72,11 @@ def _find(model: type[M], order: tuple[InstrumentedAttribute[Any], ...], key: tu
     return sqlalchemy.select(model).where(*(table[name] == bindparam(name) for name in key)).order_by(*order)
 
 
+async def get(connection: Connection, model: type[M], name: str, /, **key: object) -> M:
+    """Return the row with this key; NOT_FOUND, with the name of what is asked for, where there is none."""
+    return not_found((await find(connection, model, **key)).first(), name)
+
+
 async def next_of(connection: Connection, column: InstrumentedAttribute[int], **key: object) -> int:
     """Return the next number in a column, from 1, of the rows with this key; what they belong to is locked."""
     return await connection.scalar(_next_of(column, tuple(key)), key) or 1

@@ -14,7 +14,6 @@ from casework.errors import CaseError, Reason
 from casework.mediation.session import Manner
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.rows import not_found
 from services.mediation.caucus.models import CaucusNote, CaucusOffer, CaucusRead, FactSheet, FactSignature
 from services.mediation.models.people import Party
 
@@ -97,8 +96,7 @@ async def add_sheet(connection: Connection, number: str, sealed: bytes, at: date
 
 async def sheet(connection: Connection, number: str, sheet: int) -> FactSheet:
     """Return a sheet of facts; NOT_FOUND where there is none."""
-    found = await rows.find(connection, FactSheet, number=number, sheet=sheet)
-    return not_found(found.first(), names.fact_sheet_name(number, sheet))
+    return await rows.get(connection, FactSheet, names.fact_sheet_name(number, sheet), number=number, sheet=sheet)
 
 
 async def sign(

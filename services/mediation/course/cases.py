@@ -71,9 +71,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
                 connection, paging.subtree(scope), request.stages, now if request.overdue else None, behind, size + 1
             )
         reply = pb.ListCasesResponse(cases=[view.case(row, now) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("cases", end.opened_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(rows, size, "cases", lambda end: (end.opened_at, end.number))
         return reply
 
     async def GetPlan(self, request: pb.GetPlanRequest, context: Context) -> case_pb2.Plan:
@@ -99,9 +97,9 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
                 connection, unit, number, request.states, now if request.overdue else None, behind, size + 1
             )
         reply = pb.ListTasksResponse(tasks=[view.task(row, call.language, now) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("tasks", (end.due_at or store.NEVER).isoformat(), end.number, end.task)
+        reply.next_page_token = paging.following(
+            rows, size, "tasks", lambda end: (end.due_at or store.NEVER, end.number, end.task)
+        )
         return reply
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> case_pb2.Task:
@@ -253,9 +251,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     async def TransferCase(self, request: pb.TransferCaseRequest, work: Work) -> case_pb2.Case:
         """Make another unit accountable. Deadlines stay; open tasks and clocks of the old unit go along."""
         row = await self._case(request, work)
-        unit = names.last(request.unit)
-        if unit not in self.rules.units:
-            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        unit = self.known(request.unit, "unit")
         must_not_judge_itself(row.about, unit)
         await dispatch.must_be_undisputed(work, row)
         if row.stage is Stage.CLOSED:

@@ -86,8 +86,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
             rows = await store.listed(connection, number, behind, size + 1)
             await access_log.record(connection, call, self.time.now(), number)
         reply = pb.ListConsentsResponse(consents=[view.consent(row) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("consents", rows[size - 1].consent)
+        reply.next_page_token = paging.following(rows, size, "consents", lambda end: end.consent)
         return reply
 
     @command(pb.Withdrawal)

@@ -63,8 +63,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
                 behind, size + 1,
             )  # fmt: skip
         reply = pb.ListMediatorsResponse(mediators=[view.mediator(row) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("mediators", rows[size - 1].mediator)
+        reply.next_page_token = paging.following(rows, size, "mediators", lambda end: end.mediator)
         return reply
 
     @command(pb.Mediator)

@@ -78,10 +78,9 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
                 await cases.get(connection, number)
             found = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)
         reply = pb.ListObjectionsResponse(objections=[_view(row) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            assert end.decide_until is not None  # Nothing pauses its clock.
-            reply.next_page_token = paging.token("objections", end.decide_until.isoformat(), end.number, end.objection)
+        reply.next_page_token = paging.following(
+            found, size, "objections", lambda end: (end.decide_until, end.number, end.objection)
+        )
         return reply
 
     @command(pb.Objection)

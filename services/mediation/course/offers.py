@@ -72,9 +72,9 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
                 await cases.get(connection, number)
             found = await store.listed(connection, paging.subtree(scope), number, request.open, behind, size + 1)
         reply = pb.ListOffersResponse(offers=[_view(row) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("offers", end.made_at.isoformat(), end.number, end.offer)
+        reply.next_page_token = paging.following(
+            found, size, "offers", lambda end: (end.made_at, end.number, end.offer)
+        )
         return reply
 
     async def GetOfferedMatter(self, request: pb.GetOfferedMatterRequest, context: Context) -> pb.OfferedMatter:

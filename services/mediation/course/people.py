@@ -97,8 +97,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await access_log.record(connection, current_call(), self.time.now(), case.number)
         opener = self._opener(case)
         reply = pb.ListPartiesResponse(parties=[view.masked_party(row, opener) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("parties", rows[size - 1].party)
+        reply.next_page_token = paging.following(rows, size, "parties", lambda end: end.party)
         return reply
 
     @command(pb.Party)
@@ -203,8 +202,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             await access_log.record(connection, current_call(), self.time.now(), case.number)
         opener = self._opener(case)
         reply = pb.ListCompanionsResponse(companions=[view.masked_companion(row, opener) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("companions", rows[size - 1].companion)
+        reply.next_page_token = paging.following(rows, size, "companions", lambda end: end.companion)
         return reply
 
     @command(pb.Companion)
@@ -240,8 +238,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             rows = await access_log.listed(connection, case.number, behind, size + 1, own)
             entries = await self.told(connection, case, rows[:size])
         reply = pb.ListAccessLogResponse(entries=entries)
-        if len(rows) > size:
-            reply.next_page_token = paging.token("access", rows[size - 1].id)
+        reply.next_page_token = paging.following(rows, size, "access", lambda end: end.id)
         return reply
 
     async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:

@@ -11,7 +11,6 @@ from casework import names
 from casework.mediation.docking import DockingState, Letter
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.rows import not_found
 from services.mediation.models.docking import Docking, DockingLetter
 
 _NUMBER, _DOCKING = bindparam("number", type_=Text), bindparam("docking", type_=Integer)
@@ -38,8 +37,7 @@ async def add(connection: Connection, number: str, **columns: object) -> Docking
 
 async def get(connection: Connection, number: str, docking: int) -> Docking:
     """Return a docking; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Docking, number=number, docking=docking)
-    return not_found(found.first(), names.docking_name(number, docking))
+    return await rows.get(connection, Docking, names.docking_name(number, docking), number=number, docking=docking)
 
 
 async def of_case(connection: Connection, number: str) -> Sequence[Docking]:

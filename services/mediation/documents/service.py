@@ -101,8 +101,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
             await _require(connection, current_call(), await cases.get(connection, number))
             rows = await store.listed(connection, number, behind, size + 1)
         reply = pb.ListDocumentsResponse(documents=map(view.document, rows[:size]))
-        if len(rows) > size:
-            reply.next_page_token = paging.token("documents", rows[size - 1].document)
+        reply.next_page_token = paging.following(rows, size, "documents", lambda end: end.document)
         return reply
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: Context) -> pb.Document:

@@ -12,7 +12,6 @@ from casework.papers.dossier import Filed
 from casework.papers.forms import Form
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.rows import not_found
 from services.mediation.models.consents import Mediation
 from services.mediation.models.documents import Document, DocumentVersion, Dossier
 
@@ -90,8 +89,7 @@ async def listed(connection: Connection, number: str, behind: int, limit: int) -
 
 async def get(connection: Connection, number: str, document: int) -> Document:
     """Return a document's row; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Document, number=number, document=document)
-    return not_found(found.first(), names.document_name(number, document))
+    return await rows.get(connection, Document, names.document_name(number, document), number=number, document=document)
 
 
 async def maker(connection: Connection, number: str, document: int, version: int) -> str:
@@ -102,8 +100,8 @@ async def maker(connection: Connection, number: str, document: int, version: int
 
 async def version(connection: Connection, number: str, document: int, version: int) -> DocumentVersion:
     """Return the row of a version of a document; NOT_FOUND where there is none."""
-    found = await rows.find(connection, DocumentVersion, number=number, document=document, version=version)
-    return not_found(found.first(), names.document_name(number, document))
+    name = names.document_name(number, document)
+    return await rows.get(connection, DocumentVersion, name, number=number, document=document, version=version)
 
 
 async def newest(connection: Connection, number: str) -> list[tuple[Filed, bytes, bytes]]:

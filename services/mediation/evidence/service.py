@@ -20,7 +20,7 @@ from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.limits import too_many
-from services.kit.storage import access_log, paging
+from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.mediation import keys
@@ -151,8 +151,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             parties = None if mine is None else sorted(mine)
             rows = await store.listed(connection, number, parties, behind, size + 1)
         reply = pb.ListEvidenceResponse(evidence=[view.evidence(row) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("evidence", rows[size - 1].evidence)
+        reply.next_page_token = paging.following(rows, size, "evidence", lambda end: end.evidence)
         return reply
 
     async def DownloadEvidence(
@@ -161,7 +160,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         """Answer a file with its title, in parts, and record that it was read."""
         async with self.database.begin() as connection:
             case, row = await self._evidence(connection, request.name)
-            await self._read(connection, case, request.name)
+            await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
         self.pulse.beat()
         under = keys.reading(self.sealer, case)
         content = await asyncio.to_thread(lambda: under.open(self._files.get(row.stored_hash)))
@@ -197,7 +196,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             case = await get_case(connection, number)
             await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             row = await store.get_note(connection, number, int(names.last(request.name)))
-            await self._read(connection, case, request.name)
+            await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
         self.pulse.beat()
         answer = view.investigation(row)
         answer.content.ParseFromString(keys.reading(self.sealer, case).open(row.sealed))
@@ -214,8 +213,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
             rows = await store.listed_notes(connection, number, behind, size + 1)
         reply = pb.ListInvestigationsResponse(investigations=[view.investigation(row) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("investigations", rows[size - 1].investigation)
+        reply.next_page_token = paging.following(rows, size, "investigations", lambda end: end.investigation)
         return reply
 
     async def clean(self) -> int:
@@ -249,11 +247,3 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         if mine is not None and row.party not in mine:
             raise CaseError(Reason.NOT_FOUND, name)
         return case, row
-
-    async def _read(self, connection: Connection, case: Case, name: str) -> None:
-        call = current_call()
-        await access_log.record(connection, call, self.time.now(), case.number, name)
-        read = NewEvent(case.number, "ContentRead", case.unit, {"subject": name})
-        await self.log.append(
-            connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
-        )

@@ -13,7 +13,6 @@ from casework import names
 from casework.errors import CaseError, Reason
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.rows import not_found
 from services.mediation.models.cases import Case
 from services.mediation.models.evidence import Evidence, Investigation
 
@@ -55,8 +54,7 @@ async def add(connection: Connection, number: str, **columns: object) -> Evidenc
 
 async def get(connection: Connection, number: str, evidence: int) -> Evidence:
     """Return what is known of a file; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Evidence, number=number, evidence=evidence)
-    return not_found(found.first(), names.evidence_name(number, evidence))
+    return await rows.get(connection, Evidence, names.evidence_name(number, evidence), number=number, evidence=evidence)
 
 
 @lru_cache(maxsize=2)
@@ -92,8 +90,8 @@ async def add_note(connection: Connection, number: str, **columns: object) -> In
 
 async def get_note(connection: Connection, number: str, investigation: int) -> Investigation:
     """Return a note of an investigation; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Investigation, number=number, investigation=investigation)
-    return not_found(found.first(), names.investigation_name(number, investigation))
+    name = names.investigation_name(number, investigation)
+    return await rows.get(connection, Investigation, name, number=number, investigation=investigation)
 
 
 async def listed_notes(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Investigation]:

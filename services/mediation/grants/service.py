@@ -72,9 +72,9 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
                 number, unit = (await record.seen(connection, request.parent)).number, ""
             rows = await store.listed(connection, number, unit, request.emergency, behind, size + 1)
         reply = pb.ListGrantsResponse(grants=[_view(row, self.time.now(), self._reason(row)) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("grants", end.made_at.isoformat(), end.number, end.grant_no)
+        reply.next_page_token = paging.following(
+            rows, size, "grants", lambda end: (end.made_at, end.number, end.grant_no)
+        )
         return reply
 
     @command(pb.Grant)

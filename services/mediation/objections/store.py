@@ -56,8 +56,7 @@ async def next_of(connection: Connection, number: str) -> int:
 
 async def get(connection: Connection, number: str, objection: int) -> Objection:
     """Return an objection; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Objection, number=number, objection=objection)
-    return rows.not_found(found.first(), name_of(number, objection))
+    return await rows.get(connection, Objection, name_of(number, objection), number=number, objection=objection)
 
 
 async def change(connection: Connection, row: Objection, **columns: object) -> Objection:

@@ -41,8 +41,7 @@ async def add(connection: Connection, **columns: object) -> Offer:
 
 async def get(connection: Connection, number: str, offer: int) -> Offer:
     """Return an offer; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Offer, number=number, offer=offer)
-    return rows.not_found(found.first(), name_of(number, offer))
+    return await rows.get(connection, Offer, name_of(number, offer), number=number, offer=offer)
 
 
 async def change(connection: Connection, row: Offer, **columns: object) -> Offer:

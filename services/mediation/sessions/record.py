@@ -10,15 +10,12 @@ from casework.mediation import session as rules_of
 from casework.mediation.session import Manner, SignerRole
 from services.kit.command import Named, Versioned, Work, check_etag, command
 from services.kit.serving.access import Context, current_call
-from services.kit.serving.businesstime import BusinessTime
-from services.kit.storage import access_log
-from services.kit.storage.database import Connection, Database
-from services.kit.storage.events import EventLog, NewEvent
-from services.kit.storage.feed import FeedPulse
-from services.kit.storage.sealing import Sealer
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Session, SessionRecord
+from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.standing import Standing
 from services.mediation.sessions.view import Sitting
@@ -26,14 +23,8 @@ from services.mediation.store import get as get_case
 from services.mediation.store import lock as lock_case
 
 
-class RecordRpcs:
+class RecordRpcs(Servicer):
     """The RPCs on records."""
-
-    database: Database
-    time: BusinessTime
-    log: EventLog
-    pulse: FeedPulse
-    sealer: Sealer
 
     @command(pb.SessionRecord)
     async def WriteSessionRecord(self, request: pb.WriteSessionRecordRequest, work: Work) -> pb.SessionRecord:
@@ -59,11 +50,7 @@ class RecordRpcs:
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             if sitting.record is None:
                 raise CaseError(Reason.NOT_FOUND, request.name)
-            await access_log.record(connection, call, self.time.now(), number, request.name)
-            read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
-            await self.log.append(
-                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
-            )
+            await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
         self.pulse.beat()
         answer = view.record(sitting)
         answer.content.ParseFromString(keys.reading(self.sealer, case).open(sitting.record.sealed))

@@ -7,25 +7,19 @@ from pb.mediation.v1 import sessions_pb2 as pb
 from casework import names
 from casework.errors import Reason, field_error
 from services.kit.command import Work, check_etag, command
-from services.kit.rules import Rules
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
-from services.kit.storage.database import Database
+from services.mediation.servicer import Servicer
 from services.mediation.sessions import store, view
 
 
-class RoomRpcs:
+class RoomRpcs(Servicer):
     """The RPCs on rooms."""
-
-    database: Database
-    rules: Rules
 
     @command(pb.Room)
     async def CreateRoom(self, request: pb.CreateRoomRequest, work: Work) -> pb.Room:
         """Register a room of a unit."""
-        room, unit = names.last(request.room.name), names.last(request.room.unit)
-        if unit not in self.rules.units:
-            raise field_error("room.unit", Reason.UNKNOWN_UNIT, unit)
+        room, unit = names.last(request.room.name), self.known(request.room.unit, "room.unit")
         if not room.startswith(f"{unit}-"):
             raise field_error("room.name", Reason.INVALID_FIELD, f"rooms/{unit}-…")
         work.call.require(unit)
@@ -55,8 +49,7 @@ class RoomRpcs:
         async with self.database.read() as connection:
             rows = await store.list_rooms(connection, paging.subtree(scope), behind or "", size + 1)
         reply = pb.ListRoomsResponse(rooms=[view.room(row) for row in rows[:size]])
-        if len(rows) > size:
-            reply.next_page_token = paging.token("rooms", rows[size - 1].room)
+        reply.next_page_token = paging.following(rows, size, "rooms", lambda end: end.room)
         return reply
 
     @command(pb.Room)

@@ -17,13 +17,11 @@ from casework.mediation.session import SessionKind, SessionState, Venue
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
-from services.kit.storage import access_log
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Period, Session
-from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
@@ -33,7 +31,7 @@ from services.mediation.store import get as get_case
 from services.mediation.store import lock as lock_case
 
 
-class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServicer):
+class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServicer):
     """Serves rooms, sessions and their records."""
 
     body_key_name = "requests of sessions"
@@ -107,11 +105,7 @@ class SessionServicer(Servicer, RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionS
             mine = await standing.admit(connection, call, case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             self._must_see(sitting, mine, people, request.name)
-            await access_log.record(connection, call, self.time.now(), number, request.name)
-            read = NewEvent(number, "ContentRead", case.unit, {"subject": request.name})
-            await self.log.append(
-                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
-            )
+            await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
         self.pulse.beat()
         answer = pb.SessionContent(name=request.name)
         if sitting.row.sealed:

@@ -125,8 +125,7 @@ async def add(connection: Connection, number: str, **columns: object) -> Session
 
 async def get(connection: Connection, number: str, session: int) -> Session:
     """Return a session's row; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Session, number=number, session=session)
-    return not_found(found.first(), names.session_name(number, session))
+    return await rows.get(connection, Session, names.session_name(number, session), number=number, session=session)
 
 
 async def of_case(connection: Connection, number: str) -> Sequence[Session]:

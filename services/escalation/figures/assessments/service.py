@@ -29,9 +29,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
     @command(pb.Assessment)
     async def CreateAssessment(self, request: pb.CreateAssessmentRequest, work: Work) -> pb.Assessment:
         """Draw up an assessment of the units right below one, for a period that is over."""
-        unit, tree = names.last(request.unit), self.rules.units
-        if unit not in tree:
-            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        unit, tree = self.known(request.unit, "unit"), self.rules.units
         work.call.require(unit)
         period = reporting_period(request.period)
         if period.ends_at > work.now:
@@ -82,9 +80,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         async with self.database.read() as connection:
             rows = await store.listed(connection, scope.subtree(unit), behind, size + 1)
         reply = pb.ListAssessmentsResponse(assessments=[view.assessment(row) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("assessments", end.created_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(rows, size, "assessments", lambda end: (end.created_at, end.number))
         return reply
 
     @command(pb.Assessment)
@@ -139,9 +135,8 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
             row = await store.objection(connection, number, names.index_of(request.name, "objections"))
             call.require_any((assessment.unit, row.unit))
             text = (await self.opener(connection, number)).open(row.sealed or b"").decode()
-            event = NewEvent(number, "AssessmentObjectionRead", assessment.unit, {"objection": row.objection})
-            await self.log.append(
-                connection, [event], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+            await self.log_reading(
+                connection, number, assessment.unit, "AssessmentObjectionRead", objection=row.objection
             )
         self.pulse.beat()
         return pb.AssessmentObjectionText(name=request.name, text=text)

@@ -20,7 +20,6 @@ from services.escalation.scope import Range
 from services.escalation.store import within
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.rows import not_found
 
 _NUMBER = bindparam("number", type_=Text)
 _RESULT = insert(AssessmentResult).values({
@@ -65,8 +64,7 @@ async def create(connection: Connection, number: str, **columns: object) -> Asse
 
 async def get(connection: Connection, number: str) -> Assessment:
     """Return an assessment; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Assessment, number=number)
-    return not_found(found.first(), names.file_name(number))
+    return await rows.get(connection, Assessment, names.file_name(number), number=number)
 
 
 async def change(connection: Connection, number: str, **columns: object) -> Assessment:
@@ -106,8 +104,8 @@ async def next_objection(connection: Connection, number: str) -> int:
 
 async def objection(connection: Connection, number: str, objection: int) -> AssessmentObjection:
     """Return an objection; NOT_FOUND where there is none."""
-    found = await rows.find(connection, AssessmentObjection, number=number, objection=objection)
-    return not_found(found.first(), f"{names.file_name(number)}/objections/{objection}")
+    name = f"{names.file_name(number)}/objections/{objection}"
+    return await rows.get(connection, AssessmentObjection, name, number=number, objection=objection)
 
 
 async def objections(connection: Connection, number: str) -> Sequence[AssessmentObjection]:

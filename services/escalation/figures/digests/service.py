@@ -61,8 +61,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
                 for digest, as_of_at, compiled_at in rows[:size]
             ]
         )
-        if len(rows) > size:
-            reply.next_page_token = paging.token("digests", rows[size - 1].digest.day.toordinal())
+        reply.next_page_token = paging.following(rows, size, "digests", lambda end: end.digest.day.toordinal())
         return reply
 
     async def _above(self, connection: Connection) -> Mapping[str, tuple[str, ...]]:

@@ -6,7 +6,6 @@ from pb.escalation.v1 import registers_pb2 as pb
 from pb.escalation.v1 import registers_pb2_grpc
 
 from casework import names
-from casework.errors import Reason, field_error
 from casework.supervision.figures import assessment as rules_of
 from casework.supervision.figures.assessment import RuleFixState
 from services.escalation import scope
@@ -38,17 +37,13 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
                 connection, register, scope.subtree(unit), behind, self.time.now(), size + 1
             )  # fmt: skip
         reply = pb.ListRegisterEntriesResponse(entries=[_entry(row) for row in rows[:size]])
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token(kind, end.at.isoformat(), end.key)
+        reply.next_page_token = paging.following(rows, size, kind, lambda end: (end.at, end.key))
         return reply
 
     @command(pb.RuleFix)
     async def ProposeRuleFix(self, request: pb.ProposeRuleFixRequest, work: Work) -> pb.RuleFix:
         """Propose to fix a rule out of a problem; what is to be changed is sealed."""
-        unit = names.last(request.unit)
-        if unit not in self.rules.units:
-            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        unit = self.known(request.unit, "unit")
         work.call.require(unit)
         file = await self.opened(work, "fixes", unit)
         sealed = (await self.seal(work, file)).seal(request.text.encode())
@@ -74,10 +69,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
             row = await store.fix(connection, number)
             call.require(row.unit)
             text = (await self.opener(connection, number)).open(row.sealed).decode()
-            await self.log.append(
-                connection, [NewEvent(number, "RuleFixRead", row.unit)], at=self.time.now(),
-                actor=call.caller.subject, trace=call.trace_parent,
-            )  # fmt: skip
+            await self.log_reading(connection, number, row.unit, "RuleFixRead")
         self.pulse.beat()
         return pb.RuleFixText(name=request.name, text=text)
 

@@ -41,7 +41,6 @@ from services.escalation.store import within
 from services.kit.clocks.models import LIVE, ClockState
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
-from services.kit.storage.rows import not_found
 
 
 class Register(IntEnum):
@@ -205,8 +204,7 @@ async def propose(connection: Connection, number: str, **columns: object) -> Rul
 
 async def fix(connection: Connection, number: str) -> RuleFix:
     """Return a fix; NOT_FOUND where there is none."""
-    found = await rows.find(connection, RuleFix, number=number)
-    return not_found(found.first(), names.file_name(number))
+    return await rows.get(connection, RuleFix, names.file_name(number), number=number)
 
 
 async def decide(connection: Connection, number: str, **columns: object) -> RuleFix:

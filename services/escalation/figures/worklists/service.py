@@ -48,10 +48,9 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
             overdue=counts.overdue,
             waiting=counts.waiting,
         )
-        if len(rows) > size:
-            last = rows[size - 1].clock
-            due = last.due_at or store.NEVER
-            answer.next_page_token = paging.token("work", due.isoformat(), f"{last.service}/{last.clock}")
+        answer.next_page_token = paging.following(
+            rows, size, "work", lambda end: (end.clock.due_at or store.NEVER, f"{end.clock.service}/{end.clock.clock}")
+        )
         return answer
 
     def _item(self, step: Step, now: datetime) -> pb.WorkItem:

@@ -54,8 +54,7 @@ class Reading(LedgerBase):
             row = await self._seen(connection, request.parent)
             found = await store.evidence(connection, row.number, behind, size + 1)
         reply = pb.ListMatterEvidenceResponse(evidence=[view.evidence(each) for each in found[:size]])
-        if len(found) > size:
-            reply.next_page_token = paging.token("matter-evidence", found[size - 1].evidence)
+        reply.next_page_token = paging.following(found, size, "matter-evidence", lambda end: end.evidence)
         return reply
 
     async def ReadMatter(self, request: pb.ReadMatterRequest, context: Context) -> pb.MatterText:
@@ -101,9 +100,7 @@ class Reading(LedgerBase):
         async with self.database.read() as connection:
             found = await listing.listed(connection, wanted, behind and (behind[0], behind[1]), size + 1)
         reply = pb.ListMattersResponse(matters=[view.matter(row, wanted.today) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("matters", end.urgent_on.isoformat(), end.number)
+        reply.next_page_token = paging.following(found, size, "matters", lambda end: (end.urgent_on, end.number))
         return reply
 
     async def CountMatters(self, request: pb.CountMattersRequest, context: Context) -> pb.CountMattersResponse:
@@ -135,8 +132,7 @@ class Reading(LedgerBase):
             row = await self._seen(connection, request.parent)
             found = await listing.versions(connection, row.number, behind, size + 1)
         reply = pb.ListMatterHistoryResponse(versions=[view.version(each) for each in found[:size]])
-        if len(found) > size:
-            reply.next_page_token = paging.token("matter-versions", found[size - 1].version)
+        reply.next_page_token = paging.following(found, size, "matter-versions", lambda end: end.version)
         return reply
 
     async def ListMatterReadings(
@@ -154,8 +150,7 @@ class Reading(LedgerBase):
             for each in found[:size]
         ]
         reply = pb.ListMatterReadingsResponse(readings=shown)
-        if len(found) > size:
-            reply.next_page_token = paging.token("matter-readings", found[size - 1].id)
+        reply.next_page_token = paging.following(found, size, "matter-readings", lambda end: end.id)
         return reply
 
     async def ExportMatters(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pb.escalation.v1 import ledger_pb2 as pb
 
 from casework import names
-from casework.errors import CaseError, Reason, field_error
+from casework.errors import CaseError, Reason
 from casework.supervision.matters import matter as rules_of
 from casework.supervision.matters.matter import AssignmentState, Step
 from services.escalation import files
@@ -18,13 +18,6 @@ from services.kit.command import Versioned, Work, check_etag
 
 class LedgerBase(Servicer):
     """What every part of the ledger's servicer stands on."""
-
-    def known(self, name: str, field: str) -> str:
-        """Return the unit of a resource name; UNKNOWN_UNIT naming the field where the tree has none."""
-        unit = names.last(name)
-        if unit not in self.rules.units:
-            raise field_error(field, Reason.UNKNOWN_UNIT, unit)
-        return unit
 
     async def matter(self, name: str, work: Work) -> Matter:
         """Return the matter a name lies in, locked behind its file. Ask for the right next."""

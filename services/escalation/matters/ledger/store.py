@@ -118,8 +118,7 @@ async def must_be_new(connection: Connection, source: str) -> None:
 
 async def grade(connection: Connection, number: str, **columns: object) -> None:
     """Store a grading."""
-    grading = await rows.next_of(connection, MatterGrading.grading, number=number)
-    await rows.insert(connection, MatterGrading, number=number, grading=grading, **columns)
+    await rows.add(connection, MatterGrading, "grading", {"number": number}, **columns)
 
 
 async def grading(connection: Connection, number: str) -> MatterGrading | None:
@@ -151,8 +150,8 @@ async def part_units(connection: Connection, number: str) -> list[str]:
 
 async def assignment(connection: Connection, number: str, assignment: int) -> MatterAssignment:
     """Return a unit's part; NOT_FOUND where there is none."""
-    found = await rows.find(connection, MatterAssignment, number=number, assignment=assignment)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/assignments/{assignment}")
+    name = f"{names.file_name(number)}/assignments/{assignment}"
+    return await rows.get(connection, MatterAssignment, name, number=number, assignment=assignment)
 
 
 async def change_assignment(connection: Connection, row: MatterAssignment, **columns: object) -> MatterAssignment:
@@ -168,11 +167,16 @@ async def end_assignments(connection: Connection, number: str, at: datetime) -> 
 
 async def report(connection: Connection, part: MatterAssignment, entry: int, **columns: object) -> None:
     """Store what a unit reported of its part."""
-    progress = await rows.next_of(connection, MatterProgress.progress, number=part.number)
-    await rows.insert(
-        connection, MatterProgress, number=part.number, progress=progress, assignment=part.assignment, unit=part.unit,
-        entry=entry, **columns,
-    )  # fmt: skip
+    await rows.add(
+        connection,
+        MatterProgress,
+        "progress",
+        {"number": part.number},
+        assignment=part.assignment,
+        unit=part.unit,
+        entry=entry,
+        **columns,
+    )
 
 
 async def workers(connection: Connection, matter: Matter) -> frozenset[str]:
@@ -183,8 +187,7 @@ async def workers(connection: Connection, matter: Matter) -> frozenset[str]:
 
 async def add_evidence(connection: Connection, number: str, **columns: object) -> MatterEvidence:
     """Store a piece of evidence and return its row."""
-    evidence = await rows.next_of(connection, MatterEvidence.evidence, number=number)
-    return await rows.insert(connection, MatterEvidence, number=number, evidence=evidence, **columns)
+    return await rows.add(connection, MatterEvidence, "evidence", {"number": number}, **columns)
 
 
 async def evidence(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterEvidence]:

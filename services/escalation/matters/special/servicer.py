@@ -1,4 +1,4 @@
-"""What the servicers of special handling are made of: a matter locked, a matter looked at, a reading written down."""
+"""What the servicers of special handling are made of: a matter locked, a matter looked at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from services.escalation.servicer import Servicer
 from services.kit.command import Work
 from services.kit.serving.access import current_call
 from services.kit.storage.database import Connection
-from services.kit.storage.events import NewEvent
 
 
 class SpecialServicer(Servicer):
@@ -42,19 +41,6 @@ class SpecialServicer(Servicer):
             return [b"" for _ in sealed]
         opener = await self.opener(connection, number)
         return [opener.open(each) if each else b"" for each in sealed]
-
-    async def log_reading(self, connection: Connection, number: str, unit: str, kind: str, **payload: object) -> None:
-        """Write into a file's history that sealed texts were read, and by whom."""
-        call, now = current_call(), self.time.now()
-        told = [NewEvent(number, kind, unit, dict(payload))]
-        await self.log.append(connection, told, at=now, actor=call.caller.subject, trace=call.trace_parent)
-
-    def known(self, name: str, field: str) -> str:
-        """Return the unit of a resource name; UNKNOWN_UNIT naming the field where the tree has none."""
-        unit = names.last(name)
-        if unit not in self.rules.units:
-            raise field_error(field, Reason.UNKNOWN_UNIT, unit)
-        return unit
 
 
 def required(message: Message, field: str, path: str) -> Message | str:

@@ -12,7 +12,6 @@ from casework.clocks.ledger import Reopened
 from casework.errors import Reason, field_error
 from casework.supervision.meetings import meeting as rules_of
 from casework.supervision.meetings.meeting import TASK, VERIFICATION, DecisionState
-from services.escalation import readings
 from services.escalation.holders import store as holders
 from services.escalation.meetings.dispatch import store, view
 from services.escalation.meetings.models import MeetingDecision
@@ -85,10 +84,10 @@ class Decisions(Servicer):
         reply = pb.ListDecisionsResponse(
             decisions=[view.decision(row, official or "") for row, official in found[:size]]
         )
-        if len(found) > size:
-            end, _ = found[size - 1]
-            mark = ((end.due_at or NEVER).isoformat(), end.number, end.decision)
-            reply.next_page_token = paging.token("decisions", *mark)
+        shown = [row for row, _ in found]
+        reply.next_page_token = paging.following(
+            shown, size, "decisions", lambda end: (end.due_at or NEVER, end.number, end.decision)
+        )
         return reply
 
     async def ReadDecision(self, request: pb.ReadDecisionRequest, context: Context) -> pb.DecisionText:
@@ -97,15 +96,7 @@ class Decisions(Servicer):
             row = await self._decision(connection, request.name)
             opener = await self.opener(connection, row.number)
             text = pb.DecisionText.FromString(opener.open(row.sealed))
-            await readings.record(
-                connection,
-                self.log,
-                self.time.now(),
-                row.number,
-                row.meeting_unit,
-                "DecisionRead",
-                decision=row.decision,
-            )
+            await self.log_reading(connection, row.number, row.meeting_unit, "DecisionRead", decision=row.decision)
         self.pulse.beat()
         return text
 

@@ -13,7 +13,6 @@ from casework.supervision.meetings import meeting as rules_of
 from casework.supervision.meetings import period
 from casework.supervision.meetings.meeting import MINUTES
 from casework.supervision.meetings.period import Rhythm, RhythmCall
-from services.escalation import readings
 from services.escalation.meetings.dispatch import agenda, store, view
 from services.escalation.meetings.dispatch.decisions import Decisions
 from services.escalation.meetings.models import Meeting, MeetingSeries
@@ -34,9 +33,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
     async def CreateMeetingSeries(self, request: pb.CreateMeetingSeriesRequest, work: Work) -> pb.MeetingSeries:
         """Begin a series; the engine gets its schedule from the list of series."""
         asked = request.meeting_series
-        unit, rule = names.last(asked.unit), asked.rule or MEETING
-        if unit not in self.rules.units:
-            raise field_error("meeting_series.unit", Reason.UNKNOWN_UNIT, unit)
+        unit, rule = self.known(asked.unit, "meeting_series.unit"), asked.rule or MEETING
         work.call.require(unit)
         found = self.rules.rhythms.get(rule)
         if found is None or found.call is not RhythmCall.meeting:
@@ -65,8 +62,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
                 connection, paging.subtree(scope), behind, size + 1, only_open=request.open
             )  # fmt: skip
         reply = pb.ListMeetingSeriesResponse(meeting_series=[self._series(row, now) for row in found[:size]])
-        if len(found) > size:
-            reply.next_page_token = paging.token("meetingSeries", found[size - 1].number)
+        reply.next_page_token = paging.following(found, size, "meetingSeries", lambda end: end.number)
         return reply
 
     @command(pb.MeetingSeries)
@@ -120,9 +116,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         reply = pb.ListMeetingsResponse(
             meetings=[view.meeting(row, still_open.get(row.number, 0)) for row in found[:size]]
         )
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("meetings", end.prepared_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(found, size, "meetings", lambda end: (end.prepared_at, end.number))
         return reply
 
     async def ListAgendaItems(self, request: pb.ListAgendaItemsRequest, context: Context) -> pb.ListAgendaItemsResponse:
@@ -133,8 +127,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
             row = await self._seen(connection, request.parent)
             found = await store.items(connection, row.number, behind, size + 1)
         reply = pb.ListAgendaItemsResponse(agenda_items=map(view.item, found[:size]))
-        if len(found) > size:
-            reply.next_page_token = paging.token("agendaItems", found[size - 1].item)
+        reply.next_page_token = paging.following(found, size, "agendaItems", lambda end: end.item)
         return reply
 
     @command(pb.Meeting)
@@ -177,7 +170,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
                 raise CaseError(Reason.NOT_FOUND, request.name)
             opener = await self.opener(connection, row.number)
             text = pb.MinutesText.FromString(opener.open(row.minutes_sealed))
-            await readings.record(connection, self.log, self.time.now(), row.number, row.unit, "MinutesRead")
+            await self.log_reading(connection, row.number, row.unit, "MinutesRead")
         self.pulse.beat()
         return text
 

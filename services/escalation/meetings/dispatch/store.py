@@ -74,8 +74,7 @@ async def add_series(connection: Connection, number: str, unit: str, **columns: 
 
 async def series(connection: Connection, number: str) -> MeetingSeries:
     """Return a series; NOT_FOUND where there is none."""
-    found = await rows.find(connection, MeetingSeries, number=number)
-    return rows.not_found(found.first(), names.file_name(number))
+    return await rows.get(connection, MeetingSeries, names.file_name(number), number=number)
 
 
 async def end_series(connection: Connection, number: str, at: datetime) -> MeetingSeries:
@@ -115,8 +114,7 @@ async def prepare(connection: Connection, number: str, **columns: object) -> Mee
 
 async def meeting(connection: Connection, number: str) -> Meeting:
     """Return a meeting; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Meeting, number=number)
-    return rows.not_found(found.first(), names.file_name(number))
+    return await rows.get(connection, Meeting, names.file_name(number), number=number)
 
 
 async def change(connection: Connection, number: str, **columns: object) -> Meeting:
@@ -163,8 +161,8 @@ async def next_decision(connection: Connection, number: str) -> int:
 
 async def decision(connection: Connection, number: str, decision: int) -> MeetingDecision:
     """Return a decision; NOT_FOUND where there is none."""
-    found = await rows.find(connection, MeetingDecision, number=number, decision=decision)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/decisions/{decision}")
+    name = f"{names.file_name(number)}/decisions/{decision}"
+    return await rows.get(connection, MeetingDecision, name, number=number, decision=decision)
 
 
 async def change_decision(connection: Connection, row: MeetingDecision, **columns: object) -> MeetingDecision:

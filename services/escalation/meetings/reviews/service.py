@@ -14,7 +14,7 @@ from casework.clocks.ledger import Entry, Paused, Resumed
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.meetings import review as rules_of
 from casework.supervision.meetings.review import Result, ReviewState
-from services.escalation import files, readings
+from services.escalation import files
 from services.escalation.holders import store as holders
 from services.escalation.meetings.models import ReviewReply
 from services.escalation.meetings.reviews import course as what_follows
@@ -51,9 +51,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     @command(pb.Review)
     async def _create(self, request: pb.CreateReviewRequest, work: Work) -> pb.Review:
-        unit, case = names.last(request.review.unit), names.number_of(request.review.case)
-        if unit not in self.rules.units:
-            raise field_error("review.unit", Reason.UNKNOWN_UNIT, unit)
+        unit, case = self.known(request.review.unit, "review.unit"), names.number_of(request.review.case)
         work.call.require(unit)
         area, own = names.area_of_number(case), unit.partition("-")[0]
         if not (area.startswith(own) or own.startswith(area)):
@@ -83,9 +81,9 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), behind, size + 1, only_open=request.open)
         reply = pb.ListReviewsResponse(reviews=[view.shown(row) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("reviews", (end.due_at or store.NEVER).isoformat(), end.number)
+        reply.next_page_token = paging.following(
+            found, size, "reviews", lambda end: (end.due_at or store.NEVER, end.number)
+        )
         return reply
 
     @command(pb.Reply)
@@ -211,9 +209,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
             text = await self._text(connection, row, reply)
-            await readings.record(
-                connection, self.log, self.time.now(), row.number, row.unit, "ReplyRead", reply=reply.reply
-            )
+            await self.log_reading(connection, row.number, row.unit, "ReplyRead", reply=reply.reply)
         self.pulse.beat()
         return text
 
@@ -225,9 +221,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
             current_call().require(appeal.unit or what_follows.above(self.rules.units, row.unit) or row.unit)
             opener = await self.opener(connection, row.number)
             text = pb.AppealText.FromString(opener.open(appeal.sealed))
-            await readings.record(
-                connection, self.log, self.time.now(), row.number, row.unit, "AppealRead", appeal=appeal.appeal
-            )
+            await self.log_reading(connection, row.number, row.unit, "AppealRead", appeal=appeal.appeal)
         self.pulse.beat()
         return text
 
@@ -236,9 +230,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
             text = await self._text(connection, row, reply)
-            await readings.record(
-                connection, self.log, self.time.now(), row.number, row.unit, "ReplyRead", reply=reply.reply
-            )
+            await self.log_reading(connection, row.number, row.unit, "ReplyRead", reply=reply.reply)
         self.pulse.beat()
         content = await asyncio.to_thread(notice.written, self._notice(row, reply, text))
         file_name = f"{row.number}-{reply.reply}.docx"

@@ -71,8 +71,7 @@ async def add(connection: Connection, number: str, case: str, **columns: object)
 
 async def get(connection: Connection, number: str) -> Review:
     """Return a review's row; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Review, number=number)
-    return rows.not_found(found.first(), names.file_name(number))
+    return await rows.get(connection, Review, names.file_name(number), number=number)
 
 
 async def number_by_receipt(connection: Connection, receipt: bytes, name: str) -> str:
@@ -96,14 +95,14 @@ async def course(connection: Connection, number: str) -> Course:
 
 async def reply(connection: Connection, number: str, reply: int) -> ReviewReply:
     """Return a reply's row; NOT_FOUND where there is none."""
-    found = await rows.find(connection, ReviewReply, number=number, reply=reply)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/replies/{reply}")
+    name = f"{names.file_name(number)}/replies/{reply}"
+    return await rows.get(connection, ReviewReply, name, number=number, reply=reply)
 
 
 async def appeal(connection: Connection, number: str, appeal: int) -> ReviewAppeal:
     """Return the row of something asked for; NOT_FOUND where there is none."""
-    found = await rows.find(connection, ReviewAppeal, number=number, appeal=appeal)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/appeals/{appeal}")
+    name = f"{names.file_name(number)}/appeals/{appeal}"
+    return await rows.get(connection, ReviewAppeal, name, number=number, appeal=appeal)
 
 
 async def draft(connection: Connection, number: str, found: Course, **columns: object) -> ReviewReply:

@@ -42,8 +42,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         reply = pb.ListSchedulesResponse(schedules=[self._shown(row.number, row, now) for row in found[:size]])
         if behind is None:
             reply.schedules.insert(0, self._shown(DIGEST, None, now))
-        if len(found) > size:
-            reply.next_page_token = paging.token("schedules", found[size - 1].number)
+        reply.next_page_token = paging.following(found, size, "schedules", lambda end: end.number)
         return reply
 
     async def GetSchedule(self, request: pb.GetScheduleRequest, context: Context) -> pb.Schedule:

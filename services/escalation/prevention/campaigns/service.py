@@ -9,7 +9,6 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.prevention import campaign as rules_of
 from casework.supervision.prevention.campaign import CampaignKind, CampaignState, CheckAnswer, FindingState
-from services.escalation import readings
 from services.escalation.models import File
 from services.escalation.prevention.campaigns import rounds, store, view
 from services.escalation.prevention.campaigns.models import Campaign, CampaignPlace
@@ -29,9 +28,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     @command(pb.Campaign)
     async def CreateCampaign(self, request: pb.CreateCampaignRequest, work: Work) -> pb.Campaign:
         """Create a campaign; its title and checklist are sealed."""
-        unit, places = names.last(request.unit), [names.last(each) for each in request.places]
-        if unit not in self.rules.units:
-            raise field_error("unit", Reason.UNKNOWN_UNIT, unit)
+        unit, places = self.known(request.unit, "unit"), [names.last(each) for each in request.places]
         work.call.require(unit)
         for index, place in enumerate(places):
             if not self.rules.units.contains(unit, place):
@@ -67,9 +64,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             places = await store.places(connection, [row.number for row in found[:size]])
         shown = [view.campaign(row, _visible(row, places[row.number])) for row in found[:size]]
         reply = pb.ListCampaignsResponse(campaigns=shown)
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("campaigns", end.created_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(found, size, "campaigns", lambda end: (end.created_at, end.number))
         return reply
 
     async def GetCampaignText(self, request: pb.GetCampaignTextRequest, context: Context) -> pb.CampaignText:
@@ -80,7 +75,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             for data in (row.sealed, row.sealed_report):
                 if data is not None:
                     found.MergeFromString(opener.open(data))
-            await readings.record(connection, self.log, self.time.now(), row.number, row.unit, "CampaignTextRead")
+            await self.log_reading(connection, row.number, row.unit, "CampaignTextRead")
         self.pulse.beat()
         found.name = request.name
         return found
@@ -138,8 +133,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             wanted = sorted(asked & {each.place for each in places})
             found = await store.checks(connection, row.number, wanted, behind, size + 1)
         reply = pb.ListChecksResponse(checks=[view.check(each) for each in found[:size]])
-        if len(found) > size:
-            reply.next_page_token = paging.token("checks", found[size - 1].check_no)
+        reply.next_page_token = paging.following(found, size, "checks", lambda end: end.check_no)
         return reply
 
     @command(pb.Finding)
@@ -173,8 +167,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             wanted = [each.place for each in places]
             found = await store.findings(connection, row.number, wanted, request.pending, behind, size + 1)
         reply = pb.ListFindingsResponse(findings=[view.finding(each) for each in found[:size]])
-        if len(found) > size:
-            reply.next_page_token = paging.token("findings", found[size - 1].finding)
+        reply.next_page_token = paging.following(found, size, "findings", lambda end: end.finding)
         return reply
 
     async def GetFindingContent(self, request: pb.GetFindingContentRequest, context: Context) -> pb.FindingContent:
@@ -184,9 +177,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
             found = await store.get_finding(connection, row.number, names.ids_of(request.name)[0])
             current_call().require_any((row.unit, found.unit))
             told = (await self.opener(connection, row.number)).open(found.sealed).decode()
-            await readings.record(
-                connection, self.log, self.time.now(), row.number, row.unit, "FindingRead", finding=found.finding
-            )
+            await self.log_reading(connection, row.number, row.unit, "FindingRead", finding=found.finding)
         self.pulse.beat()
         unit = names.unit_name(found.unit)
         return pb.FindingContent(name=request.name, finding=view.finding(found), unit=unit, text=told)

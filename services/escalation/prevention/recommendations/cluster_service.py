@@ -40,9 +40,7 @@ class ClusterServicer(Servicer, recommendations_pb2_grpc.ClusterServiceServicer)
     @command(pb.ClusterDismissal)
     async def DismissCluster(self, request: pb.DismissClusterRequest, work: Work) -> pb.ClusterDismissal:
         """Set a candidate aside; the next search leaves it out for as long as the rule says."""
-        place, category = names.last(request.unit), request.category.removeprefix("categories/")
-        if place not in self.rules.units:
-            raise field_error("unit", Reason.UNKNOWN_UNIT, place)
+        place, category = self.known(request.unit, "unit"), request.category.removeprefix("categories/")
         if category not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
         work.call.require(place)

@@ -20,7 +20,6 @@ from casework.supervision.prevention.recommendation import (
     RecommendationKind,
     RecommendationState,
 )
-from services.escalation import readings
 from services.escalation.models import File
 from services.escalation.prevention.recommendations import clusters, effect, letter, store, view
 from services.escalation.prevention.recommendations.models import Recommendation
@@ -82,9 +81,9 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             pairs = await store.pairs_by_number(connection, [row.number for row in found[:size]])
         shown = [view.recommendation(row, pairs[row.number]) for row in found[:size]]
         reply = pb.ListRecommendationsResponse(recommendations=shown)
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("recommendations", end.created_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(
+            found, size, "recommendations", lambda end: (end.created_at, end.number)
+        )
         return reply
 
     async def GetRecommendationText(
@@ -308,7 +307,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         return row
 
     async def _read(self, connection: Connection, row: Recommendation, kind: str) -> None:
-        await readings.record(connection, self.log, self.time.now(), row.number, row.unit, kind)
+        await self.log_reading(connection, row.number, row.unit, kind)
 
     async def _seal(self, work: Work, file: File, text: pb.RecommendationText) -> bytes:
         return (await self.seal(work, file)).seal(text.SerializeToString())

@@ -13,7 +13,6 @@ from casework.door.triage import CaseFacts, Scope, Triage, Urgency
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.prevention import warning as rules_of
 from casework.supervision.prevention.warning import WarningState
-from services.escalation import readings
 from services.escalation.models import File
 from services.escalation.prevention.warnings import store, view
 from services.escalation.prevention.warnings.models import HazardWarning
@@ -67,9 +66,9 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
         reply = pb.ListWarningsResponse(warnings=[view.warning(row, call.language) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("warnings", int(end.urgent), end.reported_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(
+            found, size, "warnings", lambda end: (int(end.urgent), end.reported_at, end.number)
+        )
         return reply
 
     async def GetWarningText(self, request: pb.GetWarningTextRequest, context: Context) -> pb.WarningText:
@@ -82,7 +81,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             if _may(call, row.unit):
                 told |= {"description": row.sealed_hazard, "finding": row.sealed_finding}
             opener = await self.opener(connection, number)
-            await readings.record(connection, self.log, self.time.now(), number, row.unit, "WarningTextRead")
+            await self.log_reading(connection, number, row.unit, "WarningTextRead")
         self.pulse.beat()
         return pb.WarningText(
             name=request.name, **{part: opener.open(data).decode() for part, data in told.items() if data}
@@ -98,7 +97,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             if row.sealed_reporter is None:
                 raise CaseError(Reason.DATA_ERASED, request.name)
             account = (await self.opener(connection, number)).open(row.sealed_reporter).decode()
-            await readings.record(connection, self.log, self.time.now(), number, row.unit, "HazardReporterRead")
+            await self.log_reading(connection, number, row.unit, "HazardReporterRead")
         self.pulse.beat()
         return pb.HazardReporter(name=request.name, account=account)
 
@@ -161,9 +160,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         """Draft the warning to a department."""
         row, file = await self._warning(request, work)
         state = rules_of.move(row.state, WarningState.DRAFTED)
-        addressee = names.last(request.addressee)
-        if addressee not in self.rules.units:
-            raise field_error("addressee", Reason.UNKNOWN_UNIT, addressee)
+        addressee = self.known(request.addressee, "addressee")
         if addressee == row.unit:
             raise field_error("addressee", Reason.INVALID_FIELD, addressee)
         until = dates.term(request, "due_date", work.now)

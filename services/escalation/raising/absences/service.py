@@ -8,7 +8,7 @@ from pb.escalation.v1 import absences_pb2 as pb
 from pb.escalation.v1 import absences_pb2_grpc
 
 from casework import names
-from casework.errors import CaseError, Reason, field_error
+from casework.errors import CaseError, Reason
 from casework.supervision.raising import absence as rules_of
 from casework.supervision.raising.absence import Absence, AbsenceState
 from services.escalation import files
@@ -29,9 +29,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
     @command(pb.Absence)
     async def CreateAbsence(self, request: pb.CreateAbsenceRequest, work: Work) -> pb.Absence:
         """Record that an official is absent and who stands in; it ends by itself with its last day."""
-        told, unit = request.absence, names.last(request.absence.unit)
-        if unit not in self.rules.units:
-            raise field_error("absence.unit", Reason.UNKNOWN_UNIT, unit)
+        told, unit = request.absence, self.known(request.absence.unit, "absence.unit")
         work.call.require(unit)
         first, last = dates.read(told.first_date, "absence.first_date"), dates.read(told.last_date, "absence.last_date")
         file = await self.opened(work, "absences", unit)
@@ -66,9 +64,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), today, behind, size + 1)
         reply = pb.ListAbsencesResponse(absences=[_view(row, today) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("absences", end.first_on.isoformat(), end.number)
+        reply.next_page_token = paging.following(found, size, "absences", lambda end: (end.first_on, end.number))
         return reply
 
     @command(pb.Absence)
@@ -93,9 +89,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
                 connection, call.caller.subject, paging.subtree(scope), dates.today(now), behind, size + 1
             )
         reply = pb.ListHoldingsResponse(holdings=[_holding(row, call.caller.subject, now) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("holdings", end.due_at.isoformat(), end.id)
+        reply.next_page_token = paging.following(found, size, "holdings", lambda end: (end.due_at, end.id))
         return reply
 
 

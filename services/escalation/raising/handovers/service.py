@@ -33,9 +33,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
     @command(pb.Handover)
     async def CreateHandover(self, request: pb.CreateHandoverRequest, work: Work) -> pb.Handover:
         """Open a hand-over with everything the official holds for the unit, and what is named by hand."""
-        told, unit = request.handover, names.last(request.handover.unit)
-        if unit not in self.rules.units:
-            raise field_error("handover.unit", Reason.UNKNOWN_UNIT, unit)
+        told, unit = request.handover, self.known(request.handover.unit, "handover.unit")
         work.call.require(unit)
         if told.successor == told.official:
             raise field_error("handover.successor", Reason.INVALID_FIELD, told.successor)
@@ -71,9 +69,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)
         reply = pb.ListHandoversResponse(handovers=[_summary(row, row.open) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("handovers", end.created_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(found, size, "handovers", lambda end: (end.created_at, end.number))
         return reply
 
     @command(pb.Handover)
@@ -101,16 +97,12 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
 
     async def ReadHandoverNotes(self, request: pb.ReadHandoverNotesRequest, context: Context) -> pb.HandoverNotes:
         """Answer the notes of a hand-over, on record."""
-        call = current_call()
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
             answer = pb.HandoverNotes()
             if row.notes is not None:
                 answer.notes = (await self.opener(connection, row.number)).open(row.notes).decode()
-            read = NewEvent(row.number, "HandoverNotesRead", row.unit)
-            await self.log.append(
-                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
-            )
+            await self.log_reading(connection, row.number, row.unit, "HandoverNotesRead")
         self.pulse.beat()
         return answer
 

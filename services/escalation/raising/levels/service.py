@@ -75,9 +75,9 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
             reasons = await store.reasons(connection, rows)
         shown = [view.escalation(row, reasons.get((row.number, row.escalation), ())) for row in rows[:size]]
         reply = pb.ListEscalationsResponse(escalations=shown)
-        if len(rows) > size:
-            end = rows[size - 1]
-            reply.next_page_token = paging.token("escalations", end.created_at.isoformat(), end.number, end.escalation)
+        reply.next_page_token = paging.following(
+            rows, size, "escalations", lambda end: (end.created_at, end.number, end.escalation)
+        )
         return reply
 
     @command(pb.Escalation)
@@ -148,10 +148,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
                     answer.explanation = opener.open(row.sealed_explanation).decode()
                 if row.sealed_expectation:
                     answer.expectation = opener.open(row.sealed_expectation).decode()
-            read = NewEvent(number, "EscalationTextRead", row.origin, {"escalation": escalation})
-            await self.log.append(
-                connection, [read], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
-            )
+            await self.log_reading(connection, number, row.origin, "EscalationTextRead", escalation=escalation)
         self.pulse.beat()
         return answer
 

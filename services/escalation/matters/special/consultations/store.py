@@ -64,14 +64,13 @@ async def open_case(connection: Connection, number: str) -> None:
 
 async def add(connection: Connection, number: str, **columns: object) -> Consultation:
     """Store a consultation and return its row."""
-    consultation = await rows.next_of(connection, Consultation.consultation, number=number)
-    return await rows.insert(connection, Consultation, number=number, consultation=consultation, **columns)
+    return await rows.add(connection, Consultation, "consultation", {"number": number}, **columns)
 
 
 async def get(connection: Connection, number: str, consultation: int) -> Consultation:
     """Return a consultation; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Consultation, number=number, consultation=consultation)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/consultations/{consultation}")
+    name = f"{names.file_name(number)}/consultations/{consultation}"
+    return await rows.get(connection, Consultation, name, number=number, consultation=consultation)
 
 
 async def of_file(connection: Connection, number: str) -> Sequence[Consultation]:

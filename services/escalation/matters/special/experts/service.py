@@ -66,9 +66,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
         async with self.database.read() as connection:
             found = await store.listed(connection, scope, request.field, behind, size + 1)
         reply = pb.ListExpertsResponse(experts=[_view(row) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            reply.next_page_token = paging.token("experts", end.registered_at.isoformat(), end.number)
+        reply.next_page_token = paging.following(found, size, "experts", lambda end: (end.registered_at, end.number))
         return reply
 
     async def GetExpertIdentity(self, request: pb.GetExpertIdentityRequest, context: Context) -> pb.ExpertIdentity:

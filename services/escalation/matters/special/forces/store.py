@@ -74,16 +74,15 @@ async def leave(connection: Connection, row: TaskForce, unit: str, at: datetime)
 
 async def add_task(connection: Connection, row: TaskForce, **columns: object) -> ForceTask:
     """Store a task of a task force and return its row."""
-    task = await rows.next_of(connection, ForceTask.task, number=row.number)
-    return await rows.insert(
-        connection, ForceTask, number=row.number, task=task, force=row.force, state=TaskState.OPEN, **columns
+    return await rows.add(
+        connection, ForceTask, "task", {"number": row.number}, force=row.force, state=TaskState.OPEN, **columns
     )
 
 
 async def task(connection: Connection, number: str, index: int) -> ForceTask:
     """Return a task; NOT_FOUND where there is none."""
-    found = await rows.find(connection, ForceTask, number=number, task=index)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/taskForce/tasks/{index}")
+    name = f"{names.file_name(number)}/taskForce/tasks/{index}"
+    return await rows.get(connection, ForceTask, name, number=number, task=index)
 
 
 async def change_task(connection: Connection, row: ForceTask, **columns: object) -> ForceTask:
@@ -108,16 +107,15 @@ async def decided(connection: Connection, meeting: ForceMeeting) -> Sequence[For
 
 async def add_meeting(connection: Connection, row: TaskForce, units: list[str], at: datetime) -> ForceMeeting:
     """Store a meeting of a task force and return its row."""
-    meeting = await rows.next_of(connection, ForceMeeting.meeting, number=row.number)
-    return await rows.insert(
-        connection, ForceMeeting, number=row.number, meeting=meeting, force=row.force, units=units, held_at=at
+    return await rows.add(
+        connection, ForceMeeting, "meeting", {"number": row.number}, force=row.force, units=units, held_at=at
     )
 
 
 async def meeting(connection: Connection, number: str, index: int) -> ForceMeeting:
     """Return a meeting; NOT_FOUND where there is none."""
-    found = await rows.find(connection, ForceMeeting, number=number, meeting=index)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/taskForce/meetings/{index}")
+    name = f"{names.file_name(number)}/taskForce/meetings/{index}"
+    return await rows.get(connection, ForceMeeting, name, number=number, meeting=index)
 
 
 async def change_meeting(connection: Connection, row: ForceMeeting, **columns: object) -> ForceMeeting:

@@ -33,14 +33,13 @@ async def change(connection: Connection, row: Lead, **columns: object) -> Lead:
 
 async def add_note(connection: Connection, number: str, **columns: object) -> LeadNote:
     """Store a note and return its row."""
-    note = await rows.next_of(connection, LeadNote.note, number=number)
-    return await rows.insert(connection, LeadNote, number=number, note=note, **columns)
+    return await rows.add(connection, LeadNote, "note", {"number": number}, **columns)
 
 
 async def note(connection: Connection, number: str, index: int) -> LeadNote:
     """Return a note; NOT_FOUND where there is none."""
-    found = await rows.find(connection, LeadNote, number=number, note=index)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/lead/notes/{index}")
+    name = f"{names.file_name(number)}/lead/notes/{index}"
+    return await rows.get(connection, LeadNote, name, number=number, note=index)
 
 
 async def notes(connection: Connection, number: str) -> Sequence[LeadNote]:
@@ -50,9 +49,8 @@ async def notes(connection: Connection, number: str) -> Sequence[LeadNote]:
 
 async def offer(connection: Connection, number: str, **columns: object) -> LeadHandOver:
     """Store a hand-over that is offered and return its row."""
-    hand_over = await rows.next_of(connection, LeadHandOver.hand_over, number=number)
-    return await rows.insert(
-        connection, LeadHandOver, number=number, hand_over=hand_over, state=HandOverState.OFFERED, **columns
+    return await rows.add(
+        connection, LeadHandOver, "hand_over", {"number": number}, state=HandOverState.OFFERED, **columns
     )
 
 
@@ -69,8 +67,8 @@ async def answer(connection: Connection, row: LeadHandOver, **columns: object) -
 
 async def hand_over(connection: Connection, number: str, index: int) -> LeadHandOver:
     """Return a hand-over; NOT_FOUND where there is none."""
-    found = await rows.find(connection, LeadHandOver, number=number, hand_over=index)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/lead/handOvers/{index}")
+    name = f"{names.file_name(number)}/lead/handOvers/{index}"
+    return await rows.get(connection, LeadHandOver, name, number=number, hand_over=index)
 
 
 async def hand_overs(connection: Connection, number: str) -> Sequence[LeadHandOver]:

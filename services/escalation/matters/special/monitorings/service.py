@@ -100,10 +100,9 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
                 await self.seen(connection, request.parent)
             found = await store.listed(connection, scope, number, behind or (_BEGINNING, "", 0), size + 1)
             reply = pb.ListMonitoringsResponse(monitorings=[await self._shown(connection, row) for row in found[:size]])
-        if len(found) > size:
-            end = found[size - 1]
-            mark = ((end.due_at or store.NEVER).isoformat(), end.number, end.monitoring)
-            reply.next_page_token = paging.token("monitorings", *mark)
+        reply.next_page_token = paging.following(
+            found, size, "monitorings", lambda end: (end.due_at or store.NEVER, end.number, end.monitoring)
+        )
         return reply
 
     async def GetMonitoringText(self, request: pb.GetMonitoringTextRequest, context: Context) -> pb.MonitoringText:

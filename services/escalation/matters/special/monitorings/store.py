@@ -25,9 +25,8 @@ _RUNNING = (
 
 async def add(connection: Connection, number: str, **columns: object) -> Monitoring:
     """Store a monitoring and return its row."""
-    monitoring = await rows.next_of(connection, Monitoring.monitoring, number=number)
-    return await rows.insert(
-        connection, Monitoring, number=number, monitoring=monitoring, state=MonitoringState.ACTIVE, **columns
+    return await rows.add(
+        connection, Monitoring, "monitoring", {"number": number}, state=MonitoringState.ACTIVE, **columns
     )
 
 
@@ -44,8 +43,8 @@ async def active(connection: Connection, number: str) -> list[str]:
 
 async def get(connection: Connection, number: str, monitoring: int) -> Monitoring:
     """Return a monitoring; NOT_FOUND where there is none."""
-    found = await rows.find(connection, Monitoring, number=number, monitoring=monitoring)
-    return rows.not_found(found.first(), f"{names.file_name(number)}/monitorings/{monitoring}")
+    name = f"{names.file_name(number)}/monitorings/{monitoring}"
+    return await rows.get(connection, Monitoring, name, number=number, monitoring=monitoring)
 
 
 async def change(connection: Connection, row: Monitoring, **columns: object) -> Monitoring:

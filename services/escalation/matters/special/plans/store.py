@@ -74,8 +74,7 @@ class Loaded:
 
 async def add(connection: Connection, number: str, **columns: object) -> MatterPlan:
     """Store the next version of a matter's plan and return its row."""
-    plan = await rows.next_of(connection, MatterPlan.plan, number=number)
-    return await rows.insert(connection, MatterPlan, number=number, plan=plan, **columns)
+    return await rows.add(connection, MatterPlan, "plan", {"number": number}, **columns)
 
 
 async def latest(connection: Connection, number: str) -> MatterPlan | None:
