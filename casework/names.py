@@ -96,12 +96,12 @@ def document_name(number: str, document: int) -> str:
 
 
 def unit_name(unit: str) -> str:
-    """Return `units/{unit}`."""
-    return f"units/{unit}"
+    """Return `units/{unit}`; empty for no unit."""
+    return f"units/{unit}" if unit else ""
 
 
 def last(name: str) -> str:
-    """Return the last segment of a resource name: the id in `reports/{id}` or `units/{id}`."""
+    """Return the last segment of a resource name: the id in `reports/{id}`; empty for no name."""
     return name.rsplit("/", 1)[-1]
 
 
@@ -142,7 +142,7 @@ def number_of(name: str) -> CaseNumber:
 
 
 def file_name(number: str) -> str:
-    """Return the resource name of a number: `cases/620102-2026-000117`, `letters/620102-2026-000003`."""
+    """Return the resource name of a number: `cases/620102-2026-000117`, `letters/620102-2026-000003`; or nothing."""
     return case_name(number) if number[:1].isdigit() else number.replace("-", "/", 1)
 
 

@@ -22,4 +22,4 @@ def subtree(unit: str) -> Range:
 
 def asked(name: str) -> str:
     """Return the unit whose subtree a call may show: the one named if that is allowed, otherwise the caller's own."""
-    return current_call().scope(names.last(name) if name else "")
+    return current_call().scope(names.last(name))

@@ -164,7 +164,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         """Answer clocks of the caller's units, earliest deadline first."""
         self._check(request.service)
         now, size = self.time.now(), request.page_size or 50
-        scope = current_call().scope(last(request.unit) if request.unit else "")
+        scope = current_call().scope(last(request.unit))
         mark = paging.read(request.page_token, "clocks", paging.instant, paging.key)
         asked = {
             "running": request.running,
@@ -365,7 +365,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Context) -> pb.PreviewMovesResponse:
         """Answer which running clocks of the caller's units would move, and from when to when."""
         self._check(request.service)
-        scope = current_call().scope(last(request.unit) if request.unit else "")
+        scope = current_call().scope(last(request.unit))
         candidate = await self._candidate(request)
         shown, moved, kept = [], 0, 0
         async for move in clock_moves.moves(self.database, self.clockwork, candidate, _prefix(scope)):

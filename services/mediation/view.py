@@ -20,7 +20,7 @@ def case(row: Case, now: datetime) -> pb.Case:
         name=names.case_name(row.number),
         etag=str(row.version),
         unit=names.unit_name(row.unit),
-        about_unit=names.unit_name(row.about) if row.about else "",
+        about_unit=names.unit_name(row.about),
         category=f"categories/{row.category}",
         receive_time=stamp(row.received_at),
         open_time=stamp(row.opened_at),

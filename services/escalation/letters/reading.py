@@ -31,7 +31,7 @@ class LetterReading(LetterDesk):
 
     async def ListLetters(self, request: pb.ListLettersRequest, context: Context) -> pb.ListLettersResponse:
         """Answer letters that are shown to the caller's units, oldest first."""
-        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
+        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "letters", paging.instant, paging.key)
         async with self.database.read() as connection:
             rows = await store.listed(connection, paging.subtree(scope), request.states, request.kind, behind, size + 1)
@@ -43,7 +43,7 @@ class LetterReading(LetterDesk):
         self, request: pb.ListLetterDraftsRequest, context: Context
     ) -> pb.ListLetterDraftsResponse:
         """Answer the drafts of the caller's units, oldest first: what waits to be taken up, signed or discarded."""
-        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit) if request.unit else "")
+        size, scope = request.page_size or 50, current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "letter-drafts", paging.instant, paging.key)
         async with self.database.read() as connection:
             rows = await store.drafts(connection, paging.subtree(scope), behind, size + 1)

@@ -32,7 +32,7 @@ def letter(row: Letter, *, inside: bool) -> pb.Letter:
         approver=row.approver,
         heard=row.heard,
         deemed_received=row.deemed,
-        previous=names.file_name(row.previous) if row.previous else "",
+        previous=names.file_name(row.previous),
         next=names.file_name(row.next) if inside and row.next else "",
         transferred=inside and bool(row.transferred_to),
         draft_time=stamp(row.drafted_at) if inside else None,

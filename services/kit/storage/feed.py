@@ -132,7 +132,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         number = number_of(request.case) if request.case else ""
         allowed = await self._allow_watching(number)
         # Without a case: all of the caller's own subtree, or of the part of it that is asked for.
-        units = "" if number else paging.subtree(current_call().scope(last(request.unit) if request.unit else ""))
+        units = "" if number else paging.subtree(current_call().scope(last(request.unit)))
         position = request.after_position
         if request.consumer:
             position = await self._acknowledged(request.consumer)

@@ -162,7 +162,7 @@ def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) ->
         case=f"cases/{number}",
         sequence=row.seq,
         unit=unit_name(row.unit),
-        about_unit=unit_name(row.about) if row.about else "",
+        about_unit=unit_name(row.about or ""),
         co_units=[unit_name(unit) for unit in row.co_units or ()],
         mediator=row.mediator or "",
         grants=[pb.GrantHeld(holder=holder, expire_time=stamp(until)) for holder, until in grants],

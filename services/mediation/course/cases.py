@@ -64,7 +64,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     async def ListCases(self, request: pb.ListCasesRequest, context: Context) -> pb.ListCasesResponse:
         """Answer cases of the caller's units, newest first."""
         now, size = self.time.now(), request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "cases", paging.instant, paging.key)
         async with self.database.read() as connection:
             rows = await store.listed(

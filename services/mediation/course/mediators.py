@@ -55,7 +55,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     async def ListMediators(self, request: pb.ListMediatorsRequest, context: Context) -> pb.ListMediatorsResponse:
         """Answer mediators of the caller's units, by name."""
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         size, behind = request.page_size or 50, paging.read(request.page_token, "mediators", paging.key) or ""
         async with self.database.read() as connection:
             rows = await store.listed(

@@ -70,7 +70,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
     async def ListObjections(self, request: pb.ListObjectionsRequest, context: Context) -> pb.ListObjectionsResponse:
         """Answer objections by the caller's units or to be decided there, the one to be decided first first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "objections", paging.instant, paging.key, paging.number)
         async with self.database.read() as connection:
@@ -189,6 +189,6 @@ def _view(row: Objection) -> pb.Objection:
         create_time=stamp(row.made_at),
         decide_until_time=stamp(row.decide_until),
         end_time=stamp(row.ended_at),
-        right_unit=names.unit_name(row.right_unit) if row.right_unit else "",
+        right_unit=names.unit_name(row.right_unit),
         **numbers(state=row.state),
     )

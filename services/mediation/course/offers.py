@@ -64,7 +64,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
     async def ListOffers(self, request: pb.ListOffersRequest, context: Context) -> pb.ListOffersResponse:
         """Answer offers by the caller's units or to them, the one made first first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "offers", paging.instant, paging.key, paging.number)
         async with self.database.read() as connection:

@@ -67,7 +67,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         behind = paging.read(request.page_token, "grants", paging.instant, paging.key, paging.number) or _LAST
         async with self.database.begin() as connection:
             if request.parent == "cases/-":
-                number, unit = "", paging.subtree(call.scope(names.last(request.unit) if request.unit else ""))
+                number, unit = "", paging.subtree(call.scope(names.last(request.unit)))
             else:
                 number, unit = (await record.seen(connection, request.parent)).number, ""
             rows = await store.listed(connection, number, unit, request.emergency, behind, size + 1)

@@ -44,7 +44,7 @@ class RoomRpcs(Servicer):
     async def ListRooms(self, request: pb.ListRoomsRequest, context: Context) -> pb.ListRoomsResponse:
         """Answer the open rooms of the caller's units, by name."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "rooms", paging.key)
         async with self.database.read() as connection:
             rows = await store.list_rooms(connection, paging.subtree(scope), behind or "", size + 1)

@@ -95,7 +95,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
 def _entry(row: Entry) -> pb.RegisterEntry:
     return pb.RegisterEntry(
         unit=names.unit_name(row.unit),
-        file=names.file_name(row.number) if row.number else "",
+        file=names.file_name(row.number),
         subject=row.subject,
         what=row.what,
         time=stamp(row.at),

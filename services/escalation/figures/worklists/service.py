@@ -63,7 +63,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
             step=row.rule,
             title=self._title(row.rule),
             unit=names.unit_name(row.unit),
-            matter_unit=names.unit_name(step.unit) if step.unit else "",
+            matter_unit=names.unit_name(step.unit or ""),
             waiting_for=pb.WAITING_FOR_RIGHT_HOLDER if right else pb.WAITING_FOR_UNIT,
             category=f"categories/{step.category}" if step.category else "",
             start_time=stamp(row.started_at),

@@ -54,7 +54,7 @@ class Assigning(LedgerBase):
     async def _registered(self, work: Work, row: Matter) -> pb.Matter:
         first = [said(name, "", getattr(row, name)) for name in ("level", "keeper", "category")]
         await store.keep_version(work.connection, row, "MatterRegistered", work.now, work.call, changes=first)
-        source = names.file_name(row.source) if row.source else ""
+        source = names.file_name(row.source)
         payload = {"level": row.level, "keeper": row.keeper, "category": row.category, "source": source}
         await work.append(course.happened(row, "MatterRegistered", **payload))
         return await self.shown(work, row)

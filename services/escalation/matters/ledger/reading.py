@@ -120,7 +120,7 @@ class Reading(LedgerBase):
                 case 13:
                     reply.levels.add(level=MatterLevel[row.level.upper()], **count)
                 case _:
-                    reply.units.add(unit=names.unit_name(row.answers) if row.answers else "", **count)
+                    reply.units.add(unit=names.unit_name(row.answers), **count)
         return reply
 
     async def ListMatterHistory(
@@ -183,7 +183,7 @@ class Reading(LedgerBase):
 
     def _wanted(self, request: pb.ListMattersRequest | pb.CountMattersRequest | pb.ExportMattersRequest) -> Wanted:
         """Return which matters a request asks for, within what the caller may see."""
-        unit = current_call().scope(names.last(request.unit) if request.unit else "")
+        unit = current_call().scope(names.last(request.unit))
         level = course.column_of(MatterLevel(request.level)) if request.level else ""
         return Wanted(unit, self._today(), level, request.state, request.grade, request.overdue)
 

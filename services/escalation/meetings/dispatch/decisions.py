@@ -71,7 +71,7 @@ class Decisions(Servicer):
     async def ListDecisions(self, request: pb.ListDecisionsRequest, context: Context) -> pb.ListDecisionsResponse:
         """Answer decisions of a meeting, or all of the caller's units, first due first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "meetings/-" else names.number_of(request.parent)
         parts = (paging.instant, paging.key, paging.number)
         behind = paging.read(request.page_token, "decisions", *parts) or (_BEGINNING, "", 0)

@@ -55,7 +55,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
     ) -> pb.ListMeetingSeriesResponse:
         """Answer series of the caller's units, by name."""
         size, now = request.page_size or 50, self.time.now()
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "meetingSeries", paging.key) or ""
         async with self.database.read() as connection:
             found = await store.listed_series(
@@ -108,7 +108,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
     async def ListMeetings(self, request: pb.ListMeetingsRequest, context: Context) -> pb.ListMeetingsResponse:
         """Answer meetings of the caller's units, newest first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "meetings", paging.instant, paging.key) or (NEVER, "")
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), behind, size + 1, only_open=request.open)

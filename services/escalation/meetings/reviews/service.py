@@ -76,7 +76,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
         """Answer the reviews of the caller's units, most urgent first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "reviews", paging.instant, paging.key) or (_BEGINNING, "")
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), behind, size + 1, only_open=request.open)

@@ -55,7 +55,7 @@ def appeal(row: ReviewAppeal) -> pb.Appeal:
         reply=f"{name}/replies/{row.reply}",
         receive_time=stamp(row.received_at),
         post_time=stamp(row.posted_at),
-        unit=names.unit_name(row.unit) if row.unit else "",
+        unit=names.unit_name(row.unit),
         due_time=stamp(row.due_at),
         routes=_ROUTES if row.refusal else [],
         **numbers(asked_by=row.asked_by, refusal=row.refusal or 0),

@@ -57,7 +57,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def ListCampaigns(self, request: pb.ListCampaignsRequest, context: Context) -> pb.ListCampaignsResponse:
         """Answer campaigns that the caller's units lead or go out for, newest first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "campaigns", paging.instant, paging.key)
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)

@@ -23,7 +23,7 @@ class ClusterServicer(Servicer, recommendations_pb2_grpc.ClusterServiceServicer)
     async def FindClusters(self, request: pb.FindClustersRequest, context: Context) -> pb.FindClustersResponse:
         """Answer where cases of a kind have become more than chance explains; small counts only to their own level."""
         call, rule = current_call(), self.rules.clusters
-        scope = call.scope(names.last(request.unit) if request.unit else "")
+        scope = call.scope(names.last(request.unit))
         async with self.database.read() as connection:
             found = await clusters.find(connection, rule, scope, self.time.now())
         shown = [each for each in found.candidates if request.dismissed or not each.dismissed]

@@ -74,7 +74,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     ) -> pb.ListRecommendationsResponse:
         """Answer recommendations of the caller's units, oldest first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "recommendations", paging.instant, paging.key)
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)

@@ -61,7 +61,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
     async def ListWarnings(self, request: pb.ListWarningsRequest, context: Context) -> pb.ListWarningsResponse:
         """Answer warnings of the caller's units, urgent ones first, then oldest first."""
         call, size = current_call(), request.page_size or 50
-        scope = call.scope(names.last(request.unit) if request.unit else "")
+        scope = call.scope(names.last(request.unit))
         behind = paging.read(request.page_token, "warnings", paging.number, paging.instant, paging.key)
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), request.open, behind, size + 1)

@@ -13,11 +13,6 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 
 
-def unit_of(unit: str) -> str:
-    """Return `units/{unit}`, nothing for none."""
-    return names.unit_name(unit) if unit else ""
-
-
 def warning(row: HazardWarning, language: str) -> pb.Warning:
     """Return a warning, without what was told."""
     told = orjson.loads(row.assessment) if row.assessment else None
@@ -25,11 +20,11 @@ def warning(row: HazardWarning, language: str) -> pb.Warning:
         name=names.file_name(row.number),
         etag=str(row.version),
         urgent=row.urgent,
-        unit=unit_of(row.unit),
-        place=unit_of(row.place),
+        unit=names.unit_name(row.unit),
+        place=names.unit_name(row.place),
         category=f"categories/{row.category}",
         assessment=_assessment(told, language) if told else None,
-        addressee=unit_of(row.addressee),
+        addressee=names.unit_name(row.addressee),
         target=row.target,
         returned=row.returned,
         due_time=stamp(row.due_at),

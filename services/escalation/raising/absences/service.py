@@ -59,7 +59,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
     async def ListAbsences(self, request: pb.ListAbsencesRequest, context: Context) -> pb.ListAbsencesResponse:
         """Answer the absences of the caller's units that are not over."""
         size, today = request.page_size or 50, dates.today(self.time.now())
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "absences", paging.day, paging.key) or (date.min, "")
         async with self.database.read() as connection:
             found = await store.listed(connection, paging.subtree(scope), today, behind, size + 1)
@@ -81,7 +81,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
     async def ListHoldings(self, request: pb.ListHoldingsRequest, context: Context) -> pb.ListHoldingsResponse:
         """Answer what the caller holds and stands in for today, the most urgent first."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
-        scope = call.scope(names.last(request.unit) if request.unit else "")
+        scope = call.scope(names.last(request.unit))
         mark = paging.read(request.page_token, "holdings", paging.instant, paging.position)
         behind = mark or (datetime(1, 1, 2, tzinfo=UTC), 0)
         async with self.database.read() as connection:

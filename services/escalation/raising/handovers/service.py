@@ -63,7 +63,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
     async def ListHandovers(self, request: pb.ListHandoversRequest, context: Context) -> pb.ListHandoversResponse:
         """Answer hand-overs of the caller's units without their items, oldest first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         mark = paging.read(request.page_token, "handovers", paging.instant, paging.key)
         behind = mark or (datetime(1, 1, 2, tzinfo=UTC), "")
         async with self.database.read() as connection:

@@ -67,7 +67,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
     async def ListEscalations(self, request: pb.ListEscalationsRequest, context: Context) -> pb.ListEscalationsResponse:
         """Answer escalations to or from the caller's units, newest first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "escalations", paging.instant, paging.key, paging.number)
         async with self.database.read() as connection:

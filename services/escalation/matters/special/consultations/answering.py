@@ -121,7 +121,7 @@ class Answering(SpecialServicer):
             await self._log(connection, row, "ExpertOpinionRead")
         self.pulse.beat()
         return pb.ExpertOpinion(
-            name=request.name, text=opinion.decode(), binding=False, expert=experts.expert_name(row.expert),
+            name=request.name, text=opinion.decode(), binding=False, expert=names.file_name(row.expert),
             adoption_reason=reason.decode(), sign_time=stamp(row.opinion_at), **numbers(adoption=row.adoption or 0),
         )  # fmt: skip
 

@@ -120,7 +120,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
             concerned |= set(matters.concerned(await matters.get(work.connection, row.number)))
         against = {each.expert for each in await store.conflicts(work.connection, row)}
         before = {each.expert for each in await store.asks(work.connection, row)}
-        conflicts = {experts.expert_name(number) for number in against | before}
+        conflicts = {names.file_name(number) for number in against | before}
         pool = await experts.pool(work.connection, rules_of.pool_of(row.unit), row.field)
         lead = await holders.holder(work.connection, row.number, names.file_name(row.number), "lead")
         return rules_of.fitting(pool, concerned, conflicts, {row.asked_by, lead})

@@ -8,7 +8,6 @@ from pb.escalation.v1 import consultations_pb2 as pb
 
 from casework import names
 from services.escalation.matters.special.consultations.store import consultation_name
-from services.escalation.matters.special.experts.store import expert_name
 from services.escalation.matters.special.models import Consultation, ConsultationConflict, ExpertAsk
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
@@ -25,10 +24,11 @@ def consultation(
         field=row.field,
         party_units=[names.unit_name(unit) for unit in row.party_units],
         conflicts=[
-            pb.DeclaredConflict(expert=expert_name(each.expert), **numbers(reason=each.reason)) for each in conflicts
+            pb.DeclaredConflict(expert=names.file_name(each.expert), **numbers(reason=each.reason))
+            for each in conflicts
         ],
         clocks=list(row.clocks),
-        expert=expert_name(row.expert),
+        expert=names.file_name(row.expert),
         paused_clocks=[f"clocks/escalation/{clock}" for clock, _ in paused],
         ask_time=stamp(row.asked_at),
         draw_time=stamp(row.drawn_at),
@@ -47,7 +47,7 @@ def draw(row: Consultation, asks: Sequence[ExpertAsk]) -> pb.ExpertDraw:
         seed=row.seed,
         order=[
             pb.DrawnExpert(
-                expert=expert_name(each.expert), ask_time=stamp(each.asked_at),
+                expert=names.file_name(each.expert), ask_time=stamp(each.asked_at),
                 answer_time=stamp(each.answered_at), **numbers(state=each.state, reason=each.reason or 0),
             )
             for each in asks if each.seed == row.seed

@@ -61,7 +61,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
     async def ListExperts(self, request: pb.ListExpertsRequest, context: Context) -> pb.ListExpertsResponse:
         """Answer the experts of the caller's units, oldest entry first."""
         size = request.page_size or 50
-        scope = current_call().scope(names.last(request.unit) if request.unit else "")
+        scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "experts", paging.instant, paging.key) or (_BEGINNING, "")
         async with self.database.read() as connection:
             found = await store.listed(connection, scope, request.field, behind, size + 1)

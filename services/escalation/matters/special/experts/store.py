@@ -22,11 +22,6 @@ _POOL = (
 )
 
 
-def expert_name(number: str) -> str:
-    """Return the resource name of an expert, nothing for none."""
-    return names.file_name(number) if number else ""
-
-
 async def add(connection: Connection, number: str, **columns: object) -> Expert:
     """Store an expert and return the row."""
     return await rows.insert(connection, Expert, number=number, **columns)

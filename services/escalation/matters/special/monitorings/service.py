@@ -95,7 +95,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         call, number = current_call(), "" if request.parent == "matters/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "monitorings", paging.instant, paging.key, paging.number)
         async with self.database.read() as connection:
-            scope = call.scope(names.last(request.unit) if request.unit else "")
+            scope = call.scope(names.last(request.unit))
             if number:
                 await self.seen(connection, request.parent)
             found = await store.listed(connection, scope, number, behind or (_BEGINNING, "", 0), size + 1)

@@ -28,7 +28,7 @@ def plan(loaded: Loaded) -> pb.MatterPlan:
         cost_fen=row.cost_fen,
         countersignatures=[
             pb.Countersignature(
-                unit=names.unit_name(each.unit) if each.unit else "", **numbers(role=each.role),
+                unit=names.unit_name(each.unit), **numbers(role=each.role),
                 signed=each.signed_at is not None, agrees=each.agrees, signer=each.signed_by,
                 sign_time=stamp(each.signed_at),
             )
