@@ -131,6 +131,8 @@ class Reason(StrEnum):
     GUARDIAN_NEEDED = "GUARDIAN_NEEDED"
     SIDE_KEPT = "SIDE_KEPT"
     ERASURE_BARRED = "ERASURE_BARRED"
+    SECOND_FACTOR_WRONG = "SECOND_FACTOR_WRONG"
+    SECOND_FACTOR_MISSING = "SECOND_FACTOR_MISSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,16 @@ class _Text:
 
 
 TEXTS: dict[Reason, _Text] = {
+    Reason.SECOND_FACTOR_WRONG: _Text(
+        Kind.DENIED,
+        "验证信息不对：请输入登记电话的后四位，或者回执上印的两个词。",
+        "That is not it: say the last four digits of the phone, or the two words printed on the receipt.",
+    ),
+    Reason.SECOND_FACTOR_MISSING: _Text(
+        Kind.PRECONDITION,
+        "这张回执没有登记验证信息，请到窗口当面办理。",
+        "This receipt has no second factor: please come to a counter.",
+    ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -125,8 +125,10 @@ class UnitTree:
     """
 
     def __init__(
-        self, units: Iterable[Unit], departments: Iterable[Department] = (), retired: Iterable[Retired] = ()
-    ) -> None:
+        self, units: Iterable[Unit], departments: Iterable[Department] = (), retired: Iterable[Retired] = (),
+        phones: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self._phones = dict(phones or {})
         self.retired = {each.code: each for each in retired}
         self._names: dict[str, str] = {}
         for unit in units:
@@ -168,6 +170,10 @@ class UnitTree:
             return self.get(code)
         found = self.retired.get(code)
         return Unit(code, found.name if found else code, level_of(code), self.parent(code))
+
+    def phone(self, code: str) -> str:
+        """Return the telephone of a unit, or of the nearest unit above that has one; empty where none is known."""
+        return next((self._phones[each] for each in reversed(self.path(code)) if each in self._phones), "")
 
     def successor(self, code: str) -> str | None:
         """Return the unit that now has the matters of a retired code, None if there is none."""

@@ -36,8 +36,11 @@ EXEMPT = {
     r"^RecordNotices\.events\.fields\.": "codes and times of an event, as the catalogue has them",
 }
 ASKED_ONLY = frozenset(
-    {"FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone", "FindCasesByPhone.display_name"}
-)
+    {
+        "FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone",
+        "FindCasesByPhone.display_name", "SignInByReceipt.second_factor",
+    }
+)  # fmt: skip
 """Searched for, not kept."""
 
 

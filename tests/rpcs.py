@@ -17,9 +17,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from pb.access.v1 import permission_pb2
 
+from accord.embedded.keys import ROLES
 from casework.errors import TEXTS, Reason
 from services.gateway.rest.contract import load
 from services.gateway.settings import SERVED_BY
+from services.kit.serving.access import OFFICIALS
 from tests.conftest import COUNTY, Clients
 
 load()  # imports the stubs of every contract: the descriptors are found by name below
@@ -46,6 +48,12 @@ class Rpc:
         """The permission it names."""
         options: Any = self.method.GetOptions()
         return str(options.Extensions[permission_pb2.permission])
+
+    @property
+    def public(self) -> bool:
+        """Whether it may be called without an account."""
+        options: Any = self.method.GetOptions()
+        return bool(options.Extensions[permission_pb2.public])
 
     @property
     def request_type(self) -> type[Message]:
@@ -154,12 +162,22 @@ def callers(rpc: Rpc) -> set[str]:
 
 @cache
 def _policies() -> list[tuple[list[str], list[str], bool]]:
-    """Return of each policy that permits its roles, its actions, and whether it asks for a part."""
+    """Return of each policy that permits its roles, its actions, and whether it asks for a part.
+
+    One that names no role permits everybody.
+    """
     text = "\n".join(path.read_text("utf-8") for path in sorted(POLICIES.glob("*.cedar")))
     return [
-        (re.findall(r'Role::"(\w+)"', policy), re.findall(r'Action::"([\w.]+)"', policy), "Part::" in condition)
+        (_roles(policy, condition), re.findall(r'Action::"([\w.]+)"', policy), "Part::" in condition)
         for policy, condition in re.findall(r"permit \((.*?)\n\)(.*?);", text, re.S)
     ]
+
+
+def _roles(policy: str, condition: str) -> list[str]:
+    named = re.findall(r'Role::"(\w+)"', policy)
+    if "Part::" in condition or named:
+        return named
+    return sorted(OFFICIALS) if "officials" in policy else [role for role in ROLES if role != "service"]
 
 
 def access(clients: Clients, rpc: Rpc, language: str = "en") -> dict[str, Any]:

@@ -52,8 +52,11 @@ RIGHT_UNIT = {
     **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
-OF_THE_CALLER = {"AcknowledgeEvents", "GetConsumer", "ListEventTypes"}
-"""About the caller's own, or about no unit: none is a foreign one. test_feed_units.py tries the consumers of others."""
+OF_THE_CALLER = {"AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt"}
+"""About the caller's own, found by a code, or about no unit: none is a foreign one.
+
+test_feed_units.py tries the consumers of others.
+"""
 ONLY_BEFORE = {("BindParty", "clerk")}
 """What a role may do only while nobody mediates the case; somebody mediates the world's."""
 ASKED_BESIDE = {"clocks.approve"} | {
@@ -127,7 +130,7 @@ async def test_an_anonymous_caller_is_refused(rpc: Rpc, clients: Clients, world:
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-@every_rpc
+@pytest.mark.parametrize("rpc", [rpc for rpc in RPCS if not rpc.public], ids=str)
 async def test_a_role_without_the_permission_is_refused_even_at_the_root(
     rpc: Rpc, clients: Clients, world: World
 ) -> None:

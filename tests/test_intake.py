@@ -330,7 +330,8 @@ async def test_whoever_is_declined_is_told_another_route(clients: Clients) -> No
         **clients.as_("citizen", "620102001001", language="zh"),
     )
     assert receipt.route == report_pb2.ROUTE_ARBITRATION
-    assert receipt.next_step == "不予受理，已告知其他途径。"
+    assert receipt.progress.phase_words == "不予受理"
+    assert receipt.next_step == "您可以走下列其他途径，也可以请求由另一人复核。"
 
 
 async def test_what_was_found_not_to_be_so_is_declined_never_accepted(clients: Clients) -> None:

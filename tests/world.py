@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
-from pb.intake.v1 import intake_pb2, report_pb2
-from pb.mediation.v1 import case_pb2, mediation_pb2
+from pb.intake.v1 import intake_pb2, report_pb2, reporter_pb2
+from pb.mediation.v1 import case_pb2, mediation_pb2, progress_pb2
 
 from casework.names import number_of
 from tests import (
@@ -39,6 +39,12 @@ class World:
 
     report: report_pb2.Report
     other: report_pb2.Report
+    receipt: report_pb2.Report
+    """A report by whose receipt nobody acts else, with its code and its words."""
+    declined: str
+    """A report that was declined."""
+    disputed: str
+    """A report whose refusal is to be looked at again."""
     case: str
     task: str
     escalation: str
@@ -93,6 +99,9 @@ async def new_world(clients: Clients) -> World:
     return World(
         report=report,
         other=other,
+        receipt=await clients.file_report("路灯坏了。"),
+        declined=await _declined(clients),
+        disputed=await _disputed(clients),
         case=case.name,
         task=f"{case.name}/tasks/1",
         escalation=escalation.name,
@@ -108,6 +117,24 @@ async def new_world(clients: Clients) -> World:
         ledger=await world_ledger.new_ledger(clients),
         letters=await world_letters.letters(clients),
     )
+
+
+async def _declined(clients: Clients) -> str:
+    """Return a report that was declined."""
+    report = await clients.file_report("要求赔偿。")
+    declined = intake_pb2.DeclineReportRequest(
+        name=report.name, reason="outside-scope", route=report_pb2.ROUTE_COURT, request_id=request_id()
+    )
+    await clients.intake.DeclineReport(declined, **clients.as_("duty_officer", "62"))
+    return report.name
+
+
+async def _disputed(clients: Clients) -> str:
+    """Return a report that was declined, and is to be looked at again."""
+    name = await _declined(clients)
+    request = reporter_pb2.RequestReviewRequest(name=name, request_id=request_id())
+    await clients.reporters.RequestReview(request, **clients.as_("clerk", "62"))
+    return name
 
 
 async def _limitation(clients: Clients, server: str, of_report: str, case: str) -> str:
@@ -226,6 +253,21 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "DeclineReport": _filled(intake_pb2.DeclineReportRequest, name=_report, reason=lambda w: "outside-scope",
                              route=lambda w: 1),
     "GetReceipt": _filled(intake_pb2.GetReceiptRequest, name=lambda w: f"receipts/{w.report.receipt_code}"),
+    "SignInByReceipt": _filled(
+        reporter_pb2.SignInByReceiptRequest, code=lambda w: w.receipt.receipt_code,
+        second_factor=lambda w: w.receipt.receipt_words.partition(" / ")[0],
+    ),
+    "ReissueReceipt": _filled(reporter_pb2.ReissueReceiptRequest, name=lambda w: w.other.name,
+                              document=lambda w: "居民身份证", second_factor=lambda w: 2),
+    "AddToReport": _filled(reporter_pb2.AddToReportRequest, name=_report, text=lambda w: "又漏了。"),
+    "CorrectReport": _filled(reporter_pb2.CorrectReportRequest, name=_report, address=lambda w: "三楼",
+                             reporter=lambda w: report_pb2.Reporter(display_name="来访人", phone="13800000002")),
+    "WithdrawReport": _filled(reporter_pb2.WithdrawReportRequest, name=_report),
+    "RequestReview": _filled(reporter_pb2.RequestReviewRequest, name=lambda w: w.declined),
+    "GetDeclineReview": _filled(reporter_pb2.GetDeclineReviewRequest, name=lambda w: f"{w.disputed}/review"),
+    "DecideReview": _filled(reporter_pb2.DecideReviewRequest, name=lambda w: w.disputed, upheld=lambda w: True,
+                            reason=lambda w: "outside-scope"),
+    "GetProgress": _filled(progress_pb2.GetProgressRequest, name=lambda w: f"{w.case}/progress"),
     "CreateCase": _new_case,
     "GetCase": _filled(mediation_pb2.GetCaseRequest, name=_case),
     "ListCases": _filled(mediation_pb2.ListCasesRequest, unit=_county),

@@ -28,6 +28,8 @@ _STAGES = {
     "ReportImported": Stage.ACCEPTED,
     "ReportAccepted": Stage.ACCEPTED,
     "ReportDeclined": Stage.DECLINED,
+    "RefusalUpheld": Stage.DECLINED,
+    "ReportWithdrawn": Stage.DECLINED,
     "ReportMerged": Stage.MERGED,
     "CaseOpened": Stage.HANDLING,
     "CaseClosed": Stage.CLOSED,

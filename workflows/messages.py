@@ -64,6 +64,9 @@ RECHECK = "Recheck"
 REOPENED = "CaseReopened"
 """The event that takes a case back from its end."""
 
+DISPUTED = "RefusalDisputed"
+"""A reporter asked that a refusal be looked at again: the report, whose workflow had ended, waits in intake again."""
+
 UNMERGED = "ReportUnmerged"
 """A merge was undone: the report, whose workflow had ended, waits in intake again."""
 

@@ -44,6 +44,7 @@ from workflows.files import workflow as file
 from workflows.messages import (
     CASE_WORKFLOW,
     DEFAULT_PURSUED,
+    DISPUTED,
     HEAR,
     REOPENED,
     TASK_QUEUE,
@@ -84,7 +85,9 @@ LANES = (Lane("relay", feed_pb2.LANE_PERSON, 32, 2), Lane("relay-bulk", feed_pb2
 
 TOLD = Counter("accord_relay_told_total", "Events signalled to workflows.", ["source"])
 
-_AGAIN = {REOPENED: Stage.HANDLING, UNMERGED: Stage.RECEIVED, DEFAULT_PURSUED: Stage.CLOSED}
+_AGAIN = {
+    REOPENED: Stage.HANDLING, UNMERGED: Stage.RECEIVED, DISPUTED: Stage.RECEIVED, DEFAULT_PURSUED: Stage.CLOSED,
+}  # fmt: skip
 """The stage at which the new workflow of a case begins whose workflow had ended."""
 
 

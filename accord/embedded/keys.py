@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from accord.embedded.folder import StackError, write_json, write_private
 from accord.embedded.secret import SERVICES
+from services.kit.serving.codes import HOLDER, INVITED, REPORTER
+from services.kit.serving.codes import ISSUER as CODES
 from services.kit.serving.tokens import DEMO, audience_of
 
 AUDIENCE = "accord"
@@ -34,9 +36,14 @@ ROLES = (
 CLIENT_ROLES = {
     "worker": ["service"],
     "relay": ["service"],
+    "gateway": ["gateway"],
     "cli": ["operator", "integrator", "auditor"],
 }
 """Machine clients that sign their own tokens, as issuer `accord-<name>`, and the roles each may claim."""
+
+
+CODE_ROLES = (HOLDER, REPORTER, INVITED)
+"""Roles of people who come by a code."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,11 @@ class Keys:
         """The public side: which issuers are trusted, with what keys and roles."""
         return self.folder / "trust.json"
 
+    @property
+    def codes(self) -> Path:
+        """Private key with which services sign tokens for holders of receipts and invitations."""
+        return self.folder / "codes.pem"
+
     def client(self, name: str) -> Path:
         """Private key of the machine client `name`."""
         return self.folder / f"{name}.pem"
@@ -69,7 +81,7 @@ def ensure_keys(folder: Path) -> Keys:
     """The folder's keys but the master key; those that are missing are made, the trust file is written anew."""
     keys = Keys(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in (keys.issuer, *(keys.client(name) for name in CLIENT_ROLES)):
+    for path in (keys.issuer, keys.codes, *(keys.client(name) for name in CLIENT_ROLES)):
         if not path.exists():
             write_private(path, _new_key())
     write_json(keys.trust, _trust(keys))
@@ -103,6 +115,9 @@ def _trust(keys: Keys) -> dict[str, Any]:
         issuers.append(
             _trusted(f"accord-{name}", keys.client(name), clients=True) | {"roles": roles, "unit": ROOT_UNIT}
         )
+    issuers.append(
+        _trusted(CODES, keys.codes, clients=False) | {"codes": True, "roles": list(CODE_ROLES), "unit": ROOT_UNIT}
+    )
     return {"issuers": issuers}
 
 

@@ -77,6 +77,7 @@ def _service(name: str, around: Surroundings) -> ProcessSpec:
             "ACCORD_DATABASE_URL": role_url(around.database_url, f"accord_{name}", around.passwords[name]),
             "ACCORD_METRICS_PORT": str(around.ports[f"{name}_metrics"]),
             "ACCORD_MASTER_KEY_FILE": str(around.keys.master),
+            "ACCORD_CODES_KEY_FILE": str(around.keys.codes),
             "ACCORD_ERASURES_FILE": str(around.keys.folder / "erasures"),
             "ACCORD_FILES": os.environ.get("ACCORD_FILES", str(around.folder.files)),
         },
@@ -109,7 +110,10 @@ def _client(name: str, around: Surroundings) -> ProcessSpec:
 
 
 def _gateway(around: Surroundings) -> ProcessSpec:
-    own = {"ACCORD_LISTEN": around.address("gateway")}
+    own = {
+        "ACCORD_LISTEN": around.address("gateway"),
+        "ACCORD_CLIENT_KEY_FILE": str(around.keys.client("gateway")),
+    }
     if os.environ.get("ACCORD_PROFILE", "embedded") == "embedded":  # a production profile refuses the demo issuer
         own["ACCORD_ISSUER_KEY_FILE"] = str(around.keys.issuer)
     return ProcessSpec(

@@ -46,6 +46,7 @@ class Trigger(StrEnum):
     """What starts the clock."""
 
     report_received = "report_received"
+    refusal_disputed = "refusal_disputed"
     case_accepted = "case_accepted"
     task_dispatched = "task_dispatched"
     task_reported = "task_reported"
@@ -176,6 +177,7 @@ CONSUMED = {
     "accept": Trigger.report_received,
     "accept_urgent": Trigger.report_received,
     "accept_danger": Trigger.report_received,
+    "decline_review": Trigger.refusal_disputed,
     "sign": Trigger.task_dispatched,
     "task": Trigger.task_dispatched,
     "verify_task": Trigger.task_reported,

@@ -17,6 +17,9 @@ class ReportState(IntEnum):
     DECLINED = 5
     MERGED = 6
     CLOSED = 7
+    WITHDRAWN = 8
+    DISPUTED = 9
+    """Declined, and being looked at again."""
 
 
 class LinkKind(IntEnum):
@@ -35,8 +38,11 @@ _BEFORE: dict[ReportState, frozenset[ReportState]] = {
     ReportState.UNFOUNDED: frozenset({ReportState.RECEIVED, ReportState.VERIFIED}),
     # A matter that a check did not confirm is declined with a reason, never accepted; a new check can correct that.
     ReportState.ACCEPTED: frozenset({ReportState.RECEIVED, ReportState.VERIFIED}),
-    ReportState.DECLINED: OPEN,
+    ReportState.DECLINED: OPEN | {ReportState.DISPUTED},
     ReportState.MERGED: OPEN,
+    ReportState.WITHDRAWN: OPEN,
+    ReportState.DISPUTED: frozenset({ReportState.DECLINED}),
+    ReportState.RECEIVED: frozenset({ReportState.DISPUTED}),
 }
 
 
@@ -47,7 +53,9 @@ def move(state: ReportState, to: ReportState) -> ReportState:
     return to
 
 
-_OVER = frozenset({ReportState.MERGED, ReportState.DECLINED, ReportState.CLOSED})
+_OVER = frozenset({
+    ReportState.MERGED, ReportState.DECLINED, ReportState.CLOSED, ReportState.WITHDRAWN, ReportState.DISPUTED,
+})  # fmt: skip
 
 
 def may_take_in(state: ReportState, case_closed: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import timeline
+from services.gateway import receipts, timeline
 from services.gateway.edge import Checker, Edge
 from services.gateway.rest.backend import Backend
 from services.gateway.rest.binding import Shape, shapes_of
@@ -24,12 +25,13 @@ from services.gateway.rest.openapi import document
 from services.gateway.rest.problem import Problem, refuse
 from services.gateway.rest.routes import Route, Terms, route_of
 from services.gateway.rest.template import RouteTable, Template
+from services.gateway.rest.unary import UnaryEndpoint
 from services.gateway.routers import docs, health, issuer, operations
 from services.gateway.settings import SERVED_BY, GatewaySettings
 from services.kit.serving.limits import Use
 from services.kit.serving.settings import Profile
 from services.kit.serving.tls import Tls
-from services.kit.serving.tokens import TokenChecker
+from services.kit.serving.tokens import TokenChecker, TokenMint
 
 _SECURITY: list[Header] = [
     (b"x-content-type-options", b"nosniff"),
@@ -57,6 +59,8 @@ class Gateway:
                 raise ContractError(f"{shape.rpc.service}: SERVED_BY does not say which backend serves it")
         self._routes: RouteTable[Route] = RouteTable()
         self._issuer = issuer.Issuer(settings.issuer_key_file, settings.profile) if settings.issuer_key_file else None
+        key = settings.client_key_file
+        self._mint = TokenMint(settings.client_name, key) if key else None
         self._checker = checker or TokenChecker(settings.trust_file, *settings.backends, limits=settings.token_limits)
 
     def app(self) -> ASGIApp:
@@ -79,7 +83,7 @@ class Gateway:
             app.include_router(router)
         plain = frozenset(getattr(route, "path", "") for router in routers for route in router.routes)
         security = [*_SECURITY, _HSTS] if self.settings.profile is Profile.PRODUCTION else _SECURITY
-        edge: ASGIApp = Edge(app, self._routes, self._checker, self.settings, security, plain)
+        edge: ASGIApp = Edge(app, self._routes, self._checker, self.settings, security, plain, self._mint)
         if not self.settings.cors_origins:
             return edge
         return CORSMiddleware(
@@ -97,9 +101,13 @@ class Gateway:
         terms = Terms(self.settings, self.settings.request_timeout, self.settings.heartbeat, self.stopping)
         for shape in self._shapes:
             served = self._served_by(shape.rpc.service)
-            self._routes.add(shape.method, shape.template, route_of(shape, served, terms))
-        endpoint = timeline.TimelineEndpoint(self._contract, self._served_by(timeline.FEED), terms)
-        self._routes.add("GET", Template.parse(timeline.PATH), Route(timeline.PATH, True, endpoint, Use.WATCH))
+            route = route_of(shape, served, terms)
+            if shape.rpc.full_name == receipts.RPC and isinstance(route.endpoint, UnaryEndpoint):
+                endpoint = receipts.ReceiptEndpoint(route.endpoint, self._contract, self.backends, self.settings)
+                route = replace(route, endpoint=endpoint)
+            self._routes.add(shape.method, shape.template, route)
+        told = timeline.TimelineEndpoint(self._contract, self._served_by(timeline.FEED), terms)
+        self._routes.add("GET", Template.parse(timeline.PATH), Route(timeline.PATH, True, told, Use.WATCH))
         yield
         self.stopping.set()
         await asyncio.gather(*(backend.close() for backend in self.backends.values()))

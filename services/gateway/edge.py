@@ -18,7 +18,7 @@ from services.gateway.rest.template import RouteTable
 from services.gateway.tracing import Trace
 from services.kit.serving.errors import is_exhausted
 from services.kit.serving.limits import HttpLimitSettings, Quota
-from services.kit.serving.tokens import Caller
+from services.kit.serving.tokens import Caller, TokenMint
 
 REQUESTS = Counter("accord_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -30,6 +30,15 @@ SECONDS = Histogram(
 _PROBED = {"/healthz", "/readyz"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOG = structlog.get_logger("gateway")
+
+
+_VISIT = 60.0
+"""Seconds for which somebody without an account is let in with one call."""
+
+
+def visitor(scope: Scope) -> Caller:
+    """Return whoever calls without an account: known by their address alone."""
+    return Caller(f"@{(scope.get('client') or ('',))[0]}", frozenset(), "")
 
 
 class Checker(Protocol):
@@ -49,6 +58,7 @@ class Edge:
         limits: HttpLimitSettings,
         security: list[Header],
         plain: frozenset[str] = frozenset(),
+        mint: TokenMint | None = None,
     ) -> None:
         self._app = app
         self._routes = routes
@@ -58,6 +68,7 @@ class Edge:
         self._security = security
         # Application paths that may appear in metrics; any other path could be anything.
         self._plain = plain
+        self._mint = mint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,7 +106,7 @@ class Edge:
             exchange.route = scope["path"] if scope["path"] in self._plain else "other"
             scope["accord.exchange"] = exchange
             if exchange.route not in _PROBED:
-                await self._quota.count(Caller(f"@{(scope.get('client') or ('',))[0]}", frozenset(), ""))
+                await self._quota.count(visitor(scope))
             await self._app(scope, exchange.receive, exchange.send)
             return False
         methods, parts = found
@@ -110,13 +121,18 @@ class Edge:
             problem = refuse("METHOD_NOT_ALLOWED", method=method)
             problem.headers.append(allow)
             raise problem
-        caller = self._authenticate(exchange)
+        caller = self._authenticate(exchange, route.public)
         await self._quota.count(caller)
         async with self._quota.turn(caller, route.use):
             await route.endpoint(exchange, parts)
         return route.streams
 
-    def _authenticate(self, exchange: Exchange) -> Caller:
+    def _authenticate(self, exchange: Exchange, public: str) -> Caller:
+        if public and self._mint is not None and b"authorization" not in exchange.headers:
+            # Without an account: the gateway calls in their place, and counts them by their address.
+            exchange.authorization = self._mint.authorization(public)
+            exchange.until = time.time() + _VISIT
+            return visitor(exchange.scope)
         authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")
         if not (authorization.isascii() and authorization.isprintable()):
             raise refuse("UNAUTHENTICATED")

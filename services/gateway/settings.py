@@ -15,6 +15,7 @@ from services.kit.serving.settings import ClientSettings
 # its `name` selects one.
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
+    "accord.intake.v1.ReporterService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
     "accord.privacy.v1.ReportPrivacyService": ("intake",),
     "accord.mediation.v1.MediationService": ("mediation",),
@@ -37,6 +38,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.GrantService": ("mediation",),
     "accord.mediation.v1.CaseFactsService": ("mediation",),
     "accord.mediation.v1.NoticeService": ("mediation",),
+    "accord.mediation.v1.ProgressService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.escalation.v1.ReviewService": ("escalation",),
     "accord.escalation.v1.MeetingService": ("escalation",),

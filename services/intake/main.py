@@ -7,6 +7,7 @@ from services.intake.contacts import ContactServicer
 from services.intake.directory import ReportDirectory
 from services.intake.facts import ReportFactsServicer
 from services.intake.privacy import ReportPrivacyServicer
+from services.intake.reporters.service import ReporterServicer
 from services.intake.service import IntakeServicer
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.kit.storage.standings import StandingServicer
@@ -19,6 +20,7 @@ def build(parts: Parts) -> list[Registration]:
     """Return what intake serves."""
     return [
         served(IntakeServicer(parts)),
+        served(ReporterServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),

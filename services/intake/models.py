@@ -76,6 +76,7 @@ class Report(IntakeModel):
     erased_at: Mapped[Instant | None] = mapped_column(
         comment="When what was told was erased with its key; its number and codes stay."
     )
+    withdrawn_at: Mapped[Instant | None]
 
 
 class Link(IntakeModel):
@@ -89,6 +90,45 @@ class Link(IntakeModel):
     reason: Mapped[Words]
     actor: Mapped[Words]
     created_at: Mapped[Instant]
+
+
+class Addition(IntakeModel):
+    """Words that a reporter added."""
+
+    __tablename__ = "additions"
+    __table_args__ = ({"comment": "Words that a reporter added, sealed under the data key of the report."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    addition: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed: Mapped[SealedBytes]
+    added_at: Mapped[Instant]
+
+
+class DeclineReview(IntakeModel):
+    """A refusal that its reporter asked to look at again, once."""
+
+    __tablename__ = "decline_reviews"
+    __table_args__ = ({"comment": "Refusals that their reporters asked to look at again."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    declined_by: Mapped[Words]
+    sealed: Mapped[SealedBytes | None]
+    requested_at: Mapped[Instant]
+    decided_at: Mapped[Instant | None]
+    decided_by: Mapped[Words] = mapped_column(server_default="")
+    upheld: Mapped[bool] = mapped_column(server_default=text("false"))
+    reason: Mapped[Words] = mapped_column(server_default="")
+
+
+class ReceiptTry(IntakeModel):
+    """Wrong answers to the second factor of a receipt."""
+
+    __tablename__ = "receipt_tries"
+    __table_args__ = ({"comment": "Wrong answers to the second factor of a receipt, and until when it is closed."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    failed: Mapped[Small]
+    until: Mapped[Instant | None]
 
 
 class Counter(IntakeModel):

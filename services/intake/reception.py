@@ -16,7 +16,7 @@ from pb.intake.v1 import report_pb2 as pb
 from casework import names
 from casework.chain import GENESIS, chain_hash, content_hash
 from casework.clocks.calendar import LOCAL
-from casework.door import receipt
+from casework.door import receipt, second_factor
 from casework.door.complaint import receiving_unit
 from casework.door.likeness import KeyedPairs
 from casework.door.report import ReportState
@@ -49,6 +49,8 @@ class Draft:
     due_at: datetime | None
     closed_at: datetime | None
     imported: bool
+    words: str = ""
+    """The second factor of its receipt; empty where that is the phone."""
 
     @property
     def door(self) -> str:
@@ -69,6 +71,7 @@ class Received:
     clock: NewClock | None
     event: NewEvent
     receipt_code: str
+    receipt_words: str = ""
 
 
 class Reception:
@@ -97,18 +100,20 @@ class Reception:
         return Draft(
             report, unit, receives, category, facts_of(report, category), told.received_at, told.due_at, told.closed_at,
             imported=told.imported,
+            words=words_for(report.second_factor, report.reporter.phone, "report.reporter.phone"),
         )  # fmt: skip
 
     def receive(self, draft: Draft, number: names.CaseNumber, now: datetime) -> Received:
         """Return what is stored for a draft under this number."""
         report, triage = draft.report, self._rules.triage.evaluate(draft.facts)
-        code = receipt.receipt_code(os.urandom(receipt.ENTROPY_BYTES))
+        code, index = self.new_receipt()
         content = pb.ReportContent(
             text=report.text,
             address=report.place.address,
             reporter=report.reporter if report.HasField("reporter") else None,
             parties=report.parties,
             receipt_code=code,
+            receipt_words=draft.words,
         )
         sealed = self._sealer.seal(number, content.SerializeToString())
         acceptance = self._rules.acceptance.evaluate(draft.facts)
@@ -138,7 +143,7 @@ class Reception:
             "likeness": self._pairs.form(report.text),
             "sealed_key": sealed.key,
             "sealed": sealed.data,
-            "receipt_index": self._keyed(code.replace("-", "")),
+            "receipt_index": index,
             "reachable": is_reachable(report),
             "source": report.source,
             "source_id": report.source_id,
@@ -147,7 +152,12 @@ class Reception:
             "closed_at": draft.closed_at,
             "updated_at": now,
         }
-        return Received(row, clock, event, code)
+        return Received(row, clock, event, code, draft.words)
+
+    def new_receipt(self) -> tuple[str, bytes]:
+        """Return a new receipt code, and the blind index it is found by."""
+        code = receipt.receipt_code(os.urandom(receipt.ENTROPY_BYTES))
+        return code, self._keyed(code.replace("-", ""))
 
     def _begin(
         self, draft: Draft, number: names.CaseNumber, acceptance: Acceptance
@@ -269,9 +279,27 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
 
 def is_reachable(report: pb.Report) -> bool:
     """Return whether a reporter left anything by which to reach them; who files in the app has an account."""
-    told = report.reporter
-    left = (told.display_name, told.phone, told.email, told.postal_address)
-    return any(left) or report.channel == pb.CHANNEL_APP
+    return left_a_contact(report.reporter) or report.channel == pb.CHANNEL_APP
+
+
+def left_a_contact(told: pb.Reporter) -> bool:
+    """Return whether anything is known by which to reach a reporter."""
+    return any((told.display_name, told.phone, told.email, told.postal_address))
+
+
+def words_for(factor: pb.SecondFactor, phone: str, field: str) -> str:
+    """Return the words of a receipt by lot; nothing where the phone is its second factor."""
+    by_phone = factor == pb.SECOND_FACTOR_PHONE or (factor == pb.SECOND_FACTOR_UNSPECIFIED and phone)
+    if not by_phone:
+        return second_factor.words(os.urandom(2))
+    if len(phone) < second_factor.DIGITS:
+        raise factor_missing(field)
+    return ""
+
+
+def factor_missing(field: str) -> CaseError:
+    """Return the refusal of a receipt whose second factor would be a phone that is not given."""
+    return field_error(field, Reason.INVALID_FIELD, "the last four digits are the second factor of the receipt")
 
 
 def known_already(report: pb.Report) -> CaseError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from casework import names
 from casework.door.complaint import lies_within
 from services.intake import store
 from services.intake.models import Report
@@ -27,4 +28,6 @@ async def admit(connection: Connection, call: Call, row: Report) -> None:
     found = standings.parts_of(call, row.unit, standing)
     if await store.filed_by(connection, row.number) == call.caller.subject:
         found |= {Part.maker}
+    if call.caller.matter == names.report_name(row.number):
+        found |= {Part.holder}
     call.require(row.unit, found)

@@ -22,18 +22,25 @@ from services.intake.bulk import BulkReception
 from services.intake.duplicates import store as duplicates
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
+from services.intake.reporters import store as acts
+from services.kit.clocks import clocks
 from services.kit.clocks.clockwork import NewClock
+from services.kit.clocks.models import Clock
+from services.kit.clocks.progress import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
+from services.kit.serving.codes import HOLDER, CodeMint
 from services.kit.storage import access_log, paging, requests
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
+_READING = 300
+"""Seconds for which the holder of a receipt may read with one token."""
 _THE_SAME = 0.7
 """How alike a text must be to one that the caller may not read: whoever tells it has nearly the whole before them."""
 
@@ -49,6 +56,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
         self._listed = parts.erasures
         self._numbers = store.Numbers(parts.database)
+        self._mint = CodeMint(parts.settings.codes_key_file)
         self._bulk = BulkReception(parts.database, self._reception, self._numbers, parts.time, parts.pulse)
 
     async def CreateReport(self, request: pb.CreateReportRequest, context: Context) -> report_pb2.Report:
@@ -74,7 +82,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             self._numbers.give_back(draft.series, number)
             raise reception_.known_already(request.report) from None
         self.pulse.beat()
-        answer.receipt_code = received.receipt_code
+        answer.receipt_code, answer.receipt_words = received.receipt_code, received.receipt_words
         return answer
 
     async def _first_answer(self, connection: Connection, stored: bytes) -> report_pb2.Report:
@@ -82,7 +90,8 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         answer = report_pb2.Report.FromString(stored)
         row = await store.get(connection, names.number_of(answer.name))
         erasing.must_be_there(row)
-        answer.receipt_code = self._reception.open(row.number, row.sealed_key, row.sealed).receipt_code
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        answer.receipt_code, answer.receipt_words = content.receipt_code, content.receipt_words
         return answer
 
     async def ImportReports(
@@ -113,8 +122,12 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             await access_log.record(connection, call, now, number, names.report_name(number))
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
+            added = await acts.additions(connection, number)
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
+        sealer = self.sealer.under(number, row.sealed_key)
+        for each in added:
+            content.additions.add(text=sealer.open(each.sealed).decode(), create_time=stamp(each.added_at))
         shown, numbers = view.report(row, call.language, now), view.numbers(channel=row.channel)
         content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
         return content
@@ -356,10 +369,23 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         """Answer what the holder of a receipt code is told."""
         call, code = current_call(), names.last(request.name)
         index = self._reception.receipt_index(code)
+        now = self.time.now()
         async with self.database.read() as connection:
             row = await store.by_receipt(connection, index)
-        call.require(row.unit)
-        return view.receipt(row, code, call.language, self.rules)
+            call.require(row.unit)
+            # A report that was merged is as far as the one it was merged into.
+            matter = await store.get(connection, row.merged_into) if row.merged_into else row
+            review = await acts.review(connection, matter.number)
+            refusal = await acts.refusal(connection, matter.number) if matter.route else None
+            running = await clocks.live(connection, matter.number)
+            ours = [each for each in running if _is_ours(each)]
+            due = await dates(connection, self.clockwork, ours, now, call.language)
+        answer = view.receipt(row, matter, code, call.language, self.rules, reviewed=review is not None)
+        answer.progress.dates.extend(due)
+        answer.progress.reason = review.reason if review and review.reason else refusal[1] if refusal else ""
+        answer.access_token, until = self._mint.token(HOLDER, answer.report, answer.case, _READING)
+        answer.access_expire_time.FromDatetime(until)
+        return answer
 
     async def _limit_anew(self, row: Report, acceptance: Acceptance, work: Work) -> NewClock | None:
         """Start the limit that the facts call for now, and return it; None where the one that runs stays.
@@ -405,3 +431,8 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         if unit not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, unit)
         return unit
+
+
+def _is_ours(clock: Clock) -> bool:
+    """Return whether a clock is the door's own: what others may lose or must do is not the reporter's to know of."""
+    return clock.rule.startswith(ACCEPT) or clock.rule == "decline_review"

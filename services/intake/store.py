@@ -41,7 +41,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from casework import names
 from casework.door.report import OPEN, LinkKind, ReportState
 from casework.errors import CaseError, Reason
-from services.intake.models import Counter, Erasure, Hold, Link, Reach, Report
+from services.intake.models import Addition, Counter, DeclineReview, Erasure, Hold, Link, Reach, Report
 from services.intake.reception import Received, first_link
 from services.kit.clocks import clocks
 from services.kit.clocks.models import LIVE, Clock, ClockEntry
@@ -416,6 +416,14 @@ async def acceptance_limit(connection: Connection, number: str, keys: str) -> st
     return await connection.scalar(_ACCEPTING, {"number": number, "keys": names.clock_id(number, keys)})
 
 
+_CLOCK_DATE = select(Clock.due_at).where(Clock.id == bindparam("id", type_=Text))
+
+
+async def clock_date(connection: Connection, clock: str) -> datetime | None:
+    """Return the date of a clock."""
+    return await connection.scalar(_CLOCK_DATE, {"id": clock})
+
+
 _WHOSE = select(Report.number, Report.unit, Report.about).where(Report.number == any_(_NUMBERS))
 
 
@@ -480,6 +488,14 @@ async def told(connection: Connection, number: str) -> dict[str, int]:
     return {"reports": reports, "search_forms": forms} if reports else {}
 
 
+_ERASE_ADDITIONS = update(Addition).where(Addition.number == any_(_NUMBERS)).values(sealed=b"")
+_ERASE_REVIEWS = (
+    update(DeclineReview)
+    .where(DeclineReview.number == any_(_NUMBERS), DeclineReview.sealed.is_not(None))
+    .values(sealed=b"")
+)  # fmt: skip
+
+
 async def still_told(connection: Connection, number: str) -> dict[str, str]:
     """Return the unit of each report of a matter that is not erased, by number; all are locked."""
     return dict(iter(await connection.execute(_TOUCHED, {"number": number})))
@@ -487,7 +503,10 @@ async def still_told(connection: Connection, number: str) -> dict[str, str]:
 
 async def erase(connection: Connection, numbers: Iterable[str], at: datetime) -> None:
     """Erase what was told in reports: data key, what it sealed, likeness, place."""
-    await connection.execute(_ERASE, {"numbers": list(numbers), "at": at})
+    parameters = {"numbers": list(numbers), "at": at}
+    await connection.execute(_ERASE, parameters)
+    await connection.execute(_ERASE_ADDITIONS, parameters)
+    await connection.execute(_ERASE_REVIEWS, parameters)
 
 
 class Due(NamedTuple):

@@ -11,6 +11,7 @@ from google.type.money_pb2 import Money
 from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
+from casework.door.progress import at_door
 from casework.door.report import OPEN, ReportState
 from services.intake.duplicates.store import Alike
 from services.intake.models import Report
@@ -19,16 +20,7 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.rules import Rules
 from services.kit.serving import other_routes
-
-_NEXT_STEP = {
-    ReportState.RECEIVED: ("等待受理审查。", "Waits to be checked and accepted or declined."),
-    ReportState.VERIFIED: ("已核查，等待受理决定。", "Checked; waits to be accepted or declined."),
-    ReportState.UNFOUNDED: ("核查未发现所述情况，将书面告知。", "Found not to be so; you will be told why."),
-    ReportState.ACCEPTED: ("已受理，正在办理。", "Accepted; being handled."),
-    ReportState.DECLINED: ("不予受理，已告知其他途径。", "Not accepted; another route was told."),
-    ReportState.MERGED: ("与同一事项合并办理。", "Handled together with another report of the same matter."),
-    ReportState.CLOSED: ("已办结。", "Closed."),
-}
+from services.kit.serving.progress import progress
 
 
 def report(row: Report, language: str, now: datetime) -> pb.Report:
@@ -55,6 +47,7 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
         overdue=is_overdue(row, now),
         merged_into=names.report_name(row.merged_into) if row.merged_into else "",
         update_time=stamp(row.updated_at),
+        withdraw_time=stamp(row.withdrawn_at),
         triage=pb.Triage(
             rule=triage["rule"],
             rule_version=triage["version"],
@@ -106,21 +99,31 @@ def is_overdue(row: Report, now: datetime) -> bool:
     return row.due_at is not None and row.due_at < (row.closed_at or row.decided_at or now)
 
 
-def receipt(row: Report, code: str, language: str, rules: Rules) -> pb.Receipt:
-    """Return what the holder of a receipt code is told."""
-    zh, en = _NEXT_STEP[row.state]
-    unit = rules.units.known(row.unit)
-    return pb.Receipt(
+def receipt(row: Report, matter: Report, code: str, language: str, rules: Rules, *, reviewed: bool) -> pb.Receipt:
+    """Return what the holder of a receipt code is told; `matter` is the report that `row` was merged into, if any."""
+    unit = rules.units.known(matter.unit)
+    step = at_door(matter.state, reviewed=reviewed, erased=row.erased_at is not None)
+    told = pb.Receipt(
         name=f"receipts/{code}",
-        case=names.case_name(row.merged_into or row.number),
-        unit=names.unit_name(row.unit),
+        report=names.report_name(row.number),
+        case=names.case_name(matter.number),
+        unit=names.unit_name(matter.unit),
         unit_display_name=unit.name,
         receive_time=stamp(row.received_at),
-        due_time=stamp(row.due_at) if row.state in OPEN else None,
-        next_step=en if language == "en" else zh,
-        other_routes=other_routes.shown(rules.routes.open(row.category, ())) if row.route else [],
-        **numbers(state=row.state, route=row.route),
+        due_time=stamp(matter.due_at) if matter.state in OPEN else None,
+        next_step=step.words(language),
+        other_routes=other_routes.shown(rules.routes.open(matter.category, ())) if matter.route else [],
+        **numbers(state=row.state, route=matter.route),
     )
+    told.progress.CopyFrom(progress(step, told.report, language, withdrawn=row.withdrawn_at is not None))
+    for field in ("case", "unit", "unit_display_name"):
+        setattr(told.progress, field, getattr(told, field))
+    told.progress.phone = rules.units.phone(matter.unit)
+    told.progress.receive_time.CopyFrom(told.receive_time)
+    told.progress.other_routes.extend(told.other_routes)
+    if matter.closed_at:
+        told.progress.close_time.FromDatetime(matter.closed_at)
+    return told
 
 
 def duplicate(row: Alike, readable: bool) -> pb.Duplicate:

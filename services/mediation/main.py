@@ -20,6 +20,7 @@ from services.mediation.course.fulfilment import FulfilmentServicer
 from services.mediation.course.mediators import MediatorServicer
 from services.mediation.course.objections import ObjectionServicer
 from services.mediation.course.people import PeopleServicer
+from services.mediation.course.progress import ProgressServicer
 from services.mediation.directory import CaseDirectory
 from services.mediation.documents.service import DocumentServicer
 from services.mediation.erasure import store as erasures
@@ -40,7 +41,7 @@ SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
-    CaseFactsServicer, NoticeServicer, ContactServicer,
+    CaseFactsServicer, NoticeServicer, ContactServicer, ProgressServicer,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from services.kit.command import Work
 from services.kit.serving.access import Call, Part, current_call
+from services.kit.serving.tokens import Caller
 from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.mediation import store
@@ -35,11 +36,17 @@ async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Par
         Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
         Part.preparing: not says.mediator and not says.is_out,
-        Part.party: says.is_party,
+        Part.party: says.is_party or _is_invited(caller, case),
+        Part.holder: caller.matter.startswith("reports/") and caller.case == names.case_name(case.number),
         Part.reader: says.scope is not None,
         Part.worker: says.scope is GrantScope.WORK,
     }
     return frozenset(part for part, is_so in found.items() if is_so)
+
+
+def _is_invited(caller: Caller, case: Case) -> bool:
+    """Return whether a party of this case came by its invitation."""
+    return caller.matter.startswith("cases/") and caller.case == names.case_name(case.number)
 
 
 async def allows(

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.engine.attributes import NEXT_DUE, OVERDUE, STAGE, TIER, UNIT
     from workflows.keeping import AT_ONCE, FACTS_FIRST, ONCE, PATIENCE, TIMEOUT, Keeping
     from workflows.messages import (
+        DISPUTED,
         ENDED,
         LEFT,
         OVERDUE_TOLD,
@@ -174,7 +175,7 @@ class CaseWorkflow(Keeping):
             self.proven = self.proven or facts_first
             if event.stage:
                 self.come_to(event.stage, event)
-            if event.kind in (REOPENED, UNMERGED):
+            if event.kind in (REOPENED, UNMERGED, DISPUTED):
                 self.stage = Stage.HANDLING if event.kind == REOPENED else Stage.RECEIVED
             if event.next_at:
                 self.learn(event.source, event.next_at)

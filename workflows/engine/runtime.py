@@ -61,7 +61,11 @@ async def watch_engine(loop: Loop, client: Client) -> None:
     """Check for ever whether Temporal responds: the client itself waits silently."""
     while True:
         loop.begin()
-        if not await client.service_client.check_health(timeout=_TIMEOUT):
+        try:
+            well = await client.service_client.check_health(timeout=_TIMEOUT)
+        except RPCError:
+            well = False
+        if not well:
             raise ConnectionError("Temporal does not respond")
         loop.turned()
         await asyncio.sleep(_EVERY)

@@ -19,6 +19,7 @@ _WAITING = (
     report_pb2.REPORT_STATE_RECEIVED,
     report_pb2.REPORT_STATE_VERIFIED,
     report_pb2.REPORT_STATE_UNFOUNDED,
+    report_pb2.REPORT_STATE_DISPUTED,
     report_pb2.REPORT_STATE_ACCEPTED,
 )
 

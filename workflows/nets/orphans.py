@@ -117,7 +117,10 @@ async def _stage(backends: Backends, number: str) -> Stage:
         return Stage.CLOSED if case.stage == case_pb2.STAGE_CLOSED else Stage.HANDLING
     with _where_there_is_one():
         report = await backends.intake.GetReport(intake_pb2.GetReportRequest(name=f"reports/{number}"))
-        over = (report_pb2.REPORT_STATE_DECLINED, report_pb2.REPORT_STATE_MERGED, report_pb2.REPORT_STATE_CLOSED)
+        over = (
+            report_pb2.REPORT_STATE_DECLINED, report_pb2.REPORT_STATE_MERGED, report_pb2.REPORT_STATE_CLOSED,
+            report_pb2.REPORT_STATE_WITHDRAWN,
+        )  # fmt: skip
         if report.state == report_pb2.REPORT_STATE_ACCEPTED:
             return Stage.ACCEPTED
         return Stage.CLOSED if report.state in over else Stage.RECEIVED

@@ -34,6 +34,8 @@ class Rpc:
     server_streaming: bool
     permission: str
     rules: tuple[http_pb2.HttpRule, ...]
+    public: bool = False
+    """Whether it may be called without an account."""
 
     @property
     def path(self) -> str:
@@ -85,6 +87,7 @@ def _rpc(method: MethodDescriptor) -> Rpc:
 
     options = method.GetOptions()
     extension: Any = permission_pb2.permission
+    public: Any = permission_pb2.public
     permission: str = options.Extensions[extension]
     if not permission:
         raise ContractError(f"{method.full_name}: names no permission")
@@ -100,6 +103,7 @@ def _rpc(method: MethodDescriptor) -> Rpc:
         server_streaming=method.server_streaming,
         permission=permission,
         rules=(rule, *rule.additional_bindings),
+        public=bool(options.Extensions[public]),
     )
 
 

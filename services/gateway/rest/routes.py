@@ -25,6 +25,8 @@ class Route:
     streams: bool
     endpoint: Callable[[Exchange, list[str]], Awaitable[None]]
     use: Use
+    public: str = ""
+    """The service that whoever has no account may call so; empty for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +55,5 @@ def route_of(shape: Shape, backends: dict[str, Backend], terms: Terms) -> Route:
         endpoint = UnaryEndpoint(binding, terms.timeout)
     watches = rpc.server_streaming and "after_position" in rpc.takes.fields_by_name
     use = Use.UPLOAD if rpc.client_streaming else Use.WATCH if watches else Use.CALL
-    return Route(shape.path, rpc.client_streaming or rpc.server_streaming, endpoint, use)
+    public = next(iter(backends)) if rpc.public else ""
+    return Route(shape.path, rpc.client_streaming or rpc.server_streaming, endpoint, use, public)

@@ -39,13 +39,16 @@ class UnaryEndpoint:
         """Answer one request; raise Problem."""
         if self._file is None:
             exchange.accepts("application/json")
+        await self._answer(exchange, await self.ask(exchange, parts))
+
+    async def ask(self, exchange: Exchange, parts: list[str]) -> Message:
+        """Return the service's response; raise Problem."""
         message, renamed = await self._binding.read(exchange, parts)
         call = self._binding.call_of(message)
         try:
-            response = await call(message, timeout=exchange.timeout(self._timeout), metadata=exchange.metadata())
+            return await call(message, timeout=exchange.timeout(self._timeout), metadata=exchange.metadata())
         except grpc.RpcError as error:
             raise of_rpc(error, self._binding.shape.body, renamed) from None
-        await self._answer(exchange, response)
 
     async def _answer(self, exchange: Exchange, response: Message) -> None:
         if self._file is not None and await self._sent_as_file(exchange, response, self._file):

@@ -399,6 +399,14 @@ async def fired(connection: Connection, clock: str) -> dict[str, datetime]:
     return dict(iter(await connection.execute(_FIRED, {"clock": clock})))
 
 
+_LIVE_OF = select(Clock).where(Clock.number == _NUMBER, Clock.state.in_(LIVE))
+
+
+async def live(connection: Connection, number: str) -> Sequence[Clock]:
+    """Return the clocks of a case that have not ended."""
+    return await connection.execute(_LIVE_OF, {"number": number})
+
+
 async def listed(
     connection: Connection, unit: str, behind: tuple[datetime, str], limit: int, filters: Mapping[str, Any]
 ) -> Sequence[Clock]:

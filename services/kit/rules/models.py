@@ -74,6 +74,7 @@ class UnitsFile(Entry):
     files: Annotated[list[UnitFile], Field(min_length=1)]
     departments: DepartmentRule | None = None
     retired: str = ""
+    phones: dict[str, Annotated[str, Field(pattern=r"^\+?[0-9][0-9-]{2,19}$")]] = Field(default_factory=dict)
 
 
 class CategoryEntry(Entry):

@@ -37,10 +37,13 @@ def read_units(folder: RulesFolder) -> UnitTree | None:
         listed.add(entry.file)
     sheets.report_orphans()
     retired = _Retired(folder, sheets.names).read(f"units/{index.retired}") if index.retired else []
+    for code in index.phones:
+        if code.partition("-")[0] not in sheets.names:
+            folder.problems.append(document.problem(("phones", code), f"{code} is not a unit"))
     if len(folder.problems) > before:
         return None
     units = (Unit(code, name, level_of(code), parent_code(code)) for code, name in sheets.names.items())
-    return UnitTree(units, departments, retired)
+    return UnitTree(units, departments, retired, index.phones)
 
 
 def _departments(rule: DepartmentRule | None, document: Document, folder: RulesFolder) -> list[Department]:

@@ -17,6 +17,7 @@ import grpc
 from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree, is_code
 from services.kit.serving.businesstime import BusinessTime
+from services.kit.serving.codes import HOLDER, REPORTER
 from services.kit.serving.tokens import Caller
 
 _DECISIONS = 100_000
@@ -41,7 +42,9 @@ class Part(StrEnum):
     preparing = "preparing"
     """May prepare a mediation: there is no mediator yet, and they were neither replaced nor stepped down."""
     party = "party"
-    """The account is bound to a party."""
+    """The account is bound to a party, or a party came by its invitation."""
+    holder = "holder"
+    """Came by the receipt of this matter."""
     maker = "maker"
     """Created the requested resource itself."""
     reader = "reader"
@@ -56,6 +59,8 @@ OFFICIALS = frozenset({
     "clerk", "duty_officer", "handler", "mediator", "reviewer", "unit_head", "supervisor", "auditor",
 })  # fmt: skip
 """Roles of people in an office: together `Group::"officials"` in the policies."""
+HOLDERS = frozenset({HOLDER, REPORTER})
+"""Roles of whoever came by a receipt: together `Group::"holders"`."""
 
 
 class PolicyError(Exception):
@@ -141,6 +146,7 @@ class Access:
                     *({"type": "Role", "id": role} for role in sorted(roles)),
                     *({"type": "Part", "id": str(part)} for part in sorted(parts)),
                     *([{"type": "Group", "id": "officials"}] if roles & OFFICIALS else []),
+                    *([{"type": "Group", "id": "holders"}] if roles & HOLDERS else []),
                 ],
             }
         )

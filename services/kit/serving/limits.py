@@ -45,7 +45,9 @@ class LimitSettings(BaseSettings):
     limit_watches: int = Field(200, ge=1, description="feeds that one caller watches; more are refused")
     limit_idle: float = Field(60.0, gt=0, description="seconds for which a sender or reader may be silent")
 
-    @field_validator("limit_rate_person", "limit_rate_machine")
+    @field_validator(
+        "limit_rate_person", "limit_rate_machine", "limit_rate_code", "limit_rate_guess", check_fields=False
+    )
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
         limits.parse(value)
@@ -57,6 +59,8 @@ class HttpLimitSettings(LimitSettings):
 
     limit_calls_person: int = Field(32, ge=1, description="concurrent calls of one person; more wait")
     limit_calls_machine: int = Field(128, ge=1, description="concurrent calls of one machine client")
+    limit_rate_code: str = Field("60/minute", description="looks at one receipt, by whomever")
+    limit_rate_guess: str = Field("1200/minute", description="looks at receipts from one client address")
     limit_headers: int = Field(100, ge=10, description="headers of a request")
     limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")
     limit_header_seconds: float = Field(10.0, gt=0, description="seconds within which they must arrive")
@@ -79,6 +83,20 @@ class Use(StrEnum):
 class _Turns:
     free: asyncio.Semaphore
     there: int = 0
+
+
+class Rate:
+    """Counts something else than callers: looks at one receipt, say."""
+
+    def __init__(self, text: str) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rate = limits.parse(text)
+
+    async def count(self, key: str) -> None:
+        """Count one; raise TOO_MANY_REQUESTS with the time to retry."""
+        if not await self._limiter.hit(self._rate, key):
+            reset = (await self._limiter.get_window_stats(self._rate, key)).reset_time
+            raise too_many(reset - time.time())
 
 
 class Quota:

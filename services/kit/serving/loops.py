@@ -131,7 +131,7 @@ def _tell_of(loop: Loop, error: Exception, why: str) -> None:
     """Write one line for each new kind of error; unavailability needs no traceback."""
     if loop.fault == why:
         return
-    if isinstance(error, CaseError | grpc.aio.AioRpcError):
+    if isinstance(error, CaseError | grpc.aio.AioRpcError | ConnectionError):
         _tell(lambda: log.warning("a loop failed", loop=loop.name, fault=why))
     else:
         _tell(lambda: log.error("a loop failed", loop=loop.name, fault=why, exc_info=error))

@@ -39,6 +39,10 @@ class Caller:
     """When the token expires, in seconds of Unix time."""
     machine: bool = field(default=False, compare=False)
     """Whether it is a machine client of the trust file."""
+    matter: str = field(default="", compare=False)
+    """The one matter that whoever came by a code may touch: `reports/…` or `cases/…/parties/…`; else empty."""
+    case: str = field(default="", compare=False)
+    """The case it belongs to, `cases/…`."""
 
 
 DEMO = "accord_demo"
@@ -119,6 +123,8 @@ class TokenChecker:
         if trusted.get("clients"):
             # A machine client is identified by its key; roles and unit come from the trust file, not from the token.
             return Caller(issuer, frozenset(trusted["roles"]), trusted["unit"], until, machine=True)
+        if trusted.get("codes"):
+            return _holder(claims, trusted, until)
         return self._person(claims, until)
 
     def _person(self, claims: dict[str, Any], until: float) -> Caller:
@@ -176,6 +182,15 @@ def _refuse_demo(issuers: list[dict[str, Any]]) -> None:
 def _is_name(value: object) -> bool:
     """Return whether a claim is a short, non-blank text without control or half characters."""
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable() and bool(value.strip())
+
+
+def _holder(claims: dict[str, Any], trusted: dict[str, Any], until: float) -> Caller:
+    """Return the caller of a token that a service gave to the holder of a code; it acts in one matter alone."""
+    roles: Any = claims.get("roles")
+    case: Any = claims.get("case")
+    if not (isinstance(roles, list) and roles and set(roles) <= set(trusted["roles"]) and _is_name(case)):
+        raise CaseError(Reason.UNAUTHENTICATED)
+    return Caller(claims["sub"], frozenset(roles), trusted["unit"], until, matter=claims["sub"], case=case)
 
 
 def _is_whole(claims: dict[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from services.escalation.servicer import Servicer
 from services.kit.command import Work, command
 from services.kit.instants import instant
 
-_OVER = (report_pb2.REPORT_STATE_DECLINED, report_pb2.REPORT_STATE_MERGED)
+_OVER = (report_pb2.REPORT_STATE_DECLINED, report_pb2.REPORT_STATE_MERGED, report_pb2.REPORT_STATE_WITHDRAWN)
 
 
 class FactsServicer(Servicer, facts_pb2_grpc.FactsServiceServicer):

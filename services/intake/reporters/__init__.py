@@ -1,0 +1,1 @@
+"""What reporters do by their receipt."""

@@ -1,0 +1,235 @@
+"""What reporters do by their receipt, without an account: one method each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pb.intake.v1 import report_pb2, reporter_pb2_grpc
+from pb.intake.v1 import reporter_pb2 as pb
+
+from casework import names
+from casework.case import someone_else
+from casework.door import report as rules_of
+from casework.door import second_factor
+from casework.door.report import OPEN, ReportState
+from casework.errors import CaseError, Reason
+from services.intake import erasing, record, store, view
+from services.intake import reception as reception_
+from services.intake.models import Report
+from services.intake.reception import ACCEPT, Reception
+from services.intake.reporters import store as acts
+from services.kit.command import Named, Work, command
+from services.kit.composition import Parts
+from services.kit.instants import stamp
+from services.kit.servicer import Servicer
+from services.kit.serving.access import Context, current_call
+from services.kit.serving.codes import REPORTER, CodeMint
+from services.kit.serving.limits import too_many
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+
+_SESSION = 1800
+"""Seconds for which a token to act is good."""
+REVIEW = "decline-review"
+"""Key of the clock of a review."""
+
+
+class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
+    """Serves reporters."""
+
+    service = "intake"
+    heads = "reports"
+    body_key_name = "requests of reporters"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
+        self._mint = CodeMint(parts.settings.codes_key_file)
+
+    async def SignInByReceipt(self, request: pb.SignInByReceiptRequest, context: Context) -> pb.ReceiptSession:
+        """Answer a token that acts for the reporter; a wrong answer is counted, the fifth closes the receipt."""
+        current_call().require(names.ROOT_UNIT)
+        index = self._reception.receipt_index(request.code)
+        async with self.database.begin() as connection:
+            row = await store.by_receipt(connection, index)
+            erasing.must_be_there(row)
+            refusal = await self._wrong(connection, row, request.second_factor)
+        if refusal is not None:
+            # Raised after the transaction: the wrong answer is counted.
+            self.pulse.beat()
+            raise refusal
+        report, case = names.report_name(row.number), names.case_name(row.merged_into or row.number)
+        token, until = self._mint.token(REPORTER, report, case, _SESSION)
+        return pb.ReceiptSession(access_token=token, expire_time=stamp(until), report=report, case=case)
+
+    async def _wrong(self, connection: Connection, row: Report, said: str) -> CaseError | None:
+        """Return why whoever said this may not act, counting it; None where it is right."""
+        now, before = self.time.now(), await acts.tries(connection, row.number)
+        if before and before.until and before.until > now:
+            return too_many((before.until - now).total_seconds())
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        phone = content.reporter.phone
+        if not content.receipt_words and not phone:
+            return CaseError(Reason.SECOND_FACTOR_MISSING)
+        if second_factor.is_right(said, content.receipt_words, phone):
+            if before:
+                await acts.forget(connection, row.number)
+            return None
+        failed = (before.failed if before else 0) + 1
+        closed = failed >= second_factor.FREE_TRIES
+        until = now + second_factor.CLOSED_FOR if closed else None
+        await acts.fail(connection, row.number, failed, until)
+        if closed:
+            await self.log.append(
+                connection, [NewEvent(row.number, "ReceiptClosed", row.unit)], at=now, actor="", trace=""
+            )
+        return CaseError(Reason.SECOND_FACTOR_WRONG)
+
+    async def ReissueReceipt(self, request: pb.ReissueReceiptRequest, context: Context) -> report_pb2.Report:
+        """Answer the report with its new receipt; the code itself stands nowhere but in the sealed part."""
+        answer = await self._reissue(request, context)
+        async with self.database.read() as connection:
+            row = await store.get(connection, names.number_of(request.name))
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        answer.receipt_code, answer.receipt_words = content.receipt_code, content.receipt_words
+        return answer
+
+    @command(report_pb2.Report)
+    async def _reissue(self, request: pb.ReissueReceiptRequest, work: Work) -> report_pb2.Report:
+        row = await self._locked(request, work)
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        code, index = self._reception.new_receipt()
+        content.receipt_code = code
+        content.receipt_words = reception_.words_for(request.second_factor, content.reporter.phone, "second_factor")
+        sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
+        changed = await store.change(work.connection, row.number, work.now, sealed=sealed, receipt_index=index)
+        await acts.forget(work.connection, row.number)
+        await work.append(NewEvent(row.number, "ReceiptReissued", row.unit, {"document": request.document}))
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def AddToReport(self, request: pb.AddToReportRequest, work: Work) -> report_pb2.Report:
+        """Add words; the unit reads them with the report."""
+        row = await self._locked(request, work)
+        if row.state in (ReportState.CLOSED, ReportState.WITHDRAWN, ReportState.DECLINED):
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        sealed = self.sealer.under(row.number, row.sealed_key).seal(request.text.encode())
+        added = await acts.add(work.connection, row.number, sealed, work.now)
+        await work.append(NewEvent(row.number, "ReportAdded", row.unit, {"addition": added.addition}))
+        return view.report(row, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def CorrectReport(self, request: pb.CorrectReportRequest, work: Work) -> report_pb2.Report:
+        """Correct the reporter's contact, or the address."""
+        row = await self._locked(request, work)
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        if request.HasField("reporter"):
+            content.reporter.CopyFrom(request.reporter)
+        if request.HasField("address"):
+            content.address = request.address
+        if not content.receipt_words and not content.reporter.phone:
+            # The phone was the second factor: without it the receipt would be closed for good.
+            raise reception_.factor_missing("reporter.phone")
+        sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
+        reachable = row.reachable or reception_.left_a_contact(content.reporter)
+        changed = await store.change(work.connection, row.number, work.now, sealed=sealed, reachable=reachable)
+        await work.append(NewEvent(row.number, "ReportCorrected", row.unit))
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def WithdrawReport(self, request: pb.WithdrawReportRequest, work: Work) -> report_pb2.Report:
+        """Withdraw: at the door it ends there, later the unit is notified."""
+        row = await self._locked(request, work)
+        if row.withdrawn_at is not None or row.state not in OPEN | {ReportState.ACCEPTED, ReportState.MERGED}:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        if row.state not in OPEN:
+            if await record.case_is_closed(work.connection, row.merged_into or row.number):
+                raise CaseError(Reason.WRONG_STATE, ReportState.CLOSED.name, state=ReportState.CLOSED.name)
+            changed = await store.change(work.connection, row.number, work.now, withdrawn_at=work.now)
+            await work.append(NewEvent(row.number, "WithdrawalRequested", row.unit))
+            return view.report(changed, work.call.language, work.now)
+        state = rules_of.move(row.state, ReportState.WITHDRAWN)
+        changed = await store.change(
+            work.connection, row.number, work.now, state=state, withdrawn_at=work.now, decided_at=work.now
+        )
+        await work.stop(row.number, f"{ACCEPT}%", met=False)
+        await work.append(NewEvent(row.number, "ReportWithdrawn", row.unit, {"state": state.name}, wakes=True))
+        return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def RequestReview(self, request: pb.RequestReviewRequest, work: Work) -> report_pb2.Report:
+        """Ask that a refusal is looked at again: once, and with a clock."""
+        row = await self._locked(request, work)
+        if await acts.review(work.connection, row.number) is not None:
+            raise CaseError(Reason.OBJECTED_BEFORE, names.report_name(row.number))
+        state = rules_of.move(row.state, ReportState.DISPUTED)
+        refusal = await acts.refusal(work.connection, row.number)
+        sealer = self.sealer.under(row.number, row.sealed_key)
+        sealed = sealer.seal(request.text.encode()) if request.text else None
+        await acts.dispute(work.connection, row.number, refusal[0] if refusal else "", sealed, work.now)
+        clock = await work.start_clock(
+            row.number, REVIEW, "decline_review", subject=names.report_name(row.number), unit=row.unit, at=work.now
+        )
+        changed = await store.change(work.connection, row.number, work.now, state=state)
+        payload = {"state": state.name, "due_at": clock.due_at}
+        await work.append(NewEvent(row.number, "RefusalDisputed", row.unit, payload, wakes=True))
+        return view.report(changed, work.call.language, work.now)
+
+    async def GetDeclineReview(self, request: pb.GetDeclineReviewRequest, context: Context) -> pb.DeclineReview:
+        """Answer what the reporter wrote, on record, and how it was decided."""
+        call, number = current_call(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            row = await store.get(connection, number)
+            await record.admit(connection, call, row)
+            erasing.must_be_there(row)
+            found = await acts.must_be_reviewed(connection, number)
+            due = await store.clock_date(connection, names.clock_id(number, REVIEW))
+            event = NewEvent(number, "ContentRead", row.unit)
+            await self.log.append(
+                connection, [event], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
+            )
+        self.pulse.beat()
+        text = self.sealer.under(number, row.sealed_key).open(found.sealed).decode() if found.sealed else ""
+        return pb.DeclineReview(
+            name=request.name, text=text, create_time=stamp(found.requested_at), due_time=stamp(due),
+            decide_time=stamp(found.decided_at), upheld=found.upheld, reason=found.reason,
+        )  # fmt: skip
+
+    @command(report_pb2.Report)
+    async def DecideReview(self, request: pb.DecideReviewRequest, work: Work) -> report_pb2.Report:
+        """Decide it, by somebody else: the refusal stays, or the report waits at the door as it did before."""
+        row = await self._locked(request, work)
+        found = await acts.must_be_reviewed(work.connection, row.number)
+        state = rules_of.move(row.state, ReportState.DECLINED if request.upheld else ReportState.RECEIVED)
+        someone_else(work.actor, found.declined_by)
+        await acts.decide(
+            work.connection, row.number, at=work.now, by=work.actor, upheld=request.upheld, reason=request.reason
+        )
+        await work.stop(row.number, f"{REVIEW}%")
+        told = {"state": state.name, "reason": request.reason}
+        if request.upheld:
+            changed = await store.change(work.connection, row.number, work.now, state=state)
+            await work.append(NewEvent(row.number, "RefusalUpheld", row.unit, told, wakes=True))
+            return view.report(changed, work.call.language, work.now)
+        due = await self._accept_anew(row, work)
+        changed = await store.change(
+            work.connection, row.number, work.now, state=state, route=0, decided_at=None, due_at=due
+        )
+        await work.append(NewEvent(row.number, "RefusalSetAside", row.unit, told, wakes=True))
+        return view.report(changed, work.call.language, work.now)
+
+    async def _accept_anew(self, row: Report, work: Work) -> datetime:
+        """Start the limit for accepting again, from the decision: the first one was kept by the refusal."""
+        limit = row.triage.get("acceptance", {}).get("limit", ACCEPT)
+        clock = await work.start_clock(
+            row.number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(row.number), unit=row.unit,
+            at=work.now,
+        )  # fmt: skip
+        return clock.due_at
+
+    async def _locked(self, request: Named, work: Work) -> Report:
+        """Return the report, locked, if the caller may act on it."""
+        row = await store.lock(work.connection, names.number_of(request.name))
+        await record.admit(work.connection, work.call, row)
+        erasing.must_be_there(row)
+        return row

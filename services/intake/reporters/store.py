@@ -1,0 +1,104 @@
+"""Statements of what reporters do by their receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import DateTime, Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from casework.errors import CaseError, Reason
+from services.intake.models import Addition, DeclineReview, ReceiptTry
+from services.kit.storage import rows
+from services.kit.storage.database import Connection
+from services.kit.storage.models import Event
+from services.kit.storage.sealing import SealedBytes
+
+_NUMBER = bindparam("number", type_=Text)
+_ADDITIONS = select(Addition).where(Addition.number == _NUMBER).order_by(Addition.addition)
+_REVIEW = select(DeclineReview).where(DeclineReview.number == _NUMBER)
+_DECIDE = (
+    update(DeclineReview)
+    .where(DeclineReview.number == _NUMBER)
+    .values(
+        decided_at=bindparam("at", type_=DateTime(timezone=True)), decided_by=bindparam("by"),
+        upheld=bindparam("upheld"), reason=bindparam("reason"),
+    )
+    .returning(DeclineReview)
+)  # fmt: skip
+_DECLINED = (
+    select(Event.actor, func.jsonb_extract_path_text(Event.payload, "reason", type_=Text))
+    .where(Event.number == _NUMBER, Event.kind.in_(("ReportDeclined", "RefusalUpheld")))
+    .order_by(Event.seq.desc())
+    .limit(1)
+)
+_TRY = select(ReceiptTry).where(ReceiptTry.number == _NUMBER).with_for_update()
+_FAIL = (
+    insert(ReceiptTry)
+    .values(number=_NUMBER, failed=bindparam("failed"), until=bindparam("until", type_=DateTime(timezone=True)))
+    .on_conflict_do_update(
+        index_elements=[ReceiptTry.number],
+        set_={"failed": bindparam("failed"), "until": bindparam("until", type_=DateTime(timezone=True))},
+    )
+)
+
+
+async def add(connection: Connection, number: str, sealed: SealedBytes, at: datetime) -> Addition:
+    """Store words under the next number of their report, which is locked."""
+    return await rows.add(connection, Addition, "addition", {"number": number}, sealed=sealed, added_at=at)
+
+
+async def additions(connection: Connection, number: str) -> Sequence[Addition]:
+    """Return what was added to a report, oldest first."""
+    return await connection.execute(_ADDITIONS, {"number": number})
+
+
+async def refusal(connection: Connection, number: str) -> tuple[str, str] | None:
+    """Return who declined a report last, and the reason; None where nobody did."""
+    return (await connection.execute(_DECLINED, {"number": number})).first()
+
+
+async def dispute(
+    connection: Connection, number: str, declined_by: str, sealed: SealedBytes | None, at: datetime
+) -> DeclineReview:
+    """Store that a refusal is to be looked at again; ALREADY_EXISTS where it was before."""
+    return await rows.insert(
+        connection, DeclineReview, number=number, declined_by=declined_by, sealed=sealed, requested_at=at
+    )
+
+
+async def review(connection: Connection, number: str) -> DeclineReview | None:
+    """Return the review of a refusal; None where nobody asked for one."""
+    return (await connection.execute(_REVIEW, {"number": number})).first()
+
+
+async def must_be_reviewed(connection: Connection, number: str) -> DeclineReview:
+    """Return the review of a refusal, or raise NOT_FOUND."""
+    found = await review(connection, number)
+    if found is None:
+        raise CaseError(Reason.NOT_FOUND, f"reports/{number}/review")
+    return found
+
+
+async def decide(
+    connection: Connection, number: str, *, at: datetime, by: str, upheld: bool, reason: str
+) -> DeclineReview:
+    """Store how a review was decided."""
+    parameters = {"number": number, "at": at, "by": by, "upheld": upheld, "reason": reason}
+    return (await connection.execute(_DECIDE, parameters)).one()
+
+
+async def tries(connection: Connection, number: str) -> ReceiptTry | None:
+    """Return the wrong answers to the second factor of a receipt, locked; None for none."""
+    return (await connection.execute(_TRY, {"number": number})).first()
+
+
+async def fail(connection: Connection, number: str, failed: int, until: datetime | None) -> None:
+    """Store a wrong answer, and until when the receipt is closed."""
+    await connection.execute(_FAIL, {"number": number, "failed": failed, "until": until})
+
+
+async def forget(connection: Connection, number: str) -> None:
+    """Forget wrong answers after a right one."""
+    await fail(connection, number, 0, None)

@@ -1,0 +1,81 @@
+"""How far a case is, in plain words."""
+
+from __future__ import annotations
+
+from pb.intake.v1 import report_pb2
+from pb.mediation.v1 import progress_pb2 as pb
+from pb.mediation.v1 import progress_pb2_grpc
+
+from casework import names
+from casework.case import Stage
+from casework.door.progress import OUTCOME_WORDS, NextStep
+from casework.mediation.course import MediationState
+from services.kit.clocks import clocks
+from services.kit.clocks.progress import dates
+from services.kit.instants import stamp
+from services.kit.serving import other_routes
+from services.kit.serving.access import Context, current_call
+from services.kit.serving.progress import progress
+from services.mediation.consents import routes
+from services.mediation.consents import store as consents
+from services.mediation.models.cases import Case
+from services.mediation.models.consents import Mediation
+from services.mediation.opening import CLOSE
+from services.mediation.servicer import Servicer
+
+_STAGE = {
+    Stage.HANDLING: NextStep.HANDLE,
+    Stage.HANDLED: NextStep.FINISH,
+    Stage.CLOSE_REVIEW: NextStep.CHECK_CLOSING,
+    Stage.CLOSED: NextStep.RATE,
+}
+_MEDIATION = {
+    MediationState.PROPOSED: NextStep.CONSENT,
+    MediationState.CONSENTED: NextStep.CHOOSE_MEDIATOR,
+    MediationState.MEDIATING: NextStep.MEDIATE,
+    MediationState.AGREED: NextStep.PERFORM,
+}
+_LEFT = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
+_PUBLIC = (CLOSE, "mediation_term", "mediation_answer", "agreement_answer")
+"""Rules and keys of the clocks that everybody who has a part in a matter is notified of, by their beginning."""
+
+
+class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
+    """Serves how far cases are."""
+
+    async def GetProgress(self, request: pb.GetProgressRequest, context: Context) -> report_pb2.Progress:
+        """Answer phase, next step, dates and outcome of a case."""
+        call, now = current_call(), self.time.now()
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            mediation = await consents.find(connection, case.number)
+            running = await clocks.live(connection, case.number)
+            shown = [each for each in running if names.clock_parts(each.id)[1].startswith(_PUBLIC)]
+            due = await dates(connection, self.clockwork, shown, now, call.language)
+            is_over = case.stage is Stage.CLOSED or (mediation is not None and mediation.state in _LEFT)
+            open_routes = await routes.open_in(connection, self.rules, case) if is_over else []
+        matter = call.caller.matter
+        answer = progress(_step(case, mediation), matter if matter.startswith("reports/") else "", call.language)
+        answer.MergeFrom(
+            report_pb2.Progress(
+                case=names.case_name(case.number),
+                unit=names.unit_name(case.unit),
+                unit_display_name=self.rules.units.known(case.unit).name,
+                phone=self.rules.units.phone(case.unit),
+                receive_time=stamp(case.received_at),
+                dates=due,
+                outcome=OUTCOME_WORDS[case.outcome][call.language == "en"] if case.closed_at and case.outcome else "",
+                close_time=stamp(case.closed_at),
+                other_routes=other_routes.shown(open_routes),
+            )
+        )
+        return answer
+
+
+def _step(case: Case, mediation: Mediation | None) -> NextStep:
+    """Return what comes next: the mediation's next step while one goes on, otherwise the case's."""
+    if case.erased_at is not None:
+        return NextStep.NOTHING
+    if mediation is not None and case.stage in (Stage.HANDLING, Stage.HANDLED) and mediation.state in _MEDIATION:
+        return _MEDIATION[mediation.state]
+    return _STAGE[case.stage]

@@ -1,0 +1,113 @@
+"""People without an account: they speak REST, by the code of their receipt or with the token it gave them alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from accord.embedded.stack import Stack
+from tests.conftest import CALL, COUNTY, request_id
+from tests.patience import PATIENCE
+
+
+class Reporter:
+    """Somebody at the door. Without a code yet they file through an account or at a counter."""
+
+    def __init__(self, stack: Stack, language: str = "zh") -> None:
+        self._client = httpx.AsyncClient(
+            base_url=stack.urls["api"], headers={"Accept-Language": language}, timeout=CALL
+        )
+        self.code = self.words = self.report = ""
+        self.token = ""
+
+    async def __aenter__(self) -> Reporter:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    def takes(self, made: dict[str, Any]) -> None:
+        """Take the receipt that was handed over."""
+        self.code, self.words, self.report = made["receiptCode"], made["receiptWords"], made["name"]
+
+    async def receipt(self, until: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+        """Return what the code shows, once it shows this."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                answer = await self._client.get(f"/v1/receipts/{self.code}")
+                if answer.status_code == 200 and until(answer.json()):
+                    shown: dict[str, Any] = answer.json()
+                    return shown
+                assert answer.status_code in (200, 429), answer.text
+                await asyncio.sleep(1.5)
+
+    async def look(self, code: str) -> httpx.Response:
+        """Return whatever a code gets."""
+        return await self._client.get(f"/v1/receipts/{code}")
+
+    async def sign_in(self, said: str, code: str = "") -> httpx.Response:
+        """Say code and second factor; keep the token if they are right."""
+        answer = await self._client.post("/v1/receipts:signIn", json={"code": code or self.code, "secondFactor": said})
+        if answer.status_code == 200:
+            self.token, self.report = answer.json()["accessToken"], answer.json()["report"]
+        return answer
+
+    async def does(self, verb: str, name: str = "", **fields: Any) -> httpx.Response:
+        """Do something with the own report, with the token of the receipt."""
+        return await self._client.post(
+            f"/v1/{name or self.report}:{verb}", json=fields,
+            headers={"Authorization": f"Bearer {self.token}", "Idempotency-Key": request_id()},
+        )  # fmt: skip
+
+    async def get(self, path: str) -> httpx.Response:
+        """Read something with the token of the receipt."""
+        return await self._client.get(path, headers={"Authorization": f"Bearer {self.token}"})
+
+
+class Desk:
+    """Somebody in an office, over REST, with the token of their role alone."""
+
+    def __init__(self, stack: Stack, role: str, unit: str = COUNTY, sub: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {stack.token(role, unit, sub)}", "Accept-Language": "zh"}
+        self._client = httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=CALL)
+
+    async def __aenter__(self) -> Desk:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def file(self, text: str = "楼上漏水。", **fields: Any) -> dict[str, Any]:
+        """Take a report down and return it with its receipt."""
+        report = {
+            "channel": "CHANNEL_COUNTER", "unit": f"units/{COUNTY}", "category": "categories/neighbour", "text": text,
+            **fields,
+        }  # fmt: skip
+        return await self.did(self._client.post("/v1/reports", json=report, headers=_key()))
+
+    async def does(self, name: str, verb: str, **fields: Any) -> dict[str, Any]:
+        """Do something and return the answer; it must succeed."""
+        return await self.did(self._client.post(f"/v1/{name}:{verb}", json=fields, headers=_key()))
+
+    async def tries(self, name: str, verb: str, **fields: Any) -> httpx.Response:
+        """Do something and return whatever comes."""
+        return await self._client.post(f"/v1/{name}:{verb}", json=fields, headers=_key())
+
+    async def reads(self, path: str) -> dict[str, Any]:
+        """Read something; it must succeed."""
+        return await self.did(self._client.get(path))
+
+    @staticmethod
+    async def did(call: Any) -> dict[str, Any]:
+        """Return the answer of a call that must succeed."""
+        answer: httpx.Response = await call
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+def _key() -> dict[str, str]:
+    return {"Idempotency-Key": request_id()}
