@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import consent_pb2, erasure_pb2, mediators_pb2, people_pb2, safeguards_pb2
-from pb.privacy.v1 import reports_pb2
+from pb.privacy.v1 import case_file_pb2, reports_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
 
@@ -106,6 +106,8 @@ def _of_reports(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], 
         "RecordReportErasureReach": filled(privacy.RecordReportErasureReachRequest,
                                            name=lambda w: f"{w.report.name}/erasure",
                                            reach=lambda w: erasure_pb2.ErasureReach(service="escalation")),
+        "ExportReport": filled(privacy.ExportReportRequest, name=lambda w: f"{w.report.name}/file"),
+        "ExportCaseFile": filled(case_file_pb2.ExportCaseFileRequest, name=lambda w: f"{w.case}/parties/1/file"),
         "ListReportAccess": filled(privacy.ListReportAccessRequest, parent=report),
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.ReporterService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
     "accord.privacy.v1.ReportPrivacyService": ("intake",),
+    "accord.privacy.v1.CaseFileService": ("mediation",),
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pb.mediation.v1 import erasure_pb2
+import asyncio
+
+from pb.mediation.v1 import erasure_pb2, people_pb2
 from pb.privacy.v1 import reports_pb2 as pb
 from pb.privacy.v1 import reports_pb2_grpc
 
@@ -10,13 +12,17 @@ from casework import names
 from casework.door.report import ReportState
 from casework.erasure import keep_until
 from casework.errors import CaseError, Reason
-from services.intake import erasing, record, store
+from services.intake import erasing, record, store, view
 from services.intake.models import Report
+from services.intake.reception import Reception
 from services.kit import looks
 from services.kit.command import Work, command
 from services.kit.composition import Parts
 from services.kit.erasing import Erasing, Matter
 from services.kit.instants import stamp
+from services.kit.personal import Paper
+from services.kit.rules import Rules
+from services.kit.saying import moment
 from services.kit.servicer import Servicer
 from services.kit.serving.access import OFFICIALS, Context, current_call
 from services.kit.storage import access_log, paging
@@ -31,6 +37,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
+        self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
         self._erasing = Erasing(
             self.service, store.KEPT, store.told, erasing.erase, parts.erasures, parts.rules, finishes=True
         )
@@ -109,7 +116,9 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         self, request: pb.RecordReportErasureReachRequest, work: Work
     ) -> erasure_pb2.CaseErasure:
         """Record what an erasure reaches, or has reached, in another service."""
-        return await self._erasing.record(work, await self._locked(request.name, work), request.reach)
+        row = await store.lock(work.connection, names.number_of(request.name))
+        await record.admit(work.connection, work.call, row)
+        return await self._erasing.record(work, self._matter(row), request.reach)
 
     async def ListReportAccess(
         self, request: pb.ListReportAccessRequest, context: Context
@@ -127,6 +136,25 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         if len(found) > size:
             reply.next_page_token = paging.token("access", found[size - 1].id)
         return reply
+
+    async def ExportReport(self, request: pb.ExportReportRequest, context: Context) -> pb.ReportFile:
+        """Answer what somebody reported and who looked at it, on record."""
+        call, now = current_call(), self.time.now()
+        async with self.database.begin() as connection:
+            row = await self._seen(connection, request.name)
+            erasing.must_be_there(row)
+            name, purpose = names.report_name(row.number), people_pb2.PURPOSE_PARTY_REQUEST
+            await access_log.record(connection, call, now, row.number, name, purpose)
+            found = await access_log.listed(connection, row.number, 2**63 - 1, 10_000)
+            filed_by = await store.filed_by(connection, row.number)
+        told = self._reception.open(row.number, row.sealed_key, row.sealed)
+        file = pb.ReportFile(
+            name=request.name, export_time=stamp(now), report=view.report(row, call.language, now), told=told,
+            access_log=[
+                looks.entry(each, self.rules.units, call.language, to=filed_by or "-") for each in found
+            ],
+        )  # fmt: skip
+        return await asyncio.to_thread(_written, file, self.rules, call.language)
 
     async def _locked(self, name: str, work: Work) -> Matter:
         """Return a report that is no case and no part of another report, locked, if the caller may act on it."""
@@ -150,3 +178,24 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
             until=keep_until(kept.years, since) if kept else None,
             kept_as=kept.key if kept else "",
         )  # fmt: skip
+
+
+def _written(file: pb.ReportFile, rules: Rules, language: str) -> pb.ReportFile:
+    """Return a report's file with its paper in a language."""
+    paper, told, number = Paper(language), file.told, names.number_of(file.name)
+    category = rules.categories.get(file.report.category.removeprefix("categories/"))
+    paper.facts(
+        "", "",
+        (("编号", "Number", number), ("登记单位", "Unit", rules.units.known(names.last(file.report.unit)).name),
+         ("类别", "Kind of matter", paper.say(category.zh, category.en)),
+         ("登记时间", "Received", moment(file.report.receive_time, language)),
+         ("答复期限", "Answer due", moment(file.report.due_time, language)),
+         ("报告人", "Reporter", told.reporter.display_name), ("电话", "Telephone", told.reporter.phone),
+         ("地点", "Place", told.address)),
+    )  # fmt: skip
+    paper.lines("报告的内容", "What you reported", [told.text])
+    named = [" ".join(filter(None, (each.display_name, each.phone))) for each in told.parties]
+    paper.lines("您提到的人员", "Persons you named", named)
+    paper.lines("查阅记录", "Who looked", [each.sentence for each in file.access_log])
+    paper.put(file, f"{number}-{paper.say('本人材料', 'own-file')}.docx")
+    return file

@@ -8,6 +8,7 @@ from dataclasses import replace
 from services.kit.command import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.mediation import store
+from services.mediation.case_file.service import CaseFileServicer
 from services.mediation.caucus.service import CaucusServicer
 from services.mediation.course import finding, offers, terms
 from services.mediation.course.agreements import AgreementServicer
@@ -41,7 +42,7 @@ SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
-    CaseFactsServicer, NoticeServicer, ContactServicer, ProgressServicer,
+    CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer, ProgressServicer,
 )  # fmt: skip
 
 

@@ -51,14 +51,16 @@ class Servicer(kit.Servicer):
         told = [NewEvent(case.number, kind, case.unit, dict(payload))]
         await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)
 
-    async def told(self, connection: Connection, case: Case, looks: Sequence[Look]) -> list[pb.AccessLogEntry]:
-        """Return entries of a case's access log in words, to whoever calls."""
+    async def told(
+        self, connection: Connection, case: Case, looks: Sequence[Look], to: str = ""
+    ) -> list[pb.AccessLogEntry]:
+        """Return entries of a case's access log in words: to whoever calls, or to this account of a party."""
         call = current_call()
         granted = {row.id: row.grant_no or _granted(row.subject) for row in looks}
         sealed = await store.reasons(connection, case.number) if any(granted.values()) else {}
         opener = keys.reading(self.sealer, case) if sealed and case.sealed_key is not None else None
         reasons = {number: opener.open(reason).decode() for number, reason in sealed.items()} if opener else {}
-        to = call.caller.subject if record.is_party(call) else ""
+        to = to or (call.caller.subject if record.is_party(call) else "")
         return [
             looks_in_words.entry(row, self.rules.units, call.language, to=to, reason=reasons.get(granted[row.id], ""))
             for row in looks

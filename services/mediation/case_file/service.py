@@ -1,0 +1,142 @@
+"""A party's own file: read from the tables of the case, for this party alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pb.mediation.v1 import agreement_pb2, evidence_pb2, people_pb2
+from pb.privacy.v1 import case_file_pb2 as pb
+from pb.privacy.v1 import case_file_pb2_grpc
+
+from casework import names
+from casework.mediation.session import AttendeeRole, Presence
+from services.kit.instants import stamp
+from services.kit.numbers import numbers
+from services.kit.serving.access import Context, current_call
+from services.kit.storage import access_log
+from services.kit.storage.database import Connection
+from services.kit.storage.sealing import CaseSealer
+from services.mediation import keys, record
+from services.mediation.agreement import store as agreements
+from services.mediation.agreement.store import Loaded
+from services.mediation.case_file.writing import written
+from services.mediation.consents import store as consents
+from services.mediation.consents import view as consents_shown
+from services.mediation.documents.source.case import content_of
+from services.mediation.evidence import store as evidence
+from services.mediation.evidence import view as evidence_shown
+from services.mediation.models.cases import Case
+from services.mediation.models.people import Party
+from services.mediation.people import store as people
+from services.mediation.people import view as people_shown
+from services.mediation.safeguards import store as safeguards
+from services.mediation.servicer import Servicer
+from services.mediation.sessions import store as sessions
+
+_ALL = 10_000
+_NEWEST = 2**63 - 1
+_NOBODY = "-"
+"""Stands for an account where the party has none: no official's account is named in the file."""
+
+
+class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
+    """Serves a party's own file."""
+
+    async def ExportCaseFile(self, request: pb.ExportCaseFileRequest, context: Context) -> pb.CaseFile:
+        """Answer everything here that concerns a party, on record."""
+        call, now = current_call(), self.time.now()
+        own = request.name.removesuffix("/file")
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            row = await people.get_party(connection, case.number, names.party_of(own))
+            record.must_be_own(call, row)
+            opener = keys.reading(self.sealer, case)
+            purpose = people_pb2.PURPOSE_PARTY_REQUEST
+            await access_log.record(connection, call, now, case.number, own, purpose)
+            found = pb.CaseFile(name=request.name, export_time=stamp(now), **numbers(side=row.side))
+            await self._person(connection, case, row, opener, found)
+            await self._course(connection, row, opener, found)
+            await self._agreed(connection, case, row, opener, found)
+            looks = await access_log.listed(connection, case.number, _NEWEST, _ALL, [own])
+            found.access_log.extend(await self.told(connection, case, looks, to=row.subject or _NOBODY))
+        return await asyncio.to_thread(written, found, call.language)
+
+    async def _person(
+        self, connection: Connection, case: Case, row: Party, opener: CaseSealer, found: pb.CaseFile
+    ) -> None:
+        """Set who it is and what they reported. What must stay hidden is not on a paper that somebody may find."""
+        language, category = current_call().language, self.rules.categories.get(case.category)
+        found.unit_display_name = self.unit_name(case.unit)
+        found.category = category.en if language == "en" else category.zh
+        details = people_shown.details(opener, row.sealed)
+        told = content_of(self.sealer, case)
+        if told.reporter.display_name and (told.reporter.display_name, told.reporter.phone) == (
+            details.display_name, details.phone,
+        ):  # fmt: skip
+            found.report_text = told.text
+        screened = await safeguards.screening(connection, opener, row.number, row.party)
+        if screened and screened.hide_address:
+            details.ClearField("address")
+            details.ClearField("phone")
+        found.details.CopyFrom(details)
+
+    @staticmethod
+    async def _course(connection: Connection, row: Party, opener: CaseSealer, found: pb.CaseFile) -> None:
+        """Set what they said to each step, which sessions they attended, what they handed in."""
+        for said in await consents.listed(connection, row.number, 0, _ALL):
+            if said.party == row.party:
+                shown = consents_shown.consent(said)
+                shown.ClearField("recorder")
+                found.consents.append(shown)
+        held = {each.session: each for each in await sessions.of_case(connection, row.number)}
+        for came in await sessions.attendances(connection, row.number):
+            is_theirs = came.role is AttendeeRole.PARTY and came.party == row.party
+            if is_theirs and came.presence is not Presence.ABSENT:
+                found.sessions.append(
+                    pb.AttendedSession(
+                        session=names.session_name(row.number, came.session),
+                        start_time=stamp(held[came.session].started_at),
+                        **numbers(kind=held[came.session].kind, presence=came.presence),
+                    )
+                )
+        for file in await evidence.listed(connection, row.number, [row.party], 0, _ALL):
+            label = evidence_pb2.Evidence.FromString(opener.open(file.sealed))
+            given = evidence_shown.evidence(file)
+            given.title, given.file_name = label.title, label.file_name
+            given.ClearField("created_by")
+            found.evidence.append(given)
+
+    async def _agreed(
+        self, connection: Connection, case: Case, row: Party, opener: CaseSealer, found: pb.CaseFile
+    ) -> None:
+        """Set which agreements they signed, which notices they got, and which dates matter to them."""
+        english = current_call().language == "en"
+        dates = [
+            (case.received_at, "报告登记", "reported"), (case.opened_at, "受理", "accepted"),
+            (case.due_at, "办结期限", "to be closed by"), (case.closed_at, "办结", "closed"),
+        ]  # fmt: skip
+        for loaded in await agreements.loaded_all(connection, row.number):
+            if row.party not in loaded.signed:
+                continue
+            found.agreements.append(_signed(loaded, row.party, opener))
+            dates.append((loaded.row.confirm_due_at, "申请司法确认的期限", "last day for judicial confirmation"))
+            theirs = {each.clause for each in loaded.clauses if row.party in (each.performer, each.beneficiary)}
+            dates += [
+                (each.due_at, "协议履行期限", "performance due") for each in loaded.parts if each.clause in theirs
+            ]
+        for notice in await agreements.notices(connection, row.number):
+            if notice.party == row.party:
+                told = pb.PersonalNotice(make_time=stamp(notice.made_at), serve_time=stamp(notice.served_at))
+                found.notices.append(told)
+        known = sorted((at, en if english else zh) for at, zh, en in dates if at is not None)
+        found.dates.extend(pb.PersonalDate(what=what, time=stamp(at)) for at, what in known)
+
+
+def _signed(loaded: Loaded, party: int, opener: CaseSealer) -> pb.SignedAgreement:
+    name = names.agreement_name(loaded.row.number, loaded.row.agreement)
+    text = agreement_pb2.AgreementText.FromString(opener.open(loaded.row.sealed))
+    text.name = f"{name}/text"
+    return pb.SignedAgreement(
+        agreement=name, text=text, sign_time=stamp(loaded.signed[party]),
+        effective_time=stamp(loaded.row.effective_at),
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""A party takes out its own file, and a reporter the report: everything of this person, no word of anybody else's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from buf.validate import validate_pb2
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import (
+    agreement_pb2,
+    caucus_pb2,
+    evidence_pb2,
+    people_pb2,
+    safeguards_pb2,
+    sessions_pb2,
+)
+from pb.privacy.v1 import case_file_pb2, reports_pb2
+from pb.privacy.v1.case_file_pb2_grpc import CaseFileServiceStub
+
+from services.kit import looks
+from tests.case_people import Act, new_case, refused
+from tests.conftest import COUNTY, Clients, request_id
+from tests.dossiers import text_of
+from tests.erasing import erased, requested
+from tests.mediated import ALL_YES, Mediated
+from tests.people_of_case import Stubs, execute
+from tests.test_of_record import bound
+from tests.test_privacy import found_in
+from tests.test_report_erasure import stub
+from tests.world import new_report
+from tests.world_people import alert, screening
+from tests.world_sessions import PDF, new_evidence, new_session
+
+M = TypeVar("M", bound=Message)
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+class Marks:
+    """Words that stand nowhere else, put into every free text of a message; all of an owner share a stem."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(101)
+        self.put: dict[str, list[str]] = {}
+
+    def on(self, message: M, owner: str) -> M:
+        """Return the message with a word of the owner in every field that takes free text, nested ones as well."""
+        for field in message.DESCRIPTOR.fields:
+            if field.message_type is not None:
+                if not field.is_repeated and field.message_type.full_name.startswith("accord."):
+                    self.on(getattr(message, field.name), owner)
+            elif field.type == FieldDescriptor.TYPE_STRING and _is_free(field):
+                word = f"{owner}{next(self._numbers)}"
+                self.put.setdefault(owner, []).append(word)
+                setattr(message, field.name, word)
+        return message
+
+
+def _is_free(field: FieldDescriptor) -> bool:
+    options: Any = field.GetOptions()
+    said = field_behavior_pb2.OUTPUT_ONLY not in options.Extensions[field_behavior_pb2.field_behavior]
+    patterned = bool(options.Extensions[validate_pb2.field].string.pattern)
+    return said and not (field.is_repeated or field.name == "name" or patterned)
+
+
+OWN, COMMON, OTHERS, SEALED = "己饕餮", "共麒麟", "彼貔貅", "密螭吻"
+"""Stems: of the party, of what both signed, of the other party, of what nobody takes out."""
+
+
+@pytest.fixture(scope="module")
+async def lived(clients: Clients) -> tuple[Act, Marks]:
+    """Return a case in which each side and the mediator told something in every kind of sealed field."""
+    act, marks, mediator = Act(clients, (await new_case(clients)).name), Marks(), clients.as_("mediator")
+    for side, owner in ((1, OWN), (2, OTHERS)):
+        details = marks.on(people_pb2.PartyDetails(phone="13900001111"), owner)
+        asked = people_pb2.Party(side=side, kind=1, details=details)
+        request = people_pb2.CreatePartyRequest(parent=act.case, party=asked, request_id=request_id())
+        await clients.people.CreateParty(request, **act.clerk)
+        await act.say(side)
+    await execute(
+        clients.stack,
+        "UPDATE mediation.mediations SET state = 3, phase = 4, mediator = $2, mediator_unit = $3 WHERE number = $1",
+        act.case.split("/")[1], f"demo-mediator-{COUNTY}", COUNTY,
+    )  # fmt: skip
+    stubs, case = Stubs(clients), Mediated(clients, act.case)
+    for side, owner in ((1, OWN), (2, OTHERS)):
+        label = marks.on(new_evidence(act.case, party=act.of(side)), owner)
+        file = evidence_pb2.CreateEvidenceRequest(
+            parent=act.case, evidence=label, content=PDF + owner.encode(), request_id=request_id()
+        )
+        await stubs.evidence.CreateEvidence(file, **mediator)
+        parent = f"{act.case}/caucuses/{('applicant', 'respondent')[side - 1]}"
+        note = marks.on(caucus_pb2.CaucusNote(), SEALED)
+        write = caucus_pb2.WriteCaucusNoteRequest(parent=parent, note=note, request_id=request_id())
+        await stubs.caucus.WriteCaucusNote(write, **mediator)
+        asked_alone = marks.on(screening(hide_address=side == 2, wants_joint_session=True), SEALED)
+        screen = safeguards_pb2.ScreenPartyRequest(name=act.of(side), screening=asked_alone, request_id=request_id())
+        await clients.safeguards.ScreenParty(screen, **act.clerk)
+    seen = marks.on(evidence_pb2.InvestigationContent(), SEALED)
+    found = evidence_pb2.CreateInvestigationRequest(parent=act.case, content=seen, request_id=request_id())
+    await stubs.evidence.CreateInvestigation(found, **mediator)
+    danger = safeguards_pb2.CreateAlertRequest(
+        parent=act.case, alert=marks.on(alert(), SEALED), request_id=request_id()
+    )
+    await clients.safeguards.CreateAlert(danger, **act.clerk)
+    session = marks.on(new_session(), SEALED)
+    plan = sessions_pb2.ScheduleSessionRequest(parent=act.case, session=session, request_id=request_id())
+    await stubs.sessions.ScheduleSession(plan, **mediator)
+    start = sessions_pb2.StartSessionRequest(name=f"{act.case}/sessions/1", request_id=request_id())
+    await stubs.sessions.StartSession(start, **mediator)
+    came = [sessions_pb2.Attendance(role=1, party=act.of(side), presence=1) for side in (1, 2)]
+    attend = sessions_pb2.RecordAttendanceRequest(name=start.name, attendances=came, request_id=request_id())
+    await stubs.sessions.RecordAttendance(attend, **mediator)
+    agreement = agreement_pb2.Agreement(
+        extent=1, form=1, clauses=[case.clause(content=f"{COMMON}还钱")],
+        statement=marks.on(agreement_pb2.AgreementStatement(), COMMON),
+    )  # fmt: skip
+    drafted = await case.do("DraftAgreement", agreement=agreement)
+    await case.do("AnswerChecklist", drafted.name, answers=ALL_YES)
+    await case.do("AnswerThirdParties", drafted.name, settled=False)
+    await case.sign(drafted, 1)
+    await case.sign(drafted, 2)
+    return act, marks
+
+
+def export(clients: Clients, name: str, **access: Any) -> Any:
+    """Ask for a party's file."""
+    request = case_file_pb2.ExportCaseFileRequest(name=f"{name}/file")
+    return CaseFileServiceStub(clients.channels["mediation"]).ExportCaseFile(request, **access)
+
+
+def words(marks: Marks, *owners: str) -> Iterator[str]:
+    """Yield the words of these owners."""
+    for owner in owners:
+        yield from marks.put[owner]
+
+
+async def test_a_file_holds_everything_of_the_party_and_no_word_of_anybody_else(
+    clients: Clients, lived: tuple[Act, Marks]
+) -> None:
+    act, marks = lived
+    access = await bound(clients, Mediated(clients, act.case), 1, "mediator")
+    for language in ("zh", "en"):
+        file = await export(clients, act.of(1), **{**access, "metadata": (
+            access["metadata"][0], ("accept-language", language))})  # fmt: skip
+        whole = file.SerializeToString() + text_of(file.content).encode()
+        assert not found_in(whole, {OTHERS: OTHERS, SEALED: SEALED, "account": "demo-"})
+        for form in (file.SerializeToString(), text_of(file.content).encode()):
+            assert [word for word in words(marks, OWN, COMMON) if word.encode() not in form] == []
+        assert (len(file.consents), len(file.sessions), len(file.agreements), len(file.evidence)) == (1, 1, 1, 1)
+        assert file.access_log[0].kind == looks.EXPORTED
+    await refused(export(clients, act.of(2), **access), "PERMISSION_DENIED")
+    stranger = clients.as_("citizen", "620102001", "a-stranger")
+    await refused(export(clients, act.of(1), **stranger), "PERMISSION_DENIED")
+
+
+async def test_at_a_counter_it_is_handed_out_without_a_hidden_address(
+    clients: Clients, rest: httpx.AsyncClient, lived: tuple[Act, Marks]
+) -> None:
+    act, _ = lived
+    other = await export(clients, act.of(2), **clients.as_("clerk"))
+    assert other.details.display_name
+    assert (other.details.address, other.details.phone) == ("", "")
+    await refused(export(clients, act.of(1), **clients.as_("clerk", "620103")), "PERMISSION_DENIED")
+    headers = {"Authorization": f"Bearer {clients.stack.token('clerk', COUNTY)}"}
+    json = await rest.get(f"/v1/{act.of(1)}/file", headers={**headers, "Accept": "application/json"})
+    assert json.json()["details"]["phone"] == "13900001111"
+    paper = await rest.get(f"/v1/{act.of(1)}/file", headers={**headers, "Accept": DOCX})
+    assert paper.headers["content-type"] == DOCX
+    assert OWN in text_of(paper.content)
+
+
+async def test_what_is_erased_is_not_exported(clients: Clients) -> None:
+    act = Act(clients, (await new_case(clients)).name)
+    await act.add(1)
+    await clients.finish(act.case)
+    await requested(clients, act.case)
+    await erased(clients, act.case)
+    await refused(export(clients, act.of(1), **clients.as_("clerk")), "DATA_ERASED")
+
+
+async def test_whoever_reported_takes_out_the_report(clients: Clients) -> None:
+    citizen = clients.as_("citizen", "620102001001", "a-reporter")
+    body = new_report(
+        text="路灯坏了三个月，晚上看不见路。", channel=report_pb2.CHANNEL_APP,
+        reporter=report_pb2.Reporter(display_name="端木试灯", phone="13955558888"),
+    )  # fmt: skip
+    request = intake_pb2.CreateReportRequest(report=body, request_id=request_id())
+    report = await clients.intake.CreateReport(request, **citizen)
+    ask = reports_pb2.ExportReportRequest(name=f"{report.name}/file")
+    file = await stub(clients).ExportReport(ask, **citizen)
+    assert (file.told.text, file.told.reporter, file.report.name) == (body.text, body.reporter, report.name)
+    paper = text_of(file.content)
+    assert all(word in paper for word in (body.text, body.reporter.display_name, "exported the reporter's own file"))
+    other = clients.as_("citizen", "620102001001", "somebody-else")
+    await refused(stub(clients).ExportReport(ask, **other), "PERMISSION_DENIED")
