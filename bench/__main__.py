@@ -11,12 +11,26 @@ from pathlib import Path
 
 import psutil
 
-from bench import bulk, clocks, counter, driver, idle, lives, memory, notices, projection, supervision, tasks, unary
+from bench import (
+    bulk,
+    clocks,
+    counter,
+    driver,
+    idle,
+    lives,
+    memory,
+    notices,
+    projection,
+    receipts,
+    supervision,
+    tasks,
+    unary,
+)
 from bench.measure import Figures
 
 PARTS = {
     "a": bulk, "b": lives, "c": unary, "d": memory, "e": clocks, "p": projection, "s": supervision,
-    "tasks": tasks, "driver": driver, "idle": idle, "counter": counter, "notices": notices,
+    "tasks": tasks, "driver": driver, "idle": idle, "counter": counter, "notices": notices, "receipts": receipts,
 }  # fmt: skip
 
 

@@ -106,6 +106,22 @@ class Http:
             writer.close()
 
 
+class Many:
+    """Gets many paths in turn."""
+
+    def __init__(self, port: int, paths: list[str]) -> None:
+        self._each = [Http(port, path) for path in paths]
+
+    async def get(self, index: int) -> bytes:
+        """Return the body of the next path."""
+        return await self._each[index % len(self._each)].get(index)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for each in self._each:
+            each.close()
+
+
 async def until_up(call: Call) -> None:
     """Wait until a server answers."""
     for _ in range(200):

@@ -61,7 +61,8 @@ async def test_a_reporter_signs_in_by_phone_adds_corrects_and_withdraws(stack: S
         withdrawn = await me.does("withdraw")
         assert withdrawn.json()["state"] == "REPORT_STATE_WITHDRAWN"
         shown = (await me.receipt(lambda now: now["state"] == "REPORT_STATE_WITHDRAWN"))["progress"]
-        assert (shown["phaseWords"], shown["dates"], shown["actions"]) == (said("WITHDRAWN", language), [], [])
+        assert (shown["phaseWords"], shown["dates"]) == (said("WITHDRAWN", language), [])
+        assert [each["action"] for each in shown["actions"]] == ["rate"]
         assert (await me.does("add", text="还有。")).json()["code"] == "WRONG_STATE"
 
 
@@ -78,7 +79,7 @@ async def test_a_refusal_is_looked_at_again_by_somebody_else_with_a_clock(stack:
         shown = (await me.receipt())["progress"]
         assert (shown["phaseWords"], shown["reason"]) == (said("DECLINED", language), "不属于调解范围")
         assert shown["otherRoutes"]
-        assert [each["action"] for each in shown["actions"]] == ["requestReview"]
+        assert [each["action"] for each in shown["actions"]] == ["requestReview", "rate"]
 
         zh, en = me.words.split(" / ")
         assert (await me.sign_in(en if language == "en" else zh)).status_code == 200
@@ -107,7 +108,9 @@ async def test_a_refusal_that_was_upheld_is_not_looked_at_twice(stack: Stack) ->
         await me.does("requestReview")
         await head.does(me.report, "decideReview", upheld=True, reason="应向法院起诉")
         shown = (await me.receipt(lambda now: now["progress"]["reason"] == "应向法院起诉"))["progress"]
-        assert (shown["phase"], shown["actions"]) == ("PHASE_DECLINED", [])
+        assert (shown["phase"], [each["action"] for each in shown["actions"]]) == ("PHASE_DECLINED", ["rate"])
+        assert (await me.does("rate", contentment="CONTENTMENT_NOT", text="太慢。")).status_code == 200
+        assert (await head.reads(f"/v1/{me.report}/content"))["rating"]["text"] == "太慢。"
         assert (await me.does("requestReview")).json()["code"] == "OBJECTED_BEFORE"
 
 

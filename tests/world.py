@@ -264,6 +264,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
                              reporter=lambda w: report_pb2.Reporter(display_name="来访人", phone="13800000002")),
     "WithdrawReport": _filled(reporter_pb2.WithdrawReportRequest, name=_report),
     "RequestReview": _filled(reporter_pb2.RequestReviewRequest, name=lambda w: w.declined),
+    "RateReport": _filled(reporter_pb2.RateReportRequest, name=lambda w: w.declined, contentment=lambda w: 1,
+                          text=lambda w: "很快。"),
     "GetDeclineReview": _filled(reporter_pb2.GetDeclineReviewRequest, name=lambda w: f"{w.disputed}/review"),
     "DecideReview": _filled(reporter_pb2.DecideReviewRequest, name=lambda w: w.disputed, upheld=lambda w: True,
                             reason=lambda w: "outside-scope"),

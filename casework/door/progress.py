@@ -134,8 +134,8 @@ class NextStep(Enum):
     RATE = _Step(
         Phase.CLOSED,
         Turn.REPORTER,
-        "已办结。您可以评价；情况有变化的，可以请求重新办理。",
-        "Closed. You can say how content you are; if it comes up again, you can ask to reopen it.",
+        "已办结。您可以评价；情况再次发生的，可以重新反映。",
+        "Closed. You can say how content you are; if it comes up again, report it again.",
     )
     NOTHING = _Step(
         Phase.ERASED,
@@ -172,6 +172,7 @@ class Action(Enum):
     ADD = _Words("add", "补充情况", "add something")
     CORRECT = _Words("correct", "更正联系方式或地址", "correct how you can be reached, or the address")
     WITHDRAW = _Words("withdraw", "撤回", "withdraw it")
+    RATE = _Words("rate", "评价办理情况", "say how content you are")
     REQUEST_REVIEW = _Words(
         "requestReview", "请求另一人复核不予受理的决定", "ask that somebody else looks at the refusal again"
     )
@@ -196,6 +197,8 @@ def possible(step: NextStep, *, withdrawn: bool = False) -> list[Action]:
         found.append(Action.WITHDRAW)
     if step is NextStep.CHOOSE_ROUTE:
         found.append(Action.REQUEST_REVIEW)
+    if step.phase in (Phase.CLOSED, Phase.DECLINED, Phase.WITHDRAWN):
+        found.append(Action.RATE)
     return found
 
 

@@ -120,6 +120,18 @@ class DeclineReview(IntakeModel):
     reason: Mapped[Words] = mapped_column(server_default="")
 
 
+class Rating(IntakeModel):
+    """How content a reporter is with how the matter was handled."""
+
+    __tablename__ = "ratings"
+    __table_args__ = ({"comment": "How content reporters are; the words are sealed under the data key of the report."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    contentment: Mapped[Small]
+    sealed: Mapped[SealedBytes | None]
+    rated_at: Mapped[Instant]
+
+
 class ReceiptTry(IntakeModel):
     """Wrong answers to the second factor of a receipt."""
 

@@ -122,12 +122,17 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             await access_log.record(connection, call, now, number, names.report_name(number))
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
-            added = await acts.additions(connection, number)
+            added, rated = await acts.additions(connection, number), await acts.rating(connection, number)
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
         sealer = self.sealer.under(number, row.sealed_key)
         for each in added:
             content.additions.add(text=sealer.open(each.sealed).decode(), create_time=stamp(each.added_at))
+        if rated is not None:
+            words = sealer.open(rated.sealed).decode() if rated.sealed else ""
+            content.rating.CopyFrom(
+                report_pb2.Rating(contentment=rated.contentment, text=words, create_time=stamp(rated.rated_at))
+            )
         shown, numbers = view.report(row, call.language, now), view.numbers(channel=row.channel)
         content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
         return content

@@ -30,6 +30,7 @@ from services.kit.storage.events import NewEvent
 
 _SESSION = 1800
 """Seconds for which a token to act is good."""
+_OVER = (ReportState.DECLINED, ReportState.CLOSED, ReportState.WITHDRAWN)
 REVIEW = "decline-review"
 """Key of the clock of a review."""
 
@@ -155,6 +156,20 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         await work.stop(row.number, f"{ACCEPT}%", met=False)
         await work.append(NewEvent(row.number, "ReportWithdrawn", row.unit, {"state": state.name}, wakes=True))
         return view.report(changed, work.call.language, work.now)
+
+    @command(report_pb2.Report)
+    async def RateReport(self, request: pb.RateReportRequest, work: Work) -> report_pb2.Report:
+        """Say how content they are, once the matter is over."""
+        row = await self._locked(request, work)
+        closed = await record.case_is_closed(work.connection, row.merged_into or row.number)
+        if not closed and row.state not in _OVER:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        sealer = self.sealer.under(row.number, row.sealed_key)
+        sealed = sealer.seal(request.text.encode()) if request.text else None
+        await acts.rate(work.connection, row.number, request.contentment, sealed, work.now)
+        payload = {"contentment": int(request.contentment)}
+        await work.append(NewEvent(row.number, "ReportRated", row.unit, payload))
+        return view.report(row, work.call.language, work.now)
 
     @command(report_pb2.Report)
     async def RequestReview(self, request: pb.RequestReviewRequest, work: Work) -> report_pb2.Report:

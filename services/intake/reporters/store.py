@@ -9,7 +9,7 @@ from sqlalchemy import DateTime, Text, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from casework.errors import CaseError, Reason
-from services.intake.models import Addition, DeclineReview, ReceiptTry
+from services.intake.models import Addition, DeclineReview, Rating, ReceiptTry
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Event
@@ -27,6 +27,21 @@ _DECIDE = (
     )
     .returning(DeclineReview)
 )  # fmt: skip
+_RATE = (
+    insert(Rating)
+    .values(
+        number=_NUMBER, contentment=bindparam("contentment"), sealed=bindparam("sealed"),
+        rated_at=bindparam("at", type_=DateTime(timezone=True)),
+    )
+    .on_conflict_do_update(
+        index_elements=[Rating.number],
+        set_={
+            "contentment": bindparam("contentment"), "sealed": bindparam("sealed"),
+            "rated_at": bindparam("at", type_=DateTime(timezone=True)),
+        },
+    )
+)  # fmt: skip
+_RATING = select(Rating).where(Rating.number == _NUMBER)
 _DECLINED = (
     select(Event.actor, func.jsonb_extract_path_text(Event.payload, "reason", type_=Text))
     .where(Event.number == _NUMBER, Event.kind.in_(("ReportDeclined", "RefusalUpheld")))
@@ -52,6 +67,17 @@ async def add(connection: Connection, number: str, sealed: SealedBytes, at: date
 async def additions(connection: Connection, number: str) -> Sequence[Addition]:
     """Return what was added to a report, oldest first."""
     return await connection.execute(_ADDITIONS, {"number": number})
+
+
+async def rate(connection: Connection, number: str, contentment: int, sealed: SealedBytes | None, at: datetime) -> None:
+    """Store how content a reporter is; the last answer counts."""
+    parameters = {"number": number, "contentment": contentment, "sealed": sealed, "at": at}
+    await connection.execute(_RATE, parameters)
+
+
+async def rating(connection: Connection, number: str) -> Rating | None:
+    """Return how content a reporter is; None where they did not say."""
+    return (await connection.execute(_RATING, {"number": number})).first()
 
 
 async def refusal(connection: Connection, number: str) -> tuple[str, str] | None:
