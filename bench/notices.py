@@ -27,7 +27,7 @@ _WRITE = """
     INSERT INTO mediation.notices
         (source, number, seq, rule, party, unit, category, said, occurred_at, due_at, updated_at)
     SELECT 'intake', number, 900, 'report_accepted', 0, unit, category, '{}', now(), now(), now()
-    FROM intake.reports WHERE source = '' ORDER BY number LIMIT $1
+    FROM intake.reports WHERE closed_at IS NOT NULL ORDER BY number LIMIT $1
 """
 _LEFT = "SELECT count(*) FROM mediation.notices WHERE state = 1"
 

@@ -96,14 +96,16 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
     async def _claimed(
         self, connection: Connection, row: Notice, rule: NoticeRule, case: Case | None, lease: str
     ) -> pb.ClaimedNotice:
-        texts = await self._wording.texts(connection, row, case)
-        discreet = await self._wording.texts(connection, row, case, discreet=True)
+        texts = [
+            view.text(told, language, discreet=discreet)
+            for discreet in (False, True)
+            for language, told in (await self._wording.texts(connection, row, case, discreet=discreet)).items()
+        ]
         return pb.ClaimedNotice(
             name=store.name_of(row.id),
             lease=lease,
             recipient=store.recipient(row),
-            texts={language: view.text(told) for language, told in texts.items()},
-            discreet_texts={language: view.text(told) for language, told in discreet.items()},
+            texts=texts,
             **numbers(channels=rule.channels, exhausted=row.exhausted),
         )
 

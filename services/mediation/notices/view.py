@@ -46,6 +46,8 @@ def _delivery(row: Delivery) -> pb.NoticeDelivery:
     )
 
 
-def text(told: Text) -> pb.NoticeText:
+def text(told: Text, language: str, *, discreet: bool) -> pb.NoticeText:
     """Return a text."""
-    return pb.NoticeText(subject=told.subject, text=told.text, short_text=told.short)
+    return pb.NoticeText(
+        subject=told.subject, text=told.text, short_text=told.short, language=language, discreet=discreet
+    )
