@@ -17,6 +17,7 @@ from services.kit.serving import posts
 from tests.case_people import Act, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import mediated
+from tests.outside import Reporter
 from tests.rpcs import all_rpcs
 from tests.test_of_record import bound
 from tests.test_report_erasure import stub
@@ -99,3 +100,18 @@ async def test_a_party_sees_the_log_of_the_report_as_well(clients: Clients) -> N
     assert any(each.kind == looks.READ and "duty officer" in each.sentence for each in entries)
     machine = [each for each in entries if each.post == "the system itself"]
     assert machine, "what the system passed on is told as well"
+
+
+async def test_whoever_holds_a_receipt_sees_the_log_and_takes_out_the_report(clients: Clients) -> None:
+    async with Reporter(clients.stack) as holder:
+        report = await clients.file_report("楼道灯坏了。", reporter=report_pb2.Reporter(phone="13955551234"))
+        holder.code = report.receipt_code
+        assert (await holder.sign_in("1234")).status_code == 200
+        log = await holder.get(f"/v1/{report.name}/accessLog")
+        assert log.status_code == 200, log.text
+        file = await holder.get(f"/v1/{report.name}/file")
+        assert file.status_code == 200, file.text
+        case = await clients.accept(report)
+        of_case = await holder.get(f"/v1/{case.name}/accessLog")
+        assert of_case.status_code == 200, of_case.text
+        assert not [each for each in of_case.json().get("entries", ()) if "/parties/" in each.get("subject", "")]

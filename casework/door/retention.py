@@ -27,5 +27,7 @@ class RetentionClass:
 
 RetentionBook = Mapping[ReportState, RetentionClass]
 """The classes, by state; a state without one is under way, or is kept with something else."""
-WITHOUT = frozenset({ReportState.RECEIVED, ReportState.VERIFIED, ReportState.ACCEPTED, ReportState.MERGED})
+WITHOUT = frozenset({
+    ReportState.RECEIVED, ReportState.VERIFIED, ReportState.DISPUTED, ReportState.ACCEPTED, ReportState.MERGED,
+})  # fmt: skip
 """States that have no class: under way, kept with the case, kept with another report."""

@@ -12,6 +12,7 @@ from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from services.kit.command import Work
 from services.kit.serving.access import Call, Part, current_call
+from services.kit.serving.codes import HOLDER, INVITED, REPORTER
 from services.kit.serving.tokens import Caller
 from services.kit.storage import access_log
 from services.kit.storage.database import Connection
@@ -22,6 +23,7 @@ from services.mediation.models.people import Party
 
 _GRANTED = frozenset({Part.reader, Part.worker})
 CITIZEN = "citizen"
+_CONCERNED = {CITIZEN, HOLDER, REPORTER, INVITED}
 
 
 async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Part]:
@@ -84,13 +86,15 @@ async def admit(
 
 
 def is_party(call: Call) -> bool:
-    """Return whether somebody calls who holds no office here: a party, for itself."""
-    return call.caller.roles <= {CITIZEN}
+    """Return whether somebody calls who holds no office here: a party or a reporter, for themselves."""
+    return call.caller.roles <= _CONCERNED
 
 
 def must_be_own(call: Call, party: Party) -> None:
     """Raise PERMISSION_DENIED where a party speaks for another one: it signs in for itself alone."""
-    if is_party(call) and (not call.caller.subject or party.subject != call.caller.subject):
+    # Whoever came by an invitation is named after the one party that it is of.
+    own = {party.subject, names.party_name(party.number, party.party)} - {""}
+    if is_party(call) and call.caller.subject not in own:
         raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
 
 

@@ -25,6 +25,7 @@ from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
 from services.kit.serving.codes import REPORTER, CodeMint
 from services.kit.serving.limits import too_many
+from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -199,6 +200,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
             erasing.must_be_there(row)
             found = await acts.must_be_reviewed(connection, number)
             due = await store.clock_date(connection, names.clock_id(number, REVIEW))
+            await access_log.record(connection, call, self.time.now(), number, request.name)
             event = NewEvent(number, "ContentRead", row.unit)
             await self.log.append(
                 connection, [event], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent

@@ -11,6 +11,9 @@ from services.kit.serving.tokens import Caller
 
 WORDS = {
     "citizen": ("当事人或者群众本人", "the person concerned"),
+    "holder": ("持回执的人", "whoever holds the receipt"),
+    "reporter": ("报告人本人", "the reporter"),
+    "invited": ("受邀的当事人本人", "the party who was invited"),
     "grid_worker": ("网格员", "grid worker"),
     "clerk": ("窗口人员", "counter clerk"),
     "duty_officer": ("值班员", "duty officer"),
@@ -25,7 +28,7 @@ WORDS = {
     "service": ("系统（自动）", "the system itself"),
 }
 """Posts by role, in Chinese and English."""
-_NO_OFFICE = {"citizen", "service"}
+_NO_OFFICE = {"citizen", "holder", "reporter", "invited", "service"}
 
 
 class Post(NamedTuple):

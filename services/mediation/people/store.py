@@ -225,7 +225,8 @@ async def get_party(connection: Connection, number: str, party: int) -> Party:
 async def names_of(connection: Connection, number: str, subject: str) -> list[str]:
     """Return the names of the parties of a case that somebody signs in for."""
     found = await connection.execute(_OF_SUBJECT, {"number": number, "subject": subject})
-    return [names.party_name(number, party) for (party,) in found]
+    invited = [subject] if subject.startswith(f"{names.case_name(number)}/parties/") else []
+    return [*(names.party_name(number, party) for (party,) in found), *invited]
 
 
 async def list_parties(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Party]:
