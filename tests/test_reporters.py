@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from pb.intake.v1.intake_pb2 import GetReportRequest
 
 from accord.embedded.stack import Stack
 from casework.door.second_factor import WORDS, is_right, words
+from tests import erasing
+from tests.conftest import Clients
 from tests.outside import Desk, Reporter
 
 PHONE = "13800138000"
@@ -135,6 +141,60 @@ async def test_a_merged_report_follows_the_other_one_and_comes_back(stack: Stack
         await duty.does(other["name"], "accept")
         shown = await me.receipt(lambda now: now["progress"]["phase"] == "PHASE_HANDLING" and now.get("dueTime"))
         assert (shown["case"], shown["report"]) == (other["case"], me.report)
+
+
+async def test_a_case_that_moves_is_mediated_closed_and_taken_up_again_is_followed_all_the_way(stack: Stack) -> None:
+    def at(phase: str) -> Callable[[dict[str, Any]], bool]:
+        return lambda now: now["progress"]["phase"] == f"PHASE_{phase}"
+
+    async with (
+        Reporter(stack) as me,
+        Desk(stack, "clerk") as clerk,
+        Desk(stack, "duty_officer") as duty,
+        Desk(stack, "handler", "62") as handler,
+        Desk(stack, "reviewer", "62") as reviewer,
+    ):
+        me.takes(await clerk.file(reporter={"phone": PHONE}))
+        await duty.does(me.report, "accept")
+        case = (await me.receipt(lambda now: at("HANDLING")(now) and now.get("dueTime")))["case"]
+        await duty.does(case, "transfer", unit="units/620102001")
+        moved = await me.receipt(lambda now: now["unit"] == "units/620102001")
+        assert moved["progress"]["unitDisplayName"] == moved["unitDisplayName"] == "酒泉路街道"
+
+        for side in ("SIDE_APPLICANT", "SIDE_RESPONDENT"):
+            details = {"displayName": "某人"}
+            await clerk.puts(f"/v1/{case}/parties", side=side, kind="PARTY_KIND_NATURAL", details=details)
+        shown = (await me.receipt(at("MEDIATION")))["progress"]
+        assert shown["turn"] == "TURN_PARTIES"
+        assert shown["dates"][0]["title"] == "简易事项办结"
+
+        await handler.does(case, "requestClosing", outcome="OUTCOME_REFERRED")
+        await me.receipt(at("CLOSING"))
+        await reviewer.does(case, "close", approved=True)
+        shown = (await me.receipt(at("CLOSED")))["progress"]
+        assert (shown["outcome"], shown["dates"]) == ("已转其他机关办理", [])
+        assert shown["otherRoutes"]
+        await me.sign_in(PHONE[-4:])
+        assert (await me.does("rate", contentment="CONTENTMENT_PARTLY")).status_code == 200
+        await duty.does(case, "reopen", reason="REOPEN_REASON_NEW_FACTS", evidence="doc-1")
+        again = (await me.receipt(lambda now: not at("CLOSED")(now)))["progress"]
+        assert (again["outcome"], len(again["dates"])) == ("", 1)
+
+
+async def test_a_receipt_says_that_the_content_was_erased(stack: Stack, clients: Clients) -> None:
+    async with Reporter(stack) as me, Desk(stack, "clerk") as clerk:
+        me.takes(await clerk.file(reporter={"phone": PHONE}))
+        case = me.report.replace("reports/", "cases/")
+        await clients.accept(await clients.intake.GetReport(GetReportRequest(name=me.report), **clients.as_("clerk")))
+        async with Desk(stack, "handler", "62") as handler, Desk(stack, "reviewer", "62") as reviewer:
+            await handler.does(case, "requestClosing", outcome="OUTCOME_REFERRED")
+            await reviewer.does(case, "close", approved=True)
+        await erasing.requested(clients, case)
+        await erasing.erased(clients, case)
+        shown = (await me.receipt(lambda now: now["progress"]["phase"] == "PHASE_ERASED"))["progress"]
+        assert shown["phaseWords"] == "内容已依法删除"
+        await erasing.until(clients, case, lambda now: now.complete)
+        assert (await me.sign_in(PHONE[-4:])).json()["code"] == "DATA_ERASED"
 
 
 async def test_a_token_of_a_receipt_is_good_for_its_own_matter_alone(stack: Stack) -> None:

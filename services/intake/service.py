@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,15 @@ _READING = 300
 """Seconds for which the holder of a receipt may read with one token."""
 _THE_SAME = 0.7
 """How alike a text must be to one that the caller may not read: whoever tells it has nearly the whole before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What is known at the door: dates, the reason of a refusal, whether it was looked at again."""
+
+    dates: Sequence[report_pb2.ProgressDate] = ()
+    reason: str = ""
+    reviewed: bool = False
 
 
 class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
@@ -374,23 +384,27 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         """Answer what the holder of a receipt code is told."""
         call, code = current_call(), names.last(request.name)
         index = self._reception.receipt_index(code)
-        now = self.time.now()
         async with self.database.read() as connection:
             row = await store.by_receipt(connection, index)
             call.require(row.unit)
             # A report that was merged is as far as the one it was merged into.
             matter = await store.get(connection, row.merged_into) if row.merged_into else row
-            review = await acts.review(connection, matter.number)
-            refusal = await acts.refusal(connection, matter.number) if matter.route else None
-            running = await clocks.live(connection, matter.number)
-            ours = [each for each in running if _is_ours(each)]
-            due = await dates(connection, self.clockwork, ours, now, call.language)
-        answer = view.receipt(row, matter, code, call.language, self.rules, reviewed=review is not None)
-        answer.progress.dates.extend(due)
-        answer.progress.reason = review.reason if review and review.reason else refusal[1] if refusal else ""
+            door = await self._at_door(connection, matter) if matter.state is not ReportState.ACCEPTED else _Door()
+        answer = view.receipt(row, matter, code, call.language, self.rules, reviewed=door.reviewed)
+        answer.progress.dates.extend(door.dates)
+        answer.progress.reason = door.reason
         answer.access_token, until = self._mint.token(HOLDER, answer.report, answer.case, _READING)
         answer.access_expire_time.FromDatetime(until)
         return answer
+
+    async def _at_door(self, connection: Connection, matter: Report) -> _Door:
+        """Return what is known at the door of a matter that is no case."""
+        review = await acts.review(connection, matter.number)
+        refusal = await acts.refusal(connection, matter.number) if matter.route else None
+        running = [each for each in await clocks.live(connection, matter.number) if _is_ours(each)]
+        due = await dates(connection, self.clockwork, running, self.time.now(), current_call().language)
+        reason = review.reason if review and review.reason else refusal[1] if refusal else ""
+        return _Door(due, reason, review is not None)
 
     async def _limit_anew(self, row: Report, acceptance: Acceptance, work: Work) -> NewClock | None:
         """Start the limit that the facts call for now, and return it; None where the one that runs stays.

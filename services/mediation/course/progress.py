@@ -11,6 +11,7 @@ from casework.case import Stage
 from casework.door.progress import OUTCOME_WORDS, NextStep
 from casework.mediation.course import MediationState
 from services.kit.clocks import clocks
+from services.kit.clocks.models import Clock
 from services.kit.clocks.progress import dates
 from services.kit.instants import stamp
 from services.kit.serving import other_routes
@@ -18,6 +19,7 @@ from services.kit.serving.access import Context, current_call
 from services.kit.serving.progress import progress
 from services.mediation.consents import routes
 from services.mediation.consents import store as consents
+from services.mediation.course import mediating, terms
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Mediation
 from services.mediation.opening import CLOSE
@@ -36,8 +38,8 @@ _MEDIATION = {
     MediationState.AGREED: NextStep.PERFORM,
 }
 _LEFT = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
-_PUBLIC = (CLOSE, "mediation_term", "mediation_answer", "agreement_answer")
-"""Rules and keys of the clocks that everybody who has a part in a matter is notified of, by their beginning."""
+_PUBLIC = frozenset({mediating.TERM, *terms.STATUTORY, "mediation_answer", "agreement_answer"})
+"""Limits that everybody who has a part in a matter is notified of, in addition to the one for closing."""
 
 
 class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
@@ -50,7 +52,7 @@ class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
             case = await self.seen(connection, request.name)
             mediation = await consents.find(connection, case.number)
             running = await clocks.live(connection, case.number)
-            shown = [each for each in running if names.clock_parts(each.id)[1].startswith(_PUBLIC)]
+            shown = [each for each in running if _is_public(each)]
             due = await dates(connection, self.clockwork, shown, now, call.language)
             is_over = case.stage is Stage.CLOSED or (mediation is not None and mediation.state in _LEFT)
             open_routes = await routes.open_in(connection, self.rules, case) if is_over else []
@@ -70,6 +72,10 @@ class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
             )
         )
         return answer
+
+
+def _is_public(clock: Clock) -> bool:
+    return clock.rule in _PUBLIC or names.clock_parts(clock.id)[1].startswith(CLOSE)
 
 
 def _step(case: Case, mediation: Mediation | None) -> NextStep:
