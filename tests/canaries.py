@@ -39,6 +39,7 @@ ASKED_ONLY = frozenset(
     {
         "FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone",
         "FindCasesByPhone.display_name", "SignInByReceipt.second_factor",
+        "SignInByInvitation.second_factor",
     }
 )  # fmt: skip
 """Searched for, not kept."""

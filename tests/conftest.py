@@ -49,6 +49,7 @@ from pb.intake.v1.reporter_pb2_grpc import ReporterServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.consent_pb2_grpc import ConsentServiceStub
 from pb.mediation.v1.documents_pb2_grpc import DocumentServiceStub
+from pb.mediation.v1.invitations_pb2_grpc import InvitationServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
 from pb.mediation.v1.mediators_pb2_grpc import MediatorServiceStub
 from pb.mediation.v1.objections_pb2_grpc import ObjectionServiceStub
@@ -102,6 +103,7 @@ class Clients:
         self.reporters = ReporterServiceStub(self.channels["intake"])
         self.mediation = MediationServiceStub(self.channels["mediation"])
         self.people = PeopleServiceStub(self.channels["mediation"])
+        self.invitations = InvitationServiceStub(self.channels["mediation"])
         self.consents = ConsentServiceStub(self.channels["mediation"])
         self.mediators = MediatorServiceStub(self.channels["mediation"])
         self.safeguards = SafeguardServiceStub(self.channels["mediation"])

@@ -115,3 +115,59 @@ class Desk:
 
 def _key() -> dict[str, str]:
     return {"Idempotency-Key": request_id()}
+
+
+class Invitee:
+    """A party without an account: it acts with the code of its invitation and two words alone."""
+
+    def __init__(self, stack: Stack, language: str = "zh") -> None:
+        self._client = httpx.AsyncClient(
+            base_url=stack.urls["api"], headers={"Accept-Language": language}, timeout=CALL
+        )
+        self._english = language == "en"
+        self.code = self.words = self.party = self.case = self.token = ""
+
+    async def __aenter__(self) -> Invitee:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def comes(self, made: dict[str, Any]) -> None:
+        """Sign in by the invitation that was handed over, in the own language."""
+        self.code, self.words = made["code"], made["words"]
+        answer = await self.sign_in(self.words.split(" / ")[self._english])
+        assert answer.status_code == 200, answer.text
+
+    async def sign_in(self, said: str, code: str = "") -> httpx.Response:
+        """Say code and words; keep the token if they are right."""
+        body = {"code": code or self.code, "secondFactor": said}
+        answer = await self._client.post("/v1/invitations:signIn", json=body)
+        if answer.status_code == 200:
+            told = answer.json()
+            self.token, self.party, self.case = told["accessToken"], told["party"], told["case"]
+        return answer
+
+    async def tries(self, path: str, **fields: Any) -> httpx.Response:
+        """Do something and return whatever comes."""
+        headers = {"Authorization": f"Bearer {self.token}", **_key()}
+        return await self._client.post(f"/v1/{path}", json=fields, headers=headers)
+
+    async def does(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Do something; it must succeed."""
+        return await Desk.did(self.tries(path, **fields))
+
+    async def looks(self, path: str) -> httpx.Response:
+        """Read something and return whatever comes."""
+        return await self._client.get(f"/v1/{path}", headers={"Authorization": f"Bearer {self.token}"})
+
+    async def reads(self, path: str) -> dict[str, Any]:
+        """Read something; it must succeed."""
+        return await Desk.did(self.looks(path))
+
+    async def says(self, step: str, *, yes: bool = True) -> httpx.Response:
+        """Answer to a step."""
+        return await self.tries(
+            f"{self.party}/consents", step=f"STEP_{step}", given=yes, medium="MEDIUM_ONLINE",
+            language="en" if self._english else "zh-CN", readBack=True,
+        )  # fmt: skip

@@ -52,7 +52,9 @@ RIGHT_UNIT = {
     **OWN_UNIT,
 }
 """The unit whose matter the request is about, where it is not the county."""
-OF_THE_CALLER = {"AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt"}
+OF_THE_CALLER = {
+    "AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt", "SignInByInvitation",
+}  # fmt: skip
 """About the caller's own, found by a code, or about no unit: none is a foreign one.
 
 test_feed_units.py tries the consumers of others.

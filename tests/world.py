@@ -11,7 +11,7 @@ from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2, reporter_pb2
-from pb.mediation.v1 import case_pb2, mediation_pb2, progress_pb2
+from pb.mediation.v1 import case_pb2, invitations_pb2, mediation_pb2, progress_pb2
 
 from casework.names import number_of
 from tests import (
@@ -45,6 +45,8 @@ class World:
     """A report that was declined."""
     disputed: str
     """A report whose refusal is to be looked at again."""
+    invitation: invitations_pb2.Invitation
+    """The invitation of the case's second party, with its code and its words."""
     case: str
     task: str
     escalation: str
@@ -102,6 +104,7 @@ async def new_world(clients: Clients) -> World:
         receipt=await clients.file_report("路灯坏了。"),
         declined=await _declined(clients),
         disputed=await _disputed(clients),
+        invitation=await world_people.invited(clients, f"{case.name}/parties/2"),
         case=case.name,
         task=f"{case.name}/tasks/1",
         escalation=escalation.name,

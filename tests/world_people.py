@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import Message
 from pb.escalation.v1 import escalation_pb2
 from pb.intake.v1 import intake_pb2
-from pb.mediation.v1 import consent_pb2, erasure_pb2, mediators_pb2, people_pb2, safeguards_pb2
+from pb.mediation.v1 import consent_pb2, erasure_pb2, invitations_pb2, mediators_pb2, people_pb2, safeguards_pb2
 from pb.privacy.v1 import case_file_pb2, reports_pb2
 
 from tests.conftest import COUNTY, Clients, request_id
@@ -85,6 +85,13 @@ async def furnish(clients: Clients, case: str) -> None:
     await clients.mediators.CreateMediator(entry, **clients.as_("unit_head"))
 
 
+async def invited(clients: Clients, party: str, role: str = "clerk") -> invitations_pb2.Invitation:
+    """Return the invitation of a party, with its code."""
+    request = invitations_pb2.InvitePartyRequest(name=party, claim="修好漏水，赔偿天花板。", request_id=request_id())
+    made: invitations_pb2.Invitation = await clients.invitations.InviteParty(request, **clients.as_(role))
+    return made
+
+
 def _of_reports(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Message]]:
     """Return makers of good requests about a report at the door."""
 
@@ -144,6 +151,12 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         return mediator(entry(w).removeprefix("mediators/"), name=entry(w))
 
     return {
+        "InviteParty": filled(invitations_pb2.InvitePartyRequest, name=one, claim=lambda w: "赔偿天花板。"),
+        "SignInByInvitation": filled(
+            invitations_pb2.SignInByInvitationRequest, code=lambda w: w.invitation.code,
+            second_factor=lambda w: w.invitation.words.partition(" / ")[0],
+        ),
+        "GetInvitation": filled(invitations_pb2.GetInvitationRequest, name=lambda w: w.invitation.name),
         "CreateParty": filled(people.CreatePartyRequest, parent=case, party=lambda w: party()),
         "GetParty": filled(people.GetPartyRequest, name=one),
         "ListParties": filled(people.ListPartiesRequest, parent=case),

@@ -21,6 +21,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.privacy.v1.CaseFileService": ("mediation",),
     "accord.mediation.v1.MediationService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
+    "accord.mediation.v1.InvitationService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),
     "accord.mediation.v1.ErasureService": ("mediation",),
     "accord.mediation.v1.MediatorService": ("mediation",),

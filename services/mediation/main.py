@@ -29,6 +29,7 @@ from services.mediation.erasure.service import ErasureServicer
 from services.mediation.evidence.service import EvidenceServicer
 from services.mediation.facts.service import CaseFactsServicer
 from services.mediation.grants.service import GrantServicer
+from services.mediation.invitations.service import InvitationServicer
 from services.mediation.notices import proving
 from services.mediation.notices.contacts import ContactServicer
 from services.mediation.notices.service import NoticeServicer
@@ -43,6 +44,7 @@ SERVICERS = (
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
     CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer, ProgressServicer,
+    InvitationServicer,
 )  # fmt: skip
 
 

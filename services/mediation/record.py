@@ -11,8 +11,7 @@ from casework import names
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from services.kit.command import Work
-from services.kit.serving.access import Call, Part, current_call
-from services.kit.serving.codes import HOLDER, INVITED, REPORTER
+from services.kit.serving.access import HOLDERS, PARTIES, Call, Part, current_call
 from services.kit.serving.tokens import Caller
 from services.kit.storage import access_log
 from services.kit.storage.database import Connection
@@ -22,8 +21,6 @@ from services.mediation.models.grants import GrantScope
 from services.mediation.models.people import Party
 
 _GRANTED = frozenset({Part.reader, Part.worker})
-CITIZEN = "citizen"
-_CONCERNED = {CITIZEN, HOLDER, REPORTER, INVITED}
 
 
 async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Part]:
@@ -87,14 +84,20 @@ async def admit(
 
 def is_party(call: Call) -> bool:
     """Return whether somebody calls who holds no office here: a party or a reporter, for themselves."""
-    return call.caller.roles <= _CONCERNED
+    return call.caller.roles <= PARTIES | HOLDERS
+
+
+def speaks_for(subject: str, party: Party) -> bool:
+    """Return whether somebody signs in for a party: with the account bound to it, or by its invitation.
+
+    The subject of a token that an invitation gave is the party's name; no account is called like that.
+    """
+    return bool(subject) and subject in (party.subject, names.party_name(party.number, party.party))
 
 
 def must_be_own(call: Call, party: Party) -> None:
     """Raise PERMISSION_DENIED where a party speaks for another one: it signs in for itself alone."""
-    # Whoever came by an invitation is named after the one party that it is of.
-    own = {party.subject, names.party_name(party.number, party.party)} - {""}
-    if is_party(call) and call.caller.subject not in own:
+    if is_party(call) and not speaks_for(call.caller.subject, party):
         raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
 
 

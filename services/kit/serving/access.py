@@ -17,7 +17,7 @@ import grpc
 from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree, is_code
 from services.kit.serving.businesstime import BusinessTime
-from services.kit.serving.codes import HOLDER, REPORTER
+from services.kit.serving.codes import HOLDER, INVITED, REPORTER
 from services.kit.serving.tokens import Caller
 
 _DECISIONS = 100_000
@@ -61,6 +61,8 @@ OFFICIALS = frozenset({
 """Roles of people in an office: together `Group::"officials"` in the policies."""
 HOLDERS = frozenset({HOLDER, REPORTER})
 """Roles of whoever came by a receipt: together `Group::"holders"`."""
+PARTIES = frozenset({"citizen", INVITED})
+"""Roles of those who act for themselves alone, with an account or by an invitation: together `Group::"parties"`."""
 
 
 class PolicyError(Exception):
@@ -147,6 +149,7 @@ class Access:
                     *({"type": "Part", "id": str(part)} for part in sorted(parts)),
                     *([{"type": "Group", "id": "officials"}] if roles & OFFICIALS else []),
                     *([{"type": "Group", "id": "holders"}] if roles & HOLDERS else []),
+                    *([{"type": "Group", "id": "parties"}] if roles & PARTIES else []),
                 ],
             }
         )

@@ -24,6 +24,8 @@ LEEWAY = 10
 """Seconds by which the clocks of an issuer and of this machine may differ."""
 _LAST = 253_402_300_799
 """The last second of the year 9999."""
+MATTERS = ("reports/", "cases/")
+"""How the subject of whoever came by a code begins: it is the matter, and no account is called like that."""
 _LONGEST_NAME = 200
 _MOST_ROLES = 100
 
@@ -132,8 +134,9 @@ class TokenChecker:
         roles: Any = claims.get("roles")
         unit: Any = claims.get("unit")
         named = isinstance(roles, list) and len(roles) <= _MOST_ROLES and all(map(_is_name, roles))
-        # Nobody may impersonate a machine client: histories and request ids use the subject.
-        if not (named and _is_name(unit)) or self._issuers.get(subject, {}).get("clients"):
+        # Nobody may impersonate a machine client or whoever came by a code: histories and request ids use the subject.
+        taken = self._issuers.get(subject, {}).get("clients") or subject.startswith(MATTERS)
+        if not (named and _is_name(unit)) or taken:
             raise CaseError(Reason.UNAUTHENTICATED)
         # Only a machine client may act as `service`; an issuer for people cannot grant that role.
         return Caller(subject, frozenset(roles) - {"service"}, unit, until)

@@ -18,7 +18,7 @@ from casework.mediation.caucus import is_released, may_read, must_be_released, s
 from casework.mediation.choosing import MatterRole
 from casework.mediation.session import Manner
 from services.kit.command import Work, command
-from services.kit.serving.access import Call, Context, current_call
+from services.kit.serving.access import PARTIES, Call, Context, current_call
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
@@ -30,7 +30,7 @@ from services.mediation.people import store as roles
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing
 from services.mediation.sessions.record import party_of
-from services.mediation.sessions.standing import CITIZEN, Standing
+from services.mediation.sessions.standing import Standing
 from services.mediation.store import get as get_case
 from services.mediation.store import lock as lock_case
 
@@ -191,7 +191,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         if self._is_mediator(work, people):
             work.call.require_person(True)
             return True, asked
-        mine = people.parties_of(work.actor) if CITIZEN in work.call.caller.roles else {}
+        mine = people.parties_of(work.actor) if PARTIES & work.call.caller.roles else {}
         work.call.require_person(bool(mine) and (not asked or asked in mine))
         if not asked and len(mine) > 1:
             raise field_error("party", Reason.INVALID_FIELD, "which of those you sign in for")
@@ -254,7 +254,7 @@ def _is_mediator(call: Call, people: Standing) -> bool:
 def _is_inside(call: Call, people: Standing) -> bool:
     """Let the call go on for mediator of record and parties; return whether it is one of them."""
     inside = _is_mediator(call, people) or (
-        CITIZEN in call.caller.roles and bool(people.parties_of(call.caller.subject))
+        bool(PARTIES & call.caller.roles) and bool(people.parties_of(call.caller.subject))
     )
     if inside:
         call.require_person(True)
@@ -265,7 +265,7 @@ def _admit_side(call: Call, people: Standing, side: Side) -> None:
     """Let the call go on for the mediator of record, or for who signs in for this side and no other."""
     roles, subject = call.caller.roles, call.caller.subject
     mediator = people.mediator if MEDIATOR in roles else ""
-    sides = people.confided_to(subject).values() if CITIZEN in roles else ()
+    sides = people.confided_to(subject).values() if PARTIES & roles else ()
     call.require_person(may_read(subject, mediator, side, sides))
 
 

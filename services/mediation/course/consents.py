@@ -19,11 +19,13 @@ from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
+from services.kit.serving.codes import INVITED
 from services.kit.storage import access_log, paging
 from services.kit.storage.events import NewEvent
 from services.mediation import record
 from services.mediation.consents import routes, store, view
 from services.mediation.course import mediating
+from services.mediation.invitations import store as invitations
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.people import Party
@@ -50,6 +52,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         case, party = await self._party(request.parent, work)
         if record.is_party(work.call):
             _must_be_alone(request.consent)
+            await self._with_guardian(work, request, party)
         said, row = request.consent, await store.begin(work.connection, case.number)
         step = Step(said.step)
         beside = await self._beside(work, request)
@@ -137,6 +140,14 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         party = await people.get_party(work.connection, case.number, names.index_of(name))
         record.must_be_own(work.call, party)
         return case, party
+
+    @staticmethod
+    async def _with_guardian(work: Work, request: pb.RecordConsentRequest, party: Party) -> None:
+        """Set who says it beside the party: the guardian or support person to whom its invitation went."""
+        if INVITED in work.call.caller.roles:
+            invited = await invitations.find(work.connection, party.number, party.party)
+            companion = invited.companion if invited else 0
+            request.consent.assisted_by = names.companion_name(party.number, companion)
 
     @staticmethod
     async def _beside(work: Work, request: pb.RecordConsentRequest) -> dict[str, Beside | None]:

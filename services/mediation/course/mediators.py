@@ -29,6 +29,9 @@ from services.mediation.models.mediators import Ask, Mediator
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
+_A_PARTY = "a-party"
+"""Stands in the history for the party that had the mediator replaced."""
+
 
 class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
     """Serves the register, choice, appointment, answers, replacement."""
@@ -174,6 +177,8 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         case, row = await self._mediation(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
         record.must_be_own(work.call, party)
+        if record.is_party(work.call):
+            work.told_by = _A_PARTY
         rules_of.must_be(row.state, MediationState.CONSENTED, MediationState.MEDIATING)
         choosing.must_be_in(row.phase, ChoicePhase.ASKED, ChoicePhase.FIXED)
         rules_of.must_be_there(party.withdrawn_at)

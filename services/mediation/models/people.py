@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, Index, Integer, SmallInteger, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.case import Side
 from casework.mediation.choosing import MatterRole
 from casework.mediation.course import CompanionRole, PartyKind
-from services.kit.storage.models import Code, Instant, Numbered, Words
+from services.kit.storage.models import Code, Instant, Numbered, Small, Words
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -47,6 +47,33 @@ class Party(MediationModel):
         comment="Whether the mediator of record bound the account: "
         "to one bound at the counter the compartment stays shut.",
     )
+    code_confided: Mapped[bool] = mapped_column(
+        server_default=text("false"),
+        comment="Whether the mediator of record invited the party: with a code of the counter it stays shut.",
+    )
+
+
+class Invitation(MediationModel):
+    """The invitation of a party: a code by which it acts without an account."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "party"], ["parties.number", "parties.party"]),
+        {"comment": "Codes of parties, sealed with what the invitation says; one a party, a new one replaces it."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    party: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(server_default="1")
+    companion: Mapped[int] = mapped_column(
+        server_default="0", comment="Guardian or support person who was invited in the party's place; 0 for itself."
+    )
+    code_index: Mapped[bytes] = mapped_column(unique=True, comment="Keyed hash of the code.")
+    sealed: Mapped[SealedBytes | None]
+    made_by: Mapped[Words]
+    made_at: Mapped[Instant]
+    failed: Mapped[Small] = mapped_column(server_default="0", comment="Wrong answers in a row.")
+    closed_until: Mapped[Instant | None]
 
 
 class Companion(MediationModel):

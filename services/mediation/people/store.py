@@ -39,7 +39,7 @@ from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.mediators import Ask
-from services.mediation.models.people import BarredRole, Companion, KeptSide, Party
+from services.mediation.models.people import BarredRole, Companion, Invitation, KeptSide, Party
 from services.mediation.models.safeguards import Alert, Screening
 
 # Parameters of several statements, each with its type.
@@ -183,7 +183,10 @@ _HANDED_OVER = (
 _ERASE = (
     update(Case).where(Case.number == _NUMBER).values(sealed_key=None, sealed=None, erased_at=_AT),
     update(Party).where(Party.number == _NUMBER).values(sealed=None, phone_index=None, minor_until=None),
-    *(update(each).where(each.number == _NUMBER).values(sealed=None) for each in (Companion, Screening, Alert)),
+    *(
+        update(each).where(each.number == _NUMBER).values(sealed=None)
+        for each in (Companion, Screening, Alert, Invitation)
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from casework.case import Step
 from casework.errors import CaseError, Reason
 from casework.mediation.course import MediationState
 from casework.mediation.session import Meeting, is_screened_first
-from services.kit.serving.access import Call
+from services.kit.serving.access import PARTIES, Call
 from services.kit.storage.database import Connection
 from services.mediation import record
 from services.mediation.consents import store as consents
@@ -17,9 +17,6 @@ from services.mediation.models.consents import Mediation
 from services.mediation.models.people import Party
 from services.mediation.people import store as people
 from services.mediation.sessions import store
-
-CITIZEN = "citizen"
-
 
 _LIVE = frozenset({MediationState.CONSENTED, MediationState.MEDIATING, MediationState.AGREED})
 
@@ -60,13 +57,14 @@ class Standing:
 
     def parties_of(self, subject: str) -> dict[int, int]:
         """Return the parties somebody signs in for, withdrawn ones included, with their sides."""
-        if not subject:
-            return {}
-        return {party: row.side for party, row in self.parties.items() if row.subject == subject}
+        return {party: row.side for party, row in self.parties.items() if record.speaks_for(subject, row)}
 
     def confided_to(self, subject: str) -> dict[int, int]:
-        """Return the parties for whom somebody opens the compartment: those the mediator of record bound them to."""
-        return {party: side for party, side in self.parties_of(subject).items() if self.parties[party].confided}
+        """Return the parties for whom somebody opens the compartment: the mediator of record bound or invited them."""
+        mine = self.parties_of(subject)
+        rows = {party: self.parties[party] for party in mine}
+        confided = {each: row.confided if row.subject == subject else row.code_confided for each, row in rows.items()}
+        return {party: side for party, side in mine.items() if confided[party]}
 
     def must_be_live(self) -> None:
         """Raise WRONG_STATE unless the mediation goes on."""
@@ -95,13 +93,13 @@ async def _unscreened(connection: Connection, number: str) -> frozenset[int]:
 async def admit(connection: Connection, call: Call, case: Case, people: Standing) -> frozenset[int] | None:
     """Let the call go on for staff of the case's or the mediator's unit, or for who signs in for a party.
 
-    Returns the parties a citizen signs in for; None for staff, who see all the permission lets them see.
+    Returns the parties somebody signs in for; None for staff, who see all the permission lets them see.
     """
-    roles = call.caller.roles - {CITIZEN}
+    roles = call.caller.roles - PARTIES
     staff = replace(call.caller, roles=roles)
     if roles and await record.allows(connection, replace(call, caller=staff), case, beside=(people.mediator_unit,)):
         call.require_person(True)
         return None
-    mine = people.parties_of(call.caller.subject) if CITIZEN in call.caller.roles else {}
+    mine = people.parties_of(call.caller.subject) if roles != call.caller.roles else {}
     call.require_person(bool(mine))
     return frozenset(mine)

@@ -197,10 +197,15 @@ async def unit_of(connection: Connection, number: str) -> str:
 
 _PARTIES = (
     select(Party)
-    .options(load_only(Party.party, Party.side, Party.subject, Party.confided, Party.withdrawn_at))
+    .options(
+        load_only(
+            Party.number, Party.party, Party.side, Party.subject, Party.confided, Party.code_confided,
+            Party.withdrawn_at,
+        )
+    )
     .where(Party.number == _NUMBER)
     .order_by(Party.party)
-)
+)  # fmt: skip
 _LATEST = (
     select(JointWish.party, JointWish.wished)
     .ext(distinct_on(JointWish.party))

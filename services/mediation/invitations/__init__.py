@@ -1,0 +1,1 @@
+"""Invitations of parties, and signing in by them."""

@@ -1,0 +1,193 @@
+"""The RPCs of invitations: a party gets a code, signs in by it, and reads what it is invited to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from pb.mediation.v1 import invitations_pb2 as pb
+from pb.mediation.v1 import invitations_pb2_grpc
+
+from casework import names
+from casework.case import Stage
+from casework.door import receipt, second_factor
+from casework.errors import CaseError, Reason, field_error
+from casework.mediation.course import CompanionRole
+from casework.papers.rights import RIGHTS
+from services.kit import dates
+from services.kit.command import Work, command
+from services.kit.composition import Parts
+from services.kit.instants import stamp
+from services.kit.numbers import numbers
+from services.kit.serving import other_routes
+from services.kit.serving.access import Context, current_call
+from services.kit.serving.codes import INVITED, CodeMint
+from services.kit.serving.limits import too_many
+from services.kit.storage.database import Connection
+from services.kit.storage.events import NewEvent
+from services.mediation import keys, record, store
+from services.mediation.consents import routes
+from services.mediation.consents import store as consents
+from services.mediation.consents import view as consents_shown
+from services.mediation.invitations import store as invitations
+from services.mediation.mediators import store as mediators
+from services.mediation.models.people import Invitation, Party
+from services.mediation.people import store as people
+from services.mediation.servicer import Servicer
+
+_SESSION = 1800
+"""Seconds for which a token to act is good."""
+_ALL = 10_000
+_ANSWER = "mediation_answer"
+
+
+class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceServicer):
+    """Serves invitations."""
+
+    body_key_name = "requests of invitations"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._mint = CodeMint(parts.settings.codes_key_file)
+        self._index_key = parts.sealer.derive("invitation")
+
+    async def InviteParty(self, request: pb.InvitePartyRequest, context: Context) -> pb.Invitation:
+        """Answer the invitation with its code; the code itself stands nowhere but in the sealed part."""
+        answer = await self._invite(request, context)
+        number, party = names.number_of(request.name), names.index_of(request.name)
+        async with self.database.read() as connection:
+            case = await store.get(connection, number)
+            row = await invitations.find(connection, number, party)
+        if row is not None and row.sealed is not None:
+            content = pb.InvitationContent.FromString(keys.reading(self.sealer, case).open(row.sealed))
+            answer.code, answer.words = content.code, content.words
+        return answer
+
+    @command(pb.Invitation)
+    async def _invite(self, request: pb.InvitePartyRequest, work: Work) -> pb.Invitation:
+        case = await self.locked(request.name, work)
+        party = await people.get_party(work.connection, case.number, names.index_of(request.name))
+        companion = await self._companion(request, party, work)
+        mediation = await consents.find(work.connection, case.number)
+        code = receipt.receipt_code(os.urandom(receipt.ENTROPY_BYTES))
+        content = pb.InvitationContent(code=code, words=second_factor.words(os.urandom(2)), claim=request.claim)
+        sealer = await keys.writing(work.connection, self.sealer, case)
+        row = await invitations.invite(
+            work.connection, case.number, party.party, companion=companion, code_index=self._index(code),
+            confided=mediation is not None and bool(mediation.mediator) and mediation.mediator == work.actor,
+            sealed=sealer.seal(content.SerializeToString()), by=work.actor, at=work.now,
+        )  # fmt: skip
+        payload = {"party": party.party, "companion": companion, "again": row.version > 1}
+        await work.append(NewEvent(case.number, "PartyInvited", case.unit, payload))
+        return _made(row)
+
+    async def SignInByInvitation(self, request: pb.SignInByInvitationRequest, context: Context) -> pb.InvitationSession:
+        """Answer a token that acts for the party; a wrong answer is counted, the fifth closes the invitation."""
+        current_call().require(names.ROOT_UNIT)
+        index = self._index(request.code)
+        async with self.database.begin() as connection:
+            row = await invitations.by_code(connection, index)
+            if row is None:
+                raise CaseError(Reason.NOT_FOUND, "invitations")
+            refusal = await self._wrong(connection, row, request.second_factor)
+        if refusal is not None:
+            # Raised after the transaction: the wrong answer is counted.
+            self.pulse.beat()
+            raise refusal
+        party, case = names.party_name(row.number, row.party), names.case_name(row.number)
+        token, until = self._mint.token(INVITED, party, case, _SESSION)
+        return pb.InvitationSession(access_token=token, expire_time=stamp(until), party=party, case=case)
+
+    async def GetInvitation(self, request: pb.GetInvitationRequest, context: Context) -> pb.Invitation:
+        """Answer what a party is invited to."""
+        call, english = current_call(), current_call().language == "en"
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            party = await people.get_party(connection, case.number, names.party_of(request.name))
+            record.must_be_own(call, party)
+            row = await invitations.find(connection, case.number, party.party)
+            mediation = await consents.find(connection, case.number)
+            said = await consents.listed(connection, case.number, 0, _ALL)
+            told = await routes.open_in(connection, self.rules, case)
+            waits = (await consents.running(connection, case.number)).get(_ANSWER)
+            candidate = mediation.candidate if mediation else ""
+            mediator = await mediators.get(connection, candidate) if candidate else None
+        category = self.rules.categories.get(case.category)
+        answer = _made(row) if row else pb.Invitation(name=request.name)
+        if row is not None and row.sealed is not None:
+            opened = pb.InvitationContent.FromString(keys.reading(self.sealer, case).open(row.sealed))
+            answer.claim = opened.claim
+        for each in said:
+            if each.party == party.party:
+                shown = consents_shown.consent(each)
+                shown.ClearField("recorder")
+                answer.consents.append(shown)
+        answer.MergeFrom(
+            pb.Invitation(
+                category=category.en if english else category.zh,
+                unit=names.unit_name(case.unit),
+                unit_display_name=self.unit_name(case.unit),
+                phone=self.rules.units.phone(case.unit),
+                mediator=names.mediator_name(candidate),
+                mediator_display_name=mediator.display_name if mediator else "",
+                rights=[each[english] for each in RIGHTS],
+                other_routes=other_routes.shown(told),
+                withdrawn=party.withdrawn_at is not None,
+                answer_due_time=stamp(waits),
+                **numbers(side=party.side, mediation_state=mediation.state if mediation else 0),
+            )
+        )
+        return answer
+
+    async def _companion(self, request: pb.InvitePartyRequest, party: Party, work: Work) -> int:
+        """Return who is invited in a party's place: a minor's guardian, whoever supports one who needs it."""
+        companion = names.index_of(request.companion)
+        minor = party.minor_until is not None and dates.today(work.now) < party.minor_until
+        roles = (CompanionRole.GUARDIAN,) if minor else (CompanionRole.GUARDIAN, CompanionRole.SUPPORT)
+        if not companion:
+            if minor:
+                raise CaseError(Reason.GUARDIAN_NEEDED, request.name)
+            if party.needs_guardian:
+                raise CaseError(Reason.SUPPORT_NEEDED, request.name)
+            return 0
+        found = (await people.besides(work.connection, party.number)).get(companion)
+        if names.number_of(request.companion) != party.number or found is None or not found.serves(party.party, *roles):
+            raise field_error("companion", Reason.INVALID_FIELD)
+        return companion
+
+    async def _wrong(self, connection: Connection, row: Invitation, said: str) -> CaseError | None:
+        """Return why whoever said this may not act, counting it; None where it is right."""
+        now = self.time.now()
+        if row.closed_until is not None and row.closed_until > now:
+            return too_many((row.closed_until - now).total_seconds())
+        case = await store.get(connection, row.number)
+        if case.stage is Stage.CLOSED and row.sealed is None:
+            return CaseError(Reason.DATA_ERASED, names.case_name(row.number))
+        opened = keys.reading(self.sealer, case).open(row.sealed) if row.sealed is not None else b""
+        if second_factor.is_right(said, pb.InvitationContent.FromString(opened).words, ""):
+            await invitations.count(connection, row, 0, None)
+            return None
+        failed = row.failed + 1
+        closed = failed >= second_factor.FREE_TRIES
+        await invitations.count(
+            connection, row, 0 if closed else failed, now + second_factor.CLOSED_FOR if closed else None
+        )
+        if closed:
+            event = NewEvent(row.number, "InvitationClosed", case.unit, {"party": row.party})
+            await self.log.append(connection, [event], at=now, actor="", trace="")
+        return CaseError(Reason.SECOND_FACTOR_WRONG)
+
+    def _index(self, code: str) -> bytes:
+        """Return the blind index a code is found by; NOT_FOUND for a code that cannot be one."""
+        normal = receipt.normal_form(code)
+        if normal is None:
+            raise CaseError(Reason.NOT_FOUND, "invitations")
+        return hashlib.blake2b(normal.encode(), key=self._index_key, digest_size=32).digest()
+
+
+def _made(row: Invitation) -> pb.Invitation:
+    return pb.Invitation(
+        name=f"{names.party_name(row.number, row.party)}/invitation",
+        companion=names.companion_name(row.number, row.companion),
+        create_time=stamp(row.made_at),
+    )

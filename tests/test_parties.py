@@ -1,0 +1,164 @@
+"""A party's day: nothing but the code of its invitation and two words, over REST, in Chinese and in English."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import httpx
+import jwt
+import pytest
+from pb.mediation.v1 import invitations_pb2
+
+from accord.embedded.stack import Stack
+from tests.case_people import Act, new_case
+from tests.conftest import CALL, Clients
+from tests.outside import Invitee
+from tests.rpcs import all_rpcs, call
+from tests.scenario import Desk, Matter, refused
+from tests.world import REQUESTS, new_world
+from tests.world_people import invited
+
+CLAIM = "申请人请求修好漏水并赔偿天花板。"
+BOTH = pytest.mark.parametrize("language", ["zh", "en"])
+REFUSED = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
+
+
+@pytest.fixture
+async def desk(stack: Stack) -> AsyncIterator[Desk]:
+    """Return the desks of the county's centre."""
+    async with httpx.AsyncClient(base_url=stack.urls["api"], timeout=CALL) as rest:
+        yield Desk(rest, stack)
+
+
+async def matter(desk: Desk) -> Matter:
+    """Return a case with a party on each side."""
+    case = await desk.open("neighbour", "楼上卫生间漏水，天花板泡坏两处。")
+    await case.two_sides("申屠楼下", "公冶楼上")
+    return case
+
+
+async def invite(case: Matter, party: str, role: str = "clerk", **fields: Any) -> dict[str, Any]:
+    """Invite a party."""
+    sub = case.user if role == "mediator" else None
+    made: dict[str, Any] = await case.desk.post(f"{party}:invite", role, sub, claim=CLAIM, **fields)
+    return made
+
+
+@BOTH
+async def test_an_invitation_says_what_is_claimed_the_rights_the_other_routes_and_what_one_said(
+    stack: Stack, desk: Desk, language: str
+) -> None:
+    case = await matter(desk)
+    one, two = case.parties
+    await case.says(one)
+    async with Invitee(stack, language) as me:
+        await me.comes(await invite(case, two))
+        assert (me.party, me.case) == (two, case.name)
+        told = await me.reads(f"{two}/invitation")
+        assert (told["claim"], told["side"], told["unitDisplayName"]) == (CLAIM, "SIDE_RESPONDENT", "城关区")
+        assert (told["code"], told["words"]) == ("", "")
+        assert told["category"].startswith("Neigh" if language == "en" else "邻里")
+        assert told["rights"][4].startswith("5. You may" if language == "en" else "（五）您可以")
+        assert told["otherRoutes"]
+        assert told["answerDueTime"], "silence has its end"
+        assert told["consents"] == []
+        assert not any(each in str(told) for each in ("申屠楼下", "甲巷", "139")), "nobody else is named"
+
+        assert (await me.says("MEDIATION")).status_code == 200
+        told = await me.reads(f"{two}/invitation")
+        (said,) = told["consents"]
+        assert (said["step"], said["given"], said["medium"]) == ("STEP_MEDIATION", True, "MEDIUM_ONLINE")
+        assert said["language"] == ("en" if language == "en" else "zh-CN")
+        assert (await me.looks(f"{one}/invitation")).status_code == 403
+
+
+async def test_a_new_code_replaces_the_old_one_and_five_wrong_words_close_it_for_an_hour(
+    stack: Stack, desk: Desk
+) -> None:
+    case = await matter(desk)
+    async with Invitee(stack) as me:
+        first = await invite(case, case.parties[1])
+        second = await invite(case, case.parties[1])
+        assert first["code"] != second["code"]
+        assert (await me.sign_in(first["words"].split(" / ")[0], first["code"])).status_code == 404
+        for _ in range(5):
+            assert (await me.sign_in("山 山", second["code"])).json()["code"] == "SECOND_FACTOR_WRONG"
+        closed = await me.sign_in(second["words"].split(" / ")[0], second["code"])
+        assert closed.status_code == 429
+        assert 3000 < int(closed.headers["retry-after"]) <= 3600
+        assert "InvitationClosed" in await case.timeline()
+
+
+async def test_for_a_child_the_guardian_is_invited_and_says_it_beside_it(stack: Stack, desk: Desk) -> None:
+    case = await matter(desk)
+    child = await case.add("RESPONDENT", "令狐小宝", details={"birth_date": "2018-01-01"})
+    with refused("GUARDIAN_NEEDED"):
+        await invite(case, child)
+    beside = await case.tell("companions", "clerk", role="COMPANION_ROLE_GUARDIAN", parties=[child],
+                             details={"display_name": "令狐大宝"})  # fmt: skip
+    with refused("INVALID_FIELD"):
+        await invite(case, case.parties[0], companion=beside["name"])
+    async with Invitee(stack) as guardian:
+        await guardian.comes(await invite(case, child, companion=beside["name"]))
+        said = (await guardian.says("MEDIATION")).json()
+        assert (said["given"], said["assistedBy"]) == (True, beside["name"])
+
+
+async def test_what_is_told_alone_opens_by_the_mediators_invitation_alone(stack: Stack, desk: Desk) -> None:
+    case = await matter(desk)
+    await case.everybody_says_yes()
+    await case.find_mediator()
+    await case.confide("respondent", "最多两千元。")
+    async with Invitee(stack) as me:
+        await me.comes(await invite(case, case.parties[1]))
+        assert (await me.looks(f"{case.name}/caucuses/respondent/notes")).status_code == 403
+        await me.comes(await invite(case, case.parties[1], "mediator"))
+        told = await me.reads(f"{case.name}/caucuses/respondent/notes")
+        assert [each["text"] for each in told["notes"]] == ["最多两千元。"]
+        assert (await me.looks(f"{case.name}/caucuses/applicant/notes")).status_code == 403
+
+
+def as_holder(token: str) -> dict[str, Any]:
+    """Return the arguments of a call with a token."""
+    return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", "en")), "timeout": CALL}
+
+
+async def test_a_token_of_an_invitation_is_good_for_its_own_party_alone(stack: Stack, clients: Clients) -> None:
+    world, stranger = await new_world(clients), Act(clients, (await new_case(clients)).name)
+    await stranger.add(1)
+
+    async def token(party: str) -> dict[str, Any]:
+        made = await invited(clients, party)
+        async with Invitee(stack) as me:
+            await me.comes({"code": made.code, "words": made.words})
+            assert jwt.decode(me.token, options={"verify_signature": False})["sub"] == party
+            return as_holder(me.token)
+
+    walked: set[str] = set()
+    outside = await token(stranger.of(1))
+    seconds = {case: await token(f"{case}/parties/2") for case in (world.case, world.sitting, world.mediated)}
+    for rpc in all_rpcs():
+        if rpc.public:
+            continue
+        request = REQUESTS[rpc.method.name](world, rpc.server)
+        answer = await call(clients.channels[rpc.server], rpc.path, request.SerializeToString(), **outside)
+        assert answer.code is grpc.StatusCode.PERMISSION_DENIED, f"{rpc}: {answer}"
+        for case, access in seconds.items():
+            others = (f"{case}/parties/1", f"{case}/caucuses/applicant", f"{case}/evidence/1")
+            if any(f'"{each}' in str(request) for each in others):
+                answer = await call(clients.channels[rpc.server], rpc.path, request.SerializeToString(), **access)
+                assert answer.code in REFUSED, f"{rpc}: {answer}"
+                walked.add(rpc.method.name)
+    assert walked >= {"RecordConsent", "WithdrawParty", "ChooseMediator", "ReplaceMediator", "ListCaucusNotes",
+                      "GetEvidence", "CreateEvidence", "ExportCaseFile"}  # fmt: skip
+
+
+async def test_no_account_passes_for_a_party(clients: Clients) -> None:
+    act = Act(clients, (await new_case(clients)).name)
+    await act.add(1)
+    request = invitations_pb2.GetInvitationRequest(name=f"{act.of(1)}/invitation")
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await clients.invitations.GetInvitation(request, **clients.as_("citizen", sub=act.of(1)))
+    assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
