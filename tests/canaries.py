@@ -39,7 +39,7 @@ ASKED_ONLY = frozenset(
     {
         "FindDuplicates.text", "FindDuplicates.place.address", "FindCasesByPhone.phone",
         "FindCasesByPhone.display_name", "SignInByReceipt.second_factor",
-        "SignInByInvitation.second_factor",
+        "SignInByInvitation.second_factor", "FindSimilar.text",
     }
 )  # fmt: skip
 """Searched for, not kept."""
@@ -119,6 +119,8 @@ def whole_report(report: report_pb2.Report) -> None:
     """Set the parts of a report in which people are named."""
     report.place.area = report.place.area or "620102001"
     report.reporter.SetInParent()
+    report.on_behalf.relation = report.on_behalf.relation or 1
+    report.minor.age_band = report.minor.age_band or 1
     if not report.parties:
         report.parties.add(role=2, display_name="某")
 

@@ -192,6 +192,7 @@ TRIAGE = "triage/grade.yaml"
 LIMITS = "limits/house.yaml"
 MONTHLY = "meetings/monthly.yaml"
 UNITS = "units/units.yaml"
+FILING = "filing/filing.yaml"
 COUNTIES = "units/counties.csv"
 
 # What is edited (file, old, new), at which mark the problem must stand, and what it must say.
@@ -358,6 +359,8 @@ WRONG = {
     ),
     "no name": (COUNTIES, "620102,城关区", "620102,", "620102,", "620102 needs a name"),
     "row of three cells": (COUNTIES, "620102,城关区", "620102,城关区,x", "620102", "has 3 cells instead of two"),
+    "an open door of no unit": (FILING, '["62"]', '["63"]', '["63"]', "open[0]: 63 is not a unit"),
+    "a number for no category": (FILING, "[family]", "[famly]", "famly", "numbers[4].categories: famly is not a"),
     "other columns": (COUNTIES, "code,name", "id,name", "id,name", "the first line must be code,name"),
 }  # fmt: skip
 

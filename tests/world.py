@@ -166,6 +166,10 @@ def _import(world: World, server: str) -> Message:
     return intake_pb2.ImportReportsRequest(rows=[row])
 
 
+def _file(world: World, server: str) -> Message:
+    return intake_pb2.FileReportRequest(report=new_report(channel=7), request_id=f"{request_id()}-{'0' * 32}")
+
+
 def _new_case(world: World, server: str) -> Message:
     case = case_pb2.Case(name=world.case, unit=f"units/{COUNTY}", category="categories/neighbour", grade=1)
     return mediation_pb2.CreateCaseRequest(case=case, request_id=request_id())
@@ -239,6 +243,9 @@ def _escalation(world: World) -> str:
 # For each RPC a request that is good for the county; a new RPC needs a line here, and a test says so.
 REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "CreateReport": _filled(intake_pb2.CreateReportRequest, report=lambda w: new_report()),
+    "FileReport": _file,
+    "FindSimilar": _filled(intake_pb2.FindSimilarRequest, text=lambda w: "路灯坏了，晚上看不见路。", unit=_county,
+                           category=lambda w: "categories/municipal"),
     "ImportReports": _import,
     "GetReport": _filled(intake_pb2.GetReportRequest, name=_report),
     "GetReportContent": _filled(intake_pb2.GetReportContentRequest, name=lambda w: f"{w.report.name}/content"),

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import receipts, timeline
+from services.gateway import receipts, timeline, visitors
 from services.gateway.edge import Checker, Edge
 from services.gateway.rest.backend import Backend
 from services.gateway.rest.binding import Shape, shapes_of
@@ -99,12 +99,15 @@ class Gateway:
         tls = Tls.of(self.settings)
         self.backends.update({name: Backend(name, each, tls) for name, each in self.settings.backends.items()})
         terms = Terms(self.settings, self.settings.request_timeout, self.settings.heartbeat, self.stopping)
+        guards = visitors.guards_of(self.settings)
         for shape in self._shapes:
             served = self._served_by(shape.rpc.service)
             route = route_of(shape, served, terms)
             if shape.rpc.full_name == receipts.RPC and isinstance(route.endpoint, UnaryEndpoint):
                 endpoint = receipts.ReceiptEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=endpoint)
+            if shape.rpc.full_name in guards:
+                route = replace(route, endpoint=visitors.GuardedEndpoint(route.endpoint, guards[shape.rpc.full_name]))
             self._routes.add(shape.method, shape.template, route)
         told = timeline.TimelineEndpoint(self._contract, self._served_by(timeline.FEED), terms)
         self._routes.add("GET", Template.parse(timeline.PATH), Route(timeline.PATH, True, told, Use.WATCH))

@@ -10,6 +10,7 @@ from pb.mediation.v1 import people_pb2
 from casework import names
 from casework.errors import Reason, field_error
 from services.intake import store
+from services.intake.filing import GATEWAY
 from services.intake.models import Report
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
@@ -45,5 +46,5 @@ class ContactServicer(Servicer, contact_pb2_grpc.ContactServiceServicer):
         return pb.Contact(
             name=names.report_name(row.number), display_name=told.display_name, phone=told.phone, email=told.email,
             postal_address=told.postal_address, preference=told.contact,
-            account=filer if row.channel == report_pb2.CHANNEL_APP else "",
+            account=filer if row.channel == report_pb2.CHANNEL_APP and filer != GATEWAY else "",
         )  # fmt: skip

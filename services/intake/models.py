@@ -77,6 +77,12 @@ class Report(IntakeModel):
         comment="When what was told was erased with its key; its number and codes stay."
     )
     withdrawn_at: Mapped[Instant | None]
+    anonymity: Mapped[Small] = mapped_column(
+        server_default="0", comment="From whom the identity of the reporter is kept."
+    )
+    for_minor: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="Whether a minor is concerned; all else about them is sealed."
+    )
 
 
 class Link(IntakeModel):

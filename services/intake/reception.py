@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from google.type.latlng_pb2 import LatLng
+from pb.intake.v1 import filing_pb2
 from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
@@ -18,6 +19,7 @@ from casework.chain import GENESIS, chain_hash, content_hash
 from casework.clocks.calendar import LOCAL
 from casework.door import receipt, second_factor
 from casework.door.complaint import receiving_unit
+from casework.door.filing import HelpLine
 from casework.door.likeness import KeyedPairs
 from casework.door.report import ReportState
 from casework.door.triage import Acceptance, CaseFacts, Triage
@@ -49,6 +51,10 @@ class Draft:
     due_at: datetime | None
     closed_at: datetime | None
     imported: bool
+    lines: tuple[HelpLine, ...] = ()
+    """The numbers to call at once that whoever files it is shown."""
+    account: bool = True
+    """Whether it is filed with an account."""
     words: str = ""
     """The second factor of its receipt; empty where that is the phone."""
 
@@ -84,7 +90,7 @@ class Reception:
         self._receipt_key = sealer.derive("receipt")
         self._clockwork = clockwork
 
-    def draft(self, report: pb.Report, now: datetime, *, importing: bool) -> Draft:
+    def draft(self, report: pb.Report, now: datetime, *, importing: bool, account: bool = True) -> Draft:
         """Return the report checked against the rules; raise a CaseError naming the field that is wrong."""
         unit, category = names.last(report.unit), report.category.removeprefix("categories/")
         if unit not in self._rules.units:
@@ -95,11 +101,14 @@ class Reception:
             raise field_error("report.place.area", Reason.UNKNOWN_AREA, report.place.area)
         if not is_on_earth(report.place.location):
             raise field_error("report.place.location", Reason.INVALID_FIELD, "latitude -90 … 90, longitude -180 … 180")
+        must_keep_its_word(report, now)
         told = _Times.of(report, now, importing)
         receives = receiving_unit(unit, names.last(report.about_unit), self._rules.units)
         return Draft(
             report, unit, receives, category, facts_of(report, category), told.received_at, told.due_at, told.closed_at,
-            imported=told.imported,
+            imported=told.imported, account=account,
+            lines=() if importing or not is_dangerous(report)
+            else self._rules.filing.call_now(category, minor=report.HasField("minor")),
             words=words_for(report.second_factor, report.reporter.phone, "report.reporter.phone"),
         )  # fmt: skip
 
@@ -114,6 +123,11 @@ class Reception:
             parties=report.parties,
             receipt_code=code,
             receipt_words=draft.words,
+            happen_time=report.happen_time if report.HasField("happen_time") else None,
+            happened=report.happened,
+            wish=report.wish,
+            on_behalf=report.on_behalf if report.HasField("on_behalf") else None,
+            minor=report.minor if report.HasField("minor") else None,
         )
         sealed = self._sealer.seal(number, content.SerializeToString())
         acceptance = self._rules.acceptance.evaluate(draft.facts)
@@ -144,7 +158,9 @@ class Reception:
             "sealed_key": sealed.key,
             "sealed": sealed.data,
             "receipt_index": index,
-            "reachable": is_reachable(report),
+            "reachable": is_reachable(report, account=draft.account),
+            "anonymity": report.anonymity,
+            "for_minor": report.HasField("minor"),
             "source": report.source,
             "source_id": report.source_id,
             "received_at": draft.received_at,
@@ -202,6 +218,8 @@ class Reception:
             payload["source"] = f"{draft.report.source}/{draft.report.source_id}"
         if draft.closed_at:
             payload["closed_at"] = draft.closed_at
+        if draft.lines:
+            payload["numbers_shown"] = [each.number for each in draft.lines]
         kind = "ReportImported" if draft.imported else "ReportReceived"
         payload = catalogue("intake").written(kind, payload)
         # History that is over has nothing to wait for: no workflow hears of it.
@@ -277,9 +295,22 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
     )
 
 
-def is_reachable(report: pb.Report) -> bool:
-    """Return whether a reporter left anything by which to reach them; who files in the app has an account."""
-    return left_a_contact(report.reporter) or report.channel == pb.CHANNEL_APP
+def is_reachable(report: pb.Report, *, account: bool = True) -> bool:
+    """Return whether a reporter left anything by which to reach them; who files in the app may have an account."""
+    return left_a_contact(report.reporter) or (account and report.channel == pb.CHANNEL_APP)
+
+
+def is_dangerous(report: pb.Report) -> bool:
+    """Return whether somebody must be told at once whom to call."""
+    return report.danger or report.urgency == pb.URGENCY_URGENT
+
+
+def must_keep_its_word(report: pb.Report, now: datetime) -> None:
+    """Raise INVALID_FIELD where a report says something of who wants to be known to nobody, or of what is to come."""
+    if report.anonymity == filing_pb2.ANONYMITY_ALL and report.HasField("reporter"):
+        raise field_error("report.reporter", Reason.INVALID_FIELD, "known to nobody: leave it out")
+    if report.HasField("happen_time") and instant(report.happen_time) > now:
+        raise field_error("report.happen_time", Reason.INVALID_FIELD, "lies in the future")
 
 
 def left_a_contact(told: pb.Reporter) -> bool:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncpg import UniqueViolationError
+from pb.intake.v1 import filing_pb2, intake_pb2_grpc, report_pb2
 from pb.intake.v1 import intake_pb2 as pb
-from pb.intake.v1 import intake_pb2_grpc, report_pb2
 
 from casework import names
+from casework.clocks.calendar import LOCAL
 from casework.door import report as rules_of
 from casework.door.complaint import must_not_judge_itself
 from casework.door.report import LinkKind, ReportState
@@ -21,6 +21,7 @@ from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
 from services.intake.duplicates import store as duplicates
+from services.intake.filing import GATEWAY, Filing, filed_by
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
@@ -33,13 +34,17 @@ from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Context, current_call
-from services.kit.serving.codes import HOLDER, CodeMint
+from services.kit.serving.codes import HOLDER, REPORTER, CodeMint
 from services.kit.storage import access_log, paging, requests
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
+_MONTHS = 3
+"""Likely same matters of which somebody is told before filing."""
+_SESSION = 1800
+"""Seconds for which whoever filed may act by the receipt without its second factor."""
 _READING = 300
 """Seconds for which the holder of a receipt may read with one token."""
 _THE_SAME = 0.7
@@ -67,42 +72,59 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self._listed = parts.erasures
         self._numbers = store.Numbers(parts.database)
         self._mint = CodeMint(parts.settings.codes_key_file)
+        self._body_key = parts.sealer.derive("requests of reporters")
+        self._filing = Filing(parts.database, self._reception, self._numbers, parts.rules, parts.time, parts.pulse)
         self._bulk = BulkReception(parts.database, self._reception, self._numbers, parts.time, parts.pulse)
 
     async def CreateReport(self, request: pb.CreateReportRequest, context: Context) -> report_pb2.Report:
         """Receive a report and answer its receipt."""
-        call, now = current_call(), self.time.now()
-        caller, body = call.caller.subject, requests.body_hash(request)
-        draft = self._reception.draft(request.report, now, importing=False)
+        call = current_call()
+        draft = self._reception.draft(request.report, self.time.now(), importing=False)
         # Whoever takes a complaint down at a counter may file it, though the unit above receives it.
         call.require(draft.filed_to)
         call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
-        (number,) = await self._numbers.take([draft.series])
-        received = self._reception.receive(draft, number, now)
-        try:
-            async with self.database.begin() as connection:
-                earlier = await requests.claim(connection, caller, request.request_id, body)
-                if earlier is not None:
-                    self._numbers.give_back(draft.series, number)
-                    return await self._first_answer(connection, earlier)
-                row = await store.add_one(connection, received, at=now, actor=caller, trace=call.trace_parent)
-                answer = view.report(row, call.language, now)
-                await requests.remember(connection, caller, request.request_id, answer.SerializeToString())
-        except UniqueViolationError:
-            self._numbers.give_back(draft.series, number)
-            raise reception_.known_already(request.report) from None
-        self.pulse.beat()
-        answer.receipt_code, answer.receipt_words = received.receipt_code, received.receipt_words
-        return answer
+        if request.report.anonymity == filing_pb2.ANONYMITY_ALL and request.report.channel == report_pb2.CHANNEL_APP:
+            raise field_error("report.anonymity", Reason.INVALID_FIELD, "POST /v1/reports:file records no account")
+        return await self._filing.receive(
+            draft, call, call.caller.subject, request.request_id, requests.body_hash(request)
+        )
 
-    async def _first_answer(self, connection: Connection, stored: bytes) -> report_pb2.Report:
-        """Return a repeated call's first answer; the receipt code comes out of the sealed part, where it alone is."""
-        answer = report_pb2.Report.FromString(stored)
-        row = await store.get(connection, names.number_of(answer.name))
-        erasing.must_be_there(row)
-        content = self._reception.open(row.number, row.sealed_key, row.sealed)
-        answer.receipt_code, answer.receipt_words = content.receipt_code, content.receipt_words
-        return answer
+    async def FileReport(self, request: pb.FileReportRequest, context: Context) -> pb.FiledReport:
+        """Receive a report of somebody who needs no account; answer its receipt and a token to act by it."""
+        call = current_call()
+        caller = filed_by(request.report, call, request.request_id)
+        draft = self._reception.draft(request.report, self.time.now(), importing=False, account=caller != GATEWAY)
+        call.require(draft.filed_to)
+        self._filing.must_be_open(draft.filed_to)
+        for field, wrong in (
+            ("report.channel", request.report.channel != report_pb2.CHANNEL_APP),
+            ("report.source", bool(request.report.source or request.report.source_id)),
+        ):
+            if wrong:
+                raise field_error(field, Reason.INVALID_FIELD, "not for people who file for themselves")
+        body = requests.body_hash(request, self._body_key)
+        report = await self._filing.receive(draft, call, caller, request.request_id, body)
+        token, until = self._mint.token(REPORTER, report.name, names.case_name(names.number_of(report.name)), _SESSION)
+        return pb.FiledReport(report=report, access_token=token, access_expire_time=stamp(until))
+
+    async def FindSimilar(self, request: pb.FindSimilarRequest, context: Context) -> pb.FindSimilarResponse:
+        """Answer kind and month of likely same matters, of categories that are no private matters."""
+        unit, category = self._known_unit(request.unit, "unit"), request.category.removeprefix("categories/")
+        current_call().require(unit)
+        self._filing.must_be_open(unit)
+        if category not in self.rules.categories:
+            raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
+        if not self.rules.filing.may_say(category):
+            return pb.FindSimilarResponse()
+        async with self.database.begin() as connection:
+            found = await duplicates.open_alike(
+                connection, self._reception.likeness(request.text), county=names.county_of(unit), category=category,
+                area=request.area, since=self.time.now() - timedelta(days=_ALIKE_DAYS),
+            )  # fmt: skip
+        months = list(dict.fromkeys(at.astimezone(LOCAL).strftime("%Y-%m") for at in found))[:_MONTHS]
+        return pb.FindSimilarResponse(
+            matters=[pb.SimilarMatter(category=request.category, month=each) for each in months]
+        )
 
     async def ImportReports(
         self, request_iterator: AsyncIterator[Any], context: Context

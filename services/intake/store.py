@@ -132,7 +132,8 @@ _TAKE = _ASKED.on_conflict_do_update(
 _COLUMNS = (
     "number", "seq", "head", "state", "unit", "about", "channel", "category", "area", "latitude", "longitude", "people",
     "amount_fen", "scope", "urgency", "danger", "grade", "triage", "likeness", "sealed_key", "sealed",
-    "receipt_index", "reachable", "source", "source_id", "received_at", "due_at", "closed_at", "updated_at",
+    "receipt_index", "reachable", "anonymity", "for_minor", "source", "source_id", "received_at", "due_at", "closed_at",
+    "updated_at",
 )  # fmt: skip
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",

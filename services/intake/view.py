@@ -8,9 +8,11 @@ from typing import Any
 
 from google.type.latlng_pb2 import LatLng
 from google.type.money_pb2 import Money
+from pb.intake.v1 import filing_pb2
 from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
+from casework.door.filing import HelpLine
 from casework.door.progress import at_door
 from casework.door.report import OPEN, ReportState
 from services.intake.duplicates.store import Alike
@@ -48,6 +50,7 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
         merged_into=names.report_name(row.merged_into) if row.merged_into else "",
         update_time=stamp(row.updated_at),
         withdraw_time=stamp(row.withdrawn_at),
+        for_minor=row.for_minor,
         triage=pb.Triage(
             rule=triage["rule"],
             rule_version=triage["version"],
@@ -58,7 +61,14 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
             **_acceptance(triage.get("acceptance"), language),
             **numbers(grade=row.grade),
         ),
-        **numbers(state=row.state, channel=row.channel, scope=row.scope, urgency=row.urgency, route=row.route),
+        **numbers(
+            state=row.state,
+            channel=row.channel,
+            scope=row.scope,
+            urgency=row.urgency,
+            route=row.route,
+            anonymity=row.anonymity,
+        ),
     )
     if is_imported(row):
         message.history.CopyFrom(pb.History(due_time=stamp(row.due_at), close_time=stamp(row.closed_at)))
@@ -66,6 +76,11 @@ def report(row: Report, language: str, now: datetime) -> pb.Report:
         units, rest = divmod(row.amount_fen, 100)
         message.amount.CopyFrom(Money(currency_code="CNY", units=units, nanos=rest * 10_000_000))
     return message
+
+
+def help_line(line: HelpLine, language: str) -> filing_pb2.HelpLine:
+    """Return a number to call."""
+    return filing_pb2.HelpLine(number=line.number, title=getattr(line, language), basis=line.basis)
 
 
 def _acceptance(stored: Mapping[str, str] | None, language: str) -> dict[str, Any]:

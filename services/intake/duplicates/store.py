@@ -5,12 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import DateTime, Float, Integer, Text, and_, bindparam, case, func, not_, or_, select, true, union
+from sqlalchemy import (
+    DateTime,
+    Float,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union,
+)
 from sqlalchemy.dialects.postgresql import insert
 
-from casework.door.report import LinkKind, ReportState
+from casework.door.report import OPEN, LinkKind, ReportState
 from services.intake.models import Link, Report
 from services.kit.storage.database import Connection
+from services.kit.storage.models import CaseStanding
 
 
 class Alike(NamedTuple):
@@ -106,6 +122,33 @@ async def alike(
         "asked_by": asked_by,
     }
     return [Alike(*row) for row in await connection.execute(_ALIKE, parameters)]
+
+
+_CLOSE = select(func.set_config("pg_trgm.similarity_threshold", "0.7", true()))
+# Never a complaint: that there is one is not for others to know.
+_OPEN_ALIKE = (
+    select(Report.received_at)
+    .outerjoin(CaseStanding, CaseStanding.number == Report.number)
+    .where(
+        Report.number.like(bindparam("county", type_=Text)),
+        Report.received_at > bindparam("since", type_=DateTime(timezone=True)),
+        Report.state.in_((*OPEN, ReportState.ACCEPTED)), Report.about == "", Report.withdrawn_at.is_(None),
+        func.coalesce(CaseStanding.closed, false()).is_(False),
+        _SAME_CATEGORY,
+        or_(Report.likeness.op("%", is_comparison=True)(_FORM), _SAME_PLACE),
+    )
+    .order_by(Report.received_at.desc())
+    .limit(100)
+)  # fmt: skip
+
+
+async def open_alike(
+    connection: Connection, form: str, *, county: str, category: str, area: str, since: datetime
+) -> list[datetime]:
+    """Return when open matters of the county were received that are likely the same, newest first."""
+    await connection.execute(_CLOSE)
+    parameters = {"form": form, "county": f"{county}-%", "category": category, "area": area, "since": since}
+    return [received_at for (received_at,) in await connection.execute(_OPEN_ALIKE, parameters)]
 
 
 _DECIDED = insert(Link).values({column.name: bindparam(column.name) for column in Link.__table__.columns})

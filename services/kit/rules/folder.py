@@ -10,8 +10,8 @@ from services.kit.rules.problem import Problem
 
 # The parts that are read here. Other folders (such as the access policy) are read elsewhere.
 PARTS = (
-    "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "letters",
-    "meetings", "clusters", "indicators", "retention", "notices",
+    "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "filing",
+    "letters", "meetings", "clusters", "indicators", "retention", "notices",
 )  # fmt: skip
 
 

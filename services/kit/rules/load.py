@@ -9,6 +9,7 @@ from pathlib import Path
 from casework.clocks.calendar import CalendarBook
 from casework.clocks.rule_book import RuleBook
 from casework.door.category import CategoryTree
+from casework.door.filing import FilingRules
 from casework.door.retention import RetentionBook
 from casework.door.routes import RouteBook
 from casework.door.triage import AcceptanceTable, DecisionTable
@@ -24,6 +25,7 @@ from services.kit.rules import categories, notices, plans
 from services.kit.rules.calendars import read_calendars
 from services.kit.rules.categories import read_categories
 from services.kit.rules.documents import DocumentBook, read_documents
+from services.kit.rules.filing import read_filing
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.limits import read_limits
 from services.kit.rules.notices import read_notices
@@ -63,6 +65,7 @@ class Rules:
     indicators: tuple[Indicator, ...]
     retention: RetentionBook
     notices: NoticeBook
+    filing: FilingRules
     version: str
 
 
@@ -88,6 +91,7 @@ def load_rules(folder: Path) -> Rules:
     indicators = read_indicators(source, clocks)
     retention = read_retention(source)
     told = read_notices(source)
+    filing = read_filing(source, units, kinds.entries if kinds else None)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates and units:
@@ -111,7 +115,7 @@ def load_rules(folder: Path) -> Rules:
         notices.check_limits(*told, clocks, source)
     if source.problems or not (told and retention and rhythms and clusters and matters and written):
         raise RulesError(source.problems)
-    if not (acceptance and routes):
+    if not (acceptance and routes and filing):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -120,6 +124,6 @@ def load_rules(folder: Path) -> Rules:
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
         matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, retention=retention,
-        notices=told[0],
+        notices=told[0], filing=filing,
         version=source.version(),
     )  # fmt: skip

@@ -149,6 +149,26 @@ class RetentionFile(Entry):
     classes: list[RetentionEntry]
 
 
+class HelpLineEntry(Entry):
+    """A number to call."""
+
+    number: Annotated[str, Field(pattern=r"^[0-9]{3,12}$")]
+    zh: Text
+    en: Text
+    basis: Text
+    categories: list[PlanCategory] = Field(default_factory=list)
+    minor: bool = False
+
+
+class FilingFile(Entry):
+    """rules/filing/filing.yaml."""
+
+    version: Text
+    open: list[AreaCode]
+    similar: list[PlanCategory]
+    numbers: Annotated[list[HelpLineEntry], Field(min_length=1)]
+
+
 class LimitRowEntry(Entry):
     """A row of the acceptance table."""
 

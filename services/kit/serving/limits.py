@@ -46,7 +46,13 @@ class LimitSettings(BaseSettings):
     limit_idle: float = Field(60.0, gt=0, description="seconds for which a sender or reader may be silent")
 
     @field_validator(
-        "limit_rate_person", "limit_rate_machine", "limit_rate_code", "limit_rate_guess", check_fields=False
+        "limit_rate_person",
+        "limit_rate_machine",
+        "limit_rate_code",
+        "limit_rate_guess",
+        "limit_rate_filing",
+        "limit_rate_similar",
+        check_fields=False,
     )
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
@@ -61,6 +67,8 @@ class HttpLimitSettings(LimitSettings):
     limit_calls_machine: int = Field(128, ge=1, description="concurrent calls of one machine client")
     limit_rate_code: str = Field("60/minute", description="looks at one receipt, by whomever")
     limit_rate_guess: str = Field("1200/minute", description="looks at receipts from one client address")
+    limit_rate_filing: str = Field("20/hour", description="reports filed from one client address without an account")
+    limit_rate_similar: str = Field("60/hour", description="questions for likely same matters from one client address")
     limit_headers: int = Field(100, ge=10, description="headers of a request")
     limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")
     limit_header_seconds: float = Field(10.0, gt=0, description="seconds within which they must arrive")

@@ -1,0 +1,53 @@
+"""What keeps the doors for people without an account from being flooded: guards, asked before anything else is done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from services.gateway.edge import visitor
+from services.gateway.rest.exchange import Exchange
+from services.gateway.settings import GatewaySettings
+from services.kit.serving.limits import Rate
+
+_INTAKE = "accord.intake.v1.IntakeService"
+FILE, SIMILAR = f"{_INTAKE}.FileReport", f"{_INTAKE}.FindSimilar"
+
+
+class Guard(Protocol):
+    """Lets somebody without an account through, or raises CaseError."""
+
+    async def admit(self, exchange: Exchange) -> None: ...
+
+
+class AddressGuard:
+    """Lets a client address through so many times."""
+
+    def __init__(self, rate: str) -> None:
+        self._rate = Rate(rate)
+
+    async def admit(self, exchange: Exchange) -> None:
+        """Count one; raise TOO_MANY_REQUESTS with the time to retry."""
+        await self._rate.count(visitor(exchange.scope).subject)
+
+
+class GuardedEndpoint:
+    """Serves an RPC; whoever has no account passes the guards first."""
+
+    def __init__(self, endpoint: Callable[[Exchange, list[str]], Awaitable[None]], guards: Sequence[Guard]) -> None:
+        self._endpoint, self._guards = endpoint, guards
+
+    async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
+        """Answer one request; raise Problem or CaseError."""
+        if b"authorization" not in exchange.headers:
+            for guard in self._guards:
+                await guard.admit(exchange)
+        await self._endpoint(exchange, parts)
+
+
+def guards_of(settings: GatewaySettings) -> dict[str, list[Guard]]:
+    """Return the guards of each RPC that has some, in the order in which they are asked."""
+    return {
+        FILE: [AddressGuard(settings.limit_rate_filing)],
+        SIMILAR: [AddressGuard(settings.limit_rate_similar)],
+    }
