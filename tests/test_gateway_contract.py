@@ -243,6 +243,7 @@ def test_every_rpc_is_described_with_its_permission_and_comment() -> None:
     for rpc in CONTRACT.rpcs:
         operation = described[rpc.path.lstrip("/")]
         assert operation["x-permission"] == rpc.permission
+        assert ({} in operation.get("security", ())) == rpc.public
         assert operation["summary"]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
 

@@ -88,6 +88,7 @@ class _Operation:
             "summary": comment.partition(". ")[0].partition(": ")[0].rstrip("."),
             "description": f"{comment}\n\nPermission: `{rpc.permission}`.",
             "x-permission": rpc.permission,
+            **({"security": [{}, {"bearer": []}]} if rpc.public else {}),
             "x-grpc-method": rpc.path.lstrip("/"),
             "parameters": [*self._path_parameters, *self._query(), *self._headers()],
         }
