@@ -16,7 +16,7 @@ from tests.case_people import Act, new_case
 from tests.conftest import CALL, Clients
 from tests.outside import Invitee
 from tests.rpcs import all_rpcs, call
-from tests.scenario import Desk, Matter, refused
+from tests.scenario import PDF, Desk, Matter, instant, pays, refused
 from tests.world import REQUESTS, new_world
 from tests.world_people import invited
 
@@ -120,6 +120,117 @@ async def test_what_is_told_alone_opens_by_the_mediators_invitation_alone(stack:
         assert (await me.looks(f"{case.name}/caucuses/applicant/notes")).status_code == 403
 
 
+@BOTH
+async def test_a_party_who_agrees_and_performs(stack: Stack, desk: Desk, language: str) -> None:
+    case = await matter(desk)
+    one, two = case.parties
+    async with Invitee(stack, language) as other, Invitee(stack, language) as me:
+        await other.comes(await invite(case, one))
+        await me.comes(await invite(case, two))
+        for each in (other, me):
+            assert (await each.says("MEDIATION")).status_code == 200
+        case.user = await desk.mediator()
+        chosen = f"mediators/{case.user}"
+        for each in (other, me):
+            await each.does(f"{each.party}:chooseMediator", mediator=chosen)
+        told = await me.reads(f"{two}/invitation")
+        assert (told["mediator"], told["mediatorDisplayName"]) == (chosen, "周调解")
+        await case.tell("mediation:accept", disclosure=dict.fromkeys(("kin", "interest", "prior_role"), False))
+        assert (await me.reads(f"{case.name}/mediation"))["state"] == "MEDIATION_STATE_MEDIATING"
+
+        made = await case.tell("sessions", kind="SESSION_KIND_JOINT", venue="VENUE_REMOTE", place="https://meet.example/7",
+                               start_time=instant(30), end_time=instant(32))  # fmt: skip
+        alone = await case.tell("sessions", kind="SESSION_KIND_SEPARATE", venue="VENUE_ON_SITE", place="甲巷口",
+                                parties=[one], start_time=instant(40), end_time=instant(41))  # fmt: skip
+        (seen,) = (await me.reads(f"{case.name}/sessions"))["sessions"]
+        assert seen["name"] == made["name"], "the other side's talk alone is not shown"
+        assert (await me.looks(alone["name"])).status_code == 404
+        assert (await me.reads(f"{made['name']}/content"))["place"] == "https://meet.example/7"
+        await me.does(f"{made['name']}:askOtherTime", party=two, times=[instant(50)])
+        assert (await me.tries(f"{made['name']}:askOtherTime", party=one, times=[instant(50)])).status_code == 403
+        (wish,) = (await case.ask(made["name"].removeprefix(f"{case.name}/")))["timeWishes"]
+        assert wish["party"] == two
+        assert (await other.reads(made["name"]))["timeWishes"] == []
+
+        file = {"type": "FILE_TYPE_PDF", "title": "维修收据", "party": two}
+        given = await me.does(f"{case.name}/evidence", evidence=file, content=PDF)
+        assert [each["name"] for each in (await me.reads(f"{case.name}/evidence"))["evidence"]] == [given["name"]]
+        assert (await other.reads(f"{case.name}/evidence"))["evidence"] == []
+
+        agreement = await case.draft(pays(two, one, 1200))
+        name = f"{case.name}/{agreement}"
+        assert [each["name"] for each in (await me.reads(f"{case.name}/agreements"))["agreements"]] == [name]
+        assert (await me.reads(f"{name}/text"))["clauses"]
+        signs = {"signer": "SIGNER_SELF", "manner": "SIGNING_MANNER_ELECTRONIC"}
+        assert (await me.tries(f"{name}:sign", parties=[one], **signs)).status_code == 403
+        assert (await me.tries(f"{name}:sign", parties=[one, two], **signs)).status_code == 403
+        by_hand = await me.tries(f"{name}:sign", parties=[two], signer="SIGNER_SELF", manner="SIGNING_MANNER_STAMP")
+        assert by_hand.status_code == 400
+        await me.does(f"{name}:sign", parties=[two], **signs)
+        await case.sign(agreement, one)
+        assert {each["party"]: each["manner"] for each in (await me.reads(name))["signatures"]} == {
+            one: "SIGNING_MANNER_SIGNATURE", two: "SIGNING_MANNER_ELECTRONIC",
+        }  # fmt: skip
+        await case.bind(agreement)
+
+        (due,) = (await me.reads(f"{case.name}/instalments"))["instalments"]
+        assert (due["performer"], due["beneficiary"], due["amountFen"]) == (two, one, "120000")
+        assert due["dueTime"]
+        received = {"amountFen": 120000, "evidence": "slip-1"}
+        assert (await me.tries(f"{due['name']}:recordPerformance", **received)).status_code == 403
+        assert (await me.says("JUDICIAL_CONFIRMATION")).status_code == 200
+        early = await me.tries(f"{name}:applyForConfirmation", court="620102-court")
+        assert early.json()["code"] == "CONSENT_MISSING", "jointly or not at all"
+        assert (await other.says("JUDICIAL_CONFIRMATION")).status_code == 200
+        await other.does(f"{name}:applyForConfirmation", court="620102-court")
+        assert (await me.reads(f"{name}/confirmation"))["court"] == "620102-court"
+        done = await other.does(f"{due['name']}:recordPerformance", **received)
+        assert done["state"] == "INSTALMENT_STATE_PERFORMED"
+        log = (await me.reads(f"{case.name}/accessLog"))["entries"]
+        assert any(each["action"] == "parties.unmask" and each["subject"] == two for each in log)
+        assert not any(each["subject"] == one for each in log)
+
+
+@BOTH
+async def test_a_party_who_refuses_at_once(stack: Stack, desk: Desk, language: str) -> None:
+    case = await matter(desk)
+    one, two = case.parties
+    await case.says(one)
+    async with Invitee(stack, language) as me:
+        await me.comes(await invite(case, two))
+        assert (await me.says("MEDIATION", yes=False)).status_code == 200
+        told = await me.reads(f"{two}/invitation")
+        assert (told["withdrawn"], told["consents"][0]["given"]) == (True, False)
+        ending = await me.reads(f"{case.name}/ending")
+        assert ending["endTime"]
+        assert ending["otherRoutes"]
+        assert "answerDueTime" not in told
+
+
+@BOTH
+async def test_a_party_who_stops_in_a_session(stack: Stack, desk: Desk, language: str) -> None:
+    case = await matter(desk)
+    two = case.parties[1]
+    await case.everybody_says_yes()
+    await case.find_mediator()
+    async with Invitee(stack, language) as me:
+        await me.comes(await invite(case, two))
+        before = (await case.ask("mediation"))["mediator"]
+        assert (await me.tries(f"{case.parties[0]}:replaceMediator")).status_code == 403
+        await me.does(f"{two}:replaceMediator")
+        assert (await case.ask("mediation", "clerk"))["mediator"] != before
+        replaced = await desk.get(f"{case.name}/timeline", "auditor")
+        (told,) = [each for each in replaced["events"] if each["type"] == "MediatorReplaced"]
+        assert two not in str(told), "whose word it was is nowhere told"
+        await case.find_mediator()
+        session = await case.sit_down()
+        stopped = await me.does(f"{two}:withdraw")
+        assert stopped["withdrawTime"]
+        assert stopped["routes"]
+        assert (await me.reads(f"{case.name}/{session}"))["state"] == "SESSION_STATE_BROKEN_OFF"
+        assert (await me.reads(f"{case.name}/ending"))["otherRoutes"] == stopped["routes"]
+
+
 def as_holder(token: str) -> dict[str, Any]:
     """Return the arguments of a call with a token."""
     return {"metadata": (("authorization", f"Bearer {token}"), ("accept-language", "en")), "timeout": CALL}
@@ -151,8 +262,10 @@ async def test_a_token_of_an_invitation_is_good_for_its_own_party_alone(stack: S
                 answer = await call(clients.channels[rpc.server], rpc.path, request.SerializeToString(), **access)
                 assert answer.code in REFUSED, f"{rpc}: {answer}"
                 walked.add(rpc.method.name)
-    assert walked >= {"RecordConsent", "WithdrawParty", "ChooseMediator", "ReplaceMediator", "ListCaucusNotes",
-                      "GetEvidence", "CreateEvidence", "ExportCaseFile"}  # fmt: skip
+    assert walked >= {
+        "RecordConsent", "WithdrawParty", "ChooseMediator", "ReplaceMediator", "ListCaucusNotes", "GetEvidence",
+        "CreateEvidence", "ExportCaseFile", "SignAgreement", "AskOtherTime",
+    }  # fmt: skip
 
 
 async def test_no_account_passes_for_a_party(clients: Clients) -> None:

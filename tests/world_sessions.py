@@ -132,6 +132,7 @@ REQUESTS: dict[str, Callable[[Any, str], Message]] = {
     "CancelSession": _named(_S.CancelSessionRequest, "/sessions/1"),
     "RecordAttendance": _named(_S.RecordAttendanceRequest, "/sessions/2",
                                attendances=lambda w: [_S.Attendance(role=1, party=_party(w), presence=1)]),
+    "AskOtherTime": _named(_S.AskOtherTimeRequest, "/sessions/1", party=_party, times=lambda w: [at(30)]),
     "AskJointSession": _named(_S.AskJointSessionRequest, "/parties/1", wished=True, asked_alone=True),
     "WriteSessionRecord": _named(_S.WriteSessionRecordRequest, "/sessions/2",
                                  content=_S.RecordContent(statements="双方各自陈述")),

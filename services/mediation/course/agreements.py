@@ -19,15 +19,17 @@ from casework.mediation.termination import ended_as, may_end
 from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context
+from services.kit.serving.codes import INVITED
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
-from services.mediation import keys, standing
+from services.mediation import keys, record, standing
 from services.mediation.agreement import drafting, results, store, view
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import routes
 from services.mediation.course import mediating, terms
 from services.mediation.course.effect import take_effect
 from services.mediation.documents import numbers
+from services.mediation.invitations import store as invitations
 from services.mediation.models.cases import Case
 from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer
@@ -108,6 +110,8 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
     @command(pb.Agreement)
     async def SignAgreement(self, request: pb.SignAgreementRequest, work: Work) -> pb.Agreement:
         """Record signatures; with the last thing that was missing, the agreement binds."""
+        if record.is_party(work.call):
+            await self._signs_itself(work, request)
         case, loaded = await self._pending(request, work)
         row, people = loaded.row, await standing.standing(work.connection, case.number)
         parties = [drafting.party_of(party, case.number) for party in request.parties]
@@ -222,6 +226,20 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         if mediator:
             standing.mediator_only(found, work.actor)
         return case, loaded
+
+    @staticmethod
+    async def _signs_itself(work: Work, request: pb.SignAgreementRequest) -> None:
+        """Raise unless a party signs for itself alone; its guardian does who was invited in its place."""
+        number = (await record.locked(work, request.name)).number
+        parties = [drafting.party_of(party, number) for party in request.parties]
+        for party in parties:
+            record.must_be_own(work.call, await beside.get_party(work.connection, number, party))
+        if request.manner != sessions_pb2.SIGNING_MANNER_ELECTRONIC:
+            raise field_error("manner", Reason.INVALID_FIELD, "who signs in signs electronically")
+        invited = await invitations.find(work.connection, number, parties[0])
+        guarded = INVITED in work.call.caller.roles and invited is not None and bool(invited.companion)
+        if Signer(request.signer) not in (Signer.SELF, *([Signer.GUARDIAN] if guarded else [])):
+            raise field_error("signer", Reason.INVALID_FIELD, "who signs in signs for itself")
 
     @staticmethod
     async def _guarded(work: Work, number: str) -> set[int]:

@@ -16,15 +16,18 @@ from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.fulfilment import InstalmentState, Remedy
 from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
-from services.kit.serving.access import Context
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.validation import must_say
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
+from services.kit.storage.rows import not_found
+from services.mediation import record
 from services.mediation.course import follow_up
 from services.mediation.course.effect import performance_key
 from services.mediation.fulfilment import store, view
 from services.mediation.fulfilment.store import Owed
 from services.mediation.models.cases import Case
+from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
 
@@ -35,14 +38,18 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         """Answer one part of a clause."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
+            row = await store.get(connection, case.number, names.ids_of(request.name))
+            mine = await _own(connection, current_call(), case.number)
+            not_found(row if _concerns(row, mine) else None, request.name)
             return await self._shown(connection, case, names.ids_of(request.name))
 
     async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Context) -> pb.ListInstalmentsResponse:
-        """Answer the parts of all clauses of the effective agreements of a case."""
+        """Answer the parts of all clauses of the effective agreements of a case; to a party what it owes or is owed."""
         now = self.time.now()
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
-            found = await store.of_case(connection, case.number)
+            mine = await _own(connection, current_call(), case.number)
+            found = [row for row in await store.of_case(connection, case.number) if _concerns(row, mine)]
             done = await store.performances(connection, case.number)
             steps = await store.steps(connection, case.number)
         shown = [view.instalment(row, case.category, done, steps, now) for row in found]
@@ -52,6 +59,9 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
     async def RecordPerformance(self, request: pb.RecordPerformanceRequest, work: Work) -> pb.Instalment:
         """Record that something was performed; the whole meets the part's clock, the last part begins the visits."""
         case, row = await self._part(request, work)
+        mine = await _own(work.connection, work.call, case.number)
+        # Who was to get it says that it came; who owes it hands in a proof.
+        work.call.require_person(mine is None or row.beneficiary in mine)
         day = _day(request, dates.today(work.now))
         must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: day >= dates.today(row.effective_at)})
         if row.kind is not ClauseKind.PAY:
@@ -120,6 +130,17 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
     def _event(case: Case, row: Owed, kind: str, payload: dict[str, Any], *, wakes: bool = False) -> NewEvent:
         part = {"agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
         return NewEvent(case.number, kind, case.unit, {**part, **payload}, wakes=wakes)
+
+
+async def _own(connection: Connection, call: Call, number: str) -> set[int] | None:
+    """Return the parties that whoever calls signs in for; None for staff."""
+    if not record.is_party(call):
+        return None
+    return {names.party_of(name) for name in await people.names_of(connection, number, call.caller.subject)}
+
+
+def _concerns(row: Owed, mine: set[int] | None) -> bool:
+    return mine is None or bool(mine & {row.performer, row.beneficiary})
 
 
 def _key(row: Owed) -> str:

@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import NamedTuple
 
 from asyncpg import Range
-from sqlalchemy import Dialect, ForeignKey, ForeignKeyConstraint, Identity, Index, Integer, TypeDecorator, text
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -113,6 +123,23 @@ class JointWish(MediationModel):
     wished: Mapped[bool]
     recorded_at: Mapped[Instant]
     recorded_by: Mapped[Words]
+
+
+class TimeWish(MediationModel):
+    """When a party could come to a session instead; its last word."""
+
+    __tablename__ = "time_wishes"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "session"], ["sessions.number", "sessions.session"]),
+        {"comment": "When a party could come to a session instead; its last word."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    session: Mapped[int] = mapped_column(primary_key=True)
+    party: Mapped[int] = mapped_column(primary_key=True)
+    times: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
+    asked_at: Mapped[Instant]
+    asked_by: Mapped[Words]
 
 
 class SessionRecord(MediationModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
-from services.mediation.models.sessions import Period, Session
+from services.mediation.models.sessions import Period, Session, TimeWish
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
@@ -77,8 +78,9 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             people = await standing.standing(connection, number)
             mine = await standing.admit(connection, current_call(), case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
+            wishes = _own(await store.time_wishes(connection, number), mine)
         self._must_see(sitting, mine, people, request.name)
-        return view.session(sitting)
+        return view.session(sitting, wishes)
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Answer the sessions of a case that the caller may see, in order."""
@@ -91,9 +93,10 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             attendances = await store.attendances(connection, number)
             records = await store.records(connection, number)
             signatures = await store.signatures(connection, number)
+            wishes = _own(await store.time_wishes(connection, number), mine)
         sittings = [Sitting.of(row, attendances, records, signatures) for row in rows]
         return pb.ListSessionsResponse(
-            sessions=[view.session(each) for each in sittings if self._sees(each, mine, people)]
+            sessions=[view.session(each, wishes) for each in sittings if self._sees(each, mine, people)]
         )
 
     async def GetSessionContent(self, request: pb.GetSessionContentRequest, context: Context) -> pb.SessionContent:
@@ -105,9 +108,10 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             mine = await standing.admit(connection, call, case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             self._must_see(sitting, mine, people, request.name)
+            room = await store.get_room(connection, sitting.row.room) if sitting.row.room else None
             await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
         self.pulse.beat()
-        answer = pb.SessionContent(name=request.name)
+        answer = pb.SessionContent(name=request.name, place=room.display_name if room else "")
         if sitting.row.sealed:
             answer.place = keys.reading(self.sealer, case).open(sitting.row.sealed).decode()
         if mine is None and sitting.attendances:
@@ -187,6 +191,27 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         answer.record_time.FromDatetime(work.now)
         return answer
 
+    @command(pb.TimeWish)
+    async def AskOtherTime(self, request: pb.AskOtherTimeRequest, work: Work) -> pb.TimeWish:
+        """Record that a party of a session asks for another time; staff see it with the session."""
+        number = names.number_of(request.name)
+        case = await lock_case(work.connection, number)
+        mine = await standing.admit(work.connection, work.call, case, await standing.standing(work.connection, number))
+        party = party_of(request.party, number)
+        work.call.require_person(mine is None or party in mine)
+        row = await store.get(work.connection, number, names.index_of(request.name))
+        if party not in row.parties:
+            raise CaseError(Reason.NOT_FOUND, request.name)
+        if row.state is not SessionState.SCHEDULED:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        times = sorted(instant(each) for each in request.times)
+        if times[0] <= work.now:
+            raise field_error("times", Reason.INVALID_FIELD, "in the past")
+        wish = await store.ask_time(work.connection, row, party, times, work.now, work.actor)
+        payload = {"session": row.session, "party": party}
+        await work.append(NewEvent(number, "OtherTimeAsked", case.unit, payload))
+        return view.time_wish(wish)
+
     async def _session(self, request: Versioned, work: Work) -> tuple[Case, Session, Standing]:
         """Return the locked case, the session and its people, if the caller may act for them."""
         number = names.number_of(request.name)
@@ -254,6 +279,11 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
     def _must_see(self, sitting: Sitting, mine: frozenset[int] | None, people: Standing, name: str) -> None:
         if not self._sees(sitting, mine, people):
             raise CaseError(Reason.NOT_FOUND, name)
+
+
+def _own(wishes: Iterable[TimeWish], mine: frozenset[int] | None) -> list[TimeWish]:
+    """Return what the caller sees of the times that were asked for: a party what it asked for itself."""
+    return [each for each in wishes if mine is None or each.party in mine]
 
 
 def _must_be_possible(each: pb.Attendance, now: datetime) -> None:

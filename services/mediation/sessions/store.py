@@ -22,7 +22,15 @@ from services.kit.storage.rows import not_found
 from services.mediation.models.cases import Case
 from services.mediation.models.people import Party
 from services.mediation.models.safeguards import Screening
-from services.mediation.models.sessions import Attendance, JointWish, RecordSignature, Room, Session, SessionRecord
+from services.mediation.models.sessions import (
+    Attendance,
+    JointWish,
+    RecordSignature,
+    Room,
+    Session,
+    SessionRecord,
+    TimeWish,
+)
 
 _NUMBER, _ROOM = bindparam("number", type_=Text), bindparam("room", type_=Text)
 _AT = bindparam("at", type_=DateTime(timezone=True))
@@ -70,6 +78,11 @@ _SIGN = (
     .on_conflict_do_nothing()
     .returning(RecordSignature.record)
 )
+_ASK_TIME = upsert(TimeWish).values({each.name: bindparam(each.name) for each in TimeWish.__table__.columns})
+_ASK_TIME_AGAIN = _ASK_TIME.on_conflict_do_update(
+    index_elements=list(TimeWish.__table__.primary_key),
+    set_={name: _ASK_TIME.excluded[name] for name in ("times", "asked_at", "asked_by")},
+).returning(TimeWish)
 _STATE = Numbered(SessionState)
 _BREAK_OFF = (
     update(Session)
@@ -155,6 +168,22 @@ async def wish(connection: Connection, number: str, party: int, wished: bool, at
     await rows.insert(
         connection, JointWish, number=number, party=party, wished=wished, recorded_at=at, recorded_by=by
     )  # fmt: skip
+
+
+async def ask_time(
+    connection: Connection, row: Session, party: int, times: Sequence[datetime], at: datetime, by: str
+) -> TimeWish:
+    """Store when a party could come to a session instead."""
+    parameters = {
+        "number": row.number, "session": row.session, "party": party, "times": list(times), "asked_at": at,
+        "asked_by": by,
+    }  # fmt: skip
+    return (await connection.execute(_ASK_TIME_AGAIN, parameters)).one()
+
+
+async def time_wishes(connection: Connection, number: str) -> Sequence[TimeWish]:
+    """Return the other times that the parties of a case asked for, by session and party."""
+    return await rows.find(connection, TimeWish, TimeWish.session, TimeWish.party, number=number)
 
 
 async def write_record(connection: Connection, row: Session, sealed: bytes, at: datetime, by: str) -> SessionRecord:

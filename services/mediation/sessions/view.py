@@ -11,7 +11,7 @@ from casework import names
 from casework.mediation.session import AttendeeRole, Presence, SignerRole, is_complete
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
+from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord, TimeWish
 
 CAME = (Presence.PRESENT, Presence.REMOTE, Presence.LEFT)
 
@@ -80,7 +80,16 @@ def room(row: Room) -> pb.Room:
     )
 
 
-def session(sitting: Sitting) -> pb.Session:
+def time_wish(row: TimeWish) -> pb.TimeWish:
+    """Return when a party could come instead."""
+    return pb.TimeWish(
+        party=names.party_name(row.number, row.party),
+        times=[stamp(each) for each in row.times],
+        ask_time=stamp(row.asked_at),
+    )
+
+
+def session(sitting: Sitting, wishes: Iterable[TimeWish] = ()) -> pb.Session:
     """Return a session without its sealed part."""
     row = sitting.row
     return pb.Session(
@@ -98,6 +107,7 @@ def session(sitting: Sitting) -> pb.Session:
         record_version=sitting.record.record if sitting.record else 0,
         record_signed=bool(sitting.record) and sitting.complete,
         update_time=stamp(row.updated_at),
+        time_wishes=[time_wish(each) for each in wishes if each.session == row.session],
         **numbers(kind=row.kind, venue=row.venue, state=row.state),
     )
 
