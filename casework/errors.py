@@ -134,7 +134,6 @@ class Reason(StrEnum):
     SECOND_FACTOR_WRONG = "SECOND_FACTOR_WRONG"
     SECOND_FACTOR_MISSING = "SECOND_FACTOR_MISSING"
     DOOR_CLOSED = "DOOR_CLOSED"
-    PROOF_MISSING = "PROOF_MISSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +158,6 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "该单位不接收无账号的网上反映，请拨打所示电话或者到窗口办理。",
         "This unit takes no reports without an account: please call the number given, or come to a counter.",
-    ),
-    Reason.PROOF_MISSING: _Text(
-        Kind.PRECONDITION,
-        "请先完成验证（工作量证明）再提交。",
-        "Please solve the proof of work first, and send it along.",
     ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."

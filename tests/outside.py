@@ -79,6 +79,13 @@ class Reporter:
             headers={"Authorization": f"Bearer {self.token}", "Idempotency-Key": request_id()},
         )  # fmt: skip
 
+    async def adds(self, collection: str, **fields: Any) -> httpx.Response:
+        """Add something to the own report, with the token of the receipt."""
+        return await self._client.post(
+            f"/v1/{self.report}/{collection}", json=fields,
+            headers={"Authorization": f"Bearer {self.token}", "Idempotency-Key": request_id()},
+        )  # fmt: skip
+
     async def get(self, path: str) -> httpx.Response:
         """Read something with the token of the receipt."""
         return await self._client.get(path, headers={"Authorization": f"Bearer {self.token}"})
@@ -120,6 +127,10 @@ class Desk:
     async def reads(self, path: str) -> dict[str, Any]:
         """Read something; it must succeed."""
         return await self.did(self._client.get(path))
+
+    async def gets(self, path: str) -> httpx.Response:
+        """Read something and return whatever comes."""
+        return await self._client.get(path)
 
     @staticmethod
     async def did(call: Any) -> dict[str, Any]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
+from PIL import ExifTags, Image
 
 from accord.embedded.stack import Stack
+from services.intake import store
+from services.kit.storage.database import Connection
+from services.kit.storage.database import Row as DatabaseRow
 from tests.conftest import COUNTY, request_id
 from tests.outside import Desk, Reporter
+from tests.world import picture
 
 TIBETAN = "ཁྱིམ་མཚེས་ཀྱི་ཁང་པ་ནས་ཆུ་ཟགས་ཏེ་ང་ཚོའི་ཁང་པ་རློན་སོང་།"
 UYGHUR = "قوشنامنىڭ ئۆيىدىن سۇ ئېقىپ، تېمىمىز نەملىشىپ كەتتى."
@@ -152,6 +159,72 @@ async def _first_event(clerk: Desk, case: str) -> dict[str, Any]:
     (event,) = (await clerk.reads(f"/v1/feeds/intake/events?case={case}"))["events"]
     found: dict[str, Any] = event
     return found
+
+
+async def _first_photo(me: Reporter, content: bytes) -> dict[str, Any]:
+    added = await me.adds("photos", content=base64.b64encode(content).decode())
+    assert added.status_code == 200, added.text
+    photo: dict[str, Any] = added.json()
+    return photo
+
+
+async def test_a_photo_is_kept_without_place_and_camera_and_shown_to_whoever_reads_the_content(stack: Stack) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Camera of somebody"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (36.0, 3.0, 41.2), 3: "E", 4: (103.0, 49.0, 48.0)})
+    taken = picture(size=(4000, 3000), exif=exif, comment=b"Camera of somebody")
+    assert Image.open(io.BytesIO(taken)).getexif().get_ifd(ExifTags.IFD.GPSInfo)
+    async with Reporter(stack, address="127.0.1.12") as me, Desk(stack, "mediator") as mediator:
+        await me.file()
+        photo = await _first_photo(me, taken)
+        assert (photo["name"], photo["width"], photo["height"]) == (f"{me.report}/photos/1", 2560, 1920)
+        await _first_photo(me, picture("PNG"))
+        await _first_photo(me, picture("WEBP"))
+        assert len((await mediator.reads(f"/v1/{me.report}/photos"))["photos"]) == 3
+        for path, width in ((":download", 2560), (":download?thumbnail=true", 320)):
+            file = await me.get(f"/v1/{photo['name']}{path}")
+            assert (file.status_code, file.headers["content-type"]) == (200, "image/jpeg")
+            kept = Image.open(io.BytesIO(file.content))
+            assert (kept.width, kept.format, dict(kept.getexif())) == (width, "JPEG", {})
+            assert b"Exif" not in file.content
+            assert b"Camera" not in file.content
+        async with Desk(stack, "auditor") as auditor:
+            assert (await auditor.gets(f"/v1/{photo['name']}:download")).status_code == 403
+
+
+async def test_what_is_no_photo_or_one_too_many_is_refused(stack: Stack) -> None:
+    async with Reporter(stack, address="127.0.1.13") as me:
+        await me.file()
+        for content in (b"GIF89a" + bytes(40), b"\xff\xd8\xff\xe0 half a photo", "不是照片".encode()):
+            refused = await me.adds("photos", content=base64.b64encode(content).decode())
+            assert (refused.status_code, refused.json()["code"]) == (400, "FILE_REFUSED"), content
+        large = await me.adds("photos", content=base64.b64encode(bytes(3 * 1024 * 1024 + 1)).decode())
+        assert large.status_code == 400
+        for _ in range(9):
+            await _first_photo(me, picture())
+        tenth = await me.adds("photos", content=base64.b64encode(picture()).decode())
+        assert tenth.json()["code"] == "FILE_REFUSED"
+        async with Reporter(stack, address="127.0.1.14") as other:
+            await other.file()
+            assert (await other.get(f"/v1/{me.report}/photos")).status_code == 403
+
+
+async def test_photos_go_with_the_report_when_it_is_erased(stack: Stack) -> None:
+    async with Reporter(stack, address="127.0.1.15") as me:
+        await me.file()
+        await _first_photo(me, picture())
+        number = me.report.removeprefix("reports/")
+    raw = await asyncpg.connect(
+        stack.database_url, record_class=DatabaseRow, server_settings={"search_path": "intake, public"}
+    )
+    try:
+        row = await raw.fetchrow("SELECT sealed, thumbnail FROM photos WHERE number = $1", number)
+        assert not any(column[:2] == b"\xff\xd8" for column in row)
+        await store.erase(Connection(raw), [number], datetime.now(UTC))
+        row = await raw.fetchrow("SELECT sealed, thumbnail FROM photos WHERE number = $1", number)
+        assert tuple(row) == (b"", b"")
+    finally:
+        await raw.close()
 
 
 def _report(**fields: object) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2, reporter_pb2
 from pb.mediation.v1 import case_pb2, invitations_pb2, mediation_pb2, progress_pb2
+from PIL import Image
 
 from casework.names import number_of
 from tests import (
@@ -41,6 +43,8 @@ class World:
     other: report_pb2.Report
     receipt: report_pb2.Report
     """A report by whose receipt nobody acts else, with its code and its words."""
+    photographed: str
+    """A report with a photo."""
     declined: str
     """A report that was declined."""
     disputed: str
@@ -102,6 +106,7 @@ async def new_world(clients: Clients) -> World:
         report=report,
         other=other,
         receipt=await clients.file_report("路灯坏了。"),
+        photographed=await _photographed(clients),
         declined=await _declined(clients),
         disputed=await _disputed(clients),
         invitation=await world_people.invited(clients, f"{case.name}/parties/2"),
@@ -120,6 +125,21 @@ async def new_world(clients: Clients) -> World:
         ledger=await world_ledger.new_ledger(clients),
         letters=await world_letters.letters(clients),
     )
+
+
+async def _photographed(clients: Clients) -> str:
+    """Return a report with a photo."""
+    report = await clients.file_report("路面塌了。")
+    request = reporter_pb2.AddPhotoRequest(parent=report.name, content=picture(), request_id=request_id())
+    await clients.reporters.AddPhoto(request, **clients.as_("clerk", "62"))
+    return report.name
+
+
+def picture(form: str = "JPEG", size: tuple[int, int] = (64, 48), **told: Any) -> bytes:
+    """Return a photo; `told` is what the camera writes into it."""
+    out = io.BytesIO()
+    Image.new("RGB", size, "teal").save(out, form, **told)
+    return out.getvalue()
 
 
 async def _declined(clients: Clients) -> str:
@@ -270,6 +290,9 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "ReissueReceipt": _filled(reporter_pb2.ReissueReceiptRequest, name=lambda w: w.other.name,
                               document=lambda w: "居民身份证", second_factor=lambda w: 2),
     "AddToReport": _filled(reporter_pb2.AddToReportRequest, name=_report, text=lambda w: "又漏了。"),
+    "AddPhoto": _filled(reporter_pb2.AddPhotoRequest, parent=lambda w: w.photographed, content=lambda w: picture()),
+    "ListPhotos": _filled(reporter_pb2.ListPhotosRequest, parent=lambda w: w.photographed),
+    "DownloadPhoto": _filled(reporter_pb2.DownloadPhotoRequest, name=lambda w: f"{w.photographed}/photos/1"),
     "CorrectReport": _filled(reporter_pb2.CorrectReportRequest, name=_report, address=lambda w: "三楼",
                              reporter=lambda w: report_pb2.Reporter(display_name="来访人", phone="13800000002")),
     "WithdrawReport": _filled(reporter_pb2.WithdrawReportRequest, name=_report),

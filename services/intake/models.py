@@ -110,6 +110,22 @@ class Addition(IntakeModel):
     added_at: Mapped[Instant]
 
 
+class Photo(IntakeModel):
+    """A photo of a report, without anything that the camera wrote into it."""
+
+    __tablename__ = "photos"
+    __table_args__ = ({"comment": "Photos of reports and their thumbnails, sealed under the data key of the report."},)
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    photo: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    width: Mapped[int]
+    height: Mapped[int]
+    size: Mapped[int]
+    sealed: Mapped[SealedBytes]
+    thumbnail: Mapped[SealedBytes]
+    added_at: Mapped[Instant]
+
+
 class DeclineReview(IntakeModel):
     """A refusal that its reporter asked to look at again, once."""
 

@@ -41,7 +41,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from casework import names
 from casework.door.report import OPEN, LinkKind, ReportState
 from casework.errors import CaseError, Reason
-from services.intake.models import Addition, Counter, DeclineReview, Erasure, Hold, Link, Rating, Reach, Report
+from services.intake.models import Addition, Counter, DeclineReview, Erasure, Hold, Link, Photo, Rating, Reach, Report
 from services.intake.reception import Received, first_link
 from services.kit.clocks import clocks
 from services.kit.clocks.models import LIVE, Clock, ClockEntry
@@ -490,6 +490,7 @@ async def told(connection: Connection, number: str) -> dict[str, int]:
 
 
 _ERASE_ADDITIONS = update(Addition).where(Addition.number == any_(_NUMBERS)).values(sealed=b"")
+_ERASE_PHOTOS = update(Photo).where(Photo.number == any_(_NUMBERS)).values(sealed=b"", thumbnail=b"")
 _ERASE_RATINGS = update(Rating).where(Rating.number == any_(_NUMBERS)).values(sealed=None)
 _ERASE_REVIEWS = (
     update(DeclineReview)
@@ -510,6 +511,7 @@ async def erase(connection: Connection, numbers: Iterable[str], at: datetime) ->
     await connection.execute(_ERASE_ADDITIONS, parameters)
     await connection.execute(_ERASE_REVIEWS, parameters)
     await connection.execute(_ERASE_RATINGS, parameters)
+    await connection.execute(_ERASE_PHOTOS, parameters)
 
 
 class Due(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from pb.intake.v1 import report_pb2, reporter_pb2_grpc
@@ -15,9 +16,10 @@ from casework.door.report import OPEN, ReportState
 from casework.errors import CaseError, Reason
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
-from services.intake.models import Report
+from services.intake.models import Photo, Report
 from services.intake.reception import ACCEPT, Reception
 from services.intake.reporters import store as acts
+from services.intake.reporters.pictures import MEDIA_TYPE, encoded_anew
 from services.kit.command import Named, Work, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
@@ -29,6 +31,8 @@ from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
+_AT_ONCE = 2
+"""Photos encoded at a time; more wait."""
 _SESSION = 1800
 """Seconds for which a token to act is good."""
 _OVER = (ReportState.DECLINED, ReportState.CLOSED, ReportState.WITHDRAWN)
@@ -47,6 +51,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         super().__init__(parts)
         self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
         self._mint = CodeMint(parts.settings.codes_key_file)
+        self._encoding = asyncio.Semaphore(_AT_ONCE)
 
     async def SignInByReceipt(self, request: pb.SignInByReceiptRequest, context: Context) -> pb.ReceiptSession:
         """Answer a token that acts for the reporter; a wrong answer is counted, the fifth closes the receipt."""
@@ -119,6 +124,44 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         added = await acts.add(work.connection, row.number, sealed, work.now)
         await work.append(NewEvent(row.number, "ReportAdded", row.unit, {"addition": added.addition}))
         return view.report(row, work.call.language, work.now)
+
+    @command(pb.Photo)
+    async def AddPhoto(self, request: pb.AddPhotoRequest, work: Work) -> pb.Photo:
+        """Add a photo, encoded anew and sealed with its thumbnail."""
+        row = await self._locked_report(request.parent, work)
+        if row.state in (ReportState.CLOSED, ReportState.WITHDRAWN, ReportState.DECLINED):
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        async with self._encoding:
+            picture = await asyncio.to_thread(encoded_anew, request.content)
+        sealer = self.sealer.under(row.number, row.sealed_key)
+        added = await acts.add_photo(work.connection, row.number, picture, sealer, work.now)
+        await work.append(NewEvent(row.number, "PhotoAdded", row.unit, {"photo": added.photo}))
+        return _photo(request.parent, added)
+
+    async def ListPhotos(self, request: pb.ListPhotosRequest, context: Context) -> pb.ListPhotosResponse:
+        """Answer what photos there are of a report."""
+        async with self.database.read() as connection:
+            row = await store.get(connection, names.number_of(request.parent))
+            await record.admit(connection, current_call(), row)
+            erasing.must_be_there(row)
+            found = await acts.photos(connection, row.number)
+        return pb.ListPhotosResponse(photos=[_photo(request.parent, each) for each in found])
+
+    async def DownloadPhoto(self, request: pb.DownloadPhotoRequest, context: Context) -> pb.PhotoFile:
+        """Answer a photo, and record that it was read."""
+        call, now, number = current_call(), self.time.now(), names.number_of(request.name)
+        async with self.database.begin() as connection:
+            row = await store.get(connection, number)
+            await record.admit(connection, call, row)
+            erasing.must_be_there(row)
+            found = await acts.photo(connection, number, int(names.last(request.name)))
+            await access_log.record(connection, call, now, number, request.name)
+            event = NewEvent(number, "ContentRead", row.unit)
+            await self.log.append(connection, [event], at=now, actor=call.caller.subject, trace=call.trace_parent)
+        self.pulse.beat()
+        sealed = found.thumbnail if request.thumbnail else found.sealed
+        content = self.sealer.under(number, row.sealed_key).open(sealed)
+        return pb.PhotoFile(name=request.name, media_type=MEDIA_TYPE, content=content)
 
     @command(report_pb2.Report)
     async def CorrectReport(self, request: pb.CorrectReportRequest, work: Work) -> report_pb2.Report:
@@ -246,7 +289,17 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     async def _locked(self, request: Named, work: Work) -> Report:
         """Return the report, locked, if the caller may act on it."""
-        row = await store.lock(work.connection, names.number_of(request.name))
+        return await self._locked_report(request.name, work)
+
+    async def _locked_report(self, name: str, work: Work) -> Report:
+        row = await store.lock(work.connection, names.number_of(name))
         await record.admit(work.connection, work.call, row)
         erasing.must_be_there(row)
         return row
+
+
+def _photo(report: str, row: Photo) -> pb.Photo:
+    return pb.Photo(
+        name=f"{report}/photos/{row.photo}", width=row.width, height=row.height, size=row.size,
+        create_time=stamp(row.added_at),
+    )  # fmt: skip

@@ -7,16 +7,25 @@ from datetime import datetime
 
 from sqlalchemy import DateTime, Text, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import load_only
 
-from casework.errors import CaseError, Reason
-from services.intake.models import Addition, DeclineReview, Rating, ReceiptTry
+from casework.errors import CaseError, Reason, field_error
+from services.intake.models import Addition, DeclineReview, Photo, Rating, ReceiptTry
+from services.intake.reporters.pictures import MOST, Picture
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import Event
-from services.kit.storage.sealing import SealedBytes
+from services.kit.storage.sealing import CaseSealer, SealedBytes
 
 _NUMBER = bindparam("number", type_=Text)
 _ADDITIONS = select(Addition).where(Addition.number == _NUMBER).order_by(Addition.addition)
+_HOW_MANY = select(func.count()).where(Photo.number == _NUMBER)
+_PHOTOS = (
+    select(Photo)
+    .options(load_only(Photo.photo, Photo.width, Photo.height, Photo.size, Photo.added_at))
+    .where(Photo.number == _NUMBER)
+    .order_by(Photo.photo)
+)
 _REVIEW = select(DeclineReview).where(DeclineReview.number == _NUMBER)
 _DECIDE = (
     update(DeclineReview)
@@ -78,6 +87,27 @@ async def rate(connection: Connection, number: str, contentment: int, sealed: Se
 async def rating(connection: Connection, number: str) -> Rating | None:
     """Return how content a reporter is; None where they did not say."""
     return (await connection.execute(_RATING, {"number": number})).first()
+
+
+async def add_photo(connection: Connection, number: str, picture: Picture, sealer: CaseSealer, at: datetime) -> Photo:
+    """Store a photo under the next number of its report, which is locked; FILE_REFUSED where there are enough."""
+    if await connection.scalar(_HOW_MANY, {"number": number}) >= MOST:
+        raise field_error("content", Reason.FILE_REFUSED, f"{MOST} photos")
+    return await rows.add(
+        connection, Photo, "photo", {"number": number}, width=picture.width, height=picture.height,
+        size=len(picture.content), sealed=sealer.seal(picture.content), thumbnail=sealer.seal(picture.thumbnail),
+        added_at=at,
+    )  # fmt: skip
+
+
+async def photos(connection: Connection, number: str) -> Sequence[Photo]:
+    """Return the photos of a report without their content, oldest first."""
+    return await connection.execute(_PHOTOS, {"number": number})
+
+
+async def photo(connection: Connection, number: str, one: int) -> Photo:
+    """Return a photo with its content; NOT_FOUND where there is none."""
+    return await rows.get(connection, Photo, f"reports/{number}/photos/{one}", number=number, photo=one)
 
 
 async def refusal(connection: Connection, number: str) -> tuple[str, str] | None:
