@@ -11,8 +11,7 @@ from casework import names
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from services.kit.command import Work
-from services.kit.serving.access import HOLDERS, PARTIES, Call, Part, current_call
-from services.kit.serving.tokens import Caller
+from services.kit.serving.access import HOLDERS, NO_PARTS, PARTIES, Call, Part, current_call
 from services.kit.storage import access_log
 from services.kit.storage.database import Connection
 from services.mediation import store
@@ -26,6 +25,10 @@ _GRANTED = frozenset({Part.reader, Part.worker})
 async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Part]:
     """Return what a case says that the caller is to it."""
     caller, under = call.caller, call.access.lies_under
+    if caller.matter:
+        # Whoever came by a code is what the code says, in that one case, and nothing else.
+        own = Part.party if caller.matter.startswith("cases/") else Part.holder
+        return frozenset({own}) if caller.case == names.case_name(case.number) else NO_PARTS
     says = await store.says(connection, case.number, caller.subject, call.time.now())
     # A unit that was taken off the list lies under nothing any more, and is nobody's.
     co_units = [unit for unit in says.units or () if unit != case.unit and call.access.knows(unit)]
@@ -35,17 +38,11 @@ async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Par
         Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
         Part.preparing: not says.mediator and not says.is_out,
-        Part.party: says.is_party or _is_invited(caller, case),
-        Part.holder: caller.matter.startswith("reports/") and caller.case == names.case_name(case.number),
+        Part.party: says.is_party,
         Part.reader: says.scope is not None,
         Part.worker: says.scope is GrantScope.WORK,
     }
     return frozenset(part for part, is_so in found.items() if is_so)
-
-
-def _is_invited(caller: Caller, case: Case) -> bool:
-    """Return whether a party of this case came by its invitation."""
-    return caller.matter.startswith("cases/") and caller.case == names.case_name(case.number)
 
 
 async def allows(
