@@ -222,7 +222,8 @@ async def test_every_look_is_on_record_and_the_history_holds_what_was_stored(cli
     finally:
         await connection.close()
     assert {(look["action"], look["subject"]) for look in looks} == {
-        ("documents.get", filed.name), ("dossiers.get", f"{case}/dossier")}  # fmt: skip
+        ("documents.generate", filed.name), ("documents.get", filed.name), ("dossiers.get", f"{case}/dossier"),
+    }  # fmt: skip
     request = feed_pb2.ListEventsRequest(service="mediation", case=case)
     events = (await clients.feeds["mediation"].ListEvents(request, **clients.as_("auditor"))).events
     (event,) = [event for event in events if event.type == "DocumentGenerated"]

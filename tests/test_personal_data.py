@@ -64,7 +64,7 @@ class Told:
         """Return a good request with canaries in all of its fields, and which fields those are."""
         request: Any = REQUESTS[rpc.method.name](self.world, rpc.server)
         name = rpc.method.name
-        if name == "CreateReport":
+        if name in ("CreateReport", "FileReport"):
             whole_report(request.report)
         if name == "ImportReports":
             whole_report(request.rows[0].report)

@@ -47,6 +47,8 @@ class World:
     """A report with a photo."""
     declined: str
     """A report that was declined."""
+    rated: str
+    """Another one."""
     disputed: str
     """A report whose refusal is to be looked at again."""
     invitation: invitations_pb2.Invitation
@@ -108,6 +110,7 @@ async def new_world(clients: Clients) -> World:
         receipt=await clients.file_report("路灯坏了。"),
         photographed=await _photographed(clients),
         declined=await _declined(clients),
+        rated=await _declined(clients),
         disputed=await _disputed(clients),
         invitation=await world_people.invited(clients, f"{case.name}/parties/2"),
         case=case.name,
@@ -297,7 +300,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
                              reporter=lambda w: report_pb2.Reporter(display_name="来访人", phone="13800000002")),
     "WithdrawReport": _filled(reporter_pb2.WithdrawReportRequest, name=_report),
     "RequestReview": _filled(reporter_pb2.RequestReviewRequest, name=lambda w: w.declined),
-    "RateReport": _filled(reporter_pb2.RateReportRequest, name=lambda w: w.declined, contentment=lambda w: 1,
+    "RateReport": _filled(reporter_pb2.RateReportRequest, name=lambda w: w.rated, contentment=lambda w: 1,
                           text=lambda w: "很快。"),
     "GetDeclineReview": _filled(reporter_pb2.GetDeclineReviewRequest, name=lambda w: f"{w.disputed}/review"),
     "DecideReview": _filled(reporter_pb2.DecideReviewRequest, name=lambda w: w.disputed, upheld=lambda w: True,

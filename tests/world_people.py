@@ -96,7 +96,7 @@ def _of_reports(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], 
     """Return makers of good requests about a report at the door."""
 
     def report(w: World) -> str:
-        return w.report.name
+        return w.rated
 
     privacy = reports_pb2
     return {
@@ -106,14 +106,14 @@ def _of_reports(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], 
         "RefuseReportErasure": filled(privacy.RefuseReportErasureRequest, name=report),
         "HoldReportData": filled(privacy.HoldReportDataRequest, name=report, evidence=lambda w: "suit-1"),
         "ReleaseReportData": filled(privacy.ReleaseReportDataRequest, name=report, evidence=lambda w: "suit-1"),
-        "GetReportErasure": filled(privacy.GetReportErasureRequest, name=lambda w: f"{w.report.name}/erasure"),
+        "GetReportErasure": filled(privacy.GetReportErasureRequest, name=lambda w: f"{w.rated}/erasure"),
         "GetReportErasureCertificate": filled(privacy.GetReportErasureCertificateRequest,
-                                              name=lambda w: f"{w.report.name}/erasure/certificate"),
+                                              name=lambda w: f"{w.rated}/erasure/certificate"),
         "ListDueReportErasures": filled(privacy.ListDueReportErasuresRequest, unit=lambda w: UNIT),
         "RecordReportErasureReach": filled(privacy.RecordReportErasureReachRequest,
-                                           name=lambda w: f"{w.report.name}/erasure",
+                                           name=lambda w: f"{w.rated}/erasure",
                                            reach=lambda w: erasure_pb2.ErasureReach(service="escalation")),
-        "ExportReport": filled(privacy.ExportReportRequest, name=lambda w: f"{w.report.name}/file"),
+        "ExportReport": filled(privacy.ExportReportRequest, name=lambda w: f"{w.rated}/file"),
         "ExportCaseFile": filled(case_file_pb2.ExportCaseFileRequest, name=lambda w: f"{w.case}/parties/1/file"),
         "ListReportAccess": filled(privacy.ListReportAccessRequest, parent=report),
     }  # fmt: skip

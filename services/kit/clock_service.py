@@ -48,7 +48,7 @@ _KINDS = {
 _APPLIED = 200
 """Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
 
-_AT_ONCE = (pb.ExtendClockRequest, pb.RevokeExtensionRequest)
+_AT_ONCE = pb.RevokeExtensionRequest
 """What counts from when it is entered."""
 _Move = (
     pb.StopClockRequest

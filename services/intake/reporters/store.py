@@ -91,7 +91,7 @@ async def rating(connection: Connection, number: str) -> Rating | None:
 
 async def add_photo(connection: Connection, number: str, picture: Picture, sealer: CaseSealer, at: datetime) -> Photo:
     """Store a photo under the next number of its report, which is locked; FILE_REFUSED where there are enough."""
-    if await connection.scalar(_HOW_MANY, {"number": number}) >= MOST:
+    if (await connection.scalar(_HOW_MANY, {"number": number}) or 0) >= MOST:
         raise field_error("content", Reason.FILE_REFUSED, f"{MOST} photos")
     return await rows.add(
         connection, Photo, "photo", {"number": number}, width=picture.width, height=picture.height,

@@ -156,16 +156,10 @@ def _read_rule(content: str) -> Rule:
     return rule_data.from_data(orjson.loads(content))
 
 
-_KNOWN: dict[str, Rule] = {}
-"""Rules by the hash of their content: what has a hash never changes."""
-
-
 async def rules_of(connection: Connection, hashes: Collection[str]) -> dict[str, Rule]:
     """Return the pinned rules by their hashes."""
-    if missing := [key for key in hashes if key not in _KNOWN]:
-        for key, content in await connection.execute(_RULES, {"hashes": missing}):
-            _KNOWN[key] = _read_rule(content)
-    return {key: _KNOWN[key] for key in hashes if key in _KNOWN}
+    rows = await connection.execute(_RULES, {"hashes": list(hashes)})
+    return {key: _read_rule(content) for key, content in rows}
 
 
 async def record(

@@ -22,7 +22,9 @@ def read_filing(folder: RulesFolder, units: UnitTree | None, categories: Collect
     for place, unit in enumerate(content.open):
         if units is not None and unit not in units:
             folder.problems.append(document.problem(("open", place), f"{unit} is not a unit"))
-    named = [(("similar", place), each) for place, each in enumerate(content.similar)]
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        (("similar", place), each) for place, each in enumerate(content.similar)
+    ]
     for place, line in enumerate(content.numbers):
         named += [(("numbers", place, "categories"), each) for each in line.categories]
     for at, category in named:

@@ -84,7 +84,7 @@ def time_wish(row: TimeWish) -> pb.TimeWish:
     """Return when a party could come instead."""
     return pb.TimeWish(
         party=names.party_name(row.number, row.party),
-        times=[stamp(each) for each in row.times],
+        times=row.times,
         ask_time=stamp(row.asked_at),
     )
 
