@@ -125,7 +125,7 @@ async def test_a_lost_receipt_is_replaced_at_a_counter_and_the_old_code_is_dead(
         me.takes(await clerk.file())
         old = me.code
         me.takes(
-            await clerk.does(me.report, "reissueReceipt", document="居民身份证", secondFactor="SECOND_FACTOR_WORDS")
+            await clerk.does(me.report, "reissueReceipt", documentKind="居民身份证", secondFactor="SECOND_FACTOR_WORDS")
         )
         assert me.code not in ("", old)
         assert (await me.look(old)).status_code == 404

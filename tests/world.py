@@ -291,7 +291,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
         second_factor=lambda w: w.receipt.receipt_words.partition(" / ")[0],
     ),
     "ReissueReceipt": _filled(reporter_pb2.ReissueReceiptRequest, name=lambda w: w.other.name,
-                              document=lambda w: "居民身份证", second_factor=lambda w: 2),
+                              document_kind=lambda w: "居民身份证", second_factor=lambda w: 2),
     "AddToReport": _filled(reporter_pb2.AddToReportRequest, name=_report, text=lambda w: "又漏了。"),
     "AddPhoto": _filled(reporter_pb2.AddPhotoRequest, parent=lambda w: w.photographed, content=lambda w: picture()),
     "ListPhotos": _filled(reporter_pb2.ListPhotosRequest, parent=lambda w: w.photographed),

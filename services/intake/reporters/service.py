@@ -111,7 +111,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
         changed = await store.change(work.connection, row.number, work.now, sealed=sealed, receipt_index=index)
         await acts.forget(work.connection, row.number)
-        await work.append(NewEvent(row.number, "ReceiptReissued", row.unit, {"document": request.document}))
+        await work.append(NewEvent(row.number, "ReceiptReissued", row.unit, {"document": request.document_kind}))
         return view.report(changed, work.call.language, work.now)
 
     @command(report_pb2.Report)
