@@ -13,8 +13,8 @@ from pb.intake.v1 import intake_pb2
 
 from accord.embedded.stack import Stack, StackError
 from services.kit.storage.database import Database
-from services.kit.storage.key_check import WrongKeyError, await_right_key, check_key
 from services.kit.storage.sealing import HeldKey, Sealer
+from services.kit.storage.start_checks import WrongKeyError, await_right_key, check_key
 from tests.conftest import Clients
 from tests.scratch import Scratch, dropped, execute, fill, migrated
 from tests.test_faults import running

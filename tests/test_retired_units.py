@@ -16,7 +16,7 @@ from services.kit.rules import RulesError, load_rules
 from services.kit.serving.access import Access
 from services.kit.serving.tokens import Caller
 from services.kit.storage.database import Database
-from services.kit.storage.unit_check import name_missing
+from services.kit.storage.start_checks import name_missing
 from tests.conftest import Clients
 from tests.scratch import Scratch, execute
 from tests.still import shipped_rules

@@ -18,11 +18,11 @@ from casework.door.report import OPEN, ReportState
 from services.intake.duplicates.store import Alike
 from services.intake.models import Report
 from services.intake.reception import SCOPES, URGENCIES
+from services.kit.clocks.progress import progress
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.rules import Rules
 from services.kit.serving import other_routes
-from services.kit.serving.progress import progress
 
 
 def report(row: Report, language: str, now: datetime) -> pb.Report:

@@ -30,9 +30,8 @@ from services.kit.storage.database import Database, keep_room
 from services.kit.storage.erasures import Erase, ErasureList, erase_again
 from services.kit.storage.events import EventLog
 from services.kit.storage.feed import FeedPulse, FeedServicer, Owner, keep_sealing
-from services.kit.storage.key_check import await_right_key
 from services.kit.storage.sealing import HeldKey, MasterKey, Sealer, SealError
-from services.kit.storage.unit_check import name_missing
+from services.kit.storage.start_checks import await_right_key, name_missing
 
 _STUBS = "_pb2_grpc"
 Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]

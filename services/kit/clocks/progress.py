@@ -1,4 +1,4 @@
-"""The dates of a matter as people are told them: what is due, when, why then, what moved it."""
+"""How far a matter is, as every service says it: what comes next, and what is due when, why then, and what moved it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pb.intake.v1 import report_pb2 as pb
 
 from casework.clocks.rule import Rule
 from casework.clocks.sentence import changes, sentence
+from casework.door.progress import PHASE_WORDS, NextStep, possible
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.calendars import calendar_of
 from services.kit.clocks.clockwork import Clockwork
 from services.kit.clocks.models import Clock
 from services.kit.instants import NEVER, stamp
+from services.kit.numbers import numbers
 from services.kit.storage.database import Connection
 
 
@@ -49,3 +51,18 @@ async def dates(
             )
         )
     return found
+
+
+def progress(step: NextStep, report: str, language: str, *, withdrawn: bool = False) -> pb.Progress:
+    """Return phase, next step and turn in words; the actions of whoever holds the receipt of `report`, if any."""
+    zh, en = PHASE_WORDS[step.phase]
+    actions = [
+        pb.PossibleAction(action=each.verb, words=each.words(language), call=f"POST /v1/{report}:{each.verb}")
+        for each in (possible(step, withdrawn=withdrawn) if report else ())
+    ]
+    return pb.Progress(
+        phase_words=en if language == "en" else zh,
+        next_step=step.words(language),
+        actions=actions,
+        **numbers(phase=step.phase, turn=step.turn),
+    )

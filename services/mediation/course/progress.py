@@ -12,11 +12,10 @@ from casework.door.progress import OUTCOME_WORDS, NextStep
 from casework.mediation.course import MediationState
 from services.kit.clocks import clocks
 from services.kit.clocks.models import Clock
-from services.kit.clocks.progress import dates
+from services.kit.clocks.progress import dates, progress
 from services.kit.instants import stamp
 from services.kit.serving import other_routes
 from services.kit.serving.access import Context, current_call
-from services.kit.serving.progress import progress
 from services.mediation.consents import routes
 from services.mediation.consents import store as consents
 from services.mediation.course import mediating, terms
