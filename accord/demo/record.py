@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from pb.intake.v1 import intake_pb2, report_pb2
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
 
 from accord.demo.cast import SERVICES, channel
 from accord.embedded.keys import Keys, client_token
@@ -169,11 +169,16 @@ class Reader:
         """Return how many workflows stand how, once nothing moves: the last signals are still on their way."""
         client = await Client.connect(self._facts["addresses"]["temporal"])
         since = (since_real - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        query = f"WorkflowType = 'CaseWorkflow' AND StartTime >= '{since}' GROUP BY ExecutionStatus"
+        query = f"WorkflowType = 'CaseWorkflow' AND StartTime >= '{since}'"
         before: dict[str, int] = {}
         for _ in range(int(_SETTLE_SECONDS)):
-            counted = await client.count_workflows(query)
-            found = {str(group.group_values[0]): group.count for group in counted.groups}
+            # Of each workflow its last run: what happens after a case is over may start another one.
+            last: dict[str, WorkflowExecution] = {}
+            async for run in client.list_workflows(query):
+                if run.id not in last or run.start_time > last[run.id].start_time:
+                    last[run.id] = run
+            stands = (run.status.name.title().replace("_", "") for run in last.values() if run.status)
+            found = dict(Counter(stands))
             if not found.get("Running") or found == before:
                 return found
             before = found
