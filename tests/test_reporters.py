@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from pb.intake.v1.intake_pb2 import GetReportRequest
 
 from accord.embedded.stack import Stack
-from casework.door.second_factor import WORDS, is_right, words
+from casework.door.second_factor import WORDS, closed_for, is_right, words
 from tests import erasing
 from tests.conftest import Clients
 from tests.outside import Desk, Reporter
+from tests.scratch import Scratch
 
 PHONE = "13800138000"
 BOTH = pytest.mark.parametrize("language", ["zh", "en"])
@@ -27,6 +31,21 @@ IN_WORDS = {
 
 def said(phase: str, language: str) -> str:
     return IN_WORDS[phase][language == "en"]
+
+
+async def clock_shown(stack: Stack, report: str) -> bool:
+    """Return whether the date of a report is that of its one running clock, and follows it."""
+    connection = await asyncpg.connect(Scratch.main(stack).url)
+    try:
+        shown = await connection.fetchrow(
+            "SELECT due_clock, due_at FROM intake.reports WHERE number = $1", report.removeprefix("reports/")
+        )
+        clocks = await connection.fetch(
+            "SELECT id, due_at FROM intake.clocks WHERE number = $1 AND state = 1", report.removeprefix("reports/")
+        )
+    finally:
+        await connection.close()
+    return [tuple(each) for each in clocks] == [tuple(shown)]
 
 
 @BOTH
@@ -52,16 +71,22 @@ async def test_a_receipt_says_who_has_it_what_comes_next_and_by_when_and_why(sta
 @BOTH
 async def test_a_reporter_signs_in_by_phone_adds_corrects_and_withdraws(stack: Stack, language: str) -> None:
     async with Reporter(stack, language) as me, Desk(stack, "clerk") as clerk:
-        me.takes(await clerk.file(reporter={"displayName": "来访人", "phone": PHONE}))
+        never = {"neverBy": ["CONTACT_CHANNEL_PAPER"]}
+        me.takes(await clerk.file(reporter={"displayName": "来访人", "phone": PHONE, "contact": never}))
         assert me.words == ""
         assert (await me.sign_in("0001")).json()["code"] == "SECOND_FACTOR_WRONG"
         assert (await me.sign_in(PHONE[-4:])).status_code == 200
         assert (await me.does("add", text="今天又漏了。")).status_code == 200
-        corrected = await me.does("correct", reporter={"displayName": "来访人", "phone": "13900139123"}, address="三楼")
+        corrected = await me.does("correct", reporter={"phone": "13900139123"}, address="三楼")
         assert corrected.status_code == 200
         content = await clerk.reads(f"/v1/{me.report}/content")
         assert [each["text"] for each in content["additions"]] == ["今天又漏了。"]
         assert (content["reporter"]["phone"], content["address"]) == ("13900139123", "三楼")
+        # What was not corrected stays: above all the wish not to be reached somewhere.
+        assert (content["reporter"]["displayName"], content["reporter"]["contact"]["neverBy"]) == (
+            "来访人",
+            never["neverBy"],
+        )
         assert (await me.sign_in("9123")).status_code == 200
 
         withdrawn = await me.does("withdraw")
@@ -99,6 +124,7 @@ async def test_a_refusal_is_looked_at_again_by_somebody_else_with_a_clock(stack:
         assert mine.json()["code"] == "SAME_PERSON"
         answer = await two.does(me.report, "decideReview", upheld=False, reason="属于邻里纠纷")
         assert answer["state"] == "REPORT_STATE_RECEIVED"
+        assert await clock_shown(stack, me.report), "the report's date is that of the clock that runs now"
         shown = (await me.receipt(lambda now: now["progress"]["phase"] == "PHASE_AT_DOOR"))["progress"]
         assert len(shown["dates"]) == 1
         await one.does(me.report, "accept")
@@ -225,6 +251,43 @@ async def test_five_wrong_answers_close_a_receipt_for_an_hour_whoever_gives_them
         assert (closed.status_code, closed.json()["code"]) == (429, "TOO_MANY_REQUESTS")
         assert 3000 < int(closed.headers["retry-after"]) <= 3600
         assert (await me.receipt())["report"] == me.report
+        # A year of guessing: each further wrong answer closes it for longer.
+        tries, spent = 0, timedelta()
+        while spent < timedelta(days=365):
+            tries += 1
+            spent += closed_for(tries) or timedelta()
+        assert tries < 10_000 / 100
+
+
+async def test_many_wrong_answers_at_once_are_all_counted(stack: Stack) -> None:
+    async with Reporter(stack) as me, Desk(stack, "clerk") as clerk:
+        me.takes(await clerk.file(reporter={"phone": PHONE}))
+        answers = await asyncio.gather(*(me.sign_in("9999") for _ in range(20)))
+        codes = [answer.json()["code"] for answer in answers]
+        assert sorted(codes) == ["SECOND_FACTOR_WRONG"] * 5 + ["TOO_MANY_REQUESTS"] * 15
+
+
+async def test_what_was_withdrawn_is_not_offered_again_and_what_is_over_takes_no_more_words(stack: Stack) -> None:
+    async with (
+        Reporter(stack) as me,
+        Desk(stack, "clerk") as clerk,
+        Desk(stack, "duty_officer") as duty,
+        Desk(stack, "handler", "62") as handler,
+        Desk(stack, "reviewer", "62") as reviewer,
+    ):
+        me.takes(await clerk.file(reporter={"phone": PHONE}))
+        await duty.does(me.report, "accept")
+        case = (await me.receipt(lambda now: now["progress"]["phase"] == "PHASE_HANDLING" and now.get("dueTime")))[
+            "case"
+        ]
+        await me.sign_in(PHONE[-4:])
+        assert (await me.does("withdraw")).json()["withdrawTime"]
+        await me.receipt(lambda now: "withdraw" not in [each["action"] for each in now["progress"]["actions"]])
+        await handler.does(case, "requestClosing", outcome="OUTCOME_WITHDRAWN")
+        await reviewer.does(case, "close", approved=True)
+        await me.receipt(lambda now: now["progress"]["phase"] == "PHASE_CLOSED")
+        assert (await me.does("rate", contentment="CONTENTMENT_CONTENT")).status_code == 200
+        assert (await me.does("add", text="还有。")).json()["code"] == "WRONG_STATE"
 
 
 async def test_a_code_that_is_not_there_and_one_asked_too_often_are_refused_alike(stack: Stack) -> None:

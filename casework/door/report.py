@@ -22,6 +22,14 @@ class ReportState(IntEnum):
     """Declined, and being looked at again."""
 
 
+class Contentment(IntEnum):
+    """How content a reporter is with how the matter was handled; the numbers match the contract."""
+
+    CONTENT = 1
+    PARTLY = 2
+    NOT = 3
+
+
 class LinkKind(IntEnum):
     """How two reports are linked; the numbers match the contract."""
 
@@ -69,4 +77,20 @@ def may_take_in(state: ReportState, case_closed: bool) -> None:
 def may_change_facts(state: ReportState) -> None:
     """Raise WRONG_STATE unless the declared facts may still be corrected."""
     if state not in OPEN:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+_ENDED = frozenset({ReportState.DECLINED, ReportState.CLOSED, ReportState.WITHDRAWN})
+"""States in which a report that is no case is over."""
+
+
+def must_be_under_way(state: ReportState, case_closed: bool) -> None:
+    """Raise WRONG_STATE unless a reporter may still add to it: it is not over, and neither is its case."""
+    if state in _ENDED or case_closed:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+def must_be_ended(state: ReportState, case_closed: bool) -> None:
+    """Raise WRONG_STATE unless it is over, or its case is: before that nobody can say how it was handled."""
+    if state not in _ENDED and not case_closed:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

@@ -1,7 +1,8 @@
 """The second factor of a receipt: the last digits of the reporter's phone, or two words printed on it.
 
-The code alone shows how far a matter is. Whoever acts by it says this too. Five wrong answers close the receipt for an
-hour: with 10,000 possible answers, a year of guessing succeeds in less than one of a hundred tries at one receipt.
+The code alone shows how far a matter is. Whoever acts by it says this too. The fifth wrong answer in a row closes the
+receipt for an hour, each further one for twice as long as the last, at most 30 days. So there are some 25 guesses a
+year, at 10,000 possible answers: less than one in a hundred succeeds. A new receipt at a counter starts anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import timedelta
 
 DIGITS = 4
 FREE_TRIES = 5
-CLOSED_FOR = timedelta(hours=1)
+_CLOSED_FOR = timedelta(hours=1)
+_LONGEST = timedelta(days=30)
 
 _WORDS = """
 山 mountain|水 water|云 cloud|雨 rain|雪 snow|风 wind|月 moon|星 star
@@ -40,6 +42,13 @@ def words(entropy: bytes) -> str:
     """Return two words by lot from two random bytes, as printed: `苹果 灯 / apple lamp`."""
     first, second = (WORDS[byte % len(WORDS)] for byte in entropy[:2])
     return f"{first[0]} {second[0]} / {first[1]} {second[1]}"
+
+
+def closed_for(failed: int) -> timedelta | None:
+    """Return for how long the last of so many wrong answers in a row closes the code; None while it stays open."""
+    if failed < FREE_TRIES:
+        return None
+    return min(_CLOSED_FOR * 2 ** min(failed - FREE_TRIES, 20), _LONGEST)
 
 
 def is_right(said: str, words_printed: str, phone: str) -> bool:

@@ -16,6 +16,7 @@ import orjson
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import progress_pb2
 
+from casework.door.progress import Action
 from casework.door.receipt import normal_form
 from services.gateway.edge import visitor
 from services.gateway.rest.backend import Backend
@@ -29,6 +30,7 @@ from services.kit.serving.limits import Rate
 
 RPC = "accord.intake.v1.IntakeService.GetReceipt"
 _PROGRESS = "accord.mediation.v1.ProgressService.GetProgress"
+_WITHDRAW = Action.WITHDRAW.verb
 _KEPT = 10_000
 _SECONDS = 3.0
 _AT_MEDIATION = frozenset({report_pb2.REPORT_STATE_ACCEPTED, report_pb2.REPORT_STATE_MERGED})
@@ -79,6 +81,11 @@ class ReceiptEndpoint:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return  # it was accepted this moment, and its case is being opened
             raise of_rpc(error) from None
+        # Whether it was withdrawn already is known at the door alone.
+        withdrawable = any(each.action == _WITHDRAW for each in receipt.progress.actions)
+        kept = [each for each in progress.actions if withdrawable or each.action != _WITHDRAW]
+        del progress.actions[:]
+        progress.actions.extend(kept)
         receipt.progress.CopyFrom(progress)
         receipt.next_step = progress.next_step
         receipt.unit, receipt.unit_display_name = progress.unit, progress.unit_display_name

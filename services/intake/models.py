@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Double, ForeignKey, Index, MetaData, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from casework.door.report import LinkKind, ReportState
+from casework.door.report import Contentment, LinkKind, ReportState
 from services.kit.storage.erasure_tables import ErasureRow, HoldRow, ReachRow
-from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, clock_named, date_of
+from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, date_of
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
@@ -69,7 +69,7 @@ class Report(IntakeModel):
     route: Mapped[Small] = mapped_column(server_default="0")
     updated_at: Mapped[Instant]
     about: Mapped[Code] = mapped_column(server_default="", comment="The unit complained of; empty for none.")
-    due_clock: Mapped[Code | None] = clock_named("accept")
+    due_clock: Mapped[Code] = mapped_column(server_default="")
     reachable: Mapped[bool] = mapped_column(
         server_default=text("true"), comment="Whether the reporter left anything by which to reach them."
     )
@@ -149,7 +149,7 @@ class Rating(IntakeModel):
     __table_args__ = ({"comment": "How content reporters are; the words are sealed under the data key of the report."},)
 
     number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
-    contentment: Mapped[Small]
+    contentment: Mapped[Contentment] = mapped_column(Numbered(Contentment))
     sealed: Mapped[SealedBytes | None]
     rated_at: Mapped[Instant]
 

@@ -165,6 +165,7 @@ class Reception:
             "source_id": report.source_id,
             "received_at": draft.received_at,
             "due_at": due_at,
+            "due_clock": clock.id if clock else "",
             "closed_at": draft.closed_at,
             "updated_at": now,
         }

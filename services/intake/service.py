@@ -163,7 +163,9 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         if rated is not None:
             words = sealer.open(rated.sealed).decode() if rated.sealed else ""
             content.rating.CopyFrom(
-                report_pb2.Rating(contentment=rated.contentment, text=words, create_time=stamp(rated.rated_at))
+                report_pb2.Rating(
+                    text=words, create_time=stamp(rated.rated_at), **view.numbers(contentment=rated.contentment)
+                )
             )
         shown, numbers = view.report(row, call.language, now), view.numbers(channel=row.channel)
         content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
@@ -332,7 +334,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(number), unit=row.unit,
             at=row.received_at,
         )  # fmt: skip
-        changed = await store.change(work.connection, number, work.now, due_at=clock.due_at)
+        changed = await store.change(work.connection, number, work.now, **clock.shown())
         told = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
         given_up = {"report": names.report_name(number), "reason": request.reason}
         await work.append(
@@ -355,7 +357,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         )  # fmt: skip
         triage, acceptance = self.rules.triage.evaluate(facts), self.rules.acceptance.evaluate(facts)
         clock = await self._limit_anew(row, acceptance, work)
-        moved = {"due_at": clock.due_at} if clock else {}
+        moved = clock.shown() if clock else {}
         changed = await store.change(
             work.connection, row.number, work.now, people=facts.people_affected, amount_fen=facts.amount_fen,
             scope=scope, urgency=urgency, danger=facts.danger,

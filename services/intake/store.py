@@ -132,8 +132,8 @@ _TAKE = _ASKED.on_conflict_do_update(
 _COLUMNS = (
     "number", "seq", "head", "state", "unit", "about", "channel", "category", "area", "latitude", "longitude", "people",
     "amount_fen", "scope", "urgency", "danger", "grade", "triage", "likeness", "sealed_key", "sealed",
-    "receipt_index", "reachable", "anonymity", "for_minor", "source", "source_id", "received_at", "due_at", "closed_at",
-    "updated_at",
+    "receipt_index", "reachable", "anonymity", "for_minor", "source", "source_id", "received_at", "due_at", "due_clock",
+    "closed_at", "updated_at",
 )  # fmt: skip
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
@@ -315,7 +315,7 @@ async def bring_back(connection: Connection, number: str, target: str, at: datet
 
 _STATE_TOLD = (
     select(func.jsonb_extract_path_text(Event.payload, "state", type_=Text))
-    .where(Event.number == _NUMBER, Event.kind.in_(("ReportReceived", "ReportVerified")))
+    .where(Event.number == _NUMBER, Event.kind.in_(("ReportReceived", "ReportVerified", "RefusalSetAside")))
     .order_by(Event.seq.desc())
     .limit(1)
 )

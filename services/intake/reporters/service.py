@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 from pb.intake.v1 import report_pb2, reporter_pb2_grpc
 from pb.intake.v1 import reporter_pb2 as pb
@@ -12,14 +11,15 @@ from casework import names
 from casework.case import someone_else
 from casework.door import report as rules_of
 from casework.door import second_factor
-from casework.door.report import OPEN, ReportState
+from casework.door.report import OPEN, Contentment, ReportState
 from casework.errors import CaseError, Reason
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.models import Photo, Report
 from services.intake.reception import ACCEPT, Reception
 from services.intake.reporters import store as acts
-from services.intake.reporters.pictures import MEDIA_TYPE, encoded_anew
+from services.intake.reporters.pictures import MEDIA_TYPE, Picture, encoded_anew
+from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Named, Work, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
@@ -35,7 +35,6 @@ _AT_ONCE = 2
 """Photos encoded at a time; more wait."""
 _SESSION = 1800
 """Seconds for which a token to act is good."""
-_OVER = (ReportState.DECLINED, ReportState.CLOSED, ReportState.WITHDRAWN)
 REVIEW = "decline-review"
 """Key of the clock of a review."""
 
@@ -54,11 +53,12 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         self._encoding = asyncio.Semaphore(_AT_ONCE)
 
     async def SignInByReceipt(self, request: pb.SignInByReceiptRequest, context: Context) -> pb.ReceiptSession:
-        """Answer a token that acts for the reporter; a wrong answer is counted, the fifth closes the receipt."""
+        """Answer a token that acts for the reporter; from the fifth wrong answer in a row on the receipt is closed."""
         current_call().require(names.ROOT_UNIT)
         index = self._reception.receipt_index(request.code)
         async with self.database.begin() as connection:
-            row = await store.by_receipt(connection, index)
+            # Locked: of many answers at once each is counted.
+            row = await store.lock(connection, (await store.by_receipt(connection, index)).number)
             erasing.must_be_there(row)
             refusal = await self._wrong(connection, row, request.second_factor)
         if refusal is not None:
@@ -83,9 +83,8 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
                 await acts.forget(connection, row.number)
             return None
         failed = (before.failed if before else 0) + 1
-        closed = failed >= second_factor.FREE_TRIES
-        until = now + second_factor.CLOSED_FOR if closed else None
-        await acts.fail(connection, row.number, failed, until)
+        closed = second_factor.closed_for(failed)
+        await acts.fail(connection, row.number, failed, now + closed if closed else None)
         if closed:
             await self.log.append(
                 connection, [NewEvent(row.number, "ReceiptClosed", row.unit)], at=now, actor="", trace=""
@@ -118,21 +117,29 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
     async def AddToReport(self, request: pb.AddToReportRequest, work: Work) -> report_pb2.Report:
         """Add words; the unit reads them with the report."""
         row = await self._locked(request, work)
-        if row.state in (ReportState.CLOSED, ReportState.WITHDRAWN, ReportState.DECLINED):
-            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        rules_of.must_be_under_way(row.state, await self._case_is_closed(work.connection, row))
         sealed = self.sealer.under(row.number, row.sealed_key).seal(request.text.encode())
         added = await acts.add(work.connection, row.number, sealed, work.now)
         await work.append(NewEvent(row.number, "ReportAdded", row.unit, {"addition": added.addition}))
         return view.report(row, work.call.language, work.now)
 
-    @command(pb.Photo)
-    async def AddPhoto(self, request: pb.AddPhotoRequest, work: Work) -> pb.Photo:
-        """Add a photo, encoded anew and sealed with its thumbnail."""
-        row = await self._locked_report(request.parent, work)
-        if row.state in (ReportState.CLOSED, ReportState.WITHDRAWN, ReportState.DECLINED):
-            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+    async def AddPhoto(self, request: pb.AddPhotoRequest, context: Context) -> pb.Photo:
+        """Add a photo, encoded anew and sealed with its thumbnail; encoding holds no transaction."""
+        async with self.database.read() as connection:
+            row = await store.get(connection, names.number_of(request.parent))
+            await record.admit(connection, current_call(), row)
         async with self._encoding:
             picture = await asyncio.to_thread(encoded_anew, request.content)
+
+        @command(pb.Photo)
+        async def add(servicer: ReporterServicer, request: pb.AddPhotoRequest, work: Work) -> pb.Photo:
+            return await servicer._add_photo(request, picture, work)
+
+        return await add(self, request, context)
+
+    async def _add_photo(self, request: pb.AddPhotoRequest, picture: Picture, work: Work) -> pb.Photo:
+        row = await self._locked_report(request.parent, work)
+        rules_of.must_be_under_way(row.state, await self._case_is_closed(work.connection, row))
         sealer = self.sealer.under(row.number, row.sealed_key)
         added = await acts.add_photo(work.connection, row.number, picture, sealer, work.now)
         await work.append(NewEvent(row.number, "PhotoAdded", row.unit, {"photo": added.photo}))
@@ -165,11 +172,13 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     @command(report_pb2.Report)
     async def CorrectReport(self, request: pb.CorrectReportRequest, work: Work) -> report_pb2.Report:
-        """Correct the reporter's contact, or the address."""
+        """Correct what is said of the reporter's contact, or the address: a wish not to be reached somewhere stays."""
         row = await self._locked(request, work)
         content = self._reception.open(row.number, row.sealed_key, row.sealed)
         if request.HasField("reporter"):
-            content.reporter.CopyFrom(request.reporter)
+            for field, _ in request.reporter.ListFields():
+                content.reporter.ClearField(field.name)
+            content.reporter.MergeFrom(request.reporter)
         if request.HasField("address"):
             content.address = request.address
         if not content.receipt_words and not content.reporter.phone:
@@ -188,7 +197,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         if row.withdrawn_at is not None or row.state not in OPEN | {ReportState.ACCEPTED, ReportState.MERGED}:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         if row.state not in OPEN:
-            if await record.case_is_closed(work.connection, row.merged_into or row.number):
+            if await self._case_is_closed(work.connection, row):
                 raise CaseError(Reason.WRONG_STATE, ReportState.CLOSED.name, state=ReportState.CLOSED.name)
             changed = await store.change(work.connection, row.number, work.now, withdrawn_at=work.now)
             await work.append(NewEvent(row.number, "WithdrawalRequested", row.unit))
@@ -205,14 +214,12 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
     async def RateReport(self, request: pb.RateReportRequest, work: Work) -> report_pb2.Report:
         """Say how content they are, once the matter is over."""
         row = await self._locked(request, work)
-        closed = await record.case_is_closed(work.connection, row.merged_into or row.number)
-        if not closed and row.state not in _OVER:
-            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        rules_of.must_be_ended(row.state, await self._case_is_closed(work.connection, row))
         sealer = self.sealer.under(row.number, row.sealed_key)
         sealed = sealer.seal(request.text.encode()) if request.text else None
-        await acts.rate(work.connection, row.number, request.contentment, sealed, work.now)
-        payload = {"contentment": int(request.contentment)}
-        await work.append(NewEvent(row.number, "ReportRated", row.unit, payload))
+        said = Contentment(request.contentment)
+        await acts.rate(work.connection, row.number, said, sealed, work.now)
+        await work.append(NewEvent(row.number, "ReportRated", row.unit, {"contentment": said.name}))
         return view.report(row, work.call.language, work.now)
 
     @command(report_pb2.Report)
@@ -271,21 +278,24 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
             changed = await store.change(work.connection, row.number, work.now, state=state)
             await work.append(NewEvent(row.number, "RefusalUpheld", row.unit, told, wakes=True))
             return view.report(changed, work.call.language, work.now)
-        due = await self._accept_anew(row, work)
+        clock = await self._accept_anew(row, work)
         changed = await store.change(
-            work.connection, row.number, work.now, state=state, route=0, decided_at=None, due_at=due
+            work.connection, row.number, work.now, state=state, route=0, decided_at=None, **clock.shown()
         )
         await work.append(NewEvent(row.number, "RefusalSetAside", row.unit, told, wakes=True))
         return view.report(changed, work.call.language, work.now)
 
-    async def _accept_anew(self, row: Report, work: Work) -> datetime:
+    async def _accept_anew(self, row: Report, work: Work) -> NewClock:
         """Start the limit for accepting again, from the decision: the first one was kept by the refusal."""
         limit = row.triage.get("acceptance", {}).get("limit", ACCEPT)
-        clock = await work.start_clock(
+        return await work.start_clock(
             row.number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(row.number), unit=row.unit,
             at=work.now,
         )  # fmt: skip
-        return clock.due_at
+
+    @staticmethod
+    async def _case_is_closed(connection: Connection, row: Report) -> bool:
+        return await record.case_is_closed(connection, row.merged_into or row.number)
 
     async def _locked(self, request: Named, work: Work) -> Report:
         """Return the report, locked, if the caller may act on it."""

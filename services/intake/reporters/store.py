@@ -9,6 +9,7 @@ from sqlalchemy import DateTime, Text, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
+from casework.door.report import Contentment
 from casework.errors import CaseError, Reason, field_error
 from services.intake.models import Addition, DeclineReview, Photo, Rating, ReceiptTry
 from services.intake.reporters.pictures import MOST, Picture
@@ -78,7 +79,9 @@ async def additions(connection: Connection, number: str) -> Sequence[Addition]:
     return await connection.execute(_ADDITIONS, {"number": number})
 
 
-async def rate(connection: Connection, number: str, contentment: int, sealed: SealedBytes | None, at: datetime) -> None:
+async def rate(
+    connection: Connection, number: str, contentment: Contentment, sealed: SealedBytes | None, at: datetime
+) -> None:
     """Store how content a reporter is; the last answer counts."""
     parameters = {"number": number, "contentment": contentment, "sealed": sealed, "at": at}
     await connection.execute(_RATE, parameters)

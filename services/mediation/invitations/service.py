@@ -82,7 +82,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return _made(row)
 
     async def SignInByInvitation(self, request: pb.SignInByInvitationRequest, context: Context) -> pb.InvitationSession:
-        """Answer a token that acts for the party; a wrong answer is counted, the fifth closes the invitation."""
+        """Answer a token that acts for the party; a wrong answer is counted, the fifth and all after it close it."""
         current_call().require(names.ROOT_UNIT)
         index = self._index(request.code)
         async with self.database.begin() as connection:
@@ -168,10 +168,8 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             await invitations.count(connection, row, 0, None)
             return None
         failed = row.failed + 1
-        closed = failed >= second_factor.FREE_TRIES
-        await invitations.count(
-            connection, row, 0 if closed else failed, now + second_factor.CLOSED_FOR if closed else None
-        )
+        closed = second_factor.closed_for(failed)
+        await invitations.count(connection, row, failed, now + closed if closed else None)
         if closed:
             event = NewEvent(row.number, "InvitationClosed", case.unit, {"party": row.party})
             await self.log.append(connection, [event], at=now, actor="", trace="")
