@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from asyncpg import UniqueViolationError
 from pb.intake.v1 import filing_pb2, report_pb2
@@ -11,52 +12,83 @@ from casework import names
 from casework.door.filing import KEY_LENGTH
 from casework.errors import CaseError, Reason, field_error
 from services.intake import erasing, reception, store, view
-from services.intake.reception import Draft, Reception
+from services.intake.reception import Draft, Received, Reception
+from services.kit.command import Work
 from services.kit.rules import Rules
 from services.kit.serving.access import Call
 from services.kit.serving.businesstime import BusinessTime
-from services.kit.storage import requests
-from services.kit.storage.database import Connection, Database
-from services.kit.storage.feed import FeedPulse
+from services.kit.storage.database import Connection
 
 GATEWAY = "accord-gateway"
 """Who files for people without an account, and for those who want to be known to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
+class Numbered:
+    """A report with its number and its receipt, ready to be stored. What `Prepared` of the command decorator asks."""
+
+    filing: Filing
+    draft: Draft
+    number: names.CaseNumber
+    received: Received
+    at: datetime
+    caller: str
+    body: bytes
+    language: str
+
+    def stored(self, answer: report_pb2.Report) -> bytes:
+        """Return the answer without its receipt: that is stored in the sealed part alone."""
+        kept = report_pb2.Report()
+        kept.CopyFrom(answer)
+        kept.receipt_code = kept.receipt_words = ""
+        return kept.SerializeToString()
+
+    async def repeated(self, connection: Connection, stored: bytes) -> report_pb2.Report:
+        """Return the first answer, with the receipt that is sealed; this number is free again."""
+        self.filing.give_back(self)
+        return await self.filing.first_answer(connection, stored)
+
+
+@dataclass(frozen=True, slots=True)
 class Filing:
     """Receives reports one by one."""
 
-    database: Database
     reception: Reception
     numbers: store.Numbers
     rules: Rules
     time: BusinessTime
-    pulse: FeedPulse
 
-    async def receive(self, draft: Draft, call: Call, caller: str, request_id: str, body: bytes) -> report_pb2.Report:
-        """Store a report and return it with its receipt; a repeat gets the first answer."""
+    async def prepare(self, draft: Draft, call: Call, caller: str, body: bytes) -> Numbered:
+        """Return a report with its number, before its transaction begins.
+
+        The number may come from a new block, which needs a connection of its own and a commit of its own: within the
+        report's transaction two calls could wait for each other's connections, and after a rollback the block would be
+        given out twice.
+        """
         now = self.time.now()
         (number,) = await self.numbers.take([draft.series])
         received = self.reception.receive(draft, number, now)
+        return Numbered(self, draft, number, received, now, caller, body, call.language)
+
+    async def receive(self, ready: Numbered, work: Work) -> report_pb2.Report:
+        """Store a report with its clock and first event; return it with its receipt."""
+        received, draft = ready.received, ready.draft
+        trace = work.call.trace_parent
         try:
-            async with self.database.begin() as connection:
-                earlier = await requests.claim(connection, caller, request_id, body)
-                if earlier is not None:
-                    self.numbers.give_back(draft.series, number)
-                    return await self._first_answer(connection, earlier)
-                row = await store.add_one(connection, received, at=now, actor=caller, trace=call.trace_parent)
-                answer = view.report(row, call.language, now)
-                answer.call_now.extend(view.help_line(each, call.language) for each in draft.lines)
-                await requests.remember(connection, caller, request_id, answer.SerializeToString())
+            row = await store.add_one(work.connection, received, at=ready.at, actor=work.actor, trace=trace)
         except UniqueViolationError:
-            self.numbers.give_back(draft.series, number)
+            self.give_back(ready)
             raise reception.known_already(draft.report) from None
-        self.pulse.beat()
+        answer = view.report(row, ready.language, ready.at)
+        answer.call_now.extend(view.help_line(each, ready.language) for each in draft.lines)
         answer.receipt_code, answer.receipt_words = received.receipt_code, received.receipt_words
         return answer
 
-    async def _first_answer(self, connection: Connection, stored: bytes) -> report_pb2.Report:
+    def give_back(self, ready: Numbered) -> None:
+        """Take back a number under which nothing was stored."""
+        self.numbers.give_back(ready.draft.series, ready.number)
+
+    async def first_answer(self, connection: Connection, stored: bytes) -> report_pb2.Report:
         """Return a repeated call's first answer; the receipt code comes out of the sealed part, where it alone is."""
         answer = report_pb2.Report.FromString(stored)
         row = await store.get(connection, names.number_of(answer.name))

@@ -21,7 +21,7 @@ from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
 from services.intake.duplicates import store as duplicates
-from services.intake.filing import GATEWAY, Filing, filed_by
+from services.intake.filing import GATEWAY, Filing, Numbered, filed_by
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
@@ -33,7 +33,7 @@ from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.servicer import Servicer
-from services.kit.serving.access import Context, current_call
+from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.codes import HOLDER, REPORTER, CodeMint
 from services.kit.storage import access_log, paging, requests
 from services.kit.storage.database import Connection
@@ -73,25 +73,32 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self._numbers = store.Numbers(parts.database)
         self._mint = CodeMint(parts.settings.codes_key_file)
         self._body_key = parts.sealer.derive("requests of reporters")
-        self._filing = Filing(parts.database, self._reception, self._numbers, parts.rules, parts.time, parts.pulse)
+        self._filing = Filing(self._reception, self._numbers, parts.rules, parts.time)
         self._bulk = BulkReception(parts.database, self._reception, self._numbers, parts.time, parts.pulse)
 
-    async def CreateReport(self, request: pb.CreateReportRequest, context: Context) -> report_pb2.Report:
-        """Receive a report and answer its receipt."""
-        call = current_call()
+    async def _at_counter(self, request: pb.CreateReportRequest, call: Call) -> Numbered:
+        """Check a report that somebody with an account files, and give it its number."""
         draft = self._reception.draft(request.report, self.time.now(), importing=False)
         # Whoever takes a complaint down at a counter may file it, though the unit above receives it.
         call.require(draft.filed_to)
         call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
         if request.report.anonymity == filing_pb2.ANONYMITY_ALL and request.report.channel == report_pb2.CHANNEL_APP:
             raise field_error("report.anonymity", Reason.INVALID_FIELD, "POST /v1/reports:file records no account")
-        return await self._filing.receive(
-            draft, call, call.caller.subject, request.request_id, requests.body_hash(request)
-        )
+        return await self._filing.prepare(draft, call, call.caller.subject, requests.body_hash(request))
+
+    @command(report_pb2.Report, before=_at_counter)
+    async def CreateReport(self, request: pb.CreateReportRequest, work: Work, ready: Numbered) -> report_pb2.Report:
+        """Receive a report and answer its receipt."""
+        return await self._filing.receive(ready, work)
 
     async def FileReport(self, request: pb.FileReportRequest, context: Context) -> pb.FiledReport:
         """Receive a report of somebody who needs no account; answer its receipt and a token to act by it."""
-        call = current_call()
+        report = await self._file(request, context)
+        token, until = self._mint.token(REPORTER, report.name, names.case_name(names.number_of(report.name)), _SESSION)
+        return pb.FiledReport(report=report, access_token=token, access_expire_time=stamp(until))
+
+    async def _without_account(self, request: pb.FileReportRequest, call: Call) -> Numbered:
+        """Check a report that somebody files for themselves, and give it its number."""
         caller = filed_by(request.report, call, request.request_id)
         draft = self._reception.draft(request.report, self.time.now(), importing=False, account=caller != GATEWAY)
         call.require(draft.filed_to)
@@ -102,10 +109,12 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         ):
             if wrong:
                 raise field_error(field, Reason.INVALID_FIELD, "not for people who file for themselves")
-        body = requests.body_hash(request, self._body_key)
-        report = await self._filing.receive(draft, call, caller, request.request_id, body)
-        token, until = self._mint.token(REPORTER, report.name, names.case_name(names.number_of(report.name)), _SESSION)
-        return pb.FiledReport(report=report, access_token=token, access_expire_time=stamp(until))
+        return await self._filing.prepare(draft, call, caller, requests.body_hash(request, self._body_key))
+
+    @command(report_pb2.Report, before=_without_account)
+    async def _file(self, request: pb.FileReportRequest, work: Work, ready: Numbered) -> report_pb2.Report:
+        """Receive a report; the token is no part of the answer that is stored."""
+        return await self._filing.receive(ready, work)
 
     async def FindSimilar(self, request: pb.FindSimilarRequest, context: Context) -> pb.FindSimilarResponse:
         """Answer kind and month of likely same matters, of categories that are no private matters."""

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import asyncpg
 import grpc
@@ -173,44 +173,101 @@ Request = TypeVar("Request", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
 
 
+class Prepared(Protocol[Answer]):
+    """What a command prepares before its transaction; see `before` of `command`."""
+
+    @property
+    def caller(self) -> str:
+        """In whose name the request id is claimed and the history written."""
+
+    @property
+    def body(self) -> bytes:
+        """The hash by which the same request is recognised."""
+
+    def stored(self, answer: Answer) -> bytes:
+        """Return the answer as it is stored for a repeat: without what must not be stored in plain."""
+
+    async def repeated(self, connection: Connection, stored: bytes) -> Answer:
+        """Return the first answer to a repeated request; take back what was prepared for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain(Generic[Answer]):
+    """What most commands prepare: nothing but their key."""
+
+    caller: str
+    body: bytes
+    answer_type: type[Answer]
+
+    def stored(self, answer: Answer) -> bytes:
+        return answer.SerializeToString()
+
+    async def repeated(self, connection: Connection, stored: bytes) -> Answer:
+        return self.answer_type.FromString(stored)
+
+
+Ready = TypeVar("Ready", bound=Prepared[Any])
+Rpc = Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]]
+
+
+@overload
 def command(
     answer_type: type[Answer],
-) -> Callable[
-    [Callable[[Any, Request, Work], Awaitable[Answer]]],
-    Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]],
-]:
+) -> Callable[[Callable[[Any, Request, Work], Awaitable[Answer]]], Rpc[Request, Answer]]: ...
+
+
+@overload
+def command(
+    answer_type: type[Answer], *, before: Callable[[Any, Request, Call], Awaitable[Ready]]
+) -> Callable[[Callable[[Any, Request, Work, Ready], Awaitable[Answer]]], Rpc[Request, Answer]]: ...
+
+
+def command(
+    answer_type: type[Answer], *, before: Callable[[Any, Request, Call], Awaitable[Prepared[Answer]]] | None = None
+) -> Callable[[Callable[..., Awaitable[Answer]]], Rpc[Request, Answer]]:
     """Make a method `(self, request, work)` an RPC: claim the request id, do it, store its answer, commit.
 
     A repeat with the same id and body gets the first answer; with another body IDEMPOTENCY_KEY_REUSED. A servicer with
     a `body_key` remembers bodies by a keyed hash: an amount or a short sentence could be guessed from a plain one.
+
+    `before(self, request, call)` runs before the transaction begins, and once however often that is attempted. It is
+    for what must not be done inside: what needs a connection of its own, or would be undone with a rollback. The method
+    gets what it returns as its last argument. A repeat runs it too, so whatever it takes must be given back there.
     """
 
-    def decorate(
-        method: Callable[[Any, Request, Work], Awaitable[Answer]],
-    ) -> Callable[[Any, Request, grpc.aio.ServicerContext[Request, Answer]], Awaitable[Answer]]:
-        async def attempt(self: CommandService, request: Request) -> Answer:
-            call, request_id = current_call(), getattr(request, _REQUEST_ID)
-            caller, body = call.caller.subject, requests.body_hash(request, self.body_key)
+    async def plain(self: CommandService, request: Request, call: Call) -> Prepared[Answer]:
+        return _Plain(call.caller.subject, requests.body_hash(request, self.body_key), answer_type)
+
+    prepare = before or plain
+
+    def decorate(method: Callable[..., Awaitable[Answer]]) -> Rpc[Request, Answer]:
+        async def attempt(self: CommandService, request: Request, call: Call, ready: Prepared[Answer]) -> Answer:
+            request_id, caller = getattr(request, _REQUEST_ID), ready.caller
             async with self.database.begin() as connection:
-                earlier = await requests.claim(connection, caller, request_id, body)
+                earlier = await requests.claim(connection, caller, request_id, ready.body)
                 if earlier is not None:
                     call.repeat()
-                    return answer_type.FromString(earlier)
-                work = Work(connection, self.time.now(), call, self.log, self.clockwork, consequences=self.consequences)
-                answer = await method(self, request, work)
+                    return await ready.repeated(connection, earlier)
+                work = Work(
+                    connection, self.time.now(), call, self.log, self.clockwork, consequences=self.consequences,
+                    told_by=caller,
+                )  # fmt: skip
+                answer = await (method(self, request, work, ready) if before else method(self, request, work))
                 await work.follow()
-                await requests.remember(connection, caller, request_id, answer.SerializeToString())
+                await requests.remember(connection, caller, request_id, ready.stored(answer))
             self.pulse.beat()
             return answer
 
         @functools.wraps(method)
         async def rpc(self: CommandService, request: Request, context: Context) -> Answer:
+            call = current_call()
+            ready = await prepare(self, request, call)
             try:
-                return await attempt(self, request)
+                return await attempt(self, request, call, ready)
             except asyncpg.UniqueViolationError:
                 # Another call did the same at the same moment. The second attempt finds it and is refused for it.
                 try:
-                    return await attempt(self, request)
+                    return await attempt(self, request, call, ready)
                 except asyncpg.UniqueViolationError as error:
                     # No check of the method's own looked for it: that is worth knowing. Values stay out of the log.
                     log.warning("a key was taken", method=method.__qualname__, constraint=error.constraint_name)
