@@ -193,7 +193,12 @@ def is_complete(parties: Iterable[int], read_backs: set[int], signed: set[int], 
 
 def may_sign(party: int, parties: Iterable[int], read_backs: set[int]) -> None:
     """Raise unless a party may sign: it attended, and the record was read back to it."""
-    if party not in set(parties):
-        raise field_error("party", Reason.INVALID_FIELD, "did not attend this session")
+    must_have_come(party, parties)
     if party not in read_backs:
         raise CaseError(Reason.READ_BACK_MISSING)
+
+
+def must_have_come(party: int, parties: Iterable[int]) -> None:
+    """Raise unless a party attended: nobody else confirms, signs or refuses a record."""
+    if party not in set(parties):
+        raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")

@@ -180,3 +180,24 @@ class RecordSignature(MediationModel):
     language: Mapped[Words]
     signed_at: Mapped[Instant]
     recorded_by: Mapped[Words]
+
+
+class RecordRefusal(MediationModel):
+    """That a party refused to sign a version of a record."""
+
+    __tablename__ = "record_refusals"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["number", "session", "record"],
+            ["session_records.number", "session_records.session", "session_records.record"],
+        ),
+        {"comment": "That a party refused to sign a version of a record, with what it said to it."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    session: Mapped[int] = mapped_column(primary_key=True)
+    record: Mapped[int] = mapped_column(primary_key=True)
+    party: Mapped[int] = mapped_column(primary_key=True)
+    sealed: Mapped[SealedBytes | None]
+    refused_at: Mapped[Instant]
+    recorded_by: Mapped[Words]

@@ -15,6 +15,7 @@ from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Session, SessionRecord
+from services.mediation.record import is_party
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
 from services.mediation.sessions.standing import Standing
@@ -41,29 +42,33 @@ class RecordRpcs(Servicer):
         return await self._answer(work, sitting.row)
 
     async def GetSessionRecord(self, request: pb.GetSessionRecordRequest, context: Context) -> pb.SessionRecord:
-        """Answer the newest record with its text, and record that it was read."""
+        """Answer the newest record with its text, and record that it was read; to a party that of its own session."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            await standing.admit(connection, call, case, people)
+            mine = await standing.admit(connection, call, case, people)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
-            if sitting.record is None:
+            if sitting.record is None or not (mine is None or mine & set(sitting.row.parties)):
                 raise CaseError(Reason.NOT_FOUND, request.name)
+            refusals = await store.refusals(connection, sitting.record)
             await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
         self.pulse.beat()
-        answer = view.record(sitting)
-        answer.content.ParseFromString(keys.reading(self.sealer, case).open(sitting.record.sealed))
+        answer, under = view.record(sitting, refusals, to_party=mine is not None), keys.reading(self.sealer, case)
+        answer.content.ParseFromString(under.open(sitting.record.sealed))
+        for shown, row in zip(answer.refusals, refusals, strict=True):
+            if row.sealed and (mine is None or row.party in mine):
+                shown.reason = under.open(row.sealed).decode()
         return answer
 
     @command(pb.SessionRecord)
     async def ConfirmReadBack(self, request: pb.ConfirmReadBackRequest, work: Work) -> pb.SessionRecord:
         """Record that the newest record was read back to a party and is right."""
-        case, sitting, _ = await self._recorded(request, work)
+        case, sitting, people = await self._recorded(request, work)
         record = self._newest(sitting, request)
         party = party_of(request.party, case.number)
-        if party not in sitting.came:
-            raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")
+        _must_be_own(work, people, party)
+        rules_of.must_have_come(party, sitting.came)
         await store.sign(
             work.connection, record, work.now, work.actor, role=SignerRole.PARTY, party=party, read_back=True,
             manner=None, language=request.language,
@@ -74,13 +79,18 @@ class RecordRpcs(Servicer):
 
     @command(pb.SessionRecord)
     async def SignSessionRecord(self, request: pb.SignSessionRecordRequest, work: Work) -> pb.SessionRecord:
-        """Record a signature under the newest record; by word of mouth only where a party cannot sign otherwise."""
+        """Record a signature under the newest record; by word of mouth only where a party cannot sign otherwise.
+
+        A party that signs in signs for itself, electronically.
+        """
         case, sitting, people = await self._recorded(request, work)
         record = self._newest(sitting, request)
         role, manner = SignerRole(request.role), Manner(request.manner)
         party = party_of(request.party, case.number) if request.party else 0
         if (role is SignerRole.PARTY) != bool(party):
             raise field_error("party", Reason.INVALID_FIELD, "named for a party, and for a party alone")
+        if _must_be_own(work, people, party) and manner is not Manner.ELECTRONIC:
+            raise field_error("manner", Reason.INVALID_FIELD, "who signs in signs electronically")
         if role is SignerRole.PARTY:
             rules_of.may_sign(party, sitting.came, sitting.read_backs)
         elif manner is Manner.SPOKEN:
@@ -95,6 +105,24 @@ class RecordRpcs(Servicer):
         payload: dict[str, object] = {"session": sitting.row.session, "record": record.record, "role": role.name}
         payload |= {"party": party} if party else {}
         await work.append(NewEvent(case.number, "RecordSigned", case.unit, payload))
+        return await self._answer(work, sitting.row)
+
+    @command(pb.SessionRecord)
+    async def RefuseSessionRecord(self, request: pb.RefuseSessionRecordRequest, work: Work) -> pb.SessionRecord:
+        """Record that a party refuses to sign the newest record, and what it says to it, sealed."""
+        case, sitting, people = await self._recorded(request, work)
+        record = self._newest(sitting, request)
+        party = party_of(request.party, case.number)
+        _must_be_own(work, people, party)
+        rules_of.must_have_come(party, sitting.came)
+        if party in sitting.signed:
+            raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        sealed = None
+        if request.reason:
+            sealed = (await keys.writing(work.connection, self.sealer, case)).seal(request.reason.encode())
+        await store.refuse(work.connection, record, party, sealed, work.now, work.actor)
+        payload = {"session": sitting.row.session, "record": record.record, "party": party}
+        await work.append(NewEvent(case.number, "RecordRefused", case.unit, payload))
         return await self._answer(work, sitting.row)
 
     async def _recorded(self, request: Named, work: Work) -> tuple[Case, Sitting, Standing]:
@@ -114,7 +142,17 @@ class RecordRpcs(Servicer):
 
     @staticmethod
     async def _answer(work: Work, row: Session) -> pb.SessionRecord:
-        return view.record(await sitting_of(work.connection, row.number, row.session))
+        sitting = await sitting_of(work.connection, row.number, row.session)
+        refusals = await store.refusals(work.connection, sitting.record) if sitting.record else ()
+        return view.record(sitting, refusals, to_party=is_party(work.call))
+
+
+def _must_be_own(work: Work, people: Standing, party: int) -> bool:
+    """Return whether a party calls; PERMISSION_DENIED unless it speaks for itself."""
+    if not is_party(work.call):
+        return False
+    work.call.require_person(party in people.parties_of(work.call.caller.subject))
+    return True
 
 
 def party_of(name: str, number: str) -> int:

@@ -25,6 +25,7 @@ from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import (
     Attendance,
     JointWish,
+    RecordRefusal,
     RecordSignature,
     Room,
     Session,
@@ -77,6 +78,12 @@ _SIGN = (
     .values({each.name: bindparam(each.name) for each in RecordSignature.__table__.columns})
     .on_conflict_do_nothing()
     .returning(RecordSignature.record)
+)
+_REFUSE = (
+    upsert(RecordRefusal)
+    .values({each.name: bindparam(each.name) for each in RecordRefusal.__table__.columns})
+    .on_conflict_do_nothing()
+    .returning(RecordRefusal.record)
 )
 _ASK_TIME = upsert(TimeWish).values({each.name: bindparam(each.name) for each in TimeWish.__table__.columns})
 _ASK_TIME_AGAIN = _ASK_TIME.on_conflict_do_update(
@@ -208,6 +215,23 @@ async def sign(connection: Connection, record: SessionRecord, at: datetime, by: 
     key = {"number": record.number, "session": record.session, "record": record.record}
     if await connection.scalar(_SIGN, {**key, "signed_at": at, "recorded_by": by, **columns}) is None:
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
+
+
+async def refuse(
+    connection: Connection, record: SessionRecord, party: int, sealed: bytes | None, at: datetime, by: str
+) -> None:
+    """Store that a party refuses to sign a record; ALREADY_EXISTS where it did before."""
+    key = {"number": record.number, "session": record.session, "record": record.record, "party": party}
+    if await connection.scalar(_REFUSE, {**key, "sealed": sealed, "refused_at": at, "recorded_by": by}) is None:
+        raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
+
+
+async def refusals(connection: Connection, record: SessionRecord) -> Sequence[RecordRefusal]:
+    """Return who refused to sign a version of a record."""
+    return await rows.find(
+        connection, RecordRefusal, RecordRefusal.refused_at, RecordRefusal.party,
+        number=record.number, session=record.session, record=record.record,
+    )  # fmt: skip
 
 
 async def break_off(

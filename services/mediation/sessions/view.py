@@ -11,7 +11,15 @@ from casework import names
 from casework.mediation.session import AttendeeRole, Presence, SignerRole, is_complete
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
-from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord, TimeWish
+from services.mediation.models.sessions import (
+    Attendance,
+    RecordRefusal,
+    RecordSignature,
+    Room,
+    Session,
+    SessionRecord,
+    TimeWish,
+)
 
 CAME = (Presence.PRESENT, Presence.REMOTE, Presence.LEFT)
 
@@ -58,12 +66,15 @@ class Sitting:
         return {each.party for each in self.signatures if each.read_back}
 
     @property
+    def signed(self) -> set[int]:
+        """The parties that signed the newest record."""
+        return {each.party for each in self.signatures if each.role is SignerRole.PARTY and not each.read_back}
+
+    @property
     def complete(self) -> bool:
         """Whether the newest record is confirmed and signed by all who must."""
-        signed = [each for each in self.signatures if not each.read_back]
-        parties = {each.party for each in signed if each.role is SignerRole.PARTY}
-        mediator = any(each.role is SignerRole.MEDIATOR for each in signed)
-        return is_complete(self.came, self.read_backs, parties, mediator)
+        mediator = any(each.role is SignerRole.MEDIATOR and not each.read_back for each in self.signatures)
+        return is_complete(self.came, self.read_backs, self.signed, mediator)
 
 
 def room(row: Room) -> pb.Room:
@@ -124,11 +135,11 @@ def attendance(row: Attendance, display_name: str = "") -> pb.Attendance:
     )
 
 
-def record(sitting: Sitting) -> pb.SessionRecord:
-    """Return the newest record of a session, which has one, without its text."""
+def record(sitting: Sitting, refusals: Iterable[RecordRefusal] = (), *, to_party: bool = False) -> pb.SessionRecord:
+    """Return the newest record of a session, which has one, without its text; to a party without accounts of staff."""
     row = sitting.record
     assert row is not None
-    return pb.SessionRecord(
+    found = pb.SessionRecord(
         name=f"{names.session_name(row.number, row.session)}/record",
         etag=str(row.record),
         written_by=row.written_by,
@@ -136,7 +147,13 @@ def record(sitting: Sitting) -> pb.SessionRecord:
         read_backs=[_signature(each) for each in sitting.signatures if each.read_back],
         signatures=[_signature(each) for each in sitting.signatures if not each.read_back],
         complete=sitting.complete,
+        refusals=[_refusal(each) for each in refusals],
     )
+    if to_party:
+        found.ClearField("written_by")
+        for each in (*found.read_backs, *found.signatures, *found.refusals):
+            each.ClearField("recorded_by")
+    return found
 
 
 def _signature(row: RecordSignature) -> pb.RecordSignature:
@@ -146,4 +163,12 @@ def _signature(row: RecordSignature) -> pb.RecordSignature:
         sign_time=stamp(row.signed_at),
         recorded_by=row.recorded_by,
         **numbers(role=row.role, manner=row.manner),
+    )
+
+
+def _refusal(row: RecordRefusal) -> pb.RecordRefusal:
+    return pb.RecordRefusal(
+        party=names.party_name(row.number, row.party),
+        refuse_time=stamp(row.refused_at),
+        recorded_by=row.recorded_by,
     )
