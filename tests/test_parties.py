@@ -157,10 +157,14 @@ async def test_a_party_who_agrees_and_performs(stack: Stack, desk: Desk, languag
         assert [each["name"] for each in (await me.reads(f"{case.name}/evidence"))["evidence"]] == [given["name"]]
         assert (await other.reads(f"{case.name}/evidence"))["evidence"] == []
 
-        agreement = await case.draft(pays(two, one, 1200))
-        name = f"{case.name}/{agreement}"
-        assert [each["name"] for each in (await me.reads(f"{case.name}/agreements"))["agreements"]] == [name]
+        first, agreement = [await case.draft(pays(two, one, yuan)) for yuan in (900, 1200)]
+        base, name = f"{case.name}/{first}", f"{case.name}/{agreement}"
+        assert [each["name"] for each in (await me.reads(f"{case.name}/agreements"))["agreements"]] == [base, name]
         assert (await me.reads(f"{name}/text"))["clauses"]
+        (changed,) = (await me.reads(f"{name}:compare?base={base}"))["clauses"]
+        assert (changed["change"], changed["fields"]) == ("CLAUSE_CHANGE_CHANGED", ["amount_fen", "content"])
+        assert (changed["baseClause"]["amountFen"], changed["clause"]["amountFen"]) == ("90000", "120000")
+        assert [each["text"] for each in changed["content"]] == ["支付", "900", "1200", "元。"]
         signs = {"signer": "SIGNER_SELF", "manner": "SIGNING_MANNER_ELECTRONIC"}
         assert (await me.tries(f"{name}:sign", parties=[one], **signs)).status_code == 403
         assert (await me.tries(f"{name}:sign", parties=[one, two], **signs)).status_code == 403
@@ -189,6 +193,54 @@ async def test_a_party_who_agrees_and_performs(stack: Stack, desk: Desk, languag
         log = (await me.reads(f"{case.name}/accessLog"))["entries"]
         assert any(each["action"] == "parties.unmask" and each["subject"] == two for each in log)
         assert not any(each["subject"] == one for each in log)
+
+
+@BOTH
+async def test_a_party_reads_the_record_of_its_own_session_and_signs_it_once_or_refuses(
+    stack: Stack, desk: Desk, language: str
+) -> None:
+    case = await matter(desk)
+    one, two = case.parties
+    three = await case.add("RESPONDENT", "夏侯隔壁")
+    await case.everybody_says_yes()
+    await case.find_mediator()
+    session = await case.sit_down("JOINT", one, two)
+    name = f"{case.name}/{session}/record"
+    async with Invitee(stack, language) as other, Invitee(stack, language) as me, Invitee(stack) as third:
+        for each, party in ((other, one), (me, two), (third, three)):
+            await each.comes(await invite(case, party))
+        assert (await me.looks(name)).status_code == 404, "nothing is written yet"
+        await case.write(session, "双方各自陈述。", "下周再谈。")
+        read = await me.reads(name)
+        assert (read["content"]["statements"], read["etag"], read["writtenBy"]) == ("双方各自陈述。", "1", "")
+        assert (await third.looks(name)).status_code == 404, "it was not asked to this session"
+
+        signs = {"role": "SIGNER_ROLE_PARTY", "party": two, "manner": "SIGNING_MANNER_ELECTRONIC"}
+        assert (await me.tries(f"{name}:sign", **signs)).json()["code"] == "READ_BACK_MISSING"
+        assert (await me.tries(f"{name}:confirmReadBack", party=one, language="zh")).status_code == 403
+        await me.does(f"{name}:confirmReadBack", party=two, language=language, etag=read["etag"])
+        assert (await me.tries(f"{name}:sign", **{**signs, "party": one})).status_code == 403
+        assert (await me.tries(f"{name}:sign", **{**signs, "party": "", "role": "SIGNER_ROLE_MEDIATOR"})
+                ).status_code == 403  # fmt: skip
+        by_hand = await me.tries(f"{name}:sign", **{**signs, "manner": "SIGNING_MANNER_SIGNATURE"})
+        assert by_hand.status_code == 400
+        assert (await third.tries(f"{name}:sign", **{**signs, "party": three})).status_code == 400
+        signed = await me.does(f"{name}:sign", **signs)
+        assert [each["party"] for each in signed["signatures"] if each["party"]] == [two]
+        assert (await me.tries(f"{name}:sign", **signs)).status_code == 409
+        assert (await me.tries(f"{name}:refuse", party=two)).status_code == 409, "it signed"
+
+        assert (await other.tries(f"{name}:refuse", party=two)).status_code == 403
+        await other.does(f"{name}:refuse", party=one, reason="第二句我没有说过。")
+        assert (await other.tries(f"{name}:refuse", party=one)).status_code == 409
+        (own,), (seen,) = (await other.reads(name))["refusals"], (await me.reads(name))["refusals"]
+        assert (own["party"], own["reason"], seen["reason"]) == (one, "第二句我没有说过。", "")
+        (told,) = (await case.ask(f"{session}/record"))["refusals"]
+        assert (told["reason"], told["recordedBy"]) == ("第二句我没有说过。", one)
+        on_paper = {"party": one, "manner": "SIGNING_MANNER_FINGERPRINT", "role": "SIGNER_ROLE_PARTY"}
+        await case.tell(f"{session}/record:confirmReadBack", "clerk", party=one, language="zh")
+        assert (await case.tell(f"{session}/record:sign", "clerk", **on_paper))["complete"]
+        assert "RecordRefused" in await case.timeline()
 
 
 @BOTH

@@ -63,6 +63,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "GetAgreement": filled(a.GetAgreementRequest, name=agreement),
         "ListAgreements": filled(a.ListAgreementsRequest, parent=_below()),
         "GetAgreementText": filled(a.GetAgreementTextRequest, name=_below("/agreements/1/text")),
+        "CompareAgreements": filled(a.CompareAgreementsRequest, name=agreement, base=agreement),
         "AnswerChecklist": filled(a.AnswerChecklistRequest, name=agreement, answers=lambda w: ALL_YES),
         "AnswerThirdParties": filled(a.AnswerThirdPartiesRequest, name=agreement, settled=lambda w: True),
         "SignAgreement": filled(a.SignAgreementRequest, name=agreement, parties=lambda w: [party(w)], signer=one,

@@ -31,7 +31,7 @@ def agreement(loaded: Loaded) -> pb.Agreement:
     found = pb.Agreement(
         name=names.agreement_name(row.number, row.agreement),
         etag=str(row.version),
-        clauses=[_clause(clause, loaded.parts) for clause in loaded.clauses],
+        clauses=[clause(each, loaded.parts) for each in loaded.clauses],
         answers=[
             pb.ChecklistAnswer(yes=each.yes, answer_time=stamp(each.answered_at), **numbers(question=each.question))
             for each in loaded.answers
@@ -59,7 +59,8 @@ def agreement(loaded: Loaded) -> pb.Agreement:
     return found
 
 
-def _clause(row: AgreedClause, parts: Sequence[Part]) -> pb.Clause:
+def clause(row: AgreedClause, parts: Sequence[Part]) -> pb.Clause:
+    """Return a clause without its text."""
     own = [part for part in parts if part.clause == row.clause]
     split = row.kind is ClauseKind.PAY and len(own) > 1
     return pb.Clause(

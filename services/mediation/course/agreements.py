@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from pb.mediation.v1 import agreement_pb2 as pb
@@ -20,10 +21,11 @@ from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context
 from services.kit.serving.codes import INVITED
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
 from services.mediation import keys, record, standing
-from services.mediation.agreement import drafting, results, store, view
+from services.mediation.agreement import comparing, drafting, results, store, view
 from services.mediation.agreement.store import Loaded
 from services.mediation.consents import routes
 from services.mediation.course import mediating, terms
@@ -77,13 +79,28 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         """Answer the sealed text of an agreement; the reading is written down."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
-            loaded = await store.load(connection, case.number, names.ids_of(request.name)[0])
-            sealer = keys.reading(self.sealer, case)
-            found = pb.AgreementText.FromString(sealer.open(loaded.row.sealed))
-            await self.log_reading(connection, case, request.name, "AgreementTextRead", agreement=loaded.row.agreement)
+            found = (await self._read(connection, case, request.name))[1]
         self.pulse.beat()
         found.name = request.name
         return found
+
+    async def CompareAgreements(self, request: pb.CompareAgreementsRequest, context: Context) -> pb.AgreementComparison:
+        """Answer two drafts side by side; the reading of both is written down."""
+        if names.number_of(request.base) != names.number_of(request.name):
+            raise field_error("base", Reason.INVALID_FIELD, "of another case")
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, request.name)
+            base = await self._read(connection, case, request.base)
+            later = await self._read(connection, case, request.name)
+        self.pulse.beat()
+        return await asyncio.to_thread(comparing.compared, base, later)
+
+    async def _read(self, connection: Connection, case: Case, name: str) -> tuple[Loaded, pb.AgreementText]:
+        """Return an agreement with its text, on record."""
+        loaded = await store.load(connection, case.number, names.ids_of(name)[0])
+        text = pb.AgreementText.FromString(keys.reading(self.sealer, case).open(loaded.row.sealed))
+        await self.log_reading(connection, case, name, "AgreementTextRead", agreement=loaded.row.agreement)
+        return loaded, text
 
     @command(pb.Agreement)
     async def AnswerChecklist(self, request: pb.AnswerChecklistRequest, work: Work) -> pb.Agreement:
