@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Index, Integer, MetaData, bindparam, literal_
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import load_only
+from sqlalchemy.sql.base import Executable
 
 import services
 from accord.embedded.stack import Stack
@@ -192,6 +193,17 @@ def test_statements_stand_in_stores_alone() -> None:
         if BUILDS_STATEMENTS.search(each.read_text()) and not STORE.search(path := str(each.relative_to(folder)))
     }
     assert elsewhere == set()
+
+
+def test_no_store_hands_out_a_statement() -> None:
+    handed_out = {
+        f"{each.name}.{name}"
+        for each in pkgutil.walk_packages(services.__path__, "services.")
+        if re.search(r"[._]store$", each.name)
+        for name, value in vars(importlib.import_module(each.name)).items()
+        if isinstance(value, Executable) and not name.startswith("_") and name != "NOW"
+    }
+    assert handed_out == set()
 
 
 def test_what_stands_in_a_statement_is_no_parameter_so_that_partial_indexes_are_found() -> None:

@@ -24,7 +24,7 @@ def build(parts: Parts) -> list[Registration]:
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),
-        served(StandingServicer("intake", parts.database, store.FOLLOW_CASE)),
+        served(StandingServicer("intake", parts.database, store.follow_case)),
         clock_service("intake", "reports", parts, store.open_matter),
     ]
 

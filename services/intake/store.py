@@ -71,7 +71,7 @@ async def owner(connection: Connection, number: str) -> str | None:
     return await connection.scalar(_OWNER, {"number": number})
 
 
-FOLLOW_CASE = (
+_FOLLOW_CASE = (
     update(Report)
     .values(unit=CaseStanding.unit)
     .where(
@@ -80,7 +80,11 @@ FOLLOW_CASE = (
         or_(Report.number == any_(_NUMBERS), and_(Report.merged_into == any_(_NUMBERS), Report.merged_into != "")),
     )
 )
-"""A report is whose case it is: with the case it goes to another unit, and so do those that were merged into it."""
+
+
+async def follow_case(connection: Connection, numbers: Sequence[str]) -> None:
+    """Move the reports of these cases, and those merged into them, to the units that have the cases now."""
+    await connection.execute(_FOLLOW_CASE, {"numbers": numbers})
 
 
 class Numbers:

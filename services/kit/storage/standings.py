@@ -6,7 +6,7 @@ within moments. Until then what was so before holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from pb.access.v1 import standing_pb2 as pb
 from pb.access.v1 import standing_pb2_grpc
 from sqlalchemy import BigInteger, Boolean, Text, any_, bindparam, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
-from sqlalchemy.sql.dml import UpdateBase
 
 from casework.errors import Reason, field_error
 from casework.names import ROOT_UNIT, last, number_of, unit_name
@@ -23,6 +22,8 @@ from services.kit.serving.access import Call, Context, Part, current_call
 from services.kit.storage.database import Connection, Database
 from services.kit.storage.models import CaseStanding, Stored
 
+Then = Callable[[Connection, Sequence[str]], Awaitable[None]]
+"""A store's function that changes what depends on the unit of these cases."""
 TABLE = """
 CREATE TABLE case_standings (
     number   text COLLATE "C" PRIMARY KEY,
@@ -97,9 +98,9 @@ def parts_of(call: Call, unit: str, standing: CaseStanding | None) -> frozenset[
 
 
 class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
-    """Takes over from the owner of cases whose they are. `then` is what follows for `numbers`."""
+    """Records which unit each case belongs to, as its owner reports it. `then` is done for those that changed."""
 
-    def __init__(self, service: str, database: Database, then: UpdateBase | None = None) -> None:
+    def __init__(self, service: str, database: Database, then: Then | None = None) -> None:
         self._service = service
         self._database = database
         self._then = then
@@ -131,7 +132,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
         async with self._database.begin() as connection:
             written = [number for (number,) in await connection.execute(_RECORD, {"rows": rows})]
             if self._then is not None and written:
-                await connection.execute(self._then, {"numbers": written})
+                await self._then(connection, written)
         return pb.RecordStandingsResponse(recorded=len(written))
 
 

@@ -40,7 +40,7 @@ class Owed(NamedTuple):
 
 
 _NUMBER = bindparam("number", type_=Text)
-OWED = (
+_OWED = (
     select(
         Part.number, Part.agreement, Part.clause, Part.instalment, Part.version, AgreedClause.kind,
         AgreedClause.performer, AgreedClause.beneficiary, Part.amount, Part.due_on, Part.due_at, Part.paid, Part.begun,
@@ -58,8 +58,8 @@ OWED = (
     .where(Agreement.state == AgreementState.EFFECTIVE)
 )  # fmt: skip
 """The columns of `Owed`, of all cases."""
-_OF_CASE = OWED.where(Part.number == _NUMBER).order_by(Part.agreement, Part.clause, Part.instalment)
-_GET = OWED.where(
+_OF_CASE = _OWED.where(Part.number == _NUMBER).order_by(Part.agreement, Part.clause, Part.instalment)
+_GET = _OWED.where(
     Part.number == _NUMBER,
     Part.agreement == bindparam("agreement", type_=Integer),
     Part.clause == bindparam("clause", type_=Integer),

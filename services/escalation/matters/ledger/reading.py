@@ -74,7 +74,7 @@ class Reading(LedgerBase):
         answer = pb.MatterText(name=f"{names.file_name(row.number)}/text")
         if row.sealed:
             answer.content.ParseFromString(opener.open(row.sealed))
-        for part in await listing.texts(connection, listing.PART_TEXTS, row.number, 1000):
+        for part in await listing.part_texts(connection, row.number, 1000):
             told = pb.AssignmentText.FromString(opener.open(part.sealed))
             told.assignment = course.assignment_name(part)
             answer.assignments.append(told)
@@ -82,14 +82,14 @@ class Reading(LedgerBase):
         def opened(sealed: bytes | None) -> str:
             return opener.open(sealed or b"").decode()
 
-        for each in await listing.texts(connection, listing.PROGRESS_TEXTS, row.number, _REPORTS):
+        for each in await listing.progress_texts(connection, row.number, _REPORTS):
             answer.progress.add(
                 assignment=course.assignment_name(each), unit=names.unit_name(each.unit),
                 report_time=stamp(each.reported_at), text=opened(each.sealed),
             )  # fmt: skip
-        for piece in await listing.texts(connection, listing.EVIDENCE_TEXTS, row.number, 1000):
+        for piece in await listing.evidence_texts(connection, row.number, 1000):
             answer.evidence.add(evidence=view.evidence_name(piece), description=opened(piece.sealed))
-        for noted in await listing.texts(connection, listing.VERSION_TEXTS, row.number, 1000):
+        for noted in await listing.version_texts(connection, row.number, 1000):
             answer.notes.add(version=noted.version, text=opened(noted.sealed))
         return answer
 

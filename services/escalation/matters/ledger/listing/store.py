@@ -196,15 +196,30 @@ def _texts(model: type[Told], order: ColumnElement[int] | InstrumentedAttribute[
     return select(model).where(model.number == _NUMBER, model.sealed.is_not(None)).order_by(order).limit(_LIMIT)
 
 
-PART_TEXTS = _texts(MatterAssignment, MatterAssignment.assignment)
-PROGRESS_TEXTS = _texts(MatterProgress, MatterProgress.progress.desc())
-EVIDENCE_TEXTS = _texts(MatterEvidence, MatterEvidence.evidence)
-VERSION_TEXTS = _texts(MatterVersion, MatterVersion.version)
+_PART_TEXTS = _texts(MatterAssignment, MatterAssignment.assignment)
+_PROGRESS_TEXTS = _texts(MatterProgress, MatterProgress.progress.desc())
+_EVIDENCE_TEXTS = _texts(MatterEvidence, MatterEvidence.evidence)
+_VERSION_TEXTS = _texts(MatterVersion, MatterVersion.version)
 
 
-async def texts(connection: Connection, statement: Select[Told], number: str, limit: int) -> Sequence[Told]:
-    """Return sealed texts below a matter, those that one of the statements above gives."""
-    return await connection.execute(statement, {"number": number, "limit": limit})
+async def part_texts(connection: Connection, number: str, limit: int) -> Sequence[MatterAssignment]:
+    """Return the parts of a matter that have a sealed text, in order."""
+    return await connection.execute(_PART_TEXTS, {"number": number, "limit": limit})
+
+
+async def progress_texts(connection: Connection, number: str, limit: int) -> Sequence[MatterProgress]:
+    """Return the progress reports of a matter that have a sealed text, latest first."""
+    return await connection.execute(_PROGRESS_TEXTS, {"number": number, "limit": limit})
+
+
+async def evidence_texts(connection: Connection, number: str, limit: int) -> Sequence[MatterEvidence]:
+    """Return the evidence of a matter that has a sealed text, in order."""
+    return await connection.execute(_EVIDENCE_TEXTS, {"number": number, "limit": limit})
+
+
+async def version_texts(connection: Connection, number: str, limit: int) -> Sequence[MatterVersion]:
+    """Return the versions of a matter that have a sealed note, oldest first."""
+    return await connection.execute(_VERSION_TEXTS, {"number": number, "limit": limit})
 
 
 _VERSIONS = (
