@@ -164,19 +164,26 @@ async def test_numbers_given_at_once_have_no_gap_and_none_is_given_twice(clients
     reports = [await clients.file_report(TEXT, unit=unit, parties=parties) for _ in range(8)]
     cases = [(await clients.accept(report)).name for report in reports]
 
-    async def one(case: str, wrong: bool) -> str:
+    async def one(case: str, wrong: bool) -> pb.Document | None:
         # Refused calls in between must not use up a number.
         form = pb.DOCUMENT_FORM_AGREEMENT if wrong else pb.DOCUMENT_FORM_REGISTER
         request = pb.GenerateDocumentRequest(parent=case, form=form, request_id=request_id())
         try:
-            return str((await clients.documents.GenerateDocument(request, **clients.as_("handler", "620104")))
-                       .document_number)  # fmt: skip
+            filed: pb.Document = await clients.documents.GenerateDocument(request, **clients.as_("handler", "620104"))
         except grpc.aio.AioRpcError:
-            return ""
+            return None
+        return filed
 
     given = await asyncio.gather(*(one(case, wrong) for case in cases for wrong in (True, False)))
-    serials = sorted(int(re.findall(r"第(\d+)号", number)[0]) for number in given if number)
+    filed = [document for document in given if document]
+    serials = sorted(int(re.findall(r"第(\d+)号", document.document_number)[0]) for document in filed)
     assert serials == list(range(1, 9))
+    for document in filed:
+        # Each was rendered with the number that was next at that moment; what is filed bears the number it was given.
+        call = clients.documents.GetDocument(
+            pb.GetDocumentRequest(name=document.name), **clients.as_("handler", "620104")
+        )
+        assert document.document_number in text_of((await call).content)
 
 
 async def test_the_dossier_is_one_download_over_rest_and_its_hashes_hold(clients: Clients, case: str) -> None:

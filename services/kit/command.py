@@ -192,8 +192,8 @@ class Prepared(Protocol[Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain(Generic[Answer]):
-    """What most commands prepare: nothing but their key."""
+class Keyed(Generic[Answer]):
+    """What most commands prepare: nothing but the key by which a repeat is recognised."""
 
     caller: str
     body: bytes
@@ -236,7 +236,7 @@ def command(
     """
 
     async def plain(self: CommandService, request: Request, call: Call) -> Prepared[Answer]:
-        return _Plain(call.caller.subject, requests.body_hash(request, self.body_key), answer_type)
+        return Keyed(call.caller.subject, requests.body_hash(request, self.body_key), answer_type)
 
     prepare = before or plain
 

@@ -46,12 +46,14 @@ async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Par
 
 
 async def allows(
-    connection: Connection, call: Call, case: Case, *, made_by: str = "", beside: Iterable[str] = ()
-) -> bool:
+    connection: Connection, call: Call, case: Case, *, made_by: str = "", beside: Iterable[str] = (),
+    on_record: bool = True,
+) -> bool:  # fmt: skip
     """Return whether role and case together allow the call.
 
     `made_by` is who made the very thing that is asked for; `beside` are units that have the right beside the
-    accountable one: that of the task or of the mediator that the call is about.
+    accountable one: that of the task or of the mediator that the call is about. What is prepared before the call's
+    transaction asks without a record: the transaction asks again.
     """
     units = (case.unit, *(unit for unit in beside if unit))
     access, caller = call.access, call.caller
@@ -65,7 +67,7 @@ async def allows(
         found |= {Part.maker}
     allowed = any(access.allows(caller, call.permission, unit, found) for unit in units)
     by_right = found - _GRANTED
-    if allowed and not any(access.allows(caller, call.permission, unit, by_right) for unit in units):
+    if on_record and allowed and not any(access.allows(caller, call.permission, unit, by_right) for unit in units):
         # What is done by a grant alone is shown to the parties, each time.
         grant = await store.by_which(connection, case.number, caller.subject, call.time.now())
         await access_log.record(connection, call, call.time.now(), case.number, grant=grant)

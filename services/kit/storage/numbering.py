@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from casework.papers.numbering import Series, document_number, year_of
@@ -16,6 +16,11 @@ _FIRST = insert(NumberSeries).values(unit=bindparam("unit"), series=bindparam("s
 _TAKE = _FIRST.on_conflict_do_update(
     index_elements=[NumberSeries.unit, NumberSeries.series, NumberSeries.year], set_={"last": NumberSeries.last + 1}
 ).returning(NumberSeries.last)
+_LAST = select(NumberSeries.last).where(
+    NumberSeries.unit == bindparam("unit"),
+    NumberSeries.series == bindparam("series"),
+    NumberSeries.year == bindparam("year"),
+)
 
 
 async def take(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
@@ -24,6 +29,13 @@ async def take(connection: Connection, series: Series, unit: str, unit_name: str
     Take it last: until the commit, everybody else who numbers in this series waits.
     """
     return document_number(year_of(now), unit_name, series, await running(connection, series.name, unit, now))
+
+
+async def expected(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
+    """Return the number that `take` would give now; whoever takes it first has it."""
+    year = year_of(now)
+    last = await connection.scalar(_LAST, {"unit": unit, "series": series.name, "year": year})
+    return document_number(year, unit_name, series, (last or 0) + 1)
 
 
 async def running(connection: Connection, series: str, unit: str, now: datetime) -> int:

@@ -37,7 +37,21 @@ async def of_document(
     """
     if rule.series is Series.AGREEMENT:
         return await of_case(connection, case, unit_name, now)
+    sent = await _sent(connection, rule, case, subject)
+    return sent or await numbering.take(connection, rule.series, case.unit, unit_name, now)
+
+
+async def expected(
+    connection: Connection, rule: FormRule, case: Case, subject: int, unit_name: str, now: datetime
+) -> str:
+    """Return the number that `of_document` would give now, without giving it."""
+    if rule.series is Series.AGREEMENT:
+        known = await store.dossier_number(connection, case.number)
+    else:
+        known = await _sent(connection, rule, case, subject)
+    return known or await numbering.expected(connection, rule.series, case.unit, unit_name, now)
+
+
+async def _sent(connection: Connection, rule: FormRule, case: Case, subject: int) -> str:
     letter = _SENT.get(rule.form)
-    if letter is not None and (sent := await dockings.reference(connection, case.number, subject, letter)):
-        return sent
-    return await numbering.take(connection, rule.series, case.unit, unit_name, now)
+    return "" if letter is None else await dockings.reference(connection, case.number, subject, letter)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from pb.mediation.v1 import documents_pb2 as pb
 from pb.mediation.v1 import documents_pb2_grpc, people_pb2
@@ -14,10 +17,11 @@ from casework.papers.documents import DossierSource
 from casework.papers.filling import Filling, fill, lacks
 from casework.papers.forms import FORMS, NOT_SCANNED, About, Form, FormRule, Made
 from casework.papers.scan import WORD, media_type_of
+from casework.papers.sheets import Sheet
 from casework.papers.wording import CHINESE
-from services.kit.command import Work, command
+from services.kit.command import Keyed, Work, command
 from services.kit.serving.access import Call, Context, current_call
-from services.kit.storage import access_log, paging
+from services.kit.storage import access_log, paging, requests
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import SealError
@@ -31,6 +35,32 @@ from services.mediation.models.documents import Document
 from services.mediation.servicer import Servicer
 
 _PART = 3_000_000
+Number = Callable[[Connection, FormRule, Case, int, str, datetime], Awaitable[str]]
+"""Gives a new document its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form filled from a case: its text in each language, Chinese first; its document, if there is one already."""
+
+    rule: FormRule
+    subject: int
+    row: Document | None
+    given: str
+    sheets: list[tuple[str, Sheet]]
+
+    @property
+    def companion(self) -> str:
+        """The language beside Chinese; empty if there is none."""
+        return self.sheets[-1][0] if len(self.sheets) > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered(Keyed[pb.Document]):
+    """A form rendered before its transaction: the text it was rendered from, and the file. Empty if refused."""
+
+    sheets: list[tuple[str, Sheet]] = field(default_factory=list)
+    content: bytes = b""
 
 
 class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
@@ -38,44 +68,66 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
 
     body_key_name = "requests of documents"
 
-    @command(pb.Document)
-    async def GenerateDocument(self, request: pb.GenerateDocumentRequest, work: Work) -> pb.Document:
+    async def _rendered(self, request: pb.GenerateDocumentRequest, call: Call) -> Rendered:
+        """Render the form as the case and the next number are now, so that no transaction is held meanwhile."""
+        key = (call.caller.subject, requests.body_hash(request, self.body_key), pb.Document)
+        try:
+            async with self.database.begin(snapshot=True) as connection:
+                case = await cases.get(connection, names.number_of(request.parent))
+                unit = await store.mediator_unit(connection, case.number)
+                if not await record.allows(connection, call, case, beside=(unit,), on_record=False):
+                    return Rendered(*key)
+                form = await self._filled(connection, request, case, self.time.now(), numbers.expected)
+        except CaseError:
+            # The transaction finds the same, and refuses it.
+            return Rendered(*key)
+        return Rendered(*key, form.sheets, await self._render(form))
+
+    @command(pb.Document, before=_rendered)
+    async def GenerateDocument(self, request: pb.GenerateDocumentRequest, work: Work, ready: Rendered) -> pb.Document:
         """Fill a form from the case; filled again, it is a new version with the number it had."""
-        number, rule = names.number_of(request.parent), FORMS[Form(request.form)]
-        connection, case = work.connection, await cases.lock(work.connection, number)
+        connection, case = work.connection, await cases.lock(work.connection, names.number_of(request.parent))
         await _require(connection, work.call, case)
+        form = await self._filled(connection, request, case, work.now, numbers.of_document)
+        # It is rendered in here only if another document took the number meanwhile, or the case changed.
+        content = ready.content if ready.sheets == form.sheets else await self._render(form)
+        if form.row:
+            row = await store.change(connection, form.row, form.companion, len(content), work.now, work.actor)
+        else:
+            row = await store.add(
+                connection, case.number, work.now, work.actor, form=form.rule.form, subject=form.subject, scanned=False,
+                document_number=form.given, language=form.companion, pages=0, size=len(content),
+            )  # fmt: skip
+        await self._file(work, case, row, content, WORD, "DocumentGenerated")
+        name = names.document_name(case.number, row.document)
+        await access_log.record(connection, work.call, work.now, case.number, name, people_pb2.PURPOSE_DOCUMENT)
+        return view.document(row)
+
+    async def _filled(
+        self, connection: Connection, request: pb.GenerateDocumentRequest, case: Case, now: datetime, new_number: Number
+    ) -> Filled:
+        """Return the form filled from the case, under the number that it has or that `new_number` gives."""
+        rule = FORMS[Form(request.form)]
         subject = _subject(request, rule)
-        held = await store.dossier_number(connection, number)
-        source = await source_of(connection, self.rules, self.sealer, case, held, work.now)
+        held = await store.dossier_number(connection, case.number)
+        source = await source_of(connection, self.rules, self.sealer, case, held, now)
         languages = self._languages(request.companion_language, source)
         lacking = lacks(rule, source, subject)
         if lacking:
             raise CaseError(Reason.FACTS_MISSING, ", ".join(lacking), lacking=",".join(lacking))
-        row = await store.of_subject(connection, number, rule.form, subject)
-        unit_name = self.rules.units.known(case.unit).name
-        # The numbers' row is locked from here to the commit: everything that can be refused was refused before.
+        row = await store.of_subject(connection, case.number, rule.form, subject)
+        # A number's row is locked from here to the commit: everything that can be refused was refused before.
         given = (
             row.document_number
             if row
-            else await numbers.of_document(connection, rule, case, subject, unit_name, work.now)
+            else await new_number(connection, rule, case, subject, self.unit_name(case.unit), now)
         )
-        filled = [
-            (language, fill(rule, Filling(source, subject, given, work.now, self.rules.documents.wordings[language])))
-            for language in languages
-        ]
-        content = await asyncio.to_thread(rendered, self.rules.documents, rule.form, filled)
-        companion = languages[-1] if len(languages) > 1 else ""
-        if row:
-            row = await store.change(connection, row, companion, len(content), work.now, work.actor)
-        else:
-            row = await store.add(
-                connection, number, work.now, work.actor, form=rule.form, subject=subject, scanned=False,
-                document_number=given, language=companion, pages=0, size=len(content),
-            )  # fmt: skip
-        await self._file(work, case, row, content, WORD, "DocumentGenerated")
-        name = names.document_name(number, row.document)
-        await access_log.record(connection, work.call, work.now, number, name, people_pb2.PURPOSE_DOCUMENT)
-        return view.document(row)
+        wordings = self.rules.documents.wordings
+        sheets = [(each, fill(rule, Filling(source, subject, given, now, wordings[each]))) for each in languages]
+        return Filled(rule, subject, row, given, sheets)
+
+    async def _render(self, form: Filled) -> bytes:
+        return await asyncio.to_thread(rendered, self.rules.documents, form.rule.form, form.sheets)
 
     @command(pb.Document)
     async def AddScannedDocument(self, request: pb.AddScannedDocumentRequest, work: Work) -> pb.Document:
