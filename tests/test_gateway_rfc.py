@@ -9,10 +9,16 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
-from services.gateway.app import describe
+from services.gateway import timeline
+from services.gateway.app import describe, plain_app
 from services.gateway.rest.binding import shapes_of
+from services.gateway.rest.exchange import Exchange
+from services.gateway.routers import docs, health, issuer
 from services.kit.serving.errors import language_of
+from services.kit.serving.limits import HttpLimitSettings
 from tests.gateway_fakes import CONTRACT, Running, key_file, running
 
 __all__ = ["key_file", "running"]
@@ -151,3 +157,81 @@ async def test_a_paper_comes_as_a_file_or_as_json_as_asked(running: Running) -> 
     assert (await running.client.get(document)).json()["fileName"] == "答复.docx"
     asked = await running.client.get(document, headers={"accept": WORD})
     assert (asked.headers["content-type"], asked.content) == (WORD, b"PK-all")
+
+
+# --- routes that are in no contract: FastAPI's, and the timeline ------------------------------------------------------
+
+ROUTERS = (health.router, docs.router, issuer.router)
+PLAIN = sorted({route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)})
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("GET", {}, ""),
+    ("POST", {}, ""),
+    ("POST", {"json": {}}, "user"),
+    ("POST", {"json": []}, "body"),
+    ("POST", {"json": {"user": 5}}, "user"),
+    ("POST", {"json": {"user": "nobody"}}, "user"),
+    ("POST", {"content": b"{", "headers": {"content-type": "application/json"}}, ""),
+    ("POST", {"content": b"x" * 20_000, "headers": {"content-type": "application/json"}}, ""),
+]
+
+
+class Asked(BaseModel):
+    """A body that FastAPI checks."""
+
+    user: str
+
+
+def is_one_problem(answer: httpx.Response, language: str, field: str = "") -> None:
+    """Check that a refusal is the problem document that every refusal is, in this language, and names the field."""
+    found = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json", found
+    assert answer.headers["content-language"] == language
+    members = {"type", "title", "status", "detail", "instance", "code", "traceId"}
+    assert members <= found.keys() <= members | {"errors", "metadata", "line"}
+    assert found["status"] == answer.status_code
+    said = [found["title"], found["detail"], *(each["message"] for each in found.get("errors", []))]
+    assert all(bool(re.search("[一-鿿]", text)) == (language == "zh") for text in said), said
+    assert [each["field"] for each in found.get("errors", [])] == ([field] if field else [])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_routes_that_are_in_no_contract_refuse_like_all_others(running: Running, language: str) -> None:
+    asked, walked = {"accept-language": language}, 0
+    for path in [*PLAIN, "/docs/assets/swagger-ui.css", "/docs/assets/none", "/none", "/issuer/none"]:
+        for method, sent, field in WRONG:
+            headers = {**sent.get("headers", {}), **asked}
+            answer = await running.client.request(method, path, **{**sent, "headers": headers})
+            if answer.status_code < 400:
+                continue
+            walked += 1
+            is_one_problem(answer, language, field if answer.status_code == 400 else "")
+    for wrong in ({"pageSize": "many"}, {"none": "1"}):
+        answer = await running.client.get(concrete(timeline.PATH), params=wrong, headers=asked)
+        is_one_problem(answer, language, next(iter(wrong)))
+    assert walked > 3 * len(PLAIN)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_what_fastapi_itself_refuses_is_the_same_problem_and_names_the_field(language: str) -> None:
+    app = plain_app()
+
+    @app.post("/typed/{number}")
+    async def typed(number: int, asked: Asked, size: int = 1) -> int:
+        return number + size
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        exchange = Exchange(scope, receive, send, [], HttpLimitSettings())
+        await app({**scope, "accord.exchange": exchange}, receive, send)
+
+    for path, sent, field in (
+        ("/typed/one", {"json": {"user": "a"}}, "number"),
+        ("/typed/1?size=many", {"json": {"user": "a"}}, "size"),
+        ("/typed/1", {"json": {}}, "user"),
+        ("/typed/1", {}, "body"),
+        ("/typed/1", {"content": b"{", "headers": {"content-type": "application/json"}}, "body"),
+    ):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(inside), base_url="http://accord") as client:
+            client.headers["accept-language"] = language
+            answer = await client.post(path, **sent)  # type: ignore[arg-type]
+        assert answer.status_code == 400
+        is_one_problem(answer, language, field)

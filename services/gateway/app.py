@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from services.gateway.rest.binding import Shape, shapes_of
 from services.gateway.rest.contract import Contract, ContractError, load
 from services.gateway.rest.exchange import Exchange, Header
 from services.gateway.rest.openapi import document
-from services.gateway.rest.problem import Problem, refuse
+from services.gateway.rest.problem import Problem, of_validation, refuse
 from services.gateway.rest.routes import Route, Terms, route_of
 from services.gateway.rest.template import RouteTable, Template
 from services.gateway.rest.unary import UnaryEndpoint
@@ -66,14 +67,7 @@ class Gateway:
     def app(self) -> ASGIApp:
         """Return the application: the edge, which serves every RPC itself, around FastAPI for everything else."""
         description = describe(self._contract, self._shapes, self._issuer is not None)
-        app = FastAPI(
-            lifespan=self._lifespan,
-            openapi_url=None,
-            redirect_slashes=False,
-            # The edge traces and counts; FastAPI's own spans would contain whole URLs, query strings included.
-            telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-            exception_handlers={Problem: _refuse, HTTPException: _refuse, Exception: _refuse},
-        )
+        app = plain_app(lifespan=self._lifespan)
         app.openapi = lambda: description  # type: ignore[method-assign]
         # State for the dependencies of the routers.
         app.state.backends, app.state.stopping = self.backends, self.stopping
@@ -119,6 +113,19 @@ class Gateway:
         return {name: self.backends[name] for name in SERVED_BY[service]}
 
 
+def plain_app(**options: Any) -> FastAPI:
+    """Return the application for what is not in the contracts; all its errors are problem documents."""
+    refused: tuple[type[Exception], ...] = (Problem, HTTPException, RequestValidationError, Exception)
+    return FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        # The edge traces and counts; FastAPI's own spans would contain whole URLs, query strings included.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        exception_handlers=dict.fromkeys(refused, _refuse),
+        **options,
+    )
+
+
 def describe(contract: Contract, shapes: list[Shape], with_issuer: bool) -> dict[str, Any]:
     """Return the OpenAPI document: the transcoded RPCs, then the other routes."""
     description = document(contract, shapes, SERVED_BY)
@@ -143,6 +150,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 
 def _problem_of(request: Request, error: Exception) -> Problem:
+    if isinstance(error, RequestValidationError):
+        return of_validation(error.errors(), skip=1)
     if not isinstance(error, HTTPException) or error.status_code >= 500:
         return refuse("INTERNAL")
     if error.status_code == 404:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +110,33 @@ def wrong_field(name: str, zh: str, en: str) -> Problem:
     problem = refuse("INVALID_FIELD", Fault(name, zh, en))
     problem.zh, problem.en = f"{name}：{zh}", f"{name}: {en}"
     return problem
+
+
+_WRONG = {
+    "missing": ("必填。", "Is required."),
+    "string_type": ("应为文字。", "Must be a string."),
+    "extra_forbidden": ("没有这个字段。", "There is no such field."),
+    "json_invalid": ("不是正确的 JSON。", "Is not valid JSON."),
+}
+_NUMBERS = ("int_", "float_", "decimal_")
+
+
+def of_validation(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> Problem:
+    """Return the 400 for what a pydantic model refuses, every field named.
+
+    `skip` is how many parts at the start of each place are no field: FastAPI puts `body`, `query` or `header` there.
+    """
+    faults = [_fault(error, skip) for error in errors]
+    if len(faults) == 1:
+        return wrong_field(faults[0].field, faults[0].zh, faults[0].en)
+    return refuse("INVALID_FIELD", *faults)
+
+
+def _fault(error: Mapping[str, Any], skip: int) -> Fault:
+    kind, place = str(error["type"]), [str(part) for part in error["loc"]]
+    number = ("应为数字。", "Must be a number.") if kind.startswith(_NUMBERS) else ("格式不正确。", "Is not valid.")
+    name = "body" if kind == "json_invalid" else ".".join(place[skip:] or place) or "body"
+    return Fault(name, *_WRONG.get(kind, number))
 
 
 def of_case(error: CaseError) -> Problem:

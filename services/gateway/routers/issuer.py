@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.gateway.rest.decoder import parse
 from services.gateway.rest.described import refusals
-from services.gateway.rest.problem import refuse, wrong_field
+from services.gateway.rest.problem import of_validation, refuse, wrong_field
 from services.gateway.routers.operations import READ, schema_of
 from services.kit.serving.settings import Profile
 from services.kit.serving.tokens import DEMO
@@ -187,8 +187,8 @@ async def _asked(request: Request) -> TokenRequest:
         raise refuse("UNSUPPORTED_MEDIA_TYPE", wanted=f"{_FORM}, {_JSON}")
     try:
         return TokenRequest.model_validate(value)
-    except ValidationError:
-        raise wrong_field("user", "必填。", "Is required.") from None
+    except ValidationError as error:
+        raise of_validation(error.errors()) from None
 
 
 async def _user(asked: Annotated[TokenRequest, Depends(_asked)], issuer: Serving) -> DemoUser:
