@@ -84,6 +84,7 @@ traffic_finding_review 3 working document_received 道路交通事故处理程�
 open_information_reply 20 working application_received third_party 政府信息公开条例 33
 legal_aid_review 7 calendar application_received 法律援助法 43
 legal_aid_assignment 3 calendar decision_made 法律援助法 43
+legal_aid_objection 5 calendar application_received 法律援助法 49
 autopsy 48 hour death_occurred 医疗纠纷预防和处理条例 26
 autopsy_frozen 7 calendar death_occurred 医疗纠纷预防和处理条例 26
 protection_order_review 5 calendar order_effective 反家庭暴力法 31
