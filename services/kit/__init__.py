@@ -1,1 +1,1 @@
-"""What every service stands on: server, client, feed, clocks, access, privacy, errors, settings, telemetry."""
+"""What every service is built on: server, client, feed, clocks, access, privacy, errors, settings, telemetry."""

@@ -1,4 +1,4 @@
-"""The certificate of an erasure as a paper: what was erased where, when, on which ground, by two posts."""
+"""The certificate of an erasure as a document: what was erased where, when, on which ground, by which two posts."""
 
 from __future__ import annotations
 

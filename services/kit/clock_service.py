@@ -1,4 +1,4 @@
-"""The clock service of a service: fires what is due, lists and explains what runs, enters what moves a clock."""
+"""The clock service of a service: fires due rungs, lists and explains clocks, records what moves a clock."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _KINDS = {
     pb.EXTENSION_KIND_SUPERIOR_APPROVAL: ExtensionKind.superior_approval,
 }
 _APPLIED = 200
-"""Clocks that one call of ApplyMoves deals with: a transaction of a second or two."""
+"""Clocks that one call of ApplyMoves moves: a transaction of a second or two."""
 
 _AT_ONCE = pb.RevokeExtensionRequest
-"""What counts from when it is entered."""
+"""Entries that count from when they are recorded."""
 _Move = (
     pb.StopClockRequest
     | pb.PauseClockRequest
@@ -63,14 +63,14 @@ Kind = TypeVar("Kind", bound=Entry)
 
 
 OpenMatter = Callable[[Connection, str], Awaitable[tuple[str, bool] | None]]
-"""Returns the unit of a matter on which clocks may be started, and whether it is closed; None where none may be."""
+"""Returns the unit of a case on which clocks may be started, and whether it is closed; None if none may."""
 Consents = Callable[[Connection, str], Awaitable[Mapping[str, datetime | None]]]
-"""Returns of each party of a matter that is there, when its yes to more time was recorded; None where it has none."""
+"""Returns when each party's consent to more time was recorded; None for a party that has not consented."""
 
 
 @contextmanager
 def _as_asked(request: Message) -> Iterator[None]:
-    """Name what a ledger refuses by the fields of the request: entries call them otherwise."""
+    """Name refused fields as the request does: the entries of a ledger use other names."""
     fields = request.DESCRIPTOR.fields_by_name
     of = next((name for name in ("pause", "extension") if name in fields), "name")
     try:
@@ -82,7 +82,7 @@ def _as_asked(request: Message) -> Iterator[None]:
 class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     """Serves the clocks one service owns.
 
-    With `consents` an extension by consent takes what the parties said on record, and nobody's word for it.
+    With `consents`, an extension by consent relies on the recorded consents of the parties alone.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return Work(connection, now, call, self.log, self.clockwork, consequences=self.consequences)
 
     async def FireClocks(self, request: pb.FireClocksRequest, context: Context) -> pb.FireClocksResponse:
-        """Fire every rung of the case that is due and was not fired; answer when to ask again."""
+        """Fire every due rung of the case that has not fired; return when to ask again."""
         self._check(request.service)
         call, number, now = current_call(), number_of(request.case), self.time.now()
         async with self.database.begin() as connection:
@@ -125,7 +125,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
                 call.scope()
                 return pb.FireClocksResponse()
             call.require(unit)
-            # The case before its clocks, in the order in which commands take them.
+            # The case before its clocks, as commands lock them.
             await self.log.lock(connection, number)
             stale = request.generation and request.generation != (await clocks.standing(connection, number)).generation
             firings, events = ([], []) if stale else await clocks.fire(connection, number, now)
@@ -207,7 +207,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def StartClock(self, request: pb.StartClockRequest, work: Work) -> pb.Clock:
         """Start a legal clock on a case: an official recorded the event that starts it.
 
-        A right or an authority's term begins as well when the case is closed: enforcement, say.
+        A party's right or an authority's time limit may also begin after the case is closed, for example enforcement.
         """
         self._check(request.service)
         number = number_of(request.case)
@@ -256,7 +256,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             raise field_error("effective_time", Reason.IN_THE_FUTURE)
         late = now.astimezone(LOCAL).date() > last_day_to_enter(rule, at, self.clockwork.calendars.of(unit))
         if late and not request.evidence:
-            # No desk decides when it happened, so no bound of a desk holds: but somebody must be able to check it.
+            # The unit does not choose the date, so the bound for late entries does not apply; it must be verifiable.
             raise field_error("evidence", Reason.EVIDENCE_REQUIRED, at.astimezone(LOCAL).date().isoformat())
         key = f"{name}-{await clocks.how_many(connection, number, f'{name}-%') + 1}"
         clock = self.clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
@@ -264,7 +264,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.Clock)
     async def StopClock(self, request: pb.StopClockRequest, work: Work) -> pb.Clock:
-        """Stop a clock that was started by hand, as of when it was met; what had come due before fires first."""
+        """Stop a clock that was started manually, as of when it was met; rungs that were due before fire first."""
         row = await self._locked(request, work)
         rule = (await clock_ledger.rules_of(work.connection, [row.rule_hash]))[row.rule_hash]
         if rule.trigger.consumer is not Consumer.by_hand:
@@ -280,7 +280,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.Clock)
     async def ResumeClock(self, request: pb.ResumeClockRequest, work: Work) -> pb.Clock:
-        """Let a paused clock run on, from the pause that is named or is the only one."""
+        """Resume a paused clock: end the named pause, or the only one."""
         row = await self._locked(request, work)
         ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
         at = _effective(request, work)
@@ -292,7 +292,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.Clock)
     async def ExtendClock(self, request: pb.ExtendClockRequest, work: Work) -> pb.Clock:
-        """Extend a clock as its rule allows; the head of the unit is the one who approves."""
+        """Extend a clock as its rule allows; the head of the unit approves."""
         how, approver = _KINDS[request.kind], ""
         claimed, parties, also = tuple(request.consents), tuple[str, ...](), tuple[str, ...]()
         if how in (ExtensionKind.head_approval, ExtensionKind.superior_approval):
@@ -301,7 +301,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             unit = work.call.access.superior(row.unit) if above else row.unit
             if not unit or not work.call.access.allows(work.call.caller, "clocks.approve", unit):
                 raise field_error("kind", Reason.APPROVER_REQUIRED)
-            # The organ above need not have the clock's own unit under it: a city's bureau and a county's do not.
+            # The superior organ need not be above the clock's unit: a city's bureau is not above a county's.
             also = (unit,) if above else ()
             approver = work.actor
         if how is ExtensionKind.consent_of_all and self._consents:
@@ -318,7 +318,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
     async def _agreed(
         self, consents: Consents, request: Versioned, work: Work
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return who said yes on record since the clock was last extended by consent, and who must have."""
+        """Return whose consent was recorded since the last extension by consent, and whose is required."""
         row = await self._locked(request, work)
         ledger = (await clock_ledger.ledgers_of(work.connection, [row.id]))[row.id]
         before = [each.recorded_at for each in ledger if isinstance(each, Extended) and each.consents]
@@ -328,14 +328,14 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.Clock)
     async def RestartClock(self, request: pb.RestartClockRequest, work: Work) -> pb.Clock:
-        """Let the whole time begin anew from what interrupted it, where the rule knows the cause."""
+        """Restart the clock from what interrupted it, if the rule allows this cause."""
         return await self._enter(
             request, work, lambda **entry: Restarted(**entry, cause=request.cause, evidence=request.evidence)
         )
 
     @command(pb.Clock)
     async def RevokeExtension(self, request: pb.RevokeExtensionRequest, work: Work) -> pb.Clock:
-        """Take an extension back."""
+        """Revoke an extension."""
         clock = self._id(request.name)
         ledger = (await clock_ledger.ledgers_of(work.connection, [clock]))[clock]
         given = [each.seq for each in ledger if isinstance(each, Extended)]
@@ -343,7 +343,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return await self._enter(request, work, lambda **entry: ExtensionRevoked(**entry, of=of))
 
     async def _locked(self, request: Versioned, work: Work, also: Sequence[str] = ()) -> Clock:
-        """Return the clock's row if the caller may act on it or for one of the units `also`; its case locked before."""
+        """Return the clock's row if the caller may act on it or for one of the units `also`; locks its case first."""
         seen = await clock_ledger.get(work.connection, self._id(request.name))
         work.call.require_any((seen.unit, *also))
         await self.log.lock(work.connection, seen.number)
@@ -363,7 +363,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return clock_view.clock(self._service, change.after, work.now)
 
     async def PreviewMoves(self, request: pb.PreviewMovesRequest, context: Context) -> pb.PreviewMovesResponse:
-        """Answer which running clocks of the caller's units would move, and from when to when."""
+        """Return which running clocks of the caller's units would move, and from when to when."""
         self._check(request.service)
         scope = current_call().scope(last(request.unit))
         candidate = await self._candidate(request)
@@ -383,7 +383,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
     @command(pb.ApplyMovesResponse)
     async def ApplyMoves(self, request: pb.ApplyMovesRequest, work: Work) -> pb.ApplyMovesResponse:
-        """Apply what was previewed to some clocks, each journaled; the list holds for new clocks from then on."""
+        """Apply what was previewed to some clocks, recording each; new clocks use the list from then on."""
         self._check(request.service)
         work.call.require(ROOT_UNIT)
         candidate = await self._candidate(request)
@@ -412,7 +412,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         async with self.database.begin() as connection:
             applied = await clock_moves.applied_layers(connection)
         if layer:
-            # What is applied already, and is now applied to more clocks, is not laid over itself.
+            # A layer that was applied already, and is now applied to more clocks, is not added twice.
             applied = [each for each in applied if (each.name, each.digest()) != (layer.name, layer.digest())]
         try:
             return Candidate.of(self.clockwork, applied, layer, request.rule)
@@ -421,7 +421,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
 
 
 def _refuse_rule(rule: Rule, day: date) -> NoReturn:
-    """Raise RULE_NOT_IN_FORCE: a rule that is over starts no clock any more and names the one that holds since."""
+    """Raise RULE_NOT_IN_FORCE: an expired rule starts no clock; the error names its successor."""
     fault = field_error("rule", Reason.RULE_NOT_IN_FORCE)
     bound = f"valid to {rule.valid_to}" if rule.is_over(day) else f"valid from {rule.valid_from}"
     named = {"successor": rule.successor} if rule.is_over(day) and rule.successor else {}
@@ -430,7 +430,7 @@ def _refuse_rule(rule: Rule, day: date) -> NoReturn:
 
 
 def _effective(request: _Move, work: Work) -> datetime:
-    """Return from when an entry counts: the instant that is said, or now."""
+    """Return when an entry takes effect: the given instant, or now."""
     if isinstance(request, _AT_ONCE) or not request.HasField("effective_time"):
         return work.now
     return instant(request.effective_time)

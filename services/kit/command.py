@@ -1,4 +1,4 @@
-"""A command: one call, one transaction; facts, event and first answer are written together or not at all."""
+"""A command: one call, one transaction; facts, event and first response are written together or not at all."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _REQUEST_ID = "request_id"
 log = structlog.get_logger()
 
 Consequence = Callable[["Work", clocks.Firing], Awaitable[None]]
-"""What follows from a deadline that was missed, in the transaction in which that is reported."""
+"""What follows from a missed deadline, in the transaction that reports it."""
 
 
 @dataclass(slots=True)
 class Work:
-    """What a command is handed: its transaction, the instant, the call."""
+    """What a command gets: its transaction, the current time, the call."""
 
     connection: Connection
     now: datetime
@@ -48,13 +48,13 @@ class Work:
     missed: list[NewEvent] = field(default_factory=list)
     soonest: NewClock | None = None
     has_stopped: bool = False
-    """Whether clocks were stopped since the last event: its hearer must learn which one comes next."""
+    """Whether clocks were stopped since the last event: the workflow must learn which one is next."""
     consequences: Mapping[str, Consequence] = field(default_factory=dict)
     """What follows from missed deadlines, by rule; `warning/{rule}` is what follows before one is missed."""
     fired: list[clocks.Firing] = field(default_factory=list)
-    """Rungs that fired because of what was done here; what follows from them comes last."""
+    """Rungs that fired because of this command; their consequences come last."""
     told_by: str = ""
-    """What the history says in place of an account that must not be known from it."""
+    """What the history names instead of an account that must not be known from it."""
 
     @property
     def actor(self) -> str:
@@ -62,7 +62,7 @@ class Work:
         return self.told_by or self.call.caller.subject
 
     async def append(self, *events: NewEvent) -> None:
-        """Append what happened to the case's history; before it the deadlines it came too late for."""
+        """Append what happened to the case's history, after the deadlines that it missed."""
         told, self.missed, self.late = [*self.missed, *await self._heard(events), *self.late], [], []
         if self.call.caller.machine:
             told = [replace(event, bulk=True) for event in told]
@@ -70,7 +70,7 @@ class Work:
         await self.log.append(self.connection, told, at=self.now, actor=self.actor, trace=self.call.trace_parent)
 
     async def follow(self, firings: Iterable[clocks.Firing] = ()) -> None:
-        """Do what follows from these rungs, from those that fired here, and from what that makes fire."""
+        """Handle the consequences of these rungs, of those that fired here, and of those that fire by it."""
         self.fired = [*firings, *self.fired]
         while self.fired:
             firing = self.fired.pop(0)
@@ -79,7 +79,7 @@ class Work:
                 await self.consequences[key](self, firing)
 
     async def start(self, *new: NewClock) -> None:
-        """Start clocks; the event appended next tells the case's workflow where it would otherwise sleep too long."""
+        """Start clocks; the event appended next notifies the case's workflow if it would otherwise sleep too long."""
         await clocks.start(self.connection, self.now, self.actor, *new)
         timed = [clock for clock in (*new, *([self.soonest] if self.soonest else [])) if clock.next_at is not None]
         self.soonest = min(timed, key=lambda clock: clock.next_at or self.now, default=None)
@@ -87,7 +87,7 @@ class Work:
     async def start_clock(
         self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, until: datetime | None = None
     ) -> NewClock:
-        """Start the clock that a rule gives and return it; `until` is an end promised elsewhere, kept as it is."""
+        """Start the clock that a rule gives and return it; `until` is an end promised elsewhere, used as it is."""
         clock = self.clockwork.new(number, key, rule, subject=subject, unit=unit, at=at, until=until)
         await self.start(clock)
         return clock
@@ -97,7 +97,7 @@ class Work:
         if not events:
             return []
         if stopped and events[0].wakes:
-            # The workflow forgets what it kept of this service with such a turn; what runs on is told with it.
+            # With such an event the workflow drops what it knew of these clocks: the event says which one is next.
             at = await clocks.next_at(self.connection, events[0].number)
             return list(events) if at is None else [_with_next(events[0], at, wakes=True), *events[1:]]
         if clock is None or clock.next_at is None:
@@ -106,7 +106,7 @@ class Work:
         return [_with_next(events[0], clock.next_at, wakes=wakes), *events[1:]]
 
     async def extend(self, number: str, key: str, amount: int, parties: Sequence[int]) -> clock_ledger.Change:
-        """Extend a clock by every party's consent, as its rule allows; append the event of the change yourself."""
+        """Extend a clock by every party's consent, as its rule allows; the caller appends the event of the change."""
         row = await clock_ledger.get(self.connection, clock_id(number, key), lock=True)
         names = tuple(f"parties/{party}" for party in parties)
         entry = Extended(
@@ -118,7 +118,7 @@ class Work:
     async def stop(self, number: str, keys: str, *, met: bool = True, at: datetime | None = None) -> None:
         """Meet (or cancel) the running clocks of a case whose key matches the LIKE pattern `keys`.
 
-        `at` is when it was done, where that was before it is recorded: what was in time is in time.
+        `at` is when it was done, if that was earlier than now: what was done in time counts as in time.
         """
         self.has_stopped = True
         if at is None or at >= self.now:
@@ -130,18 +130,18 @@ class Work:
 
 
 def _with_next(event: NewEvent, at: datetime, *, wakes: bool) -> NewEvent:
-    """Return an event that says when its case's clocks want to be asked next."""
+    """Return the event with the time of the next rung of its case's clocks."""
     return replace(event, payload={**event.payload, "next_at": at}, wakes=wakes)
 
 
 def check_etag(version: int, etag: str) -> None:
-    """Raise ETAG_MISMATCH where the caller means another version than the one that is there."""
+    """Raise ETAG_MISMATCH if the caller means another version than the current one."""
     if etag and etag.strip('"') != str(version):
         raise CaseError(Reason.ETAG_MISMATCH, etag=str(version))
 
 
 class Named(Protocol):
-    """A request that names what it is about."""
+    """A request that names its resource."""
 
     @property
     def name(self) -> str:
@@ -149,7 +149,7 @@ class Named(Protocol):
 
 
 class Versioned(Named, Protocol):
-    """A request that says which version of it is meant; empty for whichever there is."""
+    """A request that says which version it means; empty for the current one."""
 
     @property
     def etag(self) -> str:
@@ -166,7 +166,7 @@ class CommandService(Protocol):
     clockwork: Clockwork
     consequences: Mapping[str, Consequence]
     body_key: bytes
-    """Keys the hash by which a request is known again; empty where nothing in it could be guessed."""
+    """Key of the hash by which a request is recognised; empty if nothing in the request could be guessed."""
 
 
 Request = TypeVar("Request", bound=Message)
@@ -269,7 +269,7 @@ def command(
                 try:
                     return await attempt(self, request, call, ready)
                 except asyncpg.UniqueViolationError as error:
-                    # No check of the method's own looked for it: that is worth knowing. Values stay out of the log.
+                    # The method had no check for it: that is worth knowing. Values stay out of the log.
                     log.warning("a key was taken", method=method.__qualname__, constraint=error.constraint_name)
                     raise CaseError(Reason.ALREADY_EXISTS) from None
 

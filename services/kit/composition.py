@@ -38,11 +38,11 @@ Registration = tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]
 
 
 class Directory(named.Directory, Protocol):
-    """Knows what exists in a service, and whose it is."""
+    """Knows which resources a service has, and to which unit each belongs."""
 
     @property
     def owner(self) -> Owner:
-        """What returns the unit that owns the history of a case or file, which decides who reads it."""
+        """Returns the unit that owns the history of a case or file, which decides who may read it."""
         ...
 
 
@@ -69,7 +69,7 @@ def run(
 ) -> None:  # fmt: skip
     """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong.
 
-    `heads` is the table of its chains; `erase` erases a matter again that a backup brought back.
+    `heads` is the table of its chains; `erase` erases again what a restored backup brought back.
     """
     settings = read_settings(ServiceSettings)
     telemetry.set_up(settings, name)
@@ -82,7 +82,7 @@ def run(
         raise SystemExit("\n".join(map(str, error.problems))) from None
     except (PolicyError, SealError, OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
-    # What was loaded stays for good: the collector need not look at it again with every batch of rows.
+    # What was loaded stays in memory: the collector need not visit it with every batch of rows.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -90,7 +90,7 @@ def run(
 
 
 def _master_key(settings: ServiceSettings) -> MasterKey:
-    """Return who keeps the key over all keys. Whoever brings a KMS returns its client here."""
+    """Return the holder of the master key. To use a KMS, return its client here."""
     if settings.master_key is not None:
         return HeldKey.from_text(settings.master_key.get_secret_value())
     assert settings.master_key_file is not None, "settings see to that"
@@ -131,7 +131,7 @@ async def _serve(
 
 
 def served(servicer: object) -> Registration:
-    """Return the service that a servicer serves, after the generated class it is made from, and how it is added."""
+    """Return the service that a servicer serves, by the generated class it derives from, and how it is added."""
     base = next(each for each in type(servicer).__mro__ if each.__module__.endswith(_STUBS))
     add = getattr(import_module(base.__module__), f"add_{base.__name__}_to_server")
     contract = import_module(base.__module__.removesuffix(_STUBS) + "_pb2")
@@ -140,14 +140,14 @@ def served(servicer: object) -> Registration:
 
 
 def feed_service(name: str, parts: Parts, owner: Owner) -> Registration:
-    """Return the feed of a service; `owner` returns the unit whose the history of a case or file is."""
+    """Return the feed of a service; `owner` returns the unit that owns the history of a case or file."""
     return served(FeedServicer(name, parts.database, parts.pulse, owner))
 
 
 def clock_service(
     name: str, heads: str, parts: Parts, open_matter: OpenMatter, consents: Consents | None = None
 ) -> Registration:
-    """Return the clock service of a service that owns clocks; `consents` are who said yes to more time."""
+    """Return the clock service of a service that owns clocks; `consents` returns who consented to more time."""
     return served(
         ClockServicer(
             name, parts.database, parts.time, EventLog(name, heads), parts.pulse, parts.clockwork, parts.pins,

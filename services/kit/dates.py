@@ -21,7 +21,7 @@ def shown(day: date | None) -> date_pb2.Date | None:
 
 
 def read(message: date_pb2.Date, field: str) -> date:
-    """Return the day of a proto date; INVALID_FIELD where there is no such day, or it is centuries away."""
+    """Return the day of a proto date; INVALID_FIELD if there is no such day, or it is centuries away."""
     try:
         found = date(message.year, message.month, message.day)
     except ValueError:
@@ -32,7 +32,7 @@ def read(message: date_pb2.Date, field: str) -> date:
 
 
 def coming(message: date_pb2.Date, field: str, now: datetime) -> date:
-    """Return the day of a proto date; INVALID_FIELD where it is none, has gone by, or is ten years off."""
+    """Return the day of a proto date; INVALID_FIELD if there is none, it is past, or over ten years ahead."""
     found = read(message, field)
     if not 0 <= (found - today(now)).days <= 3660:
         raise field_error(field, Reason.INVALID_FIELD, "date")
@@ -40,7 +40,7 @@ def coming(message: date_pb2.Date, field: str, now: datetime) -> date:
 
 
 def term(request: object, field: str, now: datetime) -> datetime | None:
-    """Return the last second of the day a request sets as a term; None where it sets none. The day must be to come."""
+    """Return the last second of the day that a request sets as a deadline, None if none; a future day."""
     if not request.HasField(field):  # type: ignore[attr-defined]
         return None
     day = read(getattr(request, field), field)

@@ -26,12 +26,12 @@ from services.kit.storage.erasures import Erase, ErasureList
 from services.kit.storage.events import NewEvent
 
 Count = Callable[[Connection, str], Awaitable[Mapping[str, int]]]
-"""Counts what a matter has in a service, by kind: the same before an erasure and after it."""
+"""Counts what a service holds of a case, by kind: the same before an erasure and after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """A case or a report, and what decides whether its data may be erased."""
+    """A case or report, and what decides whether its data may be erased."""
 
     name: str
     number: str
@@ -73,7 +73,7 @@ class Asking(Protocol):
 
 
 class Erasing:
-    """Carries out the procedure in one service. `finishes`: nothing is left to do there after the transaction."""
+    """Carries out the procedure in one service. `finishes`: nothing remains to be done there after the transaction."""
 
     def __init__(
         self, service: str, tables: ErasureTables, count: Count, erase: Erase, listed: ErasureList, rules: Rules,
@@ -83,7 +83,7 @@ class Erasing:
         self._listed, self._rules, self._finishes = listed, rules, finishes
 
     async def request(self, work: Work, matter: Matter, request: Asking) -> pb.CaseErasure:
-        """Keep that an erasure is asked for; asked for in a dry run, answer what would go and write nothing."""
+        """Record the request for an erasure; in a dry run, return what would be erased and write nothing."""
         ground, row = Ground(request.ground), await self._tables.find(work.connection, matter.number)
         if row is not None and row.state is not ErasureState.REFUSED:
             raise CaseError(Reason.ALREADY_EXISTS, row.state.name)
@@ -103,7 +103,7 @@ class Erasing:
     async def erase(
         self, work: Work, matter: Matter, etag: str, again: Callable[[], Awaitable[Matter]]
     ) -> pb.CaseErasure:
-        """Destroy the key, as another person than the one who asked; what stands against it is asked again."""
+        """Destroy the key, as another person than the requester; what prevents it is checked again."""
         row = await self._requested(work, matter, etag)
         rules_of.must_be_clear(await self._obstacles(work.connection, matter, row.ground, work.now))
         await self.reached(work.connection, matter.number, work.now if self._finishes else None)
@@ -111,19 +111,19 @@ class Erasing:
         for number, unit in (await self._erase(work.connection, matter.number, work.now)).items():
             told = {"ground": row.ground.name} if number == matter.number else {}
             await work.append(NewEvent(number, "CaseDataErased", unit, told))
-        # Last, with everything decided: what was written down here is erased, come what may.
+        # Last, once everything is decided: what the list names is erased in any case.
         self._listed.add(matter.number, work.now)
         return await self.answer(work.connection, await again(), work.now, row.ground)
 
     async def refuse(self, work: Work, matter: Matter, etag: str) -> pb.CaseErasure:
-        """Refuse what was asked for."""
+        """Refuse the request."""
         row = await self._requested(work, matter, etag)
         await self._decide(work, matter, ErasureState.REFUSED)
         await work.append(NewEvent(matter.number, "ErasureRefused", matter.unit))
         return await self.answer(work.connection, matter, work.now, row.ground)
 
     async def hold(self, work: Work, matter: Matter, evidence: str) -> pb.CaseErasure:
-        """Place a hold; it stands against every ground."""
+        """Place a hold; it prevents erasure on every ground."""
         await self._tables.hold(
             work.connection, matter.number, evidence=evidence, placed_by=work.actor, placed_at=work.now
         )
@@ -152,14 +152,14 @@ class Erasing:
         return await self.answer(work.connection, matter, work.now)
 
     async def reached(self, connection: Connection, number: str, erased_at: datetime | None = None) -> None:
-        """Keep what an erasure reaches in this service."""
+        """Record what an erasure reaches in this service."""
         counts = await self._count(connection, number)
         await self._tables.reached(connection, number, self._own, counts, erased_at)
 
     async def answer(
         self, connection: Connection, matter: Matter, now: datetime, ground: Ground | None = None
     ) -> pb.CaseErasure:
-        """Return how an erasure stands; where nobody asked for one, what it would reach here."""
+        """Return the state of an erasure; if none was requested, what it would reach here."""
         row = await self._tables.find(connection, matter.number)
         asked = ground or (row.ground if row else Ground.RETENTION_OVER)
         over = row is not None and row.state is ErasureState.ERASED
@@ -222,7 +222,7 @@ class Erasing:
         return matter.obstacles(ground, held=held, now=now)
 
     async def _requested(self, work: Work, matter: Matter, etag: str) -> ErasureRow:
-        """Return what was asked for, for another person than the one who asked for it."""
+        """Return the request, if the caller is another person than the requester."""
         row = await self._tables.find(work.connection, matter.number)
         check_etag(row.version if row else 0, etag)
         rules_of.must_be_requested(row.state if row else None)

@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""What stands in lists for an instant that there is not: after all others."""
+"""Stands for a missing instant in lists: after all others."""
 
 
 def stamp(instant: datetime | None) -> Timestamp | None:

@@ -1,4 +1,4 @@
-"""The access log in plain words: who looked, in which post, at what, when, and why."""
+"""The access log in plain words: who, in which post, looked at what, when, and why."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def entry(row: Look, units: UnitTree, language: str, *, to: str, reason: str = "
     """Return an entry of the access log in words.
 
     `to` is the account of the person concerned who asks, empty for an official: to that person no account but their
-    own is named. `reason` is that of the grant by which alone it was done.
+    own is named. `reason` is that of the grant without which it was not allowed.
     """
     kind, zh, en = ACTS.get(row.action, _OTHER)
     own, english = bool(to) and row.actor == to, language == "en"

@@ -1,4 +1,4 @@
-"""The paper on which somebody's own data is handed out."""
+"""The document in which a person's own data is handed out."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Filed(Protocol):
 
 
 class Paper:
-    """A paper being written, in one language; what is empty is left out."""
+    """A document being written, in one language; empty parts are left out."""
 
     def __init__(self, language: str) -> None:
         self._english = language == "en"
         self._sections: list[Section] = []
 
     def say(self, zh: str, en: str) -> str:
-        """Return the text in the paper's language."""
+        """Return the text in the document's language."""
         return en if self._english else zh
 
     def facts(self, zh: str, en: str, facts: Iterable[tuple[str, str, str]]) -> None:

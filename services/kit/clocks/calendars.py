@@ -1,4 +1,4 @@
-"""Calendars that clocks are pinned to: kept whole, so that a date can be derived anew whatever holds by now."""
+"""Calendars that clocks are pinned to, stored completely: a date can be recomputed whichever applies now."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def layer_from_data(data: dict[str, Any]) -> Layer:
 
 
 async def keep(connection: Connection, *books: CalendarBook) -> None:
-    """Store the calendars of these books that are not stored yet."""
+    """Store those calendars of these books that are not stored yet."""
     wanted = {calendar.version: calendar for book in books for calendar in book.all()}
     for version in sorted(wanted.keys() - await store.kept_calendars(connection, wanted)):
         calendar = wanted[version]
@@ -45,9 +45,9 @@ async def keep(connection: Connection, *books: CalendarBook) -> None:
 
 
 async def calendar_of(connection: Connection, clockwork: Clockwork, row: Clock) -> Calendar:
-    """Return the calendar a clock is pinned to: it counts by no other until it is moved to one.
+    """Return the calendar a clock is pinned to. It uses no other until it is moved to one.
 
-    A clock that is older than this has the calendar in force where its own was never stored.
+    A clock older than this table, whose calendar was never stored, uses the one in force.
     """
     current = clockwork.calendars.of(row.region)
     if row.calendar in ("", current.version):

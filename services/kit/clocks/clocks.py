@@ -1,7 +1,7 @@
 """Clocks of a service: started and met by its commands, fired when the case's workflow asks.
 
-The owner decides what is due; a call that comes early, late or twice fires nothing that has not come due and nothing
-that was fired before. Every rung is claimed once (`clock_rungs`) and told by one event.
+The owner decides what is due; a call that comes early, late or twice fires no rung that is not due and none
+that has fired before. Every rung is claimed once (`clock_rungs`) and reported by one event.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from services.kit.storage.events import NewEvent
 
 
 def is_overdue(row: Clock, now: datetime) -> bool:
-    """Return whether a clock's deadline passed before it was met; one that fell away is never overdue."""
+    """Return whether a clock's deadline passed before it was met; a cancelled one is never overdue."""
     return row.state != ClockState.CANCELLED and row.due_at is not None and row.due_at < (row.stopped_at or now)
 
 
@@ -71,7 +71,7 @@ class Firing:
 
     @property
     def key(self) -> str:
-        """What the clock measures there."""
+        """What the clock measures."""
         return clock_parts(self.clock)[1]
 
     @property
@@ -112,7 +112,7 @@ _START = (
 )  # fmt: skip
 _RUNNING = (Clock.number == _NUMBER, Clock.state.in_(LIVE))
 _MATCHING = (*_RUNNING, Clock.id.like(_KEYS))
-# `next_at` stays what it was: it tells which rungs had not fired yet.
+# `next_at` keeps its value: it shows which rungs had not fired.
 _STOPPED = aliased(
     Clock,
     update(Clock)
@@ -198,14 +198,14 @@ _FILTERS = {
     "number": Clock.number == _NUMBER,
     "numbers": Clock.number == any_(bindparam("numbers", type_=ARRAY(Text))),
     "stopped_after": or_(Clock.stopped_at.is_(None), Clock.stopped_at > bindparam("stopped_after", type_=_INSTANT)),
-    # One that was breached, and then fell away with its case, is among them.
+    # A clock that was breached and then cancelled with its case is included.
     "breached_after": Clock.id.in_(
         select(ClockRung.clock).where(
             ClockRung.consequence == Consequence.escalate, ClockRung.fired_at > bindparam("breached_after")
         )
     ),
 }
-"""What keeps a clock in a list, by the parameter that asks for it."""
+"""Conditions of a list of clocks, by the parameter that requests each."""
 
 
 @lru_cache(maxsize=64)
@@ -221,7 +221,7 @@ def _listed(*filters: str) -> Select[Clock]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """When the next rung of a case's clocks is due, of which clock, and the generation of all of them together."""
+    """When the next rung of a case's clocks is due, of which clock, and the generation of them all."""
 
     next_at: datetime | None
     clock: str
@@ -276,17 +276,17 @@ async def stop(
 
 
 def waking(event: NewEvent, now: datetime) -> NewEvent:
-    """Return the event as one that makes the case's workflow ask at once: a rung fired that it did not ask for."""
+    """Return the event as one that wakes the case's workflow: a rung fired that it did not ask for."""
     return replace(event, payload={**event.payload, "next_at": now}, wakes=True)
 
 
 async def reassign(connection: Connection, number: str, keys: str, unit: str) -> None:
-    """Make another unit answer for running clocks. No deadline moves."""
+    """Make another unit accountable for running clocks. No deadline moves."""
     await connection.execute(_MOVE_UNIT, {"number": number, "keys": clock_id(number, keys), "unit": unit})
 
 
 async def hand_over(connection: Connection, number: str, before: str, unit: str) -> None:
-    """Make another unit answer for the running clocks one unit answered for. No deadline moves."""
+    """Make another unit accountable for the running clocks of one unit. No deadline moves."""
     await connection.execute(_HAND_OVER, {"number": number, "before": before, "unit": unit})
 
 
@@ -297,12 +297,12 @@ async def standing(connection: Connection, number: str) -> Standing:
 
 
 async def next_at(connection: Connection, number: str) -> datetime | None:
-    """Return when the next rung of the case's clocks is due; None where none is to come."""
+    """Return when the next rung of the case's clocks is due; None if none is left."""
     return await connection.scalar(_NEXT, {"number": number})
 
 
 async def is_next(connection: Connection, clock: NewClock) -> bool:
-    """Return whether a clock just started has the earliest rung of its case: then its workflow must hear of it."""
+    """Return whether a clock just started has the earliest rung of its case: its workflow must be notified then."""
     return clock.next_at is not None and await next_at(connection, clock.number) == clock.next_at
 
 
@@ -311,14 +311,14 @@ async def fire(
 ) -> tuple[list[Firing], list[NewEvent]]:
     """Claim every rung of the case that is due by now (or `until`, before now), oldest first.
 
-    Return them and the events that tell of them.
+    Return them and the events that report them.
     """
     firings: list[Firing] = []
     until = until or now
     for row in await connection.execute(_DUE, {"number": number, "now": until}):
         fired, next_at = await claim(connection, row, now, until)
         firings += fired
-        # A pause that ends by its cap has ended once that rung is behind it.
+        # A pause that ends at its maximum has ended once that rung has fired.
         resumed = row.due_at is not None and any(firing.kind == "pause_cap" for firing in fired)
         state = ClockState.RUNNING if resumed else row.state
         await connection.execute(_AFTER, {"id": row.id, "next_at": next_at, "state": state})
@@ -363,7 +363,7 @@ _KINDS = {"warning": "ClockReminded", "overdue": "ClockOverdue", "pause_cap": "C
 
 
 def told(number: str, firing: Firing) -> NewEvent:
-    """Return the event that tells of a rung that fired."""
+    """Return the event that reports a rung that fired."""
     payload: dict[str, Any] = {
         "clock": firing.clock,
         "rule": firing.rule,
@@ -379,18 +379,18 @@ def told(number: str, firing: Firing) -> NewEvent:
 
 
 async def breaches(connection: Connection, number: str, *, withdrawn: bool = False) -> list[Firing]:
-    """Return the rungs that fired and carry a case one level up, oldest first: those that stand, or those withdrawn."""
+    """Return the fired rungs that escalate a case by one level, oldest first: those in effect, or those withdrawn."""
     statement = _WITHDRAWN_BREACHES if withdrawn else _STANDING_BREACHES
     return [Firing(*row) for row in await connection.execute(statement, {"number": number})]
 
 
 async def unit_of(connection: Connection, number: str) -> str | None:
-    """Return a unit that answers for clocks of a case; None where it has none here."""
+    """Return a unit that is accountable for clocks of a case; None if it has none here."""
     return await connection.scalar(_UNIT_OF, {"number": number})
 
 
 async def how_many(connection: Connection, number: str, keys: str) -> int:
-    """Return how many clocks of a case have had a key that matches; `keys` is a LIKE pattern."""
+    """Return how many clocks of a case have ever had a matching key; `keys` is a LIKE pattern."""
     return await connection.scalar(_HOW_MANY, {"number": number, "keys": clock_id(number, keys)}) or 0
 
 
@@ -412,7 +412,7 @@ async def listed(
 ) -> Sequence[Clock]:
     """Return clocks of a unit pattern, earliest deadline first, after this deadline and id.
 
-    `filters`: what to ask for, by its name in `_FILTERS`.
+    `filters`: the requested conditions, by their names in `_FILTERS`.
     """
     due, clock = behind
     parameters = {"unit": unit, "due": due, "id": clock, "limit": limit, **filters}

@@ -1,4 +1,4 @@
-"""What a service makes clocks with: the rules of time, the calendars that hold now, and the dates these give."""
+"""What a service makes clocks with: the time rules, the calendars in force, and the dates that follow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DRAWN = 20_000
 
 
 NOTHING_DUE: dict[str, Any] = {"due_at": None, "due_clock": ""}
-"""The columns of a row that shows no clock's date any more; `NewClock.shown` gives those of one that does."""
+"""The columns of a row that no longer shows a clock's date; `NewClock.shown` gives those of one that does."""
 
 
 @lru_cache(maxsize=4096)
@@ -62,7 +62,7 @@ class NewClock:
         return due
 
     def shown(self, due: str = "due_at") -> dict[str, Any]:
-        """Return the columns of a row that shows this clock's date: from then on the date follows the clock."""
+        """Return the columns of a row that shows this clock's date; from then on the date follows the clock."""
         return {due: self.projection.due, due.removesuffix("_at") + "_clock": self.id}
 
     @property
@@ -75,7 +75,7 @@ class NewClock:
 class Clockwork:
     """The rules and calendars of a service. Calendars change while it runs, by layers over those of the files.
 
-    `letters` are the triggers of supervision letters: a missed deadline is what calls for most of them.
+    `letters` are the triggers of supervision letters: most are triggered by a missed deadline.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -88,7 +88,7 @@ class Clockwork:
         self._drawn: dict[tuple[str, date, str], tuple[Projection, str]] = {}
 
     def lay(self, layers: Iterable[Layer]) -> None:
-        """Let these applied layers, in order, hold over the calendars of the files."""
+        """Apply these layers, in order, over the calendars of the files."""
         self.calendars = self.candidate(layers)
         self._drawn.clear()
 
@@ -103,9 +103,9 @@ class Clockwork:
         self, number: str, key: str, rule: Rule | str, *, subject: str, unit: str, at: datetime,
         until: datetime | None = None,
     ) -> NewClock:  # fmt: skip
-        """Return the clock that a rule gives from this start; `until` is an end promised elsewhere, kept as it is.
+        """Return the clock that a rule gives from this start; `until` is an end promised elsewhere, used as it is.
 
-        UnknownRule where no rule of the name holds for the unit.
+        Raises UnknownRule if no rule of the name applies to the unit.
         """
         found = self.rules.in_force(rule, unit, at.astimezone(LOCAL).date()) if isinstance(rule, str) else rule
         calendar = self.calendars.of(unit)
@@ -115,7 +115,7 @@ class Clockwork:
     def _project(self, rule: Rule, calendar: Calendar, at: datetime, until: datetime | None) -> tuple[Projection, str]:
         local = at.astimezone(LOCAL)
         key = (rule_hash(rule), local.date(), calendar.version)
-        # Rules in days give all that begins on one day the same dates: a batch of reports is worked out once.
+        # Rules in days give everything that begins on one day the same dates: computed once for a batch.
         daily = until is None and rule.unit is not Unit.hour and rule.cutoff is None
         if daily and (drawn := self._drawn.get(key)) and drawn[0].rungs and drawn[0].rungs[0].at > local:
             return drawn
@@ -140,5 +140,5 @@ def rungs_json(projection: Projection, keys: dict[str, str] | None = None) -> st
 
 
 def region_of(unit: str) -> str:
-    """Return the area whose calendar holds for a unit: pinned when a clock starts, whoever answers for it later."""
+    """Return the area whose calendar applies to a unit; pinned when a clock starts, whoever is accountable later."""
     return area_of(unit)

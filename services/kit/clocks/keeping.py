@@ -1,4 +1,4 @@
-"""What a service does for its clocks beside answering calls: pins its rules, follows applied calendars, counts."""
+"""What a service does for its clocks besides serving calls: pins its rules, follows applied calendars, sets gauges."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from services.kit.serving.loops import Loop
 from services.kit.storage.database import Database
 
 _EVERY = 30.0
-"""Seconds of real time between looks. Nothing depends on them: calls that fire or enter look for themselves."""
+"""Seconds of real time between checks. Nothing depends on them: calls that fire or record check for themselves."""
 log = structlog.get_logger()
 
 
 def automatic_rules(rules: Rules) -> list[Rule]:
-    """Return the rules that services start clocks by themselves with; of a task's, one for each number of days."""
+    """Return the rules by which services start clocks automatically; of a task's, one for each number of days."""
     found = [rule for rule in rules.clocks if rule.trigger.consumer is Consumer.service or rule.name in ALSO_BY_HAND]
     days = {task.due_days for plan in rules.plans for task in plan.tasks}
     return found + [rules.clocks.task(count) for count in sorted(days)]
@@ -35,7 +35,7 @@ def automatic_rules(rules: Rules) -> list[Rule]:
 async def keep_clocks(
     loop: Loop, database: Database, clockwork: Clockwork, pins: Pins, time: BusinessTime, rules: list[Rule]
 ) -> None:
-    """Pin the rules, then follow applied calendars and keep the gauges, for ever."""
+    """Pin the rules, then follow applied calendars and update the gauges, for ever."""
     while True:
         loop.begin()
         await pins.keep(rules)
@@ -45,7 +45,7 @@ async def keep_clocks(
 
 
 async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
-    """Let the calendars hold that were applied, here or by another process, and set the gauges."""
+    """Use the calendars that were applied, here or by another process, and set the gauges."""
     async with database.begin() as connection:
         before = clockwork.calendars
         clockwork.lay(await clock_moves.applied_layers(connection))
@@ -60,7 +60,7 @@ async def look(database: Database, clockwork: Clockwork, now: datetime) -> None:
     year = clockwork.calendars.missing_year(now.date())
     telemetry.CALENDAR_MISSING.set(year or 0)
     if year != clockwork.missing_year:
-        # Said when it changes: the gauge shows it all the time, and a log that repeats itself hides what is new.
+        # Logged when it changes: the gauge shows it all the time, and a log that repeats itself hides what is new.
         clockwork.missing_year = year
         if year:
             log.warning("a calendar is missing: dates beyond it are provisional", year=year)

@@ -43,7 +43,7 @@ _LEDGER = (
     .where(ClockEntry.clock == any_(bindparam("clocks", type_=ARRAY(Text))))
     .order_by(ClockEntry.clock, ClockEntry.seq)
 )
-# The content as text: it is read once in the life of a process.
+# The content as text: a process reads it once.
 _RULES = select(ClockRule.hash, type_coerce(ClockRule.content, Text)).where(
     ClockRule.hash == any_(bindparam("hashes", type_=ARRAY(Text)))
 )
@@ -88,16 +88,16 @@ _CHANGE = (
 
 @dataclass(frozen=True, slots=True)
 class Claim(Firing):
-    """A rung that fired, and whether its breach was withdrawn since."""
+    """A rung that fired, and whether its breach has been withdrawn."""
 
     withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a clock: its row before and after, and the events that tell of it.
+    """What happened to a clock: its row before and after, and the events that report it.
 
-    The first tells of the entry; then come breaches that it took back and deadlines that were missed before.
+    The first reports the entry; then come breaches that it withdrew and deadlines that were missed before.
     """
 
     before: Clock
@@ -106,7 +106,7 @@ class Change:
 
 
 class Pins:
-    """Keeps the whole content of every rule that a clock was started by."""
+    """Stores the whole content of every rule that a clock was started by."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -174,7 +174,7 @@ async def record(
     calendar: Calendar | None = None,
     checked: bool = True,
 ) -> Change:
-    """Enter something in a locked clock's ledger and derive its dates anew; a CaseError where the rule forbids it.
+    """Record an entry in a locked clock's ledger and recompute its dates; a CaseError if the rule forbids it.
 
     `rule` and `calendar` replace the pinned ones: the clock moves to another version.
     """
@@ -183,7 +183,7 @@ async def record(
     calendar = calendar or await calendar_of(connection, clockwork, row)
     rule = rule or pinned
     if isinstance(entry, Resumed) and entry.of is None:
-        # It ends the one pause that lasts, whatever is entered late of another one.
+        # It ends the one pause that is open, whatever is recorded late about another one.
         entry = replace(entry, of=pause_ended(ledger, entry.at))
     if checked:
         check(rule, ledger, entry, now, calendar, parties)
@@ -196,25 +196,25 @@ async def record(
         await connection.execute(_WITHDRAW, {"clock": row.id, "rung": claim.rung, "seq": entry.seq, "at": now})
         events.append(_withdrawn(row.number, claim, now))
     if projection.ended_at is not None:
-        # What had come due before its end is reported now: nobody asks for a clock that has ended.
+        # What was due before its end is reported now: nobody asks about a clock that has ended.
         missed, _ = await clocks.claim(connection, after, now, projection.ended_at)
         events += [clocks.waking(clocks.told(row.number, firing), now) for firing in missed]
     return Change(row, after, events)
 
 
 def plain(key: str) -> str:
-    """Return the key of a rung without what tells its claims apart: `overdue+1~4` is a claim of `overdue+1`."""
+    """Return the key of a rung without the suffix of its claim: `overdue+1~4` is a claim of `overdue+1`."""
     return key.split("~")[0]
 
 
 def settle(
     projection: Projection, stored: str | Sequence[Sequence[str]], claims: Sequence[Claim], now: datetime, seq: int
 ) -> tuple[dict[str, str], list[Claim]]:
-    """Return the keys rungs are claimed by from now on, and the claims of breaches that turn out to be none.
+    """Return the keys by which rungs are claimed from now on, and the claims of breaches that turned out to be none.
 
-    A breach belongs to one instant. Where the end moved, the breach of the old end is taken back, and that of the new
-    one is reported when it comes, or at once where it has come. A warning that was given and lies ahead again is given
-    again. What is claimed anew has a new key, with the number of the entry that moved it: `overdue~4`.
+    A breach belongs to one instant. If the end moved, the breach of the old end is withdrawn, and that of the new
+    one is reported when it comes, or at once if it has come. A warning that was given but is due again later is given
+    again. A new claim has a new key, with the number of the entry that moved it: `overdue~4`.
     """
     current = {plain(key): key for key, _, _, _ in read_rungs(stored)}
     claimed = {each.rung for each in claims}
@@ -240,11 +240,11 @@ async def end(
     connection: Connection, clockwork: Clockwork, number: str, keys: str, at: datetime, now: datetime, actor: str,
     *, met: bool,
 ) -> list[NewEvent]:  # fmt: skip
-    """Meet (or cancel) running clocks of a case by something done before it was recorded.
+    """Meet (or cancel) running clocks of a case by something that was done before it was recorded.
 
-    What was in time was in time: a breach reported meanwhile is withdrawn. Where a unit's own clock is met after the
-    bound for the delay of a desk, it ends only now; what others did has its own day, however late a desk enters it.
-    Returns the events that tell of breaches, to append after the command's own.
+    What was done in time counts as in time: a breach reported meanwhile is withdrawn. If a unit's own clock is met
+    after the bound for late entries, it ends only now; what others did counts from its own day, however late it is
+    recorded. Returns the events about breaches, to append after the command's own.
     """
     events: list[NewEvent] = []
     for row in await connection.execute(_RUNNING, {"number": number, "keys": clock_id(number, keys)}):
@@ -310,7 +310,7 @@ def _told(before: Clock, after: Clock, entry: Entry, rule: Rule, now: datetime) 
         if value := getattr(entry, name, None):
             payload[name] = value
     payload |= {"due_before": before.due_at, "due_at": after.due_at}
-    # The workflow hears of it wherever it sleeps until another instant, too long or not.
+    # The workflow is notified whenever it sleeps until another instant, too long or not.
     if wakes := after.state in LIVE and after.next_at != before.next_at:
         sooner = after.next_at is not None and (before.next_at is None or after.next_at < before.next_at)
         payload["next_at"] = after.next_at if sooner else now
@@ -320,7 +320,7 @@ def _told(before: Clock, after: Clock, entry: Entry, rule: Rule, now: datetime) 
 
 
 def _withdrawn(number: str, claim: Claim, now: datetime) -> NewEvent:
-    """Return the event of a breach that was taken back: the workflow hears of it, and what it raised is withdrawn."""
+    """Return the event of a withdrawn breach: the workflow is notified, and the escalation it caused is withdrawn."""
     payload = {
         "clock": claim.clock, "rule": claim.rule, "rung": claim.rung, "consequence": claim.consequence,
         "subject": claim.subject, "unit": claim.unit, "due_at": claim.due_at, "fired_at": claim.fired_at,

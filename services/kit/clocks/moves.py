@@ -1,4 +1,4 @@
-"""What an edited calendar or a newer rule version moves: previewed, then applied clock by clock and journaled."""
+"""What an edited calendar or a newer rule version moves: previewed, then applied clock by clock and recorded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RUNNING = (
     .order_by(Clock.id)
     .limit(bindparam("limit", type_=Integer))
 )
-# One that was changed since it was looked at is left for the next look.
+# A clock that has changed since it was read is left for the next pass.
 _SEEN = (
     func.unnest(
         bindparam("ids", type_=ARRAY(Text)),
@@ -58,12 +58,12 @@ _KEEP_LAYER = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is previewed or applied: calendars that would hold, and perhaps a rule whose newest version would."""
+    """What is previewed or applied: calendars, and possibly the newest version of a rule."""
 
     calendars: CalendarBook
     rule: str
     name: str
-    """16 hex digits that name just this candidate."""
+    """16 hex digits that identify this candidate."""
 
     @classmethod
     def of(cls, clockwork: Clockwork, layers: list[Layer], layer: Layer | None, rule: str) -> Candidate:
@@ -87,7 +87,7 @@ class Move:
 
     @property
     def moves(self) -> bool:
-        """Whether any of its dates, or its rule, changes; otherwise it only follows another calendar from now on."""
+        """Whether its rule or any of its dates changes; otherwise only its calendar does."""
         row, said = self.row, self.projection
         same = (said.due, said.raw_due, said.provisional) == (row.due_at, row.raw_due_at, row.provisional)
         instants = [at for _, at, _, _ in read_rungs(row.rungs)] == [rung.at for rung in said.rungs]
@@ -136,9 +136,9 @@ async def _stale(connection: Connection, clockwork: Clockwork, candidate: Candid
 
 
 def newest(clockwork: Clockwork, candidate: Candidate, row: Clock, pinned: Rule) -> Rule:
-    """Return the rule a clock would follow: its pinned one, or the newest of that name where the candidate says so.
+    """Return the rule a clock would follow: its pinned one, or the newest of that name if the candidate says so.
 
-    A task's number of days belongs to its plan and stays.
+    The number of days of a task belongs to its plan and does not change.
     """
     if candidate.rule != row.rule:
         return pinned
@@ -155,13 +155,13 @@ async def apply(
 ) -> int:  # fmt: skip
     """Move these clocks to the candidate, each with an entry in its ledger and an event; return how many moved.
 
-    Rungs that fire by it are added to `fired`.
+    Rungs that fire because of it are added to `fired`.
     """
     await clock_calendars.keep(connection, clockwork.calendars, candidate.calendars)
     kept = [move for move in batch if not move.moves]
     await _keep(connection, candidate, kept)
     moved = 0
-    # The case before its clocks, and cases in one order, as commands take them: nobody waits in a ring.
+    # Cases in a fixed order, each before its clocks, as commands lock them: no deadlock.
     for move in sorted((move for move in batch if move.moves), key=lambda move: (move.row.number, move.row.id)):
         await log.lock(connection, move.row.number)
         row = await clock_ledger.get(connection, move.row.id, lock=True)

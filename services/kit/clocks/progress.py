@@ -1,4 +1,4 @@
-"""How far a matter is, as every service says it: what comes next, and what is due when, why then, and what moved it."""
+"""The progress of a case, as every service shows it: what comes next, what is due when and why, and what moved it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def dates(
 
 
 def progress(step: NextStep, report: str, language: str, *, withdrawn: bool = False) -> pb.Progress:
-    """Return phase, next step and turn in words; the actions of whoever holds the receipt of `report`, if any."""
+    """Return phase, next step and turn in words; with the actions of the holder of the receipt of `report`."""
     zh, en = PHASE_WORDS[step.phase]
     actions = [
         pb.PossibleAction(action=each.verb, words=each.words(language), call=f"POST /v1/{report}:{each.verb}")

@@ -49,12 +49,12 @@ async def counts(connection: Connection, now: datetime) -> Sequence[tuple[ClockS
 
 
 async def oldest(connection: Connection, by: datetime, limit: int) -> list[tuple[datetime, str]]:
-    """Return the cases of at most so many clocks with rungs due by an instant, each with the earliest, in order."""
+    """Return the cases of at most this many clocks with rungs due by an instant, each with its earliest, in order."""
     return await connection.execute(_OLDEST, {"by": by, "limit": limit})
 
 
 async def page(connection: Connection, after: str, limit: int) -> list[Clock]:
-    """Return clocks by id, behind one."""
+    """Return clocks by id, after one."""
     return await connection.execute(_ROWS, {"after": after, "limit": limit})
 
 

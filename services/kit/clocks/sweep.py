@@ -1,4 +1,4 @@
-"""The net under the workflows: fires what is due and was not fired, across all cases, by due time, oldest first."""
+"""The safety net below the workflows: fires rungs that are due but have not fired, across all cases, oldest first."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ async def sweep(
     database: Database, log: EventLog, now: datetime, by: datetime, limit: int, *, actor: str, trace: str,
     then: Callable[[Connection, list[Firing]], Awaitable[None]] | None = None,
 ) -> tuple[list[Firing], bool]:  # fmt: skip
-    """Fire rungs due by `by` of at most `limit` clocks' cases; return them in order, and whether more is due.
+    """Fire rungs due by `by` in the cases of at most `limit` clocks; return them in order, and whether more are due.
 
-    `then` does what follows from them, in their transaction.
+    `then` handles their consequences, in their transaction.
 
-    One case a transaction. A case with several rungs waits with its later ones until older rungs of others have fired,
-    so that the order is that of the due times, whatever they belong to.
+    One case per transaction. The later rungs of a case wait until older rungs of other cases have fired,
+    so that rungs fire in the order of their due times across all cases.
     """
     async with database.begin() as connection:
         waiting = await store.oldest(connection, by, limit + 1)
-    # Beyond the last one seen there may be others in between: that far, and no further.
+    # After the last one read there may be others in between: only up to that one.
     more = len(waiting) > limit
     if more:
         by = waiting.pop()[0]
@@ -38,7 +38,7 @@ async def sweep(
             await log.lock(connection, number)
             firings, events = await clocks.fire(connection, number, now, until)
             if events:
-                # Its workflow should have done it: it is woken, to do what follows from it.
+                # Its workflow should have done it: it is woken, to handle the consequences.
                 woken = [clocks.waking(event, now) for event in events]
                 await log.append(connection, woken, at=now, actor=actor, trace=trace)
             if then:

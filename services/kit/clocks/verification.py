@@ -1,4 +1,4 @@
-"""Verification of clocks: derives every projection anew from rule, ledger and calendar, and reports what differs."""
+"""Verification of clocks: recomputes every projection from rule, ledger and calendar, and reports differences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAGE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A clock whose stored projection is not what follows from its ledger: what is stored, and what follows."""
+    """A clock whose stored projection differs from what follows from its ledger: what is stored, and what follows."""
 
     clock: str
     field: str
@@ -30,9 +30,9 @@ class Difference:
 
 
 async def differences(database: Database, clockwork: Clockwork) -> AsyncIterator[Difference | int]:
-    """Yield every difference of a service's clocks, and after each page how many clocks were looked at in it.
+    """Yield every difference of a service's clocks, and after each page how many clocks it had.
 
-    Each is derived by the calendar it is pinned to: one that was applied since makes no difference.
+    Each is computed with the calendar it is pinned to: one applied later makes no difference.
     """
     after = ""
     async with database.begin() as connection:

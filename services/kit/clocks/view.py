@@ -24,7 +24,7 @@ def clock_name(service: str, clock: str) -> str:
 
 
 def clock(service: str, row: Clock, now: datetime, fired: Mapping[str, datetime] | None = None) -> pb.Clock:
-    """Return a clock; `fired` says when its rungs fired, where that was looked up."""
+    """Return a clock; `fired` says when its rungs fired, if that was looked up."""
     rungs = read_rungs(row.rungs)
     warning = next((at for _, at, kind, _ in rungs if kind == "warning"), None)
     return pb.Clock(
@@ -95,7 +95,7 @@ def explanation(shown: pb.Clock, rule: Rule, days: list[pb.ExplainedDay], langua
 
 
 def move(service: str, moved: Move) -> pb.ClockMove:
-    """Return what would become of a clock."""
+    """Return how a clock would move."""
     return pb.ClockMove(
         clock=clock_name(service, moved.row.id),
         unit=unit_name(moved.row.unit),

@@ -1,4 +1,4 @@
-"""Statements of who opened whose data, when, and for what: written with every look, shown to the party."""
+"""Statements of the access log: who opened whose data, when and for what; shown to the party."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _LISTED, _LISTED_OWN = (
 async def record(
     connection: Connection, call: Call, at: datetime, number: str, subject: str = "", purpose: int = 0, grant: int = 0
 ) -> None:
-    """Write that the caller looks; `subject` names whose data, empty for the case as a whole.
+    """Record an access of the caller; `subject` names whose data, empty for the case as a whole.
 
-    `grant` is the number of the grant by which alone the caller may.
+    `grant` is the number of the grant without which the caller would have no access.
     """
     entry = {
         "number": number,
@@ -74,7 +74,7 @@ async def record(
 async def record_all(
     connection: Connection, call: Call, at: datetime, subjects: Sequence[tuple[str, str]], purpose: int
 ) -> None:
-    """Write that the caller looks at many people: of each the number of the case and the name."""
+    """Record the caller's access to many people: for each, the number of the case and the name."""
     entry = {
         "at": at, "actor": call.caller.subject, "unit": call.caller.unit, "action": call.permission,
         "purpose": purpose, "roles": Post.of(call.caller).roles, "grant_no": 0,
@@ -88,6 +88,6 @@ async def record_all(
 async def listed(
     connection: Connection, number: str, behind: int, limit: int, own: Sequence[str] | None = None
 ) -> Sequence[Look]:
-    """Return entries of a case, newest first, behind an id; where `own` is given, of no other person than those."""
+    """Return entries of a case, newest first, after an id; with `own`, of those people only."""
     parameters = {"number": number, "behind": behind, "limit": limit, "own": own}
     return await connection.execute(_LISTED if own is None else _LISTED_OWN, parameters)

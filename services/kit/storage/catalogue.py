@@ -1,7 +1,7 @@
-"""The catalogue of events: which types a service tells, their fields, and the one form in which each is written.
+"""The catalogue of events: the types of a service, their fields, and the one form in which each is written.
 
 It is read from the contracts: a type is a message in package `accord.<service>.events.v1`, or in that of the clocks.
-What is appended is written as its message says, whatever form it was handed in.
+What is appended is written as its message says, in whatever form it was passed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 IMAGE = Path(__file__).resolve().parent.parent.parent.parent / "gen" / "image.binpb"
 _TIME, _DATE = "google.protobuf.Timestamp", "google.type.Date"
 _COMMON = feed_pb2.AnyEvent.DESCRIPTOR
-"""What any event may say beside its own fields."""
+"""What any event may contain besides its own fields."""
 
 
 Writer = Callable[[Any], Any]
@@ -37,7 +37,7 @@ Writers = dict[str, Writer]
 
 
 class EventError(TypeError):
-    """An event says what its contract does not."""
+    """An event contains what its contract does not."""
 
 
 class CatalogueSettings(BaseSettings):
@@ -60,10 +60,10 @@ class Catalogue:
         }
 
     def written(self, kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a payload as it is written down: each field in the one form of its kind, what is not said left out.
+        """Return a payload as it is stored: each field in the one form of its kind, fields without a value left out.
 
-        A type, field or value that is not in the contract is a fault of the code: refused where strict; elsewhere the
-        fact is kept as well as it can be, and the log says so.
+        A type, field or value that is not in the contract is a bug: refused if strict; otherwise the
+        fact is stored as well as possible, and the log reports it.
         """
         fields = self._of.get(kind)
         if fields is None:
@@ -127,7 +127,7 @@ def catalogue(service: str) -> Catalogue:
 
 
 def kind_of(field: FieldDescriptor) -> feed_pb2.EventFieldKind:
-    """Return of which kind a field is."""
+    """Return the kind of a field."""
     if field.enum_type is not None:
         return feed_pb2.EVENT_FIELD_KIND_ENUM
     if field.message_type is not None:
@@ -145,13 +145,13 @@ def kind_of(field: FieldDescriptor) -> feed_pb2.EventFieldKind:
 
 
 def resource_of(field: FieldDescriptor) -> str:
-    """Return the type of the resource a field names, `*` for any; empty where it is no name."""
+    """Return the type of the resource a field names, `*` for any; empty if it is not a name."""
     reference: str = field.GetOptions().Extensions[resource_pb2.resource_reference].type
     return reference
 
 
 def plain(value: object) -> object:
-    """Return a value that no contract describes as JSON, as near to the common forms as it can be."""
+    """Return a value that no contract describes as JSON, as close to the common forms as possible."""
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, datetime):
@@ -193,7 +193,7 @@ def _date(value: object) -> str:
 
 
 def _enum(names: Mapping[int, str], known: frozenset[str], prefix: str, value: object) -> str | None:
-    """Return the name of a value as the contract has it; None where it says nothing."""
+    """Return the name of a value as in the contract; None if it is unspecified."""
     if isinstance(value, (Enum, str)):
         said = (value.name if isinstance(value, Enum) else value).upper().replace("-", "_")
         name = said if said in known else prefix + said

@@ -69,7 +69,7 @@ COMMENT ON COLUMN clocks.next_at IS 'Earliest rung that has not fired; of a stop
 """
 
 # Clocks of the first layer knew a reminder and an end, counted by rules that are gone. They become clocks with a
-# promised end: what was due stays due, what fired stays fired, and a reminder that was still to come falls away.
+# promised end: what was due stays due, what fired stays fired, and a reminder that had not fired is dropped.
 _CARRY_OVER = """
 INSERT INTO clock_rules (hash, name, version, content)
 SELECT DISTINCT 'first-' || md5(rule || '/' || rule_version), rule, rule_version, jsonb_build_object(
@@ -148,12 +148,12 @@ COMMENT ON FUNCTION follow_clock IS 'Carries a clock''s date to a row that shows
 
 
 def third_layer() -> str:
-    """Return the DDL of what one law of ledgers needs: withdrawals, pinned calendars, dates that follow their clock."""
+    """Return the DDL of the ledgers (decision 0015): withdrawals, pinned calendars, dates that follow their clock."""
     return _LAWS + "".join(_REFUSE.format(table=table) for table in _THIRD)
 
 
 def shown(table: str, due: str = "due_at", clock: str | None = None, key: str = "") -> str:
-    """Return the DDL by which a column of a table shows the date of a clock of the same number, and no other date.
+    """Return the DDL that makes a column of a table always show the date of a clock of the same number.
 
     `clock` is the column with the clock's id; with `key`, SQL for the clock's key, the database derives it.
     """

@@ -1,4 +1,4 @@
-"""The database of a service: one pool, short transactions, errors that say whether a retry helps.
+"""The database of a service: one pool, short transactions, errors that say whether to retry.
 
 Statements are SQLAlchemy's. Each is compiled once, here, and asyncpg runs it on a pool of its own: SQLAlchemy's engine
 costs a call of a few small statements about twice the CPU, its pool alone nearly twice that of a single reading
@@ -29,11 +29,11 @@ from services.kit.serving.loops import Loop
 from services.kit.storage.models import Model
 
 _TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25006"}
-"""Serialization, deadlock, shutdown, start-up, a session that idled, a standby that takes over: a retry helps."""
+"""Serialization, deadlock, shutdown, start-up, idle session, failover to a standby: a retry helps."""
 _TRANSIENT_CLASSES = {"08", "53", "58"}
-"""A lost connection; a full disk, memory or connections run out; the system under it failing: a retry helps."""
+"""Lost connection; disk full, out of memory or connections; a failing system: a retry helps."""
 _FULL = {"53100", "58030"}
-"""The disk is full; what was to be written to it was not."""
+"""The disk is full; nothing was written."""
 _WRITES = re.compile(
     r"\b(INSERT|UPDATE|DELETE|TRUNCATE|LOCK|FOR (NO KEY )?(UPDATE|(KEY )?SHARE)|pg_\w*advisory\w*|set_config)\b",
     re.IGNORECASE,
@@ -78,7 +78,7 @@ def text(sql: str) -> Statement:
 
 
 class _Compiler(PGCompiler_asyncpg):
-    """Writes a value that stands in a statement into it: by it PostgreSQL knows which partial index will do."""
+    """Writes literal values into a statement: PostgreSQL needs them to choose a partial index."""
 
     def visit_bindparam(self, bindparam: BindParameter[Any], literal_binds: bool = False, **options: Any) -> str:  # type: ignore[override]
         return super().visit_bindparam(bindparam, literal_binds=literal_binds or not bindparam.required, **options)
@@ -93,9 +93,9 @@ _DIALECT = _Dialect()
 
 @lru_cache(maxsize=1024)
 def compiled(statement: Executable) -> Statement:
-    """Return what a statement of SQLAlchemy's expression language is to PostgreSQL.
+    """Return a statement of SQLAlchemy's expression language as PostgreSQL takes it.
 
-    It is kept under the statement itself: make each once, as a constant or in a function with a cache of its own.
+    The cache is keyed by the statement object: create each statement once, as a constant or in a cached function.
     """
     assert isinstance(statement, ClauseElement)
     found = statement.compile(dialect=_DIALECT)
@@ -108,7 +108,7 @@ def compiled(statement: Executable) -> Statement:
     return Statement(str(found), names, known, record, read)
 
 
-# Only the types of our own are written and read here; all others are what asyncpg makes of them.
+# Only our own types are converted here; asyncpg converts all others.
 def _writer(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
     return kind.bind_processor(_DIALECT) if isinstance(kind, TypeDecorator) else None
 
@@ -118,9 +118,9 @@ def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
 
 
 def _reading(statement: Executable) -> tuple[type[Row] | None, Callable[[Row], Any] | None]:
-    """Return the class of a statement's rows; and, where it asks for columns, what reads a row of them if anything."""
+    """Return the class of a statement's rows and, if it selects columns, what converts them, if needed."""
     if isinstance(statement, UpdateBase):
-        # What is handed out of its RETURNING tells columns apart, but not whether the whole model was asked for.
+        # RETURNING says which columns there are, but not whether the whole model was asked for.
         whole = any(isinstance(each, FromClause) for each in statement._returning)
         model = statement.entity_description["entity"] if whole else None
         kinds = [column.type for column in statement.exported_columns]
@@ -146,7 +146,7 @@ def _values(readers: Sequence[Callable[[Any], Any] | None], row: Iterable[Any]) 
 
 @lru_cache(maxsize=256)
 def _record(model: type[Model]) -> type[Row]:
-    """Return the class of rows that read like a model: what PostgreSQL answered, each column read when asked for."""
+    """Return the class of rows that read like a model: the record from PostgreSQL, each column converted when read."""
     return type(
         model.__name__, (Row,), {each.name: _attribute(each.name, each.type) for each in model.__table__.columns}
     )
@@ -173,7 +173,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Rows(list[T]):
-    """The rows a statement gave."""
+    """The rows of a statement."""
 
     def all(self) -> list[T]:
         """Return all rows."""
@@ -191,7 +191,7 @@ class Rows(list[T]):
 
 
 class Result(Rows[Row]):
-    """The rows that an SQL text gave."""
+    """The rows of an SQL text."""
 
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -253,20 +253,20 @@ class Database:
     """A pool of connections for one service's role."""
 
     def __init__(self, url: str, pool: int, schema: str = "") -> None:
-        """`schema` is for a role that has none of its own: the administrator's looking into a service's."""
+        """`schema` is for a role without a schema of its own: an administrator reading a service's."""
         self._url = url
         self._server_settings = {"jit": "off", **({"search_path": f"{schema}, public"} if schema else {})}
         self._size = pool
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
         self.full = asyncio.Event()
-        """Set where a write found no room; `keep_room` clears it."""
+        """Set when a write found the disk full; `keep_room` clears it."""
 
     @asynccontextmanager
     async def begin(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
         """Open a transaction; commit at the end, roll back on any error. A lost database is SERVICE_UNAVAILABLE.
 
-        `snapshot` lets all its statements see one state of the facts, and change none.
+        With `snapshot`, all its statements see the same state, and none may change it.
         """
         kind: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True} if snapshot else {}
         try:
@@ -306,7 +306,7 @@ class Database:
                     command_timeout=60,
                     server_settings=self._server_settings,
                     record_class=Row,
-                    # Settings and locks are only ever taken for a transaction: there is nothing to reset after one.
+                    # Settings and locks are only taken for a transaction: there is nothing to reset afterwards.
                     reset=_nothing,
                 )
             return self._pool
@@ -320,11 +320,11 @@ class Database:
 _FILL = text("""
     CREATE TEMPORARY TABLE room ON COMMIT DROP AS SELECT repeat(md5(n::text), 20) FROM generate_series(1, 2000) AS n
 """)
-"""About 1.5 MB: what PostgreSQL has set aside would take a row even where the disk is full."""
+"""About 1.5 MB: a single row would fit into space that PostgreSQL has reserved even when the disk is full."""
 
 
 async def keep_room(loop: Loop, database: Database) -> None:
-    """Try, once a write found no room, whether there is some again; until then the process is not ready."""
+    """After a write found the disk full, check until there is room again; until then the process is not ready."""
     while True:
         loop.begin()
         if database.full.is_set():
@@ -340,16 +340,16 @@ async def _nothing(connection: asyncpg.Connection) -> None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether the database may well answer if asked again."""
+    """Return whether the database is likely to answer a retry."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state in _TRANSIENT or state[:2] in _TRANSIENT_CLASSES
-    # A connection that broke, was refused, or was closed under us; a value that does not fit its column is none of it.
-    # A dying server says so on its idle connections; the next use of one is an internal error to asyncpg.
+    # A connection that broke, was refused or closed; not a value that does not fit its column.
+    # A server that stops reports it on idle connections; asyncpg then raises an internal error at their next use.
     broken = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
     return isinstance(error, broken) and not isinstance(error, ValueError)
 
 
 def is_unique_violation(error: BaseException) -> bool:
-    """Return whether a row with the same key was there first."""
+    """Return whether a row with the same key exists already."""
     return isinstance(error, asyncpg.UniqueViolationError)

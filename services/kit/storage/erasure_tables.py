@@ -1,4 +1,4 @@
-"""Erasures that two people decide on, what they reach, and holds: the same three tables wherever there are any."""
+"""Erasures decided by two people, what they reach, and holds: the same three tables in each service that has them."""
 
 from __future__ import annotations
 
@@ -91,20 +91,20 @@ class ErasureTables:
         return (await connection.execute(self._find, {"number": number})).first()
 
     async def request(self, connection: Connection, number: str, **columns: object) -> None:
-        """Keep that an erasure is asked for, in place of one that was refused."""
+        """Store a request for an erasure, replacing a refused one."""
         if await self.find(connection, number) is None:
             await rows.insert(connection, self._erasure, number=number, **columns)
         else:
             await rows.update(connection, self._erasure, {"number": number}, **columns)
 
     async def decide(self, connection: Connection, number: str, **columns: object) -> None:
-        """Keep what became of an erasure."""
+        """Store the outcome of an erasure."""
         await rows.update(connection, self._erasure, {"number": number}, **columns)
 
     async def reached(
         self, connection: Connection, number: str, service: str, counts: Mapping[str, int], erased_at: datetime | None
     ) -> None:
-        """Keep what an erasure reaches in a service, the last word of it; `erased_at` once it is erased there."""
+        """Store what an erasure reaches in a service, replacing earlier figures; `erased_at` once it is done."""
         row = {"number": number, "service": service, "counts": dict(counts), "erased": erased_at is not None}
         await connection.execute(self._keep_reach, {**row, "erased_at": erased_at})
 
@@ -117,7 +117,7 @@ class ErasureTables:
         await rows.add(connection, self._hold, "hold", {"number": number}, **columns)
 
     async def holds(self, connection: Connection, number: str) -> Sequence[HoldRow]:
-        """Return the holds that stand on a matter's data."""
+        """Return the holds in effect on a matter's data."""
         return await connection.execute(self._holds, {"number": number})
 
     async def lift(self, connection: Connection, number: str, at: datetime, by: str, evidence: str) -> None:

@@ -1,9 +1,9 @@
-"""What was erased stays erased: a list kept beside the master key, and put into effect again before a service serves.
+"""What was erased stays erased: a list next to the master key, applied again before a service serves.
 
-A database that is restored holds again what was erased after its backup was made, data keys and all. Each service
+A restored database again contains what was erased after its backup was made, data keys included. Each service
 writes the number of what it erases into the list before it commits, and at its start erases what the list names and
-the database still holds. The list holds numbers of cases and times, and nothing of anybody. It is kept like the master
-key, outside the database and its backups; without the right key it could not help anyway.
+the database still contains. The list has numbers of cases and times, no personal data. It is kept like the master
+key, outside the database and its backups.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from services.kit.storage.events import EventLog, NewEvent
 log = structlog.get_logger()
 
 Erase = Callable[[Connection, str, datetime], Awaitable[dict[str, str]]]
-"""Erases a matter in a service, and returns the unit of each chain in which something was erased, by its number."""
+"""Erases a case in a service; returns, by number, the unit of each chain in which something was erased."""
 
 ACTOR = "erasure-list"
-"""Who the history names for what is erased again."""
+"""Whom the history names for a repeated erasure."""
 
 
 class ErasureList:
-    """The list of one service, a line an erasure; nothing is ever taken out of it."""
+    """The list of one service, one line per erasure; lines are never removed."""
 
     def __init__(self, path: Path | None, service: str) -> None:
         self._path = path
         self.service = service
 
     def add(self, number: str, at: datetime) -> None:
-        """Write that a matter is erased; on disk when this returns."""
+        """Add an erased case; it is on disk when this returns."""
         if self._path is None:
             return
         line = f"{self.service} {number} {at.isoformat()}\n".encode()
@@ -55,7 +55,7 @@ class ErasureList:
 
 
 async def erase_again(database: Database, heads: str, listed: ErasureList, erase: Erase, now: datetime) -> int:
-    """Erase what the list names and the database still holds; return how many matters that were."""
+    """Erase what the list names and the database still contains; return how many cases that were."""
     events, found = EventLog(listed.service, heads), 0
     for number in listed.numbers():
         async with database.begin() as connection:

@@ -35,10 +35,10 @@ from services.kit.storage.models import Event, FeedHead
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """Something that happened to a case. `unit` is whose matter it is; `wakes` whether its workflow must hear of it.
+    """Something that happened to a case of `unit`; `wakes` is whether the case's workflow must be notified.
 
-    `bulk` says that it came with many others or from a machine: what a person did is followed up first. The payload is
-    handed in as the code has it, enums, instants and days as such; the catalogue says how it is written.
+    `bulk` says that it came with many others or from a machine: what a person did is handled first. The payload is
+    passed with enums, instants and days as such; the catalogue says how it is written.
     """
 
     number: str
@@ -52,7 +52,7 @@ class NewEvent:
 
 
 def heads_of(heads: str) -> TableClause:
-    """Return the table of a service that carries the heads of its chains: what each of the three has."""
+    """Return the table of a service that has the heads of its chains, with the columns that all three have."""
     return table(
         heads, column("number", Text), column("seq", BigInteger), column("head", LargeBinary), column("unit", Text),
         column("sealed_key", LargeBinary),
@@ -99,7 +99,7 @@ def _lock(heads: str) -> Select[Any]:
 
 
 class EventLog:
-    """Appends a service's events. `heads` is its table with one row a case, which carries the chain's head."""
+    """Appends a service's events. `heads` is its table with one row per case, which holds the head of the chain."""
 
     def __init__(self, service: str, heads: str) -> None:
         self._service = service
@@ -107,7 +107,7 @@ class EventLog:
         self._lock = _lock(heads)
 
     async def lock(self, connection: Connection, number: str) -> None:
-        """Lock a case until the end of the transaction: the first lock of all that change anything of a case."""
+        """Lock a case until the end of the transaction: whatever changes a case takes this lock first."""
         await connection.execute(self._lock, {"number": number})
 
     async def append(
@@ -136,10 +136,10 @@ class EventLog:
         return seq
 
 
-# SQL text: almost all of it is PostgreSQL's own, and it is read by who knows how its snapshots work.
-# Everything in one statement, so that the snapshot that is remembered is the one the events were read with: the next
-# pass takes exactly the transactions that were committed between the two. A transaction that is still running is left
-# for the pass after its commit, however slow it is, and holds nobody up. What was committed between the same two passes
+# SQL text: almost all of it is specific to PostgreSQL, and its readers must know how snapshots work.
+# Everything in one statement, so that the stored snapshot is the one the events were read with: the next
+# pass takes exactly the transactions committed between the two. A transaction that is still running is left
+# for the pass after its commit, however slow it is, and delays nobody. What was committed between the same two passes
 # is ordered by when it was written. A pass that finds nothing writes nothing.
 _SEAL = """
     WITH fresh AS (
@@ -161,9 +161,9 @@ _SEAL = """
     WHERE {worth_writing}
     RETURNING position
 """
-# Scalars, so that every pass is a look into the indexes however long the history is. A snapshot with transactions under
-# way is replaced once they have ended, or passes would go over all that was committed since the oldest of them. Its
-# place is asked for because the transaction numbers of a cluster this was restored from come round again here.
+# Scalars, so that every pass is an index lookup however long the history is. A snapshot with transactions under
+# way is replaced once they have ended; otherwise passes would read all that was committed since the oldest of them. Its
+# cluster is compared because the transaction numbers of a cluster this was restored from are used again here.
 _SEAL_NEW = text(
     _SEAL.format(
         committed_since="""xid >= (SELECT pg_snapshot_xmin(snapshot) FROM feed_head)
@@ -174,7 +174,7 @@ _SEAL_NEW = text(
             OR pg_snapshot_xmin(feed_head.snapshot) < pg_snapshot_xmax(feed_head.snapshot)""",
     )
 )
-# After a dump was restored into another cluster, old transaction numbers mean nothing: take what has no place yet.
+# After a dump was restored into another cluster, old transaction numbers mean nothing: take what has no position yet.
 _SEAL_RESTORED = text(
     _SEAL.format(
         committed_since="NOT EXISTS (SELECT 1 FROM feed WHERE feed.event_id = events.id)", worth_writing="true"
@@ -189,17 +189,17 @@ _HEAD = select(FeedHead.position)
 
 
 class FeedSealer:
-    """Gives committed events their positions. One at a time per service, whichever process holds the lock."""
+    """Gives committed events their positions. One process at a time per service: the one that holds the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def seal(self) -> int | None:
-        """Seal what was committed since the last pass; return the feed's last position, None if another one seals."""
+        """Seal what was committed since the last pass; return the last position, None if another process seals."""
         async with self._database.begin() as connection:
             if not await connection.scalar(_ONE_AT_A_TIME):
                 return None
-            # Asked every time: a service outlives the cluster it is connected to.
+            # Checked every time: a service may outlive the cluster it is connected to.
             before, same_cluster = (await connection.execute(_STANDING)).one()
             position: int | None = await connection.scalar(_SEAL_NEW if same_cluster else _SEAL_RESTORED)
         return before if position is None else position

@@ -25,11 +25,11 @@ from services.kit.storage.feed_store import Told
 _IDLE = 0.5
 """Seconds between looks for events that another process committed."""
 _GATHER = 0.02
-"""Seconds to gather commits into one pass."""
+"""Seconds in which commits are gathered into one pass."""
 
 
 class FeedPulse:
-    """Tells the sealer of this process that something was committed, and watchers that the feed grew."""
+    """Notifies the sealer of this process of a commit, and watchers of new events in the feed."""
 
     def __init__(self) -> None:
         self._committed = asyncio.Event()
@@ -37,18 +37,18 @@ class FeedPulse:
         self.position = 0
 
     def beat(self) -> None:
-        """Say that something was committed."""
+        """Notify of a commit."""
         self._committed.set()
 
     async def committed(self) -> None:
-        """Wait until something was committed here, or long enough for another process to have."""
+        """Wait for a commit in this process, or long enough for one in another process."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._committed.wait(), _IDLE)
             await asyncio.sleep(_GATHER)
         self._committed.clear()
 
     async def grow(self, position: int) -> None:
-        """Say that the feed now ends at this position: further on, or after a restore further back."""
+        """Notify that the feed now ends at this position: a later one, or after a restore an earlier one."""
         if position != self.position:
             async with self._grown:
                 self.position = position
@@ -72,22 +72,22 @@ async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None
 
 
 _STRIDE = 5000
-"""A lane passes over what is not its own in strides: after an import of thousands it is at its end in a moment."""
+"""A lane skips events of other lanes in large steps: after an import of thousands it is at the end in a moment."""
 MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures", "notices", "notices-bulk"})
-"""Consumers of Accord's own machine clients: nobody else says how far they have come."""
+"""Consumers of Accord's own machine clients: nobody else may move their positions."""
 Owner = Callable[[Connection, str], Awaitable[str | None]]
-"""Returns the unit whose the history of a case or file is; None where there is none."""
+"""Returns the unit that owns the history of a case or file; None if there is none."""
 _ACCORD = "machine:accord"
-"""The owner of what machine clients read on under, so that no row is left for whoever comes first."""
+"""The owner of the consumers of machine clients, so that nobody else can claim them first."""
 
 
 def beyond(head: int) -> CaseError:
-    """Return the refusal of a place that this feed does not have; it says where the feed ends."""
+    """Return the refusal of a position that this feed does not have; it says where the feed ends."""
     return CaseError(Reason.BEYOND_THE_FEED, head_position=str(head))
 
 
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
-    """Serves one service's feed. `owner` returns whose the history of a case or file is."""
+    """Serves one service's feed. `owner` returns the unit that owns the history of a case or file."""
 
     def __init__(self, service: str, database: Database, pulse: FeedPulse, owner: Owner) -> None:
         self._service = service
@@ -109,7 +109,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 number = number_of(request.case)
                 unit = await self._owner(connection, number)
                 if unit is None:
-                    # Nothing here to show or to hide; only who may see the whole tree learns that there is nothing.
+                    # There is nothing here; only callers who may see the whole tree are told so.
                     call.scope()
                     return feed_pb2.ListEventsResponse()
                 call.require(unit)
@@ -127,11 +127,11 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     async def WatchEvents(
         self, request: feed_pb2.WatchEventsRequest, context: Context
     ) -> AsyncIterator[feed_pb2.WatchEventsResponse]:
-        """Answer events as they are committed; ends only with the call or, if so asked, once it has caught up."""
+        """Return events as they are committed; ends only with the call or, if requested, once it has caught up."""
         self._check(request.service)
         number = number_of(request.case) if request.case else ""
         allowed = await self._allow_watching(number)
-        # Without a case: all of the caller's own subtree, or of the part of it that is asked for.
+        # Without a case: all of the caller's subtree, or of the requested part of it.
         units = "" if number else paging.subtree(current_call().scope(last(request.unit)))
         position = request.after_position
         if request.consumer:
@@ -161,7 +161,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             to = min(after + _STRIDE, head)
             events = await self._read_lane(request, units, after, to, size)
             return events, events[-1].position if len(events) == size else to
-        # A case has few events: one look finds them all, however long the feed is.
+        # A case has few events: one query finds them all, however long the feed is.
         to = head if number else min(after + size, head)
         if request.names_only and not number:
             return await self._names(units, after, to), to
@@ -184,7 +184,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         return [self._event(row) for row in rows if row.wakes or not only_waking]
 
     async def _names(self, units: str, after: int, to: int) -> list[feed_pb2.Event]:
-        """Return of each case its last event in a stretch of the feed: which one it is, and nothing of what it says."""
+        """Return the last event of each case in a range of the feed: its position and name, without its payload."""
         async with self._database.read() as connection:
             rows = await feed_store.names(connection, units, after, to)
         return [
@@ -195,7 +195,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         ]  # fmt: skip
 
     async def _allow_watching(self, number: str) -> bool:
-        """Let the call watch; return whether that holds for what is still to come."""
+        """Allow the call to watch; return whether that also covers later events."""
         unit = None
         if number:
             async with self._database.read() as connection:
@@ -203,12 +203,12 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         if unit:
             current_call().require(unit)
         elif number:
-            # Nothing here yet to show or to hide; decided again when the case's first event comes.
+            # There is nothing here yet; decided again when the case's first event comes.
             current_call().scope()
         return bool(unit) or not number
 
     async def _acknowledged(self, consumer: str) -> int:
-        """Return how far a consumer of the caller's has come; another one's is shown to who may see the whole feed."""
+        """Return the position of a consumer: the caller's, or any if the caller may see the whole feed."""
         async with self._database.read() as connection:
             row = await feed_store.consumer(connection, consumer)
         call = current_call()
@@ -235,7 +235,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             position = await feed_store.acknowledge(
                 connection, request.consumer, request.position, owner, machine=is_machine
             )
-        # A consumer is whose it was first: a place that somebody else moves on would lose that one events.
+        # A consumer belongs to whoever acknowledged first: if somebody else moved its position, it would lose events.
         call.require_person(position is not None)
         return self._consumer(request.consumer, position or 0)
 
@@ -261,7 +261,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         return reply
 
     async def _check_place(self, position: int, known: str) -> None:
-        """Refuse a place that the feed does not have, or at which it has another event than the caller knows."""
+        """Refuse a position that the feed does not have, or at which it has another event than the caller knows."""
         if position > self._pulse.position:
             await self._must_reach(position)
         if position and known:
@@ -271,14 +271,14 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
                 raise beyond(self._pulse.position)
 
     async def _must_reach(self, position: int) -> None:
-        """Refuse a position at which the feed has no event: asked of the database, another process may seal."""
+        """Refuse a position without an event; the database is asked, since another process may seal."""
         head = await head_position(self._database)
         if position > head:
             raise beyond(head)
         await self._pulse.grow(head)
 
     async def _head(self) -> int:
-        """Return where the feed ends. A service that has just started has not sealed yet and must look it up."""
+        """Return where the feed ends; from the database if this process has not sealed yet."""
         if not self._pulse.position:
             await self._pulse.grow(await head_position(self._database))
         return self._pulse.position

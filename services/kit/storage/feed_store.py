@@ -1,4 +1,4 @@
-"""Statements of the feed: its stretches, what a case or a unit has in it, and how far its consumers have come."""
+"""Statements of the feed: ranges of it, of all, of a case or of a unit; positions of its consumers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.kit.storage.models import NOW, Consumer, Event, FeedPlace
 
 
 class Told(NamedTuple):
-    """An event as the feed tells it; position 0 where it has no place yet."""
+    """An event as in the feed; position 0 if it has none yet."""
 
     position: int
     number: str
@@ -36,8 +36,8 @@ _AFTER = bindparam("after", type_=BigInteger)
 _UNIT = bindparam("unit", type_=Text)
 _LIMIT = bindparam("limit", type_=Integer)
 _IN_STRETCH = (FeedPlace.position > _AFTER, FeedPlace.position <= bindparam("to", type_=BigInteger))
-# From a stretch of the feed to its events, one by one: who reads at the end of the feed asks for a few. Left to choose,
-# the planner takes the unit for rare and reads every event there is, each time anew.
+# From a range of the feed to its events, one by one: readers at the end of the feed ask for a few. Left to choose,
+# the planner assumes that the unit is rare and reads every event, every time.
 _ONE_BY_ONE = aliased(Event, select(Event).where(Event.id == FeedPlace.event_id).offset(0).lateral("events"))
 
 
@@ -93,7 +93,7 @@ _ACKNOWLEDGE = _ASKED.on_conflict_do_update(
 
 
 async def of_case(connection: Connection, number: str, after: int, limit: int) -> list[Told]:
-    """Return events of a case in their order, after this number in it; also those that have no place yet."""
+    """Return events of a case in order, after this number in it; also those without a position yet."""
     rows = await connection.execute(_OF_CASE, {"number": number, "after": after, "limit": limit})
     return list(map(Told._make, rows))
 
@@ -105,25 +105,25 @@ async def of_unit(connection: Connection, unit: str, after: int, limit: int) -> 
 
 
 async def stretch_of_case(connection: Connection, number: str, after: int, to: int) -> list[Told]:
-    """Return what a case has in a stretch of the feed."""
+    """Return the events of a case in a range of the feed."""
     return list(map(Told._make, await connection.execute(_READ_CASE, {"number": number, "after": after, "to": to})))
 
 
 async def stretch(connection: Connection, unit: str, after: int, to: int) -> list[Told]:
-    """Return what a unit pattern has in a stretch of the feed."""
+    """Return the events of a unit pattern in a range of the feed."""
     return list(map(Told._make, await connection.execute(_READ, {"unit": unit, "after": after, "to": to})))
 
 
 async def lane(
     connection: Connection, unit: str, after: int, to: int, limit: int, *, bulk: bool, waking: bool
 ) -> list[Told]:
-    """Return what is of one lane in a stretch of the feed; with `waking` only what wakes a workflow."""
+    """Return the events of one lane in a range of the feed; with `waking` only those that wake a workflow."""
     parameters = {"unit": unit, "after": after, "to": to, "limit": limit, "bulk": bulk, "waking": waking}
     return list(map(Told._make, await connection.execute(_READ_LANE, parameters)))
 
 
 async def names(connection: Connection, unit: str, after: int, to: int) -> Sequence[tuple[int, str, int]]:
-    """Return position, case and number of the last event that each case has in a stretch of the feed."""
+    """Return position, case and number of the last event of each case in a range of the feed."""
     return await connection.execute(_READ_NAMES, {"unit": unit, "after": after, "to": to})
 
 
@@ -133,11 +133,11 @@ async def hash_at(connection: Connection, position: int) -> bytes | None:
 
 
 async def consumer(connection: Connection, name: str) -> Consumer | None:
-    """Return a consumer; None where nobody has acknowledged under the name."""
+    """Return a consumer; None if nobody has acknowledged under its name."""
     return (await connection.execute(_CONSUMER, {"name": name})).first()
 
 
 async def acknowledge(connection: Connection, name: str, position: int, owner: str, *, machine: bool) -> int | None:
-    """Store how far a consumer has come, never further back; None where it is somebody else's."""
+    """Store the position of a consumer, never an earlier one; None if it belongs to somebody else."""
     parameters = {"name": name, "position": position, "owner": owner, "machine": machine}
     return await connection.scalar(_ACKNOWLEDGE, parameters)

@@ -9,7 +9,7 @@ CONSUMER_OWNERS = """
 ALTER TABLE consumers ADD COLUMN owner text NOT NULL DEFAULT '';
 COMMENT ON COLUMN consumers.owner IS 'Who alone says how far it has come; empty for machine clients.';
 """
-"""A consumer belongs to who acknowledged first under its name."""
+"""A consumer belongs to whoever acknowledged first under its name."""
 
 FIRST = """
 CREATE TABLE events (

@@ -1,4 +1,4 @@
-"""Migrations: a schema and a role per service, none with any right on another's."""
+"""Migrations: a schema and a role per service; no role has any right on another's schema."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _grants(service: str) -> Iterable[str]:
 
 
 def run_script(script: str) -> None:
-    """Run several statements inside the migration under way; SQLAlchemy's own execute takes one at a time."""
+    """Run several statements inside the current migration; SQLAlchemy's execute takes one at a time."""
     adapted: Any = op.get_bind().connection.dbapi_connection
     adapted.run_async(lambda raw: raw.execute(script))
 

@@ -1,10 +1,10 @@
 """What models are made of: their base, the types of their columns; and the tables every service has.
 
 A model is a table with typed columns. `select(Report)` gives rows that read like the model: `row.state` is a
-`ReportState`, to mypy and when it runs. Rows are what PostgreSQL answered and nothing else: no session, no identity
-map, nothing is loaded later, and nothing that is set on one is ever stored.
+`ReportState`, for mypy and at run time. Rows are plain results of PostgreSQL: no session, no identity
+map, no lazy loading; changing one stores nothing.
 
-The migrations make the tables; `tests/test_models.py` finds where a model says otherwise.
+The migrations create the tables; `tests/test_models.py` reports where a model differs.
 """
 
 from __future__ import annotations
@@ -51,40 +51,40 @@ class Numbered(TypeDecorator[State]):
         self.states = states
 
     def bind_processor(self, dialect: Dialect) -> Callable[[State | None], int | None]:
-        """Return what makes a number of a state."""
+        """Return what converts a state into a number."""
         return lambda state: None if state is None else int(state)
 
     def process_literal_param(self, value: State | None, dialect: Dialect) -> str:
-        """Return a state as it stands in a statement."""
+        """Return a state as a literal in a statement."""
         return "NULL" if value is None else str(int(value))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], State | None]:
-        """Return what makes a state of a number."""
+        """Return what converts a number into a state."""
         states = self.states
         return lambda number: None if number is None else states(number)
 
 
 class NumberedOrNone(Numbered[State]):
-    """A state, or none: that is stored as 0, as the contract has it, and reads as None."""
+    """A state or none, which is stored as 0, as in the contract, and reads as None."""
 
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[State | None], int | None]:
-        """Return what makes a number of a state."""
+        """Return what converts a state into a number."""
         return lambda state: 0 if state is None else int(state)
 
     def process_literal_param(self, value: State | None, dialect: Dialect) -> str:
-        """Return a state as it stands in a statement."""
+        """Return a state as a literal in a statement."""
         return "0" if value is None else str(int(value))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], State | None]:
-        """Return what makes a state of a number."""
+        """Return what converts a number into a state."""
         states = self.states
         return lambda number: states(number) if number else None
 
 
 class Stored(TypeDecorator[Any]):
-    """JSON. A text that is handed in is JSON already; whatever comes out has been read."""
+    """JSON. A string that is passed in is JSON already; what is read has been parsed."""
 
     impl = JSONB
     cache_ok = True
@@ -108,7 +108,7 @@ class _Xid(UserDefinedType[str]):
 
 
 class _Snapshot(UserDefinedType[str]):
-    """Which transactions were over at one moment."""
+    """Which transactions had ended at one moment."""
 
     cache_ok = True
 
@@ -117,16 +117,16 @@ class _Snapshot(UserDefinedType[str]):
 
 
 POSTGRESQL_TYPES = {"xid8": _Xid, "pg_snapshot": _Snapshot}
-"""Types of PostgreSQL that SQLAlchemy has no name for."""
+"""Types of PostgreSQL that SQLAlchemy does not have."""
 
 Code = Annotated[str, mapped_column(Text(collation="C"))]
 """A code, a number of a case, a key: compared byte by byte."""
 Words = Annotated[str, mapped_column(Text)]
-"""A text that nothing is ordered by."""
+"""A text that is not used for ordering."""
 Count = Annotated[int, mapped_column(BigInteger)]
 """A whole number up to 2⁶³."""
 Small = Annotated[int, mapped_column(SmallInteger)]
-"""A number of the contract that decides nothing here."""
+"""A number of the contract that is only stored here."""
 Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 """An instant; it comes out in UTC."""
 Json = Annotated[Any, mapped_column(Stored)]
@@ -188,7 +188,7 @@ class Event(Model):
 
 
 class FeedPlace(Model):
-    """The place of an event in the feed."""
+    """The position of an event in the feed."""
 
     __tablename__ = "feed"
     __table_args__ = (
@@ -226,7 +226,7 @@ class FeedHead(Model):
 
 
 class Consumer(Model):
-    """How far somebody has read the feed."""
+    """How far a consumer has read the feed."""
 
     __tablename__ = "consumers"
 
@@ -239,7 +239,7 @@ class Consumer(Model):
 
 
 class StoredRequest(Model):
-    """A request id that was used, and the first answer; none while its command runs."""
+    """A used request id and the first response; none while its command runs."""
 
     __tablename__ = "requests"
     __table_args__ = ({"comment": "First answer of every command by caller and request id; holds no personal data."},)
@@ -266,7 +266,7 @@ class KnownKey(Model):
 
 
 class CaseStanding(Model):
-    """Whose a case is, where its owner is another service."""
+    """Which unit a case belongs to, in services that do not own cases."""
 
     __tablename__ = "case_standings"
     __table_args__ = (
@@ -289,7 +289,7 @@ class CaseStanding(Model):
 
 
 class NumberSeries(Model):
-    """The last number that was given in a series of a unit in a year."""
+    """The last number given in a series of a unit in a year."""
 
     __tablename__ = "number_series"
     __table_args__ = ({"comment": "Last number given; its row lock is held to the commit: no gaps, no duplicates."},)
@@ -301,7 +301,7 @@ class NumberSeries(Model):
 
 
 class Look(Model):
-    """A look at what is personal in a matter."""
+    """An access to personal data of a case."""
 
     __tablename__ = "access_log"
     __table_args__ = (

@@ -26,13 +26,13 @@ _LAST = select(NumberSeries.last).where(
 async def take(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
     """Return the next number of a unit's series in this year; given for good only if the transaction commits.
 
-    Take it last: until the commit, everybody else who numbers in this series waits.
+    Take it last: until the commit, all others who need a number of this series wait.
     """
     return document_number(year_of(now), unit_name, series, await running(connection, series.name, unit, now))
 
 
 async def expected(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
-    """Return the number that `take` would give now; whoever takes it first has it."""
+    """Return the number that `take` would give now; another caller may take it first."""
     year = year_of(now)
     last = await connection.scalar(_LAST, {"unit": unit, "series": series.name, "year": year})
     return document_number(year, unit_name, series, (last or 0) + 1)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def token(kind: str, *mark: object) -> str:
-    """Return the token of the page that begins behind this mark."""
+    """Return the token of the page that begins after this mark."""
     return base64.urlsafe_b64encode(json.dumps([kind, *mark], default=_said).encode()).decode().rstrip("=")
 
 
@@ -27,9 +27,9 @@ def _said(value: object) -> str:
 
 
 def following(found: Sequence[T], size: int, kind: str, mark: Callable[[T], object]) -> str:
-    """Return the token of the page behind `size` rows, of which one more was read; empty where there is none.
+    """Return the token of the page after `size` rows, of which one more was read; empty if there is none.
 
-    `mark` returns of the last row shown what the next page begins behind: one part, or a tuple of them.
+    `mark` returns, for the last row shown, the mark that the next page begins after: one part, or a tuple of them.
     """
     if len(found) <= size:
         return ""
@@ -51,9 +51,9 @@ def read(
     third: Callable[[object], C], /,
 ) -> tuple[A, B, C] | None: ...  # fmt: skip
 def read(page_token: str, kind: str, *parts: Callable[[object], object]) -> object:
-    """Return the mark in a token, its parts read as asked for (one position if nothing is); None for an empty token.
+    """Return the mark in a token, its parts read by these functions (default: a position); None for an empty one.
 
-    A token comes back from outside: whatever does not read as exactly these parts is INVALID_PAGE_TOKEN.
+    A token comes from outside: anything that does not consist of exactly these parts is INVALID_PAGE_TOKEN.
     """
     if not page_token:
         return None
@@ -83,7 +83,7 @@ def number(value: object) -> int:
 
 
 def key(value: object) -> str:
-    """Return a key as it stands in a column; ValueError where the value cannot be one."""
+    """Return a key of a column; ValueError if the value cannot be one."""
     if type(value) is not str or not value.isascii() or not value.isprintable():
         raise ValueError
     return value
@@ -105,5 +105,5 @@ def day(value: object) -> date:
 
 
 def subtree(unit: str) -> str:
-    """Return the LIKE pattern of a unit's subtree; a department's is the department alone."""
+    """Return the LIKE pattern of a unit's subtree; for a department, of the department alone."""
     return unit if "-" in unit else f"{prefix(unit)}%"

@@ -1,4 +1,4 @@
-"""Idempotency: the first answer of every command, by caller and request id, in the command's own transaction."""
+"""Idempotency: the first response of every command, by caller and request id, in its own transaction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANSWER = update(StoredRequest).where(*_KEY).values(answer=bindparam("answer"))
 
 
 def body_hash(request: Message, key: bytes = b"") -> bytes:
-    """Return SHA-256 over a request's type and canonical bytes; keyed where what it says could be guessed."""
+    """Return SHA-256 over a request's type and canonical bytes; keyed if its content could be guessed."""
     body = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)
     return hmac.digest(key, body, "sha256") if key else hashlib.sha256(body).digest()
 
@@ -40,9 +40,9 @@ def reused(field: str = "request_id") -> CaseError:
 
 
 async def claim(connection: Connection, caller: str, request_id: str, body: bytes) -> bytes | None:
-    """Claim a request id for this transaction; return the first answer where it was used before.
+    """Claim a request id for this transaction; return the first response if it was used before.
 
-    Raises IDEMPOTENCY_KEY_REUSED where it was used with another body.
+    Raises IDEMPOTENCY_KEY_REUSED if it was used with another body.
     """
     key = {"who": caller, "id": request_id}
     if await connection.scalar(_CLAIM, {**key, "body": body}):
@@ -54,5 +54,5 @@ async def claim(connection: Connection, caller: str, request_id: str, body: byte
 
 
 async def remember(connection: Connection, caller: str, request_id: str, answer: bytes) -> None:
-    """Store the answer of a claimed request id."""
+    """Store the response to a claimed request id."""
     await connection.execute(_ANSWER, {"who": caller, "id": request_id, "answer": answer})

@@ -35,7 +35,7 @@ def _insert(model: type[M], columns: tuple[str, ...]) -> ReturningInsert[M]:
 
 
 async def add(connection: Connection, model: type[M], running: str, key: Mapping[str, Any], **columns: object) -> M:
-    """Insert a row under the next number of those with this key, and return it; what they belong to is locked."""
+    """Insert a row under the next number of those with this key, and return it; the caller has locked their parent."""
     statement = _add(model, running, tuple(key), tuple(columns))
     return (await connection.execute(statement, {**columns, **key})).one()
 
@@ -73,12 +73,12 @@ def _find(model: type[M], order: tuple[InstrumentedAttribute[Any], ...], key: tu
 
 
 async def get(connection: Connection, model: type[M], name: str, /, **key: object) -> M:
-    """Return the row with this key; NOT_FOUND, with the name of what is asked for, where there is none."""
+    """Return the row with this key; NOT_FOUND with the requested name if there is none."""
     return not_found((await find(connection, model, **key)).first(), name)
 
 
 async def next_of(connection: Connection, column: InstrumentedAttribute[int], **key: object) -> int:
-    """Return the next number in a column, from 1, of the rows with this key; what they belong to is locked."""
+    """Return the next number in a column, from 1, of the rows with this key; the caller has locked their parent."""
     return await connection.scalar(_next_of(column, tuple(key)), key) or 1
 
 

@@ -1,6 +1,6 @@
 """Sealed columns: AES-256-GCM under a data key per case, wrapped by the master key.
 
-Everything told in a case is sealed under the one data key of that case. Destroying the wrapped key erases all of it;
+Everything personal in a case is sealed under its one data key. Destroying the wrapped key erases all of it;
 the event chain does not depend on it.
 """
 
@@ -30,13 +30,13 @@ class SealError(Exception):
 
 
 class MasterKey(Protocol):
-    """Who keeps the key over all keys: this process, or a key management service (KMS) that never gives it out.
+    """The holder of the master key: this process, or a key management service (KMS) that never gives it out.
 
-    Calls are short; what comes back is never stored anywhere but in the column of a wrapped key.
+    Calls are short; results are stored nowhere but in the column of a wrapped key.
     """
 
     def wrap(self, key: bytes, bound: bytes) -> bytes:
-        """Return a data key wrapped, bound to what it is for."""
+        """Return a data key wrapped, bound to its purpose."""
         ...
 
     def unwrap(self, wrapped: bytes, bound: bytes) -> bytes:
@@ -49,7 +49,7 @@ class MasterKey(Protocol):
 
 
 class HeldKey:
-    """A master key held by this process: 32 bytes out of a file or an environment variable."""
+    """A master key held by this process: 32 bytes from a file or an environment variable."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32:
@@ -106,7 +106,7 @@ class CaseSealer:
         self._cipher = AESGCM(key)
 
     def seal(self, data: bytes) -> SealedBytes:
-        """Return the data sealed; the same data comes out different every time."""
+        """Return the data sealed; sealing the same data twice gives different results."""
         nonce = os.urandom(_NONCE)
         return SealedBytes(nonce + self._cipher.encrypt(nonce, data, self._bound))
 
@@ -151,5 +151,5 @@ class Sealer:
         return self._master.derive(purpose)
 
     def fingerprint(self) -> str:
-        """Return by what the master key is known again; nothing about the key follows from it."""
+        """Return a fingerprint of the master key, which reveals nothing about it."""
         return self._master.derive("fingerprint")[:16].hex()

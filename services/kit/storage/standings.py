@@ -1,7 +1,7 @@
-"""Whose a case is, in the services that do not own it: told by its owner, decided by what was told last.
+"""Which unit a case belongs to, in the services that do not own cases: reported by the owner; the last report counts.
 
-Nothing asks another service while it answers a call. Mediation's feed tells of every change; the worker hands it on
-within moments. Until then what was so before holds.
+No service calls another one while it handles a call. Mediation's feed reports every change; the worker passes it on
+within moments. Until then the earlier state counts.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _OF = select(CaseStanding).where(CaseStanding.number == any_(bindparam("numbers"
 
 
 async def of(connection: Connection, numbers: Sequence[str]) -> Mapping[str, CaseStanding]:
-    """Return whose those of the cases are that were told of, by number."""
+    """Return the standings of those cases that were reported, by number."""
     rows = await connection.execute(_OF, {"numbers": list(numbers)})
     return {row.number: row for row in rows}
 
@@ -79,12 +79,12 @@ async def excluded(connection: Connection, subject: str) -> frozenset[str]:
 
 
 async def one(connection: Connection, number: str) -> CaseStanding | None:
-    """Return whose a case is; None where nothing was told of it."""
+    """Return the standing of a case; None if it was never reported."""
     return (await of(connection, [number])).get(number)
 
 
 def parts_of(call: Call, unit: str, standing: CaseStanding | None) -> frozenset[Part]:
-    """Return what a case says that the caller is to it; `standing` is None while there is only its report."""
+    """Return which parts the caller has in a case; `standing` is None while there is only its report."""
     caller, access = call.caller, call.access
     found = {Part.accountable: caller.unit == unit}
     if standing is not None:
@@ -106,7 +106,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
         self._then = then
 
     async def RecordStandings(self, request: pb.RecordStandingsRequest, context: Context) -> pb.RecordStandingsResponse:
-        """Record whose cases are; a repeat changes nothing."""
+        """Record the standings of cases; a repeat changes nothing."""
         if request.service != self._service:
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
         current_call().require(ROOT_UNIT)
@@ -137,7 +137,7 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
 
 
 class Owned(Protocol):
-    """What the owner of a case knows of whose it is."""
+    """What the owner of a case knows of its standing."""
 
     @property
     def seq(self) -> int: ...
@@ -158,7 +158,7 @@ class Owned(Protocol):
 
 
 def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) -> pb.Standing:
-    """Return whose a case is, as its owner tells it, and until when grants of it hold."""
+    """Return the standing of a case, as its owner reports it, and until when its grants are valid."""
     return pb.Standing(
         case=f"cases/{number}",
         sequence=row.seq,

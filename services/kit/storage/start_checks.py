@@ -1,6 +1,6 @@
-"""What a service checks at its start: the master key its database was sealed with, and the units its matters belong to.
+"""What a service checks at its start: the master key its database was sealed with, and the units its cases belong to.
 
-Another key is refused before anything is served. Units that the list does not know are named: what they have is reached
+Another key is refused before anything is served. Units that are not in the list are logged: their cases are reached
 from above.
 """
 
@@ -36,7 +36,7 @@ _OPEN: dict[str, ColumnElement[bool]] = {
     "mediation": column("stage", Integer) != Stage.CLOSED,
     "escalation": true(),
 }
-"""What an open matter is in the table of each service that carries the heads of its chains."""
+"""What an open case is in the table of each service that has the heads of its chains."""
 
 log = structlog.get_logger()
 
@@ -46,9 +46,9 @@ class WrongKeyError(SealError):
 
 
 async def check_key(database: Database, service: str, sealer: Sealer) -> None:
-    """Compare the master key's fingerprint with the one the database keeps; the first key that comes is kept.
+    """Compare the master key's fingerprint with the stored one; the first key's fingerprint is stored.
 
-    A database that was sealed before it kept a fingerprint is asked to open one of its keys. Raises WrongKeyError.
+    In a database from before fingerprints, one of its keys is opened instead. Raises WrongKeyError.
     """
     own = sealer.fingerprint()
     async with database.begin() as connection:
@@ -78,7 +78,7 @@ def _must_open(sealer: Sealer, number: str, wrapped: bytes) -> None:
 
 
 async def await_right_key(database: Database, service: str, sealer: Sealer) -> None:
-    """Check the key as soon as the database is there; end the process where the key or the database is a wrong one."""
+    """Check the key as soon as the database answers; end the process if the key or the database is the wrong one."""
     while True:
         try:
             return await check_key(database, service, sealer)
@@ -99,7 +99,7 @@ def _counted(service: str) -> Select[str, int, int]:
 
 
 async def name_missing(database: Database, service: str, tree: UnitTree) -> dict[str, tuple[int, int]]:
-    """Tell of each unit with matters that is not in the list any more how many it has, and how many of them are open.
+    """Log, for each unit with cases that is no longer in the list, how many it has and how many of them are open.
 
     Return them by code.
     """

@@ -18,7 +18,7 @@ from services.kit.storage.events import heads_of
 from services.kit.storage.models import Event, FeedHead, FeedPlace, Seal
 
 HEADS = {"intake": "reports", "mediation": "cases", "escalation": "files"}
-"""The table of each service that carries the heads of its chains."""
+"""The table of each service that has the heads of its chains."""
 
 
 _PREFETCH = 2000
@@ -47,7 +47,7 @@ def _heads(service: str) -> Select[str, int, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in one service: how much was checked, and the first broken link where there is one."""
+    """The result for one service: how much was checked, and the first broken link, if any."""
 
     service: str
     cases: int
@@ -61,11 +61,11 @@ class _BrokenError(Exception):
 
 
 async def verify(url: str, service: str) -> Verdict:
-    """Return the verdict on one service's history; `url` may be any role's that can read its schema."""
+    """Return the result for one service's history; `url` may be that of any role that can read its schema."""
     connection = await asyncpg.connect(url)
     counts = {"cases": 0, "events": 0, "seals": 0}
     try:
-        # One snapshot for all of it: what is written meanwhile is left for the next time.
+        # One snapshot for all of it: what is written meanwhile is checked next time.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(f"SET LOCAL search_path = {service}, public")
             try:
