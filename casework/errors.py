@@ -129,6 +129,7 @@ class Reason(StrEnum):
     SCREENING_MISSING = "SCREENING_MISSING"
     UMPIRE_DECIDES = "UMPIRE_DECIDES"
     GUARDIAN_NEEDED = "GUARDIAN_NEEDED"
+    REPORTER_NOT_NAMED = "REPORTER_NOT_NAMED"
     SIDE_KEPT = "SIDE_KEPT"
     ERASURE_BARRED = "ERASURE_BARRED"
     SECOND_FACTOR_WRONG = "SECOND_FACTOR_WRONG"
@@ -461,6 +462,11 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "未成年人的同意须有监护人在场才有效。",
         "A minor's consent is valid only with the guardian present.",
+    ),
+    Reason.REPORTER_NOT_NAMED: _Text(
+        Kind.INVALID,
+        "报告人要求对对方保密：先征得其同意，再注明已同意。",
+        "The reporter asked not to be named to the other side: ask them first, then say that they agreed.",
     ),
     Reason.ERASURE_BARRED: _Text(
         Kind.PRECONDITION,

@@ -120,6 +120,10 @@ class Desk:
         """Send something to a path and return the answer; it must succeed."""
         return await self.did(self._client.post(path, json=fields, headers=_key()))
 
+    async def sends(self, path: str, **fields: Any) -> httpx.Response:
+        """Send something to a path and return whatever comes."""
+        return await self._client.post(path, json=fields, headers=_key())
+
     async def tries(self, name: str, verb: str, **fields: Any) -> httpx.Response:
         """Do something and return whatever comes."""
         return await self._client.post(f"/v1/{name}:{verb}", json=fields, headers=_key())

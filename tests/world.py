@@ -12,7 +12,7 @@ from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2, reporter_pb2
-from pb.mediation.v1 import case_pb2, invitations_pb2, mediation_pb2, progress_pb2
+from pb.mediation.v1 import case_pb2, content_pb2, invitations_pb2, mediation_pb2, progress_pb2
 from PIL import Image
 
 from casework.names import number_of
@@ -307,6 +307,9 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
                             reason=lambda w: "outside-scope"),
     "GetProgress": _filled(progress_pb2.GetProgressRequest, name=lambda w: f"{w.case}/progress"),
     "CreateCase": _new_case,
+    "UpdateCaseContent": _filled(
+        content_pb2.UpdateCaseContentRequest, name=_case, content=lambda w: report_pb2.ReportContent(text="又漏了。")
+    ),
     "GetCase": _filled(mediation_pb2.GetCaseRequest, name=_case),
     "ListCases": _filled(mediation_pb2.ListCasesRequest, unit=_county),
     "GetPlan": _filled(mediation_pb2.GetPlanRequest, name=lambda w: f"{w.case}/plan"),

@@ -38,7 +38,7 @@ from workflows.cases.workflow import first_attributes
 from workflows.chains import heard
 from workflows.engine.health import serve_health
 from workflows.engine.runtime import connect, watch_engine
-from workflows.feeds import erasures, facts, notices, places, standings
+from workflows.feeds import erasures, facts, notices, places, reporters, standings
 from workflows.feeds.places import Place
 from workflows.files import workflow as file
 from workflows.messages import (
@@ -261,6 +261,8 @@ async def relay(settings: RelaySettings) -> None:
         loops.start(f"facts-{source}", project, facts.WITHIN)
     # Neither does the standing of cases.
     loops.start("standings", lambda loop: standings.hand_on_all(loop, backends))
+    # Neither does what reporters do by their receipt.
+    loops.start("reporters", lambda loop: reporters.pass_on_all(loop, backends))
     # Neither do erasures.
     for source in (Source.MEDIATION, Source.INTAKE):
         loops.start(f"erasures-{source}", partial(erasures.carry, backends=backends, source=source))

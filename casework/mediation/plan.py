@@ -15,6 +15,10 @@ DEPARTMENT = "department:"
 ANY = "*"
 
 
+WITHDRAWN = "withdrawn"
+"""Key of the task that a unit gets once the reporter withdraws what it handles."""
+
+
 class NoPlan(ValueError):
     """No template fits a category and grade. Rules that load have one for each."""
 
@@ -53,7 +57,9 @@ class PlanTemplate:
 class PlanBook:
     """All plan templates. The most specific category wins, then the template made for fewer grades."""
 
-    def __init__(self, templates: Iterable[PlanTemplate]) -> None:
+    def __init__(self, templates: Iterable[PlanTemplate], added: Iterable[TaskTemplate] = ()) -> None:
+        self.added = {task.key: task for task in added}
+        """Tasks that are added to a plan because of what happens later, by key."""
         self._by_name = {template.name: template for template in templates}
         self._by_key: dict[tuple[str, Grade], PlanTemplate] = {}
         for template in sorted(self._by_name.values(), key=lambda each: -len(each.grades)):

@@ -20,6 +20,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.privacy.v1.ReportPrivacyService": ("intake",),
     "accord.privacy.v1.CaseFileService": ("mediation",),
     "accord.mediation.v1.MediationService": ("mediation",),
+    "accord.mediation.v1.CaseContentService": ("mediation",),
     "accord.mediation.v1.PeopleService": ("mediation",),
     "accord.mediation.v1.InvitationService": ("mediation",),
     "accord.mediation.v1.ConsentService": ("mediation",),

@@ -176,7 +176,10 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
                     text=words, create_time=stamp(rated.rated_at), **view.numbers(contentment=rated.contentment)
                 )
             )
-        shown, numbers = view.report(row, call.language, now), view.numbers(channel=row.channel)
+        shown, numbers = (
+            view.report(row, call.language, now),
+            view.numbers(channel=row.channel, anonymity=row.anonymity),
+        )
         content.MergeFrom(report_pb2.ReportContent(name=request.name, report=shown, **numbers))
         return content
 

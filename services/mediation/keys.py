@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pb.intake.v1 import report_pb2
+
 from casework import names
 from casework.errors import CaseError, Reason
 from services.kit.storage.database import Connection
-from services.kit.storage.sealing import CaseSealer, Sealer, WrappedKey
+from services.kit.storage.sealing import CaseSealer, Sealed, Sealer, WrappedKey
 from services.mediation import store
 from services.mediation.models.cases import Case
 
@@ -37,3 +39,10 @@ def opening(sealer: Sealer, number: str, key: WrappedKey | None, erased_at: date
     if erased_at is not None or key is None:
         raise CaseError(Reason.DATA_ERASED, names.case_name(number))
     return sealer.under(number, key)
+
+
+def content_of(sealer: Sealer, case: Case) -> report_pb2.ReportContent:
+    """Return what the report of a case says; an empty message where nothing was handed over or it was erased."""
+    if case.sealed is None or case.sealed_key is None:
+        return report_pb2.ReportContent()
+    return report_pb2.ReportContent.FromString(sealer.open(case.number, Sealed(case.sealed_key, case.sealed)))

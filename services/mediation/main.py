@@ -16,6 +16,7 @@ from services.mediation.course.cases import MediationServicer
 from services.mediation.course.closing import FollowUpServicer
 from services.mediation.course.confirmation import ConfirmationServicer
 from services.mediation.course.consents import ConsentServicer
+from services.mediation.course.content import CaseContentServicer
 from services.mediation.course.docking import DockingServicer
 from services.mediation.course.fulfilment import FulfilmentServicer
 from services.mediation.course.mediators import MediatorServicer
@@ -43,7 +44,7 @@ SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
-    CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer, ProgressServicer,
+    CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer, ProgressServicer,
     InvitationServicer,
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from casework import names
 from casework.case import Stage, TaskState
 from casework.door.complaint import lies_within, must_not_judge_itself
 from casework.errors import Reason, field_error
-from casework.mediation.plan import PlanTemplate, resolve_unit
+from casework.mediation.plan import PlanTemplate, TaskTemplate, resolve_unit
 from services.kit.clocks.clockwork import Clockwork, NewClock
 from services.kit.instants import instant
 from services.kit.rules import Rules
@@ -27,6 +27,29 @@ CLOSE, REVIEW, PROMISED = "close", "review", "promised"
 def task_key(task: int, rule: str) -> str:
     """Return the key of a task's clock: `task-2.sign`, `task-2.task`, `task-2.verify_task`."""
     return f"task-{task}.{rule}"
+
+
+def new_task(
+    clockwork: Clockwork, template: TaskTemplate, number: str, index: int, unit: str, now: datetime
+) -> tuple[dict[str, Any], list[NewClock]]:
+    """Return the row of a task, and its clocks: to sign for it, and to do it."""
+    subject = names.task_name(number, index)
+    sign, clock = (
+        clockwork.new(number, task_key(index, key), rule, subject=subject, unit=unit, at=now)
+        for key, rule in (("sign", "sign"), ("task", clockwork.rules.task(template.due_days)))
+    )
+    row = {
+        "number": number,
+        "task": index,
+        "state": TaskState.DISPATCHED,
+        "unit": unit,
+        "key": template.key,
+        "measure": {"zh": template.zh, "en": template.en},
+        "evidence_rule": {"zh": template.evidence_zh, "en": template.evidence_en},
+        "due_at": clock.due_at,
+        "updated_at": now,
+    }
+    return row, [sign, clock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +124,9 @@ class Opening:
             if lies_within(about, doer):
                 # What the plan gives to the unit complained of falls to who answers for the case.
                 doer = unit
-            subject = names.task_name(number, index)
-            sign, clock = (
-                self._clockwork.new(number, task_key(index, key), rule, subject=subject, unit=doer, at=now)
-                for key, rule in (("sign", "sign"), ("task", self._clockwork.rules.task(template.due_days)))
-            )
-            running += [sign, clock]
-            rows.append(
-                {
-                    "number": number,
-                    "task": index,
-                    "state": TaskState.DISPATCHED,
-                    "unit": doer,
-                    "key": template.key,
-                    "measure": {"zh": template.zh, "en": template.en},
-                    "evidence_rule": {"zh": template.evidence_zh, "en": template.evidence_en},
-                    "due_at": clock.due_at,
-                    "updated_at": now,
-                }
-            )
+            row, clocks = new_task(self._clockwork, template, number, index, doer, now)
+            rows.append(row)
+            running += clocks
         return rows, running
 
     def _close_clock(self, case: case_pb2.Case, number: str, unit: str, now: datetime) -> NewClock:

@@ -96,6 +96,11 @@ async def add(connection: Connection, opened: Opened) -> None:
     await connection.execute(_ADD_TASK, opened.tasks)
 
 
+async def add_task(connection: Connection, row: dict[str, object]) -> None:
+    """Store a task that is added to the plan of a case; the case must be locked."""
+    await connection.execute(_ADD_TASK, row)
+
+
 _GET = select(Case).where(Case.number == _NUMBER)
 _LOCK = _GET.with_for_update()
 _GET_TASK = select(Task).where(Task.number == _NUMBER, Task.task == _TASK)

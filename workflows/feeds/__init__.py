@@ -1,1 +1,1 @@
-"""Consumers of the feeds besides the relay: facts for supervision, case ownership, erasures; each with its position."""
+"""Consumers of the feeds besides the relay, each with its position: facts, ownership, what reporters say, erasures."""

@@ -225,6 +225,13 @@ class PlanFile(Entry):
     tasks: Annotated[list[TaskEntry], Field(min_length=1)]
 
 
+class AddedTasksFile(Entry):
+    """rules/tasks/tasks.yaml."""
+
+    version: Text
+    tasks: Annotated[list[TaskEntry], Field(min_length=1)]
+
+
 class CauseEntry(Entry):
     """The names of a cause to pause."""
 

@@ -6,19 +6,22 @@ from collections.abc import Collection
 
 from casework.clocks.rule_book import RuleBook
 from casework.door.triage import Grade
-from casework.mediation.plan import ANY, DEPARTMENT, PlanBook, PlanTemplate, TaskTemplate
+from casework.mediation.plan import ACCOUNTABLE, ANY, DEPARTMENT, WITHDRAWN, PlanBook, PlanTemplate, TaskTemplate
 from casework.units import UnitTree
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import PlanFile, TaskEntry
+from services.kit.rules.models import AddedTasksFile, PlanFile, TaskEntry
+
+ADDED = frozenset({WITHDRAWN})
+"""Keys of the tasks that are added to a plan because of what happens later."""
 
 
 class PlanSource:
     """The templates of the files, each with its document."""
 
-    def __init__(self, entries: list[tuple[Document, PlanFile]]) -> None:
+    def __init__(self, entries: list[tuple[Document, PlanFile]], added: AddedTasksFile) -> None:
         self.entries = entries
-        self.book = PlanBook([_template(content) for _, content in entries])
+        self.book = PlanBook([_template(content) for _, content in entries], map(_task, added.tasks))
 
 
 def read_plans(folder: RulesFolder) -> PlanSource | None:
@@ -36,10 +39,26 @@ def read_plans(folder: RulesFolder) -> PlanSource | None:
         first.setdefault(content.name, document.file)
         _check_keys(document, content, folder)
         entries.append((document, content))
-    return PlanSource(entries) if len(folder.problems) == before else None
+    added = _read_added(folder)
+    return PlanSource(entries, added) if added is not None and len(folder.problems) == before else None
 
 
-def _check_keys(document: Document, content: PlanFile, folder: RulesFolder) -> None:
+def _read_added(folder: RulesFolder) -> AddedTasksFile | None:
+    document = folder.document("tasks/tasks.yaml")
+    content = document.validate(AddedTasksFile, folder.problems) if document else None
+    if document is None or content is None:
+        return None
+    _check_keys(document, content, folder)
+    keys = {task.key for task in content.tasks}
+    for key in ADDED - keys:
+        folder.problems.append(document.problem(("tasks",), f"the task {key!r} is missing"))
+    for number, task in enumerate(content.tasks):
+        if task.unit != ACCOUNTABLE:
+            folder.problems.append(document.problem(("tasks", number, "unit"), f"only {ACCOUNTABLE!r} is possible"))
+    return content
+
+
+def _check_keys(document: Document, content: PlanFile | AddedTasksFile, folder: RulesFolder) -> None:
     seen: set[str] = set()
     for number, task in enumerate(content.tasks):
         if task.key in seen:

@@ -73,7 +73,9 @@ async def keep_sealing(loop: Loop, database: Database, pulse: FeedPulse) -> None
 
 _STRIDE = 5000
 """A lane skips events of other lanes in large steps: after an import of thousands it is at the end in a moment."""
-MACHINES = frozenset({"relay", "relay-bulk", "supervision", "standings", "erasures", "notices", "notices-bulk"})
+MACHINES = frozenset(
+    {"relay", "relay-bulk", "supervision", "standings", "reporters", "erasures", "notices", "notices-bulk"}
+)
 """Consumers of Accord's own machine clients: nobody else may move their positions."""
 Owner = Callable[[Connection, str], Awaitable[str | None]]
 """Returns the unit that owns the history of a case or file; None if there is none."""

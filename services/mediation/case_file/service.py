@@ -22,11 +22,11 @@ from services.mediation.agreement.store import Loaded
 from services.mediation.case_file.writing import written
 from services.mediation.consents import store as consents
 from services.mediation.consents import view as consents_shown
-from services.mediation.documents.source.case import content_of
 from services.mediation.evidence import store as evidence
 from services.mediation.evidence import view as evidence_shown
 from services.mediation.models.cases import Case
 from services.mediation.models.people import Party
+from services.mediation.people import named
 from services.mediation.people import store as people
 from services.mediation.people import view as people_shown
 from services.mediation.safeguards import store as safeguards
@@ -69,10 +69,8 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
         found.unit_display_name = self.unit_name(case.unit)
         found.category = category.en if language == "en" else category.zh
         details = people_shown.details(opener, row.sealed)
-        told = content_of(self.sealer, case)
-        if told.reporter.display_name and (told.reporter.display_name, told.reporter.phone) == (
-            details.display_name, details.phone,
-        ):  # fmt: skip
+        told = keys.content_of(self.sealer, case)
+        if named.is_reporter(details, told):
             found.report_text = told.text
         screened = await safeguards.screening(connection, opener, row.number, row.party)
         if screened and screened.hide_address:

@@ -28,6 +28,7 @@ from services.mediation.models.cases import Case, Task
 from services.mediation.notices import store as notices
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
+from services.mediation.people.adding import Adding
 from services.mediation.servicer import Servicer
 
 
@@ -39,6 +40,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._opening = Opening(parts.rules, parts.sealer, parts.clockwork)
+        self._adding = Adding(parts.sealer)
 
     @command(case_pb2.Case)
     async def CreateCase(self, request: pb.CreateCaseRequest, work: Work) -> case_pb2.Case:
@@ -49,7 +51,9 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         await notices.follow(work.connection, opened.case["number"], opened.case["unit"])
         await clocks.start(work.connection, work.now, work.actor, *opened.clocks)
         await work.append(opened.event)
-        answer = view.case(await store.get(work.connection, opened.case["number"]), work.now)
+        case = await store.get(work.connection, opened.case["number"])
+        await self._adding.reported(work, case, request.content)
+        answer = view.case(case, work.now)
         next_at = await clocks.next_at(work.connection, opened.case["number"])
         if next_at:
             answer.next_time.FromDatetime(next_at)

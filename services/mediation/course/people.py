@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from datetime import date, datetime
 from typing import Any
 
@@ -11,12 +10,11 @@ from pb.mediation.v1 import people_pb2_grpc
 
 from casework import case as rules_of_case
 from casework import names
-from casework.case import Stage
+from casework.case import Side, Stage
 from casework.errors import Reason, field_error
 from casework.mediation import age
 from casework.mediation.choosing import MatterRole
-from casework.mediation.course import Beside, CompanionRole, MediationState, Scope, check_companion, must_be
-from casework.mediation.mask import national
+from casework.mediation.course import Beside, CompanionRole, MediationState, PartyKind, Scope, check_companion, must_be
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
@@ -29,11 +27,11 @@ from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.course import mediating
 from services.mediation.models.cases import Case
-from services.mediation.people import store, view
+from services.mediation.people import named, store, view
+from services.mediation.people.adding import MAX_PEOPLE, Adding
 from services.mediation.safeguards import store as safeguards
 from services.mediation.servicer import Servicer
 
-MAX_PEOPLE = 500
 _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETER: MatterRole.INTERPRETER}
 
 
@@ -52,31 +50,25 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._index_key = parts.sealer.derive("party phone")
+        self._adding = Adding(parts.sealer)
 
     @command(pb.Party)
     async def CreateParty(self, request: pb.CreatePartyRequest, work: Work) -> pb.Party:
         """Add a party, sealed. A mediation that ran goes back to asking: the new party has said nothing yet."""
         case = await self._case(request.parent, work)
-        if not request.party.HasField("details"):
-            raise field_error("party.details", Reason.INVALID_FIELD)
+        self._take_details(case, request)
         self._check_unit(request.party.details, "party.details.unit")
         until = minor_until(request.party, case, work.now)
         rules_of_case.must_not_be(case.stage, Stage.CLOSED)
         mediation = await mediating.begin(work, case)
         if mediation.state is MediationState.AGREED:
             must_be(MediationState.AGREED, MediationState.PROPOSED)
-        sealer = await keys.writing(work.connection, self.sealer, case)
-        row = await store.add_party(
-            work.connection, case.number, work.now, side=request.party.side, kind=request.party.kind,
+        row = await self._adding.party(
+            work, case, request.party.details, side=Side(request.party.side), kind=PartyKind(request.party.kind),
             member=request.party.member, needs_guardian=request.party.needs_support, minor_until=until,
-            sealed=sealer.seal(request.party.details.SerializeToString()),
-            phone_index=self._phone_index(request.party.details.phone),
         )  # fmt: skip
         if row.party > MAX_PEOPLE:
             raise field_error("party", Reason.INVALID_FIELD, f"at most {MAX_PEOPLE}")
-        payload = {"party": row.party, "side": row.side.name, "kind": row.kind, "member": row.member}
-        await work.append(NewEvent(case.number, "PartyAdded", case.unit, payload))
         await mediating.restate(work, case, self.sealer)
         return view.party(row)
 
@@ -120,7 +112,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
                 raise field_error("party.details.display_name", Reason.INVALID_FIELD)
             columns["sealed"] = sealer.seal(asked.details.SerializeToString())
             columns["minor_until"] = minor_until(asked, case, work.now)
-            columns["phone_index"] = self._phone_index(asked.details.phone)
+            columns["phone_index"] = self._adding.phone_index(asked.details.phone)
         if "needs_support" in paths:
             columns["needs_guardian"] = asked.needs_support
         changed = await store.change_party(work.connection, case.number, row.party, **columns)
@@ -156,7 +148,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         unit = names.last(request.unit) if request.unit else call.caller.unit
         call.require(unit)
         call.require_person(unit == call.caller.unit)
-        index = self._phone_index(request.phone)
+        index = self._adding.phone_index(request.phone)
         assert index is not None, "the contract asks for a number"
         async with self.database.begin() as connection:
             found = await store.by_phone(connection, index, unit)
@@ -253,8 +245,18 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         opened = view.details(opener, found.sealed)
         return "".join(opened.display_name.split()) == "".join(name.split())
 
-    def _phone_index(self, phone: str) -> bytes | None:
-        return hmac.digest(self._index_key, national(phone).encode(), "sha256") if phone else None
+    def _take_details(self, case: Case, request: pb.CreatePartyRequest) -> None:
+        """Take the details from the report, if asked to. Who is not to be named to the other side is asked first."""
+        party = request.party
+        if party.HasField("details") == request.from_reporter:
+            raise field_error("party.details", Reason.INVALID_FIELD)
+        content = keys.content_of(self.sealer, case)
+        if request.from_reporter:
+            party.details.CopyFrom(named.reporter(content))
+            if not party.details.display_name:
+                raise field_error("from_reporter", Reason.INVALID_FIELD)
+        if named.is_kept(party.details, content) and not request.reporter_agreed:
+            raise field_error("reporter_agreed", Reason.REPORTER_NOT_NAMED)
 
     def _check_unit(self, details: pb.PartyDetails, field: str) -> None:
         if details.unit and names.last(details.unit) not in self.rules.units:

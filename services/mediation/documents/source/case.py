@@ -27,13 +27,14 @@ from casework.papers.documents import (
 )
 from services.kit.rules import Rules
 from services.kit.storage.database import Connection
-from services.kit.storage.sealing import CaseSealer, Sealed, Sealer
+from services.kit.storage.sealing import CaseSealer, Sealer
 from services.mediation import keys
 from services.mediation.consents import routes
 from services.mediation.documents.source import course, outcome, store
 from services.mediation.documents.source.store import Led
 from services.mediation.models.cases import Case
 from services.mediation.models.people import Party
+from services.mediation.people import named as people_named
 
 _CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in report_pb2.Channel.items() if number}
 _MEDIA: dict[int, str] = {
@@ -65,7 +66,7 @@ async def source_of(
     """
     number = case.number
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
-    content = content_of(sealer, case)
+    content = keys.content_of(sealer, case)
     parties = await parties_of(connection, number, opener) or parties_told(content)
     mediation = await store.led(connection, number)
     category = rules.categories.get(case.category)
@@ -101,13 +102,6 @@ async def source_of(
         closing=await outcome.closing_of(connection, case, now),
         retention=await outcome.retention_of(connection, number),
     )
-
-
-def content_of(sealer: Sealer, case: Case) -> report_pb2.ReportContent:
-    """Return what was told at the door; an empty message where nothing was handed on."""
-    if case.sealed is None or case.sealed_key is None:
-        return report_pb2.ReportContent()
-    return report_pb2.ReportContent.FromString(sealer.open(case.number, Sealed(case.sealed_key, case.sealed)))
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -190,14 +184,9 @@ def _details(opener: CaseSealer | None, sealed: bytes | None) -> people_pb2.Part
 
 def parties_told(content: report_pb2.ReportContent) -> tuple[PartyFacts, ...]:
     """Return the parties as they were named at the door, for a case in which none are registered yet."""
-    sides = {report_pb2.PARTY_ROLE_APPLICANT: Side.APPLICANT, report_pb2.PARTY_ROLE_RESPONDENT: Side.RESPONDENT}
-    named = [(sides[each.role], each) for each in content.parties if each.role in sides]
-    reporter = content.reporter
-    if reporter.display_name and not any(side is Side.APPLICANT for side, _ in named):
-        named.insert(0, (Side.APPLICANT, report_pb2.Party(display_name=reporter.display_name, phone=reporter.phone)))
     return tuple(
-        PartyFacts(number, side, each.display_name, phone=each.phone)
-        for number, (side, each) in enumerate(named, start=1)
+        PartyFacts(number, each.side, each.details.display_name, phone=each.details.phone)
+        for number, each in enumerate(people_named.named(content), start=1)
     )
 
 

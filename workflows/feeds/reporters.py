@@ -1,0 +1,67 @@
+"""Passes on what reporters do by their receipt after the case was opened: words, photos, corrections, a withdrawal.
+
+A separate durable consumer of intake's feed. Each step may be repeated; the position in the feed is acknowledged after
+it. A report whose case is not open yet is tried again until it is: what was said in between is not lost.
+"""
+
+from __future__ import annotations
+
+import grpc
+from pb.feed.v1 import feed_pb2
+from pb.intake.v1 import intake_pb2, report_pb2
+from pb.mediation.v1 import content_pb2
+from pb.mediation.v1.content_pb2_grpc import CaseContentServiceStub
+
+from casework.names import number_of
+from services.kit.serving.loops import Loop
+from workflows.backends import Backends
+from workflows.feeds.places import Place
+from workflows.messages import Source
+
+CONSUMER = "reporters"
+KINDS = frozenset({"WithdrawalRequested", "ReportAdded", "PhotoAdded", "ReportCorrected"})
+"""Events after which the case takes over the content of its report."""
+_PAGE = 500
+_TIMEOUT = 30.0
+_GONE = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION)
+"""Refusals for a report or a case that was erased."""
+
+
+async def pass_on_all(loop: Loop, backends: Backends) -> None:
+    """Pass on intake's feed, from the acknowledged position, until it breaks off."""
+    feed = backends.feeds[Source.INTAKE]
+    request = feed_pb2.WatchEventsRequest(service=Source.INTAKE, consumer=CONSUMER, batch_size=_PAGE)
+    stream = feed.WatchEvents(request)
+    await stream.initial_metadata()
+    if not stream.done():
+        loop.turned()
+    async with Place(feed, Source.INTAKE, CONSUMER) as place:
+        async for batch in stream:
+            loop.begin()
+            for event in batch.events:
+                if event.type in KINDS:
+                    await pass_on(backends, event.case, f"{event.type}-{number_of(event.case)}-{event.position}")
+            place.reach(batch.position)
+            loop.turned()
+
+
+async def pass_on(backends: Backends, case: str, key: str) -> None:
+    """Give the case what its report says now; nothing where it never becomes one, or is part of another's case."""
+    asked = intake_pb2.GetReportContentRequest(name=case.replace("cases/", "reports/", 1) + "/content")
+    try:
+        content = await backends.intake.GetReportContent(asked, timeout=_TIMEOUT)
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _GONE:
+            raise
+        return
+    report = content.report
+    if report.state != report_pb2.REPORT_STATE_ACCEPTED or report.case != case:
+        return
+    withdrawn = report.HasField("withdraw_time")
+    content.ClearField("report")
+    request = content_pb2.UpdateCaseContentRequest(name=case, content=content, withdrawn=withdrawn, request_id=key)
+    try:
+        await CaseContentServiceStub(backends.channels[1]).UpdateCaseContent(request, timeout=_TIMEOUT)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+            raise
