@@ -160,7 +160,8 @@ async def test_a_refusal_of_the_caller_is_not_tried_again(tmp_path: Path) -> Non
     for fault in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED):
         async with Served(Shelf(breaks=1, fault=fault)) as served:
             with Journal(tmp_path / "j", restart=True) as journal, pytest.raises(TransferStopped, match=fault.name):
-                await send(served.address, cut(tmp_path, path), journal)
+                # One at a time: what was sent beside it before the refusal came is not a second try.
+                await send(served.address, cut(tmp_path, path), journal, Patience(in_flight=1))
         assert len(served.shelf.tokens) == 1
 
 
