@@ -1,1 +1,1 @@
-"""The doors: receive, verify, find duplicates, triage, accept or say why not, route."""
+"""Intake: receive reports, verify them, find duplicates, grade, accept or decline with a reason, name other routes."""

@@ -24,13 +24,13 @@ from services.kit.storage.database import Database, is_unique_violation
 from services.kit.storage.feed import FeedPulse
 
 _BREATH = 50
-"""Rows worked on before the loop gets a turn: else the batch that is being sent to PostgreSQL would wait for them."""
+"""Rows processed before the event loop gets a turn; otherwise the batch being sent would wait for them."""
 _KEY = re.compile(r"[A-Za-z0-9._:/-]{8,80}")
 """A request id, as the contract has it for single calls."""
 _AHEAD = 3
-"""Batches of one stream that are worked on at a time: PostgreSQL stores one while the next is being checked."""
+"""Batches of one stream that are processed at a time: PostgreSQL stores one while the next is being checked."""
 _ATTEMPTS = 20
-"""Each is lost to a batch that was committed meanwhile and shares rows with this one; the sender tries again later."""
+"""An attempt fails if another batch with the same rows was committed meanwhile; finally the sender retries."""
 
 
 class BulkReception:
@@ -48,7 +48,7 @@ class BulkReception:
     async def answers(
         self, batches: AsyncIterator[pb.ImportReportsRequest], call: Call
     ) -> AsyncIterator[pb.ImportReportsResponse]:
-        """Answer each batch, in order, when all of it is committed."""
+        """Yield the answer to each batch, in order, once it is committed completely."""
         under_way: deque[asyncio.Task[pb.ImportReportsResponse]] = deque()
         try:
             async for batch in batches:
@@ -102,7 +102,7 @@ class BulkReception:
             result = results[index]
             first = results[seen[row.request_id]] if row.request_id in seen else None
             if result is not None and result.repeated and not result.report and first is not None:
-                # It fares as its first did, which may have been refused.
+                # It gets the result of the first one, which may be a refusal.
                 result.MergeFrom(first)
                 result.row, result.repeated, result.receipt_code = row.row, bool(first.report), ""
         return pb.ImportReportsResponse(results=[result for result in results if result is not None])
@@ -158,7 +158,7 @@ class BulkReception:
             for (index, _), number in zip(drafts, numbers, strict=True)
         ]
         async with self._database.begin() as connection:
-            # The keys first and in one order: batches that share rows wait for each other and do not deadlock.
+            # The keys first, in a fixed order: batches that share rows wait for each other and do not deadlock.
             await store.remember_all(connection, sorted(answers))
             await store.add(connection, received, at=now, actor=caller, trace=call.trace_parent)
         self._pulse.beat()
@@ -175,7 +175,7 @@ class BulkReception:
         results: list[pb.ImportResult | None],
         call: Call,
     ) -> list[tuple[int, Draft]]:
-        """Answer rows whose source already has this id: a repeat, also a colleague's, or the same record otherwise."""
+        """Answer rows whose source id exists already: a repeat, even of a colleague's row, or a different record."""
         by_source: dict[str, dict[str, str]] = {}
         for index, draft in drafts:
             if draft.report.source:
@@ -210,7 +210,7 @@ def _known(source: str, source_id: str) -> CaseError:
 
 
 def refused(row: int, error: CaseError, language: str) -> pb.ImportResult:
-    """Return the answer to a row that was not taken."""
+    """Return the answer to a row that was refused."""
     fault: Any = error.fields[0] if error.fields else None
     message = (fault.en if language == "en" else fault.zh) if fault else ""
     return pb.ImportResult(

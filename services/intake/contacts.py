@@ -1,4 +1,4 @@
-"""How reporters are reached: asked when a notice is sent, each access on record."""
+"""How reporters can be reached: read when a notice is sent; each access is logged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.kit.storage.sealing import Sealed
 
 
 class ContactServicer(Servicer, contact_pb2_grpc.ContactServiceServicer):
-    """Serves contacts of reporters to the machine client that sends notices."""
+    """Serves contacts of reporters to the process that sends notices."""
 
     service = "intake"
     heads = "reports"
@@ -27,7 +27,7 @@ class ContactServicer(Servicer, contact_pb2_grpc.ContactServiceServicer):
     async def BatchGetContacts(
         self, request: pb.BatchGetContactsRequest, context: Context
     ) -> pb.BatchGetContactsResponse:
-        """Answer how these reporters are reached; they are of the whole tree, and only its root's to read."""
+        """Return how these reporters can be reached; they are from all units, so only the root may read them."""
         call, now = current_call(), self.time.now()
         call.require(names.ROOT_UNIT)
         if request.service != self.service:

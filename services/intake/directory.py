@@ -1,4 +1,4 @@
-"""What intake knows of what a request names: its reports."""
+"""Looks up the names in requests to intake: reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReportDirectory:
         self._database = database
 
     def is_foreign(self, name: str) -> bool:
-        """Return whether it belongs to another service; here all that is named are reports."""
+        """Return whether it belongs to another service; intake has reports only."""
         return False
 
     async def excluded(self, subject: str) -> frozenset[str]:
@@ -29,7 +29,7 @@ class ReportDirectory:
             return await standings.excluded(connection, subject)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
-        """Return those that exist, with the unit whose report it is."""
+        """Return those that exist, with the unit each report belongs to."""
         numbers = {value: names.number_of(value) for value in values if value.startswith("reports/")}
         async with self._database.read() as connection:
             rows = await store.whose(connection, set(numbers.values()))

@@ -1,4 +1,4 @@
-"""Erasing what was told in a report: the data key, what it sealed, the form its likeness was found by, its place."""
+"""Erasing the content of a report: the data key, what it sealed, the form used to compare texts, the place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.kit.storage.database import Connection
 
 
 async def erase(connection: Connection, number: str, now: datetime) -> dict[str, str]:
-    """Erase the report of a matter and those merged into it; return the unit of each that was erased now."""
+    """Erase the report of a matter and those merged into it; return the unit of each one erased now."""
     found = await store.still_told(connection, number)
     if found:
         await store.erase(connection, found, now)
@@ -20,6 +20,6 @@ async def erase(connection: Connection, number: str, now: datetime) -> dict[str,
 
 
 def must_be_there(row: Report) -> None:
-    """Raise DATA_ERASED where what was told in a report is gone."""
+    """Raise DATA_ERASED if the content of a report was erased."""
     if row.erased_at is not None:
         raise CaseError(Reason.DATA_ERASED, names.report_name(row.number))

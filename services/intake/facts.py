@@ -1,4 +1,4 @@
-"""What supervision counts of reports, many at once: codes and times, no person and no text."""
+"""What supervision counts of reports, many at once: codes and times, no personal data and no text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ReportFactsServicer(Servicer, facts_pb2_grpc.ReportFactsServiceServicer):
     async def BatchGetReportFacts(
         self, request: pb.BatchGetReportFactsRequest, context: Context
     ) -> pb.BatchGetReportFactsResponse:
-        """Answer the facts of those reports that exist; they are of the whole tree, and only its root's to read."""
+        """Return the facts of those reports that exist; they are from all units, so only the root may read them."""
         current_call().require(names.ROOT_UNIT)
         async with self.database.read() as connection:
             rows = await store.codes_of(connection, [names.number_of(name) for name in request.names])

@@ -13,7 +13,7 @@ from services.kit.composition import Parts, Registration, clock_service, run, se
 from services.kit.storage.standings import StandingServicer
 
 DIRECTORY = ReportDirectory
-"""Knows what a request may name here."""
+"""Looks up the names in requests."""
 
 
 def build(parts: Parts) -> list[Registration]:

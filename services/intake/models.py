@@ -19,7 +19,7 @@ class IntakeModel(Model):
 
 
 class Report(IntakeModel):
-    """A report. It carries the head of its case's chain of events."""
+    """A report. It holds the head of its case's chain of events."""
 
     __tablename__ = "reports"
     __table_args__ = (
@@ -86,7 +86,7 @@ class Report(IntakeModel):
 
 
 class Link(IntakeModel):
-    """A human's decision on how two reports hang together."""
+    """A person's decision on how two reports are related."""
 
     __tablename__ = "links"
 
@@ -111,7 +111,7 @@ class Addition(IntakeModel):
 
 
 class Photo(IntakeModel):
-    """A photo of a report, without anything that the camera wrote into it."""
+    """A photo of a report, without the camera's metadata."""
 
     __tablename__ = "photos"
     __table_args__ = ({"comment": "Photos of reports and their thumbnails, sealed under the data key of the report."},)
@@ -127,7 +127,7 @@ class Photo(IntakeModel):
 
 
 class DeclineReview(IntakeModel):
-    """A refusal that its reporter asked to look at again, once."""
+    """A refusal whose review the reporter requested, once."""
 
     __tablename__ = "decline_reviews"
     __table_args__ = ({"comment": "Refusals that their reporters asked to look at again."},)

@@ -1,4 +1,4 @@
-"""RPCs of what the law gives whoever reported something: erasure of what never became a case, and the access log."""
+"""RPCs for the legal rights of reporters: erasure of reports that never became a case, and the access log."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     async def RequestReportErasure(
         self, request: pb.RequestReportErasureRequest, work: Work
     ) -> erasure_pb2.CaseErasure:
-        """Keep that an erasure is asked for; asked for in a dry run, answer what would go and write nothing."""
+        """Record the request for an erasure; in a dry run, return what would be erased and write nothing."""
         return await self._erasing.request(work, await self._locked(request.name, work), request)
 
     @command(erasure_pb2.CaseErasure)
     async def EraseReport(self, request: pb.EraseReportRequest, work: Work) -> erasure_pb2.CaseErasure:
-        """Destroy the report's key, as another person than the one who asked."""
+        """Destroy the report's key, as another person than the requester."""
 
         async def again() -> Matter:
             return self._matter(await store.get(work.connection, names.number_of(request.name)))
@@ -60,12 +60,12 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
 
     @command(erasure_pb2.CaseErasure)
     async def RefuseReportErasure(self, request: pb.RefuseReportErasureRequest, work: Work) -> erasure_pb2.CaseErasure:
-        """Refuse what was asked for."""
+        """Refuse the request."""
         return await self._erasing.refuse(work, await self._locked(request.name, work), request.etag)
 
     @command(erasure_pb2.CaseErasure)
     async def HoldReportData(self, request: pb.HoldReportDataRequest, work: Work) -> erasure_pb2.CaseErasure:
-        """Place a hold; it stands against every ground."""
+        """Place a hold; it prevents erasure on every ground."""
         return await self._erasing.hold(work, await self._locked(request.name, work), request.evidence)
 
     @command(erasure_pb2.CaseErasure)
@@ -74,7 +74,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         return await self._erasing.release(work, await self._locked(request.name, work), request.evidence)
 
     async def GetReportErasure(self, request: pb.GetReportErasureRequest, context: Context) -> erasure_pb2.CaseErasure:
-        """Answer how the erasure of a report stands, in every service."""
+        """Return the state of the erasure of a report, in every service."""
         async with self.database.begin() as connection:
             matter = self._matter(await self._seen(connection, request.name))
             return await self._erasing.answer(connection, matter, self.time.now())
@@ -82,7 +82,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     async def GetReportErasureCertificate(
         self, request: pb.GetReportErasureCertificateRequest, context: Context
     ) -> erasure_pb2.ErasureCertificate:
-        """Answer the certificate of an erasure that is complete."""
+        """Return the certificate of an erasure that is complete."""
         async with self.database.begin() as connection:
             matter = self._matter(await self._seen(connection, request.name))
             return await self._erasing.certificate(connection, matter)
@@ -90,7 +90,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     async def ListDueReportErasures(
         self, request: pb.ListDueReportErasuresRequest, context: Context
     ) -> pb.ListDueReportErasuresResponse:
-        """Answer reports whose time of keeping is over, the longest over first."""
+        """Return reports whose retention is over, the longest expired first."""
         size, now = request.page_size or 50, self.time.now()
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "report erasures", paging.instant, paging.key)
@@ -123,7 +123,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     async def ListReportAccess(
         self, request: pb.ListReportAccessRequest, context: Context
     ) -> pb.ListReportAccessResponse:
-        """Answer who read, found or exported a report, newest first."""
+        """Return who read, found or exported a report, newest first."""
         call, size = current_call(), request.page_size or 50
         behind = paging.read(request.page_token, "access") or 2**63 - 1
         async with self.database.begin() as connection:
@@ -138,7 +138,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         return reply
 
     async def ExportReport(self, request: pb.ExportReportRequest, context: Context) -> pb.ReportFile:
-        """Answer what somebody reported and who looked at it, on record."""
+        """Return what somebody reported and who accessed it; this is logged."""
         call, now = current_call(), self.time.now()
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
@@ -157,7 +157,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         return await asyncio.to_thread(_written, file, self.rules, call.language)
 
     async def _locked(self, name: str, work: Work) -> Matter:
-        """Return a report that is no case and no part of another report, locked, if the caller may act on it."""
+        """Return a report, locked, that is neither a case nor merged into another one, if the caller may act on it."""
         row = await store.lock(work.connection, names.number_of(name))
         await record.admit(work.connection, work.call, row)
         if row.state in (ReportState.ACCEPTED, ReportState.MERGED):
@@ -181,7 +181,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
 
 
 def _written(file: pb.ReportFile, rules: Rules, language: str) -> pb.ReportFile:
-    """Return a report's file with its paper in a language."""
+    """Return a report's file, with its document in a language."""
     paper, told, number = Paper(language), file.told, names.number_of(file.name)
     category = rules.categories.get(file.report.category.removeprefix("categories/"))
     paper.facts(

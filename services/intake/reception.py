@@ -1,4 +1,4 @@
-"""Reception: from what is told at a door to the row, the clock and the event it becomes."""
+"""Reception: turns what is reported into a row, a clock and an event."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ SCOPES = ("household", "household", "village", "township", "county", "wider")
 URGENCIES = ("routine", "routine", "soon", "urgent")
 GRADES = {"low": 1, "medium": 2, "high": 3}
 ACCEPT = "accept"
-"""Key of the clock of acceptance; a limit that later facts called for has a number behind it."""
+"""Key of the clock of acceptance; the clock of a limit that applied later has a number after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A report that is good to be received, before it has a number."""
+    """A checked report before it has a number."""
 
     report: pb.Report
     filed_to: str
@@ -52,7 +52,7 @@ class Draft:
     closed_at: datetime | None
     imported: bool
     lines: tuple[HelpLine, ...] = ()
-    """The numbers to call at once that whoever files it is shown."""
+    """The emergency numbers that are shown to whoever files it."""
     account: bool = True
     """Whether it is filed with an account."""
     words: str = ""
@@ -60,7 +60,7 @@ class Draft:
 
     @property
     def door(self) -> str:
-        """The permission of the door it came through."""
+        """The permission of its channel."""
         return f"doors.{pb.Channel.Name(self.report.channel).removeprefix('CHANNEL_').lower()}"
 
     @property
@@ -81,7 +81,7 @@ class Received:
 
 
 class Reception:
-    """Turns reports into what is stored. Knows the rules, the unit tree and the keys; no database."""
+    """Turns reports into what is stored, with the rules, the unit tree and the keys; without a database."""
 
     def __init__(self, rules: Rules, sealer: Sealer, clockwork: Clockwork) -> None:
         self._rules = rules
@@ -182,7 +182,7 @@ class Reception:
         if draft.closed_at:
             return ReportState.CLOSED, None
         if draft.imported:
-            # It was accepted where it comes from: the case is opened here with the promise made there.
+            # The source has accepted it: the case is opened here with the deadline promised there.
             return ReportState.ACCEPTED, None
         clock = self._clockwork.new(
             number, ACCEPT, acceptance.limit, subject=names.report_name(number), unit=draft.unit, at=draft.received_at
@@ -223,11 +223,11 @@ class Reception:
             payload["numbers_shown"] = [each.number for each in draft.lines]
         kind = "ReportImported" if draft.imported else "ReportReceived"
         payload = catalogue("intake").written(kind, payload)
-        # History that is over has nothing to wait for: no workflow hears of it.
+        # A closed matter needs no workflow.
         return NewEvent(number, kind, draft.unit, payload, wakes=state is not ReportState.CLOSED, bulk=draft.imported)
 
     def receipt_index(self, code: str) -> bytes:
-        """Return the blind index a receipt code is found by; NOT_FOUND for a code that cannot be one."""
+        """Return the blind index of a receipt code; NOT_FOUND if it is not well-formed."""
         normal = receipt.normal_form(code)
         if normal is None:
             raise CaseError(Reason.NOT_FOUND)
@@ -254,7 +254,7 @@ class _Times:
 
     @classmethod
     def of(cls, report: pb.Report, now: datetime, importing: bool) -> _Times:
-        """Return when it was received, promised and closed; a past that was not here needs the import's right."""
+        """Return when it was received, promised and closed; earlier times may only be imported."""
         if not importing:
             for name in ("receive_time", "history"):
                 if report.HasField(name):
@@ -275,17 +275,17 @@ class _Times:
         return cls(received_at, due_at, closed_at, True)
 
 
-# A batch has one instant of recording and few deadlines: each is written out once.
+# A batch has one time of recording and few deadlines: each is formatted once.
 _written = lru_cache(maxsize=1024)(datetime.isoformat)
 
 
 def facts_of(report: pb.Report, category: str) -> CaseFacts:
-    """Return the declared facts of the matter, and nothing of any person."""
+    """Return the declared facts of the matter; no personal data."""
     if report.HasField("amount"):
         if report.amount.currency_code not in ("", "CNY"):
             raise field_error("report.amount.currency_code", Reason.INVALID_FIELD, "CNY")
         fen = report.amount.units * 100 + report.amount.nanos // 10_000_000
-        # Whole fen only: what is cut off would be another amount than was said.
+        # Whole fen only: rounding would change the amount.
         whole = report.amount.nanos % 10_000_000 == 0
         if not (whole and 0 <= report.amount.nanos < 1_000_000_000 and 0 <= fen <= 100_000_000_000_000):
             raise field_error("report.amount", Reason.INVALID_FIELD, "0 … 1,000,000,000,000 CNY")
@@ -297,17 +297,17 @@ def facts_of(report: pb.Report, category: str) -> CaseFacts:
 
 
 def is_reachable(report: pb.Report, *, account: bool = True) -> bool:
-    """Return whether a reporter left anything by which to reach them; who files in the app may have an account."""
+    """Return whether the reporter can be reached; whoever files in the app may have an account."""
     return left_a_contact(report.reporter) or (account and report.channel == pb.CHANNEL_APP)
 
 
 def is_dangerous(report: pb.Report) -> bool:
-    """Return whether somebody must be told at once whom to call."""
+    """Return whether emergency numbers must be shown at once."""
     return report.danger or report.urgency == pb.URGENCY_URGENT
 
 
 def must_keep_its_word(report: pb.Report, now: datetime) -> None:
-    """Raise INVALID_FIELD where a report says something of who wants to be known to nobody, or of what is to come."""
+    """Raise INVALID_FIELD if an anonymous report names its reporter, or if it happened in the future."""
     if report.anonymity == filing_pb2.ANONYMITY_ALL and report.HasField("reporter"):
         raise field_error("report.reporter", Reason.INVALID_FIELD, "known to nobody: leave it out")
     if report.HasField("happen_time") and instant(report.happen_time) > now:
@@ -315,12 +315,12 @@ def must_keep_its_word(report: pb.Report, now: datetime) -> None:
 
 
 def left_a_contact(told: pb.Reporter) -> bool:
-    """Return whether anything is known by which to reach a reporter."""
+    """Return whether a reporter left any contact."""
     return any((told.display_name, told.phone, told.email, told.postal_address))
 
 
 def words_for(factor: pb.SecondFactor, phone: str, field: str) -> str:
-    """Return the words of a receipt by lot; nothing where the phone is its second factor."""
+    """Return random words for a receipt; empty if the phone is its second factor."""
     by_phone = factor == pb.SECOND_FACTOR_PHONE or (factor == pb.SECOND_FACTOR_UNSPECIFIED and phone)
     if not by_phone:
         return second_factor.words(os.urandom(2))
@@ -330,22 +330,22 @@ def words_for(factor: pb.SecondFactor, phone: str, field: str) -> str:
 
 
 def factor_missing(field: str) -> CaseError:
-    """Return the refusal of a receipt whose second factor would be a phone that is not given."""
+    """Return the error for a receipt whose second factor would be a phone that is missing."""
     return field_error(field, Reason.INVALID_FIELD, "the last four digits are the second factor of the receipt")
 
 
 def known_already(report: pb.Report) -> CaseError:
-    """Return the refusal of a report whose source told of it before."""
+    """Return the error for a report that its source has sent before."""
     return field_error("report.source_id", Reason.ALREADY_EXISTS, report.source)
 
 
 def is_on_earth(point: LatLng) -> bool:
-    """Return whether a point lies on the map; one that is not a number does not."""
+    """Return whether a point is on the map; NaN is not."""
     return -90 <= point.latitude <= 90 and -180 <= point.longitude <= 180
 
 
 def triage_json(triage: Triage, acceptance: Acceptance, at: datetime) -> str:
-    """Return a triage as stored; its inputs are columns of their own, which change together with it."""
+    """Return a triage as stored; its inputs are separate columns, which change together with it."""
     return orjson.dumps(
         {
             "rule": triage.rule,

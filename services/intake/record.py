@@ -1,4 +1,4 @@
-"""Of record: who may open a report is decided by its unit and by what its case says, beside the role."""
+"""Who may open a report: decided by its unit and by its case, besides the role."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.kit.storage.database import Connection
 
 
 async def case_is_closed(connection: Connection, number: str) -> bool:
-    """Return whether the case of a report is closed, as its owner told it last."""
+    """Return whether the case of a report is closed, as its owner last reported."""
     standing = await standings.one(connection, number)
     return standing is not None and standing.closed
 
 
 async def admit(connection: Connection, call: Call, row: Report) -> None:
-    """Let the call go on for what the role, the report and its case together allow, or raise PERMISSION_DENIED."""
-    # Whoever is complained of never sees it again, not even who took it down there.
+    """Check that the role, the report and its case together allow the call; raise PERMISSION_DENIED otherwise."""
+    # A unit that is complained about never sees it again, not even the person who recorded it there.
     call.require_person(not lies_within(row.about, call.caller.unit))
     if not call.access.depends_on_parts(call.caller, call.permission, row.unit):
         call.require(row.unit)

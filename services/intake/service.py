@@ -1,4 +1,4 @@
-"""Intake's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+"""Intake's RPCs. Each reads the request, checks permission, decides, writes once, responds."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ from services.kit.storage.events import NewEvent
 _ALIKE_DAYS = 90
 _SUGGESTIONS = 10
 _MONTHS = 3
-"""Likely same matters of which somebody is told before filing."""
+"""Months of probably identical matters that are shown before filing."""
 _SESSION = 1800
-"""Seconds for which whoever filed may act by the receipt without its second factor."""
+"""Seconds for which whoever filed may act with the receipt without its second factor."""
 _READING = 300
 """Seconds for which the holder of a receipt may read with one token."""
 _THE_SAME = 0.7
-"""How alike a text must be to one that the caller may not read: whoever tells it has nearly the whole before them."""
+"""How alike a text must be to one that the caller may not read: the caller then knows nearly all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    """What is known at the door: dates, the reason of a refusal, whether it was looked at again."""
+    """What is known before acceptance: dates, the reason of a refusal, whether it was reviewed."""
 
     dates: Sequence[report_pb2.ProgressDate] = ()
     reason: str = ""
@@ -61,7 +61,7 @@ class _Door:
 
 
 class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
-    """Serves the doors."""
+    """Serves reports, from receipt to acceptance or refusal."""
 
     service = "intake"
     heads = "reports"
@@ -79,7 +79,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     async def _at_counter(self, request: pb.CreateReportRequest, call: Call) -> Numbered:
         """Check a report that somebody with an account files, and give it its number."""
         draft = self._reception.draft(request.report, self.time.now(), importing=False)
-        # Whoever takes a complaint down at a counter may file it, though the unit above receives it.
+        # Whoever records a complaint at a counter may file it, though the unit above receives it.
         call.require(draft.filed_to)
         call.access.must_hold(call.caller, draft.door, draft.filed_to, "report.channel")
         if request.report.anonymity == filing_pb2.ANONYMITY_ALL and request.report.channel == report_pb2.CHANNEL_APP:
@@ -117,7 +117,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return await self._filing.receive(ready, work)
 
     async def FindSimilar(self, request: pb.FindSimilarRequest, context: Context) -> pb.FindSimilarResponse:
-        """Answer kind and month of likely same matters, of categories that are no private matters."""
+        """Return category and month of probably identical matters, except for private categories."""
         unit, category = self._known_unit(request.unit, "unit"), request.category.removeprefix("categories/")
         current_call().require(unit)
         self._filing.must_be_open(unit)
@@ -138,14 +138,14 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     async def ImportReports(
         self, request_iterator: AsyncIterator[Any], context: Context
     ) -> AsyncIterator[pb.ImportReportsResponse]:
-        """Receive many reports; every row is answered."""
+        """Receive many reports; every row gets an answer."""
         call = current_call()
         call.scope()
         async for answer in self._bulk.answers(request_iterator, call):
             yield answer
 
     async def GetReport(self, request: pb.GetReportRequest, context: Context) -> report_pb2.Report:
-        """Answer a report without its sealed part."""
+        """Return a report without its sealed part."""
         call = current_call()
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -153,7 +153,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return view.report(row, call.language, self.time.now())
 
     async def GetReportContent(self, request: pb.GetReportContentRequest, context: Context) -> report_pb2.ReportContent:
-        """Answer the sealed part, and record that it was read."""
+        """Return the sealed part, and log the access."""
         call, now = current_call(), self.time.now()
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
@@ -184,7 +184,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return content
 
     async def ListReports(self, request: pb.ListReportsRequest, context: Context) -> pb.ListReportsResponse:
-        """Answer reports of the caller's units, newest first."""
+        """Return reports of the caller's units, newest first."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "reports", paging.instant, paging.key)
@@ -201,7 +201,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def VerifyReport(self, request: pb.VerifyReportRequest, work: Work) -> report_pb2.Report:
-        """Record whether it was found to be so."""
+        """Record whether the report was found to be true."""
         row = await self._locked(request.name, request.etag, work)
         to = ReportState.VERIFIED if request.founded else ReportState.UNFOUNDED
         state = rules_of.move(row.state, to)
@@ -210,7 +210,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return view.report(changed, work.call.language, work.now)
 
     async def ListDuplicates(self, request: pb.ListDuplicatesRequest, context: Context) -> pb.ListDuplicatesResponse:
-        """Answer reports that may tell of the same matter as this one."""
+        """Return reports that may be about the same matter as this one."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.parent))
             current_call().require(row.unit)
@@ -223,7 +223,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return pb.ListDuplicatesResponse(duplicates=suggested)
 
     async def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Context) -> pb.FindDuplicatesResponse:
-        """Answer reports that may tell of the same matter as one not yet made."""
+        """Return reports that may be about the same matter as one that is not yet filed."""
         unit = self._known_unit(request.unit, "unit")
         current_call().require(unit)
         async with self.database.begin() as connection:
@@ -238,10 +238,10 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return pb.FindDuplicatesResponse(duplicates=suggested)
 
     async def _suggested(self, connection: Connection, found: Sequence[duplicates.Alike]) -> list[report_pb2.Duplicate]:
-        """Return what of the found may be suggested, on record in each report's history.
+        """Return those that may be suggested; the history of each records it.
 
-        Of a report that the caller may not read there is no score, and it is found only by who holds nearly the whole
-        text, or by its place: a few words must not feel out what a sealed one says.
+        A report that the caller may not read has no score, and is found only by somebody who has nearly the whole
+        text, or by its place: a few words must not reveal what a sealed text says.
         """
         call, now = current_call(), self.time.now()
         shown: list[report_pb2.Duplicate] = []
@@ -276,7 +276,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Link)
     async def CreateLink(self, request: pb.CreateLinkRequest, work: Work) -> report_pb2.Link:
-        """Record a human's decision on how two reports hang together."""
+        """Record a person's decision on how two reports are related."""
         target = names.number_of(request.link.target)
         await store.lock_both(work.connection, names.number_of(request.parent), target)
         row = await self._locked(request.parent, "", work)
@@ -295,9 +295,9 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def MergeReport(self, request: pb.MergeReportRequest, work: Work) -> report_pb2.Report:
-        """Merge a report into another; the other's clocks run on, this one's are no longer needed."""
+        """Merge a report into another one, whose clocks run on; this one's are cancelled."""
         target = names.number_of(request.target)
-        # Of two merges into each other, one must find the other done.
+        # Of two simultaneous merges into each other, the second must see the first.
         await store.lock_both(work.connection, names.number_of(request.name), target)
         row = await self._locked(request.name, request.etag, work)
         other = await self._other(row, target, "target", work)
@@ -305,7 +305,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         must_not_judge_itself(row.about, other.unit)
         must_not_judge_itself(other.about, row.unit)
         if row.about != other.about:
-            # Merged, the complaint would travel as the other report may, to whom it is about.
+            # If merged, the complaint could be transferred with the other report to the unit it is about.
             raise CaseError(Reason.COMPLAINED_OF, row.about or other.about)
         state = rules_of.move(row.state, ReportState.MERGED)
         changed = await store.change(
@@ -326,7 +326,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def UnmergeReport(self, request: pb.UnmergeReportRequest, work: Work) -> report_pb2.Report:
-        """Take a merge back: the report waits at the door again, and its limit runs from its receipt as before."""
+        """Undo a merge: the report awaits acceptance again, and its limit runs from its receipt as before."""
         number = names.number_of(request.name)
         before = await store.get(work.connection, number)
         if before.merged_into:
@@ -357,7 +357,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def TriageReport(self, request: pb.TriageReportRequest, work: Work) -> report_pb2.Report:
-        """Correct the facts that are said, the others stay, and grade again; another limit they call for is started."""
+        """Correct the given facts, keep the others, and grade again; if another limit applies, start it."""
         row = await self._locked(request.name, request.etag, work)
         rules_of.may_change_facts(row.state)
         scope, urgency = request.scope or row.scope, request.urgency or row.urgency
@@ -404,7 +404,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     @command(report_pb2.Report)
     async def DeclineReport(self, request: pb.DeclineReportRequest, work: Work) -> report_pb2.Report:
-        """Decline a report, with a reason and the route told."""
+        """Decline a report, with a reason and another route."""
         row = await self._locked(request.name, request.etag, work)
         state = rules_of.move(row.state, ReportState.DECLINED)
         changed = await store.change(
@@ -417,13 +417,13 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return view.report(changed, work.call.language, work.now)
 
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> report_pb2.Receipt:
-        """Answer what the holder of a receipt code is told."""
+        """Return what the holder of a receipt code may see."""
         call, code = current_call(), names.last(request.name)
         index = self._reception.receipt_index(code)
         async with self.database.read() as connection:
             row = await store.by_receipt(connection, index)
             call.require(row.unit)
-            # A report that was merged is as far as the one it was merged into.
+            # A merged report shows the progress of the one it was merged into.
             matter = await store.get(connection, row.merged_into) if row.merged_into else row
             door = await self._at_door(connection, matter) if matter.state is not ReportState.ACCEPTED else _Door()
         answer = view.receipt(row, matter, code, call.language, self.rules, reviewed=door.reviewed)
@@ -434,7 +434,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return answer
 
     async def _at_door(self, connection: Connection, matter: Report) -> _Door:
-        """Return what is known at the door of a matter that is no case."""
+        """Return what is known of a matter that is not a case."""
         review = await acts.review(connection, matter.number)
         refusal = await acts.refusal(connection, matter.number) if matter.route else None
         running = [each for each in await clocks.live(connection, matter.number) if _is_ours(each)]
@@ -443,7 +443,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return _Door(due, reason, review is not None)
 
     async def _limit_anew(self, row: Report, acceptance: Acceptance, work: Work) -> NewClock | None:
-        """Start the limit that the facts call for now, and return it; None where the one that runs stays.
+        """Start the limit that applies to the facts now, and return it; None if the running one stays.
 
         A longer one runs from the receipt. A shorter one runs from now, when it is known, and never ends later than
         what was promised before.
@@ -468,7 +468,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         return clock
 
     async def _locked(self, name: str, etag: str, work: Work) -> Report:
-        """Return the row to change, locked, if the caller may; the version is looked at after the right."""
+        """Return the row to change, locked, if the caller may; the permission is checked before the version."""
         row = await store.lock(work.connection, names.number_of(name))
         work.call.require(row.unit)
         check_etag(row.version, etag)
@@ -489,5 +489,5 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
 
 def _is_ours(clock: Clock) -> bool:
-    """Return whether a clock is the door's own: what others may lose or must do is not the reporter's to know of."""
+    """Return whether a clock is about acceptance: reporters do not see the rights and duties of others."""
     return clock.rule.startswith(ACCEPT) or clock.rule == "decline_review"

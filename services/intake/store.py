@@ -62,12 +62,12 @@ _OWNER = select(Report.unit).where(Report.number == _NUMBER)
 
 
 async def open_matter(connection: Connection, number: str) -> tuple[str, bool] | None:
-    """Return the unit of a report that waits at the door, on which clocks may be started here."""
+    """Return the unit of a report that awaits acceptance, on which clocks may be started here."""
     return (await connection.execute(_OPEN_MATTER, {"number": number})).first()
 
 
 async def owner(connection: Connection, number: str) -> str | None:
-    """Return the unit whose the history of a case is here; None where there is no report."""
+    """Return the unit that owns the history of a case here; None if there is no report."""
     return await connection.scalar(_OWNER, {"number": number})
 
 
@@ -88,7 +88,7 @@ async def follow_case(connection: Connection, numbers: Sequence[str]) -> None:
 
 
 class Numbers:
-    """Hands out running numbers per county and year, from blocks taken ahead; a restart leaves a gap."""
+    """Gives out running numbers per county and year, from blocks taken in advance; a restart leaves a gap."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -109,7 +109,7 @@ class Numbers:
         self._free[series].append(int(number.rsplit("-", 1)[1]))
 
     async def _refill(self, short: dict[tuple[str, int], int]) -> None:
-        # In one order and one transaction: two processes that refill at once wait for each other, and never in a ring.
+        # In a fixed order and one transaction: two processes that refill at once wait for each other without deadlock.
         keys = sorted(short)
         parameters = {
             "counties": [county for county, _ in keys],
@@ -148,7 +148,7 @@ _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What is stored of one new report, in the order of the columns of each table."""
+    """What is stored for one new report, in the order of each table's columns."""
 
     report: tuple[Any, ...]
     event: tuple[Any, ...]
@@ -169,7 +169,7 @@ def _rows_of(each: Received, at: datetime, actor: str, trace: str, *, bulk: bool
 
 
 def _adding(*tables: tuple[type[Model], Sequence[str]]) -> Select[Report]:
-    """Return one statement that adds a report, and a row to each of the other tables, and answers the report.
+    """Return one statement that adds a report and a row to each of the other tables, and returns the report.
 
     A parameter is named after its table and its column.
     """
@@ -204,7 +204,7 @@ async def add_one(connection: Connection, received: Received, *, at: datetime, a
 async def add(connection: Connection, received: Iterable[Received], *, at: datetime, actor: str, trace: str) -> None:
     """Store new reports with their clocks and first events, by COPY."""
     received = list(received)
-    # One of many waits its turn; what somebody files alone is followed up first.
+    # One of many waits its turn; a report filed on its own is handled first.
     many = len(received) > 1
     rows = [_rows_of(each, at, actor, trace, bulk=many or each.event.bulk) for each in received]
     raw = connection.raw
@@ -230,7 +230,7 @@ _SENT = (
     .table_valued("source_id", "request_id")
     .render_derived("sent")
 )
-# Who received a report is who sent its row: the actor of its first event.
+# The sender of a row is the actor of the report's first event.
 _SOURCED = (
     select(Report.source_id, Report.number, StoredRequest.body_hash)
     .select_from(_SENT)
@@ -247,10 +247,10 @@ async def earlier(connection: Connection, caller: str, ids: list[str]) -> dict[s
 
 
 async def sourced(connection: Connection, source: str, keys: dict[str, str]) -> dict[str, tuple[str, bytes | None]]:
-    """Return number and body hash of the reports that came from this source, by the ids they have there.
+    """Return number and body hash of the reports from this source, by their source ids.
 
-    `keys`: request ids by those ids; the body hash is that of the row sent with this key, whoever sent it, None where
-    the report came under another key.
+    `keys`: request ids by source id; the body hash is that of the row sent with this key, by whomever, None if
+    the report came with another key.
     """
     parameters = {"source": source, "ids": list(keys), "keys": list(keys.values())}
     rows = await connection.execute(_SOURCED, parameters)
@@ -278,9 +278,9 @@ def _there(row: Report | None, name: str = "") -> Report:
 
 
 async def lock_both(connection: Connection, one: str, other: str) -> None:
-    """Lock two reports in an order of their own, so that two links into each other wait and do not deadlock.
+    """Lock two reports in a fixed order, so that two links into each other wait and do not deadlock.
 
-    What is decided on the other's state then holds until the commit.
+    The state of the other one then cannot change until the commit.
     """
     for number in sorted((one, other)):
         await lock(connection, number)
@@ -295,7 +295,7 @@ _REDIRECT = (
 
 
 async def redirect_merged(connection: Connection, number: str, target: str, at: datetime) -> None:
-    """Let reports that were merged into this one follow it to where it is merged now."""
+    """Move reports that were merged into this one to the one it is merged into now."""
     await connection.execute(_REDIRECT, {"number": number, "target": target, "at": at})
 
 
@@ -313,7 +313,7 @@ _BRING_BACK = (
 
 
 async def bring_back(connection: Connection, number: str, target: str, at: datetime) -> None:
-    """Let reports that had been merged into this one, and followed it into another, come back with it."""
+    """Move reports that had been merged into this one, and followed it into another one, back to it."""
     await connection.execute(_BRING_BACK, {"number": number, "target": target, "at": at})
 
 
@@ -326,7 +326,7 @@ _STATE_TOLD = (
 
 
 async def state_before_merge(connection: Connection, number: str) -> ReportState:
-    """Return the state in which a report waited at the door before it was merged."""
+    """Return the state of a report before it was merged."""
     told = await connection.scalar(_STATE_TOLD, {"number": number})
     return ReportState[str(told).removeprefix("REPORT_STATE_")]
 
@@ -375,7 +375,7 @@ async def listed(
     behind: tuple[datetime, str] | None,
     limit: int,
 ) -> Sequence[Report]:
-    """Return rows newest first, of a unit pattern; `behind` is where the page before ended."""
+    """Return rows of a unit pattern, newest first; `behind` is where the page before ended."""
     mark, number = behind or (None, "")
     parameters = {
         "unit": unit, "states": list(states), "source": source, "at": overdue_by, "mark": mark, "number": number,
@@ -402,7 +402,7 @@ _WITH_CONTENT = (
 
 
 async def with_content(connection: Connection, numbers: Iterable[str]) -> Sequence[Report]:
-    """Return those reports whose content is there, by number."""
+    """Return those reports whose content is not erased, by number."""
     return await connection.execute(_WITH_CONTENT, {"numbers": sorted(set(numbers))})
 
 
@@ -452,7 +452,7 @@ _CODES = (
 
 
 async def codes_of(connection: Connection, numbers: Iterable[str]) -> Sequence[Report]:
-    """Return codes and times of those reports that exist, by number; nothing else of them can be read."""
+    """Return codes and times of those reports that exist, by number; nothing else."""
     return await connection.execute(_CODES, {"numbers": list(numbers)})
 
 
@@ -488,7 +488,7 @@ async def matter(connection: Connection, number: str) -> list[str]:
 
 
 async def told(connection: Connection, number: str) -> dict[str, int]:
-    """Return how much of what an erasure of a report reaches here."""
+    """Return counts of what an erasure of a report reaches here."""
     reports, forms = (await connection.execute(_COUNTS, {"number": number})).one()
     return {"reports": reports, "search_forms": forms} if reports else {}
 
@@ -509,7 +509,7 @@ async def still_told(connection: Connection, number: str) -> dict[str, str]:
 
 
 async def erase(connection: Connection, numbers: Iterable[str], at: datetime) -> None:
-    """Erase what was told in reports: data key, what it sealed, likeness, place."""
+    """Erase the content of reports: data key, what it sealed, likeness, place."""
     parameters = {"numbers": list(numbers), "at": at}
     await connection.execute(_ERASE, parameters)
     await connection.execute(_ERASE_ADDITIONS, parameters)
@@ -519,7 +519,7 @@ async def erase(connection: Connection, numbers: Iterable[str], at: datetime) ->
 
 
 class Due(NamedTuple):
-    """A report that never became a case and whose time of keeping is over."""
+    """A report that never became a case and whose retention is over."""
 
     number: str
     state: ReportState
@@ -527,7 +527,7 @@ class Due(NamedTuple):
 
 
 KEPT = ErasureTables(Erasure, Reach, Hold)
-"""What is kept of erasures and holds."""
+"""Erasures and holds as stored."""
 _CLASSES = (
     func.unnest(bindparam("states", type_=ARRAY(SmallInteger)), bindparam("years", type_=ARRAY(Integer)))
     .table_valued(column("state", SmallInteger), column("years", Integer))
@@ -555,7 +555,7 @@ async def due(
     connection: Connection, years: Mapping[ReportState, int], unit: str, now: datetime,
     behind: tuple[datetime, str] | None, limit: int,
 ) -> list[Due]:  # fmt: skip
-    """Return reports of a unit pattern whose time of keeping is over, the longest over first; `years` by state."""
+    """Return reports of a unit pattern whose retention is over, the longest expired first; `years` by state."""
     mark, number = behind or (None, "")
     parameters = {
         "states": list(map(int, years)), "years": list(years.values()), "unit": unit, "at": now, "mark": mark,

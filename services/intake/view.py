@@ -1,4 +1,4 @@
-"""What intake shows: rows as messages of the contract."""
+"""Intake's rows as messages of the contract."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _inputs(row: Report) -> dict[str, str]:
 
 
 def is_imported(row: Report) -> bool:
-    """Return whether it was decided where it comes from: accepted or closed, and not here."""
+    """Return whether it was accepted or closed by its source, not here."""
     return row.decided_at is None and row.state in (ReportState.ACCEPTED, ReportState.CLOSED)
 
 
@@ -115,7 +115,7 @@ def is_overdue(row: Report, now: datetime) -> bool:
 
 
 def receipt(row: Report, matter: Report, code: str, language: str, rules: Rules, *, reviewed: bool) -> pb.Receipt:
-    """Return what the holder of a receipt code is told; `matter` is the report that `row` was merged into, if any."""
+    """Return what the holder of a receipt code may see; `matter` is the report that `row` was merged into, if any."""
     unit = rules.units.known(matter.unit)
     step = at_door(matter.state, reviewed=reviewed, erased=row.erased_at is not None)
     told = pb.Receipt(
@@ -142,7 +142,7 @@ def receipt(row: Report, matter: Report, code: str, language: str, rules: Rules,
 
 
 def duplicate(row: Alike, readable: bool) -> pb.Duplicate:
-    """Return a report that may tell of the same matter; no score of a text that the caller may not read."""
+    """Return a report that may be about the same matter; without a score if the caller may not read its text."""
     if not readable:
         return pb.Duplicate(
             report=names.report_name(row.number), same_category=row.same_category,

@@ -161,7 +161,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return pb.FireDueClocksResponse(firings=[clock_view.firing(self._service, each) for each in firings], more=more)
 
     async def ListClocks(self, request: pb.ListClocksRequest, context: Context) -> pb.ListClocksResponse:
-        """Answer clocks of the caller's units, earliest deadline first."""
+        """Return clocks of the caller's units, earliest deadline first."""
         self._check(request.service)
         now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(last(request.unit))
@@ -182,12 +182,12 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         return reply
 
     async def GetClock(self, request: pb.GetClockRequest, context: Context) -> pb.Clock:
-        """Answer a clock with its rungs and when they fired."""
+        """Return a clock with its rungs and when they fired."""
         async with self.database.read() as connection:
             return await self._shown(connection, request.name)
 
     async def ExplainClock(self, request: pb.ExplainClockRequest, context: Context) -> pb.ExplainClockResponse:
-        """Answer every day from the start to the due date, once, with what was done with it and why."""
+        """Return every day from the start to the due date, once, with what was done with it and why."""
         language = current_call().language
         async with self.database.read() as connection:
             shown = await self._shown(connection, request.name)

@@ -1,4 +1,4 @@
-"""What mediation knows of what a request names: its cases, and what is in them."""
+"""Looks up the names in requests to mediation: cases, and what is in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PARTS = {
     "documents": "document", "evidence": "evidence", "grants": "grant_no", "objections": "objection",
     "offers": "offer", "parties": "party", "sessions": "session", "tasks": "task", "visits": "days",
 }  # fmt: skip
-"""What is in a case: the table of each collection that has its name, and the column of its number."""
+"""The collections of a case: the table of each, which has its name, and the column of the number."""
 
 
 class CaseDirectory:
@@ -27,7 +27,7 @@ class CaseDirectory:
         self._database = database
 
     def is_foreign(self, name: str) -> bool:
-        """Return whether it belongs to another service; here all that is named is in a case."""
+        """Return whether it belongs to another service; everything in mediation is in a case."""
         return False
 
     async def excluded(self, subject: str) -> frozenset[str]:
@@ -49,7 +49,7 @@ class CaseDirectory:
 
 
 async def _is_there(connection: Connection, number: str, value: str) -> bool:
-    """Tell whether what a name says is in the case is there; only collections with a table of their name are asked."""
+    """Return whether the named part of a case exists; only collections with a table of their name are checked."""
     below = value.split("/")[2:]
     if len(below) < 2 or below[0] not in _PARTS or not below[1].isdigit():
         return True

@@ -1,4 +1,4 @@
-"""The data key of a case: made when the first thing is told, gone when the case's data is erased."""
+"""The data key of a case: created with the first sealed data, destroyed when the case's data is erased."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from services.mediation.models.cases import Case
 
 
 async def writing(connection: Connection, sealer: Sealer, case: Case) -> CaseSealer:
-    """Return what seals for a case whose row is locked; its key is made where there is none yet.
+    """Return the sealer of a case whose row is locked; its key is created if there is none yet.
 
-    Raises DATA_ERASED where the key was destroyed: nothing personal is taken in again.
+    Raises DATA_ERASED if the key was destroyed: no personal data is accepted again.
     """
     if case.erased_at is not None:
         raise CaseError(Reason.DATA_ERASED, names.case_name(case.number))
-    # What was read under the case's lock may be older than what this transaction did since.
+    # The row read under the case's lock may be older than what this transaction has done since.
     wrapped = case.sealed_key or await store.key_of(connection, case.number)
     if wrapped is None:
         wrapped = sealer.new_key(case.number)
@@ -30,12 +30,12 @@ async def writing(connection: Connection, sealer: Sealer, case: Case) -> CaseSea
 
 
 def reading(sealer: Sealer, case: Case) -> CaseSealer:
-    """Return what opens the sealed columns of a case; DATA_ERASED where its key was destroyed."""
+    """Return the opener of the sealed columns of a case; DATA_ERASED if its key was destroyed."""
     return opening(sealer, case.number, case.sealed_key, case.erased_at)
 
 
 def opening(sealer: Sealer, number: str, key: WrappedKey | None, erased_at: datetime | None) -> CaseSealer:
-    """Return what opens the sealed columns of a case with this key; DATA_ERASED where it was destroyed."""
+    """Return the opener of the sealed columns of a case with this key; DATA_ERASED if it was destroyed."""
     if erased_at is not None or key is None:
         raise CaseError(Reason.DATA_ERASED, names.case_name(number))
     return sealer.under(number, key)

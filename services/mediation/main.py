@@ -39,7 +39,7 @@ from services.mediation.safeguards.service import SafeguardServicer
 from services.mediation.sessions.service import SessionServicer
 
 DIRECTORY = CaseDirectory
-"""Knows what a request may name here."""
+"""Looks up the names in requests."""
 SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,

@@ -63,7 +63,7 @@ class Opened:
 
 
 class Opening:
-    """Opens cases. Knows the rules and the keys; no database."""
+    """Builds new cases, with the rules and the keys; without a database."""
 
     def __init__(self, rules: Rules, sealer: Sealer, clockwork: Clockwork) -> None:
         self._rules = rules
@@ -122,7 +122,7 @@ class Opening:
         for index, template in enumerate(plan.tasks, start=1):
             doer = resolve_unit(template, unit, self._rules.units)
             if lies_within(about, doer):
-                # What the plan gives to the unit complained of falls to who answers for the case.
+                # Tasks that the plan assigns to the unit complained about go to the accountable unit.
                 doer = unit
             row, clocks = new_task(self._clockwork, template, number, index, doer, now)
             rows.append(row)
@@ -130,7 +130,7 @@ class Opening:
         return rows, running
 
     def _close_clock(self, case: case_pb2.Case, number: str, unit: str, now: datetime) -> NewClock:
-        # A promise made where the case comes from is kept as it was made.
+        # A deadline that the source promised is kept unchanged.
         promised = instant(case.due_time) if case.HasField("due_time") else None
         rule = PROMISED if promised else self._clockwork.rules.close(GRADE_NAMES[case.grade])
         return self._clockwork.new(

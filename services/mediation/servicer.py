@@ -1,4 +1,4 @@
-"""What mediation's smaller servicers are made of: a case locked for a command, a case read for a look."""
+"""The base of mediation's servicers: a case locked for a command, or read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.mediation.models.cases import Case
 
 
 def _granted(subject: str) -> int:
-    """Return the number of the grant that a look is about; 0 where it is about none."""
+    """Return the number of the grant that an access is about; 0 if it is about none."""
     return names.index_of(subject) if "/grants/" in subject else 0
 
 
@@ -34,14 +34,14 @@ class Servicer(kit.Servicer):
     body_key_name = "requests of agreements"
 
     async def locked(self, name: str, work: Work, *, closed: bool = False) -> Case:
-        """Return the case a name lies in, locked, if the caller may do it; closed ones only where `closed` says so."""
+        """Return the case that a name belongs to, locked, if the caller may act on it; closed only if `closed`."""
         case = await record.locked(work, name)
         if not closed and case.stage is Stage.CLOSED:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSED.name, state=Stage.CLOSED.name)
         return case
 
     async def seen(self, connection: Connection, name: str) -> Case:
-        """Return the case a name lies in, if the caller may look at it."""
+        """Return the case that a name belongs to, if the caller may read it."""
         return await record.seen(connection, name)
 
     async def log_reading(self, connection: Connection, case: Case, name: str, kind: str, **payload: object) -> None:
@@ -54,7 +54,7 @@ class Servicer(kit.Servicer):
     async def told(
         self, connection: Connection, case: Case, looks: Sequence[Look], to: str = ""
     ) -> list[pb.AccessLogEntry]:
-        """Return entries of a case's access log in words: to whoever calls, or to this account of a party."""
+        """Return entries of a case's access log in words, for the caller or for this account of a party."""
         call = current_call()
         granted = {row.id: row.grant_no or _granted(row.subject) for row in looks}
         sealed = await store.reasons(connection, case.number) if any(granted.values()) else {}

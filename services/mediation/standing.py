@@ -1,4 +1,4 @@
-"""Where a mediation stands, for the commands of its agreement and of what comes of it."""
+"""The state of a mediation, for the commands of its agreement and of what follows from it."""
 
 from __future__ import annotations
 

@@ -62,18 +62,18 @@ _OWNER = select(Case.unit).where(Case.number == _NUMBER)
 async def open_matter(connection: Connection, number: str) -> tuple[str, bool] | None:
     """Return the unit of a case, on which clocks may be started here, and whether it is closed.
 
-    On a closed one only those that are not its handling.
+    On a closed case only clocks that are not part of its handling.
     """
     return (await connection.execute(_OPEN_MATTER, {"number": number})).first()
 
 
 async def owner(connection: Connection, number: str) -> str | None:
-    """Return the unit whose the history of a case is; None where there is no case."""
+    """Return the unit that owns the history of a case; None if there is no case."""
     return await connection.scalar(_OWNER, {"number": number})
 
 
 _DUE = func.coalesce(Task.due_at, NEVER)
-"""Where a task stands in a list while its clock is paused without an end: after all others."""
+"""The due time in lists of a task whose clock is paused without an end: after all others."""
 
 _CASE_COLUMNS = (
     "number", "stage", "unit", "about", "channel", "category", "grade", "received_at", "opened_at", "due_at",
@@ -113,7 +113,7 @@ async def get(connection: Connection, number: str) -> Case:
 
 
 async def lock(connection: Connection, number: str) -> Case:
-    """Return a case's row, locked for change; the lock orders all that happens to the case."""
+    """Return a case's row, locked for change; the lock orders all changes of the case."""
     return rows.not_found((await connection.execute(_LOCK, {"number": number})).first(), names.case_name(number))
 
 
@@ -158,7 +158,7 @@ async def listed(
     behind: tuple[datetime, str] | None,
     limit: int,
 ) -> Sequence[Case]:
-    """Return rows of cases newest first, of a unit pattern; `behind` is where the page before ended."""
+    """Return rows of cases of a unit pattern, newest first; `behind` is where the page before ended."""
     at, number = behind or (None, "")
     parameters = {
         "unit": unit, "stages": list(stages), "now": overdue_by, "at": at, "number": number, "limit": limit,
@@ -218,7 +218,7 @@ async def cancel_tasks(connection: Connection, number: str, at: datetime) -> Non
 
 
 async def transfer(connection: Connection, number: str, before: str, unit: str, at: datetime) -> None:
-    """Give the open tasks that the accountable unit had to the unit that is accountable now."""
+    """Move the open tasks of the formerly accountable unit to the one that is accountable now."""
     await connection.execute(_TRANSFER, {"number": number, "before": before, "unit": unit, "at": at})
 
 
@@ -232,23 +232,23 @@ async def key_of(connection: Connection, number: str) -> WrappedKey | None:
 
 
 async def keep_key(connection: Connection, number: str, key: WrappedKey) -> None:
-    """Keep the data key of a case."""
+    """Store the data key of a case."""
     await connection.execute(_KEEP_KEY, {"number": number, "key": key})
 
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What a case says of somebody, and who has a part in it."""
+    """The parts of an account in a case, and who else has a part in it."""
 
     mediator: str
     mediator_unit: str
     units: list[str] | None
     """The units that have open tasks."""
     is_out: bool
-    """Whether they were asked to mediate it, and are out of the question."""
+    """Whether the account was asked to mediate it, and is out of the question."""
     is_party: bool
     scope: GrantScope | None
-    """What they were granted."""
+    """What was granted to the account."""
 
 
 _UNITS = select(func.array_agg(distinct(Task.unit)).label("units")).where(*_OPEN_TASKS).subquery("open_tasks")
@@ -269,7 +269,7 @@ _SAYS = select(
 
 
 async def says(connection: Connection, number: str, subject: str, now: datetime) -> Says:
-    """Return what a case says of an account."""
+    """Return the parts of an account in a case."""
     row = (await connection.execute(_SAYS, {"number": number, "subject": subject, "now": now})).one()
     return Says(*row)
 
@@ -313,5 +313,5 @@ def _in_case(collection: str, key: str) -> Select[bool]:
 
 
 async def has(connection: Connection, number: str, collection: str, key: str, part: int) -> bool:
-    """Tell whether a case has something under a number: `collection` is its table, `key` the column of that number."""
+    """Return whether a case has a part with a number: `collection` is its table, `key` the column of that number."""
     return bool(await connection.scalar(_in_case(collection, key), {"number": number, "task": part}))

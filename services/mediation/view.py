@@ -1,4 +1,4 @@
-"""What mediation shows: rows as messages of the contract."""
+"""Mediation's rows as messages of the contract."""
 
 from __future__ import annotations
 

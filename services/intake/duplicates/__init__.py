@@ -1,1 +1,1 @@
-"""Duplicates: reports that may tell of the same matter."""
+"""Duplicates: reports that may be about the same matter."""

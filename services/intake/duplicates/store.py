@@ -1,4 +1,4 @@
-"""Statements of duplicates: what may tell of the same matter, and what people decided on two reports."""
+"""Statements of duplicates: reports that may be about the same matter, and what people decided about two reports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from services.kit.storage.models import CaseStanding
 
 
 class Alike(NamedTuple):
-    """A report that may tell of the same matter as another; `alike` is how alike their texts are, 0 to 1."""
+    """A report that may be about the same matter as another; `alike` is how alike their texts are, 0 to 1."""
 
     number: str
     state: ReportState
@@ -47,8 +47,8 @@ _ASKED_BY = bindparam("asked_by", type_=Text)
 _SAME_CATEGORY, _SAME_PLACE = Report.category == _CATEGORY, and_(Report.area != "", Report.area == _AREA)
 _ALIKE_TEXT = func.similarity(Report.likeness, _FORM, type_=Float)
 _THRESHOLD = select(func.set_config("pg_trgm.similarity_threshold", "0.25", true()))
-# The candidates come first, each by its own index: under one condition the planner reads a whole county and compares
-# every text in it (at 26,000 reports 700 ms instead of 15).
+# The candidates first, each by its own index: with a single condition the planner reads a whole county and compares
+# every text in it (with 26,000 reports, 700 ms instead of 15).
 _CANDIDATES = (
     union(
         select(Report.number).where(Report.likeness.op("%", is_comparison=True)(_FORM)),
@@ -105,10 +105,10 @@ async def alike(
     limit: int,
     asked_by: str,
 ) -> list[Alike]:
-    """Return reports of the county that may tell of the same matter, most alike first.
+    """Return reports of the county that may be about the same matter, most alike first.
 
-    A text as alike as 0.25, or the same place and category since `since`, makes a candidate. The unit that asks is
-    shown no complaint about itself or a unit above it.
+    A report is a candidate with a likeness of 0.25, or with the same place and category since `since`. The requesting
+    unit is shown no complaint about itself or a unit above it.
     """
     await connection.execute(_THRESHOLD)
     parameters = {
@@ -125,7 +125,7 @@ async def alike(
 
 
 _CLOSE = select(func.set_config("pg_trgm.similarity_threshold", "0.7", true()))
-# Never a complaint: that there is one is not for others to know.
+# Never a complaint: others must not learn that there is one.
 _OPEN_ALIKE = (
     select(Report.received_at)
     .outerjoin(CaseStanding, CaseStanding.number == Report.number)
@@ -145,7 +145,7 @@ _OPEN_ALIKE = (
 async def open_alike(
     connection: Connection, form: str, *, county: str, category: str, area: str, since: datetime
 ) -> list[datetime]:
-    """Return when open matters of the county were received that are likely the same, newest first."""
+    """Return when open matters of the county that are probably the same were received, newest first."""
     await connection.execute(_CLOSE)
     parameters = {"form": form, "county": f"{county}-%", "category": category, "area": area, "since": since}
     return [received_at for (received_at,) in await connection.execute(_OPEN_ALIKE, parameters)]
@@ -161,6 +161,6 @@ _LINK = _DECIDED.on_conflict_do_update(
 async def link(
     connection: Connection, number: str, target: str, kind: LinkKind, reason: str, actor: str, at: datetime
 ) -> None:
-    """Store a decision on how two reports hang together; a later decision on the same two replaces it."""
+    """Store a decision on how two reports are related; a later decision on the same two replaces it."""
     row = {"number": number, "target": target, "kind": kind, "reason": reason, "actor": actor, "created_at": at}
     await connection.execute(_LINK, row)

@@ -1,1 +1,1 @@
-"""What reporters do by their receipt."""
+"""What reporters do with their receipt."""

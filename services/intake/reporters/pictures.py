@@ -1,4 +1,4 @@
-"""Photos as they are kept: of the type that their content has, encoded anew, so that nothing else stays in them."""
+"""Photos as stored: typed by content and re-encoded, so that nothing else remains in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST, _SMALL = 2560, 320
 
 
 class Picture(NamedTuple):
-    """A photo encoded anew, with its thumbnail."""
+    """A re-encoded photo with its thumbnail."""
 
     content: bytes
     thumbnail: bytes
@@ -28,14 +28,14 @@ class Picture(NamedTuple):
 
 
 def encoded_anew(content: bytes) -> Picture:
-    """Return a photo without place, camera or anything hidden in it; FILE_REFUSED for what is none."""
+    """Return a photo without place, camera or hidden data; FILE_REFUSED if it is not a photo."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
                 if opened.width * opened.height > _PIXELS:
                     raise field_error("content", Reason.FILE_REFUSED, "more than 50 megapixels")
-                # Turned as the camera was held: the note that says so goes with the rest.
+                # Turned upright: the metadata with the orientation is removed with the rest.
                 upright = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise field_error("content", Reason.FILE_REFUSED, ", ".join(_FORMATS)) from None
@@ -44,7 +44,7 @@ def encoded_anew(content: bytes) -> Picture:
 
 
 def _fitting(image: Image.Image, longest: int) -> Image.Image:
-    """Return a copy of the pixels alone, no longer than this."""
+    """Return a copy of the pixels alone, with no side longer than this."""
     scaled = ImageOps.contain(image, (longest, longest)) if max(image.size) > longest else image
     bare = Image.new("RGB", scaled.size)
     bare.paste(scaled)

@@ -1,4 +1,4 @@
-"""What reporters do by their receipt, without an account: one method each."""
+"""The RPCs of reporters, who act by their receipt, without an account."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 _AT_ONCE = 2
-"""Photos encoded at a time; more wait."""
+"""Photos re-encoded at a time; more wait."""
 _SESSION = 1800
-"""Seconds for which a token to act is good."""
+"""Seconds for which a token to act is valid."""
 REVIEW = "decline-review"
 """Key of the clock of a review."""
 
@@ -53,16 +53,16 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         self._encoding = asyncio.Semaphore(_AT_ONCE)
 
     async def SignInByReceipt(self, request: pb.SignInByReceiptRequest, context: Context) -> pb.ReceiptSession:
-        """Answer a token that acts for the reporter; from the fifth wrong answer in a row on the receipt is closed."""
+        """Return a token that acts for the reporter; from the fifth wrong answer in a row the receipt is closed."""
         current_call().require(names.ROOT_UNIT)
         index = self._reception.receipt_index(request.code)
         async with self.database.begin() as connection:
-            # Locked: of many answers at once each is counted.
+            # Locked, so that simultaneous answers are all counted.
             row = await store.lock(connection, (await store.by_receipt(connection, index)).number)
             erasing.must_be_there(row)
             refusal = await self._wrong(connection, row, request.second_factor)
         if refusal is not None:
-            # Raised after the transaction: the wrong answer is counted.
+            # Raised after the transaction, so that the wrong answer is counted.
             self.pulse.beat()
             raise refusal
         report, case = names.report_name(row.number), names.case_name(row.merged_into or row.number)
@@ -70,7 +70,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return pb.ReceiptSession(access_token=token, expire_time=stamp(until), report=report, case=case)
 
     async def _wrong(self, connection: Connection, row: Report, said: str) -> CaseError | None:
-        """Return why whoever said this may not act, counting it; None where it is right."""
+        """Return the error for a wrong answer, and count it; None if it is right."""
         now, before = self.time.now(), await acts.tries(connection, row.number)
         if before and before.until and before.until > now:
             return too_many((before.until - now).total_seconds())
@@ -92,7 +92,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return CaseError(Reason.SECOND_FACTOR_WRONG)
 
     async def ReissueReceipt(self, request: pb.ReissueReceiptRequest, context: Context) -> report_pb2.Report:
-        """Answer the report with its new receipt; the code itself stands nowhere but in the sealed part."""
+        """Return the report with its new receipt; the code itself is only in the sealed part."""
         answer = await self._reissue(request, context)
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -124,7 +124,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return view.report(row, work.call.language, work.now)
 
     async def AddPhoto(self, request: pb.AddPhotoRequest, context: Context) -> pb.Photo:
-        """Add a photo, encoded anew and sealed with its thumbnail; encoding holds no transaction."""
+        """Add a photo, re-encoded and sealed with its thumbnail; no transaction is held while encoding."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.parent))
             await record.admit(connection, current_call(), row)
@@ -146,7 +146,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return _photo(request.parent, added)
 
     async def ListPhotos(self, request: pb.ListPhotosRequest, context: Context) -> pb.ListPhotosResponse:
-        """Answer what photos there are of a report."""
+        """Return the photos of a report, without content."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.parent))
             await record.admit(connection, current_call(), row)
@@ -155,7 +155,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return pb.ListPhotosResponse(photos=[_photo(request.parent, each) for each in found])
 
     async def DownloadPhoto(self, request: pb.DownloadPhotoRequest, context: Context) -> pb.PhotoFile:
-        """Answer a photo, and record that it was read."""
+        """Return a photo, and log the access."""
         call, now, number = current_call(), self.time.now(), names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await store.get(connection, number)
@@ -172,7 +172,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     @command(report_pb2.Report)
     async def CorrectReport(self, request: pb.CorrectReportRequest, work: Work) -> report_pb2.Report:
-        """Correct what is said of the reporter's contact, or the address: a wish not to be reached somewhere stays."""
+        """Correct the reporter's contact or the address; a wish not to be reached by some channel stays."""
         row = await self._locked(request, work)
         content = self._reception.open(row.number, row.sealed_key, row.sealed)
         if request.HasField("reporter"):
@@ -182,7 +182,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         if request.HasField("address"):
             content.address = request.address
         if not content.receipt_words and not content.reporter.phone:
-            # The phone was the second factor: without it the receipt would be closed for good.
+            # The phone was the second factor: without it the receipt could never be used again.
             raise reception_.factor_missing("reporter.phone")
         sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
         reachable = row.reachable or reception_.left_a_contact(content.reporter)
@@ -192,7 +192,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     @command(report_pb2.Report)
     async def WithdrawReport(self, request: pb.WithdrawReportRequest, work: Work) -> report_pb2.Report:
-        """Withdraw: at the door it ends there, later the unit is notified."""
+        """Withdraw: before acceptance the report ends; later the unit is notified."""
         row = await self._locked(request, work)
         if row.withdrawn_at is not None or row.state not in OPEN | {ReportState.ACCEPTED, ReportState.MERGED}:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
@@ -212,7 +212,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     @command(report_pb2.Report)
     async def RateReport(self, request: pb.RateReportRequest, work: Work) -> report_pb2.Report:
-        """Say how content they are, once the matter is over."""
+        """Rate the handling, once the matter is over."""
         row = await self._locked(request, work)
         rules_of.must_be_ended(row.state, await self._case_is_closed(work.connection, row))
         sealer = self.sealer.under(row.number, row.sealed_key)
@@ -224,7 +224,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     @command(report_pb2.Report)
     async def RequestReview(self, request: pb.RequestReviewRequest, work: Work) -> report_pb2.Report:
-        """Ask that a refusal is looked at again: once, and with a clock."""
+        """Request a review of a refusal: once, with a clock."""
         row = await self._locked(request, work)
         if await acts.review(work.connection, row.number) is not None:
             raise CaseError(Reason.OBJECTED_BEFORE, names.report_name(row.number))
@@ -242,7 +242,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return view.report(changed, work.call.language, work.now)
 
     async def GetDeclineReview(self, request: pb.GetDeclineReviewRequest, context: Context) -> pb.DeclineReview:
-        """Answer what the reporter wrote, on record, and how it was decided."""
+        """Return what the reporter wrote, and how it was decided; this is logged."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await store.get(connection, number)
@@ -264,7 +264,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
 
     @command(report_pb2.Report)
     async def DecideReview(self, request: pb.DecideReviewRequest, work: Work) -> report_pb2.Report:
-        """Decide it, by somebody else: the refusal stays, or the report waits at the door as it did before."""
+        """Decide a review, by another person: the refusal stands, or the report awaits acceptance again."""
         row = await self._locked(request, work)
         found = await acts.must_be_reviewed(work.connection, row.number)
         state = rules_of.move(row.state, ReportState.DECLINED if request.upheld else ReportState.RECEIVED)
@@ -286,7 +286,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         return view.report(changed, work.call.language, work.now)
 
     async def _accept_anew(self, row: Report, work: Work) -> NewClock:
-        """Start the limit for accepting again, from the decision: the first one was kept by the refusal."""
+        """Start the limit for accepting again, from the decision: the first one was met by the refusal."""
         limit = row.triage.get("acceptance", {}).get("limit", ACCEPT)
         return await work.start_clock(
             row.number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(row.number), unit=row.unit,

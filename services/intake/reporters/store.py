@@ -1,4 +1,4 @@
-"""Statements of what reporters do by their receipt."""
+"""Statements of what reporters do with their receipt."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _FAIL = (
 
 
 async def add(connection: Connection, number: str, sealed: SealedBytes, at: datetime) -> Addition:
-    """Store words under the next number of their report, which is locked."""
+    """Store an addition under the next number of its report, which is locked."""
     return await rows.add(connection, Addition, "addition", {"number": number}, sealed=sealed, added_at=at)
 
 
@@ -82,13 +82,13 @@ async def additions(connection: Connection, number: str) -> Sequence[Addition]:
 async def rate(
     connection: Connection, number: str, contentment: Contentment, sealed: SealedBytes | None, at: datetime
 ) -> None:
-    """Store how content a reporter is; the last answer counts."""
+    """Store a rating; the last one counts."""
     parameters = {"number": number, "contentment": contentment, "sealed": sealed, "at": at}
     await connection.execute(_RATE, parameters)
 
 
 async def rating(connection: Connection, number: str) -> Rating | None:
-    """Return how content a reporter is; None where they did not say."""
+    """Return the rating; None if there is none."""
     return (await connection.execute(_RATING, {"number": number})).first()
 
 
@@ -121,14 +121,14 @@ async def refusal(connection: Connection, number: str) -> tuple[str, str] | None
 async def dispute(
     connection: Connection, number: str, declined_by: str, sealed: SealedBytes | None, at: datetime
 ) -> DeclineReview:
-    """Store that a refusal is to be looked at again; ALREADY_EXISTS where it was before."""
+    """Store the request for a review of a refusal; ALREADY_EXISTS if there is one."""
     return await rows.insert(
         connection, DeclineReview, number=number, declined_by=declined_by, sealed=sealed, requested_at=at
     )
 
 
 async def review(connection: Connection, number: str) -> DeclineReview | None:
-    """Return the review of a refusal; None where nobody asked for one."""
+    """Return the review of a refusal; None if none was requested."""
     return (await connection.execute(_REVIEW, {"number": number})).first()
 
 

@@ -102,7 +102,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
             raise field_error("service", Reason.INVALID_FIELD, f"this is {self._service}")
 
     async def ListEvents(self, request: feed_pb2.ListEventsRequest, context: Context) -> feed_pb2.ListEventsResponse:
-        """Answer past events, oldest first, of one case or of the caller's units."""
+        """Return past events, oldest first, of one case or of the caller's units."""
         self._check(request.service)
         call, size = current_call(), request.page_size or 100
         after = int(paging.read(request.page_token, "events") or request.after_sequence)
@@ -244,7 +244,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     async def GetConsumer(
         self, request: feed_pb2.GetConsumerRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> feed_pb2.Consumer:
-        """Answer how far a durable consumer has come."""
+        """Return how far a durable consumer has come."""
         self._check(request.service)
         current_call().scope()
         await self._head()
@@ -253,7 +253,7 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     async def ListEventTypes(
         self, request: feed_pb2.ListEventTypesRequest, context: Context
     ) -> feed_pb2.ListEventTypesResponse:
-        """Answer the catalogue of the service's events."""
+        """Return the catalogue of the service's events."""
         self._check(request.service)
         current_call().scope()
         size, after = request.page_size or 100, paging.read(request.page_token, "eventTypes", str) or ""

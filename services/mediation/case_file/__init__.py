@@ -1,1 +1,1 @@
-"""A party's own file: everything here that concerns the party, and nothing else."""
+"""A party's own file: everything stored here about the party, and nothing else."""

@@ -36,14 +36,14 @@ from services.mediation.sessions import store as sessions
 _ALL = 10_000
 _NEWEST = 2**63 - 1
 _NOBODY = "-"
-"""Stands for an account where the party has none: no official's account is named in the file."""
+"""Stands for the account of a party without one: the file names no official's account."""
 
 
 class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
     """Serves a party's own file."""
 
     async def ExportCaseFile(self, request: pb.ExportCaseFileRequest, context: Context) -> pb.CaseFile:
-        """Answer everything here that concerns a party, on record."""
+        """Return everything stored here about a party; this is logged."""
         call, now = current_call(), self.time.now()
         own = request.name.removesuffix("/file")
         async with self.database.begin() as connection:
@@ -64,7 +64,7 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
     async def _person(
         self, connection: Connection, case: Case, row: Party, opener: CaseSealer, found: pb.CaseFile
     ) -> None:
-        """Set who it is and what they reported. What must stay hidden is not on a paper that somebody may find."""
+        """Set who it is and what they reported; hidden data is left out, as others may find the document."""
         language, category = current_call().language, self.rules.categories.get(case.category)
         found.unit_display_name = self.unit_name(case.unit)
         found.category = category.en if language == "en" else category.zh
@@ -80,7 +80,7 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
 
     @staticmethod
     async def _course(connection: Connection, row: Party, opener: CaseSealer, found: pb.CaseFile) -> None:
-        """Set what they said to each step, which sessions they attended, what they handed in."""
+        """Set their consents, attended sessions and evidence."""
         for said in await consents.listed(connection, row.number, 0, _ALL):
             if said.party == row.party:
                 shown = consents_shown.consent(said)
@@ -107,7 +107,7 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
     async def _agreed(
         self, connection: Connection, case: Case, row: Party, opener: CaseSealer, found: pb.CaseFile
     ) -> None:
-        """Set which agreements they signed, which notices they got, and which dates matter to them."""
+        """Set signed agreements, received notices and dates that concern them."""
         english = current_call().language == "en"
         dates = [
             (case.received_at, "报告登记", "reported"), (case.opened_at, "受理", "accepted"),

@@ -1,4 +1,4 @@
-"""A party's own file as a paper."""
+"""A party's own file as a document."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DETAILS = (
 
 
 def written(found: pb.CaseFile, language: str) -> pb.CaseFile:
-    """Return a file with its paper in a language."""
+    """Return a file, with its document in a language."""
     paper = Paper(language)
     say, english = paper.say, language == "en"
     number = names.number_of(found.name)

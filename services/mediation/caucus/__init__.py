@@ -1,1 +1,1 @@
-"""The caucus compartment, and the sheet of undisputed facts that alone may leave it."""
+"""The caucus compartment, and the sheet of undisputed facts, the only thing that may leave it."""

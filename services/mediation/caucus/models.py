@@ -45,7 +45,7 @@ class CaucusOffer(MediationModel):
 
 
 class CaucusRead(MediationModel):
-    """That somebody read a side's entries."""
+    """A reading of a side's entries."""
 
     __tablename__ = "caucus_reads"
     __table_args__ = (Index("caucus_reads_side", "number", "side", text("id DESC")),)
@@ -70,7 +70,7 @@ class FactSheet(MediationModel):
 
 
 class FactSignature(MediationModel):
-    """A party's signature under a sheet."""
+    """A party's signature on a sheet."""
 
     __tablename__ = "fact_signatures"
     __table_args__ = (ForeignKeyConstraint(["number", "sheet"], ["fact_sheets.number", "fact_sheets.sheet"]),)

@@ -1,6 +1,6 @@
 """CaucusService's RPCs.
 
-Access goes by the person, never by role and unit alone: see `casework.mediation.caucus.may_read`.
+Access depends on the person, never on role and unit alone: see `casework.mediation.caucus.may_read`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from services.mediation.store import lock as lock_case
 MEDIATOR = "mediator"
 Entry = TypeVar("Entry", CaucusNote, CaucusOffer)
 _ACTOR = "caucus"
-"""Who events name for what happens in the compartment: which side came to the mediator is told to nobody."""
+"""The actor of all events of the compartment: nobody may learn which side spoke to the mediator."""
 
 
 class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
@@ -47,7 +47,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.CaucusNote)
     async def WriteCaucusNote(self, request: pb.WriteCaucusNoteRequest, work: Work) -> pb.CaucusNote:
-        """Keep a note of a side."""
+        """Store a note of a side."""
         case, people, side = await self._written(request, work)
         sealed = await self._seal(work, case, side, "note", request.note.SerializeToString())
         row = await store.add_note(
@@ -58,7 +58,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return view.note(row)
 
     async def ListCaucusNotes(self, request: pb.ListCaucusNotesRequest, context: Context) -> pb.ListCaucusNotesResponse:
-        """Answer the notes of a side with their words, and remember who read."""
+        """Return the notes of a side with their texts, and log who read them."""
         async with self.database.begin() as connection:
             case, people, side = await self._read(connection, request.parent)
             told = await store.notes(connection, case.number, side)
@@ -71,7 +71,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.CaucusOffer)
     async def MakeCaucusOffer(self, request: pb.MakeCaucusOfferRequest, work: Work) -> pb.CaucusOffer:
-        """Keep an offer of a side."""
+        """Store an offer of a side."""
         case, people, side = await self._written(request, work)
         sealed = await self._seal(work, case, side, "offer", request.offer.SerializeToString())
         row = await store.add_offer(
@@ -84,7 +84,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
     async def ListCaucusOffers(
         self, request: pb.ListCaucusOffersRequest, context: Context
     ) -> pb.ListCaucusOffersResponse:
-        """Answer the offers of a side with their terms, and remember who read."""
+        """Return the offers of a side with their terms, and log who read them."""
         async with self.database.begin() as connection:
             case, people, side = await self._read(connection, request.parent)
             told = await store.offers(connection, case.number, side)
@@ -96,7 +96,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return reply
 
     async def ListCaucusReads(self, request: pb.ListCaucusReadsRequest, context: Context) -> pb.ListCaucusReadsResponse:
-        """Answer who has read a side's entries."""
+        """Return who has read a side's entries."""
         async with self.database.begin() as connection:
             number, side = names.number_of(request.parent), side_of(names.last(request.parent))
             await get_case(connection, number)
@@ -107,9 +107,9 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.PartyBinding)
     async def BindParty(self, request: pb.BindPartyRequest, work: Work) -> pb.PartyBinding:
-        """Bind a party to who signs in for it: the mediator of record, or the counter while nobody mediates.
+        """Bind a party to its account: by the mediator of record, or by the counter while there is none.
 
-        Bound at the counter somebody acts for the party; what is said in confidence opens once the mediator bound them.
+        The compartment opens only to an account that the mediator bound.
         """
         number, party = names.number_of(request.name), int(names.last(request.name))
         case = await lock_case(work.connection, number)
@@ -123,7 +123,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         if request.subject == people.mediator or others - {people.parties[party].side}:
             raise field_error("subject", Reason.INVALID_FIELD, "stands on another side of this case")
         if request.subject:
-            # Whoever mediated the matter, and was replaced, is no party to it; a party never mediates it.
+            # Somebody who once mediated the case is never a party to it, nor the reverse.
             await roles.must_be_allowed(work.connection, number, request.subject, MatterRole.PARTY)
             await roles.bar(work.connection, number, request.subject, [MatterRole.MEDIATOR], work.now)
             await roles.keep_side(work.connection, number, request.subject, people.parties[party].side, work.now)
@@ -133,7 +133,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.FactSheet)
     async def DraftFactSheet(self, request: pb.DraftFactSheetRequest, work: Work) -> pb.FactSheet:
-        """Draft a sheet of facts. It is never changed: another wording is another sheet, with its own signatures."""
+        """Draft a sheet of facts. It is never changed: a new wording is a new sheet, with its own signatures."""
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
@@ -146,7 +146,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return view.sheet(row, [])
 
     async def GetFactSheet(self, request: pb.GetFactSheetRequest, context: Context) -> pb.FactSheet:
-        """Answer a sheet: to mediator and parties, and once all have signed to whoever may read of the case."""
+        """Return a sheet: to mediator and parties; once all have signed, to everybody who may read the case."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
@@ -168,7 +168,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
 
     @command(pb.FactSheet)
     async def SignFactSheet(self, request: pb.SignFactSheetRequest, work: Work) -> pb.FactSheet:
-        """Sign a sheet for a party; the last signature lets it out."""
+        """Sign a sheet for a party; with the last signature it may leave the compartment."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
@@ -186,7 +186,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return view.sheet(row, signatures)
 
     def _signer(self, request: pb.SignFactSheetRequest, work: Work, people: Standing) -> tuple[bool, int]:
-        """Return whether the mediator records it, and for which party; a party signs for itself alone."""
+        """Return whether the mediator records it, and for which party; a party signs for itself only."""
         asked = party_of(request.party, names.number_of(request.name)) if request.party else 0
         if self._is_mediator(work, people):
             work.call.require_person(True)
@@ -214,7 +214,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
     async def _handed_over(
         connection: Connection, people: Standing, side: Side, told: Sequence[Entry]
     ) -> Sequence[Entry]:
-        """Return what of a side's entries the caller reads: a mediator what was told that one, and what went over."""
+        """Return the entries of a side that the caller may read: to a mediator, its own and those handed over."""
         mediator = current_call().caller.subject
         if people.mediation is None or mediator != people.mediator:
             return told
@@ -223,7 +223,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return [row for row in told if row.mediator in ("", mediator)]
 
     async def _read(self, connection: Connection, parent: str) -> tuple[Case, Standing, Side]:
-        """Return case, people and side, if the caller may read there; that they did is remembered."""
+        """Return case, people and side, if the caller may read there; this is logged."""
         number, side = names.number_of(parent), side_of(names.last(parent))
         call = current_call()
         case = await get_case(connection, number)
@@ -237,7 +237,7 @@ class CaucusServicer(Servicer, caucus_pb2_grpc.CaucusServiceServicer):
         return under.seal(_mark(side, kind) + data)
 
     async def _told(self, work: Work, case: Case) -> None:
-        """Append that there is one entry more, and nothing else: not whose, not which, not by whom."""
+        """Append an event that there is one more entry, and nothing else: not whose, which or by whom."""
         count = await store.count(work.connection, case.number)
         event = NewEvent(case.number, "CaucusKept", case.unit, {"entries": count})
         await self.log.append(work.connection, [event], at=work.now, actor=_ACTOR, trace="")
@@ -252,7 +252,7 @@ def _is_mediator(call: Call, people: Standing) -> bool:
 
 
 def _is_inside(call: Call, people: Standing) -> bool:
-    """Let the call go on for mediator of record and parties; return whether it is one of them."""
+    """Allow the call for the mediator of record and the parties; return whether the caller is one of them."""
     inside = _is_mediator(call, people) or (
         bool(PARTIES & call.caller.roles) and bool(people.parties_of(call.caller.subject))
     )
@@ -262,7 +262,7 @@ def _is_inside(call: Call, people: Standing) -> bool:
 
 
 def _admit_side(call: Call, people: Standing, side: Side) -> None:
-    """Let the call go on for the mediator of record, or for who signs in for this side and no other."""
+    """Allow the call for the mediator of record, or for an account of this side and no other."""
     roles, subject = call.caller.roles, call.caller.subject
     mediator = people.mediator if MEDIATOR in roles else ""
     sides = people.confided_to(subject).values() if PARTIES & roles else ()
@@ -270,7 +270,7 @@ def _admit_side(call: Call, people: Standing, side: Side) -> None:
 
 
 def _mark(side: int, kind: str) -> bytes:
-    """Return what an entry begins with, so that one that was moved to another side or kind does not open there."""
+    """Return the prefix of an entry, so that one moved to another side or kind cannot be opened there."""
     return f"{kind}/{side}\0".encode()
 
 

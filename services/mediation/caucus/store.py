@@ -70,12 +70,12 @@ async def offers(connection: Connection, number: str, side: Side) -> Sequence[Ca
 
 
 async def count(connection: Connection, number: str) -> int:
-    """Return how many entries a case's compartment has, of all sides: all that an event may say."""
+    """Return how many entries a case's compartment has, of all sides; events say no more than that."""
     return await connection.scalar(_COUNT, {"number": number}) or 0
 
 
 async def add_read(connection: Connection, number: str, side: Side, reader: str, at: datetime) -> None:
-    """Remember who read a side's entries."""
+    """Store who read a side's entries."""
     await rows.insert(connection, CaucusRead, number=number, side=side, reader=reader, read_at=at)
 
 
@@ -85,7 +85,7 @@ async def reads(connection: Connection, number: str, side: Side) -> Sequence[Cau
 
 
 async def bind(connection: Connection, number: str, party: int, subject: str, confided: bool) -> None:
-    """Store who signs in for a party, and whether what is said in confidence is open to them."""
+    """Store the account of a party, and whether the compartment is open to it."""
     await connection.execute(_BIND, {"number": number, "party": party, "subject": subject, "confided": confided})
 
 
@@ -102,7 +102,7 @@ async def sheet(connection: Connection, number: str, sheet: int) -> FactSheet:
 async def sign(
     connection: Connection, row: FactSheet, party: int, manner: Manner, by_mediator: bool, at: datetime
 ) -> None:
-    """Store a signature under a sheet; ALREADY_EXISTS where the party signed before."""
+    """Store a signature on a sheet; ALREADY_EXISTS if the party has signed."""
     key = {"number": row.number, "sheet": row.sheet, "party": party}
     signed = {**key, "manner": manner, "by_mediator": by_mediator, "signed_at": at}
     if await connection.scalar(_SIGN, signed) is None:
@@ -110,11 +110,11 @@ async def sign(
 
 
 async def signatures(connection: Connection, row: FactSheet) -> Sequence[FactSignature]:
-    """Return the signatures under a sheet."""
+    """Return the signatures on a sheet."""
     order = FactSignature.signed_at, FactSignature.party
     return await rows.find(connection, FactSignature, *order, number=row.number, sheet=row.sheet)
 
 
 async def release(connection: Connection, row: FactSheet, at: datetime) -> FactSheet:
-    """Let a sheet out and return its row."""
+    """Release a sheet from the compartment and return its row."""
     return (await connection.execute(_RELEASE, {"number": row.number, "sheet": row.sheet, "at": at})).one()

@@ -1,4 +1,4 @@
-"""What the compartment shows of its rows; words only where the service opened them."""
+"""Rows of the compartment as messages; texts only if the service opened them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.mediation.caucus.models import CaucusNote, CaucusOffer, CaucusRead
 
 
 def note(row: CaucusNote) -> pb.CaucusNote:
-    """Return a note without its words."""
+    """Return a note without its text."""
     return pb.CaucusNote(
         name=f"{_caucus(row)}/notes/{row.note}", by_mediator=row.by_mediator, create_time=stamp(row.created_at)
     )
@@ -27,7 +27,7 @@ def offer(row: CaucusOffer) -> pb.CaucusOffer:
 
 
 def read(row: CaucusRead) -> pb.CaucusRead:
-    """Return that somebody read."""
+    """Return a reading."""
     return pb.CaucusRead(reader=row.reader, read_time=stamp(row.read_at))
 
 

@@ -1,1 +1,1 @@
-"""Gates, number and retention of a closing; follow-up visits; reopening."""
+"""Conditions, number and retention of a closing; follow-up visits; reopening."""

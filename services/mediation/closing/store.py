@@ -1,4 +1,4 @@
-"""Statements of closings: views, numbers, visits, reopenings, and what the gates look at."""
+"""Statements of closings: parties' views, numbers, visits, reopenings, and what the conditions check."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ _ASKED = select(select(Ask.ask).where(Ask.number == _NUMBER).exists())
 async def record_view(
     connection: Connection, number: str, party: int, view: View, sealed: bytes | None, at: datetime, by: str
 ) -> None:
-    """Store what a party says to the closing; a later word counts."""
+    """Store a party's view of the closing; the last one counts."""
     parameters = {"number": number, "party": party, "view": view, "sealed": sealed, "recorded_at": at,
                   "recorded_by": by}  # fmt: skip
     await connection.execute(_VIEW, parameters)
 
 
 async def views(connection: Connection, number: str) -> Sequence[ClosingView]:
-    """Return what the parties said to the closing."""
+    """Return the parties' views of the closing."""
     return await rows.find(connection, ClosingView, ClosingView.party, number=number)
 
 
 async def facts(connection: Connection, number: str, now: datetime) -> Standing | None:
-    """Return what the gates look at; None for a case without a mediation, which has no gates.
+    """Return what the closing conditions check; None for a case without a mediation, which has none.
 
-    Nor has one in which mediation was only ever proposed, and nobody asked to mediate: there is nothing to end.
+    The same applies if mediation was only proposed and no mediator was asked: there is nothing to end.
     """
     mediation = await standing.mediation(connection, number)
     if mediation is None or await _only_proposed(connection, mediation):
@@ -64,7 +64,7 @@ async def facts(connection: Connection, number: str, now: datetime) -> Standing 
     notices = await agreements.notices(connection, number)
     told = {_part(step) for step in await fulfilment.steps(connection, number) if step.remedy in ROUTE_TOLD}
     parts = await fulfilment.of_case(connection, number)
-    # Whoever left after a notice was made out is owed the list of routes all the same, and got it on leaving.
+    # A party that left got the list of routes when leaving, whatever notice was made out for it.
     unserved = [row for row in notices if row.served_at is None and row.party in people.there]
     return Standing(
         ended=mediation.ended_at is not None,
@@ -150,12 +150,12 @@ async def visit(connection: Connection, number: str, days: int, name: str) -> Vi
 async def visited(
     connection: Connection, row: Visit, answers: Sequence[tuple[int, Satisfaction]], **columns: object
 ) -> None:
-    """Store what a visit found and what the parties said."""
+    """Store the result of a visit and the parties' answers."""
     of = {"number": row.number, "days": row.days}
     await connection.execute(_VISITED, {**of, **columns})
     await connection.execute(_ANSWER, [{**of, "party": party, "satisfaction": answer} for party, answer in answers])
 
 
 async def reopen(connection: Connection, number: str, **columns: object) -> int:
-    """Store that a case was reopened and return for which time."""
+    """Store a reopening and return how many there have been."""
     return (await rows.add(connection, Reopening, "reopening", {"number": number}, **columns)).reopening

@@ -1,4 +1,4 @@
-"""The bundle handed over to the court: the documents, and a manifest with name, hash and size of each."""
+"""The bundle for the court: the documents, and a manifest with name, hash and size of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Renderer(Protocol):
-    """Makes the file of a form, filled from the facts of a case; `suffix` is what its file names end in."""
+    """Renders the file of a form, filled from the facts of a case; `suffix` is the ending of its file names."""
 
     suffix: str
 
@@ -45,7 +45,7 @@ class Bundle:
 def bundle(renderer: Renderer, case: str, agreement: str) -> Bundle:
     """Return the bundle for an agreement of a case.
 
-    The same facts give the same bytes, so that its hash can be told beforehand.
+    The same facts give the same bytes, so that its hash can be given in advance.
     """
     made: list[tuple[BundleFile, bytes]] = []
     for index, form in enumerate(FORMS, start=1):

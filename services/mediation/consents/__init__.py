@@ -1,1 +1,1 @@
-"""Consent: what each party said to each step, and leaving."""
+"""Consent: each party's answer to each step, and leaving."""

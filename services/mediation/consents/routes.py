@@ -1,4 +1,4 @@
-"""The other routes in a case: chosen by its kind and declared facts, dated by its clocks."""
+"""The other routes of a case: chosen by its category and declared facts, dated by its clocks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from services.mediation.models.cases import Case
 
 
 async def open_in(connection: Connection, rules: Rules, case: Case) -> list[OpenRoute]:
-    """Return every route that is open in a case, what must come first ahead."""
+    """Return every open route of a case; a mandatory first step comes first."""
     facts = await store.facts(connection, case.number)
     return rules.routes.open(case.category, facts, await store.running(connection, case.number))

@@ -1,4 +1,4 @@
-"""Statements of the mediation of a case and of what was said to it."""
+"""Statements of the mediation of a case and of consents."""
 
 from __future__ import annotations
 
@@ -73,35 +73,35 @@ async def change(connection: Connection, number: str, **columns: object) -> Medi
 
 
 async def add(connection: Connection, number: str, **columns: object) -> Consent:
-    """Keep what a party said, under the next number of its case, and return the row; the case must be locked."""
+    """Store a party's answer under the next number of its case, and return the row; the case must be locked."""
     return await rows.add(connection, Consent, "consent", {"number": number}, **columns)
 
 
 async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Consent]:
-    """Return what was said in a case, oldest first."""
+    """Return the consents and refusals of a case, oldest first."""
     return await connection.execute(_LISTED, {"number": number, "behind": behind, "limit": limit})
 
 
 async def withdraw(connection: Connection, number: str, party: int, at: datetime) -> None:
-    """Keep that a party left."""
+    """Store that a party left."""
     await connection.execute(_WITHDRAW, {"number": number, "party": party, "at": at})
 
 
 async def stay(connection: Connection, number: str, party: int) -> None:
-    """Let a party that left be in the mediation again: it said yes anew."""
+    """Take a party that left back into the mediation: it consented again."""
     await connection.execute(_STAY, {"number": number, "party": party})
 
 
 async def facts(connection: Connection, number: str) -> list[str]:
-    """Return the declared facts of a matter by which its other routes are chosen."""
+    """Return the declared facts of a case by which its other routes are chosen."""
     return await connection.scalar(_FACTS, {"number": number}) or []
 
 
 async def clocks_of(connection: Connection, number: str, keys: str) -> Sequence[Clock]:
-    """Return key, rule, state and due time of the clocks of a case whose key matches; nothing else can be read."""
+    """Return key, rule, state and due time of the clocks of a case whose key matches."""
     return await connection.execute(_CLOCKS, {"number": number, "keys": clock_id(number, keys)})
 
 
 async def running(connection: Connection, number: str) -> dict[str, datetime | None]:
-    """Return until when the clocks of a case run that have not ended, by their rule."""
+    """Return the due times of the clocks of a case that have not ended, by rule."""
     return dict(await connection.execute(_DUE, {"number": number}))

@@ -1,4 +1,4 @@
-"""What is shown of a mediation and of what was said to it. Nothing of it is personal."""
+"""A mediation and its consents as messages. No personal data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mediation(row: Mediation, standing: PeopleStanding) -> pb.Mediation:
 
 
 def consent(row: Consent) -> pb.Consent:
-    """Return what a party said."""
+    """Return a party's answer."""
     return pb.Consent(
         name=f"{names.party_name(row.number, row.party)}/consents/{row.consent}",
         given=row.given,
@@ -48,7 +48,7 @@ def consent(row: Consent) -> pb.Consent:
 
 
 def withdrawal(party: Party, mediation: Mediation, routes: list[OpenRoute]) -> pb.Withdrawal:
-    """Return what a party is told who leaves."""
+    """Return the response to a party that leaves."""
     return pb.Withdrawal(
         party=names.party_name(party.number, party.party),
         withdraw_time=stamp(party.withdrawn_at),

@@ -1,1 +1,1 @@
-"""The course of a case: the RPCs that move its state or that of its mediation, and what follows from deadlines."""
+"""The course of a case: the RPCs that change its state or that of its mediation, and the consequences of deadlines."""

@@ -1,4 +1,4 @@
-"""Mediation's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+"""Mediation's RPCs. Each reads the request, checks permission, decides, writes once, responds."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return answer
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Context) -> case_pb2.Case:
-        """Answer a case."""
+        """Return a case."""
         async with self.database.begin() as connection:
             row = await record.seen(connection, request.name)
         return view.case(row, self.time.now())
 
     async def ListCases(self, request: pb.ListCasesRequest, context: Context) -> pb.ListCasesResponse:
-        """Answer cases of the caller's units, newest first."""
+        """Return cases of the caller's units, newest first."""
         now, size = self.time.now(), request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "cases", paging.instant, paging.key)
@@ -79,7 +79,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return reply
 
     async def GetPlan(self, request: pb.GetPlanRequest, context: Context) -> case_pb2.Plan:
-        """Answer the one plan of a case with its tasks."""
+        """Return the one plan of a case with its tasks."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await record.seen(connection, request.name)
@@ -87,7 +87,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return view.plan(row, tasks, call.language, self.time.now())
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
-        """Answer tasks, earliest deadline first: of one case, or of the caller's units."""
+        """Return tasks, earliest deadline first: of one case, or of the caller's units."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "tasks", paging.instant, paging.key, paging.number)
@@ -107,7 +107,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return reply
 
     async def GetTask(self, request: pb.GetTaskRequest, context: Context) -> case_pb2.Task:
-        """Answer a task to the unit that has it and to the accountable one."""
+        """Return a task to the unit that has it or to the accountable one."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await store.get(connection, number)
@@ -117,7 +117,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Task)
     async def SignTask(self, request: pb.SignTaskRequest, work: Work) -> case_pb2.Task:
-        """Sign for a task: the unit takes it on."""
+        """Acknowledge a task: the unit takes it on."""
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.SIGNED, work)
         await work.stop(row.number, task_key(row.task, "sign%"))
@@ -126,19 +126,19 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Task)
     async def ReturnTask(self, request: pb.ReturnTaskRequest, work: Work) -> case_pb2.Task:
-        """Return a task with a reason. Its deadline runs on: somebody still has to do it in time."""
+        """Return a task with a reason. Its deadline runs on: it must still be done in time."""
         case, row = await self._task(request, work)
         await dispatch.must_be_undisputed(work, case, row)
         changed = await self._move(row, TaskState.RETURNED, work, return_reason=request.reason)
         await work.stop(row.number, task_key(row.task, "sign%"), met=False)
-        # Until it is dispatched again, the accountable unit answers for its deadline.
+        # Until it is dispatched again, the accountable unit is responsible for its deadline.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), case.unit)
         await work.append(self._told(case, changed, "TaskReturned", reason=request.reason))
         return view.task(changed, work.call.language, work.now)
 
     @command(case_pb2.Task)
     async def DispatchTask(self, request: pb.DispatchTaskRequest, work: Work) -> case_pb2.Task:
-        """Dispatch a returned task again. Its deadline does not move; it must be signed for anew."""
+        """Dispatch a returned task again. Its deadline does not move; it must be acknowledged again."""
         case = await record.locked(work, request.name)
         row = await store.get_task(work.connection, case.number, int(names.last(request.name)))
         check_etag(row.version, request.etag)
@@ -158,13 +158,13 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Task)
     async def ReportTask(self, request: pb.ReportTaskRequest, work: Work) -> case_pb2.Task:
-        """Report a task done, with the evidence; its verification gets a clock of its own."""
+        """Report a task done, with evidence; its verification gets its own clock."""
         case, row = await self._task(request, work)
         changed = await self._move(
             row, TaskState.REPORTED, work, evidence=request.evidence, reported_at=work.now, reported_by=work.actor
         )
         await work.stop(row.number, task_key(row.task, "task"))
-        # Who reports it done has done it: whose it was to do is no question any more.
+        # Reporting it done settles whose task it was: open objections and offers lapse.
         await dispatch.lapse(work, case, task=row.task)
         key = f"{task_key(row.task, 'verify_task')}-{changed.version}"
         await work.start(self._new(key, "verify_task", names.task_name(row.number, row.task), case.unit, work))
@@ -173,7 +173,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Task)
     async def VerifyTask(self, request: pb.VerifyTaskRequest, work: Work) -> case_pb2.Task:
-        """Verify a task that was reported done; not enough sends it back, with its first deadline running again."""
+        """Verify a task that was reported done; if it is not enough, its first deadline runs again."""
         case, row = await self._task(request, work)
         rules_of.someone_else(work.actor, row.reported_by)
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
@@ -196,7 +196,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Case)
     async def RequestClosing(self, request: pb.RequestClosingRequest, work: Work) -> case_pb2.Case:
-        """Request the closing of a case, with its outcome; the review gets a clock of its own."""
+        """Request the closing of a case, with its outcome; the review gets its own clock."""
         row = await self._case(request, work)
         outcome = Outcome(request.outcome)
         rules_of.may_request_closing(row.stage, outcome, row.open_tasks)
@@ -213,7 +213,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Case)
     async def CloseCase(self, request: pb.CloseCaseRequest, work: Work) -> case_pb2.Case:
-        """Close a case, or send the close request back; never by the one who asked for it."""
+        """Close a case, or send the close request back; never by the person who requested it."""
         row = await self._case(request, work)
         rules_of.must_be(row.stage, Stage.CLOSE_REVIEW)
         rules_of.someone_else(work.actor, row.requested_by)
@@ -225,7 +225,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
-        # Who mediated a matter does not close it, nor who closed it mediate it later (特邀 16).
+        # Whoever mediated a case does not close it, and whoever closed it does not mediate it later (特邀 16).
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
         await people.bar(work.connection, row.number, work.actor, [MatterRole.MEDIATOR], work.now)
         assert row.outcome is not None, "closing is asked for with it"
@@ -253,7 +253,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
 
     @command(case_pb2.Case)
     async def TransferCase(self, request: pb.TransferCaseRequest, work: Work) -> case_pb2.Case:
-        """Make another unit accountable. Deadlines stay; open tasks and clocks of the old unit go along."""
+        """Make another unit accountable. Deadlines stay; open tasks and clocks of the old unit move with it."""
         row = await self._case(request, work)
         unit = self.known(request.unit, "unit")
         must_not_judge_itself(row.about, unit)
@@ -287,7 +287,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         return self.clockwork.new(number, key, rule, subject=subject, unit=unit, at=work.now)
 
     async def _reopen(self, clock: str, work: Work) -> list[NewEvent]:
-        """Let a met clock run again towards its first deadline: what met it turned out not to be enough."""
+        """Let a met clock run again to its first deadline: what met it was not enough."""
         row = await clock_ledger.get(work.connection, clock, lock=True)
         if row.state != clocks.ClockState.MET:
             return []

@@ -37,7 +37,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
 
     @command(pb.Closing)
     async def RecordView(self, request: pb.RecordViewRequest, work: Work) -> pb.Closing:
-        """Record what a party says to the closing; what it says in words is sealed."""
+        """Record a party's view of the closing; its text is sealed."""
         case = await self.locked(request.name, work)
         (party,) = await self._parties(work.connection, case, [request.party], "party")
         said, sealed = View(request.view), await self._sealed(work.connection, case, request.note)
@@ -47,13 +47,13 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         return await self._closing(work.connection, case)
 
     async def GetClosing(self, request: pb.GetClosingRequest, context: Context) -> pb.Closing:
-        """Answer what a closing still lacks, and its number where there is one."""
+        """Return the conditions that a closing still lacks, and its number if it has one."""
         async with self.database.begin() as connection:
             return await self._closing(connection, await self.seen(connection, request.name))
 
     @command(pb.Visit)
     async def RecordVisit(self, request: pb.RecordVisitRequest, work: Work) -> pb.Visit:
-        """Record a follow-up visit: performed, satisfied, come again; three things, each on its own."""
+        """Record a follow-up visit: performed, satisfied, happened again; three separate answers."""
         case = await self.locked(request.name, work, closed=True)
         days = names.ids_of(request.name)[0]
         row = await store.visit(work.connection, case.number, days, request.name)
@@ -77,14 +77,14 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         return next(each for each in await self._visits(work.connection, case.number) if each.name == request.name)
 
     async def ListVisits(self, request: pb.ListVisitsRequest, context: Context) -> pb.ListVisitsResponse:
-        """Answer the visits of a case, those to come as well."""
+        """Return the visits of a case, including planned ones."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             return pb.ListVisitsResponse(visits=await self._visits(connection, case.number))
 
     @command(case_pb2.Case)
     async def ReopenCase(self, request: pb.ReopenCaseRequest, work: Work) -> case_pb2.Case:
-        """Take a closed case up again: handling begins anew, with a new deadline for its grade."""
+        """Reopen a closed case: handling begins again, with a new deadline for its grade."""
         case = await self.locked(request.name, work, closed=True)
         check_etag(case.version, request.etag)
         may_reopen(case.stage)
@@ -151,7 +151,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         ]
 
     async def _parties(self, connection: Connection, case: Case, told: list[str], field: str) -> list[int]:
-        """Return the numbers of parties of this case, each named once; INVALID_FIELD where a name is none."""
+        """Return the numbers of parties of this case, once each; INVALID_FIELD if a name is not one of them."""
         people = await standing.standing(connection, case.number)
         known = {party for party, _, _ in people.parties}
         found = [drafting.party_of(name, case.number) for name in told]

@@ -1,4 +1,4 @@
-"""What a close request and a closing ask of mediation: the gates, the number, the file's retention, the visits."""
+"""What a close request and a closing need from mediation: conditions, number, retention, visits."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MAJOR = 3
 
 
 async def check_gates(work: Work, case: Case, outcome: Outcome) -> bool:
-    """Raise the first gate that is shut, for a case that has a mediation; return whether it has one.
+    """Raise the first condition that is not met, for a case with a mediation; return whether it has one.
 
-    No outcome contradicts what was agreed.
+    The outcome must not contradict what was agreed.
     """
     if (act := _CONTRADICTED_BY_AGREEMENT.get(outcome)) is not None:
         full = Extent.FULL in await agreements.extents(work.connection, case.number)
@@ -44,7 +44,7 @@ _CONTRADICTED_BY_AGREEMENT = {Outcome.NOT_AGREED: Act.CLOSE_NOT_AGREED, Outcome.
 async def stop_clocks(work: Work, number: str) -> list[str]:
     """Cancel the running clocks of a case that belong to its handling, and return their ids.
 
-    What was agreed binds on; a right is its holder's, and the term of another authority is not ours to end.
+    What was agreed stays binding; the rights of parties and the time limits of other authorities continue.
     """
     running = await store.running_clocks(work.connection, number)
     rules = await clock_ledger.rules_of(work.connection, {rule for _, rule in running})
@@ -55,7 +55,7 @@ async def stop_clocks(work: Work, number: str) -> list[str]:
 
 
 async def close(work: Work, case: Case, rules: Rules, mediated: bool) -> str:
-    """Give a closing its number and its file's retention; return the number."""
+    """Give a closing its number and retention; return the number."""
     kept = await _retention(work, case) if mediated else _plain(case)
     name = rules.units.known(case.unit).name
     number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
@@ -64,7 +64,7 @@ async def close(work: Work, case: Case, rules: Rules, mediated: bool) -> str:
 
 
 def _plain(case: Case) -> Retention:
-    """Return how long the file of a case without a mediation is kept: nothing in it was to be performed."""
+    """Return the retention of a case without a mediation: nothing in it had to be performed."""
     return retention(case.category, major=case.grade == _MAJOR, largest_side=0, minors=False, simple_and_performed=True)
 
 

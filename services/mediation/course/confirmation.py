@@ -37,7 +37,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
     """Serves judicial confirmation."""
 
     async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Context) -> pb.Eligibility:
-        """Answer what a court may hold against an application; it forbids nothing."""
+        """Return what a court may hold against an application; it forbids nothing."""
         now = self.time.now()
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
@@ -79,13 +79,13 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
         return _shown(found)
 
     async def GetConfirmation(self, request: pb.GetConfirmationRequest, context: Context) -> pb.Confirmation:
-        """Answer an application and its result."""
+        """Return an application and its result."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return _shown(await _get(connection, case.number, request.name))
 
     async def GetHandOver(self, request: pb.GetHandOverRequest, context: Context) -> pb.HandOver:
-        """Answer the bundle for the court; the reading is written down."""
+        """Return the bundle for the court; the reading is written down."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             confirmation = await _get(connection, case.number, request.name)

@@ -1,4 +1,4 @@
-"""The RPCs of consent: said, kept, counted; and leaving, which always works."""
+"""The RPCs of consent, and of leaving, which is always possible."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
     body_key_name = "requests of consents"
 
     async def GetMediation(self, request: pb.GetMediationRequest, context: Context) -> pb.Mediation:
-        """Answer where a mediation stands."""
+        """Return the state of a mediation."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
             await record.seen(connection, request.name)
@@ -48,7 +48,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @command(pb.Consent)
     async def RecordConsent(self, request: pb.RecordConsentRequest, work: Work) -> pb.Consent:
-        """Keep what a party said. The last yes to mediation sets it going; a no to it is the same as leaving."""
+        """Record a party's answer. The last consent to mediation starts it; refusing it is the same as leaving."""
         case, party = await self._party(request.parent, work)
         if record.is_party(work.call):
             _must_be_alone(request.consent)
@@ -81,7 +81,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         return view.consent(kept)
 
     async def ListConsents(self, request: pb.ListConsentsRequest, context: Context) -> pb.ListConsentsResponse:
-        """Answer what the parties of a case said, oldest first; the look is on record."""
+        """Return the answers of the parties of a case, oldest first; this is logged."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "consents", paging.number) or 0
         call, number = current_call(), names.number_of(request.parent)
         async with self.database.begin() as connection:
@@ -94,7 +94,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @command(pb.Withdrawal)
     async def WithdrawParty(self, request: pb.WithdrawPartyRequest, work: Work) -> pb.Withdrawal:
-        """Let a party leave, in whatever state, and answer with the other routes."""
+        """Let a party leave, in any state, and return the other routes."""
         case, party = await self._party(request.name, work)
         await mediating.leave(work, case, party)
         row = await mediating.restate(work, case, self.sealer)
@@ -103,7 +103,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @command(pb.Mediation)
     async def ProposeMediation(self, request: pb.ProposeMediationRequest, work: Work) -> pb.Mediation:
-        """Propose mediation anew after it ended without agreement: what was said before counts no more."""
+        """Propose mediation again after it ended without agreement: earlier answers no longer count."""
         case = await record.locked(work, request.name)
         row = await store.get(work.connection, case.number)
         check_etag(row.version, request.etag)
@@ -122,7 +122,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @command(pb.Mediation)
     async def DeclareMatterFacts(self, request: pb.DeclareMatterFactsRequest, work: Work) -> pb.Mediation:
-        """Keep the facts of the matter by which the other routes are chosen."""
+        """Record the facts by which the other routes are chosen."""
         case = await record.locked(work, request.name)
         row = await mediating.begin(work, case)
         check_etag(row.version, request.etag)
@@ -143,7 +143,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @staticmethod
     async def _with_guardian(work: Work, request: pb.RecordConsentRequest, party: Party) -> None:
-        """Set who says it beside the party: the guardian or support person to whom its invitation went."""
+        """Set who was with the party: the guardian or support person whose invitation it is."""
         if INVITED in work.call.caller.roles:
             invited = await invitations.find(work.connection, party.number, party.party)
             companion = invited.companion if invited else 0
@@ -151,7 +151,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @staticmethod
     async def _beside(work: Work, request: pb.RecordConsentRequest) -> dict[str, Beside | None]:
-        """Return who was beside the party, by field; INVALID_FIELD for a companion that is none."""
+        """Return who was with the party, by field; INVALID_FIELD if it is not a companion."""
         known = await people.besides(work.connection, names.number_of(request.parent))
         found: dict[str, Beside | None] = {}
         for field in ("assisted_by", "given_by", "interpreter"):
@@ -175,7 +175,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
 
 def _must_be_alone(said: pb.Consent) -> None:
-    """Raise INVALID_FIELD where a party that signs in says who else was there: that takes somebody who saw them."""
+    """Raise INVALID_FIELD if a party itself states who else was present: only a witness may record that."""
     for field in ("assisted_by", "given_by", "interpreter"):
         if getattr(said, field):
             raise field_error(f"consent.{field}", Reason.INVALID_FIELD, "recorded by who saw them")
@@ -184,7 +184,7 @@ def _must_be_alone(said: pb.Consent) -> None:
 
 
 def _must_be_possible(step: Step, at: datetime, case: Case, row: Mediation, party: Party) -> None:
-    """Raise CONTRADICTED where a yes cannot have been said: by who left, or to what is over."""
+    """Raise CONTRADICTED if the consent is impossible: of a party that left, or to something that is over."""
     proceeds = step in (Step.SESSION, Step.EXTENSION)
     facts = {
         Fact.PARTY_IS_THERE: party.withdrawn_at is None,

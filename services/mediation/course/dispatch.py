@@ -1,4 +1,4 @@
-"""Dispatch: which unit answers for a case or does a task of it. No deadline moves with it."""
+"""Dispatch: which unit is accountable for a case or does a task of it. No deadline moves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER = "offer_answer"
 
 
 async def move_case(work: Work, row: Case, unit: str) -> Case:
-    """Make another unit accountable; open tasks and clocks of the old unit go along. Return the case's new row."""
+    """Make another unit accountable; open tasks and clocks of the old unit move with it. Return the case's new row."""
     await lapse(work, row, of_unit=row.unit)
     changed = await store.change(work.connection, row.number, work.now, unit=unit, dispatched_at=work.now)
     await store.transfer(work.connection, row.number, row.unit, unit, work.now)
@@ -32,7 +32,7 @@ async def move_case(work: Work, row: Case, unit: str) -> Case:
 
 
 async def move_task(work: Work, case: Case, row: Task, unit: str) -> Task:
-    """Give a task to another unit; its deadline runs on, and it must be signed for anew. Return the task's new row."""
+    """Give a task to another unit, which must acknowledge it; its deadline runs on. Return the task's new row."""
     await lapse_offers(work, case, row.task)
     changed = await store.change_task(
         work.connection, row.number, row.task, work.now, unit=unit, state=TaskState.DISPATCHED,
@@ -40,7 +40,7 @@ async def move_task(work: Work, case: Case, row: Task, unit: str) -> Task:
     )  # fmt: skip
     await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
     if row.state is TaskState.DISPATCHED:
-        # The time to sign runs on as well: the other unit has what is left of it.
+        # The time to acknowledge runs on as well: the other unit has what is left of it.
         await clocks.reassign(work.connection, row.number, task_key(row.task, "sign%"), unit)
     else:
         key = f"{task_key(row.task, 'sign')}-{changed.version}"
@@ -51,11 +51,11 @@ async def move_task(work: Work, case: Case, row: Task, unit: str) -> Task:
 
 
 async def must_be_undisputed(work: Work, case: Case, task: Task | None = None) -> None:
-    """Raise where whose a dispatch is lies with the unit above both: nothing is handed on beside its decision.
+    """Raise an error if the dispatch is for the unit above both to decide: nothing is handed on before it has.
 
-    OBJECTION_OPEN while an objection waits; UMPIRE_DECIDES for the unit that was told that it is theirs, whether the
-    objection was refused or the case or task came to it by the decision. A unit at or above the one that decides may
-    still give a case elsewhere.
+    OBJECTION_OPEN while an objection is open; UMPIRE_DECIDES for the unit that lost the decision, whether the objection
+    was refused or the case or task was assigned to it by the decision. A unit at or above the deciding one may still
+    transfer a case elsewhere.
     """
     unit, at = (task.unit, task.dispatched_at) if task is not None else (case.unit, case.dispatched_at)
     since, call = at or case.opened_at, work.call
@@ -71,9 +71,9 @@ async def must_be_undisputed(work: Work, case: Case, task: Task | None = None) -
 
 
 async def lapse(work: Work, case: Case, *, task: int | None = None, of_unit: str | None = None) -> None:
-    """Let open objections and offers lapse: the dispatch they are about is over, and there is nothing left to decide.
+    """Let open objections and offers lapse: the dispatch they are about is over.
 
-    That to a task; or those of a unit that no longer has the case; or, where neither is named, all of the case.
+    Those about a task; or those of a unit that no longer has the case; or, if neither is named, all of the case.
     """
     for row in await objections.lapse(work.connection, case.number, task, of_unit, work.now):
         await work.stop(case.number, f"{DECISION}-{row.objection}", met=False)
@@ -83,7 +83,7 @@ async def lapse(work: Work, case: Case, *, task: int | None = None, of_unit: str
 
 
 async def lapse_offers(work: Work, case: Case, task: int | None = None) -> None:
-    """Let open offers lapse, of a task or all of the case: it ended, or went elsewhere."""
+    """Let open offers lapse, of a task or all of the case: it ended or moved elsewhere."""
     for row in await offers.lapse(work.connection, case.number, task, work.now):
         await work.stop(case.number, f"{ANSWER}-{row.offer}", met=False)
         payload = {"offer": row.offer, "task": row.task, "unit": row.unit, "offered": row.offered, "state": "LAPSED"}

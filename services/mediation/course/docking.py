@@ -1,4 +1,4 @@
-"""RPCs of dockings: handed over, consented, signed for, settled or given back."""
+"""RPCs of dockings: handed over, consented, acknowledged, settled or returned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def CreateDocking(self, request: pb.CreateDockingRequest, work: Work) -> pb.Docking:
-        """Record that a matter was handed over. A petition brings its own 60 days, which nothing here ever stops."""
+        """Record that a matter was handed over. A petition has its own 60 days, which nothing here stops."""
         case = await self.locked(request.parent, work)
         told = request.docking
         kind, petition_at = DockingKind(told.kind), _petition_at(told, work.now)
@@ -56,14 +56,14 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return await self._told(work, case, row, "DockingHandedOver")
 
     async def GetDocking(self, request: pb.GetDockingRequest, context: Context) -> pb.Docking:
-        """Answer a docking."""
+        """Return a docking."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name)[0])
             return view.docking(row, await store.letters(connection, row))
 
     async def ListDockings(self, request: pb.ListDockingsRequest, context: Context) -> pb.ListDockingsResponse:
-        """Answer the dockings of a case."""
+        """Return the dockings of a case."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.of_case(connection, case.number)
@@ -85,7 +85,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def SignDocking(self, request: pb.SignDockingRequest, work: Work) -> pb.Docking:
-        """Sign for the matter; a court's term begins, and the receipt gets a number."""
+        """Acknowledge the matter; a court's time limit begins, and the receipt gets a number."""
         case, row = await self._docking(request, work)
         state = rules_of.move(row.kind, row.state, DockingState.SIGNED)
         due_at = None
@@ -97,7 +97,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def ExtendDocking(self, request: pb.ExtendDockingRequest, work: Work) -> pb.Docking:
-        """Extend a court's term by 30 days, once, by the consent of every party."""
+        """Extend a court's time limit by 30 days, once, with the consent of every party."""
         case, row = await self._docking(request, work)
         people = await standing.standing(work.connection, case.number)
         rules_of.may_extend(
@@ -111,7 +111,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def SettleDocking(self, request: pb.SettleDockingRequest, work: Work) -> pb.Docking:
-        """Report that the parties agreed; there must be an agreement that binds, made after the matter came."""
+        """Report that the parties agreed; there must be a binding agreement made after the matter came."""
         case, row = await self._docking(request, work, closed=True)
         state = rules_of.move(row.kind, row.state, DockingState.AGREED)
         found = await agreements.effective(work.connection, case.number)
@@ -126,7 +126,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def ProveDockingPerformance(self, request: pb.ProveDockingPerformanceRequest, work: Work) -> pb.Docking:
-        """Hand the proof of performance to the police; only what was performed in full is proved."""
+        """Send the proof of performance to the police; only complete performance can be proved."""
         case, row = await self._docking(request, work, closed=True)
         state = rules_of.move(row.kind, row.state, DockingState.PERFORMED)
         if await results.performed(work.connection, case.number, work.now) is not Performance.DONE:
@@ -137,7 +137,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def ApplyForSettlement(self, request: pb.ApplyForSettlementRequest, work: Work) -> pb.Docking:
-        """Hand the parties' written application to the police (治安管理处罚法 9)."""
+        """Send the parties' written application to the police (治安管理处罚法 9)."""
         case, row = await self._docking(request, work, closed=True)
         state = rules_of.move(row.kind, row.state, DockingState.APPLIED)
         row = await store.change(work.connection, row, state=state)
@@ -146,7 +146,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.ReturnReport)
     async def ReturnDocking(self, request: pb.ReturnDockingRequest, work: Work) -> pb.ReturnReport:
-        """Give the matter back; a petition goes on on its own track, its clock untouched."""
+        """Return the matter; a petition continues in its own procedure, its clock untouched."""
         case, row = await self._docking(request, work, closed=True)
         state, result = rules_of.give_back(row.state)
         row = await store.change(work.connection, row, state=state, result=result, ended_at=work.now)
@@ -156,7 +156,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return view.return_report(row, await store.letters(work.connection, row))
 
     async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Context) -> pb.ReturnReport:
-        """Answer the return report of a docking that was given back by us."""
+        """Return the report of a docking that was returned by us."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name)[0])
@@ -166,7 +166,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
 
     @command(pb.Docking)
     async def RecordAuthorityAnswer(self, request: pb.RecordAuthorityAnswerRequest, work: Work) -> pb.Docking:
-        """Record the authority's answer. It alone is what a petition's own 60 days wait for."""
+        """Record the authority's answer. Only this meets the 60 days of a petition."""
         case, row = await self._docking(request, work, closed=True)
         before, answer, kind = row.state, Answer(request.answer), row.kind
         if row.answer not in (None, Answer.NOT_ACCEPTED):
@@ -181,7 +181,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return await self._told(work, case, row, "DockingAnswered", answer=answer.name)
 
     async def _docking(self, request: Versioned, work: Work, *, closed: bool = False) -> tuple[Case, Docking]:
-        """Return case and docking, locked; what goes back to the authority may come after the case was closed here."""
+        """Return case and docking, locked; the answer to the authority may come after the case was closed here."""
         case = await self.locked(request.name, work, closed=closed)
         row = await store.get(work.connection, case.number, names.ids_of(request.name)[0])
         check_etag(row.version, request.etag)
@@ -213,7 +213,7 @@ def _petition_key(row: Docking) -> str:
 
 
 def _petition_at(told: pb.Docking, now: datetime) -> datetime | None:
-    """Return when a petition was accepted, None for another authority's matter; INVALID_FIELD where it is not told."""
+    """Return when a petition was accepted, None for another authority's matter; INVALID_FIELD if it is missing."""
     if told.kind != pb.DOCKING_KIND_PETITION:
         return None
     if not told.HasField("petition_accept_time") or instant(told.petition_accept_time) > now:

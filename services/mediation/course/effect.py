@@ -1,4 +1,4 @@
-"""Taking effect: the agreement binds, its clocks start, a full one ends the mediation."""
+"""Taking effect: the agreement binds, its clocks start, and a full agreement ends the mediation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def take_effect(work: Work, case: Case, loaded: Loaded, people: PeopleStan
     """Let an agreement bind if nothing is missing any more; return whether it does."""
     row, there = loaded.row, people.there
     if not loaded.bound <= set(there):
-        return False  # somebody its clauses name has withdrawn: it must be drafted anew
+        return False  # a party named in its clauses has withdrawn: it must be drafted again
     at = effective_at(row.form, loaded.signed, there, row.countersigned_at, row.seal_at)
     if at is None:
         return False
@@ -53,7 +53,7 @@ async def take_effect(work: Work, case: Case, loaded: Loaded, people: PeopleStan
 
 
 async def _start_clocks(work: Work, case: Case, loaded: Loaded, at: datetime) -> datetime:
-    """Start the clock of the 30 days, then one for each part with a day; return when the 30 days end."""
+    """Start the clock of the 30 days, and one for each part with a due day; return when the 30 days end."""
     row = loaded.row
     subject = names.agreement_name(row.number, row.agreement)
     confirmation = await work.start_clock(

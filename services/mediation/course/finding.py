@@ -1,4 +1,4 @@
-"""Finding the mediator: asked, answering, silent, replaced; and what follows when one of the clocks runs out."""
+"""Finding the mediator: asking, answers, silence, replacement; and what follows when one of the clocks runs out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def let_unit_appoint(work: Work, case: Case, row: Mediation) -> Mediation:
 
 
 async def move_on(work: Work, case: Case, row: Mediation, sealer: Sealer) -> Mediation:
-    """Ask the next mediator who fits and has nothing against them; where there is none the unit appoints."""
+    """Ask the next suitable mediator without a conflict; if there is none, the unit appoints one."""
     found = await store.candidates(work.connection, case.unit)
     against = await store.against(work.connection, sealer, case, row.round)
     load = await store.load(work.connection, [each.subject for each, _ in found.values()])

@@ -1,4 +1,4 @@
-"""Follow-up visits: begun when an agreement was performed, kept on after the case is closed."""
+"""Follow-up visits: they begin when an agreement was performed, and continue after the case is closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The course of a mediation: the one place that moves its state as people say yes, leave, come in."""
+"""The course of a mediation: the one place that changes its state as parties consent, leave or join."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.mediation.sessions.ending import end_open_sessions
 CHOICE, APPOINTMENT, ANSWER = "mediator_choice", "mediator_appointment", "mediator_answer"
 """Rules of the three clocks: the parties choose, the unit appoints, the mediator answers."""
 TERM, ANSWERS = "mediation_term", "mediation_answer"
-"""The general term of a mediation, and the time of those who are asked whether they want one."""
+"""The general time limit of a mediation, and the time to answer a proposal."""
 FINDING = "mediator-%"
 RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%")
 """Keys of the clocks that stop when a mediation ends."""
@@ -38,10 +38,10 @@ async def begin(work: Work, case: Case) -> Mediation:
 
 
 async def restate(work: Work, case: Case, sealer: Sealer) -> Mediation:
-    """Move the mediation to where the people in it have brought it, and return its row.
+    """Move the mediation to the state that follows from its parties' answers, and return its row.
 
-    With every consent there it goes on: to its mediator, or to finding one. With one missing it goes back to asking:
-    nobody is in mediation who did not say yes.
+    With every consent it goes on to its mediator, or to finding one. If one is missing it goes back to asking:
+    nobody is in mediation without consent.
     """
     row = await store.begin(work.connection, case.number)
     state = row.state
@@ -64,9 +64,9 @@ async def restate(work: Work, case: Case, sealer: Sealer) -> Mediation:
 
 
 async def begin_terms(work: Work, case: Case, row: Mediation) -> None:
-    """Start the terms of a round with its last consent: the general one, and that of the law for this kind of matter.
+    """Start the time limits of a round with its last consent: the general and the statutory one.
 
-    A round has its terms once. Who leaves and comes back, or another mediator, gives it no other ones.
+    A round has its time limits once: a party that leaves and comes back, or another mediator, starts no new ones.
     """
     for key, rule in (("term", TERM), ("statute", statutory_term(case.category))):
         keys = f"mediation-{key}-{row.round}"
@@ -79,7 +79,7 @@ async def begin_terms(work: Work, case: Case, row: Mediation) -> None:
 
 
 async def await_answers(work: Work, case: Case, row: Mediation, people: PeopleStanding) -> None:
-    """Give those who have not said yet whether they want mediation seven working days, once somebody said yes."""
+    """Give the parties that have not answered seven working days, once one has consented."""
     asked = row.round > 1 or people.consented(Step.MEDIATION)
     if not asked or any(
         each.state in LIVE for each in await store.clocks_of(work.connection, case.number, "mediation-answer-%")
@@ -89,7 +89,7 @@ async def await_answers(work: Work, case: Case, row: Mediation, people: PeopleSt
 
 
 async def _go_on(work: Work, case: Case, row: Mediation, sealer: Sealer) -> Mediation:
-    # The mediator stays who was there before somebody new was asked, unless something stands against them now.
+    # The earlier mediator stays, unless there is a conflict now.
     if row.mediator and await _is_free(work, case, row, sealer):
         move(MediationState.PROPOSED, MediationState.MEDIATING)
         row = await store.change(work.connection, case.number, state=MediationState.MEDIATING, consented_at=work.now)
@@ -119,7 +119,7 @@ async def _ask_again(work: Work, case: Case, row: Mediation) -> Mediation:
 
 
 async def _break_off(work: Work, case: Case) -> None:
-    """Break off what is being held: somebody's consent, or the mediator, is no longer there."""
+    """End the sessions being held: a consent, or the mediator, is missing."""
     if ended := await end_open_sessions(work.connection, case.number, work.now, coming=False):
         await work.append(*ended)
 
@@ -137,7 +137,7 @@ async def find(work: Work, case: Case, row: Mediation) -> Mediation:
 
 
 async def start(work: Work, case: Case, row: Mediation, rule: str, kind: str, **payload: object) -> None:
-    """Start a clock of finding the mediator, and tell of it."""
+    """Start a clock of finding the mediator, and append its event."""
     await work.start_clock(
         case.number, f"{rule.replace('_', '-')}-{row.version}", rule,
         subject=names.mediation_name(case.number), unit=case.unit, at=work.now,
@@ -152,10 +152,10 @@ async def tell(work: Work, case: Case, row: Mediation, kind: str, *, wakes: bool
 
 
 async def leave(work: Work, case: Case, party: Party) -> Mediation:
-    """Let a party leave, whatever the state, and return the mediation's row.
+    """Let a party leave, in any state, and return the mediation's row.
 
-    No reason, no version, no condition (人民调解法 art. 3(2), 23(2), 26). The workflow hears of it at once. Where the
-    mediation is over already nothing is left to leave, and nothing is written down.
+    No reason, no version, no condition (人民调解法 art. 3(2), 23(2), 26). The workflow is notified at once. If the
+    mediation is over already, nothing is recorded.
     """
     row = await store.begin(work.connection, case.number)
     state = row.state
@@ -175,8 +175,8 @@ async def end(
 ) -> Mediation:
     """End a mediation on a ground of the closed list, stop its clocks, tell the workflow; return the row.
 
-    Drafts that nobody is bound by are over, sessions to come are off. Unless all was agreed every party, whoever left
-    as well, gets a notice of rights made out: the routes are everybody's.
+    Drafts that do not bind are superseded, planned sessions are cancelled. Unless all was agreed, every party,
+    including those who left, gets a notice of rights with the other routes.
     """
     connection = work.connection
     move(row.state, to)
@@ -196,7 +196,7 @@ async def end(
 
 
 def own(name: str, parent: str, field: str) -> int:
-    """Return the companion a name of the same case means, 0 for none; INVALID_FIELD for one of another case."""
+    """Return the number of the companion named, 0 for none; INVALID_FIELD for one of another case."""
     if name and names.number_of(name) != names.number_of(parent):
         raise field_error(field, Reason.INVALID_FIELD)
     return names.index_of(name)

@@ -30,7 +30,7 @@ from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
 _A_PARTY = "a-party"
-"""Stands in the history for the party that had the mediator replaced."""
+"""Named in the history instead of the party that had the mediator replaced."""
 
 
 class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
@@ -50,14 +50,14 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         return view.mediator(row)
 
     async def GetMediator(self, request: pb.GetMediatorRequest, context: Context) -> pb.Mediator:
-        """Answer an entry of the register."""
+        """Return an entry of the register."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.last(request.name))
         current_call().require(row.unit)
         return view.mediator(row)
 
     async def ListMediators(self, request: pb.ListMediatorsRequest, context: Context) -> pb.ListMediatorsResponse:
-        """Answer mediators of the caller's units, by name."""
+        """Return mediators of the caller's units, by name."""
         scope = current_call().scope(names.last(request.unit))
         size, behind = request.page_size or 50, paging.read(request.page_token, "mediators", paging.key) or ""
         async with self.database.read() as connection:
@@ -93,7 +93,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         return view.mediator(changed)
 
     async def ListCandidates(self, request: pb.ListCandidatesRequest, context: Context) -> pb.ListCandidatesResponse:
-        """Answer who could mediate a case, best fit first, with what stands against each."""
+        """Return who could mediate a case, most suitable first, with the conflicts of each."""
         async with self.database.begin() as connection:
             case = await record.seen(connection, request.parent)
             row = await mediations.get(connection, case.number)
@@ -109,7 +109,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     @command(consent_pb2.Mediation)
     async def ChooseMediator(self, request: pb.ChooseMediatorRequest, work: Work) -> consent_pb2.Mediation:
-        """Keep a party's choice; the mediator both sides chose is asked."""
+        """Record a party's choice; the mediator whom both sides chose is asked."""
         case, row = await self._mediation(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
         record.must_be_own(work.call, party)
@@ -127,7 +127,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     @command(consent_pb2.Mediation)
     async def AppointMediator(self, request: pb.AppointMediatorRequest, work: Work) -> consent_pb2.Mediation:
-        """Appoint a mediator: once the parties' two days are over, or they chose different ones."""
+        """Appoint a mediator, once the parties' two days are over or they chose different ones."""
         case, row = await self._mediation(request.name, work)
         check_etag(row.version, request.etag)
         mediator = await self._free(work, case, row, request.mediator)
@@ -141,7 +141,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     @command(consent_pb2.Mediation)
     async def AcceptMediation(self, request: pb.AcceptMediationRequest, work: Work) -> consent_pb2.Mediation:
-        """Accept, and begin; whoever discloses something gives way to the next (人民调解法 art. 15; 特邀 art. 15)."""
+        """Accept, and begin; who discloses a conflict is replaced by the next (人民调解法 15; 特邀 15)."""
         case, row, asked = await self._asked(request, work)
         told = request.disclosure
         disclosed = {"kin": told.kin, "interest": told.interest, "prior_role": told.prior_role}
@@ -165,7 +165,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     @command(consent_pb2.Mediation)
     async def DeclineMediation(self, request: pb.DeclineMediationRequest, work: Work) -> consent_pb2.Mediation:
-        """Decline; the next one is asked."""
+        """Decline; the next mediator is asked."""
         case, row, asked = await self._asked(request, work)
         await store.answer(work.connection, case.number, asked.ask, AskState.DECLINED, work.now)
         await mediating.tell(work, case, row, "MediatorDeclined", mediator=names.mediator_name(asked.mediator))
@@ -173,7 +173,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
 
     @command(consent_pb2.Mediation)
     async def ReplaceMediator(self, request: pb.ReplaceMediatorRequest, work: Work) -> consent_pb2.Mediation:
-        """Replace the mediator: one party's word is enough. Which party's is nowhere told."""
+        """Replace the mediator: one party's request is enough. Nothing says which party it was."""
         case, row = await self._mediation(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
         record.must_be_own(work.call, party)
@@ -214,7 +214,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         return case, await mediations.get(work.connection, case.number)
 
     async def _free(self, work: Work, case: Case, row: Mediation, name: str) -> Mediator:
-        """Return a mediator who takes cases and has nothing against them in this one."""
+        """Return a mediator who takes cases and has no conflict in this one."""
         mediator = await store.get(work.connection, names.last(name))
         if not mediator.active:
             raise field_error("mediator", Reason.INVALID_FIELD)
@@ -223,7 +223,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         return mediator
 
     async def _asked(self, request: Versioned, work: Work) -> tuple[Case, Mediation, Ask]:
-        """Return case, mediation and ask, if the caller is the mediator who was asked."""
+        """Return case, mediation and request, if the caller is the mediator who was asked."""
         case, row = await self._mediation(request.name, work)
         check_etag(row.version, request.etag)
         rules_of.must_be(row.state, MediationState.CONSENTED)

@@ -1,4 +1,4 @@
-"""RPCs of objections: made by the unit that has it, decided above both."""
+"""RPCs of objections: made by the unit that has the case or task, decided by the unit above both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
 
     @command(pb.Objection)
     async def CreateObjection(self, request: pb.CreateObjectionRequest, work: Work) -> pb.Objection:
-        """Object to the dispatch of a case or a task. Nothing stands still, and the unit goes on answering for it."""
+        """Object to the dispatch of a case or a task. No clock stops, and the unit stays accountable."""
         told = request.objection
         case = await cases.lock(work.connection, names.number_of(request.parent))
         task, unit, dispatched_at = await _dispatched(work, case, told.task)
@@ -60,7 +60,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return _view(row)
 
     async def GetObjection(self, request: pb.GetObjectionRequest, context: Context) -> pb.Objection:
-        """Answer an objection to the unit that objects, to the umpire, and to the accountable unit."""
+        """Return an objection to the unit that objects, to the deciding unit, or to the accountable one."""
         async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "objections"))
@@ -68,7 +68,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return _view(row)
 
     async def ListObjections(self, request: pb.ListObjectionsRequest, context: Context) -> pb.ListObjectionsResponse:
-        """Answer objections by the caller's units or to be decided there, the one to be decided first first."""
+        """Return objections made by the caller's units or to be decided there, earliest deadline first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
@@ -85,7 +85,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
 
     @command(pb.Objection)
     async def DecideDispatchObjection(self, request: pb.DecideDispatchObjectionRequest, work: Work) -> pb.Objection:
-        """Decide as a person of the unit above both; upheld, the case or task goes over in this transaction."""
+        """Decide as a person of the unit above both; if upheld, the case or task moves in this transaction."""
         case, row = await self._locked_row(request, work)
         work.call.require(row.umpire)
         check_etag(row.version, request.etag)
@@ -112,7 +112,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
 
     @command(pb.Objection)
     async def WithdrawObjection(self, request: pb.WithdrawObjectionRequest, work: Work) -> pb.Objection:
-        """Withdraw an objection that is not decided: it is ours after all."""
+        """Withdraw an objection that is not decided."""
         case, row = await self._locked_row(request, work)
         work.call.require(row.unit)
         check_etag(row.version, request.etag)
@@ -120,7 +120,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return _view(await self._end(work, case, row, ObjectionState.WITHDRAWN, "ObjectionWithdrawn"))
 
     async def ReadObjectionText(self, request: pb.ReadObjectionTextRequest, context: Context) -> pb.ObjectionText:
-        """Answer the grounds and the decision of an objection, on record."""
+        """Return the grounds and the decision of an objection, on record."""
         async with self.database.begin() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "objections"))
@@ -134,7 +134,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return answer
 
     async def _until(self, work: Work, case: Case, unit: str, dispatched_at: datetime) -> datetime:
-        """Return the last instant in which a dispatch can be objected to."""
+        """Return the last instant at which a dispatch can be objected to."""
         petition = case.channel == rules_of.PETITION_CHANNEL or await store.is_petition(work.connection, case.number)
         rule, subject = rules_of.rule_of(petition), names.case_name(case.number)
         return self.clockwork.new(case.number, "objection", rule, subject=subject, unit=unit, at=dispatched_at).due_at

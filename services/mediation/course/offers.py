@@ -1,4 +1,4 @@
-"""RPCs of offers: made by the accountable unit, answered by the other one; and what follows when nobody answers."""
+"""RPCs of offers: made by the accountable unit, answered by the other one; and what follows from silence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
 
     @command(pb.Offer)
     async def CreateOffer(self, request: pb.CreateOfferRequest, work: Work) -> pb.Offer:
-        """Offer a case or a task to another unit. Nothing stands still, and the unit goes on answering for it."""
+        """Offer a case or a task to another unit. No clock stops, and the unit stays accountable."""
         told = request.offer
         case = await record.locked(work, request.parent)
         offered = names.last(told.offered_unit)
@@ -54,7 +54,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         return _view(row)
 
     async def GetOffer(self, request: pb.GetOfferRequest, context: Context) -> pb.Offer:
-        """Answer an offer to one of the two units."""
+        """Return an offer to one of the two units."""
         async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "offers"))
@@ -62,7 +62,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         return _view(row)
 
     async def ListOffers(self, request: pb.ListOffersRequest, context: Context) -> pb.ListOffersResponse:
-        """Answer offers by the caller's units or to them, the one made first first."""
+        """Return offers made by the caller's units or to them, oldest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
@@ -78,7 +78,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
         return reply
 
     async def GetOfferedMatter(self, request: pb.GetOfferedMatterRequest, context: Context) -> pb.OfferedMatter:
-        """Answer what the offered unit needs to decide, while the offer is open, on record."""
+        """Return what the offered unit needs to decide, while the offer is open; this is logged."""
         call = current_call()
         async with self.database.begin() as connection:
             case = await cases.get(connection, names.number_of(request.name))
@@ -92,7 +92,7 @@ class OfferServicer(Servicer, offers_pb2_grpc.OfferServiceServicer):
 
     @command(pb.Offer)
     async def AcceptOffer(self, request: pb.AcceptOfferRequest, work: Work) -> pb.Offer:
-        """Accept an offer; the case or task goes over in this transaction, as if the level above had moved it."""
+        """Accept an offer; the case or task moves in this transaction, as if the level above had moved it."""
         case, row = await _answered(request, work)
         someone_else(work.actor, row.made_by)
         rules_of.may_be_offered(row.unit, row.offered, case.about, self.rules.units)
@@ -148,7 +148,7 @@ async def _answered(request: Versioned, work: Work) -> tuple[Case, Offer]:
 
 
 async def _offered(work: Work, case: Case, name: str) -> Task | None:
-    """Return the task that is offered, None for the case; raise where it may not go over now."""
+    """Return the offered task, None for the case; raise an error if it may not move now."""
     if case.stage in (Stage.CLOSE_REVIEW, Stage.CLOSED):
         raise CaseError(Reason.WRONG_STATE, case.stage.name, state=case.stage.name)
     task = None

@@ -1,4 +1,4 @@
-"""The RPCs of people: added sealed, shown masked, unmasked for a purpose and on record."""
+"""The RPCs of people: stored sealed, shown masked, unmasked for a stated purpose, each access logged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BESIDE_ROLES = {CompanionRole.AGENT: MatterRole.AGENT, CompanionRole.INTERPRETE
 
 
 def minor_until(party: pb.Party, case: Case, now: datetime) -> date | None:
-    """Return when a party comes of age who was a minor when the matter came; a field error where no such date is."""
+    """Return when a party who was a minor when the case came comes of age; a field error if the date is impossible."""
     told = party.details
     age.check_birth(told.birth_date, told.id_number, dates.today(now), "party.details.birth_date")
     born = age.birth_of(told.birth_date, told.id_number)
@@ -54,7 +54,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
 
     @command(pb.Party)
     async def CreateParty(self, request: pb.CreatePartyRequest, work: Work) -> pb.Party:
-        """Add a party, sealed. A mediation that ran goes back to asking: the new party has said nothing yet."""
+        """Add a party, sealed. A running mediation goes back to asking: the new party has not consented."""
         case = await self._case(request.parent, work)
         self._take_details(case, request)
         self._check_unit(request.party.details, "party.details.unit")
@@ -73,7 +73,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return view.party(row)
 
     async def GetParty(self, request: pb.GetPartyRequest, context: Context) -> pb.Party:
-        """Answer a party, masked; the look is on record."""
+        """Return a party, masked; this is logged."""
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
             row = await store.get_party(connection, case.number, names.index_of(request.name))
@@ -81,7 +81,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return view.masked_party(row, self._opener(case))
 
     async def ListParties(self, request: pb.ListPartiesRequest, context: Context) -> pb.ListPartiesResponse:
-        """Answer the parties of a case, masked; the look is on record."""
+        """Return the parties of a case, masked; this is logged."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "parties", paging.number) or 0
         async with self.database.begin() as connection:
             case = await self._read(connection, request.parent)
@@ -94,7 +94,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
 
     @command(pb.Party)
     async def UpdateParty(self, request: pb.UpdatePartyRequest, work: Work) -> pb.Party:
-        """Change a party. Who turns out to need support has said nothing that counts without it."""
+        """Change a party. If it turns out to need support, what it said without support does not count."""
         asked = request.party
         case = await self._case(asked.name, work, "party.name")
         row = await store.get_party(work.connection, case.number, names.index_of(asked.name))
@@ -106,7 +106,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
                 raise field_error("party.details", Reason.INVALID_FIELD)
             self._check_unit(asked.details, "party.details.unit")
             sealer = await keys.writing(work.connection, self.sealer, case)
-            # What is left out stays: with a new name a child keeps its date of birth, and is a child.
+            # Fields left out stay: a child with a new name keeps its date of birth, and stays a child.
             asked.details.CopyFrom(masks.merged(request, "details", view.details(sealer, row.sealed)))
             if not asked.details.display_name:
                 raise field_error("party.details.display_name", Reason.INVALID_FIELD)
@@ -122,7 +122,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return view.party(changed)
 
     async def UnmaskParty(self, request: pb.UnmaskPartyRequest, context: Context) -> pb.PartyDetails:
-        """Answer what identifies a party, on record; a hidden address only to protect somebody from danger."""
+        """Return what identifies a party, and log it; a hidden address only to protect somebody from danger."""
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
             number, party = case.number, names.index_of(request.name)
@@ -139,10 +139,10 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
     async def FindCasesByPhone(
         self, request: pb.FindCasesByPhoneRequest, context: Context
     ) -> pb.FindCasesByPhoneResponse:
-        """Answer the one open case at this counter in which somebody of this name and number is a party, on record.
+        """Return the newest open case of this unit with a party of this name and number; this is logged.
 
-        For whoever lost the slip and stands there: what else they had to do with, or anywhere else, is nobody's to look
-        up. So it is the caller's own unit alone, the newest matter alone, and name and number both.
+        For a person at the counter who lost the receipt. Other matters of that person, or other units', must not be
+        looked up: so only the caller's own unit, only the newest case, and both name and number.
         """
         call, now = current_call(), self.time.now()
         unit = names.last(request.unit) if request.unit else call.caller.unit
@@ -186,7 +186,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return view.companion(row)
 
     async def ListCompanions(self, request: pb.ListCompanionsRequest, context: Context) -> pb.ListCompanionsResponse:
-        """Answer who accompanies the parties of a case, masked; the look is on record."""
+        """Return who accompanies the parties of a case, masked; this is logged."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "companions", paging.number) or 0
         async with self.database.begin() as connection:
             case = await self._read(connection, request.parent)
@@ -199,7 +199,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
 
     @command(pb.Companion)
     async def EndCompanion(self, request: pb.EndCompanionRequest, work: Work) -> pb.Companion:
-        """End a companion's role; what was said beside them stands."""
+        """End a companion's role; what was said in their presence stands."""
         case = await self._case(request.name, work)
         row = await store.get_companion(work.connection, case.number, names.index_of(request.name))
         if row.ended_at is None:
@@ -209,7 +209,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return view.companion(row)
 
     async def UnmaskCompanion(self, request: pb.UnmaskCompanionRequest, context: Context) -> pb.PartyDetails:
-        """Answer what identifies a companion, on record."""
+        """Return what identifies a companion, and log it."""
         async with self.database.begin() as connection:
             case = await self._read(connection, request.name)
             row = await store.get_companion(connection, case.number, names.index_of(request.name))
@@ -219,7 +219,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return found
 
     async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:
-        """Answer who opened the people of a case, newest first; to a party, who opened its own and the case."""
+        """Return who accessed the people of a case, newest first; to a party, its own data and the case only."""
         size = request.page_size or 50
         behind = paging.read(request.page_token, "access") or 2**63 - 1
         async with self.database.begin() as connection:
@@ -234,7 +234,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return reply
 
     async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
-        """Hold a user to one role in the matter: who stands beside a party never mediates it, nor the reverse."""
+        """Keep an account to one role in the case: a companion never mediates it, nor the reverse."""
         matter_role = _BESIDE_ROLES.get(role, MatterRole.COMPANION)
         if user:
             await store.must_be_allowed(work.connection, number, user, matter_role)

@@ -1,4 +1,4 @@
-"""How far a case is, in plain words."""
+"""The progress of a case, in plain words."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _MEDIATION = {
 }
 _LEFT = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
 _PUBLIC = frozenset({mediating.TERM, *terms.STATUTORY, "mediation_answer", "agreement_answer"})
-"""Limits that everybody who has a part in a matter is notified of, in addition to the one for closing."""
+"""Limits that everybody with a part in a case may see, in addition to the one for closing."""
 
 
 class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
-    """Serves how far cases are."""
+    """Serves the progress of cases."""
 
     async def GetProgress(self, request: pb.GetProgressRequest, context: Context) -> report_pb2.Progress:
-        """Answer phase, next step, dates and outcome of a case."""
+        """Return phase, next step, dates and outcome of a case."""
         call, now = current_call(), self.time.now()
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)

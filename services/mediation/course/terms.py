@@ -1,7 +1,7 @@
-"""What follows when a term of the mediation is over, or somebody stays silent to a proposal.
+"""What follows when a time limit of the mediation is over, or a proposal is not answered.
 
-A term is moved by its rule alone, with every party's consent, and stopped by the end of the mediation. Its end releases
-the parties: the mediation is over, each is made out the notice of the other routes, and the workflow is told.
+A time limit moves only as its rule says, with every party's consent, and is stopped by the end of the mediation. Its
+end releases the parties: the mediation is over, each gets the notice of the other routes, and the workflow is notified.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STATUTORY = ("labour_mediation", "medical_mediation", "consumer_mediation")
 
 
 async def await_signatures(work: Work, case: Case, agreement: int) -> None:
-    """Give the parties ten working days to answer a draft; the draft before it is no longer waited for."""
+    """Give the parties ten working days to answer a draft; the clock of an earlier draft is cancelled."""
     await drop_signatures(work, case.number)
     await work.start_clock(
         case.number, f"mediation-draft-{agreement}", DRAFT, subject=names.agreement_name(case.number, agreement),
@@ -39,12 +39,12 @@ async def await_signatures(work: Work, case: Case, agreement: int) -> None:
 
 
 async def drop_signatures(work: Work, number: str, *, met: bool = False) -> None:
-    """Stop waiting for the signatures of a draft: it binds, or another takes its place."""
+    """Stop the clock for the signatures of a draft: it binds, or another one replaces it."""
     await work.stop(number, "mediation-draft-%", met=met)
 
 
 def consequences() -> dict[str, Consequence]:
-    """Return what follows when a term of mediation is over, or somebody did not answer in time."""
+    """Return what follows when a time limit of mediation is over, or somebody did not answer in time."""
 
     async def term_over(work: Work, firing: Firing) -> None:
         case, row = await _open(work, firing)
@@ -52,7 +52,7 @@ def consequences() -> dict[str, Consequence]:
             return
         statute = await mediations.clocks_of(work.connection, case.number, f"mediation-statute-{row.round}")
         if firing.rule == mediating.TERM and (running := [each for each in statute if each.state in LIVE]):
-            # The law's own term for this kind of matter goes before the general one, which says "as a rule".
+            # The statutory limit for this kind of matter goes before the general one, which only applies "as a rule".
             (kept,) = running
             await mediating.tell(work, case, row, "MediationTermPassed", rule=kept.rule, due_at=kept.due_at)
             return
@@ -86,7 +86,7 @@ def consequences() -> dict[str, Consequence]:
 
 
 async def _release(work: Work, case: Case, row: Mediation, firing: Firing) -> None:
-    """End the mediation because its time is over; what was agreed in part stays agreed."""
+    """End the mediation because its time is over; a partial agreement stays in force."""
     ground, agreed = Ground.TERM_EXPIRED, bool(await agreements.effective(work.connection, case.number))
     await mediating.end(
         work, case, row, ended_as(ground, agreed), ground, "MediationEnded", rule=firing.rule, clock=firing.clock
@@ -94,7 +94,7 @@ async def _release(work: Work, case: Case, row: Mediation, firing: Firing) -> No
 
 
 async def _open(work: Work, firing: Firing) -> tuple[Case, Mediation | None]:
-    """Return case, locked, and mediation; no mediation where there is none that goes on."""
+    """Return case, locked, and mediation; None instead of a mediation that is not under way."""
     case = await cases.lock(work.connection, firing.number)
     row = await standing.mediation(work.connection, case.number)
     over = row is None or row.state in ENDED or case.stage is Stage.CLOSED

@@ -63,11 +63,11 @@ async def letters(connection: Connection, row: Docking) -> Sequence[DockingLette
 
 
 async def reference(connection: Connection, number: str, docking: int, letter: Letter) -> str:
-    """Return what the last letter of a kind went out with; empty where none did."""
+    """Return the reference of the last letter of a kind; empty if there is none."""
     key = {"number": number, "docking": docking, "letter": letter}
     return await connection.scalar(_REFERENCE, key) or ""
 
 
 async def handed_over(connection: Connection, number: str) -> dict[int, str]:
-    """Return what the letters of a case were referred to by with which it was handed over, by docking."""
+    """Return the references of the letters by which a case was handed over, by docking."""
     return dict(iter(await connection.execute(_HANDED_OVER, {"number": number})))

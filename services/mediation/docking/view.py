@@ -34,7 +34,7 @@ def docking(row: Docking, letters: Sequence[DockingLetter]) -> pb.Docking:
 
 
 def return_report(row: Docking, letters: Sequence[DockingLetter]) -> pb.ReturnReport:
-    """Return what goes back: that there is no agreement, and the letter; nothing of who refused or why."""
+    """Return the report that goes back: that there is no agreement, and the letter; not who refused or why."""
     letter = next(each for each in letters if each.letter is Letter.RETURN)
     return pb.ReturnReport(
         name=f"{names.docking_name(row.number, row.docking)}/returnReport",

@@ -1,4 +1,4 @@
-"""The court's documents as Word files: two of the set of forms, and two lists out of what is on record."""
+"""The documents for the court as Word files: two forms, and two lists of what is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEPS = {
 
 
 class WordRenderer:
-    """Renders the bundle of one case; dated by the application, so that it comes out the same again."""
+    """Renders the bundle of one case, dated by the application, so that it is always the same."""
 
     suffix = "docx"
 

@@ -85,7 +85,7 @@ def _own_pages(
 
 
 def _as_word(each: Placed, contents: dict[int, pb.DocumentContent]) -> bytes:
-    """Return a document for the merged file: itself, or for a scan a page that says where it is."""
+    """Return a document for the merged file: the document itself, or for a scan a page that says where it is."""
     content = contents[each.filed.document]
     if content.media_type == WORD:
         return content.content
@@ -95,7 +95,7 @@ def _as_word(each: Placed, contents: dict[int, pb.DocumentContent]) -> bytes:
 def _manifest(
     source: DossierSource, files: list[tuple[str, bytes]], entries: list[pb.DossierEntry], missing: tuple[Form, ...]
 ) -> bytes:
-    """Return the manifest: every file with its size and hash, in order; nothing of anybody."""
+    """Return the manifest: every file with its size and hash, in order; no personal data."""
     documents = {each.file_name: each for each in entries}
     listed = []
     for name, content in files:

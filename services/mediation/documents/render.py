@@ -1,4 +1,4 @@
-"""Rendering: a form's text into its Word template, the companion behind the Chinese, documents into one file."""
+"""Rendering: a form's text into its Word template, Chinese before the companion language, documents into one file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.kit.word import filled, joined, saved
 
 
 def rendered(book: DocumentBook, form: Form, sheets: Iterable[tuple[str, Sheet]]) -> bytes:
-    """Return a form filled in each language, one behind the other; Chinese comes first (民族团结进步促进法 art. 15)."""
+    """Return a form filled in each language, one after the other; Chinese comes first (民族团结进步促进法 art. 15)."""
     whole: Any = None
     for language, sheet in sheets:
         whole = joined(whole, filled(book.template(language, form), sheet))
@@ -31,7 +31,7 @@ def merged(documents: Iterable[bytes]) -> bytes:
 
 
 def sheet_of(text: str) -> bytes:
-    """Return a page with one line: what stands in the merged file for a document that is no Word file."""
+    """Return a page with one line, which replaces a document that is not a Word file in the merged file."""
     document = Document()
     document.add_paragraph(text)
     held = io.BytesIO()
@@ -40,7 +40,7 @@ def sheet_of(text: str) -> bytes:
 
 
 def listing(title: str, lines: Iterable[str]) -> bytes:
-    """Return a page with a title and lines: what is no form of the set, and is told plainly."""
+    """Return a page with a title and lines, for a document that is not one of the forms."""
     document = Document()
     document.add_paragraph().add_run(title).bold = True
     for line in lines:

@@ -146,7 +146,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         return view.document(row)
 
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:
-        """Answer the documents of a case, first filed first."""
+        """Return the documents of a case, first filed first."""
         number, size = names.number_of(request.parent), request.page_size or 100
         behind = paging.read(request.page_token, "documents", paging.number) or 0
         async with self.database.begin() as connection:
@@ -157,7 +157,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         return reply
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: Context) -> pb.Document:
-        """Answer a document with its content, on record."""
+        """Return a document with its content, and log it."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await cases.get(connection, number)
@@ -171,7 +171,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         return view.opened(row, found.version, content)
 
     async def GetDossier(self, request: pb.GetDossierRequest, context: Context) -> pb.Dossier:
-        """Answer the dossier, or a part of its file, on record."""
+        """Return the dossier, or a part of its file, and log it."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await cases.get(connection, number)
@@ -212,7 +212,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         return [CHINESE, companion] if companion and companion != CHINESE else [CHINESE]
 
     async def _file(self, work: Work, case: Case, row: Document, content: bytes, media_type: str, kind: str) -> None:
-        """Store a version, sealed, and tell of it; the history holds the hash of what was stored."""
+        """Store a version, sealed, and append its event, which has the hash of what was stored."""
         told = pb.DocumentContent(
             content=content, media_type=media_type, sha256=hashlib.sha256(content).hexdigest()
         ).SerializeToString()
@@ -228,20 +228,20 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         await work.append(NewEvent(case.number, kind, case.unit, payload))
 
     def _open(self, case: Case, sealed: bytes, stored_hash: bytes) -> pb.DocumentContent:
-        """Return what a version says; SealError where it is not what was stored."""
+        """Return the content of a version; SealError if it is not what was stored."""
         if hashlib.sha256(sealed).digest() != stored_hash:
             raise SealError(f"{case.number}: a document is not what was stored")
         return pb.DocumentContent.FromString(keys.reading(self.sealer, case).open(sealed))
 
 
 async def _require(connection: Connection, call: Call, case: Case, made_by: str = "") -> None:
-    """Let the call go on for the accountable unit, for that of the mediator of record, and for who made it."""
+    """Allow the call for the accountable unit, for that of the mediator of record, and for the author."""
     other = await store.mediator_unit(connection, case.number)
     await record.admit(connection, call, case, made_by=made_by, beside=(other,))
 
 
 def _subject(request: pb.GenerateDocumentRequest, rule: FormRule) -> int:
-    """Return the number of what the document is about; the field at fault where form and subject do not fit."""
+    """Return the number of the document's subject; a field error if form and subject do not match."""
     if rule.made is not Made.FILLED:
         raise field_error("form", Reason.FORM_NOT_MADE_SO, rule.form.name)
     if rule.about is About.CASE:

@@ -83,7 +83,7 @@ async def add_version(connection: Connection, row: Document, sealed: bytes, stor
 
 
 async def listed(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Document]:
-    """Return the rows of a case's documents, first filed first, behind a number."""
+    """Return the rows of a case's documents, first filed first, after a number."""
     return await connection.execute(_LISTED, {"number": number, "behind": behind, "limit": limit})
 
 
@@ -105,7 +105,7 @@ async def version(connection: Connection, number: str, document: int, version: i
 
 
 async def newest(connection: Connection, number: str) -> list[tuple[Filed, bytes, bytes]]:
-    """Return every document of a case, first filed first; with what its newest version says, sealed, and its hash."""
+    """Return every document of a case, first filed first, with its newest version, sealed, and its hash."""
     found = await connection.execute(_NEWEST, {"number": number})
     return [
         (Filed(document, form, given, at, scanned, pages), sealed, stored_hash)

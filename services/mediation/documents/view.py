@@ -1,4 +1,4 @@
-"""What is shown of documents: metadata always, the content to whoever may read it."""
+"""Documents as messages: metadata always, the content for callers who may read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.mediation.models.documents import Document
 
 
 def document(row: Document) -> pb.Document:
-    """Return a document without anything of what it says."""
+    """Return a document without its content."""
     about = FORMS[row.form].about
     subject = f"{names.case_name(row.number)}/{about}/{row.subject}" if about is not About.CASE and row.subject else ""
     return pb.Document(

@@ -1,1 +1,1 @@
-"""Erasure of a case's data: asked for, decided by another person, carried to every service."""
+"""Erasure of a case's data: requested, decided by another person, carried out in every service."""

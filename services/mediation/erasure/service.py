@@ -1,4 +1,4 @@
-"""RPCs of erasure: asked for by one person, done by another, told of in every service."""
+"""RPCs of erasure: requested by one person, carried out by another, reported for every service."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         super().__init__(parts)
         assert parts.settings.files is not None, "the evidence would not be served without it"
         self._files = Files(parts.settings.files)
-        # The files of evidence are removed once the key is gone for good: after the commit.
+        # The files of evidence are removed after the commit, when the key is gone for good.
         self._erasing = Erasing(
             _OWN, store.KEPT, store.counts, store.erase, parts.erasures, parts.rules, finishes=False
         )
 
     @command(pb.CaseErasure)
     async def RequestErasure(self, request: pb.RequestErasureRequest, work: Work) -> pb.CaseErasure:
-        """Keep that an erasure is asked for; asked for in a dry run, answer what would go and write nothing."""
+        """Record the request for an erasure; in a dry run, return what would be erased and write nothing."""
         return await self._erasing.request(work, await self._locked(request.name, work), request)
 
     @command(pb.CaseErasure)
     async def EraseCaseData(self, request: pb.EraseCaseDataRequest, work: Work) -> pb.CaseErasure:
-        """Destroy the case's key, as another person than the one who asked; what stands against it is asked again."""
+        """Destroy the case's key, as another person than the requester; what prevents it is checked again."""
         matter = await self._locked(request.name, work)
 
         async def again() -> Matter:
@@ -60,12 +60,12 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
 
     @command(pb.CaseErasure)
     async def RefuseErasure(self, request: pb.RefuseErasureRequest, work: Work) -> pb.CaseErasure:
-        """Refuse what was asked for."""
+        """Refuse the request."""
         return await self._erasing.refuse(work, await self._locked(request.name, work), request.etag)
 
     @command(pb.CaseErasure)
     async def HoldCaseData(self, request: pb.HoldCaseDataRequest, work: Work) -> pb.CaseErasure:
-        """Place a hold; it stands against every ground."""
+        """Place a hold; it prevents erasure on every ground."""
         return await self._erasing.hold(work, await self._locked(request.name, work), request.evidence)
 
     @command(pb.CaseErasure)
@@ -74,7 +74,7 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
         return await self._erasing.release(work, await self._locked(request.name, work), request.evidence)
 
     async def GetErasure(self, request: pb.GetErasureRequest, context: Context) -> pb.CaseErasure:
-        """Answer how the erasure of a case stands, in every service."""
+        """Return the state of the erasure of a case, in every service."""
         async with self.database.begin() as connection:
             matter = await self._matter(connection, await self.seen(connection, request.name))
             return await self._erasing.answer(connection, matter, self.time.now())
@@ -82,13 +82,13 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
     async def GetErasureCertificate(
         self, request: pb.GetErasureCertificateRequest, context: Context
     ) -> pb.ErasureCertificate:
-        """Answer the certificate of an erasure that is complete."""
+        """Return the certificate of an erasure that is complete."""
         async with self.database.begin() as connection:
             matter = await self._matter(connection, await self.seen(connection, request.name))
             return await self._erasing.certificate(connection, matter)
 
     async def ListDueErasures(self, request: pb.ListDueErasuresRequest, context: Context) -> pb.ListDueErasuresResponse:
-        """Answer cases whose time of keeping is over, the longest over first."""
+        """Return cases whose retention is over, the longest expired first."""
         size, now = request.page_size or 50, self.time.now()
         scope = current_call().scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "erasures", paging.instant, paging.key)
@@ -116,12 +116,12 @@ class ErasureServicer(Servicer, erasure_pb2_grpc.ErasureServiceServicer):
 
     @command(pb.CaseErasure)
     async def EraseCaseFiles(self, request: pb.EraseCaseFilesRequest, work: Work) -> pb.CaseErasure:
-        """Remove the files of a case whose key is gone; only then has an erasure reached all of mediation."""
+        """Remove the files of a case whose key was destroyed; only then is an erasure complete in mediation."""
         matter = await self._locked(request.name, work)
         if matter.erased_at is None:
             raise CaseError(Reason.WRONG_STATE, "NOT_ERASED", state="NOT_ERASED")
         await asyncio.to_thread(self._files.remove, await evidence.stored(work.connection, matter.number))
-        # Erased again after a restore that knows of no request: there is nobody to report to.
+        # Erased again after a restore in which the request is unknown: there is nobody to report to.
         if await store.KEPT.find(work.connection, matter.number) is None:
             return await self._erasing.answer(work.connection, matter, work.now)
         counts = await store.counts(work.connection, matter.number)

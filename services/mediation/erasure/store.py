@@ -1,4 +1,4 @@
-"""What is kept of erasures and holds, and the statements of what an erasure takes away."""
+"""Erasures and holds as stored, and the statements of what an erasure removes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from services.mediation.people import store as people
 
 
 class Due(NamedTuple):
-    """A case whose time of keeping is over."""
+    """A case whose retention is over."""
 
     number: str
     retention: Retention
@@ -35,7 +35,7 @@ class Due(NamedTuple):
 
 
 KEPT = ErasureTables(Erasure, Reach, Hold)
-"""What is kept of erasures and holds."""
+"""Erasures and holds as stored."""
 _NUMBER = bindparam("number", type_=Text)
 _AT = bindparam("at", type_=DateTime(timezone=True))
 _COUNTED = {
@@ -67,7 +67,7 @@ _HELD = exists().where(Hold.number == _LAST.c.number, Hold.lifted_at.is_(None))
 
 
 async def counts(connection: Connection, number: str) -> dict[str, int]:
-    """Return how much of what a case has here; what was said in caucus goes too, and is not even counted."""
+    """Return counts of what a case has here; the caucus compartment is erased too, but not even counted."""
     return dict(zip(_COUNTED, (await connection.execute(_COUNTS, {"number": number})).one(), strict=True))
 
 
@@ -86,14 +86,14 @@ def _due(behind: bool) -> Select[*tuple[Any, ...]]:
 async def due(
     connection: Connection, unit: str, now: datetime, behind: tuple[datetime, str] | None, limit: int
 ) -> list[Due]:
-    """Return cases of a unit pattern whose time of keeping is over, the longest over first."""
+    """Return cases of a unit pattern whose retention is over, the longest expired first."""
     at, number = behind or (None, "")
     parameters = {"unit": unit, "now": now, "at": at, "behind": number, "limit": limit}
     return [Due(*row) for row in await connection.execute(_due(behind is not None), parameters)]
 
 
 async def erase(connection: Connection, number: str, now: datetime) -> dict[str, str]:
-    """Destroy the key of a case and what was sealed under it; return the unit of what was erased, by number."""
+    """Destroy the key of a case and what it sealed; return the unit of what was erased, by number."""
     unit = await connection.scalar(_UNIT, {"number": number})
     if unit is None:
         return {}

@@ -1,4 +1,4 @@
-"""The folder of evidence files: each lies encrypted under its own SHA-256, written whole or not at all."""
+"""The folder of evidence files: each is stored encrypted under its own SHA-256, completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _YOUNG = 3600.0
 
 
 class Files:
-    """Puts and gets encrypted files. Knows no case and no key."""
+    """Stores and returns encrypted files, without knowing cases or keys."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, data: bytes) -> bytes:
-        """Store what is encrypted already and return its SHA-256, by which it is got; safe to repeat."""
+        """Store encrypted data and return its SHA-256, which identifies it; safe to repeat."""
         digest = hashlib.sha256(data)
         target = self._path(digest.digest())
         if target.exists():
@@ -52,18 +52,18 @@ class Files:
         return data
 
     def remove(self, hashes: Iterable[bytes]) -> None:
-        """Remove stored files for good, those that are gone already included: their key is destroyed."""
+        """Remove stored files for good; missing ones are ignored. Their key is destroyed."""
         for digest in hashes:
             path = self._path(digest)
             path.unlink(missing_ok=True)
             self._sync(path.parent)
 
     def old(self) -> list[bytes]:
-        """Return the hashes of files that are no command's any more: an hour old."""
+        """Return the hashes of files too old to belong to a running command: an hour old."""
         return [bytes.fromhex(path.name) for path in self._stored(old=True)]
 
     def clean(self, kept: Collection[bytes], candidates: Collection[bytes]) -> int:
-        """Remove drafts that were left and, of the candidates, those that nothing refers to; return how many."""
+        """Remove leftover drafts and those of the candidates that nothing refers to; return how many."""
         removed = 0
         for digest in set(candidates) - set(kept):
             self._path(digest).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""EvidenceService's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+"""EvidenceService's RPCs. Each reads the request, checks permission, decides, writes once, responds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PART = 256 * 1024
 _AT_ONCE = 4
 """Uploads checked and sealed at a time; more wait."""
 _IN_MEMORY = 256 * 1024 * 1024
-"""Bytes of uploads that are on their way; what would be more is refused."""
+"""Bytes of uploads in progress; more are refused."""
 _CLEANED_EVERY = 3600.0
 
 
@@ -77,8 +77,8 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         mac = await asyncio.to_thread(hmac.digest, self._content_key, number.encode() + b"\0" + content, "sha256")
         await store.must_be_new(work.connection, number, mac)
         under = await keys.writing(work.connection, self.sealer, case)
-        # The file lies there before the row that names it: a failure between the two leaves a file nobody knows,
-        # unreadable and cleaned away, never a row without its file.
+        # The file is stored before the row that names it: a failure between the two leaves an unknown file,
+        # unreadable and removed later, never a row without its file.
         stored = await asyncio.to_thread(lambda: self._files.put(under.seal(content)))
         label = pb.Evidence(title=given.title, file_name=given.file_name)
         row = {
@@ -98,7 +98,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         return view.evidence(added)
 
     async def UploadEvidence(self, request_iterator: AsyncIterator[Any], context: Context) -> pb.Evidence:
-        """Store a file that comes in parts; what comes is authorised before it is taken in."""
+        """Store a file that comes in parts; permission is checked before anything is received."""
         first = await anext(aiter(request_iterator), None)
         if first is None or not first.HasField("header"):
             raise field_error("header", Reason.INVALID_FIELD, "needed in the first part")
@@ -107,7 +107,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             case = await get_case(connection, number)
             await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
         content = bytearray(first.chunk)
-        # Whoever is slow holds no place that another needs: only what has come is counted, and it is bounded.
+        # A slow sender blocks nobody: only received bytes are counted, and they are bounded.
         held = self._held(0, len(content))
         try:
             async for part in request_iterator:
@@ -136,13 +136,13 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         return now
 
     async def GetEvidence(self, request: pb.GetEvidenceRequest, context: Context) -> pb.Evidence:
-        """Answer what is known of a file, without its title."""
+        """Return a file's metadata, without its title."""
         async with self.database.begin() as connection:
             _, row = await self._evidence(connection, request.name)
         return view.evidence(row)
 
     async def ListEvidence(self, request: pb.ListEvidenceRequest, context: Context) -> pb.ListEvidenceResponse:
-        """Answer the files of a case; to a party those it gave."""
+        """Return the files of a case; to a party, its own."""
         number, size = names.number_of(request.parent), request.page_size or 50
         behind = paging.read(request.page_token, "evidence", paging.number) or 0
         async with self.database.begin() as connection:
@@ -157,7 +157,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
     async def DownloadEvidence(
         self, request: pb.DownloadEvidenceRequest, context: Context
     ) -> AsyncIterator[pb.DownloadEvidenceResponse]:
-        """Answer a file with its title, in parts, and record that it was read."""
+        """Return a file with its title, in parts, and log the access."""
         async with self.database.begin() as connection:
             case, row = await self._evidence(connection, request.name)
             await self.log_reading(connection, case, request.name, "ContentRead", subject=request.name)
@@ -173,7 +173,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
 
     @command(pb.Investigation)
     async def CreateInvestigation(self, request: pb.CreateInvestigationRequest, work: Work) -> pb.Investigation:
-        """Record what was found out, sealed."""
+        """Record an investigation, sealed."""
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
         await standing.admit(work.connection, work.call, case, await standing.standing(work.connection, number))
@@ -190,7 +190,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         return view.investigation(row)
 
     async def GetInvestigation(self, request: pb.GetInvestigationRequest, context: Context) -> pb.Investigation:
-        """Answer a note with its text, and record that it was read."""
+        """Return a note with its text, and log the access."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
@@ -205,7 +205,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
     async def ListInvestigations(
         self, request: pb.ListInvestigationsRequest, context: Context
     ) -> pb.ListInvestigationsResponse:
-        """Answer the notes of a case's investigations, without their texts."""
+        """Return the notes of a case's investigations, without their texts."""
         number, size = names.number_of(request.parent), request.page_size or 50
         behind = paging.read(request.page_token, "investigations", paging.number) or 0
         async with self.database.begin() as connection:

@@ -45,7 +45,7 @@ async def must_be_new(connection: Connection, number: str, content_mac: bytes) -
 
 
 async def add(connection: Connection, number: str, **columns: object) -> Evidence:
-    """Store what is known of a file under the next number of its locked case and return its row."""
+    """Store a file's metadata under the next number of its locked case and return its row."""
     try:
         return await rows.add(connection, Evidence, "evidence", {"number": number}, **columns)
     except asyncpg.UniqueViolationError:
@@ -53,7 +53,7 @@ async def add(connection: Connection, number: str, **columns: object) -> Evidenc
 
 
 async def get(connection: Connection, number: str, evidence: int) -> Evidence:
-    """Return what is known of a file; NOT_FOUND where there is none."""
+    """Return a file's metadata; NOT_FOUND if there is none."""
     return await rows.get(connection, Evidence, names.evidence_name(number, evidence), number=number, evidence=evidence)
 
 
@@ -68,7 +68,7 @@ def _listed(parties: bool) -> Select[Evidence]:
 async def listed(
     connection: Connection, number: str, parties: Sequence[int] | None, behind: int, limit: int
 ) -> Sequence[Evidence]:
-    """Return what is known of a case's files, in order; of these parties only where any are named."""
+    """Return the metadata of a case's files, in order; only those of these parties, if any are named."""
     parameters = {"number": number, "parties": parties, "behind": behind, "limit": limit}
     return await connection.execute(_listed(parties is not None), parameters)
 

@@ -1,4 +1,4 @@
-"""What evidence and investigations show: rows as messages of the contract, without what is sealed."""
+"""Evidence and investigations as messages of the contract, without what is sealed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.mediation.models.evidence import Evidence, Investigation
 
 
 def evidence(row: Evidence) -> pb.Evidence:
-    """Return what is known of a file."""
+    """Return a file's metadata."""
     return pb.Evidence(
         name=names.evidence_name(row.number, row.evidence),
         party=names.party_name(row.number, row.party) if row.party else "",

@@ -1,4 +1,4 @@
-"""What supervision counts of cases, many at once: stages, results and times, no party and no text."""
+"""What supervision counts of cases, many at once: stages, results and times, no personal data and no text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
     async def BatchGetCaseFacts(
         self, request: pb.BatchGetCaseFactsRequest, context: Context
     ) -> pb.BatchGetCaseFactsResponse:
-        """Answer the facts of those cases that exist; they are of the whole tree, and only its root's to read."""
+        """Return the facts of those cases that exist; they are from all units, so only the root may read them."""
         current_call().require(names.ROOT_UNIT)
         numbers, now = [names.number_of(name) for name in request.names], self.time.now()
         async with self.database.read() as connection:
@@ -37,7 +37,7 @@ class CaseFactsServicer(Servicer, facts_pb2_grpc.CaseFactsServiceServicer):
     async def BatchGetCaseStandings(
         self, request: pb.BatchGetCaseStandingsRequest, context: Context
     ) -> pb.BatchGetCaseStandingsResponse:
-        """Answer whose those cases are that exist; of the whole tree, and only its root's to read."""
+        """Return the standings of those cases that exist; they are from all units, so only the root may read them."""
         current_call().require(names.ROOT_UNIT)
         numbers = [names.number_of(name) for name in request.names]
         async with self.database.read() as connection:

@@ -57,7 +57,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whose a case is."""
+    """The standing of a case."""
 
     number: str
     seq: int
@@ -183,7 +183,7 @@ async def facts(connection: Connection, numbers: Sequence[str]) -> list[Facts]:
 
 
 async def standings(connection: Connection, numbers: Sequence[str]) -> list[Standing]:
-    """Return of each of the cases that exist whose it is and whether it is closed."""
+    """Return the standing of each of the cases that exist, and whether it is closed."""
     return [Standing(*row) for row in await connection.execute(_STANDINGS, {"numbers": list(numbers)})]
 
 

@@ -1,4 +1,4 @@
-"""The RPCs of grants: granted by another, taken in an emergency, listed, revoked; each on record."""
+"""The RPCs of grants: granted by another person, taken in an emergency, listed, revoked; each is logged."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         return granted
 
     async def ListGrants(self, request: pb.ListGrantsRequest, context: Context) -> pb.ListGrantsResponse:
-        """Answer grants, newest first, those that ended as well."""
+        """Return grants, newest first, including those that ended."""
         call, size = current_call(), request.page_size or 50
         behind = paging.read(request.page_token, "grants", paging.instant, paging.key, paging.number) or _LAST
         async with self.database.begin() as connection:
@@ -79,7 +79,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
 
     @command(pb.Grant)
     async def RevokeGrant(self, request: pb.RevokeGrantRequest, work: Work) -> pb.Grant:
-        """Revoke a grant; it ends at once. One that ended stays as it is."""
+        """Revoke a grant; it ends at once. One that has ended stays unchanged."""
         case = await record.locked(work, request.name)
         row = await store.get(work.connection, case.number, names.index_of(request.name))
         if row.ended_at is None and row.expires_at > work.now:
@@ -89,13 +89,13 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
         return _view(row, work.now)
 
     async def _exclude(self, work: Work, case: Case, asked: pb.Grant) -> pb.Grant:
-        """Exclude an account from a case: from the commit on it neither reads nor acts; it may be one's own."""
+        """Exclude an account from a case: it can no longer read or act there; it may be the caller's own."""
         if asked.HasField("expire_time"):
             raise field_error("grant.expire_time", Reason.INVALID_FIELD, "an exclusion ends when it is revoked")
         if asked.party and names.number_of(asked.party) != case.number:
             raise field_error("grant.party", Reason.INVALID_FIELD, asked.party)
         if await store.is_party(work.connection, case.number, asked.holder):
-            # Nobody is kept from their own matter: 个人信息保护法 art. 44.
+            # Nobody may be excluded from their own case: 个人信息保护法 art. 44.
             raise field_error("grant.holder", Reason.INVALID_FIELD, "signs in for a party")
         party = names.index_of(asked.party) if asked.party else 0
         return await self._grant(work, case, asked.holder, GrantScope.EXCLUDED, asked.reason, NEVER, party=party)
@@ -110,16 +110,16 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             emergency=emergency,
             made_by=work.actor, made_unit=work.call.caller.unit, made_at=work.now, expires_at=until, party=party,
         )  # fmt: skip
-        # Shown to the parties like every look at their case.
+        # Shown to the parties like every access to their case.
         await access_log.record(work.connection, work.call, work.now, case.number, store.name_of(row))
         kind = "EmergencyAccessTaken" if emergency else "GrantMade"
         kind = "AccountExcluded" if scope is GrantScope.EXCLUDED else kind
         payload = {"grant": row.grant_no, "holder": holder, "scope": scope, "until": until}
         await work.append(NewEvent(case.number, kind, case.unit, payload))
-        return _view(row, work.now)  # without the reason: answers are kept with the key of their call
+        return _view(row, work.now)  # without the reason: responses are stored with the request id
 
     def _reason(self, row: store.Listed) -> str:
-        """Return why access was granted, told in words; empty where the data of its case is erased."""
+        """Return the reason of a grant; empty if the data of its case was erased."""
         if row.erased_at is not None:
             return ""
         return keys.opening(self.sealer, row.number, row.key, row.erased_at).open(row.reason).decode()

@@ -1,4 +1,4 @@
-"""The RPCs of invitations: a party gets a code, signs in by it, and reads what it is invited to."""
+"""The RPCs of invitations: a party gets a code, signs in with it, and reads what it is invited to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
 _SESSION = 1800
-"""Seconds for which a token to act is good."""
+"""Seconds for which a token to act is valid."""
 _ALL = 10_000
 _ANSWER = "mediation_answer"
 
@@ -52,7 +52,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         self._index_key = parts.sealer.derive("invitation")
 
     async def InviteParty(self, request: pb.InvitePartyRequest, context: Context) -> pb.Invitation:
-        """Answer the invitation with its code; the code itself stands nowhere but in the sealed part."""
+        """Return the invitation with its code; the code itself is only in the sealed part."""
         answer = await self._invite(request, context)
         number, party = names.number_of(request.name), names.index_of(request.name)
         async with self.database.read() as connection:
@@ -82,7 +82,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return _made(row)
 
     async def SignInByInvitation(self, request: pb.SignInByInvitationRequest, context: Context) -> pb.InvitationSession:
-        """Answer a token that acts for the party; a wrong answer is counted, the fifth and all after it close it."""
+        """Return a token that acts for the party; from the fifth wrong answer the invitation is closed."""
         current_call().require(names.ROOT_UNIT)
         index = self._index(request.code)
         async with self.database.begin() as connection:
@@ -91,7 +91,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
                 raise CaseError(Reason.NOT_FOUND, "invitations")
             refusal = await self._wrong(connection, row, request.second_factor)
         if refusal is not None:
-            # Raised after the transaction: the wrong answer is counted.
+            # Raised after the transaction, so that the wrong answer is counted.
             self.pulse.beat()
             raise refusal
         party, case = names.party_name(row.number, row.party), names.case_name(row.number)
@@ -99,7 +99,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return pb.InvitationSession(access_token=token, expire_time=stamp(until), party=party, case=case)
 
     async def GetInvitation(self, request: pb.GetInvitationRequest, context: Context) -> pb.Invitation:
-        """Answer what a party is invited to."""
+        """Return what a party is invited to."""
         call, english = current_call(), current_call().language == "en"
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
@@ -140,7 +140,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return answer
 
     async def _companion(self, request: pb.InvitePartyRequest, party: Party, work: Work) -> int:
-        """Return who is invited in a party's place: a minor's guardian, whoever supports one who needs it."""
+        """Return who is invited in place of a party: its guardian, or the support person it needs."""
         companion = names.index_of(request.companion)
         minor = party.minor_until is not None and dates.today(work.now) < party.minor_until
         roles = (CompanionRole.GUARDIAN,) if minor else (CompanionRole.GUARDIAN, CompanionRole.SUPPORT)
@@ -156,7 +156,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return companion
 
     async def _wrong(self, connection: Connection, row: Invitation, said: str) -> CaseError | None:
-        """Return why whoever said this may not act, counting it; None where it is right."""
+        """Return the error for a wrong answer, and count it; None if it is right."""
         now = self.time.now()
         if row.closed_until is not None and row.closed_until > now:
             return too_many((row.closed_until - now).total_seconds())
@@ -176,7 +176,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return CaseError(Reason.SECOND_FACTOR_WRONG)
 
     def _index(self, code: str) -> bytes:
-        """Return the blind index a code is found by; NOT_FOUND for a code that cannot be one."""
+        """Return the blind index of a code; NOT_FOUND if it is not well-formed."""
         normal = receipt.normal_form(code)
         if normal is None:
             raise CaseError(Reason.NOT_FOUND, "invitations")

@@ -158,7 +158,7 @@ async def load(connection: Connection, subjects: Iterable[str]) -> dict[str, int
 
 
 async def against(connection: Connection, sealer: Sealer, case: Case, round_: int) -> Against:
-    """Return what is known in a case that can stand against mediators."""
+    """Return the conflicts of mediators in a case."""
     units: set[str] = set()
     for sealed, key in await connection.execute(_ORGANISATIONS, {"number": case.number}):
         if sealed is not None and key is not None:
@@ -180,18 +180,18 @@ async def against(connection: Connection, sealer: Sealer, case: Case, round_: in
 
 
 async def choose(connection: Connection, number: str, round_: int, party: int, mediator: str, at: datetime) -> None:
-    """Keep a party's choice, in place of an earlier one."""
+    """Store a party's choice, replacing an earlier one."""
     row = {"number": number, "round": round_, "party": party, "mediator": mediator, "at": at}
     await connection.execute(_CHOOSE, row)
 
 
 async def choices(connection: Connection, number: str, round_: int) -> Mapping[int, str]:
-    """Return which mediator each party chose; the choice of one who is out of the question counts no more."""
+    """Return which mediator each party chose; the choice of one who is out of the question no longer counts."""
     return dict(await connection.execute(_CHOICES, {"number": number, "round": round_}))
 
 
 async def ask(connection: Connection, number: str, round_: int, mediator: Mediator, at: datetime) -> Ask:
-    """Keep that a mediator is asked, and return the row; the case must be locked."""
+    """Store that a mediator is asked, and return the row; the case must be locked."""
     return await rows.add(
         connection, Ask, "ask", {"number": number}, round=round_, mediator=mediator.mediator, subject=mediator.subject,
         unit=mediator.unit, state=AskState.ASKED, asked_at=at,
@@ -199,7 +199,7 @@ async def ask(connection: Connection, number: str, round_: int, mediator: Mediat
 
 
 async def asked(connection: Connection, number: str, *states: AskState) -> Ask:
-    """Return the last ask of a case in one of the states; there must be one."""
+    """Return the last request of a case in one of the states; there must be one."""
     return (await connection.execute(_ASKED, {"number": number, "states": states})).one()
 
 
@@ -212,11 +212,11 @@ def _answer(*disclosed: str) -> Update:
 async def answer(
     connection: Connection, number: str, ask: int, state: AskState, at: datetime, **disclosed: bool
 ) -> None:
-    """Keep what became of an ask."""
+    """Store the outcome of a request."""
     parameters = {"number": number, "ask": ask, "state": state, "at": at, **disclosed}
     await connection.execute(_answer(*disclosed), parameters)
 
 
 async def cancel_ask(connection: Connection, number: str, at: datetime) -> None:
-    """Ask nobody any longer."""
+    """Cancel the open request."""
     await connection.execute(_CANCEL, {"number": number, "at": at})

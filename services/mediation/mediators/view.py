@@ -1,4 +1,4 @@
-"""What is shown of mediators: their office, nothing else."""
+"""Mediators as messages: their office, nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mediator(row: Mediator) -> pb.Mediator:
 
 
 def candidate(row: Mediator, judged: Candidate, category: str, conflict: Conflict) -> pb.Candidate:
-    """Return somebody who could mediate a case, with what stands against them."""
+    """Return a possible mediator of a case, with conflicts."""
     return pb.Candidate(
         mediator=names.mediator_name(row.mediator),
         display_name=row.display_name,

@@ -1,4 +1,4 @@
-"""The tables of agreements, of what they bind to, and of notices of rights."""
+"""The tables of agreements, their clauses, and notices of rights."""
 
 from __future__ import annotations
 

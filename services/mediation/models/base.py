@@ -1,4 +1,4 @@
-"""What the tables of mediation are made from; each room has its own in `models.py`."""
+"""The base of the tables of mediation."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from services.mediation.models.base import MediationModel
 
 
 class Case(MediationModel):
-    """A case. It carries the head of its chain of events, and its key."""
+    """A case. It holds the head of its chain of events, and its key."""
 
     __tablename__ = "cases"
     __table_args__ = (Index("cases_newest", text("opened_at DESC"), text("number DESC")),)

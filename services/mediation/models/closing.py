@@ -29,7 +29,7 @@ class Closing(MediationModel):
 
 
 class ClosingView(MediationModel):
-    """What a party says to the closing."""
+    """A party's view of the closing."""
 
     __tablename__ = "closing_views"
 
@@ -73,7 +73,7 @@ class VisitAnswer(MediationModel):
 
 
 class Reopening(MediationModel):
-    """That a case was reopened."""
+    """A reopening of a case."""
 
     __tablename__ = "reopenings"
 

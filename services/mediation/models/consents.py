@@ -1,4 +1,4 @@
-"""The tables of the mediation of a case and of what was said to it."""
+"""The tables of the mediation of a case and of consents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.mediation.models.base import MediationModel
 
 
 class Mediation(MediationModel):
-    """The mediation of a case; one row, whichever attempt it is at."""
+    """The mediation of a case; one row for all attempts."""
 
     __tablename__ = "mediations"
     __table_args__ = (
@@ -41,7 +41,7 @@ class Mediation(MediationModel):
 
 
 class Consent(MediationModel):
-    """What a party said to a step, yes or no; the last word counts."""
+    """A party's answer to a step, yes or no; the last one counts."""
 
     __tablename__ = "consents"
     __table_args__ = (ForeignKeyConstraint(["number", "party"], ["parties.number", "parties.party"]),)

@@ -11,7 +11,7 @@ from services.mediation.models.base import MediationModel
 
 
 class Docking(MediationModel):
-    """A matter that an authority handed over."""
+    """A case that an authority handed over."""
 
     __tablename__ = "dockings"
     __table_args__ = ({"comment": "Holds no reason of a party who refused: there is no column for one."},)

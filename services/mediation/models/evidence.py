@@ -12,7 +12,7 @@ from services.mediation.models.base import MediationModel
 
 
 class Evidence(MediationModel):
-    """What is known of a file."""
+    """The metadata of a file."""
 
     __tablename__ = "evidence"
     __table_args__ = (

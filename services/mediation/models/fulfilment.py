@@ -1,4 +1,4 @@
-"""The tables of what was performed and of what followed a default. The parts of clauses are the agreement's."""
+"""The tables of performance and of what followed a default. The parts of clauses belong to the agreement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.mediation.models.base import MediationModel
 
 
 class PerformedPart(MediationModel):
-    """That something of a part was performed."""
+    """A performance of a part, complete or partial."""
 
     __tablename__ = "performances"
     __table_args__ = (Index("performances_case", "number"),)

@@ -13,7 +13,7 @@ from services.mediation.models.base import MediationModel
 
 
 class GrantScope(IntEnum):
-    """What a grant is of; the numbers are those of the contract."""
+    """The scope of a grant; the numbers are those of the contract."""
 
     READ = 1
     WORK = 2
@@ -25,7 +25,7 @@ GIVING = (GrantScope.READ, GrantScope.WORK)
 
 
 class Grant(MediationModel):
-    """What somebody may do in one case for a time, or that they may do nothing in it."""
+    """Temporary access of an account to one case, or its exclusion from it."""
 
     __tablename__ = "grants"
     __table_args__ = (

@@ -47,7 +47,7 @@ class Choice(MediationModel):
 
 
 class Ask(MediationModel):
-    """A mediator who was asked to mediate a case, and what they said."""
+    """A request to a mediator to mediate a case, and the answer."""
 
     __tablename__ = "asks"
 

@@ -93,7 +93,7 @@ class Companion(MediationModel):
 
 
 class KeptSide(MediationModel):
-    """The side of a case on which an account stood first, and so always stands."""
+    """The side of a case that an account first belonged to, and so always belongs to."""
 
     __tablename__ = "sides_kept"
     __table_args__ = (

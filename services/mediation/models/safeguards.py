@@ -12,7 +12,7 @@ from services.mediation.models.base import MediationModel
 
 
 class Screening(MediationModel):
-    """What a party said in private, sealed; the last time counts."""
+    """A party's private answers, sealed; the last ones count."""
 
     __tablename__ = "screenings"
     __table_args__ = (ForeignKeyConstraint(["number", "party"], ["parties.number", "parties.party"]),)

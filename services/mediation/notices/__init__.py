@@ -1,1 +1,1 @@
-"""Notices: the outbox, and the proof that what was in it was delivered."""
+"""Notices: the outbox, and the proof of delivery."""

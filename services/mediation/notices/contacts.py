@@ -1,4 +1,4 @@
-"""How the parties of cases are reached: asked when a notice is sent, each access on record."""
+"""How the parties of cases can be reached: read when a notice is sent; each access is logged."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from services.mediation.servicer import Servicer
 
 
 class ContactServicer(Servicer, contact_pb2_grpc.ContactServiceServicer):
-    """Serves contacts of parties to the machine client that sends notices."""
+    """Serves contacts of parties to the process that sends notices."""
 
     async def BatchGetContacts(
         self, request: pb.BatchGetContactsRequest, context: Context
     ) -> pb.BatchGetContactsResponse:
-        """Answer how these people are reached; a reporter only who is a party. They are of the whole tree."""
+        """Return how these people can be reached; a reporter only if it is a party. They are from all units."""
         call = current_call()
         call.require(names.ROOT_UNIT)
         if request.service != self.service:
@@ -58,7 +58,7 @@ class _People:
     screened: dict[int, Screening]
 
     def contact(self, name: str, party: Party, today: date) -> pb.Contact:
-        """Return how a party is reached: through who acts or answers for it where somebody does."""
+        """Return how a party can be reached: through its representative or guardian, if there is one."""
         own = view.details(self.opener, party.sealed)
         acting = self._acting(party, today)
         told = own if acting is None else view.details(self.opener, acting.sealed)
@@ -72,12 +72,12 @@ class _People:
         screened = self.screened.get(party.party)
         sealed = screened.sealed if screened else None
         if sealed and safeguards_pb2.Screening.FromString(self.opener.open(sealed)).hide_address:
-            # Hidden from everybody: a letter would show it to whoever posts it and to whoever shares the letter box.
+            # Hidden from everybody: a letter would show it to whoever posts it or shares the letter box.
             found.ClearField("postal_address")
         return found
 
     def _acting(self, party: Party, today: date) -> Companion | None:
-        """Return the guardian of a minor, or who was given the right to receive what is served."""
+        """Return the guardian of a minor, or the agent who may receive service."""
         minor = party.minor_until is not None and today < party.minor_until
         for each in self.beside:
             receives = int(Scope.RECEIVE) in each.scopes
@@ -87,7 +87,7 @@ class _People:
         return None
 
     def reporter(self) -> report_pb2.Reporter:
-        """Return who reported the matter, as it was told when the case was opened."""
+        """Return the reporter, as handed on when the case was opened."""
         sealed = self.case.sealed
         content = report_pb2.ReportContent.FromString(self.opener.open(sealed)) if sealed else None
         return content.reporter if content else report_pb2.Reporter()
@@ -106,7 +106,7 @@ class _People:
 async def find(
     connection: Connection, sealer: Sealer, asked: Iterable[str], today: date
 ) -> dict[str, tuple[pb.Contact, str]]:
-    """Return by name how people are reached, and as whom they were looked up; without those who are not known here."""
+    """Return by name how people can be reached, and as whom they were looked up; without unknown ones."""
     wanted = list(dict.fromkeys(asked))
     people = await _people(connection, sealer, {names.number_of(name) for name in wanted})
     found: dict[str, tuple[pb.Contact, str]] = {}

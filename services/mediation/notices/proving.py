@@ -1,4 +1,4 @@
-"""What follows from what became of a notice: clocks that run from service, somebody's task if it came to nothing."""
+"""What follows from the delivery of a notice: clocks that run from service, and a task if it failed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MEDIUM = {Channel.COUNTER: 1, Channel.PAPER: 2, Channel.APP: 3, Channel.SMS: 3,
 
 
 def deemed_key(notice: int) -> str:
-    """Return the key of the clocks after which a notice counts as served, as a pattern."""
+    """Return the pattern of the keys of the clocks after which a notice counts as served."""
     return f"notice-{notice}.%"
 
 
 async def tell(work: Work, case: Case | None, rule: NoticeRule | None, row: Notice, at: datetime) -> None:
-    """Do what follows from the state that a notice is in now; `case` is locked, None where there is no such case.
+    """Handle the consequences of a notice's state; `case` is locked, None if there is no such case.
 
-    Only what must be served is told in the case's history; a plain message is in the outbox alone.
+    Only notices that must be served are in the case's history; plain messages are only in the outbox.
     """
     if case is None:
         return
@@ -60,7 +60,7 @@ async def tell(work: Work, case: Case | None, rule: NoticeRule | None, row: Noti
 
 
 async def _served(work: Work, case: Case, rule: NoticeRule, row: Notice, at: datetime) -> None:
-    """Let the clocks that run from service begin anew on its day; mark the notice of rights served."""
+    """Restart the clocks that run from service on its day; mark the notice of rights served."""
     evidence = store.name_of(row.id)
     for clock in await store.restarting(work.connection, case.number, rule.restarts):
         if at < clock.started_at or (clock.due_at is not None and at > clock.due_at):
@@ -80,7 +80,7 @@ async def _served(work: Work, case: Case, rule: NoticeRule, row: Notice, at: dat
 
 
 async def fail(work: Work, case: Case, row: Notice) -> None:
-    """Make a notice that could not be delivered somebody's task, with a clock."""
+    """Create a task, with a clock, for a notice that could not be delivered."""
     key = f"notice-failed-{row.id}"
     nth = await clocks.how_many(work.connection, case.number, f"{key}.%") + 1
     await work.start_clock(
@@ -91,7 +91,7 @@ async def fail(work: Work, case: Case, row: Notice) -> None:
 
 
 async def resolved(work: Work, case: Case, row: Notice, reason: str) -> None:
-    """Tell that somebody saw to a notice that could not be delivered; their clock is met."""
+    """Record that somebody handled a notice that could not be delivered; the clock is met."""
     await work.stop(case.number, f"notice-failed-{row.id}.%")
     again = row.state is not NoticeState.CANCELLED
     payload = {"notice": store.name_of(row.id), "again": again, "reason": reason}

@@ -1,4 +1,4 @@
-"""NoticeService's RPCs: the outbox for the process that sends, its lists and receipts for people and gateways."""
+"""NoticeService's RPCs: the outbox for the sending process, lists and receipts for people and gateways."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MACHINES = frozenset({"integrator", "service"})
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What becomes of a notice after an attempt: its new columns, and whether the attempt is kept as proof."""
+    """The result of an attempt: the notice's new columns, and whether the attempt is stored as proof."""
 
     columns: Mapping[str, Any]
     kept: bool = True
@@ -56,7 +56,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         self._book = parts.rules.notices
 
     async def RecordNotices(self, request: pb.RecordNoticesRequest, context: Context) -> pb.RecordNoticesResponse:
-        """Write what the rules call for; of the whole tree, for the root's machine client only."""
+        """Write the notices that the rules require; for all units, by the root's machine client only."""
         current_call().require(names.ROOT_UNIT)
         now, written = self.time.now(), 0
         async with self.database.begin() as connection:
@@ -67,7 +67,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         return pb.RecordNoticesResponse(written=written)
 
     async def ClaimNotices(self, request: pb.ClaimNoticesRequest, context: Context) -> pb.ClaimNoticesResponse:
-        """Hand out what is due; what has come into quiet hours waits, what cannot be worded has failed."""
+        """Return due notices; those in quiet hours wait, those that cannot be worded have failed."""
         current_call().require(names.ROOT_UNIT)
         now, lease = self.time.now(), secrets.token_hex(16)
         reply, wrong = pb.ClaimNoticesResponse(), list[tuple[Notice, str]]()
@@ -110,7 +110,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         )
 
     async def RecordAttempts(self, request: pb.RecordAttemptsRequest, context: Context) -> pb.RecordAttemptsResponse:
-        """Record what became of what was handed out, as far as the claim still holds."""
+        """Record the results of claimed notices, if the claim is still valid."""
         current_call().require(names.ROOT_UNIT)
         told = {names.index_of(each.name): each for each in request.attempts}
         async with self.database.read() as connection:
@@ -124,13 +124,13 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         return pb.RecordAttemptsResponse(recorded=done + await self._together(told))
 
     def _is_told(self, row: Notice, attempt: pb.NoticeAttempt) -> bool:
-        """Return whether what became of a notice is told in its case's history, which takes the case's lock."""
+        """Return whether the result of a notice is in its case's history, which needs the case's lock."""
         rule = self._book.find(row.rule)
         outcome, proves = Outcome(attempt.outcome), rule is not None and rule.proves
         return outcome is Outcome.EXHAUSTED or (outcome is Outcome.ACCEPTED and proves)
 
     async def _together(self, told: Mapping[int, pb.NoticeAttempt]) -> int:
-        """Record attempts that nothing else follows from, in one transaction."""
+        """Record attempts without further consequences, in one transaction."""
         now, actor = self.time.now(), current_call().caller.subject
         changes, kept = [], []
         async with self.database.begin() as connection:
@@ -148,7 +148,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         return len(changes)
 
     async def _alone(self, row: Notice, lease: str, after: _Change, channel: Channel | None) -> int:
-        """Record what became of one notice under its case's lock, with what follows from it."""
+        """Record the result of one notice under its case's lock, with its consequences."""
         call, now = current_call(), self.time.now()
         async with self.database.begin() as connection:
             case = await _lock_case(connection, row.number)
@@ -165,7 +165,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         return 1
 
     def _after(self, row: Notice, attempt: pb.NoticeAttempt) -> _Change:
-        """Return what an attempt makes of a notice."""
+        """Return the result of an attempt for a notice."""
         now, outcome, channel = self.time.now(), Outcome(attempt.outcome), _channel(attempt)
         reason = attempt.reason
         if outcome is Outcome.ACCEPTED:
@@ -189,7 +189,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         return _Change({"attempts": tried, "due_at": due, "channel": channel, "reason": reason})
 
     async def ListNotices(self, request: pb.ListNoticesRequest, context: Context) -> pb.ListNoticesResponse:
-        """Answer notices of the caller's units, those that wait longest first."""
+        """Return notices of the caller's units, longest waiting first."""
         call, size = current_call(), request.page_size or 50
         scope = call.scope(names.last(request.unit) if request.unit else "")
         behind = paging.read(request.page_token, "notices", paging.instant, paging.position)
@@ -206,14 +206,14 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         return reply
 
     async def GetNotice(self, request: pb.GetNoticeRequest, context: Context) -> pb.Notice:
-        """Answer a notice with the proof of its delivery."""
+        """Return a notice with the proof of its delivery."""
         async with self.database.begin() as connection:
             row, _ = await self._seen(connection, names.index_of(request.name))
             kept = await store.deliveries(connection, row.id)
         return view.notice(row, self._book, current_call().language, kept)
 
     async def GetNoticeLetter(self, request: pb.GetNoticeLetterRequest, context: Context) -> pb.NoticeLetter:
-        """Answer a notice as an addressed letter, on record; no address where none may be used."""
+        """Return a notice as an addressed letter, and log it; without an address if none may be used."""
         call, now = current_call(), self.time.now()
         async with self.database.begin() as connection:
             row, case = await self._seen(connection, names.index_of(request.name, "notices"))
@@ -236,7 +236,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
         )  # fmt: skip
 
     async def _contact(self, connection: Connection, row: Notice) -> contact_pb2.Contact:
-        """Return how a recipient is reached; a reporter who is no party as told when the case was opened."""
+        """Return how a recipient can be reached; a reporter who is no party, as known when the case was opened."""
         name = store.recipient(row)
         found = await contacts.find(connection, self.sealer, [name], dates.today(self.time.now()))
         if name in found:
@@ -275,7 +275,7 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
 
     @command(pb.Notice)
     async def ResolveNotice(self, request: pb.ResolveNoticeRequest, work: Work) -> pb.Notice:
-        """Try a notice that could not be delivered again, or give it up."""
+        """Retry a notice that could not be delivered, or give it up."""
         row, case = await self._locked(work, names.index_of(request.name))
         check_etag(row.version, request.etag)
         if row.state is not NoticeState.FAILED:
@@ -308,14 +308,14 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
             work.call.require(row.unit)
         else:
             await record.admit(work.connection, work.call, case)
-        # A notice does not name its case, so that the pipeline cannot know whom it excludes.
+        # A notice's name does not contain its case, so that the pipeline cannot check exclusions.
         if row.number in await grants.excluded_from(work.connection, work.call.caller.subject):
             raise CaseError(Reason.PERMISSION_DENIED, permission=work.call.permission)
         return await store.lock(work.connection, notice), case
 
 
 async def _lock_case(connection: Connection, number: str) -> Case | None:
-    """Return a case, locked; None where a report is none yet. The case comes before its notices."""
+    """Return a case, locked; None if the report is not a case yet. The case is locked before its notices."""
     if not await store.cases(connection, [number]):
         return None
     return await cases.lock(connection, number)
@@ -335,7 +335,7 @@ def _delivery(
 
 
 def _happened(request: pb.RecordReceiptRequest, row: Notice, now: datetime) -> datetime:
-    """Return when what a receipt says happened: not in the future, and not before there was anything to deliver."""
+    """Return when the receipt says it happened: not in the future, and not before the notice was written."""
     at = instant(request.time) if request.HasField("time") else now
     if at > now:
         raise field_error("time", Reason.IN_THE_FUTURE)
@@ -345,7 +345,7 @@ def _happened(request: pb.RecordReceiptRequest, row: Notice, now: datetime) -> d
 
 
 def _received(row: Notice, kind: Receipt, to: NoticeState, at: datetime, now: datetime) -> dict[str, Any]:
-    """Return the columns of a notice after a receipt; one that came back goes to the next channel at once."""
+    """Return the columns of a notice after a receipt; a returned one goes to the next channel at once."""
     if kind is Receipt.POSTED:
         return {"state": to, "channel": Channel.PAPER, "sent_at": at, "reason": ""}
     if kind is Receipt.RETURNED:

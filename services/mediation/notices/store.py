@@ -154,7 +154,7 @@ async def screenings(connection: Connection, numbers: Iterable[str]) -> Sequence
 
 
 async def claim(connection: Connection, now: datetime, lease: str, seconds: int, limit: int) -> Sequence[Notice]:
-    """Take notices that are due and that nobody has, for some seconds of real time, due longest first."""
+    """Claim due notices that are unclaimed, for some seconds of real time, longest due first."""
     parameters = {"at": now, "lease": lease, "seconds": seconds, "limit": limit}
     found = await connection.execute(_CLAIM, parameters)
     return sorted(found, key=lambda row: (row.due_at, row.id))
@@ -187,7 +187,7 @@ async def change(connection: Connection, row: Notice, **columns: object) -> Noti
 
 
 async def change_all(connection: Connection, changes: Sequence[Mapping[str, Any]]) -> None:
-    """Change many notices at once: of each its `key` and all that may change."""
+    """Change many notices at once: for each its `key` and all columns that may change."""
     if changes:
         await connection.execute(_CHANGE, changes)
 
@@ -204,12 +204,12 @@ async def deliveries(connection: Connection, notice: int) -> Sequence[Delivery]:
 
 
 async def follow(connection: Connection, number: str, unit: str) -> None:
-    """Give what is still to be done with the notices of a matter to the unit that answers for it now."""
+    """Move the open notices of a case to the unit that is accountable now."""
     await connection.execute(_FOLLOW, {"number": number, "unit": unit})
 
 
 async def drop(connection: Connection, number: str, at: datetime) -> None:
-    """Cancel what was still to be sent or handed over in a matter whose data is erased."""
+    """Cancel the open notices of a case whose data is erased."""
     await connection.execute(_DROP, {"number": number, "at": at})
 
 
@@ -236,7 +236,7 @@ async def listed(
     connection: Connection, unit: str, number: str, states: Sequence[int], channel: Channel | None,
     behind: tuple[datetime, int] | None, limit: int,
 ) -> Sequence[Notice]:  # fmt: skip
-    """Return notices of a unit pattern, those that wait longest first."""
+    """Return notices of a unit pattern, longest waiting first."""
     parameters: dict[str, Any] = {
         "unit": unit, "number": number, "states": list(states), "channel": channel, "limit": limit,
     }  # fmt: skip
@@ -247,5 +247,5 @@ async def listed(
 
 
 def recipient(row: Notice) -> str:
-    """Return for whom a notice is: `reports/{report}` or `cases/{case}/parties/{party}`."""
+    """Return the recipient of a notice: `reports/{report}` or `cases/{case}/parties/{party}`."""
     return names.party_name(row.number, row.party) if row.party else names.report_name(row.number)

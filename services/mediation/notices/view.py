@@ -1,4 +1,4 @@
-"""What is shown of notices: ids and states, never a name or an address."""
+"""Notices as messages: ids and states, never a name or an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an event to the notices it calls for, and from a notice to its words."""
+"""From an event to the notices it requires, and from a notice to its text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REPORTER = 0
 async def write(
     connection: Connection, rules: Rules, clockwork: Clockwork, event: pb.HeardEvent, case: Case | None, now: datetime
 ) -> int:
-    """Write the notices that an event calls for, and return how many are new. What is long ago is history."""
+    """Write the notices that an event requires, and return how many are new. Old events require none."""
     at = instant(event.time)
     if at < now - rules.notices.heard_within:
         return 0
@@ -63,7 +63,7 @@ async def _recipients(
     connection: Connection, rule: NoticeRule, number: str, case: Case | None, said: Mapping[str, str], *,
     reachable: bool,
 ) -> Sequence[int]:  # fmt: skip
-    """Return for whom a notice is: numbers of parties, or the reporter if there is a way to reach them."""
+    """Return the recipients of a notice: numbers of parties, or the reporter if there is a contact."""
     if rule.audience is Audience.reporter:
         return [REPORTER] if reachable else []
     if case is None:
@@ -79,7 +79,7 @@ async def _recipients(
 
 
 class Wording:
-    """Words notices: in both languages, complete but for the name of the person."""
+    """Writes the texts of notices, in both languages, complete except for the name of the person."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules

@@ -1,1 +1,1 @@
-"""Objections to a dispatch: not ours, says a unit, and the unit above both decides."""
+"""Objections to a dispatch: a unit declares that it is not competent, and the unit above both decides."""

@@ -50,7 +50,7 @@ async def add(connection: Connection, number: str, **columns: object) -> Objecti
 
 
 async def next_of(connection: Connection, number: str) -> int:
-    """Return the number the next objection of a locked case gets."""
+    """Return the number of the next objection of a locked case."""
     return await rows.next_of(connection, Objection.objection, number=number)
 
 
@@ -67,13 +67,13 @@ async def change(connection: Connection, row: Objection, **columns: object) -> O
 async def of_dispatch(
     connection: Connection, number: str, task: int, unit: str, dispatched_at: datetime
 ) -> list[ObjectionState]:
-    """Return where the objections to one dispatch stand."""
+    """Return the states of the objections to one dispatch."""
     parameters = {"number": number, "task": task, "unit": unit, "dispatched_at": dispatched_at}
     return [state for (state,) in await connection.execute(_OF_DISPATCH, parameters)]
 
 
 async def about(connection: Connection, number: str, task: int) -> Sequence[Objection]:
-    """Return the objections to dispatches of a task, or with 0 of the case, that were not taken back."""
+    """Return the objections to dispatches of a task, or with 0 of the case, that were not withdrawn."""
     return await connection.execute(_ABOUT, {"number": number, "task": task})
 
 
@@ -117,7 +117,7 @@ async def listed(
     connection: Connection, unit: str, number: str, only_open: bool, behind: tuple[datetime, str, int] | None,
     limit: int,
 ) -> Sequence[Objection]:  # fmt: skip
-    """Return objections by units of the pattern or to be decided there, the one to be decided first first."""
+    """Return objections by units of the pattern or to be decided there, earliest deadline first."""
     parameters: dict[str, Any] = {"unit": unit, "number": number, "limit": limit}
     if behind:
         parameters |= dict(zip(("at", "behind", "objection"), behind, strict=True))

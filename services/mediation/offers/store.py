@@ -28,7 +28,7 @@ def name_of(number: str, offer: int) -> str:
 
 
 async def next_of(connection: Connection, number: str, task: int) -> int:
-    """Return the number the next offer of a locked case gets; OFFER_OPEN while one of the same is not answered."""
+    """Return the number of the next offer of a locked case; OFFER_OPEN while one about the same is not answered."""
     if await connection.scalar(_OPEN, {"number": number, "task": task}):
         raise CaseError(Reason.OFFER_OPEN)
     return await rows.next_of(connection, Offer.offer, number=number)
@@ -79,7 +79,7 @@ async def listed(
     connection: Connection, unit: str, number: str, only_open: bool, behind: tuple[datetime, str, int] | None,
     limit: int,
 ) -> Sequence[Offer]:  # fmt: skip
-    """Return offers by units of the pattern or to them, the one made first first."""
+    """Return offers by units of the pattern or to them, oldest first."""
     parameters = {"unit": unit, "number": number, "limit": limit}
     if behind:
         parameters |= dict(zip(("at", "behind", "offer"), behind, strict=True))

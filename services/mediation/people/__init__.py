@@ -1,1 +1,1 @@
-"""The people of a case: parties, who accompanies them, who looked at them."""
+"""The people of a case: parties, companions, and who accessed their data."""

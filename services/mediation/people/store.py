@@ -63,7 +63,7 @@ _ROUND = select(Mediation.round).where(Mediation.number == _NUMBER).scalar_subqu
 
 
 def _counts(last: FromClause) -> ColumnElement[bool]:
-    """Say that a yes counts: of whoever needs support beside somebody, of a minor beside the guardian."""
+    """Condition under which a consent counts: with support for those who need it, with the guardian for a minor."""
     guardian = exists().where(
         Companion.number == Party.number,
         Companion.companion == last.c.assisted_by,
@@ -78,7 +78,7 @@ def _counts(last: FromClause) -> ColumnElement[bool]:
 
 
 def _last_word(step: Step, round_: ColumnElement[int]) -> FromClause:
-    """Return the last word of each party to a step of an attempt."""
+    """Return the last answer of each party to a step of an attempt."""
     return (
         select(Consent.given, Consent.assisted_by, Consent.recorded_at, Consent.at)
         .where(
@@ -90,7 +90,7 @@ def _last_word(step: Step, round_: ColumnElement[int]) -> FromClause:
     )
 
 
-# The last word of each party to each step of this attempt.
+# The last answer of each party to each step of this attempt.
 _LAST_WORDS = (
     select(Consent.step, Consent.party, Consent.given, Consent.assisted_by, Consent.at)
     .ext(distinct_on(Consent.step, Consent.party))
@@ -191,7 +191,7 @@ _ERASE = (
 
 
 class Called(NamedTuple):
-    """An open case in which a phone number is a party's: what opens the party's details, and those."""
+    """An open case with a party of this phone number: the case's key, and the party's sealed details."""
 
     number: str
     key: WrappedKey | None
@@ -200,7 +200,7 @@ class Called(NamedTuple):
 
 
 async def standing(connection: Connection, number: str) -> PeopleStanding:
-    """Return who is in the mediation of a case and what each said last to each step."""
+    """Return who is in the mediation of a case, with each one's last answer to each step."""
     people = tuple(Person(*row) for row in await connection.execute(_PEOPLE, {"number": number}))
     said: dict[Step, set[int]] = {}
     for step, party in await connection.execute(_SAID, {"number": number}):
@@ -209,7 +209,7 @@ async def standing(connection: Connection, number: str) -> PeopleStanding:
 
 
 async def said_to_extension(connection: Connection, number: str) -> dict[str, datetime | None]:
-    """Return of each party that is there when its yes to more time was recorded; None where its last word is none."""
+    """Return when each party's consent to more time was recorded; None if its last answer is no consent."""
     rows = await connection.execute(_SAID_TO_EXTENSION, {"number": number})
     return {f"parties/{party}": at for party, at in rows}
 
@@ -243,12 +243,12 @@ async def change_party(connection: Connection, number: str, party: int, **column
 
 
 async def rejoin(connection: Connection, number: str) -> None:
-    """Ask every principal afresh who left: not members who left their group, nor third persons."""
+    """Ask every principal party that left again: not members who left their group, nor third persons."""
     await connection.execute(_REJOIN, {"number": number})
 
 
 async def by_phone(connection: Connection, index: bytes, unit: str) -> list[Called]:
-    """Return open cases of a unit, newest first, in which this phone number is a party's, with the sealed party."""
+    """Return open cases of a unit, newest first, with a party of this phone number, with the sealed party."""
     return [Called(*row) for row in await connection.execute(_BY_PHONE, {"index": index, "unit": unit})]
 
 
@@ -296,14 +296,14 @@ async def must_be_allowed(connection: Connection, number: str, subject: str, rol
 
 
 async def keep_side(connection: Connection, number: str, subject: str, side: Side, at: datetime) -> None:
-    """Keep on which side of a case an account stands, for good; SIDE_KEPT where it ever stood on another one."""
+    """Store the side of a case that an account belongs to, for good; SIDE_KEPT if it ever belonged to another one."""
     await connection.execute(_KEEP_SIDE, {"number": number, "subject": subject, "side": side, "at": at})
     if await connection.scalar(_KEPT_SIDE, {"number": number, "subject": subject}) != side:
         raise CaseError(Reason.SIDE_KEPT)
 
 
 async def handed_over(connection: Connection, mediation: Mediation, side: int) -> bool:
-    """Return whether every party of a side agreed, to this mediator, to hand over what it told an earlier one."""
+    """Return whether every party of a side consented that this mediator gets what it told an earlier one."""
     parameters = {
         "number": mediation.number, "side": side, "round": mediation.round, "mediator": mediation.mediator,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is shown of people: ids and states always, names and numbers masked, the rest not at all."""
+"""People as messages: ids and states, masked names and numbers, nothing else."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from services.mediation.models.people import Companion, Party
 
 
 def details(opener: CaseSealer | None, sealed: bytes | None) -> pb.PartyDetails:
-    """Return what was sealed; nothing where it was erased."""
+    """Return what was sealed; empty if it was erased."""
     return pb.PartyDetails.FromString(opener.open(sealed)) if opener and sealed else pb.PartyDetails()
 
 
 def party(row: Party) -> pb.Party:
-    """Return a party without anything personal: the answer of a command, which is stored."""
+    """Return a party without personal data: the response of a command, which is stored."""
     return pb.Party(
         name=names.party_name(row.number, row.party),
         etag=str(row.version),

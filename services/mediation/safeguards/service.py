@@ -1,4 +1,4 @@
-"""The RPCs of safeguards: asked in private, alerted narrowly, reviewed afterwards."""
+"""The RPCs of safeguards: private screening, alerts, later review."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @command(pb.Screened)
     async def ScreenParty(self, request: pb.ScreenPartyRequest, work: Work) -> pb.Screened:
-        """Keep what a party said in private, sealed; where violence was told, no joint session by default.
+        """Store what a party said in private, sealed; if violence was reported, there are no joint sessions by default.
 
-        反家庭暴力法 art. 5. Neither the answer nor the event says what was told.
+        反家庭暴力法 art. 5. Neither the response nor the event says what was reported.
         """
         case = await self._case(request.name, work)
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
@@ -50,7 +50,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         return pb.Screened(party=request.name, screen_time=stamp(work.now))
 
     async def ReadScreening(self, request: pb.ReadScreeningRequest, context: Context) -> pb.Screening:
-        """Answer what a party said in private, on record; all unset where it was not asked."""
+        """Return what a party said in private, and log it; empty if it was not asked."""
         number, party = names.number_of(request.name), names.index_of(request.name)
         async with self.database.begin() as connection:
             case = await self._read(connection, number)
@@ -62,7 +62,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @command(pb.Alert)
     async def CreateAlert(self, request: pb.CreateAlertRequest, work: Work) -> pb.Alert:
-        """Keep that an alert is asked for; nothing has left yet. That somebody decides has a clock of its own."""
+        """Record the request for an alert; nothing is sent yet. The decision has its own clock."""
         case = await self._case(request.parent, work)
         sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_alert(
@@ -74,7 +74,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @command(pb.Alert)
     async def ApproveAlert(self, request: pb.ApproveAlertRequest, work: Work) -> pb.Alert:
-        """Approve or refuse an alert, as a second person; what was approved must be reviewed within seven days."""
+        """Approve or refuse an alert, as a second person; an approved one must be reviewed within seven days."""
         case, row = await self._alert(request, work)
         await people.must_be_allowed(work.connection, case.number, work.actor, MatterRole.REVIEWER)
         state = rules_of.decide(row.state, request.approved, work.actor, row.requested_by)
@@ -91,7 +91,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @command(pb.Alert)
     async def ReviewAlert(self, request: pb.ReviewAlertRequest, work: Work) -> pb.Alert:
-        """Review an alert afterwards, as a third person."""
+        """Review an alert later, as a third person."""
         case, row = await self._alert(request, work)
         await people.must_be_allowed(work.connection, case.number, work.actor, MatterRole.REVIEWER)
         state = rules_of.review(row.state, request.justified, work.actor, row.requested_by, row.decided_by)
@@ -104,14 +104,14 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
         return self._shown(row)
 
     async def ListAlerts(self, request: pb.ListAlertsRequest, context: Context) -> pb.ListAlertsResponse:
-        """Answer the alerts of one case, without their facts."""
+        """Return the alerts of one case, without their facts."""
         async with self.database.begin() as connection:
             case = await self._read(connection, names.number_of(request.parent))
             rows = await store.list_alerts(connection, case.number)
         return pb.ListAlertsResponse(alerts=[self._shown(row) for row in rows])
 
     async def ReadAlert(self, request: pb.ReadAlertRequest, context: Context) -> pb.AlertFacts:
-        """Answer the facts of an alert, on record."""
+        """Return the facts of an alert, and log it."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await self._read(connection, number)
@@ -123,7 +123,7 @@ class SafeguardServicer(Servicer, safeguards_pb2_grpc.SafeguardServiceServicer):
 
     @staticmethod
     async def _start(work: Work, case: Case, row: Alert, rule: str, kind: str, **payload: object) -> None:
-        """Start a clock of an alert, and tell of it."""
+        """Start a clock of an alert, and append its event."""
         await work.start_clock(
             case.number, f"{rule}-{row.alert}", rule, subject=names.alert_name(case.number, row.alert),
             unit=case.unit, at=work.now,

@@ -29,19 +29,19 @@ _LIST = _ALERTS.order_by(Alert.alert)
 
 
 async def screen(connection: Connection, number: str, party: int, sealed: bytes, at: datetime, by: str) -> None:
-    """Keep what a party said in private, in place of what it said before."""
+    """Store what a party said in private, replacing what it said before."""
     row = {"number": number, "party": party, "sealed": sealed, "screened_at": at, "screened_by": by}
     await connection.execute(_SCREEN, row)
 
 
 async def screening(connection: Connection, opener: CaseSealer, number: str, party: int) -> pb.Screening | None:
-    """Return what a party said in private; None where it was not asked."""
+    """Return what a party said in private; None if it was not asked."""
     sealed = await connection.scalar(_TOLD_BY, {"number": number, "party": party})
     return pb.Screening.FromString(opener.open(sealed)) if sealed else None
 
 
 async def joint_barred(connection: Connection, opener: CaseSealer, number: str) -> bool:
-    """Return whether somebody told of violence and does not want to sit in one room all the same."""
+    """Return whether somebody reported violence and has not asked for joint sessions all the same."""
     told = [
         pb.Screening.FromString(opener.open(sealed))
         for (sealed,) in await connection.execute(_TOLD, {"number": number})
@@ -51,7 +51,7 @@ async def joint_barred(connection: Connection, opener: CaseSealer, number: str) 
 
 
 async def add_alert(connection: Connection, number: str, at: datetime, **columns: object) -> Alert:
-    """Keep that an alert is asked for, under the next number of its case; the case must be locked."""
+    """Store the request for an alert under the next number of its case; the case must be locked."""
     return await rows.add(connection, Alert, "alert", {"number": number}, requested_at=at, **columns)
 
 

@@ -1,1 +1,1 @@
-"""What documents are filled from: read out of the tables of a case, never out of the caucus compartment."""
+"""What documents are filled from: the tables of a case, never the caucus compartment."""

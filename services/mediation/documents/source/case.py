@@ -1,4 +1,4 @@
-"""From the tables of a case to what its documents are written from: people and consents here, the rest beside it.
+"""From the tables of a case to the source of its documents: people and consents; the rest is next to it.
 
 Each part is a function of its own. There is none for the caucus compartment, and there must be none.
 """
@@ -60,9 +60,9 @@ async def source_of(
     now: datetime,
     agreement: int = 0,
 ) -> DossierSource:
-    """Return everything about a case that its documents may say. DATA_ERASED where its data key was destroyed.
+    """Return everything about a case that its documents may contain. DATA_ERASED if its data key was destroyed.
 
-    It is about the agreement with this number; without one, about the one that binds or is about to.
+    The agreement is the one with this number; without a number, the one that binds or is about to.
     """
     number = case.number
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
@@ -108,7 +108,7 @@ async def source_of(
 
 
 async def parties_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[PartyFacts, ...]:
-    """Return the registered parties, those beside them named, hidden addresses left out before anything is written."""
+    """Return the registered parties with their guardians or support persons, without hidden addresses."""
     registered = await store.parties(connection, number)
     identified = {subject: (at, by) for subject, at, by in await store.identified(connection, number)}
     hidden = await _hidden(connection, number, opener)
@@ -145,7 +145,7 @@ def _party(row: Party, opener: CaseSealer | None, hidden: bool, identified: tupl
         ethnic_group=told.ethnic_group,
         age=_age(told.birth_date, row.joined_at.astimezone(LOCAL).date()),
         occupation=told.occupation,
-        # The other side gets copies: whoever must not be found is not called either.
+        # The other side gets copies: the phone of a party that must not be found is left out as well.
         phone="" if hidden else told.phone,
         address="" if hidden else told.address,
         address_hidden=hidden,
@@ -183,7 +183,7 @@ def _details(opener: CaseSealer | None, sealed: bytes | None) -> people_pb2.Part
 
 
 def parties_told(content: report_pb2.ReportContent) -> tuple[PartyFacts, ...]:
-    """Return the parties as they were named at the door, for a case in which none are registered yet."""
+    """Return the parties as named in the report, for a case in which none are registered yet."""
     return tuple(
         PartyFacts(number, each.side, each.details.display_name, phone=each.details.phone)
         for number, each in enumerate(people_named.named(content), start=1)
@@ -224,7 +224,7 @@ async def interpretations_of(
 
 
 async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts, ...]:
-    """Return what each party said to each step, in order; not those to hand over what was said in private."""
+    """Return each party's answer to each step, in order; not consents to hand over what was said in private."""
     said = await store.consents(connection, number)
     return tuple(
         ConsentFacts(row.party, row.step, row.given, row.at, _MEDIA.get(row.medium, ""), row.language,
@@ -242,7 +242,7 @@ def mediator_of(mediation: Led | None, rules: Rules) -> MediatorFacts | None:
 
 
 def termination_of(mediation: Led | None) -> TerminationFacts | None:
-    """Return that mediation ended without an agreement, and why; None while it goes on or where it led to one."""
+    """Return why mediation ended without an agreement; None while it goes on or if there is one."""
     ended = (MediationState.NOT_AGREED, MediationState.WITHDRAWN)
     if mediation is None or mediation.ended_at is None or mediation.state not in ended:
         return None

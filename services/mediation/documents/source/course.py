@@ -1,6 +1,6 @@
-"""From the tables of a mediation's course to what documents say of it: sessions together, inquiries, times.
+"""From the tables of a mediation's course to the source of documents: joint sessions, inquiries, time limits.
 
-Talks with one side alone are not read here: neither their sessions nor what was said in them.
+Talks with one side alone are not read here, neither their sessions nor their content.
 """
 
 from __future__ import annotations
@@ -89,13 +89,13 @@ async def inquiries_of(connection: Connection, number: str, opener: CaseSealer |
 
 
 async def recusals_of(connection: Connection, number: str) -> tuple[Recusal, ...]:
-    """Return the mediators replaced at a party's word; whose word it was is written nowhere."""
+    """Return the mediators replaced at a party's request; nothing says whose request it was."""
     replaced = await store.replaced(connection, number)
     return tuple(Recusal(ask, 0, mediator, at, granted=True, decided_at=at) for ask, at, mediator in replaced if at)
 
 
 async def extensions_of(connection: Connection, number: str) -> tuple[Extension, ...]:
-    """Return the longer terms that every party agreed to, with when each did."""
+    """Return the extensions that every party agreed to, with when each did."""
     said = await store.agreed_to_extend(connection, number)
     consented = tuple((party, at) for party, given, at in said if given)
     found = []

@@ -1,4 +1,4 @@
-"""From the tables of what a mediation came to, to what documents say of it: agreed, performed, given back."""
+"""From the tables of a mediation's results to the source of documents: agreement, performance, returned dockings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _RETENTION = {Retention.TEN_YEARS: "short", Retention.THIRTY_YEARS: "long", Rete
 
 
 async def loaded_of(connection: Connection, number: str, agreement: int = 0) -> Loaded | None:
-    """Return the agreement that documents are about: the one asked for, otherwise the one that binds or is about to.
+    """Return the agreement of the documents: the requested one, otherwise the one that binds or is about to.
 
     None where there is none.
     """
@@ -99,14 +99,14 @@ def _yuan(fen: int) -> Decimal | None:
 
 
 def _noon(day: date) -> datetime:
-    """Return an instant on a day: what is known is the day alone."""
+    """Return an instant on a day, when only the day is known."""
     return datetime(day.year, day.month, day.day, 12, tzinfo=LOCAL)
 
 
 async def performances_of(
     connection: Connection, loaded: Loaded | None, parties: tuple[PartyFacts, ...]
 ) -> tuple[PerformanceFacts, ...]:
-    """Return what was performed of the agreement, in the order it was recorded; all but the last act are a part."""
+    """Return what was performed of the agreement, in the order it was recorded; all but the last are partial."""
     if loaded is None:
         return ()
     names = {each.party: each.name for each in parties}
@@ -133,7 +133,7 @@ async def confirmation_of(connection: Connection, loaded: Loaded | None) -> Conf
 async def visits_of(
     connection: Connection, number: str, opener: CaseSealer | None, parties: tuple[PartyFacts, ...]
 ) -> tuple[Visit, ...]:
-    """Return the follow-up visits that were made. Where parties are not of one mind, each one's word is told."""
+    """Return the follow-up visits that were made. If the parties' answers differ, each answer is given."""
     names = {each.party: each.name for each in parties}
     visits, said = await closings.visits(connection, number)
     found = []
@@ -176,13 +176,13 @@ async def closing_of(connection: Connection, case: Case, now: datetime) -> Closi
 
 
 async def retention_of(connection: Connection, number: str) -> str:
-    """Return how long the file is kept, as the forms' words have it; empty before the case was closed."""
+    """Return the retention in the words of the forms; empty before the case was closed."""
     row = await closings.last_closing(connection, number)
     return _RETENTION[row.retention] if row else ""
 
 
 async def dockings_of(connection: Connection, number: str) -> tuple[DockingFacts, ...]:
-    """Return the dockings, without anybody's reasons."""
+    """Return the dockings, without the parties' reasons."""
     references = await dockings.handed_over(connection, number)
     return tuple(_docking(row, references.get(row.docking, "")) for row in await dockings.of_case(connection, number))
 

@@ -1,4 +1,4 @@
-"""Statements of what documents say of a case, beside those of the nouns themselves."""
+"""Statements for the source of documents, in addition to those of the nouns themselves."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _MEDIATION = (
 
 
 class Led(NamedTuple):
-    """Who mediates, and how it ended."""
+    """The mediator and the end of a mediation."""
 
     mediator: str
     mediator_unit: str
@@ -62,7 +62,7 @@ class Led(NamedTuple):
 
 
 async def led(connection: Connection, number: str) -> Led | None:
-    """Return who mediates a case; None where nobody was proposed to."""
+    """Return the mediator of a case; None if mediation was never proposed."""
     found = (await connection.execute(_MEDIATION, {"number": number})).first()
     return Led(*found) if found else None
 
@@ -73,22 +73,22 @@ async def parties(connection: Connection, number: str) -> Sequence[Party]:
 
 
 async def companions(connection: Connection, number: str) -> Sequence[Companion]:
-    """Return who is beside the parties now, in order."""
+    """Return who accompanies the parties now, in order."""
     return await connection.execute(_COMPANIONS, {"number": number})
 
 
 async def screenings(connection: Connection, number: str) -> Sequence[tuple[int, SealedBytes | None]]:
-    """Return what each party said alone of violence, sealed."""
+    """Return what each party said in private about violence, sealed."""
     return await connection.execute(_SCREENINGS, {"number": number})
 
 
 async def identified(connection: Connection, number: str) -> Sequence[tuple[str, datetime, str]]:
-    """Return whose identity was last looked at, when, and by whom."""
+    """Return the last identity check of each party: when, and by whom."""
     return await connection.execute(_IDENTIFIED, {"number": number})
 
 
 async def consents(connection: Connection, number: str) -> Sequence[Consent]:
-    """Return everything that was said to a step, in order."""
+    """Return all answers to a step, in order."""
     return await rows.find(connection, Consent, Consent.consent, number=number)
 
 
@@ -167,7 +167,7 @@ async def came(connection: Connection, number: str) -> Sequence[Attendance]:
 
 
 async def read_back(connection: Connection, number: str) -> set[tuple[int, int, int]]:
-    """Return which version of which session's record was read back to which party."""
+    """Return which version of which record was read back to which party."""
     return set(await connection.execute(_READ_BACK, {"number": number}))
 
 
@@ -182,12 +182,12 @@ async def replaced(connection: Connection, number: str) -> Sequence[tuple[int, d
 
 
 async def extended(connection: Connection, number: str) -> list[dict[str, Any]]:
-    """Return what the history tells of each longer term that all agreed to."""
+    """Return the event of each extension that all parties agreed to."""
     return [told for (told,) in await connection.execute(_EXTENDED, {"number": number})]
 
 
 async def agreed_to_extend(connection: Connection, number: str) -> Sequence[tuple[int, bool, datetime]]:
-    """Return the last word of each party to a longer term."""
+    """Return the last answer of each party to an extension."""
     return await connection.execute(_AGREED_TO_EXTEND, {"number": number})
 
 
