@@ -1,1 +1,1 @@
-"""Levels: what happens when a unit lets a case lie."""
+"""Supervision: escalation, letters, the ledger, meetings, prevention, figures."""

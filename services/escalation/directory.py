@@ -1,4 +1,4 @@
-"""What escalation knows of what a request names: its own files, and of cases what their owner told it."""
+"""Looks up the names in requests to escalation: its own files, and cases reported by their owner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOREIGN = frozenset({"cases", "reports"})
 
 
 class FileDirectory:
-    """Finds files, and cases that were told of."""
+    """Finds files, and cases that were reported."""
 
     owner = staticmethod(store.owner)
 
@@ -22,7 +22,7 @@ class FileDirectory:
         self._database = database
 
     def is_foreign(self, name: str) -> bool:
-        """Return whether it is a case or a report itself. What escalation keeps under one is its own."""
+        """Return whether it is a case or a report itself. What escalation stores under one is its own."""
         parts = name.split("/")
         return parts[0] in FOREIGN and len(parts) == 2
 
@@ -32,9 +32,9 @@ class FileDirectory:
             return await standings.excluded(connection, subject)
 
     async def find(self, values: frozenset[str]) -> Mapping[str, Found]:
-        """Return those that exist, with the units whose right on it is a right on the thing named.
+        """Return those that exist, with the units whose permission on it is a permission on the named resource.
 
-        Of a case that its owner has not told of yet there is nothing to decide by: it is not there.
+        A case that its owner has not reported yet counts as not existing.
         """
         numbers = {value: names.number_of(value) for value in values}
         asked = sorted(set(numbers.values()))

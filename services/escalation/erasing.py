@@ -1,7 +1,7 @@
-"""Erasing what was told of a case in supervision: its file, its reviews, the matter of the ledger it became.
+"""Erasing what supervision stores about a case: its file, its reviews, its matter in the ledger.
 
-Each has a data key of its own, and its texts are gone with it: explanations, consultations, plans, minutes, replies.
-Letters to units stay: they are about units, and no number of a person passes into one.
+Each has its own data key, and its texts are erased with it: explanations, consultations, plans, minutes, replies.
+Letters to units stay: they are about units and contain no number of a person.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from services.kit.storage.database import Connection
 
 
 async def erase(connection: Connection, number: str, now: datetime) -> dict[str, str]:
-    """Erase what was told of a case; return the unit of each file that was erased now."""
+    """Erase what is stored about a case; return the unit of each file erased now."""
     found = await store.touched(connection, number)
     if found:
         await store.erase(connection, found, now)

@@ -18,7 +18,7 @@ from services.kit.storage.sealing import CaseSealer, Sealer
 async def open_file(connection: Connection, collection: str, unit: str, now: datetime) -> str:
     """Open a file under the next number of its unit's county, and return the number: `letters-620102-2026-000003`.
 
-    The number is taken inside the command's transaction: none is lost, none is given twice.
+    The number is taken inside the command's transaction: none is lost or given twice.
     """
     county = names.county_of(unit)
     running = await numbering.running(connection, collection, county, now)
@@ -28,7 +28,7 @@ async def open_file(connection: Connection, collection: str, unit: str, now: dat
 
 
 async def lock(connection: Connection, number: str) -> File:
-    """Return a file's row, locked: the first lock of all that change anything of it. NOT_FOUND where there is none."""
+    """Return a file's row, locked: every change of a file takes this lock first. NOT_FOUND if there is none."""
     return not_found(await store.find(connection, number, lock=True), names.file_name(number))
 
 
@@ -38,7 +38,7 @@ async def get(connection: Connection, number: str) -> File:
 
 
 async def writing(connection: Connection, sealer: Sealer, file: File) -> CaseSealer:
-    """Return what seals texts of a locked file; its data key is made with the first text. DATA_ERASED after erasure."""
+    """Return the sealer of a locked file; its data key is created with the first text. DATA_ERASED after erasure."""
     if file.erased_at is not None:
         raise CaseError(Reason.DATA_ERASED, names.file_name(file.number))
     wrapped = (await get(connection, file.number)).sealed_key
@@ -49,7 +49,7 @@ async def writing(connection: Connection, sealer: Sealer, file: File) -> CaseSea
 
 
 def reading(sealer: Sealer, file: File) -> CaseSealer:
-    """Return what opens the sealed texts of a file; DATA_ERASED where its key was destroyed or never made."""
+    """Return the opener of the sealed texts of a file; DATA_ERASED if its key was destroyed or never created."""
     if file.erased_at is not None or file.sealed_key is None:
         raise CaseError(Reason.DATA_ERASED, names.file_name(file.number))
     return sealer.under(file.number, file.sealed_key)

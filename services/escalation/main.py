@@ -68,7 +68,7 @@ def build(parts: Parts) -> list[Registration]:
 
 
 def consequences() -> Mapping[str, Consequence]:
-    """Return what escalation itself draws from missed deadlines, by rule."""
+    """Return the consequences of missed deadlines inside escalation, by rule."""
     return {
         **timing.CONSEQUENCES,
         **standing_in.CONSEQUENCES,

@@ -1,4 +1,4 @@
-"""The tables of escalation that several of its rooms read."""
+"""The tables of escalation that several of its packages read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EscalationModel(Model):
 
 
 class File(EscalationModel):
-    """A file of supervision, or what is kept here of a case that was escalated."""
+    """A file of supervision, or of an escalated case."""
 
     __tablename__ = "files"
     __table_args__ = (
@@ -44,7 +44,7 @@ class File(EscalationModel):
 
 
 class Holding(EscalationModel):
-    """That an official holds a part of a file in a role, or did."""
+    """A present or past holder of a part of a file, in a role."""
 
     __tablename__ = "holdings"
     __table_args__ = (
@@ -64,7 +64,7 @@ class Holding(EscalationModel):
 
 
 class Escalation(EscalationModel):
-    """A case or file that was raised to a unit or an office."""
+    """The escalation of a case or file to a unit or an office."""
 
     __tablename__ = "escalations"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The units a list may show, as a range of codes: an index finds them, whatever plan the database keeps."""
+"""The units that a list may show, as a range of codes, for which an index is used whatever the query plan."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Range = dict[str, str]
 
 
 def only(unit: str) -> Range:
-    """Return the range that holds this unit alone: nothing in a code sorts before a space."""
+    """Return the range of this unit alone: no character of a code sorts before a space."""
     return {"low": unit, "high": f"{unit} "}
 
 
 def subtree(unit: str) -> Range:
     """Return the range of a unit and all below it; a department has nothing below it."""
-    # "~" sorts after every character a code can hold.
+    # "~" sorts after every character of a code.
     return only(unit) if "-" in unit else {"low": prefix(unit), "high": f"{prefix(unit)}~"}
 
 
 def asked(name: str) -> str:
-    """Return the unit whose subtree a call may show: the one named if that is allowed, otherwise the caller's own."""
+    """Return the unit whose subtree a call may show: the named one if allowed, otherwise the caller's own."""
     return current_call().scope(names.last(name))

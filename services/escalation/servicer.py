@@ -1,4 +1,4 @@
-"""What escalation's servicers are made of: a file locked for a command, its texts sealed, their readings on record."""
+"""The base of escalation's servicers: a file locked for a command, its texts sealed, their readings logged."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class Servicer(kit.Servicer):
     body_key_name = "requests of supervision"
 
     async def opened(self, work: Work, collection: str, unit: str) -> File:
-        """Open a file of this unit and return its row, locked; the caller's right was asked for before."""
+        """Open a file of this unit and return its row, locked; permission was checked before."""
         number = await files.open_file(work.connection, collection, unit, work.now)
         return await files.lock(work.connection, number)
 
     async def locked(self, name: str, work: Work) -> File:
-        """Return the row of the file a name lies in, locked; NOT_FOUND where there is none. Ask for the right next."""
+        """Return the row of a name's file, locked, or NOT_FOUND. The caller checks permission next."""
         return await files.lock(work.connection, names.number_of(name))
 
     async def seal(self, work: Work, file: File) -> CaseSealer:
-        """Return what seals texts of a locked file."""
+        """Return the sealer of a locked file."""
         return await files.writing(work.connection, self.sealer, file)
 
     async def opener(self, connection: Connection, number: str) -> CaseSealer:
-        """Return what opens the sealed texts of a file."""
+        """Return the opener of the sealed texts of a file."""
         return files.reading(self.sealer, await files.get(connection, number))
 
     async def log_reading(self, connection: Connection, number: str, unit: str, kind: str, **payload: object) -> None:
-        """Write into a file's history that sealed texts were read, and by whom."""
+        """Append to a file's history that sealed texts were read, and by whom."""
         call, told = current_call(), [NewEvent(number, kind, unit, dict(payload))]
         await self.log.append(connection, told, at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent)

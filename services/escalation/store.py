@@ -1,4 +1,4 @@
-"""Statements that all of supervision shares: files, whose they are, what an erasure reaches, units as a range."""
+"""Statements shared by all of supervision: files and their units, what an erasure reaches, units as a range."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOW, _HIGH = bindparam("low", type_=Text), bindparam("high", type_=Text)
 
 
 def within(unit: InstrumentedAttribute[str] | ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a unit lies in the range that a statement is given."""
+    """Return the condition that a unit is in the range of a statement's parameters."""
     return and_(unit >= _LOW, unit < _HIGH)
 
 
@@ -56,7 +56,7 @@ async def find(connection: Connection, number: str, *, lock: bool = False) -> Fi
 
 
 async def keep_key(connection: Connection, number: str, key: WrappedKey) -> None:
-    """Keep the data key of a file."""
+    """Store the data key of a file."""
     await connection.execute(_KEEP, {"number": number, "key": key})
 
 
@@ -84,7 +84,7 @@ _KNOWN = (
     .union_all(_TOLD)
     .subquery("known")
 )
-# A case that climbed to a unit is that unit's business too.
+# A unit that a case was escalated to has a part in it.
 _CLIMBED = (
     select(
         func.unnest(
@@ -106,19 +106,19 @@ _CASES = select(
 async def whose_files(
     connection: Connection, numbers: Sequence[str]
 ) -> Sequence[tuple[str, str, str, Sequence[str]]]:  # fmt: skip
-    """Return number, unit, unit complained of and units that have a part, of those files that exist."""
+    """Return number, unit, unit complained about and units with a part, of those files that exist."""
     return await connection.execute(_FILES, {"numbers": numbers})
 
 
 async def whose_cases(
     connection: Connection, numbers: Sequence[str]
 ) -> Sequence[tuple[str, str, str, list[str] | None, list[str]]]:
-    """Return of the cases that were told of: number, unit complained of, unit, further units, units it climbed to."""
+    """Return, for the reported cases: number, unit complained about, unit, further units, units it was escalated to."""
     return await connection.execute(_CASES, {"numbers": numbers})
 
 
-# Of a case that was not told of, and of a file that changes hands, the last event tells; a clock may be another unit's
-# than the case: that it fires does not take the history from the unit that has it.
+# For a case that was not reported, and for a file that changes units, the last event decides; a clock may belong to
+# another unit than the case: its firing does not change the owner of the history.
 _STANDING = select(CaseStanding.unit).where(CaseStanding.number == _NUMBER).scalar_subquery()
 _LAST = (
     select(Event.unit)
@@ -131,7 +131,7 @@ _OWNER = select(func.coalesce(_STANDING, _LAST, type_=Text))
 
 
 async def owner(connection: Connection, number: str) -> str | None:
-    """Return the unit whose the history of a case or file is; None where there is nothing."""
+    """Return the unit that owns the history of a case or file; None if there is none."""
     return await connection.scalar(_OWNER, {"number": number})
 
 

@@ -1,1 +1,1 @@
-"""Figures: the facts taken over, and all that is listed and counted by them."""
+"""Figures: the copied facts, and all lists and counts made from them."""

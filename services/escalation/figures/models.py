@@ -15,7 +15,7 @@ from services.kit.storage.sealing import SealedBytes
 
 
 class View(Model):
-    """A view: only the migrations know how it is made."""
+    """A view; its definition is in the migrations."""
 
     __abstract__ = True
     metadata = MetaData()
@@ -41,7 +41,7 @@ class WorkClock(View):
 
 
 class MatterUnit(View):
-    """Whose matter a number is."""
+    """The unit that a number belongs to."""
 
     __tablename__ = "matter_units"
 
@@ -52,7 +52,7 @@ class MatterUnit(View):
 
 
 class ClockFact(EscalationModel):
-    """A clock of intake or mediation, as it was told."""
+    """A clock of intake or mediation, as reported."""
 
     __tablename__ = "clock_facts"
     __table_args__ = (
@@ -78,7 +78,7 @@ class ClockFact(EscalationModel):
 
 
 class DigestDay(EscalationModel):
-    """A day whose digests are kept."""
+    """A day whose digests are stored."""
 
     __tablename__ = "digest_days"
     __table_args__ = ({"comment": "The claim that the digests of a day are kept once."},)
@@ -164,7 +164,7 @@ class AssessmentObjection(EscalationModel):
 
 
 class AssessmentCorrection(EscalationModel):
-    """A figure that was put right."""
+    """A corrected figure."""
 
     __tablename__ = "assessment_corrections"
     __table_args__ = (
@@ -186,7 +186,7 @@ class AssessmentCorrection(EscalationModel):
 
 
 class RuleFix(EscalationModel):
-    """A proposal to fix a rule."""
+    """A proposal to change a rule."""
 
     __tablename__ = "rule_fixes"
     __table_args__ = (Index("rule_fixes_unit", "unit", "proposed_at"),)

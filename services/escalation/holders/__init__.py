@@ -1,1 +1,1 @@
-"""Who holds what: which official answers for which part of a file."""
+"""Holders: which official is responsible for which part of a file."""

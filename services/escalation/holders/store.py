@@ -1,4 +1,4 @@
-"""Statements of who holds what: which official answers inside a unit for a matter, a letter, a task of a task force.
+"""Statements of holders: which official of a unit is responsible for a matter, a letter, a task of a task force.
 
 One table for all of supervision, so that a hand-over or an absence finds everything an official holds. An official is
 known by the account that signs in; names stay with the identity provider.
@@ -38,7 +38,7 @@ _WHO = select(Holding.official).where(*_HELD)
 async def assign(
     connection: Connection, number: str, subject: str, role: str, *, unit: str, official: str, at: datetime
 ) -> None:
-    """Let an official of a unit hold a part of a file in a role, in place of whoever held it."""
+    """Make an official of a unit the holder of a part of a file in a role, replacing the former one."""
     await release(connection, number, subject, role, at)
     await rows.insert(
         connection, Holding, number=number, subject=subject, role=role, unit=unit, official=official, since=at
@@ -46,13 +46,13 @@ async def assign(
 
 
 async def release(connection: Connection, number: str, subject: str, role: str, at: datetime) -> str:
-    """End who holds it and return the official; empty where nobody did."""
+    """End the holding and return the official; empty if there was none."""
     held = {"number": number, "subject": subject, "role": role}
     return await connection.scalar(_RELEASE, {**held, "at": at}) or ""
 
 
 async def holder(connection: Connection, number: str, subject: str, role: str) -> str:
-    """Return the official who holds it now; empty where nobody does."""
+    """Return the current holder; empty if there is none."""
     return await connection.scalar(_WHO, {"number": number, "subject": subject, "role": role}) or ""
 
 

@@ -1,1 +1,1 @@
-"""Supervision letters (五函): drafted, signed by another person, served, answered, verified; or the next one."""
+"""Supervision letters (五函): drafted, signed by another person, served, answered, verified."""

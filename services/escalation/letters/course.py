@@ -1,4 +1,4 @@
-"""Turns in a letter's life that a person and a missed deadline take alike: received, failed, over."""
+"""Steps of a letter that a person or a missed deadline may cause: received, failed, closed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from services.kit.command import Work
 from services.kit.storage.events import NewEvent
 
 DRAFTER, ANSWERER = "letter_drafter", "letter_answerer"
-"""Roles in which officials hold a letter: for the unit that issues it, for the unit it is to."""
+"""Roles in which officials hold a letter: for the issuing and for the addressed unit."""
 
 
 async def told(work: Work, row: Letter, kind: str, **payload: object) -> Letter:
-    """Append what happened to a letter and return its row; its workflow hears of every turn."""
+    """Append what happened to a letter and return its row; its workflow is notified of every step."""
     facts = {"kind": row.kind.name, "state": row.state.name, **payload}
     await work.append(NewEvent(row.number, kind, row.issuer, facts, wakes=True))
     return row
 
 
 async def receive(work: Work, row: Letter, *, deemed: bool) -> Letter:
-    """Take a letter for received: the unit's time to answer begins, and its time to object."""
+    """Mark a letter as received: the unit's times to answer and to object begin."""
     state = move(row.state, LetterState.RECEIVED)
     row = await store.change(work.connection, row, state=state, received_at=work.now, deemed=deemed)
     due = await timing.await_step(work, row)
@@ -33,7 +33,7 @@ async def receive(work: Work, row: Letter, *, deemed: bool) -> Letter:
 
 
 async def fail(work: Work, row: Letter, failure: Failure) -> Letter:
-    """Let a letter fail: the next one is to be drafted, once; after an inspection people decide alone."""
+    """Let a letter fail: the next one is drafted, once; after an inspection only people decide."""
     state = move(row.state, LetterState.FAILED)
     await timing.cancel(work, row, timing.REPLY, timing.MINUTES, timing.VERIFICATION)
     row = await store.change(work.connection, row, state=state, failure=failure, ended_at=work.now)
@@ -43,7 +43,7 @@ async def fail(work: Work, row: Letter, failure: Failure) -> Letter:
 
 
 async def end(work: Work, row: Letter, state: LetterState, kind: str, **columns: object) -> Letter:
-    """End a letter for good: every clock of it is cancelled, nobody holds it any more."""
+    """End a letter: all its clocks are cancelled, and its holders are released."""
     to = move(row.state, state)
     await timing.cancel(work, row)
     row = await store.change(work.connection, row, state=to, ended_at=work.now, **timing.NOTHING_DUE, **columns)
@@ -52,27 +52,27 @@ async def end(work: Work, row: Letter, state: LetterState, kind: str, **columns:
 
 
 async def release(work: Work, row: Letter) -> None:
-    """Let nobody hold a letter any more: nothing is waited for."""
+    """Release the holders of a letter: nothing remains to be done."""
     for role in (DRAFTER, ANSWERER):
         await holders.release(work.connection, row.number, names.file_name(row.number), role, work.now)
 
 
 async def _unsigned_for(work: Work, firing: Firing) -> None:
-    """A letter nobody signs for in time counts as received: a unit cannot stay out of its reach by silence."""
+    """A letter that is not acknowledged in time counts as received: a unit cannot avoid it by silence."""
     row = await store.get(work.connection, _number(firing))
     if row.state is LetterState.SERVED:
         await receive(work, row, deemed=True)
 
 
 async def _unanswered(work: Work, firing: Firing) -> None:
-    """A letter nobody answers in time has failed, unless an objection to it waits."""
+    """A letter that is not answered in time has failed, unless an objection is open."""
     row = await store.get(work.connection, _number(firing))
     if row.state is LetterState.RECEIVED and row.objection is not Objection.RAISED:
         await fail(work, row, Failure.NO_REPLY)
 
 
 async def _not_followed(work: Work, firing: Firing) -> None:
-    """A next letter that no workflow had drafted in time is drafted here."""
+    """The next letter is drafted here if no workflow has done so in time."""
     row = await store.get(work.connection, _number(firing))
     if row.state is LetterState.FAILED and not row.next:
         await drafting.next_letter(work, row)

@@ -1,4 +1,4 @@
-"""What RPCs of letters have in common: a letter found and the right to it asked for, words checked and sealed."""
+"""What RPCs of letters have in common: finding a letter, checking permission, checking and sealing texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LetterDesk(Servicer):
     """A servicer that works on letters."""
 
     async def issued(self, request: Named, work: Work, *states: LetterState) -> Letter:
-        """Return a letter, locked, for somebody who acts for its issuer; in one of these states where any is named."""
+        """Return a letter, locked, if the caller acts for its issuer; in one of these states, if any are named."""
         await self.locked(request.name, work)
         row = await store.get(work.connection, names.number_of(request.name))
         work.call.require(row.issuer)
@@ -32,7 +32,7 @@ class LetterDesk(Servicer):
         return row
 
     async def addressed(self, request: Versioned, work: Work) -> Letter:
-        """Return a letter, locked, for somebody who acts for the unit it is to; for them there are no drafts."""
+        """Return a letter, locked, if the caller acts for the addressed unit, for which drafts do not exist."""
         await self.locked(request.name, work)
         row = await store.get(work.connection, names.number_of(request.name))
         work.call.require(row.unit)
@@ -59,7 +59,7 @@ class LetterDesk(Servicer):
         await store.write(work.connection, row.number, part, sealed, work.now, work.actor)
 
     async def open(self, connection: Connection, row: Letter) -> tuple[pb.LetterWording, dict[Part, str]]:
-        """Return what a letter says, and every other part of it; words of a rule are those the rule proposed."""
+        """Return the text of a letter, and its other parts; for a draft by a rule, the text that the rule proposes."""
         stored = await store.parts(connection, row.number)
         opened = {}
         if stored:
@@ -69,13 +69,13 @@ class LetterDesk(Servicer):
         return words, {part: content.decode() for part, content in opened.items()}
 
     def read_wording(self, wording: pb.LetterWording, today: date) -> date:
-        """Return by when a demand must be met; the field at fault where that will not do."""
+        """Return by when a demand must be met; a field error if that day is not allowed."""
         return _to_come("wording.due_date", dates.read(wording.due_date, "wording.due_date"), today)
 
     def read_interview(
         self, request: pb.Letter | pb.EditDraftRequest, field: str, kind: int, today: date
     ) -> date | None:
-        """Return the day of an interview that a letter of this kind announces; the field at fault where it cannot."""
+        """Return the day of the interview that a letter announces; a field error if its kind cannot announce one."""
         given = request.HasField("interview_date")
         if given is not (kind == pb.LETTER_KIND_INTERVIEW):
             fault = FieldFault(field, "约谈函须写明约谈日期，其他函件不写。", "is for an invitation to an interview")

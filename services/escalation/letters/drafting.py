@@ -1,4 +1,4 @@
-"""Drafts that rules make: a row, a clock, words of the rule. Never more than a draft, and once."""
+"""Drafts made by rules: a row, a clock, the text of the rule. Never more than a draft, and only once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLLECTION = "letters"
 
 
 async def by_rule(work: Work, trigger: LetterTrigger, occasion: Occasion, issuer: str, previous: str = "") -> str:
-    """Return the letter a trigger gives: a new draft, or the one that is there already for unit, matter and kind."""
+    """Return the letter of a trigger: a new draft, or the existing one for unit, matter and kind."""
     connection, kind = work.connection, trigger.kind
     if found := await store.standing(connection, occasion.unit, occasion.subject, kind):
         return found
@@ -38,7 +38,7 @@ async def by_rule(work: Work, trigger: LetterTrigger, occasion: Occasion, issuer
         rule=trigger.cited, proposed=proposed.SerializeToString(), due_on=due_on, previous=previous,
         drafted_at=work.now,
     )  # fmt: skip
-    # A file of its own within another one's command: what that one has started and not yet told of stays with it.
+    # A new file within another file's command: clocks that the command started there stay with it.
     own = replace(work, late=[], soonest=None)
     await timing.start(own, row, timing.DRAFT)
     payload = {"kind": trigger.kind.name, "rule": trigger.cited, "subject": occasion.subject}
@@ -47,7 +47,7 @@ async def by_rule(work: Work, trigger: LetterTrigger, occasion: Occasion, issuer
 
 
 async def next_letter(work: Work, row: Letter) -> Letter:
-    """Draft what follows a letter that failed, and return the row of that letter; the last one is followed by none."""
+    """Draft the letter after one that failed, and return the failed one's row; nothing follows the last kind."""
     kind, day = _following(work, row), _today(work)
     if kind is None or row.next:
         return row
@@ -63,14 +63,14 @@ async def next_letter(work: Work, row: Letter) -> Letter:
 
 
 def _following(work: Work, row: Letter) -> LetterKind | None:
-    """Return the kind that follows: as the rule that drafted the letter says, else the next rung."""
+    """Return the next kind: as the rule that drafted the letter says, else the next step."""
     rules = work.clockwork.letters if work.clockwork else ()
     said = next((each.next for each in rules if each.cited == row.rule and each.kind == row.kind), None)
     return said or next_kind(row.kind)
 
 
 def _due_on(work: Work, kind: LetterKind, unit: str) -> date:
-    """Return the day a draft proposes: as many working days from today as the unit has to answer."""
+    """Return the proposed day: as many working days from today as the unit has to answer."""
     today = _today(work)
     n = work.clockwork.rules.get(REPLY_RULES[kind], unit, today).n
     return work.clockwork.calendars.of(unit).nth_after(today, n)

@@ -15,7 +15,7 @@ from services.kit.storage.sealing import SealedBytes
 
 
 class Letter(EscalationModel):
-    """A letter without its words."""
+    """A letter without its text."""
 
     __tablename__ = "letters"
     __table_args__ = (
@@ -87,7 +87,7 @@ class LetterReader(EscalationModel):
 
 
 class LetterText(EscalationModel):
-    """A part of what is written in and around a letter."""
+    """A part of the texts of a letter."""
 
     __tablename__ = "letter_texts"
     __table_args__ = (
@@ -104,7 +104,7 @@ class LetterText(EscalationModel):
 
 
 class RuleDraft(EscalationModel):
-    """That a rule has drafted a letter."""
+    """A draft made by a rule."""
 
     __tablename__ = "letter_rule_drafts"
     __table_args__ = ({"comment": "What a rule has drafted: once a unit, matter and kind, whatever came of it."},)

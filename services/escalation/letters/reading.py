@@ -1,4 +1,4 @@
-"""RPCs that look at letters: one, many, the drafts that wait; what is written in them, on record."""
+"""RPCs that read letters: one, many, open drafts; texts, with a log entry."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from services.kit.storage import paging
 
 
 class LetterReading(LetterDesk):
-    """Answers questions about letters."""
+    """The RPCs that read letters."""
 
     async def GetLetter(self, request: pb.GetLetterRequest, context: Context) -> pb.Letter:
-        """Answer a letter to those it is shown to."""
+        """Return a letter to the units that may see it."""
         async with self.database.read() as connection:
             row, inside = await self.seen(connection, request.name)
         return view.letter(row, inside=inside)
 
     async def ListLetters(self, request: pb.ListLettersRequest, context: Context) -> pb.ListLettersResponse:
-        """Answer letters that are shown to the caller's units, oldest first."""
+        """Return letters that the caller's units may see, oldest first."""
         size, scope = request.page_size or 50, current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "letters", paging.instant, paging.key)
         async with self.database.read() as connection:
@@ -42,7 +42,7 @@ class LetterReading(LetterDesk):
     async def ListLetterDrafts(
         self, request: pb.ListLetterDraftsRequest, context: Context
     ) -> pb.ListLetterDraftsResponse:
-        """Answer the drafts of the caller's units, oldest first: what waits to be taken up, signed or discarded."""
+        """Return the drafts of the caller's units, oldest first: those to be taken up, signed or discarded."""
         size, scope = request.page_size or 50, current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "letter-drafts", paging.instant, paging.key)
         async with self.database.read() as connection:
@@ -52,7 +52,7 @@ class LetterReading(LetterDesk):
         return reply
 
     async def ReadLetterText(self, request: pb.ReadLetterTextRequest, context: Context) -> pb.LetterText:
-        """Answer what is written in and around a letter, as far as the caller may see it; the reading is on record."""
+        """Return the texts of a letter that the caller may see; this is logged."""
         async with self.database.begin() as connection:
             row, inside = await self.seen(connection, request.name)
             wording, parts = await self.open(connection, row)
@@ -67,7 +67,7 @@ class LetterReading(LetterDesk):
         return pb.LetterText(name=request.name, wording=wording, **said)
 
     async def RenderLetter(self, request: pb.RenderLetterRequest, context: Context) -> pb.LetterDocument:
-        """Answer a letter as a Word file; the reading is on record."""
+        """Return a letter as a Word file; this is logged."""
         async with self.database.begin() as connection:
             row, _ = await self.seen(connection, request.name)
             wording, _ = await self.open(connection, row)

@@ -46,7 +46,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def EditDraft(self, request: pb.EditDraftRequest, work: Work) -> pb.Letter:
-        """Take up or edit a draft: its words are the caller's from now on, and somebody else must sign."""
+        """Take up or edit a draft: the caller becomes its author, and somebody else must sign."""
         row, today = await self.issued(request, work, LetterState.DRAFTED), dates.today(work.now)
         asked = [names.last(each) for each in request.copies]
         copies = rules_of.copies(self.rules.units, row.kind, row.issuer, row.unit, asked)
@@ -71,7 +71,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def RecordHearing(self, request: pb.RecordHearingRequest, work: Work) -> pb.Letter:
-        """Record what the unit said before a circular."""
+        """Record the statement of the unit before a circular."""
         row = await self.issued(request, work, LetterState.DRAFTED)
         if row.kind is not LetterKind.CIRCULAR:
             raise CaseError(Reason.WRONG_STATE, row.kind.name, state=row.state.name)
@@ -103,7 +103,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def ServeLetter(self, request: pb.ServeLetterRequest, work: Work) -> pb.Letter:
-        """Serve a signed letter: from here on the unit, and whoever gets a copy, is shown it."""
+        """Serve a signed letter: from now on the unit, and units that get a copy, can see it."""
         row = await self.issued(request, work)
         state = rules_of.move(row.state, LetterState.SERVED)
         calendar = self.clockwork.calendars.of(row.unit)
@@ -116,7 +116,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def ConfirmReceipt(self, request: pb.ConfirmReceiptRequest, work: Work) -> pb.Letter:
-        """Sign for a letter."""
+        """Confirm receipt of a letter."""
         row = await self.addressed(request, work)
         rules_of.move(row.state, LetterState.RECEIVED)
         await timing.meet(work, row, timing.RECEIPT)
@@ -145,7 +145,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def ReplyLetter(self, request: pb.ReplyLetterRequest, work: Work) -> pb.Letter:
-        """Answer a letter; one that failed for want of an answer takes a late one."""
+        """Answer a letter; one that failed without an answer accepts a late one."""
         row = await self.addressed(request, work)
         rules_of.may_reply(
             row.kind, row.state, row.failure, row.objection,
@@ -162,7 +162,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def VerifyLetter(self, request: pb.VerifyLetterRequest, work: Work) -> pb.Letter:
-        """Verify an answer, as somebody who did not give it: the letter is closed, or it has failed."""
+        """Verify an answer, as another person than its author: the letter is closed, or it has failed."""
         row = await self.issued(request, work, LetterState.REPLIED)
         rules_of.no_objection_open(row.objection)
         rules_of.must_be_another(work.actor, [row.replied_by])
@@ -177,7 +177,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def WithdrawLetter(self, request: pb.WithdrawLetterRequest, work: Work) -> pb.Letter:
-        """Withdraw a letter that was signed: every clock of it is cancelled."""
+        """Withdraw a signed letter: all its clocks are cancelled."""
         row = await self.issued(request, work)
         rules_of.move(row.state, LetterState.WITHDRAWN)
         await self.write(work, row, Part.WITHDRAWAL, request.reason)
@@ -185,7 +185,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def ObjectLetter(self, request: pb.ObjectLetterRequest, work: Work) -> pb.Letter:
-        """Object to a letter: while it is open, nothing else is waited for."""
+        """Object to a letter: while the objection is open, its other clocks do not run."""
         row = await self.addressed(request, work)
         in_time = row.object_due_at is not None and work.now <= row.object_due_at
         rules_of.may_object(row.state, row.objection, in_time)
@@ -198,7 +198,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def DecideObjection(self, request: pb.DecideObjectionRequest, work: Work) -> pb.Letter:
-        """Decide an objection: upheld, the letter is annulled; rejected, the time to answer begins anew, whole."""
+        """Decide an objection: if upheld, the letter is annulled; if rejected, the full time to answer begins again."""
         row = await self.issued(request, work)
         if row.objection is not Objection.RAISED:
             raise CaseError(Reason.WRONG_STATE, row.objection.name, state=row.state.name)
@@ -215,7 +215,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @command(pb.Letter)
     async def RecordTransfer(self, request: pb.RecordTransferRequest, work: Work) -> pb.Letter:
-        """Record a person's decision to hand a failed inspection to the body that holds units accountable."""
+        """Record a person's decision to refer a failed inspection to the accountability body."""
         row, body = await self.issued(request, work, LetterState.FAILED), names.last(request.body)
         if row.kind is not LetterKind.INSPECTION:
             raise CaseError(Reason.WRONG_STATE, row.kind.name, state=row.state.name)
@@ -237,7 +237,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
         return _inside(await drafting.next_letter(work, row))
 
     async def _without_next(self, work: Work, row: Letter) -> Letter:
-        """Discard the draft that followed a letter that is annulled; what was signed meanwhile people withdraw."""
+        """Discard the draft that followed an annulled letter; a signed one must be withdrawn by people."""
         if not row.next:
             return row
         await self.locked(names.file_name(row.next), work)
@@ -248,7 +248,7 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
 
     @staticmethod
     async def _hold(work: Work, row: Letter, role: str, unit: str) -> None:
-        """Let the caller be who holds a letter inside a unit."""
+        """Make the caller the holder of a letter inside a unit."""
         subject = names.file_name(row.number)
         await holders.assign(work.connection, row.number, subject, role, unit=unit, official=work.actor, at=work.now)
 

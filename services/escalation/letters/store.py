@@ -60,12 +60,12 @@ async def change(connection: Connection, row: Letter, **columns: object) -> Lett
 
 
 async def show_to(connection: Connection, number: str, units: Sequence[str]) -> None:
-    """Let units be shown a letter from now on."""
+    """Show a letter to units from now on."""
     await connection.execute(_READS, [{"number": number, "unit": unit} for unit in units])
 
 
 async def readers(connection: Connection, number: str) -> list[str]:
-    """Return the units a letter is shown to."""
+    """Return the units that may see a letter."""
     return [unit for (unit,) in await connection.execute(_READERS, {"number": number})]
 
 
@@ -80,24 +80,24 @@ async def parts(connection: Connection, number: str) -> dict[Part, SealedBytes]:
 
 
 async def nth(connection: Connection, number: str, what: str) -> int:
-    """Return the number of the next clock of a letter for this: its keys are `reply-1`, `reply-2`."""
+    """Return the number of a letter's next clock of this kind: the keys are `reply-1`, `reply-2`."""
     return await connection.scalar(_NTH, {"number": number, "keys": clock_id(number, f"{what}-%")}) or 1
 
 
 async def claim(connection: Connection, unit: str, subject: str, kind: LetterKind, at: datetime) -> bool:
-    """Return whether a rule may draft this: once for a unit, a matter and a kind, however many ask at a time."""
+    """Return whether a rule may draft this: once for a unit, a matter and a kind, however many try at once."""
     asked = {"unit": unit, "subject": subject, "kind": kind, "at": at}
     return await connection.scalar(_CLAIM, asked) is not None
 
 
 async def standing(connection: Connection, unit: str, subject: str, kind: LetterKind) -> str:
-    """Return a letter to a unit about a matter that stands and is as grave or graver; empty where there is none."""
+    """Return a letter in force to a unit about a matter that is as serious or more; empty if there is none."""
     asked = {"unit": unit, "subject": subject, "kind": kind}
     return await connection.scalar(_STANDING, asked) or ""
 
 
 async def drafted(connection: Connection, unit: str, subject: str, kind: LetterKind) -> str:
-    """Return the letter that a rule drafted for a unit, a matter and a kind; empty where none has."""
+    """Return the letter that a rule drafted for a unit, a matter and a kind; empty if there is none."""
     asked = {"unit": unit, "subject": subject, "kind": kind}
     return await connection.scalar(_DRAFTED, asked) or ""
 
@@ -132,7 +132,7 @@ def _page(found: Select[Letter], behind: bool) -> Select[Letter]:
 async def listed(
     connection: Connection, unit: str, states: Sequence[int], kind: int, behind: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Letter]:
-    """Return letters shown to units of the pattern, oldest first; `behind` is where the page before ended."""
+    """Return letters that units of the pattern may see, oldest first; `behind` is where the page before ended."""
     at, number = behind or (None, "")
     parameters = {
         "unit": unit, "states": list(states), "kind": kind, "at": at, "behind": number, "limit": limit,

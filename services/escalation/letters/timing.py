@@ -1,4 +1,4 @@
-"""The clocks of a letter: one for each thing that somebody is waited for, and what follows where nobody does it."""
+"""The clocks of a letter: one for each awaited step, and what follows if it is missed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _RULES = {
 }
 NOTHING_DUE: dict[str, Any] = {"reply_due_at": None, "reply_due_clock": ""}
 _THEIRS = frozenset({RECEIPT, REPLY, OBJECTION})
-"""What the unit addressed is waited for; the rest is the issuer's to do."""
+"""The steps of the addressed unit; the others are the issuer's."""
 
 
 async def start(work: Work, row: Letter, what: str, at: datetime | None = None) -> NewClock:
-    """Start a clock of a letter under the next key of its kind: `reply-1`; the event that follows tells of it."""
+    """Start a clock of a letter under the next key of its kind: `reply-1`; the next event reports it."""
     key = f"{what}-{await store.nth(work.connection, row.number, what)}"
     rule = _RULES.get(what) or REPLY_RULES[row.kind]
     unit = row.unit if what in _THEIRS else row.issuer
@@ -42,20 +42,20 @@ async def start(work: Work, row: Letter, what: str, at: datetime | None = None) 
 
 
 async def meet(work: Work, row: Letter, what: str) -> None:
-    """Meet the clock of what was waited for."""
+    """Meet the clock of an awaited step."""
     await work.stop(row.number, f"{what}-%")
 
 
 async def cancel(work: Work, row: Letter, *whats: str) -> None:
-    """Cancel clocks of a letter; without saying which, all of its own: an escalation's are settled with that."""
+    """Cancel clocks of a letter; by default all of its own: those of an escalation are settled with it."""
     for what in whats or _ALL:
         await work.stop(row.number, f"{what}-%", met=False)
 
 
 async def await_step(work: Work, row: Letter) -> dict[str, Any]:
-    """Start the clock of the next step of a letter that was received or answered; return until when an answer is due.
+    """Start the clock of the next step of a received or answered letter; return until when an answer is due.
 
-    Minutes are waited for from the day an interview was announced for.
+    The clock of the minutes starts on the announced day of the interview.
     """
     if row.state is LetterState.REPLIED:
         await start(work, row, VERIFICATION)

@@ -14,9 +14,9 @@ from services.kit.numbers import numbers
 
 
 def letter(row: Letter, *, inside: bool) -> pb.Letter:
-    """Return a letter; `inside` says that the caller acts for its issuer, who alone sees who drafted and what follows.
+    """Return a letter; with `inside` the caller acts for its issuer, who alone sees the drafter and the next letter.
 
-    Whom a letter is to learns who signed it, not who drafted it or that a graver one is being drafted.
+    The addressed unit sees who signed it, but not who drafted it or that a more serious one is being drafted.
     """
     return pb.Letter(
         name=names.file_name(row.number),
@@ -58,16 +58,16 @@ FIELDS = {
     Part.DISCARD: "discard",
     Part.TRANSFER: "transfer",
 }
-"""Where each part stands in a letter's text; the words themselves are a message of their own."""
+"""The field of each part in a letter's text; the text proper is a message of its own."""
 
 
 def words(given: pb.LetterWords) -> Words:
-    """Return words as the field knows them."""
+    """Return a text as the domain has it."""
     return Words(given.basis, given.facts, given.demand)
 
 
 def wording(zh: Words, en: Words) -> pb.LetterWording:
-    """Return words of a rule in the contract's form."""
+    """Return the text of a rule as a message."""
     return pb.LetterWording(
         words=pb.LetterWords(basis=zh.basis, facts=zh.facts, demand=zh.demand),
         english=pb.LetterWords(basis=en.basis, facts=en.facts, demand=en.demand),

@@ -12,7 +12,7 @@ from services.kit.rules.supervision.letters import LetterRules
 
 
 def written(rules: LetterRules, sheets: Iterable[tuple[str, LetterSheet]]) -> bytes:
-    """Return a letter written in each language, one behind the other."""
+    """Return a letter in each language, one after the other."""
     whole: Document | None = None
     for language, sheet in sheets:
         whole = word.joined(whole, word.filled(rules.templates[language], sheet))

@@ -1,1 +1,1 @@
-"""Matters of the ledger, and the special handling of grave ones."""
+"""Matters of the ledger, and the special handling of serious ones."""

@@ -1,4 +1,4 @@
-"""RPCs of the work on a matter: progress, evidence, striking off, looking back."""
+"""RPCs of the work on a matter: progress, evidence, striking off, look-backs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from services.kit.storage.rows import not_found
 
 
 class Handling(LedgerBase):
-    """Takes reports, evidence and requests, checks them, looks back."""
+    """Takes reports, evidence and requests to strike off, checks them, records look-backs."""
 
     @command(pb.Matter)
     async def ReportProgress(self, request: pb.ReportProgressRequest, work: Work) -> pb.Matter:
-        """Keep what a unit did. Only when the next report is due moves by it, no deadline does."""
+        """Record what a unit did. It moves the time of the next report, but no deadline."""
         matter, part = await self.own_part(request, work)
         await self._report(work, matter, part, request.text)
         await store.change_assignment(work.connection, part, progress_at=work.now)
@@ -41,10 +41,10 @@ class Handling(LedgerBase):
 
     @command(pb.Matter)
     async def FinishAssignment(self, request: pb.FinishAssignmentRequest, work: Work) -> pb.Matter:
-        """Keep that a unit's part is done; its clock is met."""
+        """Record that a unit's part is done; its clock is met."""
         matter, part = await self.own_part(request, work)
         if part.part is Part.RESPONSIBLE:
-            # Whoever answers for the matter is done when it is struck off, and somebody else checks that.
+            # The accountable unit is done when the matter is struck off, which somebody else checks.
             raise CaseError(Reason.WRONG_STATE, Part.RESPONSIBLE.name, state=Part.RESPONSIBLE.name)
         await self._report(work, matter, part, request.text)
         state = AssignmentState.DONE
@@ -65,7 +65,7 @@ class Handling(LedgerBase):
 
     @command(pb.MatterEvidence)
     async def AddMatterEvidence(self, request: pb.AddMatterEvidenceRequest, work: Work) -> pb.MatterEvidence:
-        """Keep a piece of evidence: a reference and a hash; what it shows is sealed."""
+        """Record a piece of evidence: a reference and a hash; its description is sealed."""
         matter = await self.matter(request.parent, work)
         work.call.require_any(await course.units_of(work.connection, matter))
         told = request.evidence
@@ -79,7 +79,7 @@ class Handling(LedgerBase):
 
     @command(pb.Matter)
     async def RequestStrikeOff(self, request: pb.RequestStrikeOffRequest, work: Work) -> pb.Matter:
-        """Ask for striking off, when everybody who works on it is done; somebody else checks it in five days."""
+        """Request striking off, when all parts are done; somebody else checks it within five days."""
         matter = await self.matter(request.name, work)
         work.call.require(course.answerable(matter))
         check_etag(matter.version, request.etag)
@@ -114,7 +114,7 @@ class Handling(LedgerBase):
 
     @command(pb.Matter)
     async def VerifyStrikeOff(self, request: pb.VerifyStrikeOffRequest, work: Work) -> pb.Matter:
-        """Strike a matter off, or return it; a return is counted and may call for a letter to the unit."""
+        """Strike a matter off, or return it; returns are counted and may lead to a letter to the unit."""
         matter = await self.kept(request, work)
         rules_of.may(matter.state, Step.VERIFY)
         await self._may_check(work, matter)
@@ -152,7 +152,7 @@ class Handling(LedgerBase):
 
     @command(pb.Matter)
     async def RecordLookBack(self, request: pb.RecordLookBackRequest, work: Work) -> pb.Matter:
-        """Record what a look back found; a matter that came back is put on the ledger again, to be assigned anew."""
+        """Record the result of a look-back; a matter that recurred is entered again, to be assigned again."""
         matter = await self.kept(request, work)
         rules_of.may(matter.state, Step.LOOK_BACK)
         count, found = names.index_of(request.name), Found(request.result)
@@ -180,7 +180,7 @@ class Handling(LedgerBase):
         return await self.shown(work, row)
 
     async def _may_check(self, work: Work, matter: Matter) -> None:
-        """Check that the caller may check this matter: another person, who did not work on it, of another unit."""
+        """Check that the caller may check this matter: a person of another unit who did not work on it."""
         caller = work.call.caller
         rules_of.may_check(
             self.rules.units, matter.unit, checker=caller.subject, checker_unit=caller.unit,

@@ -1,4 +1,4 @@
-"""The ledger's servicer: one method an RPC, in the rooms they belong to."""
+"""The ledger's servicer; its methods are in the packages of their subjects."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Dispatch meetings, reviews of answers to petitions, and what comes round again."""
+"""Dispatch meetings, reviews of answers to petitions, and schedules."""

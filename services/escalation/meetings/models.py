@@ -1,4 +1,4 @@
-"""The tables of meetings, of what is below a review, and of what comes round again."""
+"""The tables of meetings, of the parts of a review, and of schedules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.kit.storage.sealing import SealedBytes
 
 
 class ReviewReply(EscalationModel):
-    """What a unit says in writing in a review."""
+    """A written reply of a unit in a review."""
 
     __tablename__ = "review_replies"
     __table_args__ = ({"comment": "What units say in writing: answers, decisions, the final notice; the text sealed."},)
@@ -35,7 +35,7 @@ class ReviewReply(EscalationModel):
 
 
 class ReviewAppeal(EscalationModel):
-    """What the person asked for in a review."""
+    """A request of the person in a review."""
 
     __tablename__ = "review_appeals"
     __table_args__ = ({"comment": "What the person asked for, late ones too; the reasons sealed."},)
@@ -129,7 +129,7 @@ class AgendaItem(EscalationModel):
 
 
 class MeetingDecision(EscalationModel):
-    """What a meeting decided."""
+    """A decision of a meeting."""
 
     __tablename__ = "meeting_decisions"
     __table_args__ = (
@@ -158,7 +158,7 @@ class MeetingDecision(EscalationModel):
 
 
 class Schedule(EscalationModel):
-    """What comes round again without a series of its own."""
+    """A schedule without a series."""
 
     __tablename__ = "schedules"
     __table_args__ = ({"comment": "What comes round again without a series of its own, and since when."},)
@@ -168,7 +168,7 @@ class Schedule(EscalationModel):
 
 
 class ScheduleRun(EscalationModel):
-    """A time that was done."""
+    """A period that was done."""
 
     __tablename__ = "schedule_runs"
     __table_args__ = ({"comment": "Which times were done: each once, whatever failed in between."},)

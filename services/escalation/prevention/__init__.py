@@ -1,1 +1,1 @@
-"""Prevention: warnings, recommendations on clusters of like cases, and campaigns."""
+"""Prevention: warnings, recommendations on clusters of similar cases, and campaigns."""

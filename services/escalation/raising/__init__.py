@@ -1,1 +1,1 @@
-"""Escalating a neglected matter; absences and hand-overs of those responsible for it."""
+"""Escalation of neglected cases; absences and hand-overs of the responsible officials."""

@@ -1,4 +1,4 @@
-"""What an assessment counts when it is drawn up: every indicator of every assessed unit, beside its peers."""
+"""What an assessment counts when it is drawn up: every indicator of every assessed unit, compared with its peers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.kit.storage.database import Connection
 
 
 def assessed(tree: UnitTree, unit: str, asked: Sequence[str]) -> tuple[str, ...]:
-    """Return the units to assess: those asked for, or all areas right below; INVALID_FIELD where one lies elsewhere."""
+    """Return the units to assess: the requested ones, or all directly below; INVALID_FIELD if one is elsewhere."""
     below = tuple(each for each in tree.children(unit) if level_of(each) is not Level.department)
     if not below:
         raise field_error("unit", Reason.INVALID_FIELD, unit)
@@ -33,7 +33,7 @@ async def results(
     connection: Connection, rules: Sequence[Indicator], tree: UnitTree, unit: str, units: Sequence[str],
     period: ReportingPeriod, now: datetime,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return what is kept of each unit and indicator: the rule, the counts, those of the peers with enough matters."""
+    """Return what is stored for each unit and indicator: the rule, its counts, those of large enough peers."""
     counted = await counting.count(connection, rules, scope.subtree(unit), period, now)
     found = []
     for code in units:
@@ -59,6 +59,6 @@ async def results(
 
 
 def standing(rule: Indicator, row: AssessmentResult) -> Standing:
-    """Return how a unit stands by what was kept, as counted or as corrected."""
+    """Return the result of a unit from what was stored, as counted or as corrected."""
     own = Tally(row.numerator, row.denominator)
     return stand(rule, own, [Tally(*each) for each in row.peers], Tally(*row.before))

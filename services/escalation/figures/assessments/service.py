@@ -28,7 +28,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
 
     @command(pb.Assessment)
     async def CreateAssessment(self, request: pb.CreateAssessmentRequest, work: Work) -> pb.Assessment:
-        """Draw up an assessment of the units right below one, for a period that is over."""
+        """Draw up an assessment of the units directly below one, for a past period."""
         unit, tree = self.known(request.unit, "unit"), self.rules.units
         work.call.require(unit)
         period = reporting_period(request.period)
@@ -49,7 +49,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         return view.assessment(row)
 
     async def GetAssessment(self, request: pb.GetAssessmentRequest, context: Context) -> pb.Assessment:
-        """Answer an assessment: whole to whom it belongs, its own part to an assessed unit once it is published."""
+        """Return an assessment: completely to its unit; to an assessed unit its own part, once it is published."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.read() as connection:
             row = await store.get(connection, number)
@@ -65,7 +65,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
 
     @staticmethod
     def _seen(call: Call, row: Assessment, units: set[str]) -> set[str]:
-        """Return the assessed units whose part the caller sees, or raise PERMISSION_DENIED where there is none."""
+        """Return the assessed units whose part the caller may see, or raise PERMISSION_DENIED if there is none."""
         whole = call.access.allows(call.caller, call.permission, row.unit)
         if whole or row.state is AssessmentState.DRAFT:
             call.require(row.unit)
@@ -74,7 +74,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         return {each for each in units if call.access.allows(call.caller, call.permission, each)}
 
     async def ListAssessments(self, request: pb.ListAssessmentsRequest, context: Context) -> pb.ListAssessmentsResponse:
-        """Answer assessments of the caller's units and published ones about them, newest first."""
+        """Return assessments of the caller's units and published ones about them, newest first."""
         unit, size = scope.asked(request.unit), request.page_size or 50
         behind = paging.read(request.page_token, "assessments", paging.instant, paging.key)
         async with self.database.read() as connection:
@@ -102,7 +102,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
 
     @command(pb.AssessmentObjection)
     async def ObjectToAssessment(self, request: pb.ObjectToAssessmentRequest, work: Work) -> pb.AssessmentObjection:
-        """Object to the own part; what the unit says is sealed. Nobody objects in another unit's place."""
+        """Object to the unit's own part; its text is sealed. Nobody may object for another unit."""
         file, unit = await self.locked(request.name, work), names.last(request.unit)
         row = await store.get(work.connection, file.number)
         work.call.require(unit)
@@ -128,7 +128,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
     async def GetAssessmentObjectionText(
         self, request: pb.GetAssessmentObjectionTextRequest, context: Context
     ) -> pb.AssessmentObjectionText:
-        """Answer what an objection says, and record that it was read."""
+        """Return the text of an objection, and log the access."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             assessment = await store.get(connection, number)
@@ -145,7 +145,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
     async def DecideAssessmentObjection(
         self, request: pb.DecideAssessmentObjectionRequest, work: Work
     ) -> pb.AssessmentObjection:
-        """Decide an objection; upheld, the figure is corrected and what it was stays on record."""
+        """Decide an objection; if upheld, the figure is corrected and the old one stays on record."""
         file = await self.locked(request.name, work)
         assessment = await store.get(work.connection, file.number)
         row = await store.objection(work.connection, file.number, names.index_of(request.name, "objections"))
@@ -177,7 +177,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
 
     @command(pb.Assessment)
     async def FinaliseAssessment(self, request: pb.FinaliseAssessmentRequest, work: Work) -> pb.Assessment:
-        """Make an assessment final, once nobody may object any more and every objection is decided."""
+        """Make an assessment final, once the time to object is over and every objection is decided."""
         row = await self._own(request, work)
         open_ = await store.open_objections(work.connection, row.number)
         rules_of.may_finalise(row.state, row.objection_due_at, open_, work.now)
@@ -189,7 +189,7 @@ class AssessmentServicer(Servicer, assessments_pb2_grpc.AssessmentServiceService
         return view.assessment(changed)
 
     async def _own(self, request: Versioned, work: Work) -> Assessment:
-        """Return the assessment to change, its file locked, if the caller may; the version is looked at after that."""
+        """Return the assessment to change, its file locked, if the caller may; permission comes before version."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         work.call.require(row.unit)

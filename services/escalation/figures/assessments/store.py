@@ -84,7 +84,7 @@ async def results(connection: Connection, number: str, units: Range | None) -> S
 
 
 async def result(connection: Connection, number: str, unit: str, indicator: str) -> AssessmentResult | None:
-    """Return one result; None where the assessment has none of this unit."""
+    """Return one result; None if the assessment has none of this unit."""
     found = await rows.find(connection, AssessmentResult, number=number, unit=unit, indicator=indicator)
     return found.first()
 
@@ -128,7 +128,7 @@ async def correct(
     connection: Connection, row: AssessmentObjection, result: AssessmentResult, numerator: int, denominator: int,
     by: str, at: datetime,
 ) -> None:  # fmt: skip
-    """Put a figure right; what it was stays on record."""
+    """Correct a figure; the old one stays on record."""
     await rows.insert(
         connection, AssessmentCorrection, number=row.number, objection=row.objection, unit=row.unit,
         indicator=row.indicator, old_numerator=result.numerator, old_denominator=result.denominator,
@@ -147,7 +147,7 @@ async def corrections(connection: Connection, number: str) -> Sequence[Assessmen
 async def listed(
     connection: Connection, units: Range, behind: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Assessment]:
-    """Return assessments drawn up by units of a range, and published ones about such, newest first."""
+    """Return assessments drawn up by units of a range, and published ones about them, newest first."""
     at, number = behind or (None, "")
     parameters = {**units, "limit": limit, "at": at, "number": number}
     return await connection.execute(_LISTED_BEHIND if behind else _LISTED, parameters)

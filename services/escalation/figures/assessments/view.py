@@ -20,7 +20,7 @@ from services.kit.numbers import numbers
 
 
 def assessment(row: Assessment) -> pb.Assessment:
-    """Return an assessment without what is in it."""
+    """Return an assessment without its results."""
     return pb.Assessment(
         name=names.file_name(row.number),
         etag=str(row.version),
@@ -55,7 +55,7 @@ def objection_name(row: AssessmentObjection | AssessmentCorrection) -> str:
 
 
 def objection(row: AssessmentObjection) -> pb.AssessmentObjection:
-    """Return an objection without what it says."""
+    """Return an objection without its text."""
     return pb.AssessmentObjection(
         name=objection_name(row),
         etag=str(row.version),
@@ -70,7 +70,7 @@ def objection(row: AssessmentObjection) -> pb.AssessmentObjection:
 
 
 def correction(row: AssessmentCorrection) -> pb.AssessmentCorrection:
-    """Return a correction: what the figure was, and what it is."""
+    """Return a correction: the old and the new figure."""
     return pb.AssessmentCorrection(
         objection=objection_name(row),
         unit=names.unit_name(row.unit),

@@ -1,1 +1,1 @@
-"""Daily digests: new, due today, overdue, waiting for whom."""
+"""Daily digests: new, due today, overdue, waiting for which unit."""

@@ -14,19 +14,19 @@ from services.escalation.scope import Range
 from services.kit.storage.database import Connection
 
 LINES = 100
-"""Lines of "waiting for whom" that a digest has at most."""
+"""Maximum of lines of "waiting for" in a digest."""
 
 
 @dataclass
 class Waiting:
-    """How many wait for a unit to take a step."""
+    """How many steps of a kind wait for a unit."""
 
     count: int = 0
     overdue: int = 0
     earliest: datetime | None = None
 
     def add(self, count: int, overdue: int, earliest: datetime | None) -> None:
-        """Take in those of another unit."""
+        """Add those of another unit."""
         self.count += count
         self.overdue += overdue
         self.earliest = min((at for at in (self.earliest, earliest) if at), default=None)
@@ -34,13 +34,13 @@ class Waiting:
 
 @dataclass
 class DayCounts:
-    """What is counted of a day: by kind new, due and overdue; by unit and step who is waited for."""
+    """The counts of a day: new, due and overdue by kind; waiting by unit and step."""
 
     kinds: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
     waiting: dict[tuple[str, str], Waiting] = field(default_factory=lambda: defaultdict(Waiting))
 
     def content(self) -> dict[str, Any]:
-        """Return it as it is kept: counts by kind, waiting lines by the earliest due."""
+        """Return it as stored: counts by kind, waiting lines by earliest due time."""
         lines = sorted(self.waiting.items(), key=lambda each: (each[1].earliest is None, each[1].earliest, each[0]))
         return {
             "counts": [[kind, *self.kinds[kind]] for kind in sorted(self.kinds)],
@@ -54,9 +54,9 @@ class DayCounts:
 async def count(
     connection: Connection, units: Range, day: date, now: datetime, above: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, DayCounts]:
-    """Return the counts of a day: under "" of the whole range, or with `above` of each unit named there by others.
+    """Return the counts of a day: under "" for the whole range, or with `above` for each unit in it.
 
-    `above` says in whose digests a unit's matters are counted.
+    `above` says in which units' digests a unit's matters are counted.
     """
     start, end = local_day(day)
     as_of = min(now, end)

@@ -1,4 +1,4 @@
-"""Answers digests live, and keeps a day's for the record."""
+"""Serves live digests, and stores those of a day."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
     """Serves digests."""
 
     async def GetDigest(self, request: pb.GetDigestRequest, context: Context) -> pb.Digest:
-        """Answer the digest of a unit and all below it, counted now."""
+        """Return the digest of a unit and all units below it, counted now."""
         unit, now = scope.asked(request.unit), self.time.now()
         day = _day(request, now)
         async with self.database.read() as connection:
@@ -39,7 +39,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
 
     @command(pb.CompileDigestsResponse)
     async def CompileDigests(self, request: pb.CompileDigestsRequest, work: Work) -> pb.CompileDigestsResponse:
-        """Keep the digests of a day, once: the first call's are the record, whatever comes to light later."""
+        """Store the digests of a day, once: those of the first call stay, whatever is recorded later."""
         work.call.require(names.ROOT_UNIT)
         day = _day(request, work.now)
         if not await store.claim(work.connection, day, min(work.now, local_day(day)[1]), work.now):
@@ -50,7 +50,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         return pb.CompileDigestsResponse(compiled=len(counted))
 
     async def ListDigests(self, request: pb.ListDigestsRequest, context: Context) -> pb.ListDigestsResponse:
-        """Answer the digests kept of a unit, newest first."""
+        """Return the stored digests of a unit, newest first."""
         unit, size = scope.asked(request.unit), request.page_size or 30
         behind = paging.read(request.page_token, "digests", _ordinal) or _LAST
         async with self.database.read() as connection:
@@ -65,7 +65,7 @@ class DigestServicer(Servicer, digests_pb2_grpc.DigestServiceServicer):
         return reply
 
     async def _above(self, connection: Connection) -> Mapping[str, tuple[str, ...]]:
-        """Return for each unit that has anything in whose digests it is counted: its own, and those above it."""
+        """Return, for each unit with data, the units in whose digests it is counted: itself, and those above it."""
         units = await store.units(connection)
         return {unit: self.rules.units.path(unit) for unit in units if unit in self.rules.units}
 

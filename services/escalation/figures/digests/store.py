@@ -1,4 +1,4 @@
-"""Statements of digests: what is counted of a day, one each, and what is kept for the record."""
+"""Statements of digests: the counts of a day, one each, and stored digests."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _UNITS = select(
 
 
 class Kept(NamedTuple):
-    """A digest that was kept, as of when it counts and when it was counted."""
+    """A stored digest, with its day and the time of counting."""
 
     digest: Digest
     as_of_at: datetime
@@ -67,25 +67,25 @@ class Kept(NamedTuple):
 
 
 async def claim(connection: Connection, day: date, as_of: datetime, at: datetime) -> bool:
-    """Return whether the digests of the day are now this transaction's to keep; False where they were kept before."""
+    """Return whether this transaction stores the digests of the day; False if they were stored before."""
     return await connection.scalar(_CLAIM, {"day": day, "as_of": as_of, "at": at}) is not None
 
 
 async def keep(connection: Connection, day: date, digests: Mapping[str, Mapping[str, Any]]) -> None:
-    """Keep digests by unit."""
+    """Store digests by unit."""
     rows = [{"unit": unit, "day": day, "content": each} for unit, each in digests.items()]
     if rows:
         await connection.execute(_KEEP, rows)
 
 
 async def listed(connection: Connection, unit: str, behind: date, limit: int) -> list[Kept]:
-    """Return the digests kept of a unit, newest first."""
+    """Return the stored digests of a unit, newest first."""
     found = await connection.execute(_LISTED, {"unit": unit, "behind": behind, "limit": limit})
     return [Kept(*row) for row in found]
 
 
 async def units(connection: Connection) -> list[str]:
-    """Return every unit that has anything to do with any matter."""
+    """Return every unit with a part in any matter."""
     return [unit for (unit,) in await connection.execute(_UNITS)]
 
 
@@ -111,7 +111,7 @@ _NEW: Select[str, str, int] = (
 )
 _STANDS: dict[bool, ColumnElement[bool]] = {
     True: WorkClock.state.in_(LIVE),
-    # What stood at an instant that is past was begun by then and not yet over.
+    # What was open at a past instant had begun by then and was not yet over.
     False: and_(
         WorkClock.started_at <= _AS_OF, or_(WorkClock.stopped_at.is_(None), WorkClock.stopped_at > _AS_OF)
     ),
@@ -140,19 +140,19 @@ _WAITING = {
 
 
 async def new(connection: Connection, moments: Mapping[str, object]) -> Sequence[tuple[str, str, int]]:
-    """Return how many matters of each kind came to each unit."""
+    """Return how many matters of each kind each unit got."""
     return await connection.execute(_NEW, moments)
 
 
 async def steps(
     connection: Connection, moments: Mapping[str, object], *, live: bool
 ) -> Sequence[tuple[str, str, int, int]]:
-    """Return by kind and unit how many steps are due in the day and how many are overdue."""
+    """Return, by kind and unit, how many steps are due that day and how many are overdue."""
     return await connection.execute(_STEPS[live], moments)
 
 
 async def waiting(
     connection: Connection, moments: Mapping[str, object], *, live: bool
 ) -> Sequence[tuple[str, str, str, int, int, datetime | None]]:
-    """Return by unit of a matter, unit waited for and step: how many wait, how many overdue, the earliest due."""
+    """Return, by unit of a matter, waiting unit and step: how many wait or are overdue, the earliest due time."""
     return await connection.execute(_WAITING[live], moments)

@@ -1,1 +1,1 @@
-"""The read model of supervision: facts the other services own, taken over."""
+"""The read model of supervision: copies of facts that the other services own."""

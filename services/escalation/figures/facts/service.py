@@ -1,4 +1,4 @@
-"""Takes facts over from the other services; what is older than what is there changes nothing."""
+"""Copies facts from the other services; older ones than those stored change nothing."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class FactsServicer(Servicer, facts_pb2_grpc.FactsServiceServicer):
 
     @command(pb.RecordFactsResponse)
     async def RecordFacts(self, request: pb.RecordFactsRequest, work: Work) -> pb.RecordFactsResponse:
-        """Write facts over older ones. They are no history: the events of their owners are, and nothing is told."""
+        """Replace facts by newer ones. No event is appended: the services that own them have the events."""
         work.call.require(names.ROOT_UNIT)
-        # By key, the last one holding: one statement takes no row twice.
+        # By key, the last one counts: a statement cannot write a row twice.
         reports = {each.report: _report(each) for each in request.reports}
         cases = {each.case: _case(each) for each in request.cases}
         sequences = {("intake", row["number"]): row["report_seq"] for row in reports.values()}
@@ -46,7 +46,7 @@ def _at(message: Message, field: str) -> datetime | None:
 
 
 def _word(enum: EnumTypeWrapper, value: int, prefix: str) -> str:
-    """Return the name of a value without what its enum is called; nothing for the one that is not set."""
+    """Return the name of a value without the prefix of its enum; empty for the unspecified one."""
     return str(enum.Name(value)).removeprefix(prefix) if value else ""
 
 
@@ -97,7 +97,7 @@ def _case(told: mediation.CaseFacts) -> dict[str, Any]:
 
 
 def _clock(told: pb.ClockFacts, sequences: Mapping[tuple[str, str], int]) -> dict[str, Any] | None:
-    """Return what is stored of a clock; None where nothing was told of the matter it belongs to."""
+    """Return what is stored of a clock; None if its matter was not reported."""
     _, service, clock = told.clock.split("/", 2)
     number, _ = names.clock_parts(clock)
     sequence = sequences.get((service, number))

@@ -1,4 +1,4 @@
-"""Statements of the read model: facts are written over older ones, never over newer ones."""
+"""Statements of the read model: facts replace older ones, never newer ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.kit.storage.models import Model, Numbered, Stored
 
 
 def _told(model: type[Model], names: Iterable[str], **constants: str) -> Insert:
-    """Return the insert of the facts that a statement is given as a list of objects."""
+    """Return the insert of facts that are passed as a list of objects."""
     columns = [column(name, _plain(model.__table__.c[name].type)) for name in names]
     given = func.jsonb_to_recordset(bindparam("rows", type_=Stored))
     told = given.table_valued(*columns).render_derived(name="told", with_types=True)
@@ -27,7 +27,7 @@ def _told(model: type[Model], names: Iterable[str], **constants: str) -> Insert:
 
 
 def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type as an object of JSON has it: without collation, a state as a number."""
+    """Return the type as in a JSON object: without collation, a state as a number."""
     return Text() if isinstance(kind, Text) else SmallInteger() if isinstance(kind, Numbered) else kind
 
 
@@ -44,7 +44,7 @@ _CLOCK_COLUMNS = (
     "number", "rule", "unit", "subject", "state", "started_at", "due_at", "next_at", "stopped_at", "seq",
 )  # fmt: skip
 _OF_THE_CASE = ("unit", "category", "grade", "closed_at")
-"""Of a matter that has a case, the case says whose it is and whether it is over."""
+"""If a matter has a case, the case decides which unit it belongs to and whether it is over."""
 
 _report = _told(CaseFact, ("number", *_REPORT_COLUMNS))
 _case = _told(CaseFact, ("number", "received_at", *_CASE_COLUMNS), place="", door="")
@@ -77,7 +77,7 @@ async def record(
     cases: Iterable[Mapping[str, Any]],
     clocks: Iterable[Mapping[str, Any]],
 ) -> int:
-    """Write facts, and return how many rows that changed or renewed. No key may come twice."""
+    """Write facts, and return how many rows were changed or renewed. No key may occur twice."""
     written = 0
     statements: tuple[tuple[ReturningInsert[str], Iterable[Mapping[str, Any]]], ...] = (
         (_REPORTS, reports), (_CASES, cases), (_CLOCKS, clocks),

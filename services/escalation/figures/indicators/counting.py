@@ -1,4 +1,4 @@
-"""Counts what indicators ask for, by unit: two statements, however many indicators and peers there are."""
+"""Counts for indicators, by unit: two statements, however many indicators and peers there are."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from services.escalation.scope import Range
 from services.kit.storage.database import Connection
 
 Tallies = dict[str, dict[str, tuple[Tally, Tally]]]
-"""By indicator and unit: the count of the period, and that of the period before."""
+"""By indicator and unit: the counts of the period and of the period before."""
 
 
 async def count(
     connection: Connection, rules: Sequence[Indicator], units: Range, period: ReportingPeriod, now: datetime
 ) -> Tallies:
-    """Return what the rules count of each unit of a range, in a period and in the one before."""
+    """Return the counts of the rules for each unit of a range, in a period and in the one before."""
     found: Tallies = {rule.name: defaultdict(lambda: (Tally(), Tally())) for rule in rules}
     steps = sorted({step for rule in rules for step in rule.steps})
     moments = {**units, "before": period.before_at, "start": period.starts_at, "end": period.ends_at}
@@ -52,7 +52,7 @@ def of(by_unit: dict[str, tuple[Tally, Tally]], unit: str) -> tuple[Tally, Tally
 
 
 def peers(tree: UnitTree, unit: str) -> tuple[str, ...]:
-    """Return the units beside a unit: of the same level under the same unit; a department's are those of its kind."""
+    """Return the peers of a unit: those of the same level under the same unit; for a department, those of its kind."""
     above = parent_code(unit)
     if above is None:
         return ()
@@ -65,6 +65,6 @@ def peers(tree: UnitTree, unit: str) -> tuple[str, ...]:
 
 
 def range_of_peers(unit: str) -> str:
-    """Return the unit whose subtree holds a unit and all its peers."""
+    """Return the unit whose subtree contains a unit and all its peers."""
     above = parent_code(unit.partition("-")[0])
     return above or unit

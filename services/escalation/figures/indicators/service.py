@@ -1,4 +1,4 @@
-"""Answers indicators: rules, and how a unit stands by them."""
+"""Serves indicators: their rules, and the results of a unit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class IndicatorServicer(Servicer, indicators_pb2_grpc.IndicatorServiceServicer):
     """Serves indicators."""
 
     async def ListIndicators(self, request: pb.ListIndicatorsRequest, context: Context) -> pb.ListIndicatorsResponse:
-        """Answer the rules, in the order of their files."""
+        """Return the rules, in the order of their files."""
         call = current_call()
         scope.asked(request.unit)
         first = paging.read(request.page_token, "indicators", paging.number) or 0
@@ -31,7 +31,7 @@ class IndicatorServicer(Servicer, indicators_pb2_grpc.IndicatorServiceServicer):
         return reply
 
     async def GetIndicators(self, request: pb.GetIndicatorsRequest, context: Context) -> pb.GetIndicatorsResponse:
-        """Answer how a unit stands: of its peers only their pooled share is told, never one of them."""
+        """Return the results of a unit; of its peers only their pooled share, never that of one of them."""
         unit, now, rules = scope.asked(request.unit), self.time.now(), self.rules.indicators
         period, language = reporting_period(request.period), current_call().language
         reach = scope.subtree(counting.range_of_peers(unit))

@@ -37,7 +37,7 @@ _ACTED = (*LIVE, ClockState.MET)
 
 
 def _due(start: BindParameter[datetime]) -> ColumnElement[bool]:
-    # Time given up before its end counts neither way; time that ended without the step counts as missed.
+    # A clock cancelled before its end is not counted; one that ended without the step counts as missed.
     return and_(
         WorkClock.due_at >= start, or_(WorkClock.state.in_(_ACTED), WorkClock.stopped_at > WorkClock.due_at)
     )  # fmt: skip
@@ -82,9 +82,9 @@ _PAIRS: dict[Measure, tuple[Any, Any, InstrumentedAttribute[datetime | None]]] =
         _times(and_(CaseFact.visits > 0, CaseFact.recurred)), _times(CaseFact.visits > 0), CaseFact.last_closed_at
     ),
 }  # fmt: skip
-"""What is summed up, out of what, over the matters of which this lies in the period."""
+"""Part and whole that are summed up, over the matters with this time in the period."""
 _PERIODS = ((_START, _END), (_BEFORE, _START))
-"""The period asked for, and the one before."""
+"""The requested period, and the one before."""
 _SUMS = [
     func.coalesce(func.sum(each).filter(at >= start, at < end), 0)
     for part, whole, at in _PAIRS.values()
@@ -102,14 +102,14 @@ _MATTERS = (
 
 
 async def steps(connection: Connection, moments: Mapping[str, object]) -> Sequence[tuple[str, str, int, int, int, int]]:
-    """Return by unit and rule how many steps were due and met in the period, and in the one before."""
+    """Return, by unit and rule, how many steps were due and met in the period, and in the one before."""
     return await connection.execute(_STEPS, moments)
 
 
 async def matters(
     connection: Connection, moments: Mapping[str, object]
 ) -> list[tuple[str, dict[Measure, list[int]]]]:  # fmt: skip
-    """Return of each unit, by measure, part and whole of the period, then of the one before."""
+    """Return for each unit, by measure, part and whole of the period and of the one before."""
     return [
         (unit, {measure: sums[4 * place : 4 * place + 4] for place, measure in enumerate(_PAIRS)})
         for unit, *sums in await connection.execute(_MATTERS, moments)

@@ -1,4 +1,4 @@
-"""What indicators look like in the contract, and as they are kept with an assessment."""
+"""Indicators as messages, and as stored with an assessment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def indicator(rule: Indicator, language: str) -> pb.Indicator:
 
 
 def standing(rule: Indicator, found: Standing, language: str) -> pb.IndicatorStanding:
-    """Return how a unit stands; of a sample that is too small, no number."""
+    """Return the result of a unit; no number if the sample is too small."""
     shown = pb.IndicatorStanding(
         indicator=rule.name,
         title=rule.en if language == "en" else rule.zh,
@@ -45,7 +45,7 @@ def standing(rule: Indicator, found: Standing, language: str) -> pb.IndicatorSta
             denominator=found.tally.denominator,
             share=round(10_000 * found.tally.share),
             peers=found.peers,
-            # To whole percents: to more places they would give away how many matters of the peers are behind them.
+            # Whole percents: more digits would reveal how many matters the peers have.
             peer_share=100 * round(100 * found.peer_share),
             interval=100 * round(100 * found.interval),
             band=band,
@@ -56,11 +56,11 @@ def standing(rule: Indicator, found: Standing, language: str) -> pb.IndicatorSta
 
 
 def to_data(rule: Indicator) -> dict[str, Any]:
-    """Return the whole content of a rule, to be kept."""
+    """Return the whole content of a rule, to be stored."""
     return {name: list(value) if name == "steps" else value for name, value in asdict(rule).items()}
 
 
 def from_data(data: Mapping[str, Any]) -> Indicator:
-    """Return the rule that was kept."""
+    """Return the stored rule."""
     words = {"numerator": Measure, "denominator": Measure, "better": Direction, "steps": tuple}
     return Indicator(**{name: words[name](value) if name in words else value for name, value in data.items()})

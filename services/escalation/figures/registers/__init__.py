@@ -1,1 +1,1 @@
-"""Four lists and four ledgers, views over what is recorded anyway; fixes of rules."""
+"""Four lists and four ledgers, which are views of existing records; fixes of rules."""

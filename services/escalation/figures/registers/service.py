@@ -1,4 +1,4 @@
-"""Answers the four lists and four ledgers, and keeps the fixes of rules that problems lead to."""
+"""Serves the four lists and four ledgers, and the fixes of rules that follow from problems."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
     async def ListRegisterEntries(
         self, request: pb.ListRegisterEntriesRequest, context: Context
     ) -> pb.ListRegisterEntriesResponse:
-        """Answer a page of a list or ledger of the caller's units."""
+        """Return a page of a list or ledger of the caller's units."""
         unit, size = scope.asked(request.unit), request.page_size or 50
         register = Register(request.kind)
         kind = f"register-{int(register)}"
@@ -42,7 +42,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
 
     @command(pb.RuleFix)
     async def ProposeRuleFix(self, request: pb.ProposeRuleFixRequest, work: Work) -> pb.RuleFix:
-        """Propose to fix a rule out of a problem; what is to be changed is sealed."""
+        """Propose to change a rule because of a problem; the text of the proposal is sealed."""
         unit = self.known(request.unit, "unit")
         work.call.require(unit)
         file = await self.opened(work, "fixes", unit)
@@ -56,14 +56,14 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         return _fix(row)
 
     async def GetRuleFix(self, request: pb.GetRuleFixRequest, context: Context) -> pb.RuleFix:
-        """Answer a fix without what it says."""
+        """Return a fix without its text."""
         async with self.database.read() as connection:
             row = await store.fix(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return _fix(row)
 
     async def GetRuleFixText(self, request: pb.GetRuleFixTextRequest, context: Context) -> pb.RuleFixText:
-        """Answer what a fix says, and record that it was read."""
+        """Return the text of a fix, and log the access."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await store.fix(connection, number)
@@ -75,7 +75,7 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
 
     @command(pb.RuleFix)
     async def DecideRuleFix(self, request: pb.DecideRuleFixRequest, work: Work) -> pb.RuleFix:
-        """Adopt a fix or drop it; never by the one who proposed it."""
+        """Adopt a fix or drop it; never by the person who proposed it."""
         file = await self.locked(request.name, work)
         row = await store.fix(work.connection, file.number)
         work.call.require(row.unit)

@@ -1,7 +1,7 @@
-"""Statements of the four lists and four ledgers: each is a query over what is recorded anyway; and the fixes of rules.
+"""Statements of the four lists and four ledgers, each a query over existing records; and of the fixes of rules.
 
-A query gives lines of one form: unit, instant, key, number, subject, what, due_at, category, grade, outcome,
-performance. The conditions on unit and instant are pushed into each part of it, where an index serves them.
+All queries return lines of the same form: unit, instant, key, number, subject, what, due_at, category, grade, outcome,
+performance. The conditions on unit and instant are pushed into each part, where an index serves them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Register(IntEnum):
 LEDGERS = frozenset({Register.WORK, Register.LEAD, Register.JUDGEMENT, Register.DISPOSAL})
 """Shown newest first; the lists oldest first."""
 _LOOKED_AT = ("assessments", "meetings", "warnings", "consultations", "clusters", "reviews")
-"""Files in which somebody looked at how things stand."""
+"""Files in which somebody reviewed the state of affairs."""
 
 
 class Entry(NamedTuple):
@@ -79,7 +79,7 @@ class Entry(NamedTuple):
 
 
 Column = SQLColumnExpression[Any]
-"""A column, or what is computed of columns."""
+"""A column, or an expression over columns."""
 Line = Select[str, datetime, str, str, str, str, datetime | None, str, int, str, str]
 _NOTHING = literal("")
 _NOUGHT = literal(0)
@@ -112,7 +112,7 @@ def _of_clock(at: Column, what: Column, *holds: ColumnElement[bool]) -> Line:
 
 
 def _either(first: InstrumentedAttribute[str], second: InstrumentedAttribute[str]) -> ColumnElement[str]:
-    """Return the first word in small letters, the second where there is none."""
+    """Return the first word in lower case, or the second if there is none."""
     return func.lower(case((first != "", first), else_=second))
 
 
@@ -190,7 +190,7 @@ async def listed(
     connection: Connection, register: Register, units: Range, behind: tuple[datetime, str] | None, now: datetime,
     limit: int,
 ) -> list[Entry]:  # fmt: skip
-    """Return lines of a register: of a list oldest first, of a ledger newest first."""
+    """Return lines of a register: lists oldest first, ledgers newest first."""
     mark, key = behind or (None, "")
     parameters = {**units, "now": now, "limit": limit, "mark": mark, "key": key}
     found = await connection.execute(_listed(register, behind is not None), parameters)

@@ -1,1 +1,1 @@
-"""Statistics over a subtree, on the screen and as a file."""
+"""Statistics over a subtree, as a message and as a file."""

@@ -17,7 +17,7 @@ from services.escalation.scope import Range
 from services.kit.storage.database import Connection
 
 NONE = "none"
-"""The key of matters that have no such property."""
+"""The key of matters without this property."""
 
 
 async def count(connection: Connection, units: Range, start: datetime, end: datetime, by: By) -> dict[str, int]:
@@ -26,7 +26,7 @@ async def count(connection: Connection, units: Range, start: datetime, end: date
 
 
 def keys(by: By, categories: CategoryTree, period: ReportingPeriod) -> list[str]:
-    """Return every key there can be, in order: what is published has them all, whether there is anything or not."""
+    """Return every possible key, in order: publications have all of them, even if the count is zero."""
     if by is By.MONTH:
         return period.month_names
     found = {
@@ -43,11 +43,11 @@ def keys(by: By, categories: CategoryTree, period: ReportingPeriod) -> list[str]
 def published(
     counts: dict[str, int], unit: str, period: str, by: By, every: list[str], publication: Publication
 ) -> dict[str, int | None]:
-    """Return the counts of every key as they may be published; what has a key that no longer is counts as none."""
+    """Return the counts of every key as they may be published; a key that no longer exists counts as none."""
     held = {key: counts.get(key, 0) for key in every}
     if NONE in held:
         held[NONE] += sum(count for key, count in counts.items() if key not in held)
-    # A month is the same cell wherever it is shown: its matters, whatever they are counted by.
+    # A month is the same cell wherever it is shown, whatever the matters are counted by.
     cells = {key: whole(unit, key) if by is By.MONTH else f"{whole(unit, period)}/{by.name}/{key}" for key in held}
     return {key: publication.count(cells[key], count) for key, count in held.items()}
 
@@ -58,5 +58,5 @@ def whole(unit: str, period: str) -> str:
 
 
 def _words(enum: EnumTypeWrapper, prefix: str) -> list[str]:
-    """Return the values of an enum as the facts have them."""
+    """Return the values of an enum as in the facts."""
     return [name.removeprefix(prefix).lower() for name, number in enum.items() if number]

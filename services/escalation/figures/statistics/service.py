@@ -1,4 +1,4 @@
-"""Answers statistics; the screen and the file go through one scope and one count."""
+"""Serves statistics; message and file use the same scope and the same counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.kit.serving.access import Context
 from services.kit.spreadsheets import writing
 
 SUPPRESSED = "*"
-"""What a file has in the place of a suppressed count, nought or not."""
+"""Stands for a suppressed count in a file, zero or not."""
 
 
 class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer):
@@ -28,11 +28,11 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         self._publication = Publication(parts.sealer.derive("published statistics"))
 
     async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.Statistics:
-        """Answer counts of matters received in a period."""
+        """Return counts of matters received in a period."""
         return await self._counted(request)
 
     async def ExportStatistics(self, request: pb.ExportStatisticsRequest, context: Context) -> pb.StatisticsFile:
-        """Answer the same counts as a file."""
+        """Return the same counts as a file."""
         counted = await self._counted(request)
         name = f"{names.last(counted.unit)}-{counted.period}-{By(counted.by).name.lower()}"
         rows: list[list[str | int]] = [[By(counted.by).name.lower(), "count"]]

@@ -16,7 +16,7 @@ from services.kit.storage.database import Connection
 
 
 class By(IntEnum):
-    """What is counted by; the numbers are those of the contract."""
+    """The property that is counted by; the numbers are those of the contract."""
 
     CATEGORY = 1
     DOOR = 2

@@ -1,1 +1,1 @@
-"""Worklists: what is to be done, by whom, until when."""
+"""Worklists: what is to be done by which unit until when."""

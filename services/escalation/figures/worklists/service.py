@@ -1,4 +1,4 @@
-"""Answers worklists: live, over the clocks of all services."""
+"""Serves worklists: live, over the clocks of all services."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
     """Serves worklists."""
 
     async def GetWorklist(self, request: pb.GetWorklistRequest, context: Context) -> pb.Worklist:
-        """Answer a page of what is to be done, and the counts of the whole list."""
+        """Return a page of what is to be done, and the counts of the whole list."""
         unit, now, size = scope.asked(request.unit), self.time.now(), request.page_size or 50
         whose, keeps = Scope(request.scope or Scope.SUBTREE), Filter(request.filter)
         behind = paging.read(request.page_token, "work", paging.instant, paging.key) or _BEGINNING
@@ -75,11 +75,11 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
 
     @cached_property
     def _rights(self) -> frozenset[str]:
-        """The rules whose time is somebody's right, not a unit's duty."""
+        """The rules whose time limit is a person's right, not a unit's duty."""
         return frozenset(rule.name for rule in self.rules.clocks if rule.for_whom is Whom.right)
 
     def _title(self, name: str) -> str:
-        """Return what a step is called in the caller's language; its name where the rule is gone."""
+        """Return the title of a step in the caller's language; its name if the rule no longer exists."""
         if name not in self.rules.clocks.names():
             return name
         rule = self.rules.clocks.get(name)

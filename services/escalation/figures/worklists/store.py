@@ -1,4 +1,4 @@
-"""Statements of worklists: one statement for a page, one for the counts; every part of them has an index behind it."""
+"""Statements of worklists: one for a page, one for the counts; an index serves every part."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from services.kit.storage.database import Connection
 
 
 class Scope(IntEnum):
-    """Whose work; the numbers are those of the contract."""
+    """Which unit's work; the numbers are those of the contract."""
 
     MINE = 1
     UNIT = 2
@@ -51,11 +51,11 @@ class Filter(IntEnum):
 
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Where a step without a due date stands in a list: behind all others."""
+"""The due time in lists of a step without a due date: after all others."""
 _NOW, _START, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "start", "end"))
 _RUNS = WorkClock.state.in_(LIVE)
 _OURS = within(WorkClock.unit)
-# A part of a file is held by its name; whoever holds the whole holds every part.
+# A part of a file is held by its name; whoever holds the whole file holds every part.
 _HELD = (
     select(Holding.id)
     .where(
@@ -71,7 +71,7 @@ _HELD = (
     )
     .exists()
 )
-# Whom own matters wait for: another unit has the step.
+# Matters of the unit that wait for another unit.
 _WAITS = and_(within(MatterUnit.unit), not_(_OURS))
 _KEEPS: dict[Filter, ColumnElement[bool]] = {
     Filter.ALL: true(),
@@ -92,7 +92,7 @@ _WAITING = (
 
 
 class Step(NamedTuple):
-    """A step that is to be taken, and what is known of the matter it is taken in."""
+    """A step to be taken, and what is known of its matter."""
 
     clock: WorkClock
     unit: str | None
@@ -148,6 +148,6 @@ def _counts(mine: bool) -> Select[int, int, int, int, int]:
 async def counts(
     connection: Connection, scope: Scope, units: Range, times: dict[str, datetime], official: str
 ) -> Counts:
-    """Return the counts of the whole list, and of what own matters wait for."""
+    """Return the counts of the whole list, and of matters waiting for other units."""
     parameters = {**units, **times, "official": official}
     return Counts(*(await connection.execute(_counts(scope is Scope.MINE), parameters)).one())

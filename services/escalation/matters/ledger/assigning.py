@@ -1,4 +1,4 @@
-"""RPCs by which a matter comes on the ledger: registered, graded, assigned, moved."""
+"""RPCs that enter matters in the ledger: registering, grading, assigning, moving."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def RegisterMatter(self, request: pb.RegisterMatterRequest, work: Work) -> pb.Matter:
-        """Put a matter on the ledger of its level; its plan is due in five working days."""
+        """Enter a matter in the ledger of its level; its plan is due in five working days."""
         told, level = request.matter, MatterLevel(request.matter.level)
         place = self.known(told.place, "matter.place")
         keeper = rules_of.keeper_of(self.rules.units, place, level, "matter.level")
@@ -61,7 +61,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def GradeMatter(self, request: pb.GradeMatterRequest, work: Work) -> pb.Matter:
-        """Grade a matter by the table; a second time needs a reason."""
+        """Grade a matter by the table; grading it again needs a reason."""
         matter = await self.kept(request, work)
         rules_of.may(matter.state, Step.GRADE)
         if matter.grade and not request.reason:
@@ -90,7 +90,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def AssignMatter(self, request: pb.AssignMatterRequest, work: Work) -> pb.Matter:
-        """Give every unit its part, with measures and a deadline that has a clock of its own."""
+        """Assign a part to every unit, with measures and a deadline with its own clock."""
         matter = await self.kept(request, work)
         rules_of.may(matter.state, Step.ASSIGN)
         given = [
@@ -129,7 +129,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def ReassignAssignment(self, request: pb.ReassignAssignmentRequest, work: Work) -> pb.Matter:
-        """Give a unit's part to another one. Every clock of it goes on towards the date it had."""
+        """Assign a unit's part to another unit. Its clocks keep their dates."""
         matter = await self.kept(request, work)
         part = await self.part(work, matter, request.name)
         unit = names.last(request.unit)
@@ -154,7 +154,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def ExtendAssignment(self, request: pb.ExtendAssignmentRequest, work: Work) -> pb.Matter:
-        """Give a unit a later day: its clock ends, and another one runs to that day."""
+        """Give a unit a later deadline: its clock ends, and another one runs to that day."""
         matter = await self.kept(request, work)
         part = await self.part(work, matter, request.name)
         due_on = dates.read(request.due_date, "due_date")
@@ -172,7 +172,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def NameOfficial(self, request: pb.NameOfficialRequest, work: Work) -> pb.Matter:
-        """Keep which official of a unit does its part; the answer and the history do not say who."""
+        """Record which official of a unit does its part; response and history do not name the official."""
         matter, part = await self.own_part(request, work)
         await holders.assign(
             work.connection, matter.number, course.assignment_name(part), course.HOLDER, unit=part.unit,
@@ -183,7 +183,7 @@ class Assigning(LedgerBase):
 
     @command(pb.Matter)
     async def MoveLevel(self, request: pb.MoveLevelRequest, work: Work) -> pb.Matter:
-        """Raise a matter to a higher ledger or hand it down to a lower one; the clocks of its keeper go with it."""
+        """Move a matter to a higher or lower ledger; the clocks of its keeping unit move with it."""
         matter = await self.kept(request, work)
         rules_of.may(matter.state, Step.MOVE)
         level = MatterLevel(request.level)

@@ -1,4 +1,4 @@
-"""The course of a matter: versions written down as it changes, and the clocks that run meanwhile."""
+"""The course of a matter: a version for every change, and its clocks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
 LATELY = timedelta(days=90)
-"""How far back like matters of a unit are counted."""
+"""How far back similar matters of a unit are counted."""
 HOLDER = "responsible"
 """The role in which an official holds a unit's part."""
 TRACKED = (
@@ -45,17 +45,17 @@ Change = dict[str, str]
 
 
 def answerable(matter: Matter) -> str:
-    """Return the unit whose matter it is: the one that answers for it, or keeps it while nobody was given it."""
+    """Return the unit of a matter: the accountable one, or the keeping one until it is assigned."""
     return matter.unit or matter.keeper
 
 
 def grade_name(matter: Matter) -> str:
-    """Return a matter's grade as rules name it; empty before it was graded."""
+    """Return a matter's grade by its name in the rules; empty before it is graded."""
     return str(_GRADES[matter.grade - 1]) if matter.grade else ""
 
 
 def said(field: str, before: object, after: object) -> Change:
-    """Return a change as the history keeps it."""
+    """Return a change as in the history."""
     return {"field": field, "before": _told(before), "after": _told(after)}
 
 
@@ -82,7 +82,7 @@ async def change(
     work: Work, matter: Matter, event: str, *, reason: str = "", sealed: bytes | None = None,
     also: Sequence[Change] = (), payload: dict[str, object] | None = None, **columns: object,
 ) -> Matter:  # fmt: skip
-    """Change a matter, write the version down, tell of it, and return the new row."""
+    """Change a matter, store the version, append the event, and return the new row."""
     row = await _store(work, matter, event, reason, sealed, also, columns)
     told = {**(payload or {}), **({"reason": reason} if reason else {})}
     await work.append(happened(row, event, **told))
@@ -90,7 +90,7 @@ async def change(
 
 
 def happened(row: Matter, kind: str, **payload: object) -> NewEvent:
-    """Return the event of something that happened to a matter: ids and codes only."""
+    """Return the event of a matter: ids and codes only."""
     told = {"state": row.state.name, "unit": answerable(row), **payload}
     return NewEvent(row.number, kind, answerable(row), told)
 
@@ -108,7 +108,7 @@ async def _store(
 
 
 def plan_key(entry: int) -> str:
-    """Return the key of the clock of the plan; each entry on the ledger needs one of its own."""
+    """Return the key of the clock of the plan; each entry in the ledger has one."""
     return "plan" if entry == 1 else f"plan-{entry}"
 
 
@@ -120,9 +120,9 @@ async def start_plan(work: Work, number: str, entry: int, keeper: str) -> date:
 
 
 async def plan_approved(work: Work, matter: Matter) -> Matter:
-    """Take note that a matter's plan was approved: its clock is met. Whoever approves it appends the event.
+    """Record that a matter's plan was approved: its clock is met. The caller appends the event.
 
-    Returns the new row; a matter that was only assigned is now being handled. The matter must be locked.
+    Returns the new row; an assigned matter is now in handling. The matter must be locked.
     """
     await work.stop(matter.number, plan_key(matter.entry))
     columns: dict[str, Any] = {"plan_at": work.now}
@@ -132,20 +132,20 @@ async def plan_approved(work: Work, matter: Matter) -> Matter:
 
 
 async def plan_missing(work: Work, firing: Firing) -> None:
-    """Consider a letter where a matter has no plan in time; the rung itself carries it one level up."""
+    """Consider a letter if a matter has no plan in time; the rung itself escalates it one level."""
     matter = await store.get(work.connection, names.number_of(firing.subject))
     await consider(work, Occasion(Happening.no_plan, answerable(matter), firing.subject, grade=grade_name(matter)))
 
 
 async def consider_like_matters(work: Work, matter: Matter) -> None:
-    """Consider a notice to the unit that is given one more of the matters it was lately given several of."""
+    """Consider a notice to a unit that gets another matter of a kind it recently got several of."""
     times = await store.like_matters(work.connection, matter, work.now - LATELY)
     name = names.file_name(matter.number)
     await consider(work, Occasion(Happening.similar_matters, matter.unit, name, times=times))
 
 
 async def due_soon(work: Work, firing: Firing) -> None:
-    """Consider a notice to a unit whose part of a matter is about to end; each reminder looks anew."""
+    """Consider a notice to a unit whose part of a matter is nearly due; each reminder checks again."""
     clock = await clock_ledger.get(work.connection, firing.clock)
     if clock.due_at is None or not ends_soon(clock.started_at, clock.due_at, work.now):
         return
@@ -158,14 +158,14 @@ def assignment_name(row: MatterAssignment | MatterProgress) -> str:
 
 
 async def start_unit(work: Work, number: str, assignment: int, unit: str, due_on: date, key: str) -> None:
-    """Start the clock of a unit's part, towards the end of the day it was given."""
+    """Start the clock of a unit's part, which ends with its day."""
     subject = f"{names.file_name(number)}/assignments/{assignment}"
     until = dates.last_second(due_on)
     await work.start_clock(number, key, "matter_unit", subject=subject, unit=unit, at=work.now, until=until)
 
 
 async def start_progress(work: Work, matter: Matter, unit: str) -> int:
-    """Let the next report of progress fall due; the clock before it is over. Return how many were started so far."""
+    """Start the clock of the next progress report and end the one before. Return how many were started so far."""
     turns = matter.turns + 1
     await work.stop(matter.number, "progress-%")
     name = names.file_name(matter.number)
@@ -174,7 +174,7 @@ async def start_progress(work: Work, matter: Matter, unit: str) -> int:
 
 
 async def reopen(work: Work, matter: Matter, key: str) -> list[NewEvent]:
-    """Let a unit's clock run on towards its own date: what met it was not enough."""
+    """Let a unit's clock run on to its date: what met it was not enough."""
     row = await clock_ledger.get(work.connection, names.clock_id(matter.number, key), lock=True)
     if row.state != clocks.ClockState.MET:
         return []
@@ -183,12 +183,12 @@ async def reopen(work: Work, matter: Matter, key: str) -> list[NewEvent]:
 
 
 async def give(work: Work, matter: Matter, keys: str, unit: str) -> None:
-    """Let another unit answer for clocks of a matter. No date moves."""
+    """Make another unit accountable for clocks of a matter. No date moves."""
     await clocks.reassign(work.connection, matter.number, keys, unit)
 
 
 async def considered(work: Work, matter: Matter, happening: Happening) -> None:
-    """Consider a letter to the unit that answers for a matter."""
+    """Consider a letter to the accountable unit of a matter."""
     occasion = Occasion(
         happening, answerable(matter), names.file_name(matter.number), times=max(matter.returned, 1),
         grade=grade_name(matter),
@@ -197,7 +197,7 @@ async def considered(work: Work, matter: Matter, happening: Happening) -> None:
 
 
 async def end_everything(work: Work, matter: Matter) -> None:
-    """Let nothing of a matter that is struck off be owed any more: parts, officials, escalations, clocks."""
+    """Close everything open of a matter that is struck off: parts, holders, escalations, clocks."""
     for row in await store.assignments(work.connection, matter):
         await holders.release(work.connection, matter.number, assignment_name(row), HOLDER, work.now)
     await store.end_assignments(work.connection, matter.number, work.now)
@@ -206,7 +206,7 @@ async def end_everything(work: Work, matter: Matter) -> None:
 
 
 async def start_look_backs(work: Work, matter: Matter) -> None:
-    """Plan the looks back at a matter that was struck off, each with its clock."""
+    """Plan the look-backs at a struck-off matter, each with its clock."""
     name = names.file_name(matter.number)
     for count in LOOK_BACKS:
         await work.start_clock(
@@ -218,16 +218,16 @@ async def start_look_backs(work: Work, matter: Matter) -> None:
 
 
 def look_back_key(entry: int, count: int) -> str:
-    """Return the key of the clock of a look back."""
+    """Return the key of the clock of a look-back."""
     return f"lookback-{entry}-{count}"
 
 
 def column_of(level: MatterLevel) -> str:
-    """Return a level as it stands in the column."""
+    """Return a level as in the column."""
     return level.name.lower()
 
 
 async def units_of(connection: Connection, matter: Matter) -> tuple[str, ...]:
-    """Return the units concerned with a matter: whoever keeps it, answers for it, leads, or ever had a part."""
+    """Return the units of a matter: the keeping, accountable and leading ones, and all that ever had a part."""
     found = (matter.keeper, matter.unit, matter.lead, *await store.part_units(connection, matter.number))
     return tuple(dict.fromkeys(unit for unit in found if unit))

@@ -1,4 +1,4 @@
-"""The lines of the exported list: each matter as the office reads it, its texts opened."""
+"""The lines of the exported list: each matter with its texts, opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.kit.storage.sealing import CaseSealer, Sealer
 
 
 def lines(found: Sequence[Matter], sealed: Sealed, rules: Rules, sealer: Sealer, today: date) -> Iterator[Row]:
-    """Yield one line a matter, in the order of the list."""
+    """Yield one line per matter, in the order of the list."""
     for number, row in enumerate(found, start=1):
         try:
             opener = files.reading(sealer, sealed.keys[row.number]) if row.sealed else None

@@ -1,4 +1,4 @@
-"""The tables of the ledger that it alone reads; matters and the parts of units are in `services.escalation.models`."""
+"""The tables that only the ledger reads; matters and the parts of units are in `services.escalation.models`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MatterGrading(EscalationModel):
 
 
 class MatterProgress(EscalationModel):
-    """What a unit reported of its part."""
+    """A progress report of a unit."""
 
     __tablename__ = "matter_progress"
     __table_args__ = ({"comment": "What units reported of their parts; the text sealed."},)
@@ -51,7 +51,7 @@ class MatterProgress(EscalationModel):
 
 
 class MatterEvidence(EscalationModel):
-    """What shows how a matter stands."""
+    """A piece of evidence."""
 
     __tablename__ = "matter_evidence"
     __table_args__ = ({"comment": "What shows how a matter stands: references and hashes; what they show is sealed."},)
@@ -67,7 +67,7 @@ class MatterEvidence(EscalationModel):
 
 
 class MatterLookBack(EscalationModel):
-    """A look back at a matter that was struck off."""
+    """A look-back at a struck-off matter."""
 
     __tablename__ = "matter_look_backs"
     __table_args__ = ({"comment": "Looks back at a matter that was struck off, due and done."},)
@@ -99,7 +99,7 @@ class MatterVersion(EscalationModel):
 
 
 class MatterReading(EscalationModel):
-    """That somebody read what is told of a matter."""
+    """A reading of the texts of a matter."""
 
     __tablename__ = "matter_readings"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""RPCs that look at the ledger: single matters, lists, counts, texts, history, the exported list."""
+"""RPCs that read the ledger: single matters, lists, counts, texts, history, the exported list."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
 
 _REPORTS = 200
-"""Reports of progress that one look shows, the latest."""
+"""Maximum of progress reports in one response, the latest ones."""
 _MOST = 20_000
 """Matters in one export."""
 _CHUNK = 1_000_000
@@ -34,10 +34,10 @@ _BEGINNING, _LAST = 0, 2**63 - 1
 
 
 class Reading(LedgerBase):
-    """Answers questions."""
+    """The RPCs that read."""
 
     async def GetMatter(self, request: pb.GetMatterRequest, context: Context) -> pb.Matter:
-        """Answer a matter without what is told of it."""
+        """Return a matter without its texts."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return view.whole(
@@ -48,7 +48,7 @@ class Reading(LedgerBase):
     async def ListMatterEvidence(
         self, request: pb.ListMatterEvidenceRequest, context: Context
     ) -> pb.ListMatterEvidenceResponse:
-        """Answer the evidence of a matter, in order, without what it shows."""
+        """Return the evidence of a matter, in order, without its descriptions."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-evidence", paging.number) or 0
         async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
@@ -58,7 +58,7 @@ class Reading(LedgerBase):
         return reply
 
     async def ReadMatter(self, request: pb.ReadMatterRequest, context: Context) -> pb.MatterText:
-        """Answer what is told of a matter, on record."""
+        """Return the texts of a matter; this is logged."""
         async with self.database.begin() as connection:
             file = await files.lock(connection, names.number_of(request.name))
             row = await self._seen(connection, request.name)
@@ -94,7 +94,7 @@ class Reading(LedgerBase):
         return answer
 
     async def ListMatters(self, request: pb.ListMattersRequest, context: Context) -> pb.ListMattersResponse:
-        """Answer matters of the caller's units, overdue ones first, then by due date."""
+        """Return matters of the caller's units, overdue ones first, then by due date."""
         size, wanted = request.page_size or 50, self._wanted(request)
         behind = paging.read(request.page_token, "matters", paging.day, paging.key)
         async with self.database.read() as connection:
@@ -104,7 +104,7 @@ class Reading(LedgerBase):
         return reply
 
     async def CountMatters(self, request: pb.CountMattersRequest, context: Context) -> pb.CountMattersResponse:
-        """Answer how many matters of the caller's units there are, with those overdue."""
+        """Return how many matters the caller's units have, and how many are overdue."""
         wanted, reply = self._wanted(request), pb.CountMattersResponse()
         async with self.database.read() as connection:
             found = await listing.counted(connection, wanted)
@@ -126,7 +126,7 @@ class Reading(LedgerBase):
     async def ListMatterHistory(
         self, request: pb.ListMatterHistoryRequest, context: Context
     ) -> pb.ListMatterHistoryResponse:
-        """Answer every version of a matter, oldest first."""
+        """Return every version of a matter, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-versions", paging.number) or 0
         async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
@@ -138,7 +138,7 @@ class Reading(LedgerBase):
     async def ListMatterReadings(
         self, request: pb.ListMatterReadingsRequest, context: Context
     ) -> pb.ListMatterReadingsResponse:
-        """Answer who read or exported what is told of a matter, latest first."""
+        """Return who read or exported the texts of a matter, latest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "matter-readings")
         async with self.database.read() as connection:
             row = await self._seen(connection, request.parent)
@@ -156,7 +156,7 @@ class Reading(LedgerBase):
     async def ExportMatters(
         self, request: pb.ExportMattersRequest, context: Context
     ) -> AsyncIterator[pb.ExportMattersResponse]:
-        """Answer the list as a workbook, part by part; the look is on record for every matter in it."""
+        """Return the list as a workbook, in parts; the access is logged for every matter in it."""
         wanted, call = self._wanted(request), current_call()
         async with self.database.begin() as connection:
             found = await listing.listed(connection, wanted, None, _MOST + 1)
@@ -176,13 +176,13 @@ class Reading(LedgerBase):
             yield pb.ExportMattersResponse(chunk=content[start : start + _CHUNK])
 
     async def _seen(self, connection: Connection, name: str) -> Matter:
-        """Return the matter a name lies in, if the caller may look at it for one of its units."""
+        """Return the matter that a name belongs to, if the caller may read it for one of its units."""
         row = await store.get(connection, names.number_of(name))
         current_call().require_any(await course.units_of(connection, row))
         return row
 
     def _wanted(self, request: pb.ListMattersRequest | pb.CountMattersRequest | pb.ExportMattersRequest) -> Wanted:
-        """Return which matters a request asks for, within what the caller may see."""
+        """Return the filters of a request, within what the caller may see."""
         unit = current_call().scope(names.last(request.unit))
         level = course.column_of(MatterLevel(request.level)) if request.level else ""
         return Wanted(unit, self._today(), level, request.state, request.grade, request.overdue)

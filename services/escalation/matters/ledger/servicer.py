@@ -1,4 +1,4 @@
-"""What the ledger's servicer is made of: a matter locked, a unit's part, an answer."""
+"""The base of the ledger's servicer: a locked matter, a unit's part, a response."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from services.kit.command import Versioned, Work, check_etag
 
 
 class LedgerBase(Servicer):
-    """What every part of the ledger's servicer stands on."""
+    """The base of every part of the ledger's servicer."""
 
     async def matter(self, name: str, work: Work) -> Matter:
-        """Return the matter a name lies in, locked behind its file. Ask for the right next."""
+        """Return the matter that a name belongs to, locked after its file. The caller checks permission next."""
         file = await self.locked(name, work)
         return await store.lock(work.connection, file.number)
 
@@ -40,7 +40,7 @@ class LedgerBase(Servicer):
         return matter, self._under_way(matter, part)
 
     async def part(self, work: Work, matter: Matter, name: str) -> MatterAssignment:
-        """Return a part of a locked matter that is under way; WRONG_STATE where it is over."""
+        """Return a part of a locked matter that is under way; WRONG_STATE if it is over."""
         part = await store.assignment(work.connection, matter.number, names.index_of(name))
         return self._under_way(matter, part)
 
@@ -56,11 +56,11 @@ class LedgerBase(Servicer):
         return (await files.writing(work.connection, self.sealer, await files.get(work.connection, number))).seal(data)
 
     async def note(self, work: Work, number: str, text: str) -> bytes | None:
-        """Return what was said with a change, sealed; None where nothing was."""
+        """Return the note of a change, sealed; None if there is none."""
         return await self.sealed(work, number, text.encode()) if text else None
 
     async def shown(self, work: Work, row: Matter) -> pb.Matter:
-        """Return a matter as GetMatter answers it."""
+        """Return a matter as GetMatter returns it."""
         return view.whole(
             row, dates.today(work.now), work.call.language, await store.grading(work.connection, row.number),
             await store.assignments(work.connection, row), await store.look_backs(work.connection, row),

@@ -1,4 +1,4 @@
-"""The ledger as a workbook, with the columns offices expect."""
+"""The ledger as a workbook, with the columns that offices use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Sequence[str | int]
 
 
 def workbook(unit_name: str, today: date, lines: Iterable[Row]) -> bytes:
-    """Return the ledger of a unit as an .xlsx file: a title, a heading that stays in sight, one line a matter."""
+    """Return the ledger of a unit as an .xlsx file: a title, a fixed heading, one line per matter."""
     heading: Row = [name for name, _ in COLUMNS]
     title = f"{unit_name}{TITLE}（{today:%Y-%m-%d}）"
     return as_xlsx([heading, *lines], TITLE, title=title, widths=[width for _, width in COLUMNS], ruled=True)

@@ -1,4 +1,4 @@
-"""Statements of single matters of the ledger and what lies below them."""
+"""Statements of single matters of the ledger and of their parts."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ async def add(connection: Connection, number: str, **columns: object) -> Matter:
 
 async def change(connection: Connection, matter: Matter, **columns: object) -> Matter:
     """Change columns of a matter, count its version up, and return its new row."""
-    kept = columns or {"entry": matter.entry}  # what changes lies below it: its version counts up all the same
+    kept = columns or {"entry": matter.entry}  # the change is below it: its version increases all the same
     return await rows.update(connection, Matter, {"number": matter.number}, **kept)
 
 
 async def must_be_new(connection: Connection, source: str) -> None:
-    """Raise ALREADY_EXISTS where a case or warning stands on the ledger; others who ask wait for the commit."""
+    """Raise ALREADY_EXISTS if a case or warning is in the ledger; simultaneous callers wait for the commit."""
     await connection.execute(_SOURCE_LOCK, {"source": source})
     if found := await connection.scalar(_OF_SOURCE, {"source": source}):
         raise CaseError(Reason.ALREADY_EXISTS, names.file_name(found))
@@ -161,12 +161,12 @@ async def change_assignment(connection: Connection, row: MatterAssignment, **col
 
 
 async def end_assignments(connection: Connection, number: str, at: datetime) -> None:
-    """Let the parts that are under way be over."""
+    """End the parts that are under way."""
     await connection.execute(_END, {"number": number, "at": at})
 
 
 async def report(connection: Connection, part: MatterAssignment, entry: int, **columns: object) -> None:
-    """Store what a unit reported of its part."""
+    """Store a progress report."""
     await rows.add(
         connection,
         MatterProgress,
@@ -191,7 +191,7 @@ async def add_evidence(connection: Connection, number: str, **columns: object) -
 
 
 async def evidence(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterEvidence]:
-    """Return evidence of a matter behind a number, in order."""
+    """Return evidence of a matter after a number, in order."""
     return await connection.execute(_EVIDENCE, {"number": number, "behind": behind, "limit": limit})
 
 
@@ -202,17 +202,17 @@ async def missing_evidence(connection: Connection, number: str, wanted: Collecti
 
 
 async def plan_look_back(connection: Connection, matter: Matter, **columns: object) -> None:
-    """Store a look back that is due."""
+    """Store a planned look-back."""
     await rows.insert(connection, MatterLookBack, number=matter.number, entry=matter.entry, **columns)
 
 
 async def look_backs(connection: Connection, matter: Matter) -> Sequence[MatterLookBack]:
-    """Return the looks back at the present entry of a matter, earliest first."""
+    """Return the look-backs of the present entry of a matter, earliest first."""
     return await rows.find(connection, MatterLookBack, MatterLookBack.days, number=matter.number, entry=matter.entry)
 
 
 async def look_back(connection: Connection, matter: Matter, days: int, result: Found, at: datetime, by: str) -> None:
-    """Record what a look back found."""
+    """Record the result of a look-back."""
     key = {"number": matter.number, "entry": matter.entry, "days": days}
     await connection.execute(_LOOKED, {**key, "result": result, "at": at, "by": by})
 
@@ -221,7 +221,7 @@ async def keep_version(
     connection: Connection, row: Matter, event: str, at: datetime, call: Call, *, reason: str = "",
     changes: Sequence[dict[str, str]] = (), sealed: bytes | None = None,
 ) -> None:  # fmt: skip
-    """Write down a version of a matter: who made it, when, and what changed."""
+    """Store a version of a matter: who made it, when, and what changed."""
     parameters = {
         "number": row.number, "version": row.version, "event": event, "changed_at": at,
         "changed_by": call.caller.subject, "unit": call.caller.unit, "reason": reason, "changes": list(changes),
@@ -231,12 +231,12 @@ async def keep_version(
 
 
 async def note_reading(connection: Connection, numbers: Sequence[str], at: datetime, call: Call) -> None:
-    """Write down that the caller sees what is told of these matters."""
+    """Store that the caller reads the texts of these matters."""
     entry = {"at": at, "actor": call.caller.subject, "unit": call.caller.unit, "action": call.permission}
     await connection.execute(_READ, {**entry, "numbers": list(numbers)})
 
 
 async def like_matters(connection: Connection, matter: Matter, since: datetime) -> int:
-    """Return how many matters of the same kind a unit was given since an instant, this one among them."""
+    """Return how many matters of the same kind a unit got since an instant, including this one."""
     parameters = {"unit": matter.unit, "category": matter.category, "since": since}
     return await connection.scalar(_LIKE, parameters) or 0

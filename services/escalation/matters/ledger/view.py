@@ -55,7 +55,7 @@ def whole(
     row: Matter, today: date, language: str, grading: MatterGrading | None, assignments: Sequence[MatterAssignment],
     look_backs: Sequence[MatterLookBack],
 ) -> pb.Matter:  # fmt: skip
-    """Return a matter with its grading, parts and looks back."""
+    """Return a matter with its grading, parts and look-backs."""
     shown = matter(row, today)
     if grading is not None:
         shown.grading.CopyFrom(graded(grading, language))
@@ -95,7 +95,7 @@ def assignment(row: MatterAssignment) -> pb.Assignment:
 
 
 def look_back(row: MatterLookBack) -> pb.LookBackTask:
-    """Return a look back."""
+    """Return a look-back."""
     return pb.LookBackTask(
         name=f"{names.file_name(row.number)}/lookBacks/{row.days}",
         due_date=dates.shown(row.due_on),
@@ -105,7 +105,7 @@ def look_back(row: MatterLookBack) -> pb.LookBackTask:
 
 
 def evidence(row: MatterEvidence) -> pb.MatterEvidence:
-    """Return a piece of evidence without what it shows."""
+    """Return a piece of evidence without its description."""
     return pb.MatterEvidence(
         name=evidence_name(row),
         reference=row.reference,

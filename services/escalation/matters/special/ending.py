@@ -1,4 +1,4 @@
-"""What the ledger asks of special handling when a matter is to be struck off, and tells it when it was."""
+"""What the ledger asks special handling before a matter is struck off, and what follows afterwards."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from services.kit.storage.database import Connection
 
 
 async def open_items(connection: Connection, number: str) -> list[str]:
-    """Return what is open about a matter, by resource name; a matter is struck off when nothing is.
+    """Return what is still open of a matter, by resource name; it can be struck off when nothing is.
 
-    Measures to be done, tasks of the task force, consultations that are not answered, a monitoring.
+    Open measures, tasks of the task force, unanswered consultations, a monitoring.
     """
     base = names.file_name(number)
     return [
@@ -37,7 +37,7 @@ async def open_items(connection: Connection, number: str) -> list[str]:
 
 
 async def struck_off(work: Work, number: str) -> None:
-    """Let fall away what a matter that was struck off no longer needs. Append an event after it."""
+    """Cancel what a struck-off matter no longer needs. The caller appends an event after it."""
     await leads.struck_off(work, number)
     for keys in ("revise-%", "countersign-%", "approve-%", "assess-%", "force-%", "force_check-%", "minutes-%"):
         await work.stop(number, keys, met=False)

@@ -84,7 +84,7 @@ class PlanMeasure(EscalationModel):
 
 
 class PlanPartyCheck(EscalationModel):
-    """What a plan says of a party's rights."""
+    """A rights check of a plan."""
 
     __tablename__ = "plan_party_checks"
     __table_args__ = (ForeignKeyConstraint(["number", "plan"], ["matter_plans.number", "matter_plans.plan"]),)
@@ -100,7 +100,7 @@ class PlanPartyCheck(EscalationModel):
 
 
 class PlanCountersignature(EscalationModel):
-    """Whoever was asked to countersign a plan."""
+    """A request to countersign a plan."""
 
     __tablename__ = "plan_countersignatures"
     __table_args__ = (ForeignKeyConstraint(["number", "plan"], ["matter_plans.number", "matter_plans.plan"]),)
@@ -216,7 +216,7 @@ class Lead(EscalationModel):
 
 
 class LeadNote(EscalationModel):
-    """What a lead official recorded."""
+    """A note of a lead official."""
 
     __tablename__ = "lead_notes"
 

@@ -1,4 +1,4 @@
-"""What the servicers of special handling are made of: a matter locked, a matter looked at."""
+"""The base of the servicers of special handling: a matter locked, a matter read."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from services.kit.storage.database import Connection
 
 
 class SpecialServicer(Servicer):
-    """A servicer of what lies below a matter."""
+    """A servicer of resources below a matter."""
 
     async def matter(self, name: str, work: Work) -> tuple[File, Matter]:
-        """Return the file of the matter a name lies in, locked, and the matter. Ask for the right next."""
+        """Return the file of a name's matter, locked, and the matter. The caller checks permission next."""
         file = await self.locked(name, work)
         return file, await matters.get(work.connection, file.number)
 
     async def seen(self, connection: Connection, name: str, also: Iterable[str] = ()) -> Matter:
-        """Return the matter a name lies in, if the caller may look at it: by its units, or by one of these."""
+        """Return the matter that a name belongs to, if the caller may read it: by its units, or by one of these."""
         matter = await matters.get(connection, names.number_of(name))
         current_call().require_any((*matters.concerned(matter), *also))
         return matter
@@ -36,7 +36,7 @@ class SpecialServicer(Servicer):
         return (await self.seal(work, file)).seal(data) if data else b""
 
     async def read(self, connection: Connection, number: str, *sealed: bytes | None) -> list[bytes]:
-        """Return what was sealed in a file; empty where nothing was."""
+        """Return what was sealed in a file; empty if nothing was."""
         if not any(sealed):
             return [b"" for _ in sealed]
         opener = await self.opener(connection, number)
@@ -44,7 +44,7 @@ class SpecialServicer(Servicer):
 
 
 def required(message: Message, field: str, path: str) -> Message | str:
-    """Return a part of a message that must be there; INVALID_FIELD naming it where it is not."""
+    """Return a required part of a message; INVALID_FIELD with its name if it is missing."""
     found: Message | str = getattr(message, field)
     there = message.HasField(field) if isinstance(found, Message) else bool(found)
     if not there:

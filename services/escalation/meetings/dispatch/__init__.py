@@ -1,1 +1,1 @@
-"""Dispatch meetings: series, agendas drawn from the ledger, what was decided and what became of it."""
+"""Dispatch meetings: series, agendas drawn from the ledger, decisions and their results."""

@@ -1,4 +1,4 @@
-"""What goes on an agenda, by the rules for it: matters of the ledger, and what earlier meetings decided."""
+"""The items of an agenda, by its rules: matters of the ledger, and decisions of earlier meetings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.kit.storage.database import Connection
 async def draw(
     connection: Connection, number: str, unit: str, rules: Sequence[AgendaRule], now: datetime, calendar: Calendar
 ) -> int:
-    """Draw the agenda of a meeting of this unit, what has most reasons first, and return how many items it has."""
+    """Draw the agenda of a meeting of this unit, items with most reasons first, and return how many there are."""
     threshold = {each.reason: each.n for each in rules}
     today = now.astimezone(LOCAL).date()
     parameters: dict[str, Any] = {

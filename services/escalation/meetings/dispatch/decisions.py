@@ -1,4 +1,4 @@
-"""What meetings decided: one unit does it by a day, another one verifies it."""
+"""Decisions of meetings: one unit carries them out by a day, another one verifies them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Decisions(Servicer):
 
     @command(pb.Decision)
     async def CreateDecision(self, request: pb.CreateDecisionRequest, work: Work) -> pb.Decision:
-        """Record what a meeting decided; it has a clock from then on."""
+        """Record a decision of a meeting; it has a clock from then on."""
         file = await self.locked(request.parent, work)
         meeting = await store.meeting(work.connection, file.number)
         work.call.require(meeting.unit)
@@ -63,13 +63,13 @@ class Decisions(Servicer):
         return view.decision(row, asked.official)
 
     async def GetDecision(self, request: pb.GetDecisionRequest, context: Context) -> pb.Decision:
-        """Answer a decision to the unit of the meeting and to the one that carries it out."""
+        """Return a decision to the unit of the meeting or to the one that carries it out."""
         async with self.database.read() as connection:
             row = await self._decision(connection, request.name)
             return await self._shown(connection, row)
 
     async def ListDecisions(self, request: pb.ListDecisionsRequest, context: Context) -> pb.ListDecisionsResponse:
-        """Answer decisions of a meeting, or all of the caller's units, first due first."""
+        """Return decisions of a meeting, or all of the caller's units, first due first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "meetings/-" else names.number_of(request.parent)
@@ -91,7 +91,7 @@ class Decisions(Servicer):
         return reply
 
     async def ReadDecision(self, request: pb.ReadDecisionRequest, context: Context) -> pb.DecisionText:
-        """Answer what has to be done, on record."""
+        """Return the text of a decision; this is logged."""
         async with self.database.begin() as connection:
             row = await self._decision(connection, request.name)
             opener = await self.opener(connection, row.number)
@@ -102,7 +102,7 @@ class Decisions(Servicer):
 
     @command(pb.Decision)
     async def ReportDecision(self, request: pb.ReportDecisionRequest, work: Work) -> pb.Decision:
-        """Report a decision done; another unit has to look within five working days."""
+        """Report a decision done; another unit has to verify it within five working days."""
         row = await self._locked_decision(request, work, lambda row: row.unit)
         state = rules_of.report(row.state)
         row = await store.change_decision(
@@ -119,7 +119,7 @@ class Decisions(Servicer):
 
     @command(pb.Decision)
     async def VerifyDecision(self, request: pb.VerifyDecisionRequest, work: Work) -> pb.Decision:
-        """Verify what was reported, as another unit: done, or open again towards the day it had."""
+        """Verify a report, as another unit: done, or open again with its original day."""
         row = await self._locked_decision(request, work, lambda row: row.verifier)
         state = rules_of.verify(row.state, request.sufficient, work.actor, row.reported_by)
         done = state is DecisionState.DONE
@@ -138,7 +138,7 @@ class Decisions(Servicer):
         return await self._shown(work.connection, row)
 
     async def _reopen(self, work: Work, row: MeetingDecision) -> list[NewEvent]:
-        """Let the time of a decision run on as if it had never been reported: towards the day it had."""
+        """Let the clock of a decision run on to its original day, as if it had not been reported."""
         clock = await clock_ledger.get(
             work.connection, names.clock_id(row.number, f"decision-{row.decision}"), lock=True
         )
@@ -146,7 +146,7 @@ class Decisions(Servicer):
         return (await clock_ledger.record(work.connection, self.clockwork, clock, entry, work.now)).events
 
     def _verifier(self, meeting_unit: str, unit: str) -> str:
-        """Return the unit that verifies: that of the meeting, or the one above where that one itself has to do it."""
+        """Return the unit that verifies: that of the meeting, or the one above if that one carries it out itself."""
         if unit != meeting_unit:
             return meeting_unit
         above = self.rules.units.parent(meeting_unit)

@@ -1,4 +1,4 @@
-"""MeetingService's RPCs about series and meetings; what they decided is beside it."""
+"""MeetingService's RPCs about series and meetings; those about decisions are in `decisions`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     @command(pb.MeetingSeries)
     async def CreateMeetingSeries(self, request: pb.CreateMeetingSeriesRequest, work: Work) -> pb.MeetingSeries:
-        """Begin a series; the engine gets its schedule from the list of series."""
+        """Begin a series; Temporal gets its schedule from the list of series."""
         asked = request.meeting_series
         unit, rule = self.known(asked.unit, "meeting_series.unit"), asked.rule or MEETING
         work.call.require(unit)
@@ -44,7 +44,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return self._series(row, work.now)
 
     async def GetMeetingSeries(self, request: pb.GetMeetingSeriesRequest, context: Context) -> pb.MeetingSeries:
-        """Answer a series."""
+        """Return a series."""
         async with self.database.read() as connection:
             row = await store.series(connection, names.number_of(request.name))
         current_call().require(row.unit)
@@ -53,7 +53,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
     async def ListMeetingSeries(
         self, request: pb.ListMeetingSeriesRequest, context: Context
     ) -> pb.ListMeetingSeriesResponse:
-        """Answer series of the caller's units, by name."""
+        """Return series of the caller's units, by name."""
         size, now = request.page_size or 50, self.time.now()
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "meetingSeries", paging.key) or ""
@@ -67,7 +67,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     @command(pb.MeetingSeries)
     async def EndMeetingSeries(self, request: pb.EndMeetingSeriesRequest, work: Work) -> pb.MeetingSeries:
-        """End a series; what its meetings decided goes on."""
+        """End a series; decisions of its meetings continue."""
         row = await self._locked_series(request.name, work)
         check_etag(row.version, request.etag)
         if row.ended_at:
@@ -78,7 +78,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     @command(pb.Meeting)
     async def PrepareMeeting(self, request: pb.PrepareMeetingRequest, work: Work) -> pb.Meeting:
-        """Prepare the meeting of a period, once: whoever asks again gets the one that is there."""
+        """Prepare the meeting of a period, once: a repeat returns the existing one."""
         series = await self._locked_series(request.parent, work)
         rule, calendar = self.rules.rhythms[series.rule], self.clockwork.calendars.of(series.unit)
         wanted = request.period or period.coming(rule, work.now, calendar).key
@@ -100,13 +100,13 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return view.meeting(row, 0)
 
     async def GetMeeting(self, request: pb.GetMeetingRequest, context: Context) -> pb.Meeting:
-        """Answer a meeting."""
+        """Return a meeting."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return await self._meeting(connection, row)
 
     async def ListMeetings(self, request: pb.ListMeetingsRequest, context: Context) -> pb.ListMeetingsResponse:
-        """Answer meetings of the caller's units, newest first."""
+        """Return meetings of the caller's units, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "meetings", paging.instant, paging.key) or (NEVER, "")
@@ -120,7 +120,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return reply
 
     async def ListAgendaItems(self, request: pb.ListAgendaItemsRequest, context: Context) -> pb.ListAgendaItemsResponse:
-        """Answer the agenda of a meeting, in order."""
+        """Return the agenda of a meeting, in order."""
         size = request.page_size or 50
         behind = paging.read(request.page_token, "agendaItems", paging.number) or 0
         async with self.database.read() as connection:
@@ -132,7 +132,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     @command(pb.Meeting)
     async def HoldMeeting(self, request: pb.HoldMeetingRequest, work: Work) -> pb.Meeting:
-        """Record that a meeting was held; its minutes are due in three working days."""
+        """Record a meeting as held; its minutes are due in three working days."""
         _, row = await self._locked_meeting(request, work)
         attendees = sorted(names.last(each) for each in request.attendees)
         unknown = [unit for unit in attendees if unit not in self.rules.units]
@@ -151,7 +151,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
 
     @command(pb.Meeting)
     async def WriteMinutes(self, request: pb.WriteMinutesRequest, work: Work) -> pb.Meeting:
-        """Keep the minutes of a meeting that was held, sealed."""
+        """Store the minutes of a held meeting, sealed."""
         file, row = await self._locked_meeting(request, work)
         rules_of.check_held(row.state)
         sealed = (await self.seal(work, file)).seal(request.minutes.SerializeToString())
@@ -163,7 +163,7 @@ class MeetingServicer(Decisions, meetings_pb2_grpc.MeetingServiceServicer):
         return await self._meeting(work.connection, row)
 
     async def ReadMinutes(self, request: pb.ReadMinutesRequest, context: Context) -> pb.MinutesText:
-        """Answer the minutes, on record."""
+        """Return the minutes; this is logged."""
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
             if row.minutes_sealed is None:

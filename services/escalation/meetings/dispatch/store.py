@@ -43,7 +43,7 @@ from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
 RESPONSIBLE = "responsible"
-"""As what an official holds a decision."""
+"""The role in which an official holds a decision."""
 _NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
 _SERIES = bindparam("series", type_=Text)
 _BEHIND, _LIMIT = bindparam("behind", type_=Text), bindparam("limit", type_=Integer)
@@ -65,7 +65,7 @@ _OPEN = (
 
 
 async def add_series(connection: Connection, number: str, unit: str, **columns: object) -> MeetingSeries:
-    """Store a new series and return its row; ALREADY_EXISTS where the unit has one that goes on."""
+    """Store a new series and return its row; ALREADY_EXISTS if the unit has a running one."""
     try:
         return await rows.insert(connection, MeetingSeries, number=number, unit=unit, **columns)
     except asyncpg.UniqueViolationError:
@@ -172,7 +172,7 @@ async def change_decision(connection: Connection, row: MeetingDecision, **column
 
 
 async def open_decisions(connection: Connection, numbers: Sequence[str]) -> dict[str, int]:
-    """Return how many decisions of each of these meetings are not yet done; those without one are left out."""
+    """Return how many decisions of each of these meetings are not yet done; meetings without any are left out."""
     return dict(iter(await connection.execute(_OPEN, {"numbers": list(numbers)})))
 
 
@@ -206,7 +206,7 @@ async def listed_decisions(
 ) -> Sequence[tuple[MeetingDecision, str | None]]:
     """Return decisions of meetings of units of the pattern, or that such a unit carries out, first due first.
 
-    Each comes with the official who answers for it.
+    Each comes with its responsible official.
     """
     due, last, decision = behind
     parameters = {"unit": unit, "number": number, "at": due, "behind": last, "decision": decision, "limit": limit}
@@ -222,7 +222,7 @@ def _name(number: InstrumentedAttribute[str]) -> ColumnElement[str]:
 
 
 def _matters(reason: AgendaReason, *holds: ColumnElement[bool]) -> Select[str, str, int, date | None]:
-    """Return those matters of the ledger of a unit of which this holds."""
+    """Return the matters in a unit's ledger that fulfil this condition."""
     return select(
         _name(Matter.number).label("subject"),
         func.coalesce(func.nullif(Matter.unit, ""), Matter.keeper).label("unit"),
@@ -251,12 +251,12 @@ _SOURCES = {
         MeetingDecision.state != DecisionState.DONE,
     ),
 }
-"""Where each reason finds what it puts on the agenda; another source is another line here."""
+"""The source of each reason for an agenda item."""
 
 
 @lru_cache(maxsize=16)
 def _draw(*reasons: AgendaReason) -> Select[int]:
-    """Return the statement that draws an agenda for these reasons; it answers how many items there are."""
+    """Return the statement that draws an agenda for these reasons and returns how many items there are."""
     found = union_all(*(_SOURCES[each] for each in reasons)).subquery("found").c
     items = (
         select(
@@ -290,5 +290,5 @@ def _draw(*reasons: AgendaReason) -> Select[int]:
 
 
 async def draw(connection: Connection, reasons: Sequence[AgendaReason], parameters: Mapping[str, object]) -> int:
-    """Draw the agenda of a meeting, what has most reasons first, and return how many items it has."""
+    """Draw the agenda of a meeting, items with most reasons first, and return how many there are."""
     return await connection.scalar(_draw(*reasons), parameters) or 0

@@ -1,4 +1,4 @@
-"""Series, meetings and decisions as the contract shows them, none of the texts; days in and out."""
+"""Series, meetings and decisions as messages, without texts; conversion of days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.kit.numbers import numbers
 
 
 def series(row: MeetingSeries, rule: Rhythm, coming: Period | None) -> pb.MeetingSeries:
-    """Return a series; `coming` is its next period, None once it has ended."""
+    """Return a series; `coming` is its next period, None after its end."""
     return pb.MeetingSeries(
         name=names.file_name(row.number),
         etag=str(row.version),
@@ -67,7 +67,7 @@ def item(row: AgendaItem) -> pb.AgendaItem:
 
 
 def decision(row: MeetingDecision, official: str = "") -> pb.Decision:
-    """Return a decision without what has to be done; `official` is who answers for it inside its unit."""
+    """Return a decision without its text; `official` is the responsible official of its unit."""
     return pb.Decision(
         name=decision_name(row.number, row.decision),
         etag=str(row.version),
@@ -92,7 +92,7 @@ def decision_name(number: str, decision: int) -> str:
 
 
 def last_second(message: date_pb2.Date, now: datetime, field: str) -> datetime:
-    """Return the last second of a day that is to come, at most ten years away; INVALID_FIELD where it is none."""
+    """Return the last second of a future day, at most ten years ahead; INVALID_FIELD otherwise."""
     try:
         day = date(message.year, message.month, message.day)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Review of the answers to petitions: asked for, decided one level up, ended by a notice."""
+"""Review of the answers to petitions: requested, decided one level up, ended by a notice."""

@@ -1,4 +1,4 @@
-"""What follows from what: clocks that end and begin, whose turn it is, once a reply is served or a review asked for."""
+"""The course of a review: clocks that end and begin, and whose turn it is, after a reply or a request."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from services.kit.command import Work
 from services.kit.storage.events import NewEvent
 
 HEARING = "hearing"
-"""The cause for which the rule of a second review lets time stand still (条例 36)."""
+"""The cause for which the rule of a second review allows a pause (条例 36)."""
 _ENDS = {
     ReplyKind.ANSWER: "new-answer-%",
     ReplyKind.REVIEW: "review-%",
     ReplyKind.SECOND_REVIEW: "review-%",
     ReplyKind.FINAL_NOTICE: "final-notice-%",
 }
-"""The clock a served reply meets."""
+"""The clock that a served reply meets."""
 
 
 def reply_name(row: ReviewReply) -> str:
@@ -35,18 +35,18 @@ def reply_name(row: ReviewReply) -> str:
 
 
 def above(units: UnitTree, unit: str) -> str:
-    """Return the unit one level up that reviews what this one said; empty where there is none below the nation."""
+    """Return the unit one level up that reviews this one's replies; empty if there is none below the national level."""
     found = units.parent(unit)
     return "" if found is None or found == names.ROOT_UNIT else found
 
 
 async def meet(work: Work, number: str, keys: str, at: datetime, *, met: bool = True) -> None:
-    """Meet (or cancel) clocks as of an instant that may lie before: what was done in time is told in time."""
+    """Meet (or cancel) clocks as of an instant that may be past: what was done in time counts as in time."""
     await work.stop(number, keys, met=met, at=at)
 
 
 async def follow_service(work: Work, row: Review, reply: ReviewReply, at: datetime, units: UnitTree) -> Review:
-    """Do what follows when a reply has been served, and return the review's new row."""
+    """Handle the consequences of a served reply, and return the review's new row."""
     kind, result = reply.kind, reply.result
     await meet(work, row.number, _ENDS[kind], at)
     state = rules_of.after(kind, result, above=bool(above(units, reply.unit)))
@@ -65,17 +65,17 @@ def _next(state: ReviewState, kind: ReplyKind, row: Review, reply: ReviewReply) 
         return rules_of.NEW_ANSWER, "new-answer", row.unit
     if state is ReviewState.FINAL_NOTICE_DUE:
         return rules_of.FINAL_NOTICE, "final-notice", reply.unit
-    # A right is reminded of at the counter of the unit that handled the petition: that one knows the person.
+    # The unit that handled the petition reminds the person of the right: it knows the person.
     return RIGHTS[kind].rule, "ask", row.unit
 
 
 async def follow_appeal(
     work: Work, row: Review, appeal: int, reply: ReviewReply, made_at: datetime, unit: str
 ) -> Review:
-    """Let a review begin that was asked for in time; return the review's new row."""
+    """Begin a review that was requested in time; return the review's new row."""
     right = RIGHTS[reply.kind]
     await meet(work, row.number, f"ask-{reply.reply}", made_at)
-    # Where the right was taken for lost before the letter came, nothing is to be ended any more.
+    # If the right counted as lost before the letter came, there is no clock left to end.
     await meet(work, row.number, "final-notice-%", work.now, met=False)
     subject = f"{names.file_name(row.number)}/appeals/{appeal}"
     clock = await work.start_clock(
@@ -87,7 +87,7 @@ async def follow_appeal(
 
 
 async def lapse(work: Work, firing: Firing) -> None:
-    """Let the review come to its end where the right to ask ran out: not unsaid, a notice of it is due."""
+    """End the review when the time to request it is over: a notice of that is due."""
     number = firing.number
     row = await store.get(work.connection, number)
     if not rules_of.lapse(row.state):
@@ -105,15 +105,15 @@ async def lapse(work: Work, firing: Firing) -> None:
 
 
 CONSEQUENCES = {right.rule: lapse for right in RIGHTS.values()}
-"""What this service does itself when a deadline was missed, by its rule."""
+"""The consequences of missed deadlines in this service, by rule."""
 
 
 async def deciding_clock(work: Work, number: str, appeal: int) -> Clock:
-    """Return the row, locked, of the clock by which a decision is due."""
+    """Return the row, locked, of the clock of a decision."""
     return await clock_ledger.get(work.connection, names.clock_id(number, f"review-{appeal}"), lock=True)
 
 
 async def stands_still(work: Work, clock: Clock) -> bool:
-    """Return whether the rule the clock was started by lets time stand still for a hearing."""
+    """Return whether the rule of the clock allows a pause for a hearing."""
     rule = (await clock_ledger.rules_of(work.connection, [clock.rule_hash]))[clock.rule_hash]
     return rule.pause(HEARING) is not None

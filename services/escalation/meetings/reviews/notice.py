@@ -1,4 +1,4 @@
-"""A reply as a Word file: the written answer, a decision, the final notice; in Chinese, with what stays open."""
+"""A reply as a Word file: the written answer, a decision, the final notice; in Chinese, with the remaining routes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ROUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a reply says and where it leads; `above` is the unit that may be asked next."""
+    """The content of a reply and the next step; `above` is the unit that may be asked next."""
 
     number: str
     case: str
@@ -53,7 +53,7 @@ class Notice:
 
 
 def written(notice: Notice) -> bytes:
-    """Return the Word file; of the same reply always the same bytes."""
+    """Return the Word file; always the same bytes for the same reply."""
     document = Document()
     title = document.add_paragraph()
     title.alignment = WD_ALIGN_PARAGRAPH.CENTER

@@ -1,4 +1,4 @@
-"""The receipt code of a review: what the person follows it and asks with. It is worked out, and nowhere stored."""
+"""The receipt code of a review, with which the person follows it and requests reviews. It is derived, never stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.kit.storage.sealing import Sealer
 
 
 class Receipts:
-    """Codes of reviews, and the keyed hashes they are found by."""
+    """Codes of reviews, and the keyed hashes that identify them."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._codes = sealer.derive("codes of review receipts")
@@ -20,5 +20,5 @@ class Receipts:
         return receipt.receipt_code(hmac.digest(self._codes, number.encode(), "sha256"))
 
     def index(self, code: str) -> bytes:
-        """Return what a code is found by; of a text that cannot be a code, what nothing is found by."""
+        """Return the keyed hash of a code; for a text that is not well-formed, one that matches nothing."""
         return hmac.digest(self._index, (receipt.normal_form(code) or "").encode(), "sha256")

@@ -1,4 +1,4 @@
-"""ReviewService's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+"""ReviewService's RPCs. Each reads the request, checks permission, decides, writes once, responds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from services.kit.storage.events import NewEvent
 
 _BEGINNING = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 _BACKDATED = timedelta(days=5)
-"""How long ago a reply may have been received when it is recorded: as long as the rules let an entry count back."""
+"""How long ago a recorded reply may have been received: as long as the rules allow backdating."""
 
 
 class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
@@ -44,7 +44,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         self._receipts = Receipts(parts.sealer)
 
     async def CreateReview(self, request: pb.CreateReviewRequest, context: Context) -> pb.Review:
-        """Open a review; its receipt code is told here alone, to a repeat as well."""
+        """Open a review; its receipt code is returned only here, also to a repeat."""
         opened = await self._create(request, context)
         opened.receipt_code = self._receipts.code(names.number_of(opened.name))
         return opened
@@ -65,7 +65,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return view.shown(row)
 
     async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.Review:
-        """Answer a review to the unit it is about and to those that decide."""
+        """Return a review to the unit it is about or to those that decide."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
             course = await store.course(connection, row.number)
@@ -74,7 +74,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return view.shown(row, course)
 
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
-        """Answer the reviews of the caller's units, most urgent first."""
+        """Return the reviews of the caller's units, most urgent first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "reviews", paging.instant, paging.key) or (_BEGINNING, "")
@@ -88,7 +88,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     @command(pb.Reply)
     async def DraftReply(self, request: pb.DraftReplyRequest, work: Work) -> pb.Reply:
-        """Draft what has to be said next; a decision is not drafted by who gave or decided something before."""
+        """Draft the next reply; a decision is not drafted by whoever gave or decided an earlier one."""
         file, row, course = await self._locked(request.parent, work)
         work.call.require(row.turn)
         kind = rules_of.reply_due(row.state)
@@ -109,7 +109,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     @command(pb.Reply)
     async def ServeReply(self, request: pb.ServeReplyRequest, work: Work) -> pb.Reply:
-        """Record that a draft was signed and served, by somebody who did not draft it."""
+        """Record that a draft was signed and served, as another person than the drafter."""
         _, row, course = await self._locked(request.name, work)
         reply = await store.reply(work.connection, row.number, names.index_of(request.name))
         work.call.require(reply.unit)
@@ -133,7 +133,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     @command(pb.Appeal)
     async def CreateAppeal(self, request: pb.CreateAppealRequest, work: Work) -> pb.Appeal:
-        """Record at a counter, of the unit itself or of the one that decides, that the person asks for a review."""
+        """Record a person's request for a review, at a counter of the unit itself or of the deciding one."""
         file, row, course = await self._locked(request.parent, work)
         work.call.require_any([row.unit, row.turn, *self._deciding(row, course)])
         made_at = work.now
@@ -147,7 +147,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     @command(pb.Appeal)
     async def FileAppeal(self, request: pb.FileAppealRequest, work: Work) -> pb.Appeal:
-        """Ask for a review as the holder of the receipt code."""
+        """Request a review as the holder of the receipt code."""
         receipt = self._receipts.index(names.last(request.name))
         number = await store.number_by_receipt(work.connection, receipt, "receipt")
         file, row, course = await self._locked(names.file_name(number), work)
@@ -178,7 +178,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
     @command(pb.Review)
     async def BeginHearing(self, request: pb.BeginHearingRequest, work: Work) -> pb.Review:
-        """Begin a hearing; where the rule says so, time stands still from its day on (条例 36)."""
+        """Begin a hearing; if the rule says so, the clock is paused from its day on (条例 36)."""
         row, course = await self._deciding_now(request, work)
         if course.hearing:
             raise CaseError(Reason.WRONG_STATE, "hearing", state="HEARING")
@@ -205,7 +205,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         )  # fmt: skip
 
     async def ReadReply(self, request: pb.ReadReplyRequest, context: Context) -> pb.ReplyText:
-        """Answer what a reply says, on record."""
+        """Return the text of a reply; this is logged."""
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
             text = await self._text(connection, row, reply)
@@ -214,7 +214,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return text
 
     async def ReadAppeal(self, request: pb.ReadAppealRequest, context: Context) -> pb.AppealText:
-        """Answer what the person said in asking, to the level that decides and those above it, on record."""
+        """Return the text of a person's request, to the deciding level and those above; this is logged."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))
             appeal = await store.appeal(connection, row.number, names.index_of(request.name))
@@ -226,7 +226,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return text
 
     async def GetReplyDocument(self, request: pb.GetReplyDocumentRequest, context: Context) -> pb.ReplyDocument:
-        """Answer a reply as a Word file, on record."""
+        """Return a reply as a Word file; this is logged."""
         async with self.database.begin() as connection:
             row, reply = await self._reply(connection, request.name)
             text = await self._text(connection, row, reply)
@@ -237,7 +237,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return pb.ReplyDocument(name=request.name, file_name=file_name, content=content)
 
     async def GetReviewReceipt(self, request: pb.GetReviewReceiptRequest, context: Context) -> pb.ReviewReceipt:
-        """Answer what the holder of the receipt code is told."""
+        """Return what the holder of the receipt code may see."""
         call = current_call()
         async with self.database.read() as connection:
             number = await store.number_by_receipt(
@@ -254,7 +254,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
     # --- what several of them do --------------------------------------------------------------------------------------
 
     async def _locked(self, name: str, work: Work) -> tuple[File, Review, store.Course]:
-        """Return file, review and course a name lies in, locked."""
+        """Return the file, review and course that a name belongs to, locked."""
         file = await self.locked(name, work)
         row = await store.get(work.connection, file.number)
         return file, row, await store.course(work.connection, file.number)
@@ -267,7 +267,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return row, course
 
     async def _heard(self, work: Work, row: Review, appeal: int, kind: str, entry: Callable[..., Entry]) -> pb.Review:
-        """Enter in the clock, where its rule lets a hearing stop it, that a hearing began or ended, and tell of it."""
+        """Record the begin or end of a hearing in the clock, if its rule allows the pause, and append the event."""
         clock = await what_follows.deciding_clock(work, row.number, appeal)
         also: list[NewEvent] = []
         if await what_follows.stands_still(work, clock):
@@ -279,13 +279,13 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         return view.shown(row, await store.course(work.connection, row.number))
 
     def _deciding(self, row: Review, course: store.Course) -> list[str]:
-        """Return the unit that would decide on a review asked for now, as a list; empty where there is none."""
+        """Return the unit that would decide on a review requested now, as a list; empty if there is none."""
         found = what_follows.above(self.rules.units, course.last.unit if course.last else row.unit)
         return [found] if found else []
 
     @staticmethod
     async def _reply(connection: Connection, name: str) -> tuple[Review, ReviewReply]:
-        """Return review and reply of a name, if the caller may look: the unit it is about, or that says it."""
+        """Return the review and reply of a name, if the caller may read them: for the unit concerned, or the author."""
         row = await store.get(connection, names.number_of(name))
         reply = await store.reply(connection, row.number, names.index_of(name, "replies"))
         current_call().require_any((row.unit, reply.unit) if reply.served_at else (reply.unit,))
@@ -313,7 +313,7 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
 
 
 def _served_at(request: pb.ServeReplyRequest, reply: ReviewReply, course: store.Course, now: datetime) -> datetime:
-    """Return when a reply was received: now, or a little before; never before what it replies to."""
+    """Return when a reply was received: now, or shortly before; never before what it replies to."""
     if not request.HasField("serve_time"):
         return now
     at = instant(request.serve_time)

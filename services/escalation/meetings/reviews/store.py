@@ -1,4 +1,4 @@
-"""Statements of reviews: their replies, what was asked for, hearings."""
+"""Statements of reviews: replies, requests, hearings."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ class Course:
 
     @property
     def last(self) -> ReviewReply | None:
-        """The last thing that was said in writing and may be reviewed, None before the first."""
+        """The last reply that may be reviewed, None before the first."""
         said = [each for each in self.replies if each.served_at and each.kind is not ReplyKind.FINAL_NOTICE]
         return said[-1] if said else None
 
     @property
     def draft(self) -> ReviewReply | None:
-        """The draft that waits for a signature, None where there is none."""
+        """The draft to be signed, None if there is none."""
         return next((each for each in self.replies if each.served_at is None), None)
 
     @property
     def hearing(self) -> ReviewHearing | None:
-        """The hearing that lasts, None where there is none."""
+        """The open hearing, None if there is none."""
         return next((each for each in self.hearings if each.ended_at is None), None)
 
     @property
     def involved(self) -> set[str]:
-        """The officials who gave or decided what was served before."""
+        """The officials who gave or decided earlier replies."""
         return {who for each in self.replies if each.served_at for who in (each.drafted_by, each.served_by)}
 
 
 async def add(connection: Connection, number: str, case: str, **columns: object) -> Review:
-    """Store a new review and return its row; ALREADY_EXISTS where the case has one: a matter is reviewed once."""
+    """Store a new review and return its row; ALREADY_EXISTS if the case has one: a matter is reviewed once."""
     try:
         return await rows.insert(connection, Review, number=number, case_number=case, **columns)
     except asyncpg.UniqueViolationError:
@@ -100,13 +100,13 @@ async def reply(connection: Connection, number: str, reply: int) -> ReviewReply:
 
 
 async def appeal(connection: Connection, number: str, appeal: int) -> ReviewAppeal:
-    """Return the row of something asked for; NOT_FOUND where there is none."""
+    """Return the row of a request; NOT_FOUND if there is none."""
     name = f"{names.file_name(number)}/appeals/{appeal}"
     return await rows.get(connection, ReviewAppeal, name, number=number, appeal=appeal)
 
 
 async def draft(connection: Connection, number: str, found: Course, **columns: object) -> ReviewReply:
-    """Store a draft, in place of the one that waits, and return its row."""
+    """Store a draft, replacing an open one, and return its row."""
     if found.draft is None:
         return await rows.insert(
             connection, ReviewReply, number=number, reply=len(found.replies) + 1, **columns
@@ -120,17 +120,17 @@ async def change_reply(connection: Connection, row: ReviewReply, **columns: obje
 
 
 async def appealed(connection: Connection, number: str, **columns: object) -> ReviewAppeal:
-    """Store that something was asked for and return its row."""
+    """Store a request and return its row."""
     return await rows.insert(connection, ReviewAppeal, number=number, **columns)
 
 
 async def begin_hearing(connection: Connection, number: str, **columns: object) -> None:
-    """Store that a hearing began."""
+    """Store the begin of a hearing."""
     await rows.insert(connection, ReviewHearing, number=number, **columns)
 
 
 async def end_hearing(connection: Connection, hearing: ReviewHearing, record: str, at: datetime) -> None:
-    """Store that a hearing ended, by its record."""
+    """Store the end of a hearing, with its record."""
     parameters = {"number": hearing.number, "of": hearing.hearing, "record": record, "at": at}
     await connection.execute(_END_HEARING, parameters)
 
@@ -148,19 +148,19 @@ def _listed(only_open: bool) -> Select[Review]:
 async def listed(
     connection: Connection, unit: str, behind: tuple[datetime, str], limit: int, *, only_open: bool
 ) -> Sequence[Review]:
-    """Return reviews of units of the pattern, or on which such a unit has to act, most urgent first."""
+    """Return reviews of units of the pattern, or on which such a unit must act, most urgent first."""
     parameters = {"unit": unit, "due": behind[0], "behind": behind[1], "limit": limit}
     return await connection.execute(_listed(only_open), parameters)
 
 
 class Asking(NamedTuple):
-    """The dates of the right to ask: before they are rolled to a working day, and after."""
+    """The dates of the right to request a review: before rolling to a working day, and after."""
 
     raw_due_at: datetime | None
     due_at: datetime | None
 
 
 async def ask_clock(connection: Connection, reply: ReviewReply) -> Asking | None:
-    """Return the clock of the right to ask about a reply, None where it gave no such right."""
+    """Return the clock of the right to request a review of a reply, None if there is no such right."""
     found = (await connection.execute(_CLOCK, {"id": names.clock_id(reply.number, f"ask-{reply.reply}")})).first()
     return Asking(*found) if found else None

@@ -1,4 +1,4 @@
-"""Reviews as the contract shows them: who said and asked what when, none of the texts."""
+"""Reviews as messages: who replied or requested what and when, without texts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def reply(row: ReviewReply) -> pb.Reply:
 
 
 def appeal(row: ReviewAppeal) -> pb.Appeal:
-    """Return what was asked for, without the reasons; where it is not followed, with what stays open."""
+    """Return a request, without the reasons; if it is refused, with the remaining routes."""
     name = names.file_name(row.number)
     return pb.Appeal(
         name=f"{name}/appeals/{row.appeal}",
@@ -69,7 +69,7 @@ def _hearing(row: ReviewHearing) -> pb.Hearing:
 
 
 def shown(row: Review, course: Course | None = None) -> pb.Review:
-    """Return a review, with its course where that is given."""
+    """Return a review, with its course if given."""
     return pb.Review(
         name=names.file_name(row.number),
         etag=str(row.version),
@@ -90,7 +90,7 @@ def shown(row: Review, course: Course | None = None) -> pb.Review:
 def receipt(
     row: Review, name: str, unit_name: str, raw_due: datetime | None, now: datetime, language: str
 ) -> pb.ReviewReceipt:
-    """Return what the holder of the receipt code is told; `raw_due` is the safe day for asking, before rolling."""
+    """Return what the holder of the receipt code may see; `raw_due` is the safe day for a request, before rolling."""
     may_ask = row.state in (ReviewState.ANSWERED, ReviewState.REVIEWED) and row.due_at is not None and now <= row.due_at
     zh, en = _NEXT[row.state]
     return pb.ReviewReceipt(

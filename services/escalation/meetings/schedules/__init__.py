@@ -1,1 +1,1 @@
-"""What comes round again: which times have come, and which were done."""
+"""Schedules: which periods are due, and which were done."""

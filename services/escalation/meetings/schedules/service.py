@@ -1,4 +1,4 @@
-"""ScheduleService's RPCs: the engine wakes at its time, and asks here what is due."""
+"""ScheduleService's RPCs: Temporal wakes on schedule and asks here what is due."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _EVERY = {
 
 
 class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
-    """Serves schedules: one a series that goes on, and that of the digest."""
+    """Serves schedules: one for each running series, and that of the digest."""
 
     async def ListSchedules(self, request: pb.ListSchedulesRequest, context: Context) -> pb.ListSchedulesResponse:
-        """Answer what comes round again: the digest, then the series."""
+        """Return the schedules: the digest, then the series."""
         current_call().require(names.ROOT_UNIT)
         size, now = request.page_size or 50, self.time.now()
         behind = paging.read(request.page_token, "schedules", paging.key)
@@ -46,7 +46,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         return reply
 
     async def GetSchedule(self, request: pb.GetScheduleRequest, context: Context) -> pb.Schedule:
-        """Answer a schedule with every period that has come and was not done, oldest first."""
+        """Return a schedule with every due period that was not done, oldest first."""
         current_call().require(names.ROOT_UNIT)
         schedule, now = names.last(request.name), self.time.now()
         async with self.database.begin() as connection:
@@ -58,7 +58,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
 
     @command(pb.Schedule)
     async def RecordRun(self, request: pb.RecordRunRequest, work: Work) -> pb.Schedule:
-        """Record that a period of the digest was done; a meeting is itself the record of its period."""
+        """Record a period of the digest as done; for a series, the meeting is the record."""
         work.call.require(names.ROOT_UNIT)
         schedule = names.last(request.name)
         series = await self._series(work.connection, schedule)
@@ -75,7 +75,7 @@ class ScheduleServicer(Servicer, schedules_pb2_grpc.ScheduleServiceServicer):
         return self._shown(schedule, None, work.now)
 
     async def _series(self, connection: Connection, schedule: str) -> MeetingSeries | None:
-        """Return the series a schedule is of, None for the digest's; NOT_FOUND for one that is nobody's."""
+        """Return the series of a schedule, None for the digest's; NOT_FOUND if there is none."""
         if schedule == DIGEST:
             return None
         try:

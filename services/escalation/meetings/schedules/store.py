@@ -1,4 +1,4 @@
-"""Statements of what comes round again."""
+"""Statements of schedules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RUN = (
 
 
 async def began(connection: Connection, schedule: str, now: datetime) -> datetime:
-    """Return since when something comes round: since it was first asked about, which is now where nobody has."""
+    """Return since when a schedule runs: since the first call about it."""
     await connection.execute(_BEGIN, {"schedule": schedule, "at": now})
     return rows.not_found(await connection.scalar(_BEGAN, {"schedule": schedule}), f"schedules/{schedule}")
 
@@ -34,5 +34,5 @@ async def runs(connection: Connection, schedule: str) -> set[str]:
 
 
 async def run(connection: Connection, schedule: str, period: str, at: datetime) -> None:
-    """Keep that a period was done; once more changes nothing."""
+    """Store a period as done; a repeat changes nothing."""
     await connection.execute(_RUN, {"schedule": schedule, "period": period, "at": at})

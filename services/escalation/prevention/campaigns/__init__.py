@@ -1,1 +1,1 @@
-"""Screening campaigns, and what they find on its way into intake."""
+"""Screening campaigns, and the transfer of their findings to intake."""

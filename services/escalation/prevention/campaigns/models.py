@@ -58,7 +58,7 @@ class CampaignPlace(EscalationModel):
 
 
 class Check(EscalationModel):
-    """That somebody went to a place."""
+    """A check at a place."""
 
     __tablename__ = "campaign_checks"
     __table_args__ = (
@@ -77,7 +77,7 @@ class Check(EscalationModel):
 
 
 class Finding(EscalationModel):
-    """What a check found."""
+    """A finding of a check."""
 
     __tablename__ = "findings"
     __table_args__ = (

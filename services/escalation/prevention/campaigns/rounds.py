@@ -1,4 +1,4 @@
-"""Rounds and periods: what begins when a campaign is started, and what follows when one is over."""
+"""Rounds and periods: what begins with a campaign, and what follows at the end of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.kit.storage.events import NewEvent
 
 
 async def begin(work: Work, row: Campaign, first: date) -> Campaign:
-    """Begin the next round, or the period where there are no rounds, on a day; return the campaign's new row."""
+    """Begin the next round on a day, or the period if there are no rounds; return the campaign's new row."""
     nth, last = row.round + 1, round_end(first, row.end_on, row.round_days)
     rule = "campaign_round" if row.round_days else "campaign_end"
     clock = await work.start_clock(
@@ -27,9 +27,9 @@ async def begin(work: Work, row: Campaign, first: date) -> Campaign:
 
 
 async def over(work: Work, firing: Firing) -> None:
-    """Begin the next round where the period goes on; otherwise the report is due.
+    """Begin the next round while the period continues; afterwards the report is due.
 
-    A round that ended late, after an outage, is followed by the one of today: nobody is asked for days gone by.
+    After an outage the next round is today's: past days are skipped.
     """
     number = names.number_of(firing.subject)
     row = await store.get(work.connection, number)
@@ -50,4 +50,4 @@ async def over(work: Work, firing: Firing) -> None:
 
 
 CONSEQUENCES: Mapping[str, Consequence] = {"campaign_round": over, "campaign_end": over}
-"""What follows, by rule of time, when a round or a period is over."""
+"""The consequences of the end of a round or a period, by rule."""

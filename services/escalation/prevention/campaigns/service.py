@@ -49,13 +49,13 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return await self._told(work, row, "CampaignCreated", runs=row.kind.name, places=len(places))
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: Context) -> pb.Campaign:
-        """Answer a campaign to the leading unit, and to a unit that goes to its places."""
+        """Return a campaign to the leading unit, or to one that checks its places."""
         async with self.database.read() as connection:
             row, places = await self._seen(connection, request.name)
             return view.campaign(row, places)
 
     async def ListCampaigns(self, request: pb.ListCampaignsRequest, context: Context) -> pb.ListCampaignsResponse:
-        """Answer campaigns that the caller's units lead or go out for, newest first."""
+        """Return campaigns that the caller's units lead or check for, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "campaigns", paging.instant, paging.key)
@@ -68,7 +68,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return reply
 
     async def GetCampaignText(self, request: pb.GetCampaignTextRequest, context: Context) -> pb.CampaignText:
-        """Answer title, checklist and report."""
+        """Return title, checklist and report."""
         async with self.database.begin() as connection:
             row, _ = await self._seen(connection, request.name)
             opener, found = await self.opener(connection, row.number), pb.CampaignText()
@@ -82,7 +82,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     @command(pb.Campaign)
     async def AssignPlaces(self, request: pb.AssignPlacesRequest, work: Work) -> pb.Campaign:
-        """Say which unit goes to which places."""
+        """Assign places to units."""
         row, _ = await self._own(request, work)
         rules_of.must_be(row.state, CampaignState.DRAFT, CampaignState.RUNNING)
         known = {each.place for each in (await store.places(work.connection, [row.number]))[row.number]}
@@ -111,7 +111,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     @command(pb.CampaignCheck)
     async def RecordCheck(self, request: pb.RecordCheckRequest, work: Work) -> pb.CampaignCheck:
-        """Record that somebody went to a place; nothing is asked for but the answers to the checklist."""
+        """Record a check at a place: only the answers to the checklist."""
         row, unit = await self._at_place(request, names.last(request.place), work)
         if len(request.answers) != row.item_count:
             raise field_error("answers", Reason.INVALID_FIELD, f"{row.item_count}")
@@ -125,7 +125,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return view.check(check)
 
     async def ListChecks(self, request: pb.ListChecksRequest, context: Context) -> pb.ListChecksResponse:
-        """Answer the checks of a campaign, oldest first: by place, never by who made them."""
+        """Return the checks of a campaign, oldest first, by place; who made them is not shown."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "checks") or 0
         async with self.database.read() as connection:
             row, places = await self._seen(connection, request.parent)
@@ -138,7 +138,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     @command(pb.Finding)
     async def RecordFinding(self, request: pb.RecordFindingRequest, work: Work) -> pb.Finding:
-        """Record what a check found; the file's workflow carries it into intake."""
+        """Record a finding; the file's workflow passes it to intake."""
         file = await self.locked(request.name, work)
         check = await store.get_check(work.connection, file.number, names.ids_of(request.name)[0])
         row, unit = await self._at_place(request, check.place, work)
@@ -160,7 +160,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return view.finding(found)
 
     async def ListFindings(self, request: pb.ListFindingsRequest, context: Context) -> pb.ListFindingsResponse:
-        """Answer the findings of a campaign, oldest first."""
+        """Return the findings of a campaign, oldest first."""
         size, behind = request.page_size or 50, paging.read(request.page_token, "findings") or 0
         async with self.database.read() as connection:
             row, places = await self._seen(connection, request.parent)
@@ -171,7 +171,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return reply
 
     async def GetFindingContent(self, request: pb.GetFindingContentRequest, context: Context) -> pb.FindingContent:
-        """Answer what a finding says."""
+        """Return the text of a finding."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))
             found = await store.get_finding(connection, row.number, names.ids_of(request.name)[0])
@@ -184,7 +184,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     @command(pb.Finding)
     async def ConfirmFinding(self, request: pb.ConfirmFindingRequest, work: Work) -> pb.Finding:
-        """Record the report that a finding has become; told again, it stays the one it became first."""
+        """Record the report made of a finding; a repeat does not change it."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         work.call.require(row.unit)
@@ -200,7 +200,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     async def GetCampaignProgress(
         self, request: pb.GetCampaignProgressRequest, context: Context
     ) -> pb.CampaignProgress:
-        """Answer how far the present round is, by place."""
+        """Return the progress of the current round, by place."""
         async with self.database.read() as connection:
             row, places = await self._seen(connection, request.name)
             wanted = [each.place for each in places]
@@ -208,7 +208,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
     @command(pb.Campaign)
     async def EndCampaign(self, request: pb.EndCampaignRequest, work: Work) -> pb.Campaign:
-        """End a campaign with its report; nothing it found may still be on its way."""
+        """End a campaign with its report; all findings must have arrived in intake."""
         row, file = await self._own(request, work)
         rules_of.must_be(row.state, CampaignState.RUNNING, CampaignState.REPORTING)
         if await store.pending(work.connection, row.number):
@@ -223,7 +223,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
     # --- what they have in common -------------------------------------------------------------------------------------
 
     async def _own(self, request: Versioned, work: Work) -> tuple[Campaign, File]:
-        """Return row and file, locked, for the unit that leads the campaign."""
+        """Return row and file, locked, if the caller acts for the leading unit."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         work.call.require(row.unit)
@@ -231,7 +231,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return row, file
 
     async def _at_place(self, request: Named, place: str, work: Work) -> tuple[Campaign, str]:
-        """Return the running campaign and the unit that goes to a place, for somebody of that unit or above it."""
+        """Return the running campaign and the unit of a place, if the caller is of that unit or one above."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         unit = await store.unit_at(work.connection, row.number, place)
@@ -242,7 +242,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
         return row, unit
 
     async def _seen(self, connection: Connection, name: str) -> tuple[Campaign, list[CampaignPlace]]:
-        """Return a campaign and the places of it that the caller may look at."""
+        """Return a campaign and those of its places that the caller may see."""
         row = await store.get(connection, names.number_of(name))
         places = (await store.places(connection, [row.number]))[row.number]
         current_call().require_any({row.unit, *(each.unit for each in places)})
@@ -260,7 +260,7 @@ class CampaignServicer(Servicer, campaigns_pb2_grpc.CampaignServiceServicer):
 
 
 def _visible(row: Campaign, places: list[CampaignPlace]) -> list[CampaignPlace]:
-    """Return the places a caller may look at: all for the leading unit, its own for one that only goes out."""
+    """Return the places that a caller may see: all for the leading unit, otherwise the unit's own."""
     call = current_call()
     if call.access.allows(call.caller, call.permission, row.unit):
         return places

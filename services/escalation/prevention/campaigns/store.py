@@ -18,7 +18,7 @@ from services.kit.storage.database import Connection
 
 
 class Progress(NamedTuple):
-    """How far a place of a campaign is in a round."""
+    """The progress of a place of a campaign in a round."""
 
     place: str
     unit: str
@@ -92,7 +92,7 @@ _STILL_HERE = _FINDINGS.where(Finding.state == FindingState.RECORDED)
 
 
 async def add(connection: Connection, number: str, places: Sequence[str], **columns: object) -> Campaign:
-    """Store a campaign whose places are the leading unit's until others are named, and return its row."""
+    """Store a campaign whose places belong to the leading unit until assigned, and return its row."""
     row = await rows.insert(connection, Campaign, number=number, **columns)
     told = [{"number": number, "place": place, "unit": row.unit} for place in places]
     await connection.execute(_PLACE, told)
@@ -110,7 +110,7 @@ async def change(connection: Connection, row: Campaign, **columns: object) -> Ca
 
 
 async def assign(connection: Connection, number: str, assigned: Mapping[str, str]) -> None:
-    """Store which unit goes to which of the places."""
+    """Store the units of places."""
     told = [{"number": number, "place": place, "unit": unit} for place, unit in assigned.items()]
     await connection.execute(_ASSIGN, told)
 
@@ -124,7 +124,7 @@ async def places(connection: Connection, numbers: Sequence[str]) -> dict[str, li
 
 
 async def unit_at(connection: Connection, number: str, place: str) -> str | None:
-    """Return the unit that goes to a place; None where the place is none of the campaign's."""
+    """Return the unit of a place; None if it is not a place of the campaign."""
     return await connection.scalar(_UNIT_AT, {"number": number, "place": place})
 
 
@@ -153,7 +153,7 @@ async def get_finding(connection: Connection, number: str, nth: int) -> Finding:
 
 
 async def handed_over(connection: Connection, row: Finding, report: str, at: datetime) -> Finding:
-    """Store the report a finding has become and return its new row."""
+    """Store the report made of a finding and return its new row."""
     key = {"number": row.number, "finding": row.finding}
     return await rows.update(connection, Finding, key, state=FindingState.HANDED_OVER, report=report, handed_over_at=at)
 
@@ -200,7 +200,7 @@ def _listed(only_open: bool, behind: bool) -> Select[Campaign]:
 async def listed(
     connection: Connection, unit: str, only_open: bool, behind: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Campaign]:
-    """Return campaigns that units of the pattern lead or go out for, newest first."""
+    """Return campaigns that units of the pattern lead or check for, newest first."""
     at, last = behind or (None, "")
     parameters = {"unit": unit, "at": at, "last": last, "limit": limit}
     return await connection.execute(_listed(only_open, behind is not None), parameters)

@@ -15,7 +15,7 @@ from services.kit.numbers import numbers
 
 
 def campaign(row: Campaign, places: Sequence[CampaignPlace]) -> pb.Campaign:
-    """Return a campaign, without what it says."""
+    """Return a campaign, without its texts."""
     return pb.Campaign(
         name=names.file_name(row.number),
         etag=str(row.version),
@@ -51,7 +51,7 @@ def check(row: Check) -> pb.CampaignCheck:
 
 
 def finding(row: Finding) -> pb.Finding:
-    """Return a finding, without what it says."""
+    """Return a finding, without its text."""
     file = names.file_name(row.number)
     return pb.Finding(
         name=f"{file}/findings/{row.finding}",
@@ -68,7 +68,7 @@ def finding(row: Finding) -> pb.Finding:
 
 
 def progress(row: Campaign, places: Sequence[Progress]) -> pb.CampaignProgress:
-    """Return how far the present round is, by place; nobody is counted."""
+    """Return the progress of the current round, by place; no persons are counted."""
     return pb.CampaignProgress(
         name=f"{names.file_name(row.number)}/progress",
         round=row.round,

@@ -1,1 +1,1 @@
-"""Clusters of like cases, and recommendations to departments."""
+"""Clusters of similar cases, and recommendations to departments."""

@@ -1,4 +1,4 @@
-"""RPCs of clusters: found when asked, set aside with a reason."""
+"""RPCs of clusters: searched on demand, set aside with a reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ClusterServicer(Servicer, recommendations_pb2_grpc.ClusterServiceServicer)
     """Serves clusters."""
 
     async def FindClusters(self, request: pb.FindClustersRequest, context: Context) -> pb.FindClustersResponse:
-        """Answer where cases of a kind have become more than chance explains; small counts only to their own level."""
+        """Return where cases of a kind have increased more than by chance; small counts only to their own level."""
         call, rule = current_call(), self.rules.clusters
         scope = call.scope(names.last(request.unit))
         async with self.database.read() as connection:

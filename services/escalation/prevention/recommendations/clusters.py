@@ -1,4 +1,4 @@
-"""Counting of clusters: like cases by place and kind, in the window and before it."""
+"""Counting of clusters: similar cases by place and kind, in the window and before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BELOW = {0: 2, 2: 4, 4: 6, 6: 9, 9: 12}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days that are compared: the window, and the time before as far back as there are cases."""
+    """The compared days: the window, and the time before it as far back as there are cases."""
 
     earliest: datetime
     start: datetime
@@ -36,7 +36,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place and a kind of case with what makes them a candidate."""
+    """A place and a kind of case, with the figures that make it a candidate."""
 
     place: str
     category: str
@@ -47,7 +47,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search brought: candidates, how many were looked at, over which days."""
+    """The result of a search: candidates, how many pairs were compared, over which days."""
 
     candidates: list[Candidate]
     looked_at: int
@@ -58,7 +58,7 @@ class Found:
 async def find(connection: Connection, rule: ClusterRule, scope: str, now: datetime) -> Found:
     """Return the candidates in the subtree of a unit: the unit itself and the units one level below.
 
-    A department finds what lies among its own cases, and nothing of its neighbours'.
+    A department searches its own cases only.
     """
     area, _, department = scope.partition("-")
     holder = scope if department else "%"
@@ -99,7 +99,7 @@ def _compared(row: CasesOf, counted: list[CasesOf], window: Window) -> Place:
 
 
 async def count(connection: Connection, place: str, category: str, start: datetime, end: datetime) -> Counted:
-    """Return the like cases in a place's subtree between two instants."""
+    """Return the similar cases in a place's subtree between two instants."""
     scope = paging.subtree(place.partition("-")[0])
     found = await store.like_cases(connection, scope, category, start, end)
     return Counted(found, (end - start) / timedelta(days=1))

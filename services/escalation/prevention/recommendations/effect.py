@@ -1,4 +1,4 @@
-"""The measured effect of a recommendation: like cases before it was received and after, over days of equal number."""
+"""The measured effect of a recommendation: similar cases in equal numbers of days before and after its receipt."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from services.kit.storage.database import Connection
 async def measured(
     connection: Connection, rule: ClusterRule, row: Recommendation, now: datetime, *, unit: str, language: str
 ) -> pb.MeasuredEffect:
-    """Return what can be said now, as somebody of a unit may see it. WRONG_STATE before it was received."""
+    """Return the effect so far, as somebody of a unit may see it. WRONG_STATE before its receipt."""
     if row.served_at is None:
         raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
     begins = row.served_at + timedelta(days=rule.effect.transition_days)
     ends = min(now, begins + timedelta(days=rule.effect.window_days))
-    # As many days before as there are after: the seasons aside, nothing but the recommendation lies between.
+    # As many days before as after: apart from seasons, the recommendation is the only difference.
     length = max(ends - begins, timedelta())
     since = row.served_at - length
     before = await _counted(connection, row, since, row.served_at)
@@ -49,7 +49,7 @@ async def measured(
 
 
 async def _counted(connection: Connection, row: Recommendation, start: datetime, end: datetime) -> Counted | None:
-    """Return the like cases between two instants; None where there is no time between them."""
+    """Return the similar cases between two instants; None if there is no time between them."""
     if end <= start:
         return None
     return await clusters.count(connection, row.place, row.category, start, end)

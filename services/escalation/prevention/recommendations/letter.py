@@ -1,4 +1,4 @@
-"""What stands in the letter of a recommendation."""
+"""The content of the letter of a recommendation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from casework.units import UnitTree
 from services.escalation.prevention.recommendations.models import Recommendation
 
 TEMPLATE = Path("recommendations", "letter.docx")
-"""Below the rules folder; a plain Word file that a centre may change in Word."""
+"""Below the rules folder; an ordinary Word file that a centre may edit."""
 _TITLES = {
     RecommendationKind.PROMPT: "工作提示函",
     RecommendationKind.JUDICIAL: "司法建议书",
@@ -23,7 +23,7 @@ _TITLES = {
 
 
 def fields(row: Recommendation, told: pb.RecommendationText, units: UnitTree) -> dict[str, Any]:
-    """Return what the template is filled with: title, number, addressee, pairs, the day to reply by, author, day."""
+    """Return the values of the template: title, number, addressee, pairs, reply date, author, day."""
     approved, due = row.approved_at, row.due_at if row.served_at and not row.replied_at else None
     return {
         "title": _TITLES[row.kind],

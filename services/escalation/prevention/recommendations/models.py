@@ -19,7 +19,7 @@ from services.kit.storage.sealing import SealedBytes
 
 
 class ClusterDismissal(EscalationModel):
-    """That a candidate was set aside."""
+    """A candidate that was set aside."""
 
     __tablename__ = "cluster_dismissals"
     __table_args__ = (

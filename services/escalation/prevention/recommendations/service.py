@@ -64,7 +64,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         return await self._told(work, row, "RecommendationDrafted", series=series, pairs=len(request.pairs))
 
     async def GetRecommendation(self, request: pb.GetRecommendationRequest, context: Context) -> pb.Recommendation:
-        """Answer a recommendation."""
+        """Return a recommendation."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return view.recommendation(row, await store.pairs_of(connection, row.number))
@@ -72,7 +72,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def ListRecommendations(
         self, request: pb.ListRecommendationsRequest, context: Context
     ) -> pb.ListRecommendationsResponse:
-        """Answer recommendations of the caller's units, oldest first."""
+        """Return recommendations of the caller's units, oldest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "recommendations", paging.instant, paging.key)
@@ -89,7 +89,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def GetRecommendationText(
         self, request: pb.GetRecommendationTextRequest, context: Context
     ) -> pb.RecommendationText:
-        """Answer what it says and what was answered; the author's own notes only to the author."""
+        """Return its text and the replies; the author's own notes only to the author's unit."""
         call = current_call()
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
@@ -104,7 +104,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     @command(pb.Recommendation)
     async def ReviseRecommendation(self, request: pb.ReviseRecommendationRequest, work: Work) -> pb.Recommendation:
-        """Change a draft; whoever had a hand in it does not approve it."""
+        """Change a draft; whoever contributed to it may not approve it."""
         row, file = await self._own(request, work)
         rules_of.must_be(row.state, State.DRAFT)
         await work.stop(row.number, "approve-%", met=False)
@@ -120,7 +120,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     @command(pb.Recommendation)
     async def ApproveRecommendation(self, request: pb.ApproveRecommendationRequest, work: Work) -> pb.Recommendation:
-        """Approve a draft and number it, or send it back; whoever drafted it does neither."""
+        """Approve a draft and number it, or send it back; not by whoever drafted it."""
         row, _ = await self._own(request, work)
         state = rules_of.move(row.state, State.APPROVED)
         if work.actor in row.drafters:
@@ -139,7 +139,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     @command(pb.Recommendation)
     async def ServeRecommendation(self, request: pb.ServeRecommendationRequest, work: Work) -> pb.Recommendation:
-        """Record that the department received it; its term to reply begins (two months where none was set)."""
+        """Record that the department received it; its time to reply begins (two months by default)."""
         row, _ = await self._own(request, work)
         state = rules_of.move(row.state, State.SERVED)
         until = dates.term(request, "reply_date", work.now)
@@ -153,7 +153,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     @command(pb.Recommendation)
     async def ObjectToRecommendation(self, request: pb.ObjectToRecommendationRequest, work: Work) -> pb.Recommendation:
-        """Object, for the department, once; the term to reply runs on."""
+        """Object, for the department, once; the time to reply runs on."""
         row, file = await self._department(request, work)
         rules_of.must_be(row.state, State.SERVED, State.REPLIED)
         if row.objection:
@@ -169,7 +169,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def DecideRecommendationObjection(
         self, request: pb.DecideRecommendationObjectionRequest, work: Work
     ) -> pb.Recommendation:
-        """Decide on an objection, by somebody who neither drafted nor approved what is objected to."""
+        """Decide on an objection, as somebody who neither drafted nor approved the recommendation."""
         row, file = await self._own(request, work)
         if row.objection is not ObjectionState.OPEN:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
@@ -191,7 +191,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
 
     @command(pb.Recommendation)
     async def ReplyToRecommendation(self, request: pb.ReplyToRecommendationRequest, work: Work) -> pb.Recommendation:
-        """Reply to every pair; what is not adopted in full says why."""
+        """Reply to every pair, with a reason for what is not adopted in full."""
         row, file = await self._department(request, work)
         state = rules_of.move(row.state, State.REPLIED)
         pairs = await store.pairs_of(work.connection, row.number)
@@ -217,7 +217,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def RecordRecommendationVisit(
         self, request: pb.RecordRecommendationVisitRequest, work: Work
     ) -> pb.Recommendation:
-        """Record a visit: what was carried out of each pair."""
+        """Record a visit: how far each pair was carried out."""
         row, file = await self._own(request, work)
         state = rules_of.move(row.state, State.VISITED)
         if row.objection is ObjectionState.OPEN:
@@ -235,7 +235,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         return await self._told(work, row, "RecommendationVisited", **counts)
 
     async def GetMeasuredEffect(self, request: pb.GetMeasuredEffectRequest, context: Context) -> pb.MeasuredEffect:
-        """Answer the rate of like cases before and after."""
+        """Return the rate of similar cases before and after."""
         call = current_call()
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
@@ -248,7 +248,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
     async def GetRecommendationDocument(
         self, request: pb.GetRecommendationDocumentRequest, context: Context
     ) -> pb.RecommendationDocument:
-        """Answer the letter as a Word document."""
+        """Return the letter as a Word document."""
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
             told = await self._text(connection, row)
@@ -275,7 +275,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
             raise CaseError(Reason.INVALID_FIELD, addressee, (fault,))
 
     async def _cluster(self, work: Work, place: str, category: str) -> str:
-        """Return what is kept of the cluster a draft comes from; NO_CLUSTER where there is none now."""
+        """Return what is stored of the cluster of a draft; NO_CLUSTER if there is none now."""
         found = await clusters.find(work.connection, self.rules.clusters, place, work.now)
         for each in found.candidates:
             if (each.place, each.category) == (place, category):
@@ -285,7 +285,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         raise CaseError(Reason.NO_CLUSTER, place)
 
     async def _own(self, request: Versioned, work: Work) -> tuple[Recommendation, File]:
-        """Return row and file, locked, for the unit that recommends."""
+        """Return row and file, locked, if the caller acts for the recommending unit."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         work.call.require(row.unit)
@@ -293,7 +293,7 @@ class RecommendationServicer(Servicer, recommendations_pb2_grpc.RecommendationSe
         return row, file
 
     async def _department(self, request: Versioned, work: Work) -> tuple[Recommendation, File]:
-        """Return row and file, locked, for the department it is to."""
+        """Return row and file, locked, if the caller acts for the addressed department."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         work.call.require(row.addressee)

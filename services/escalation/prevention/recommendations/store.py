@@ -67,7 +67,7 @@ async def pairs_of(connection: Connection, number: str) -> Sequence[AdvicePair]:
 
 
 async def fix_pairs(connection: Connection, row: Recommendation) -> None:
-    """Store the pairs of what is approved: from now on each is answered on its own."""
+    """Store the pairs of an approved recommendation: each gets its own reply."""
     await connection.execute(_FIX, {"number": row.number, "pairs": row.pair_count})
 
 
@@ -80,7 +80,7 @@ def _answer(column: str) -> Update:
 async def answer(
     connection: Connection, number: str, column: Literal["adoption", "carried_out"], answers: Mapping[int, int]
 ) -> None:
-    """Store what became of each pair: its `adoption`, or what was `carried_out`."""
+    """Store the result of each pair: its `adoption`, or what was `carried_out`."""
     told = [{"number": number, "pair": pair, "answer": answer} for pair, answer in answers.items()]
     await connection.execute(_answer(column), told)
 
@@ -100,7 +100,7 @@ def _listed(only_open: bool, behind: bool) -> Select[Recommendation]:
 async def listed(
     connection: Connection, unit: str, only_open: bool, behind: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Recommendation]:
-    """Return recommendations of units of the pattern, and those that were served on one; oldest first."""
+    """Return recommendations of units of the pattern, and those served on one of them, oldest first."""
     at, number = behind or (None, "")
     parameters = {"unit": unit, "at": at, "behind": number, "limit": limit}
     return await connection.execute(_listed(only_open, behind is not None), parameters)
@@ -114,12 +114,12 @@ async def pairs_by_number(connection: Connection, numbers: Sequence[str]) -> dic
     return found
 
 
-# A department's case counts where the department is.
+# A department's case counts at the place of the department.
 _WHERE = func.coalesce(func.nullif(CaseFact.place, ""), CaseFact.unit, type_=Text)
 _SCOPE, _HOLDER = bindparam("scope", type_=Text), bindparam("holder", type_=Text)
 _START, _NOW, _END = (bindparam(name, type_=DateTime(timezone=True)) for name in ("start", "now", "end"))
-# One pass over the window's index: counted where they are first, then for the branch above and the level below the unit
-# asked for.
+# One pass over the window's index: first counted at their own place, then for the branch above and the level below the
+# unit requested.
 _COUNTED = (
     select(
         _WHERE.label("place"),
@@ -199,7 +199,7 @@ class CasesOf(NamedTuple):
 
 
 async def first_case(connection: Connection, scope: str, holder: str) -> datetime | None:
-    """Return when the first case of a place was received; both are patterns: of places, of units that have it."""
+    """Return when the first case was received; both parameters are patterns: of places, and of units."""
     return await connection.scalar(_SINCE, {"scope": scope, "holder": holder})
 
 
@@ -220,5 +220,5 @@ async def dismissed(connection: Connection, scope: str, now: datetime) -> set[tu
 
 
 async def dismiss(connection: Connection, number: str, **columns: object) -> ClusterDismissal:
-    """Store that a candidate was set aside."""
+    """Store a candidate that was set aside."""
     return await rows.insert(connection, ClusterDismissal, number=number, **columns)

@@ -1,4 +1,4 @@
-"""What clusters and recommendations look like in the contract; counts below five only to the level that answers."""
+"""Clusters and recommendations as messages; counts below five only for the responsible level."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from services.kit.numbers import numbers
 
 
 def answers_for(unit: str, place: str) -> bool:
-    """Tell whether somebody of this unit belongs to the level that answers for a place: the place or what is in it."""
+    """Return whether this unit is of the level responsible for a place: the place itself or a unit in it."""
     return lies_within(place.partition("-")[0], unit)
 
 
 def like_count(counted: Counted, whole: bool) -> pb.LikeCount:
-    """Return a count; below five only where it may be seen whole."""
+    """Return a count; below five only if the caller may see it."""
     hidden = counted.is_small and not whole
     return pb.LikeCount(cases=None if hidden else counted.cases, below_five=hidden, days=counted.days)
 
 
 def ratio_of(change: Ratio | None, hidden: bool) -> dict[str, float]:
-    """Return a ratio and its interval; nothing where a count behind it is hidden, since it could be worked back."""
+    """Return a ratio and its interval; nothing if one of its counts is hidden, since that could be computed from it."""
     if change is None or hidden:
         return {}
     told = {"ratio": change.ratio, "ratio_low": change.low, "ratio_high": change.high}
@@ -44,7 +44,7 @@ def cluster(found: Candidate, unit: str, language: str) -> pb.Cluster:
         category=f"categories/{found.category}",
         recent=like_count(counts.recent, whole),
         earlier=like_count(counts.earlier, whole),
-        # What the places beside it count is theirs: nobody of the place itself sees a small one.
+        # The counts of neighbouring places are theirs: the place itself does not see small ones.
         peers_recent=like_count(counts.peers_recent, whole=False),
         peers_earlier=like_count(counts.peers_earlier, whole=False),
         expected=None if hidden else found.finding.expected,
@@ -55,7 +55,7 @@ def cluster(found: Candidate, unit: str, language: str) -> pb.Cluster:
 
 
 def recommendation(row: Recommendation, pairs: Sequence[AdvicePair]) -> pb.Recommendation:
-    """Return a recommendation, without what it says; the pairs of a draft are only counted."""
+    """Return a recommendation, without its text; the pairs of a draft are only counted."""
     states = [pb.AdvicePairState(
         pair=each.pair, **numbers(adoption=each.adoption or 0, carried_out=each.carried_out or 0)
     ) for each in pairs] or [pb.AdvicePairState(pair=nth) for nth in range(1, row.pair_count + 1)]  # fmt: skip

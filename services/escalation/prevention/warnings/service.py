@@ -1,4 +1,4 @@
-"""RPCs of early warning: reported, verified, assessed, warned of, met by measures, closed."""
+"""RPCs of early warning: reporting, verifying, assessing, warning, measures, closing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
 
 _UNTOLD = "reporter"
-"""What the history says in place of the account that reported a hazard."""
+"""Named in the history instead of the account that reported a hazard."""
 _SCOPES, _URGENCIES = list(Scope), list(Urgency)
 
 
@@ -34,7 +34,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def ReportHazard(self, request: pb.ReportHazardRequest, work: Work) -> pb.Warning:
-        """Take a report of a hazard or trend down; who reported it is sealed and not in the history either."""
+        """Record a report of a hazard or trend; the reporter is sealed and not in the history either."""
         unit, place = names.last(request.unit), names.last(request.place)
         self._check(unit, place, request.category)
         work.call.require(unit)
@@ -51,7 +51,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         return await self._told(work, row, "HazardReported", hazard=row.kind.name, urgent=row.urgent)
 
     async def GetWarning(self, request: pb.GetWarningRequest, context: Context) -> pb.Warning:
-        """Answer a warning to the unit that looks into it, and to the department that was warned."""
+        """Return a warning to the investigating unit, or to the warned department."""
         call = current_call()
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
@@ -59,7 +59,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         return view.warning(row, call.language)
 
     async def ListWarnings(self, request: pb.ListWarningsRequest, context: Context) -> pb.ListWarningsResponse:
-        """Answer warnings of the caller's units, urgent ones first, then oldest first."""
+        """Return warnings of the caller's units, urgent ones first, then oldest first."""
         call, size = current_call(), request.page_size or 50
         scope = call.scope(names.last(request.unit))
         behind = paging.read(request.page_token, "warnings", paging.number, paging.instant, paging.key)
@@ -72,7 +72,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         return reply
 
     async def GetWarningText(self, request: pb.GetWarningTextRequest, context: Context) -> pb.WarningText:
-        """Answer what was told; to the department that was warned only what it is asked, and its own answer."""
+        """Return the texts; to the warned department only the warning and its own answer."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await store.get(connection, number)
@@ -88,7 +88,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         )
 
     async def GetHazardReporter(self, request: pb.GetHazardReporterRequest, context: Context) -> pb.HazardReporter:
-        """Answer who reported it, to ask back; never to anybody of the place or of the department warned."""
+        """Return the reporter, for questions; never to anybody of the place or of the warned department."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             row = await store.get(connection, number)
@@ -103,7 +103,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def TakeUpHazard(self, request: pb.TakeUpHazardRequest, work: Work) -> pb.Warning:
-        """Record that somebody is on the way."""
+        """Record that somebody has set out."""
         row, _ = await self._warning(request, work)
         rules_of.must_be(row.state, WarningState.REPORTED)
         if row.taken_up_at is not None:
@@ -114,7 +114,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def VerifyHazard(self, request: pb.VerifyHazardRequest, work: Work) -> pb.Warning:
-        """Record what was found on the spot. What is unfounded leaves a number and a place, and nothing on anybody."""
+        """Record the result of the verification. Of an unfounded report only number and place remain."""
         row, file = await self._warning(request, work)
         to = WarningState.VERIFIED if request.founded else WarningState.DISMISSED
         state = rules_of.move(row.state, to)
@@ -137,7 +137,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def AssessHazard(self, request: pb.AssessHazardRequest, work: Work) -> pb.Warning:
-        """Grade it by the table that grades every matter: declared facts of the matter, nothing about anybody."""
+        """Grade it by the table for all matters: by declared facts, not by anything about persons."""
         row, _ = await self._warning(request, work)
         rules_of.must_be(row.state, WarningState.VERIFIED)
         state = rules_of.move(row.state, WarningState.ASSESSED)
@@ -174,7 +174,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def ApproveWarning(self, request: pb.ApproveWarningRequest, work: Work) -> pb.Warning:
-        """Approve a warning and serve it, or send it back; whoever drafted it does neither."""
+        """Approve a warning and serve it, or send it back; not by whoever drafted it."""
         row, _ = await self._warning(request, work)
         rules_of.must_be(row.state, WarningState.DRAFTED)
         if row.drafted_by == work.actor:
@@ -203,7 +203,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def CloseWarning(self, request: pb.CloseWarningRequest, work: Work) -> pb.Warning:
-        """Close a warning whose measures somebody else than their reporter has checked; or ask for more."""
+        """Close a warning, after another person has checked its measures; or ask for more."""
         row, _ = await self._warning(request, work)
         before = row.state
         rules_of.move(before, WarningState.CLOSED, linked=bool(row.target))
@@ -219,7 +219,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
     @command(pb.Warning)
     async def LinkWarning(self, request: pb.LinkWarningRequest, work: Work) -> pb.Warning:
-        """Link a warning to the case or the matter it has become."""
+        """Link a warning to the case or matter that came of it."""
         row, _ = await self._warning(request, work)
         if row.state in rules_of.OVER | {WarningState.REPORTED}:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
@@ -237,11 +237,11 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
 
     async def _warning(self, request: Versioned, work: Work, *, department: bool = False) -> tuple[HazardWarning, File]:
-        """Return a warning's row and file, locked, if the caller may do it and means this version."""
+        """Return a warning's row and file, locked, if the caller may act on it and means this version."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         if department:
-            # For the department that was warned, by itself; before it was there is nobody to report.
+            # For the warned department itself; before the warning nobody may report.
             work.call.require(row.addressee if row.addressee in _knowing(row) else row.unit)
         else:
             work.call.require(row.unit)
@@ -252,7 +252,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
         return (await self.seal(work, file)).seal(told.encode()) if told else None
 
     async def _begin(self, work: Work, row: HazardWarning) -> NewClock:
-        """Start the clocks of a report and return that of its verification."""
+        """Start the clocks of a report and return the one of its verification."""
         if not row.urgent:
             return await self._clock(work, row, "verify-1", "verify_hazard")
         await self._clock(work, row, "respond-1", "respond_hazard_urgent")
@@ -289,7 +289,7 @@ class WarningServicer(Servicer, warnings_pb2_grpc.WarningServiceServicer):
 
 
 def _knowing(row: HazardWarning) -> tuple[str, ...]:
-    """Return the units that know of a warning: the one that looks into it, and the department once it was warned."""
+    """Return the units that may see a warning: the investigating one, and the department once it was warned."""
     told = row.addressee and row.state in rules_of.TOLD_TO_DEPARTMENT and row.warned_at
     return (row.unit, row.addressee) if told else (row.unit,)
 
@@ -299,7 +299,7 @@ def _may(call: Call, unit: str) -> bool:
 
 
 def _kept(found: Triage) -> str:
-    """Return what is kept of an assessment, so that it can be checked with a pencil."""
+    """Return what is stored of an assessment, enough to check it by hand."""
     told = {"rule": found.rule, "version": found.version, "row": found.row, "zh": found.reason_zh,
             "en": found.reason_en, "inputs": found.inputs}  # fmt: skip
     return orjson.dumps(told).decode()

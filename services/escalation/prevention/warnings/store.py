@@ -17,7 +17,7 @@ from services.kit.storage.database import Connection
 _NUMBER, _UNIT = bindparam("number", type_=Text), bindparam("unit", type_=Text)
 _URGENT = bindparam("urgent", type_=Boolean)
 _GET = select(HazardWarning).where(HazardWarning.number == _NUMBER)
-# What was told goes, whoever told it: of what is unfounded only a number and a place are left.
+# All texts are erased: of an unfounded warning only number and place remain.
 _ERASE = (
     update(HazardWarning)
     .where(HazardWarning.number == _NUMBER)
@@ -41,7 +41,7 @@ async def change(connection: Connection, row: HazardWarning, **columns: object) 
 
 
 async def erase(connection: Connection, row: HazardWarning) -> None:
-    """Erase everything that was told of a warning."""
+    """Erase the texts of a warning."""
     await connection.execute(_ERASE, {"number": row.number})
 
 
@@ -62,7 +62,7 @@ def _listed(only_open: bool, behind: bool) -> Select[HazardWarning]:
 async def listed(
     connection: Connection, unit: str, only_open: bool, behind: tuple[int, datetime, str] | None, limit: int
 ) -> Sequence[HazardWarning]:
-    """Return warnings of units of the pattern, and those such a unit was warned by; urgent ones first, then oldest."""
+    """Return warnings of units of the pattern, and those sent to such a unit; urgent ones first, then oldest."""
     urgent, at, number = behind or (0, None, "")
     parameters = {"unit": unit, "urgent": bool(urgent), "at": at, "behind": number, "limit": limit}
     return await connection.execute(_listed(only_open, behind is not None), parameters)

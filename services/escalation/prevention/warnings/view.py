@@ -14,7 +14,7 @@ from services.kit.numbers import numbers
 
 
 def warning(row: HazardWarning, language: str) -> pb.Warning:
-    """Return a warning, without what was told."""
+    """Return a warning, without its texts."""
     told = orjson.loads(row.assessment) if row.assessment else None
     return pb.Warning(
         name=names.file_name(row.number),

@@ -1,1 +1,1 @@
-"""Absences: who stands in for whom, from day to day."""
+"""Absences: who stands in for whom, from when until when."""

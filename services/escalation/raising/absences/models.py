@@ -12,7 +12,7 @@ from services.kit.storage.models import Code, Instant
 
 
 class Absence(EscalationModel):
-    """That an official is absent, and who stands in."""
+    """An absence of an official, and the substitute."""
 
     __tablename__ = "absences"
     __table_args__ = (

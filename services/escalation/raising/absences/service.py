@@ -1,4 +1,4 @@
-"""RPCs of absences: recorded, ended; and what somebody holds or stands in for."""
+"""RPCs of absences: recording and ending them; and the worklist of an official."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         return _view(row, dates.today(work.now))
 
     async def GetAbsence(self, request: pb.GetAbsenceRequest, context: Context) -> pb.Absence:
-        """Answer an absence that is not over."""
+        """Return an absence that is not over."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
         current_call().require(row.unit)
@@ -57,7 +57,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         return _view(row, today)
 
     async def ListAbsences(self, request: pb.ListAbsencesRequest, context: Context) -> pb.ListAbsencesResponse:
-        """Answer the absences of the caller's units that are not over."""
+        """Return the absences of the caller's units that are not over."""
         size, today = request.page_size or 50, dates.today(self.time.now())
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "absences", paging.day, paging.key) or (date.min, "")
@@ -79,7 +79,7 @@ class AbsenceServicer(Servicer, absences_pb2_grpc.AbsenceServiceServicer):
         return _view(await standing_in.end(work, row, work.now), today)
 
     async def ListHoldings(self, request: pb.ListHoldingsRequest, context: Context) -> pb.ListHoldingsResponse:
-        """Answer what the caller holds and stands in for today, the most urgent first."""
+        """Return what the caller holds or stands in for today, the most urgent first."""
         call, now, size = current_call(), self.time.now(), request.page_size or 50
         scope = call.scope(names.last(request.unit))
         mark = paging.read(request.page_token, "holdings", paging.instant, paging.position)

@@ -1,4 +1,4 @@
-"""How an absence ends: by itself with its last day, or before when the official is back."""
+"""The end of an absence: automatically after its last day, or earlier when the official is back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ RULE = "absence_end"
 
 
 async def end(work: Work, row: Absence, at: datetime) -> Absence:
-    """End an absence: from then on the official has everything again."""
+    """End an absence: the official has everything back."""
     changed = await store.end(work.connection, row, at)
-    # It was no deadline that anybody missed: its clock stops on the last second, not behind it.
+    # Nobody missed a deadline: its clock stops at the last second, not after it.
     await clocks.stop(work.connection, row.number, END, at, work.actor)
     await work.append(NewEvent(row.number, "AbsenceEnded", row.unit))
     return changed

@@ -1,4 +1,4 @@
-"""Statements of absences, and of what somebody holds or stands in for."""
+"""Statements of absences, and of what an official holds or stands in for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.kit.storage.database import Connection
 
 
 class Held(NamedTuple):
-    """Something that an official holds, and when it is due; `NEVER` where it has no deadline."""
+    """Something that an official holds, and when it is due; `NEVER` without a deadline."""
 
     id: int
     subject: str
@@ -47,7 +47,7 @@ _LISTED = (
     .order_by(Absence.first_on, Absence.number)
     .limit(_LIMIT)
 )
-# Who stands in for somebody who stands in for a third has it all: UNION drops what was seen, so that it ends.
+# Substitutes of substitutes have everything: UNION drops repeated rows, so that the recursion ends.
 _SELF = select(
     collate(cast(bindparam("caller", type_=Text), Text), "C").label("official"),
     collate(cast("", Text), "C").label("unit"),

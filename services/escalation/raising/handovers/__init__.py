@@ -1,1 +1,1 @@
-"""Hand-overs: what an official holds goes to a successor, who acknowledges it."""
+"""Hand-overs: what an official holds passes to a successor, who acknowledges it."""

@@ -14,7 +14,7 @@ from services.kit.storage.sealing import SealedBytes
 
 
 class Handover(EscalationModel):
-    """What an official of a unit hands over to a successor."""
+    """A hand-over of an official of a unit to a successor."""
 
     __tablename__ = "handovers"
     __table_args__ = (
@@ -36,7 +36,7 @@ class Handover(EscalationModel):
 
 
 class HandoverItem(EscalationModel):
-    """One thing that is handed over."""
+    """An item of a hand-over."""
 
     __tablename__ = "handover_items"
     __table_args__ = (UniqueConstraint("number", "subject", "role"),)

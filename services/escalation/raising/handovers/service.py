@@ -32,7 +32,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
 
     @command(pb.Handover)
     async def CreateHandover(self, request: pb.CreateHandoverRequest, work: Work) -> pb.Handover:
-        """Open a hand-over with everything the official holds for the unit, and what is named by hand."""
+        """Open a hand-over with everything the official holds for the unit, and items named manually."""
         told, unit = request.handover, self.known(request.handover.unit, "handover.unit")
         work.call.require(unit)
         if told.successor == told.official:
@@ -55,13 +55,13 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         return _view(row, listed)
 
     async def GetHandover(self, request: pb.GetHandoverRequest, context: Context) -> pb.Handover:
-        """Answer a hand-over with its items."""
+        """Return a hand-over with its items."""
         async with self.database.read() as connection:
             row = await self._seen(connection, request.name)
             return _view(row, await store.items(connection, row.number))
 
     async def ListHandovers(self, request: pb.ListHandoversRequest, context: Context) -> pb.ListHandoversResponse:
-        """Answer hand-overs of the caller's units without their items, oldest first."""
+        """Return hand-overs of the caller's units without their items, oldest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         mark = paging.read(request.page_token, "handovers", paging.instant, paging.key)
@@ -74,7 +74,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
 
     @command(pb.Handover)
     async def AcknowledgeHandover(self, request: pb.AcknowledgeHandoverRequest, work: Work) -> pb.Handover:
-        """Acknowledge items as the successor; with the last one everything moves."""
+        """Acknowledge items as the successor; with the last one all of them move."""
         row = await self._open(request, work)
         rules_of.must_be_the_successor(work.actor, row.successor)
         listed = {each.item for each in await store.items(work.connection, row.number)}
@@ -87,7 +87,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
 
     @command(pb.Handover)
     async def CancelHandover(self, request: pb.CancelHandoverRequest, work: Work) -> pb.Handover:
-        """Cancel a hand-over: everything stays with the official."""
+        """Cancel a hand-over: all items stay with the official."""
         row = await self._open(request, work)
         row = await store.change(work.connection, row.number, state=HandoverState.CANCELLED, ended_at=work.now)
         await work.stop(row.number, taking_over.CLOCK, met=False)
@@ -96,7 +96,7 @@ class HandoverServicer(Servicer, handovers_pb2_grpc.HandoverServiceServicer):
         return _view(row, await store.items(work.connection, row.number))
 
     async def ReadHandoverNotes(self, request: pb.ReadHandoverNotesRequest, context: Context) -> pb.HandoverNotes:
-        """Answer the notes of a hand-over, on record."""
+        """Return the notes of a hand-over; this is logged."""
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
             answer = pb.HandoverNotes()

@@ -49,7 +49,7 @@ _OPEN = select(Handover.number).where(
 )
 _FILE, _SUBJECT = bindparam("file", type_=Text), bindparam("subject", type_=Text)
 _LAST = select(func.max(HandoverItem.item)).where(HandoverItem.number == _NUMBER).scalar_subquery()
-# The clocks are those of the unit's own subtree: a thing of another unit is handed over by its name alone.
+# Only clocks of the unit's own subtree: an item of another unit has its name alone.
 _CLOCKS = (
     select(
         func.jsonb_agg(
@@ -129,14 +129,14 @@ async def open_items(connection: Connection, number: str) -> int:
 
 
 async def is_open(connection: Connection, unit: str, official: str) -> bool:
-    """Return whether an official hands over what is held for a unit already."""
+    """Return whether an official has an open hand-over for a unit."""
     return bool(await connection.scalar(_OPEN, {"unit": unit, "official": official}))
 
 
 async def add(
     connection: Connection, number: str, subject: str, role: str, unit: str, due_on: date | None = None
 ) -> None:
-    """List one thing with its open clocks as they stand; once."""
+    """Add an item with its open clocks as they are now; once."""
     parameters = {
         "number": number, "file": names.number_of(subject), "subject": subject, "role": role, "due_on": due_on,
         "unit": unit, "below": f"{subject}/%",
@@ -145,12 +145,12 @@ async def add(
 
 
 async def acknowledge(connection: Connection, number: str, items: Collection[int], at: datetime) -> None:
-    """Keep that these items were acknowledged."""
+    """Store that these items were acknowledged."""
     await connection.execute(_ACKNOWLEDGE, {"number": number, "items": sorted(items), "at": at})
 
 
 async def moved(connection: Connection, row: HandoverItem, at: datetime) -> None:
-    """Keep that an item came to be held by the successor."""
+    """Store that the successor holds an item now."""
     await connection.execute(_MOVED, {"number": row.number, "item": row.item, "at": at})
 
 

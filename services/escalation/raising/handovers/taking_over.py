@@ -1,4 +1,4 @@
-"""Taking over: what is listed, when all of it moves, and what follows when nobody acknowledges it."""
+"""Taking over: listing items, moving them, and what follows if nobody acknowledges them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ CLOCK = RULE = "handover"
 
 
 def by_hand(unit: str) -> str:
-    """Return the role in which an official of a unit holds what was only named by hand; each unit has its own."""
+    """Return the role in which an official of a unit holds manually named items; each unit has its own."""
     return f"handler-{unit}"
 
 
 async def list_held(work: Work, row: Handover) -> None:
-    """List everything the official holds for the unit that is not listed yet."""
+    """Add everything the official holds for the unit that is not listed yet."""
     for held in await holders.held_by(work.connection, row.unit, row.official):
         await store.add(work.connection, row.number, held.subject, held.role, paging.subtree(row.unit))
 
 
 async def list_by_hand(work: Work, row: Handover, items: Iterable[pb.HandoverItem]) -> None:
-    """List what is named by hand; the official holds it from now on, so that it has a holder until it moves.
+    """Add manually named items; the official holds them from now on, so that they have a holder until they move.
 
-    A field error where somebody else holds it: nobody hands over what is another's.
+    A field error if somebody else holds one: it is not the official's to hand over.
     """
     role = by_hand(row.unit)
     for index, told in enumerate(items):
@@ -53,12 +53,12 @@ async def list_by_hand(work: Work, row: Handover, items: Iterable[pb.HandoverIte
 
 
 async def complete_if_all(work: Work, row: Handover) -> Handover:
-    """Let everything move at once if all of it is acknowledged; what came to be held meanwhile is listed first."""
+    """Move all items at once if all are acknowledged; items that came meanwhile are added first."""
     await list_held(work, row)
     if await store.open_items(work.connection, row.number):
         return await store.change(work.connection, row.number, state=row.state)
     for item in await store.items(work.connection, row.number):
-        # What was over before the successor came to it has no holder, and gets none.
+        # An item that was over before has no holder, and gets none.
         if await holders.holder(work.connection, item.file, item.subject, item.role) != row.official:
             continue
         await holders.assign(
@@ -71,7 +71,7 @@ async def complete_if_all(work: Work, row: Handover) -> Handover:
 
 
 async def _tell_the_head(work: Work, firing: Firing) -> None:
-    """Tell the head of the unit that a hand-over lies: it is not taken over, and still the official's."""
+    """Notify the head of the unit that a hand-over is overdue and its items are still the official's."""
     row = await store.get(work.connection, firing.number)
     if row.state is not HandoverState.OPEN or row.overdue:
         return
@@ -80,4 +80,4 @@ async def _tell_the_head(work: Work, firing: Firing) -> None:
 
 
 CONSEQUENCES = {RULE: _tell_the_head}
-"""What follows when a hand-over is not acknowledged in time."""
+"""The consequences of a hand-over that is not acknowledged in time."""

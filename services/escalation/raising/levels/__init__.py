@@ -1,1 +1,1 @@
-"""The way of an escalation: up a ladder, back down, and what stands at the top."""
+"""The course of an escalation: up a ladder, back down, and what happens at the top."""

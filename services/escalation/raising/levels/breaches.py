@@ -1,4 +1,4 @@
-"""The missed deadlines an escalation was raised for; where they turn out to be none, it is withdrawn."""
+"""The missed deadlines that caused an escalation; if they turn out not to be missed, it is withdrawn."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from services.kit.storage.events import NewEvent
 
 
 async def keep(work: Work, row: Escalation, breach: str) -> None:
-    """Remember the missed deadline that an escalation was raised for."""
+    """Store the missed deadline that caused an escalation."""
     if breach:
         await store.keep_breach(work.connection, row, breach, work.now)
 
 
 async def withdraw(work: Work, number: str, breach: str) -> list[Escalation]:
-    """Withdraw what a breach raised that was none, unless another one stands behind it; return those escalations.
+    """Withdraw the escalations of a withdrawn breach, unless another breach supports them; return them.
 
-    The unit it was raised to and the one it was raised from are both notified.
+    The units that it was raised to and from are both notified.
     """
     escalation = await store.withdraw_breach(work.connection, number, breach, work.now)
     if added_to := await store.withdraw_reason(work.connection, number, breach, work.now):
@@ -33,7 +33,7 @@ async def withdraw(work: Work, number: str, breach: str) -> list[Escalation]:
         await timing.stop(work, row, met=False)
         await raising.release(work, row)
         payload = {"escalation": row.escalation, "breach": breach, "state": EscalationState.RESOLVED.name}
-        # The history is of the unit in which the climb began: the last event says so.
+        # The history belongs to the unit where the escalation began: the last event names it.
         units = dict.fromkeys((row.to_unit, *row.told, row.from_unit, row.origin))
         await work.append(*(NewEvent(number, "EscalationWithdrawn", unit, {**payload, "to": unit}) for unit in units))
         withdrawn.append(row)

@@ -25,7 +25,7 @@ class PinnedLadder(EscalationModel):
 
 
 class Breach(EscalationModel):
-    """A missed deadline that an escalation was raised for."""
+    """A missed deadline that caused an escalation."""
 
     __tablename__ = "escalation_breaches"
     __table_args__ = (
@@ -41,7 +41,7 @@ class Breach(EscalationModel):
 
 
 class AddedReason(EscalationModel):
-    """What else was let lie in a matter while an escalation of it was open."""
+    """Further neglect in a case while an escalation of it was open."""
 
     __tablename__ = "escalation_reasons"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The one place where supervision hears of what may call for a letter."""
+"""The one place where supervision learns of occasions for letters."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from services.kit.storage.events import NewEvent
 WATCH_RULE = "letter_watch"
 OVERDUE = "overdue"
 _WATCHED = frozenset({"cases", "matters"})
-"""Files whose overdue work calls for letters; that of a letter itself goes its own way."""
+"""Files whose overdue work leads to letters; letters themselves have their own procedure."""
 _DAYS = 6
-"""Working days a matter is overdue when five have passed and nothing was done."""
+"""Working days after which an overdue matter without progress leads to a letter."""
 
 
 async def consider(work: Work, occasion: Occasion) -> None:
-    """Draft the letter that the rules give for an occasion, in the transaction in which it happened.
+    """Draft the letter that the rules give for an occasion, in the same transaction.
 
-    Call it behind the event of what happened. A draft only: nobody outside the issuing unit is shown it, and it goes
-    nowhere until one person has taken it up and another one has signed it.
+    Call it after appending the event of the occasion. Only a draft: nobody outside the issuing unit sees it, and it is
+    not served until one person has taken it up and another one has signed it.
     """
     issuer = parent_code(occasion.unit)
     if issuer is None or issuer == ROOT or work.clockwork is None or not work.call.access.knows(occasion.unit):
@@ -37,8 +37,8 @@ async def consider(work: Work, occasion: Occasion) -> None:
 
 
 async def overdue(work: Work, raised: Escalation) -> None:
-    """Hear that a matter was escalated because it is overdue, and watch whether it is still so five days later."""
-    # As long as it is between the offices of the unit itself, nothing is written to it from above.
+    """Handle the escalation of an overdue matter, and check again five days later whether it still is."""
+    # While it is between the offices of the unit itself, the unit above writes no letter.
     if raised.reason != OVERDUE or raised.office or names.collection_of(raised.number) not in _WATCHED:
         return
     subject = names.file_name(raised.number)
@@ -59,4 +59,4 @@ async def _still_overdue(work: Work, firing: Firing) -> None:
 
 
 CONSEQUENCES = {WATCH_RULE: _still_overdue}
-"""What follows from a matter that stays overdue."""
+"""The consequences of a matter that stays overdue."""

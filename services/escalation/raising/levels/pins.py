@@ -1,4 +1,4 @@
-"""Ladders that escalations are pinned to: the whole content of each is kept, once."""
+"""Ladders that escalations are pinned to: the whole content of each is stored, once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.kit.storage.database import Connection
 
 
 async def keep(connection: Connection, ladder: Ladder) -> str:
-    """Keep a ladder and return what names just this content: 16 hex digits."""
+    """Store a ladder and return the hash of its content: 16 hex digits."""
     content = orjson.dumps(to_data(ladder), option=orjson.OPT_SORT_KEYS)
     key = hashlib.sha256(content).hexdigest()[:16]
     await store.pin(connection, key, ladder.name, ladder.version, content.decode())

@@ -1,4 +1,4 @@
-"""Raising a matter: one step up the ladder that it was pinned to, by a clock or by a person."""
+"""Escalating a case: one step up the ladder it is pinned to, by a clock or by a person."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from services.kit.storage.events import NewEvent
 ROLE = "escalation"
 """The role in which an official holds an escalation of the unit."""
 DEFAULT = "default"
-"""Why the workflow raises what was agreed and not performed."""
+"""The reason by which the workflow escalates an agreement that was not performed."""
 _GRADES = {0: "", 1: "low", 2: "medium", 3: "high"}
 _MODES = {Mode.inform: RaisedTo.INFORM, Mode.transfer: RaisedTo.TRANSFER}
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What is known of the matter that is raised: codes, as far as they are known here."""
+    """What is known of the escalated case: codes, as far as known here."""
 
     category: str
     grade: int
@@ -39,28 +39,28 @@ class Matter:
 
 
 def check(number: str, asked: pb.Escalation, rules: Rules) -> str:
-    """Return the unit it is raised from; a field error where a unit or a category is not there, or it is no matter."""
+    """Return the unit it is raised from; a field error if unit or category is unknown, or it is no case or file."""
     must_be_matter("escalation.subject", asked.subject, number)
     unit, about = names.last(asked.from_unit), names.last(asked.about_unit)
     for field, code in (("from_unit", unit), ("about_unit", about)):
         if code and code not in rules.units:
             raise field_error(f"escalation.{field}", Reason.UNKNOWN_UNIT, code)
     category = asked.category.removeprefix("categories/")
-    # What a clock raises comes from the case, whose category may have left the rules since: that must not stop it.
+    # A clock's escalation takes the category from the case; it may no longer be in the rules, which must not stop it.
     if asked.mode and category and category not in rules.categories:
         raise field_error("escalation.category", Reason.UNKNOWN_CATEGORY, category)
     return unit
 
 
 async def below(work: Work, number: str, asked: pb.Escalation, unit: str) -> Escalation | None:
-    """Return the escalation that climbs, whose level let it lie in turn; None where a climb begins."""
+    """Return the escalation to continue, because its level neglected it too; None for a new one."""
     parent, _, last = asked.subject.rpartition("/escalations/")
     if parent == names.file_name(number) and last.isdigit():
         row = await store.find(work.connection, number, int(last), lock=True)
         return row if row is not None and row.to_unit == unit else None
     if not of_a_clock(asked):
         return None
-    # A time of the matter itself that the unit missed to which it had been raised: that one let it lie in turn.
+    # A missed deadline of the case itself, by the unit it had been raised to: that unit neglected it too.
     for row in await store.live(work.connection, number):
         if row.to_unit == unit != row.from_unit and row.state in WITH_THE_LEVEL:
             return row
@@ -68,7 +68,7 @@ async def below(work: Work, number: str, asked: pb.Escalation, unit: str) -> Esc
 
 
 def of_a_clock(asked: pb.Escalation) -> bool:
-    """Return whether it is raised because a time was missed, not because a person wants it."""
+    """Return whether it is raised because of a missed deadline, not by a person."""
     return not asked.mode or asked.reason == DEFAULT
 
 
@@ -81,9 +81,9 @@ async def standing(
     ladder: Ladder,
     units: UnitTree,
 ) -> Escalation | None:  # fmt: skip
-    """Return the open escalation that has the matter where a missed time would take it, or above; None where none has.
+    """Return the open escalation that is already at the level a missed deadline would reach, or above; None if none.
 
-    A matter has one escalation a level: nobody above is told twice of what he has on his desk.
+    A case has one escalation per level: no unit is notified twice of what it already has.
     """
     if not of_a_clock(asked):
         return None
@@ -97,11 +97,11 @@ async def standing(
 
 
 def _has(row: Escalation, place: Place, ladder: Ladder, units: UnitTree) -> bool:
-    """Return whether an escalation has its matter at a place, or has taken it past there."""
+    """Return whether an escalation is at a level, or has passed it."""
     if row.to_unit != place.unit:
         return row.to_unit in units.path(place.unit)
     if row.office or place.office:
-        # Further along the line inside the unit, or out of it.
+        # Later in the line of offices of the unit, or outside the unit.
         keys = [office.key for office in ladder.line(place.unit)]
         return row.office == place.office or not place.office or _beyond(keys, row.office, place.office)
     takes = ladder.step(place.unit).mode is Mode.transfer
@@ -114,7 +114,7 @@ def _beyond(keys: Sequence[str], one: str, other: str) -> bool:
 
 
 async def add_reason(work: Work, row: Escalation, asked: pb.Escalation, climbs: Escalation | None) -> Escalation:
-    """Add what was missed to the escalation that has the matter, and return its row."""
+    """Add what was missed to the existing escalation, and return its row."""
     if climbs is not None and climbs.escalation != row.escalation and climbs.state in WITH_THE_LEVEL:
         await let_climb(work, climbs)
     unit, subject = names.last(asked.from_unit), asked.subject or names.file_name(row.number)
@@ -133,7 +133,7 @@ async def add_reason(work: Work, row: Escalation, asked: pb.Escalation, climbs: 
 
 
 async def matter_of(work: Work, number: str, asked: pb.Escalation, climbs: Escalation | None) -> Matter:
-    """Return what is known of the matter: as it is told, as it was told before, as the cases say."""
+    """Return what is known of the case: from this request, from earlier ones, from the standings."""
     category = asked.category.removeprefix("categories/")
     grade, about = int(asked.grade), names.last(asked.about_unit)
     if climbs is not None:
@@ -144,19 +144,19 @@ async def matter_of(work: Work, number: str, asked: pb.Escalation, climbs: Escal
 
 
 async def ladder_of(work: Work, book: LadderBook, climbs: Escalation | None, matter: Matter, unit: str) -> Ladder:
-    """Return the ladder it follows: the one it began with, or for a new climb the one that fits it best now."""
+    """Return the ladder it follows: the one it began with, or for a new escalation the best match now."""
     if climbs is not None and climbs.ladder:
         return await pins.get(work.connection, climbs.ladder)
     return chosen(work, book, matter, unit)
 
 
 def chosen(work: Work, book: LadderBook, matter: Matter, unit: str) -> Ladder:
-    """Return the ladder that fits a matter best today."""
+    """Return the ladder that matches a case best today."""
     return book.choose(matter.category, _GRADES[matter.grade], unit, work.now.astimezone(LOCAL).date())
 
 
 async def pinned(work: Work, book: LadderBook, row: Escalation) -> str:
-    """Return the ladder an escalation is pinned to; one that is older than the ladders is pinned now."""
+    """Return the ladder an escalation is pinned to; one from before the ladders is pinned now."""
     matter = Matter(row.category, row.grade, row.about)
     return row.ladder or await pins.keep(work.connection, chosen(work, book, matter, row.from_unit))
 
@@ -164,7 +164,7 @@ async def pinned(work: Work, book: LadderBook, row: Escalation) -> str:
 def place_of(
     asked: pb.Escalation, ladder: Ladder, climbs: Escalation | None, unit: str, units: UnitTree
 ) -> Place | None:
-    """Return where it goes: the next place of the ladder, or the one that a person wants; None above the top."""
+    """Return its target: the next step of the ladder, or the one that a person chose; None above the top."""
     if asked.office:
         if ladder.office(asked.office) not in ladder.line(unit):
             raise field_error("escalation.office", Reason.INVALID_FIELD, asked.office)
@@ -172,7 +172,7 @@ def place_of(
     if climbs is not None:
         return ladder.after(Place(unit, climbs.office), units)
     if asked.mode:
-        # A person who raises it means the unit above, and need not ask every office of the own one.
+        # A person who escalates it means the unit above, without passing every office of the own unit.
         above = units.parent(unit)
         return None if above is None or above == ROOT else Place(above)
     return ladder.after(Place(unit), units)
@@ -182,7 +182,7 @@ async def raise_to(
     work: Work, number: str, asked: pb.Escalation, place: Place, *, ladder: Ladder, climbs: Escalation | None,
     matter: Matter, units: UnitTree, sealed: bytes | None,
 ) -> Escalation:  # fmt: skip
-    """Store the escalation with its clocks, tell whoever is told, and return its row."""
+    """Store the escalation with its clocks, notify the units concerned, and return its row."""
     unit = names.last(asked.from_unit)
     origin = climbs.origin if climbs is not None else unit
     step = None if place.office else ladder.step(place.unit)
@@ -205,8 +205,8 @@ async def raise_to(
 def raised(row: Escalation) -> NewEvent:
     """Return the event of an escalation that was raised.
 
-    Its history is of the unit in which the climb began: that unit reads it, and so does every level above. A transfer
-    changes who is accountable: the workflow carries it to the case.
+    Its history belongs to the unit where the escalation began: that unit and every level above read it. A transfer
+    changes the accountable unit: the workflow passes it on to the case.
     """
     payload = {
         "escalation": row.escalation, "mode": row.mode.name, "from": row.from_unit, "to": row.to_unit,
@@ -217,22 +217,22 @@ def raised(row: Escalation) -> NewEvent:
 
 
 def told_of(row: Escalation) -> list[NewEvent]:
-    """Return an event for each unit beside the way that is told; the last event says whose history it is."""
+    """Return an event for each other unit to notify; the last event names the owner of the history."""
     payload = {"escalation": row.escalation}
     return [NewEvent(row.number, "EscalationTold", unit, {**payload, "to": unit}) for unit in row.told]
 
 
 async def let_climb(work: Work, row: Escalation) -> None:
-    """Let an escalation go on to the next level: its own time is over, and nobody of the unit holds it any more."""
+    """Let an escalation continue to the next level: its clocks end, and its holder is released."""
     await store.change(work.connection, row.number, row.escalation, state=EscalationState.CLIMBED)
     await timing.stop(work, row, met=False)
     await release(work, row)
 
 
 async def stand_at_top(work: Work, climbs: Escalation | None) -> Escalation:
-    """Let an escalation stand at the top: nobody is above, and its clock calls it to mind until it is dealt with.
+    """Keep an escalation at the top level: a clock issues reminders until it is resolved.
 
-    TOP_LEVEL where there is no escalation to stand there.
+    TOP_LEVEL if there is no escalation to keep there.
     """
     if climbs is None:
         raise CaseError(Reason.TOP_LEVEL)
@@ -246,12 +246,12 @@ async def stand_at_top(work: Work, climbs: Escalation | None) -> Escalation:
 
 
 async def release(work: Work, row: Escalation) -> None:
-    """Let whoever held an escalation hold it no longer."""
+    """Release the holder of an escalation."""
     await holders.release(work.connection, row.number, view.name_of(row), ROLE, work.now)
 
 
 async def settle(work: Work, number: str, reason: str) -> Sequence[Escalation]:
-    """Settle what is open of a case or file that is over, and return those escalations: nobody is to act any more."""
+    """Settle the open escalations of a case or file that is over, and return them: nothing remains to be done."""
     settled = await store.settle(work.connection, number, work.now)
     for row in settled:
         await timing.stop(work, row, met=False)

@@ -1,4 +1,4 @@
-"""Escalation's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+"""Escalation's RPCs. Each reads the request, checks permission, decides, writes once, responds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     @command(pb.Escalation)
     async def CreateEscalation(self, request: pb.CreateEscalationRequest, work: Work) -> pb.Escalation:
-        """Raise a case one step up its ladder: to the next office inside the unit, or to the unit one level above."""
+        """Escalate a case one step: to the next office of the unit, or to the unit one level above."""
         asked, number, units = request.escalation, names.number_of(request.parent), self.rules.units
         unit = raising.check(number, asked, self.rules)
         work.call.require(unit)
@@ -58,14 +58,14 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         return view.escalation(row)
 
     async def GetEscalation(self, request: pb.GetEscalationRequest, context: Context) -> pb.Escalation:
-        """Answer an escalation to the units on its way, and to those that were told."""
+        """Return an escalation to the units on its way, or to those that were notified."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name), int(names.last(request.name)))
             current_call().require_any((row.to_unit, row.from_unit, row.origin, *row.told))
             return await self._shown(connection, row)
 
     async def ListEscalations(self, request: pb.ListEscalationsRequest, context: Context) -> pb.ListEscalationsResponse:
-        """Answer escalations to or from the caller's units, newest first."""
+        """Return escalations to or from the caller's units, newest first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         number = "" if request.parent == "cases/-" else names.number_of(request.parent)
@@ -82,7 +82,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     @command(pb.Escalation)
     async def AcknowledgeEscalation(self, request: pb.AcknowledgeEscalationRequest, work: Work) -> pb.Escalation:
-        """Record that the unit above has seen it; who says so holds it for the unit from now on."""
+        """Record that the unit above has seen it; the caller holds it for the unit from now on."""
         row = await self._locked_row(request, work)
         state = rules_of.move(row.state, EscalationState.ACKNOWLEDGED)
         changed = await store.change(work.connection, row.number, row.escalation, state=state, acknowledged_at=work.now)
@@ -96,7 +96,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     @command(pb.Escalation)
     async def ResolveEscalation(self, request: pb.ResolveEscalationRequest, work: Work) -> pb.Escalation:
-        """Record that what it was raised for has been dealt with, and so what it climbed from."""
+        """Resolve it, together with the escalations it continued."""
         row = await self._locked_row(request, work)
         state = rules_of.move(row.state, EscalationState.RESOLVED)
         changed = await store.change(work.connection, row.number, row.escalation, state=state, resolved_at=work.now)
@@ -110,7 +110,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     @command(pb.Escalation)
     async def ReturnEscalation(self, request: pb.ReturnEscalationRequest, work: Work) -> pb.Escalation:
-        """Hand the matter back to a unit below with what is expected of it, and watch what becomes of it."""
+        """Return the case to a unit below with instructions, and monitor the result."""
         row = await self._locked_row(request, work)
         state = rules_of.move(row.state, EscalationState.RETURNED)
         unit = rules_of.return_unit(
@@ -132,7 +132,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         return view.escalation(changed)
 
     async def ReadEscalationText(self, request: pb.ReadEscalationTextRequest, context: Context) -> pb.EscalationText:
-        """Answer the words of an escalation to the units on its way, on record."""
+        """Return the texts of an escalation to the units on its way; this is logged."""
         call, number, escalation = (
             current_call(),
             names.number_of(request.name),
@@ -156,7 +156,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
     async def EraseSupervisionData(
         self, request: pb.EraseSupervisionDataRequest, work: Work
     ) -> pb.EraseSupervisionDataResponse:
-        """Erase what was told of a case here; what was erased before is not counted again."""
+        """Erase what is stored here about a case; what was erased before is not counted again."""
         work.call.require(names.ROOT_UNIT)
         number = names.number_of(request.name)
         await self.log.lock(work.connection, number)
@@ -173,7 +173,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
 
     @command(pb.SettleEscalationsResponse)
     async def SettleEscalations(self, request: pb.SettleEscalationsRequest, work: Work) -> pb.SettleEscalationsResponse:
-        """Settle what is still open for a case that is over: there is nothing left to make a unit act on."""
+        """Settle what is still open for a case that is over."""
         number = names.number_of(request.parent)
         await self.log.lock(work.connection, number)
         if request.breach:
@@ -193,7 +193,7 @@ class EscalationServicer(Servicer, escalation_pb2_grpc.EscalationServiceServicer
         return view.escalation(row, reasons.get((row.number, row.escalation), ()))
 
     async def _locked_row(self, request: Versioned, work: Work) -> Escalation:
-        """Return an escalation's row, its case locked; only the level it was raised to may say what becomes of it."""
+        """Return an escalation's row, its case locked; only the level it was raised to may act on it."""
         number, escalation = names.number_of(request.name), int(names.last(request.name))
         await self.log.lock(work.connection, number)
         row = await store.get(work.connection, number, escalation, lock=True)

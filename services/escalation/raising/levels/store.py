@@ -46,7 +46,7 @@ _OPEN_MATTER = (
     .order_by(Escalation.escalation.desc())
     .limit(1)
 )
-# The row stays locked: all that happens to a case's escalations is ordered by it.
+# The row stays locked: it orders all changes of a case's escalations.
 _LOCK = (
     upsert(File)
     .values(number=_NUMBER)
@@ -93,12 +93,12 @@ _SETTLE = (
 
 
 async def open_matter(connection: Connection, number: str) -> tuple[str, bool] | None:
-    """Return the unit on whose matter clocks may be started here: where an open escalation has gone to."""
+    """Return the unit on whose case clocks may be started here: the one an open escalation went to."""
     return (await connection.execute(_OPEN_MATTER, {"number": number})).first()
 
 
 async def lock(connection: Connection, number: str) -> File:
-    """Return the row of a case or file, locked; a case that is escalated for the first time gets one."""
+    """Return the row of a case or file, locked; created at the first escalation of a case."""
     return (await connection.execute(_LOCK, {"number": number})).one()
 
 
@@ -127,12 +127,12 @@ async def change(connection: Connection, number: str, escalation: int, **columns
 
 
 async def facts(connection: Connection, number: str) -> CaseFact | None:
-    """Return category, grade and the unit complained of as supervision knows them; None where it does not."""
+    """Return category, grade and the unit complained about as supervision knows them; None if it does not."""
     return (await connection.execute(_FACTS, {"number": number})).first()
 
 
 async def resolve_below(connection: Connection, row: Escalation, at: datetime) -> list[Escalation]:
-    """Resolve what an escalation climbed from, all the way down, and return those rows, the nearest first."""
+    """Resolve all escalations that one continued, and return their rows, the nearest first."""
     resolved: list[Escalation] = []
     while row.climbed_from:
         row = await get(connection, row.number, row.climbed_from, lock=True)
@@ -143,7 +143,7 @@ async def resolve_below(connection: Connection, row: Escalation, at: datetime) -
 
 
 async def live(connection: Connection, number: str) -> Sequence[Escalation]:
-    """Return the escalations of a case that are with somebody, newest first, locked."""
+    """Return the open escalations of a case, newest first, locked."""
     return await connection.execute(_LIVE, {"number": number})
 
 
@@ -180,7 +180,7 @@ _TOLD = func.unnest(Escalation.told).column_valued("told_unit")
 
 @lru_cache(maxsize=8)
 def _listed(number: bool, only_open: bool, behind: bool) -> Select[Escalation]:
-    # A climb is one story: where it began and each unit it came to may read all of it.
+    # Escalations that continue each other belong together: every unit on the way may read all of them.
     found = select(Escalation).where(
         or_(
             Escalation.to_unit.like(_UNIT),
@@ -192,7 +192,7 @@ def _listed(number: bool, only_open: bool, behind: bool) -> Select[Escalation]:
     if number:
         found = found.where(Escalation.number == _NUMBER)
     if only_open:
-        # One that climbed has gone on to the next, which whoever had it sees: one line a matter.
+        # One that was continued is shown as the next one, which its units can see: one line per case.
         found = found.where(Escalation.state.not_in(PASSED_ON))
     place = tuple_(Escalation.created_at, Escalation.number, Escalation.escalation)
     if behind:
@@ -209,7 +209,7 @@ async def listed(
     behind: tuple[datetime, str, int] | None,
     limit: int,
 ) -> Sequence[Escalation]:
-    """Return rows newest first, to, from or told to units of the pattern; `behind` is where the page before ended."""
+    """Return rows to, from or notified to units of the pattern, newest first, after the mark `behind`."""
     at, last, escalation = behind or (None, "", 0)
     parameters = {
         "unit": unit, "number": number, "at": at, "behind": last, "escalation": escalation, "limit": limit,
@@ -247,7 +247,7 @@ _CLIMB = _BEGINNING.union_all(
         and_(Escalation.number == _BEGINNING.c.number, Escalation.climbed_from == _BEGINNING.c.escalation),
     )
 )
-# Of the escalations that climbed from it, a time of their own is none of the matter: another one of the matter counts.
+# In those that continued it, their own clocks do not count, only other missed deadlines of the case.
 _LEFT = (
     select(func.count())
     .select_from(Breach)
@@ -257,35 +257,35 @@ _LEFT = (
         or_(Breach.escalation == _ESCALATION, Breach.breach.not_like("clocks/escalation/%")),
     )
 )
-# What climbed from it stands on the same breach.
+# Those that continued it are based on the same breach.
 _STANDING_ON = (
     select(_CLIMB.c.escalation).where(_CLIMB.c.state != EscalationState.RESOLVED).order_by(_CLIMB.c.escalation)
 )
 
 
 async def keep_breach(connection: Connection, row: Escalation, breach: str, at: datetime) -> None:
-    """Keep the missed deadline that an escalation was raised for, once."""
+    """Store the missed deadline that caused an escalation, once."""
     parameters = {"number": row.number, "breach": breach, "escalation": row.escalation, "at": at}
     await connection.execute(_KEEP_BREACH, parameters)
 
 
 async def withdraw_breach(connection: Connection, number: str, breach: str, at: datetime) -> int | None:
-    """Withdraw a missed deadline that was none; return the escalation it raised, None where it raised none."""
+    """Withdraw a missed deadline; return the escalation it caused, None if it caused none."""
     return await connection.scalar(_WITHDRAW, {"number": number, "breach": breach, "at": at})
 
 
 async def withdraw_reason(connection: Connection, number: str, breach: str, at: datetime) -> int | None:
-    """Withdraw a reason that was none; return the escalation it had been added to, None where there is none."""
+    """Withdraw a reason; return the escalation it had been added to, None if there is none."""
     return await connection.scalar(_WITHDRAW_REASON, {"number": number, "breach": breach, "at": at})
 
 
 async def has_breaches(connection: Connection, number: str, escalation: int) -> bool:
-    """Return whether a missed deadline still stands behind an escalation or what climbed from it."""
+    """Return whether a missed deadline still supports an escalation or one that continued it."""
     return bool(await connection.scalar(_LEFT, {"number": number, "escalation": escalation}))
 
 
 async def climb(connection: Connection, number: str, escalation: int) -> list[int]:
-    """Return an escalation and those that climbed from it, without what is resolved, in order."""
+    """Return an escalation and those that continued it, without resolved ones, in order."""
     found = await connection.execute(_STANDING_ON, {"number": number, "escalation": escalation})
     return [each for (each,) in found]
 
@@ -299,11 +299,11 @@ _PINNED = select(PinnedLadder.content).where(PinnedLadder.hash == bindparam("has
 
 
 async def pin(connection: Connection, key: str, name: str, version: str, content: str) -> None:
-    """Keep the content of a ladder under its hash, once."""
+    """Store the content of a ladder under its hash, once."""
     await connection.execute(_PIN, {"hash": key, "name": name, "version": version, "content": content})
 
 
 async def pinned(connection: Connection, key: str) -> dict[str, Any]:
-    """Return the content of a ladder that was kept."""
+    """Return the content of a stored ladder."""
     ((content,),) = await connection.execute(_PINNED, {"hash": key})
     return content

@@ -1,4 +1,4 @@
-"""The clocks of an escalation, and what follows when one of them is missed without anybody above to ask."""
+"""The clocks of an escalation, and what follows from a missed one at the top level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.kit.storage.events import NewEvent
 
 ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE = "acknowledge", "resolve", "watch", "top", "overdue"
 ROUNDS = 6
-"""How often what stands at the top is called to mind."""
+"""How many reminders there are at the top level."""
 _ALL = (ACKNOWLEDGE, RESOLVE, WATCH, TOP, OVERDUE)
 
 
@@ -23,7 +23,7 @@ def key(step: str, row: Escalation, times: int = 1) -> str:
 
 
 async def start(work: Work, row: Escalation, ladder: Ladder) -> None:
-    """Start the time to see it and to deal with it, as the ladder has it for where it stands."""
+    """Start the clocks to acknowledge and to resolve it, as the ladder says for its level."""
     if office := ladder.office(row.office):
         limits = {RESOLVE: office.limit}
     else:
@@ -34,23 +34,23 @@ async def start(work: Work, row: Escalation, ladder: Ladder) -> None:
 
 
 async def watch(work: Work, row: Escalation) -> None:
-    """Let the level above watch what it handed back."""
+    """Start the clock by which the level above monitors a returned case."""
     await _start(work, row, key(WATCH, row, row.returns), "watch_returned")
 
 
 async def remind(work: Work, row: Escalation, times: int) -> None:
-    """Call to mind what stands at the top, once more."""
+    """Start the clock of the next reminder at the top level."""
     await _start(work, row, key(TOP, row, times), "top_reminder")
 
 
 async def stop(work: Work, row: Escalation, *steps: str, met: bool = True) -> None:
-    """Stop the clocks of an escalation: those of these steps, or all. What had come due is told first."""
+    """Stop the clocks of an escalation: those of these steps, or all. Due rungs are reported first."""
     for step in steps or _ALL:
         await work.stop(row.number, f"{step}%-{row.escalation}", met=met)
 
 
 async def take_up_again(work: Work, firing: Firing) -> None:
-    """Let the level above have it again: what it handed back was not dealt with in time."""
+    """Take it back to the level above: the returned case was not resolved in time."""
     row = await _row(work, firing)
     if row.state is not EscalationState.RETURNED:
         return
@@ -65,9 +65,9 @@ async def take_up_again(work: Work, firing: Firing) -> None:
 
 
 async def remind_again(work: Work, firing: Firing) -> None:
-    """Begin the next round of calling to mind: as long as the matter is not dealt with, but not without end.
+    """Start the next reminder while the case is not resolved, up to a maximum.
 
-    After the last round it stands in the worklist and the digest of the top all the same.
+    After the last one it stays in the worklist and the digest of the top level.
     """
     row = await _row(work, firing)
     if row.state is not EscalationState.TOP:
@@ -82,7 +82,7 @@ async def remind_again(work: Work, firing: Firing) -> None:
 
 
 CONSEQUENCES = {"watch_returned": take_up_again, "top_reminder": remind_again}
-"""What follows from a missed deadline, by its rule, in the transaction in which that is told."""
+"""The consequences of missed deadlines, by rule, in the transaction that reports them."""
 
 
 async def _row(work: Work, firing: Firing) -> Escalation:

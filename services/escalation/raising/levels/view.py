@@ -1,4 +1,4 @@
-"""What escalation shows: rows as messages of the contract."""
+"""Escalations as messages of the contract."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def name_of(row: Escalation) -> str:
 
 
 def escalation(row: Escalation, reasons: Sequence[AddedReason] = ()) -> pb.Escalation:
-    """Return an escalation with what was added to it, without its sealed words and whom a complaint is about."""
+    """Return an escalation with what was added to it, without sealed texts and the unit complained about."""
     return pb.Escalation(
         name=name_of(row),
         etag=str(row.version),

@@ -1,1 +1,1 @@
-"""Lists of the ledger, counts over it, what an export holds."""
+"""Lists of the ledger, counts over it, contents of an export."""

@@ -1,4 +1,4 @@
-"""Statements over the whole ledger: lists, counts, what an export holds, versions and readings page by page."""
+"""Statements over the whole ledger: lists, counts, exports, pages of versions and readings."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from services.kit.storage import paging
 from services.kit.storage.database import Connection
 
 RESTS = (MatterState.CHECKING, MatterState.STRUCK_OFF)
-"""States in which nothing is owed by the unit that answers for a matter."""
+"""States in which the accountable unit has nothing to do."""
 
 _UNIT, _NUMBER = bindparam("unit", type_=Text), bindparam("number", type_=Text)
 _NUMBERS = bindparam("numbers", type_=ARRAY(Text))
 _TODAY = bindparam("today", type_=Date)
 _LIMIT = bindparam("limit", type_=Integer)
-# A matter is seen by whoever keeps it, answers for it, or ever had a part in it.
+# A matter is visible to its keeping and accountable units, and to those that ever had a part in it.
 _SEEN = or_(
     Matter.keeper.like(_UNIT),
     Matter.unit.like(_UNIT),
@@ -73,7 +73,7 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which matters are wanted; `unit` is the unit whose subtree may be shown, an empty value leaves a filter out."""
+    """The filters of a list; `unit` is the unit whose subtree may be shown, an empty value means no filter."""
 
     unit: str
     today: date
@@ -84,12 +84,12 @@ class Wanted:
 
     @property
     def filters(self) -> tuple[bool, bool, bool, bool]:
-        """Which filters there are: by level, by state, by grade, by what is overdue."""
+        """The possible filters: level, state, grade, overdue."""
         return bool(self.level), bool(self.state), bool(self.grade), self.overdue
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the names in the statements stand for."""
+        """The parameters of the statements."""
         return {
             "unit": paging.subtree(self.unit), "today": self.today, "level": self.level, "state": self.state,
             "grade": self.grade,
@@ -124,7 +124,7 @@ async def listed(
 
 
 class Counted(NamedTuple):
-    """How many matters there are; `kind` is 15 for all of them, 7, 11, 13 and 14 by state, grade, level and unit."""
+    """How many matters there are; `kind` is 15 for all, and 7, 11, 13 and 14 by state, grade, level and unit."""
 
     kind: int
     state: MatterState
@@ -171,7 +171,7 @@ async def counted(connection: Connection, wanted: Wanted) -> list[Counted]:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What an export needs of many matters beside their rows, by number."""
+    """What an export needs of many matters besides their rows, by number."""
 
     keys: Mapping[str, File]
     parts: Mapping[str, list[MatterAssignment]]
@@ -179,7 +179,7 @@ class Sealed:
 
 
 async def sealed_of(connection: Connection, numbers: Sequence[str]) -> Sealed:
-    """Return keys, parts and last reports of matters."""
+    """Return keys, parts and last progress reports of matters."""
     asked = {"numbers": list(numbers)}
     keys = {row.number: row for row in await connection.execute(_KEYS, asked)}
     parts: dict[str, list[MatterAssignment]] = {}
@@ -237,10 +237,10 @@ _READINGS = (
 
 
 async def versions(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterVersion]:
-    """Return versions of a matter behind a number, oldest first."""
+    """Return versions of a matter after a number, oldest first."""
     return await connection.execute(_VERSIONS, {"number": number, "behind": behind, "limit": limit})
 
 
 async def readings(connection: Connection, number: str, behind: int, limit: int) -> Sequence[MatterReading]:
-    """Return who looked at what is told of a matter, latest first, behind an id."""
+    """Return who read the texts of a matter, latest first, after an id."""
     return await connection.execute(_READINGS, {"number": number, "behind": behind, "limit": limit})

@@ -1,4 +1,4 @@
-"""RPCs of the expert who was drawn: accepted, stepped back, signed; and those that change nothing."""
+"""RPCs of the drawn expert: accepting, stepping back, signing; and those that change nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.kit.storage.events import NewEvent
 
 
 class Answering(SpecialServicer):
-    """What the drawn expert does, and looks at consultations."""
+    """The RPCs of the drawn expert, and those that read consultations."""
 
     @command(pb.Consultation)
     async def AcceptConsultation(self, request: pb.AcceptConsultationRequest, work: Work) -> pb.Consultation:
@@ -41,7 +41,7 @@ class Answering(SpecialServicer):
 
     @command(pb.Consultation)
     async def RecuseConsultation(self, request: pb.RecuseConsultationRequest, work: Work) -> pb.Consultation:
-        """Step back, before or after accepting; the next of the draw is asked."""
+        """Step back, before or after accepting; the next expert of the draw is asked."""
         row = await self._mine(request, work)
         rules_of.may_recuse(row.state)
         ask = await store.ask_in(work.connection, row, AskState.ASKED, AskState.ACCEPTED)
@@ -53,7 +53,7 @@ class Answering(SpecialServicer):
 
     @command(pb.Consultation)
     async def SignOpinion(self, request: pb.SignOpinionRequest, work: Work) -> pb.Consultation:
-        """Sign the opinion: advice. What waited for it runs on; whether it is followed is said within five days."""
+        """Sign the opinion, which is advice. Paused clocks run on; the unit must answer it within five days."""
         row = await self._mine(request, work)
         state = rules_of.move(row.state, ConsultationState.OPINED)
         lead = await holders.holder(work.connection, row.number, names.file_name(row.number), "lead")
@@ -72,14 +72,14 @@ class Answering(SpecialServicer):
         return await self._told(work, row, "OpinionSigned", *resumed)
 
     async def GetConsultation(self, request: pb.GetConsultationRequest, context: Context) -> pb.Consultation:
-        """Answer a consultation."""
+        """Return a consultation."""
         async with self.database.begin() as connection:
             return await self._shown(connection, await self._looked_at(connection, request.name))
 
     async def ListConsultations(
         self, request: pb.ListConsultationsRequest, context: Context
     ) -> pb.ListConsultationsResponse:
-        """Answer the consultations of a matter or a case, as far as the caller may see them."""
+        """Return the consultations of a matter or a case that the caller may see."""
         number, call = names.number_of(request.parent), current_call()
         async with self.database.read() as connection:
             await files.get(connection, number)
@@ -93,7 +93,7 @@ class Answering(SpecialServicer):
         return pb.ListConsultationsResponse(consultations=shown)
 
     async def GetExpertDraw(self, request: pb.GetExpertDrawRequest, context: Context) -> pb.ExpertDraw:
-        """Answer the draw, for anybody who may look at the consultation to check."""
+        """Return the draw, so that everybody who may read the consultation can verify it."""
         async with self.database.begin() as connection:
             row = await self._looked_at(connection, request.name)
             return view.draw(row, await store.asks(connection, row))
@@ -101,7 +101,7 @@ class Answering(SpecialServicer):
     async def GetConsultationText(
         self, request: pb.GetConsultationTextRequest, context: Context
     ) -> pb.ConsultationText:
-        """Answer questions and file to who asks, and to the expert who was drawn; the reading is written down."""
+        """Return questions and file to the requesting unit or the drawn expert; this is logged."""
         async with self.database.begin() as connection:
             row = await self._read_by(connection, request.name)
             (told,) = await self.read(connection, row.number, row.sealed)
@@ -112,7 +112,7 @@ class Answering(SpecialServicer):
         return found
 
     async def GetExpertOpinion(self, request: pb.GetExpertOpinionRequest, context: Context) -> pb.ExpertOpinion:
-        """Answer the opinion, and what was said of it; the reading is written down."""
+        """Return the opinion and the comment on it; this is logged."""
         async with self.database.begin() as connection:
             row = await self._read_by(connection, request.name)
             if row.opinion_at is None:
@@ -126,7 +126,7 @@ class Answering(SpecialServicer):
         )  # fmt: skip
 
     async def _own(self, request: Versioned, work: Work) -> Consultation:
-        """Return a consultation, its file locked, if the caller acts for the unit that asks."""
+        """Return a consultation, its file locked, if the caller acts for the requesting unit."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number, names.index_of(request.name))
         work.call.require(row.unit)
@@ -142,7 +142,7 @@ class Answering(SpecialServicer):
 
     @staticmethod
     async def _must_be_expert(connection: Connection, call: Call, row: Consultation, etag: str = "") -> None:
-        """Raise unless the caller is the drawn expert: of that unit, and the very person (NOT_THE_EXPERT)."""
+        """Raise NOT_THE_EXPERT unless the caller is the drawn expert."""
         expert = await experts.get(connection, row.expert) if row.expert else None
         call.require(expert.unit if expert else row.unit)
         check_etag(row.version, etag)
@@ -150,7 +150,7 @@ class Answering(SpecialServicer):
             raise CaseError(Reason.NOT_THE_EXPERT)
 
     async def _looked_at(self, connection: Connection, name: str) -> Consultation:
-        """Return a consultation, if the caller may look at it: who asks, who has the matter, the expert's unit."""
+        """Return a consultation, if the caller may read it: for the requesting, the matter's or the expert's unit."""
         number = names.number_of(name)
         row = await store.get(connection, number, names.index_of(name, "consultations"))
         units = {row.unit}
@@ -162,7 +162,7 @@ class Answering(SpecialServicer):
         return row
 
     async def _read_by(self, connection: Connection, name: str) -> Consultation:
-        """Return a consultation whose texts the caller may read: for the unit that asks, or as the drawn expert."""
+        """Return a consultation whose texts the caller may read: for the requesting unit, or as the drawn expert."""
         call = current_call()
         row = await store.get(connection, names.number_of(name), names.index_of(name, "consultations"))
         if call.access.allows(call.caller, call.permission, row.unit):

@@ -1,4 +1,4 @@
-"""How a consultation goes on: the next of the draw is asked when one steps back or is silent."""
+"""The course of a consultation: the next expert of the draw is asked when one steps back or does not answer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def key(row: Consultation, kind: str, part: int = 0) -> str:
 
 
 async def ask_next(work: Work, row: Consultation) -> Consultation:
-    """Ask the next of the present draw, and return the consultation's new row; with nobody left it waits for a draw.
+    """Ask the next expert of the draw, and return the consultation's new row; with nobody left, a new draw is needed.
 
-    Append an event after it.
+    The caller appends an event after it.
     """
     ask = await store.ask_in(work.connection, row, AskState.WAITING)
     if ask is None:

@@ -1,4 +1,4 @@
-"""RPCs of who asks: a consultation is asked for, drawn, followed or not, ended."""
+"""RPCs of the requesting unit: a consultation is requested, drawn, followed or not, ended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
 
     @command(pb.Consultation)
     async def AskConsultation(self, request: pb.AskConsultationRequest, work: Work) -> pb.Consultation:
-        """Ask for an expert's opinion on a file without personal data; clocks it names stand still meanwhile."""
+        """Request an expert's opinion on a file without personal data; the named clocks are paused meanwhile."""
         told = request.consultation
         unit = self.known(told.unit, "consultation.unit")
         file = await self._asked_of(request.parent, unit, work)
@@ -49,9 +49,9 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
 
     @command(pb.Consultation)
     async def DrawExpert(self, request: pb.DrawExpertRequest, work: Work) -> pb.Consultation:
-        """Draw the order in which experts are asked, and ask the first; NO_EXPERT where nobody fits.
+        """Draw the order in which experts are asked, and ask the first; NO_EXPERT if nobody is suitable.
 
-        A draw is repeated only when everybody in it stepped back or was silent; these are not drawn again.
+        A draw is repeated only when everybody in it stepped back or did not answer; they are not drawn again.
         """
         row = await self._own(request, work)
         rules_of.move(row.state, ConsultationState.DRAWN)
@@ -66,7 +66,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
 
     @command(pb.Consultation)
     async def RecordOpinionAdoption(self, request: pb.RecordOpinionAdoptionRequest, work: Work) -> pb.Consultation:
-        """Record whether the opinion is followed, and why: it binds nobody, and nobody passes over it in silence."""
+        """Record whether the opinion is followed, and why: it is not binding, but must be answered."""
         row = await self._own(request, work)
         state = rules_of.move(row.state, ConsultationState.ANSWERED)
         if work.actor == row.opinion_by:
@@ -81,7 +81,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
 
     @command(pb.Consultation)
     async def EndConsultation(self, request: pb.EndConsultationRequest, work: Work) -> pb.Consultation:
-        """End it before there is an opinion; its clocks fall away, what waited for it runs on."""
+        """End it before there is an opinion; its clocks are cancelled, paused clocks run on."""
         row = await self._own(request, work)
         state = rules_of.move(row.state, ConsultationState.ENDED)
         row = await store.change(
@@ -94,9 +94,9 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         return await self._told(work, row, "ConsultationEnded", *resumed, reason=request.reason)
 
     async def _asked_of(self, name: str, unit: str, work: Work) -> File:
-        """Return the locked file of the matter or case, if this unit may ask about it and the caller act for the unit.
+        """Return the locked file of the matter or case, if this unit may ask and the caller may act for it.
 
-        Of a matter a unit that has it asks. Of a case a unit on its own line does: the case itself is mediation's.
+        About a matter, a unit that has it may ask; about a case, a unit above or below its own.
         """
         number = names.number_of(name)
         if names.collection_of(number) == "matters":
@@ -114,7 +114,7 @@ class ConsultationServicer(Answering, consultations_pb2_grpc.ConsultationService
         return await files.lock(work.connection, number)
 
     async def _fitting(self, work: Work, row: Consultation) -> list[str]:
-        """Return who is drawn among: nobody concerned, with a conflict, who asks, leads, or was asked before."""
+        """Return the candidates: nobody concerned, with a conflict, requesting, leading, or asked before."""
         concerned = {row.unit, *row.party_units}
         if names.collection_of(row.number) == "matters":
             concerned |= set(matters.concerned(await matters.get(work.connection, row.number)))

@@ -1,4 +1,4 @@
-"""Statements of consultations: what is asked, the draw, declared conflicts, the clocks that wait."""
+"""Statements of consultations: questions, draws, declared conflicts, paused clocks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from services.kit.storage import rows
 from services.kit.storage.database import Connection
 
 _NUMBER = bindparam("number", type_=Text)
-# A case that was never escalated has no file here yet; its unit is known to mediation alone.
+# A case that was never escalated has no file here yet; only mediation knows its unit.
 _FILE = insert(File).values(number=_NUMBER).on_conflict_do_nothing(index_elements=[File.number])
 _OF_CONSULTATION = (ExpertAsk.number == _NUMBER, ExpertAsk.consultation == bindparam("consultation"))
 _WITH = (
@@ -58,7 +58,7 @@ def consultation_name(row: Consultation) -> str:
 
 
 async def open_case(connection: Connection, number: str) -> None:
-    """Give a case a file, where it has none."""
+    """Create the file of a case, if it has none."""
     await connection.execute(_FILE, {"number": number})
 
 
@@ -111,7 +111,7 @@ async def order(connection: Connection, row: Consultation, seed: str, experts: S
 
 
 async def ask_in(connection: Connection, row: Consultation, *states: AskState) -> ExpertAsk | None:
-    """Return the first of the present draw that is in one of these states; None where none is."""
+    """Return the first expert of the draw in one of these states; None if there is none."""
     parameters = {"number": row.number, "consultation": row.consultation, "seed": row.seed}
     return (await connection.execute(_WITH, {**parameters, "states": list(states)})).first()
 
@@ -123,7 +123,7 @@ async def answer(connection: Connection, ask: ExpertAsk, **columns: object) -> N
 
 
 async def drop(connection: Connection, row: Consultation) -> None:
-    """Let everybody in the draws go."""
+    """Release everybody in the draws."""
     await connection.execute(_DROP, {"number": row.number, "consultation": row.consultation})
 
 
@@ -161,5 +161,5 @@ _PAUSED = (
 
 
 async def paused(connection: Connection, row: Consultation) -> Sequence[tuple[str, int]]:
-    """Return the clocks that stand still for a consultation now, each with the number of its pause."""
+    """Return the clocks paused for a consultation now, each with the number of its pause."""
     return await connection.execute(_PAUSED, {"number": row.number, "evidence": consultation_name(row)})

@@ -41,7 +41,7 @@ def consultation(
 
 
 def draw(row: Consultation, asks: Sequence[ExpertAsk]) -> pb.ExpertDraw:
-    """Return the present draw: its seed, and who is in it, in order."""
+    """Return the current draw: its seed, and its experts in order."""
     return pb.ExpertDraw(
         name=f"{consultation_name(row)}/draw",
         seed=row.seed,

@@ -1,4 +1,4 @@
-"""Clocks that wait for an opinion: only where their rules list the cause, and no longer than the consultation lasts."""
+"""Clocks paused for an opinion: only if their rules list the cause, and no longer than the consultation lasts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from services.kit.storage.events import NewEvent
 
 
 async def pause(work: Work, clockwork: Clockwork, row: Consultation) -> list[NewEvent]:
-    """Pause the clocks that a consultation names, in this transaction, and return the events that tell of it.
+    """Pause the clocks that a consultation names, in this transaction, and return their events.
 
-    PAUSE_CAUSE_NOT_ALLOWED names the rule that does not list the cause; CLOCK_NOT_RUNNING a clock that is not there.
-    A case's own clocks are mediation's: whoever may pauses them there, with the same cause, naming the consultation.
+    PAUSE_CAUSE_NOT_ALLOWED names the rule that does not list the cause; CLOCK_NOT_RUNNING a clock that does not run. A
+    case's own clocks belong to mediation: they are paused there, with the same cause and the name of the consultation.
     """
     told = []
     for index, key in enumerate(row.clocks):
@@ -41,9 +41,9 @@ async def pause(work: Work, clockwork: Clockwork, row: Consultation) -> list[New
 
 
 async def resume(work: Work, clockwork: Clockwork, row: Consultation) -> list[NewEvent]:
-    """Let the clocks that wait for a consultation run on, and return the events that tell of it.
+    """Resume the clocks paused for a consultation, and return their events.
 
-    One that was met meanwhile, or runs on since its pause reached its cap, is left alone.
+    Clocks that were met meanwhile, or run again because the pause reached its maximum, are left unchanged.
     """
     told = []
     for key, pause in await store.paused(work.connection, row):

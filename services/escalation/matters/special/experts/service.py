@@ -1,4 +1,4 @@
-"""RPCs of the pool of experts: each is a file of its own, so that every reading of a name is in it."""
+"""RPCs of the pool of experts: each expert is a file, so that every reading of a name is in its history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
 
     @command(pb.Expert)
     async def ChangeExpert(self, request: pb.ChangeExpertRequest, work: Work) -> pb.Expert:
-        """Change fields, or whether the expert is drawn; what is under way stays."""
+        """Change fields, or whether the expert may be drawn; running consultations stay."""
         file = await self.locked(request.name, work)
         row = await store.get(work.connection, file.number)
         work.call.require(row.unit)
@@ -52,14 +52,14 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
         return _view(row)
 
     async def GetExpert(self, request: pb.GetExpertRequest, context: Context) -> pb.Expert:
-        """Answer an expert, without the name."""
+        """Return an expert, without the name."""
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
         current_call().require(row.unit)
         return _view(row)
 
     async def ListExperts(self, request: pb.ListExpertsRequest, context: Context) -> pb.ListExpertsResponse:
-        """Answer the experts of the caller's units, oldest entry first."""
+        """Return the experts of the caller's units, oldest entry first."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "experts", paging.instant, paging.key) or (_BEGINNING, "")
@@ -70,7 +70,7 @@ class ExpertServicer(SpecialServicer, consultations_pb2_grpc.ExpertServiceServic
         return reply
 
     async def GetExpertIdentity(self, request: pb.GetExpertIdentityRequest, context: Context) -> pb.ExpertIdentity:
-        """Answer an expert's name; the reading is written down."""
+        """Return an expert's name; this is logged."""
         async with self.database.begin() as connection:
             row = await store.get(connection, names.number_of(request.name))
             current_call().require(row.unit)

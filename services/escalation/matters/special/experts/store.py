@@ -49,7 +49,7 @@ def _listed(of_field: bool) -> Select[Expert]:
 async def listed(
     connection: Connection, scope: str, field: str, behind: tuple[datetime, str], limit: int
 ) -> Sequence[Expert]:
-    """Return experts of a subtree, oldest entry first, behind the end of the page before."""
+    """Return experts of a subtree, oldest entry first, after the end of the page before."""
     parameters = {
         "unit": paging.subtree(scope), "at": behind[0], "behind": behind[1], "limit": limit, "field": field,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""RPCs of task forces: ordered, set up, changed, dissolved."""
+"""RPCs of task forces: ordering, setting up, changing, dissolving."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
 
     @command(pb.TaskForce)
     async def DissolveTaskForce(self, request: pb.DissolveTaskForceRequest, work: Work) -> pb.TaskForce:
-        """Dissolve it; nothing that is open, and no minutes that are due, go under with it."""
+        """Dissolve it; open tasks and due minutes prevent that."""
         file, matter, row = await self._force(request, work, ForceState.WORKING)
         due = await matters.running(work.connection, file.number, "minutes-%")
         rules_of.may_dissolve(len(await store.open_tasks(work.connection, row)) + len(due))
@@ -89,7 +89,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         return await self._told(work, matter, row, "TaskForceDissolved", reason=request.reason)
 
     async def GetTaskForce(self, request: pb.GetTaskForceRequest, context: Context) -> pb.TaskForce:
-        """Answer the matter's task force."""
+        """Return the matter's task force."""
         async with self.database.read() as connection:
             number = names.number_of(request.name)
             row = await store.get(connection, number)
@@ -106,7 +106,7 @@ class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer
         return file, matter, row
 
     async def _hold(self, work: Work, file: File, row: TaskForce, role: str, office: pb.ForceOffice) -> TaskForce:
-        """Let an official hold an office of the task force in place of whoever did, and return its new row."""
+        """Make an official the holder of an office of the task force, and return its new row."""
         part = "leader" if role == LEADER else "secretary"
         unit = self.known(office.unit, f"{part}.unit")
         await holders.assign(

@@ -1,4 +1,4 @@
-"""RPCs of what a task force does: tasks with their clocks, meetings with their minutes and decisions."""
+"""RPCs of the work of a task force: tasks with clocks, meetings with minutes and decisions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ForceTasks(SpecialServicer):
 
     @command(pb.ForceTask)
     async def ReportForceTask(self, request: pb.ReportForceTaskRequest, work: Work) -> pb.ForceTask:
-        """Report a task done: its clock is met, that of checking it begins."""
+        """Report a task done: its clock is met, the clock of the check begins."""
         file, matter = await self.matter(request.name, work)
         task = await store.task(work.connection, file.number, names.index_of(request.name))
         work.call.require(task.unit)
@@ -54,7 +54,7 @@ class ForceTasks(SpecialServicer):
 
     @command(pb.ForceTask)
     async def VerifyForceTask(self, request: pb.VerifyForceTaskRequest, work: Work) -> pb.ForceTask:
-        """Check a task. One that is not good enough is open again, to be done by the day it had."""
+        """Check a task. If it is not good enough it is open again, with its original day."""
         file, matter = await self.matter(request.name, work)
         task = await store.task(work.connection, file.number, names.index_of(request.name))
         work.call.require(matter.keeper)
@@ -72,14 +72,14 @@ class ForceTasks(SpecialServicer):
         return view.task(task)
 
     async def ListForceTasks(self, request: pb.ListForceTasksRequest, context: Context) -> pb.ListForceTasksResponse:
-        """Answer the tasks, open ones first, by their day."""
+        """Return the tasks, open ones first, by their day."""
         async with self.database.read() as connection:
             matter = await self._seen_force(connection, request.parent)
             found = await store.tasks(connection, matter.number)
         return pb.ListForceTasksResponse(tasks=[view.task(row) for row in found])
 
     async def GetForceTaskText(self, request: pb.GetForceTaskTextRequest, context: Context) -> pb.ForceTaskText:
-        """Answer what is to be done; the reading is written down."""
+        """Return the text of a task; this is logged."""
         async with self.database.begin() as connection:
             number, index = names.number_of(request.name), names.index_of(request.name, "tasks")
             task = await store.task(connection, number, index)
@@ -91,7 +91,7 @@ class ForceTasks(SpecialServicer):
 
     @command(pb.ForceMeeting)
     async def HoldForceMeeting(self, request: pb.HoldForceMeetingRequest, work: Work) -> pb.ForceMeeting:
-        """Record that the task force met; its minutes are due in two working days."""
+        """Record a meeting of the task force; its minutes are due in two working days."""
         file, matter, force = await self._working(request.parent, work)
         units = [self.known(unit, f"meeting.units[{index}]") for index, unit in enumerate(request.meeting.units)]
         meeting = await store.add_meeting(work.connection, force, units, work.now)
@@ -126,7 +126,7 @@ class ForceTasks(SpecialServicer):
     async def ListForceMeetings(
         self, request: pb.ListForceMeetingsRequest, context: Context
     ) -> pb.ListForceMeetingsResponse:
-        """Answer the meetings, oldest first."""
+        """Return the meetings, oldest first."""
         async with self.database.read() as connection:
             matter = await self._seen_force(connection, request.parent)
             found = await store.meetings(connection, matter.number)
@@ -134,7 +134,7 @@ class ForceTasks(SpecialServicer):
         return pb.ListForceMeetingsResponse(meetings=shown)
 
     async def GetForceMinutes(self, request: pb.GetForceMinutesRequest, context: Context) -> pb.ForceMinutes:
-        """Answer the minutes of a meeting with what it decided; the reading is written down."""
+        """Return the minutes of a meeting with its decisions; this is logged."""
         async with self.database.begin() as connection:
             matter = await self._seen_force(connection, request.name)
             index = names.index_of(request.name, "meetings")
@@ -182,13 +182,13 @@ class ForceTasks(SpecialServicer):
         return row
 
     async def _reopened(self, work: Work, clock: str) -> list[NewEvent]:
-        """Let a met clock run on towards its date, and return the event that tells of it."""
+        """Let a met clock run on to its date, and return its event."""
         row = await clock_ledger.get(work.connection, clock, lock=True)
         entry = Reopened(seq=row.entries + 1, at=work.now, recorded_at=work.now, actor=work.actor)
         return (await clock_ledger.record(work.connection, self.clockwork, row, entry, work.now)).events
 
     async def _seen_force(self, connection: Connection, name: str) -> Matter:
-        """Return the matter, if the caller may look at its task force: every member may."""
+        """Return the matter, if the caller may read its task force, as every member may."""
         number = names.number_of(name)
         force = await store.latest(connection, number)
         return await self.seen(connection, name, await store.members(connection, force) if force else [])

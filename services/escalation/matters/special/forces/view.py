@@ -51,7 +51,7 @@ def force(row: TaskForce, units: Sequence[str], open_tasks: int, leader: str, se
 
 
 def task(row: ForceTask) -> pb.ForceTask:
-    """Return a task without what is to be done."""
+    """Return a task without its text."""
     return pb.ForceTask(
         name=task_name(row),
         etag=str(row.version),

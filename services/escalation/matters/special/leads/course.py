@@ -1,4 +1,4 @@
-"""The clocks of a lead, and what the rest of supervision tells it: a missed month, a matter that is struck off."""
+"""The clocks of a lead, and what follows from a missed monthly note or a struck-off matter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from services.kit.storage.events import NewEvent
 ROLE = "lead"
 HAND_OVER = "hand_over"
 OWN = (f"{FIRST_LOOK}-1", f"{CONTACT}-1", f"{NOTE}-%")
-"""The keys of the clocks that a lead has to meet; they stay when the official changes."""
+"""The keys of the clocks of a lead; they stay when the official changes."""
 
 
 async def begin(work: Work, row: Lead) -> None:
-    """Start the clocks of a lead that was just assigned. Append an event after it."""
+    """Start the clocks of a newly assigned lead. The caller appends an event after it."""
     for kind in (FIRST_LOOK, CONTACT):
         await work.start_clock(
             row.number, f"{kind}-1", RULES[kind], subject=view.lead_name(row.number), unit=row.unit, at=work.now
@@ -31,9 +31,9 @@ async def begin(work: Work, row: Lead) -> None:
 
 
 async def month(work: Work, row: Lead, index: int) -> None:
-    """Start the clock of a month's note: from the last day of the month before it, however late that is noticed.
+    """Start the clock of a monthly note: from the last day of the month before, however late that is noticed.
 
-    A month that was missed while nothing ran is told late, once, as every other rung is.
+    A month that was missed while nothing ran is reported late, once, like every other rung.
     """
     assigned = dates.today(row.assigned_at)
     at = row.assigned_at if index == 1 else dates.last_second(note_due(assigned, index - 1))
@@ -44,9 +44,9 @@ async def month(work: Work, row: Lead, index: int) -> None:
 
 
 async def noted(work: Work, row: Lead) -> Lead:
-    """Meet the notes that are due by now, or the month's own where none is, and return the lead's new row.
+    """Meet the notes that are due by now, or else the current month's, and return the lead's new row.
 
-    Then the next month's is due; of months that went by unnoticed each is still told, late.
+    Then the next month's is due; each missed month is still reported, late.
     """
     running = await matters.running(work.connection, row.number, f"{NOTE}-%")
     late = [each.id for each in running if each.due_at and each.due_at < work.now]
@@ -61,7 +61,7 @@ async def noted(work: Work, row: Lead) -> Lead:
 
 
 async def struck_off(work: Work, number: str) -> None:
-    """End the lead of a matter that is struck off: what is not due any more falls away. Append an event after it."""
+    """End the lead of a struck-off matter and cancel its clocks. The caller appends an event after it."""
     row = await store.find(work.connection, number)
     if row is None or row.ended_at is not None:
         return
@@ -72,13 +72,13 @@ async def struck_off(work: Work, number: str) -> None:
 
 
 async def move_clocks(work: Work, number: str, unit: str) -> None:
-    """Make the successor's unit answer for the clocks of a lead. No date moves."""
+    """Make the successor's unit accountable for the clocks of a lead. No date moves."""
     for keys in OWN:
         await clocks.reassign(work.connection, number, keys, unit)
 
 
 def consequences() -> dict[str, Consequence]:
-    """Return what follows when a monthly note was missed: the next month's is due all the same."""
+    """Return what follows from a missed monthly note: the next month's is due all the same."""
 
     async def missed(work: Work, firing: Firing) -> None:
         number = firing.number

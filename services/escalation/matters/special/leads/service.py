@@ -1,4 +1,4 @@
-"""RPCs of lead officials: assigned to a matter, recording what they do, handing over in the middle."""
+"""RPCs of lead officials: assigning, recording what they do, handing over."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         return await self._told(work, row, "LeadAssigned")
 
     async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
-        """Answer the lead of a matter, what was done and what is due."""
+        """Return the lead of a matter, with what was done and what is due."""
         async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.name)
             return await self._shown(connection, row)
 
     @command(pb.LeadNote)
     async def RecordLeadNote(self, request: pb.RecordLeadNoteRequest, work: Work) -> pb.LeadNote:
-        """Record what the lead official did; its clock is met, and a monthly note begins the next month."""
+        """Record what the lead official did; its clock is met. After a monthly note the next month's clock starts."""
         file, row = await self._lead(request.parent, work)
         kind, told = NoteKind(request.note.kind), required(request.note, "text", "note.text")
         rules_of.must_be_the_lead(work.actor, await self._official(work.connection, row))
@@ -71,14 +71,14 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
         return view.note(note)
 
     async def ListLeadNotes(self, request: pb.ListLeadNotesRequest, context: Context) -> pb.ListLeadNotesResponse:
-        """Answer what was recorded, without its text."""
+        """Return the notes of a lead, without texts."""
         async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.parent)
             found = await store.notes(connection, row.number)
         return pb.ListLeadNotesResponse(notes=[view.note(each) for each in found])
 
     async def GetLeadNoteText(self, request: pb.GetLeadNoteTextRequest, context: Context) -> pb.LeadNoteText:
-        """Answer what a note says; the reading is written down."""
+        """Return the text of a note; this is logged."""
         async with self.database.begin() as connection:
             row = await self._seen_lead(connection, request.name)
             note = await store.note(connection, row.number, names.index_of(request.name, "notes"))
@@ -89,7 +89,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     @command(pb.Lead)
     async def HandOverLead(self, request: pb.HandOverLeadRequest, work: Work) -> pb.Lead:
-        """Offer the lead to a successor, with all that is open; an offer before it that was not answered falls."""
+        """Offer the lead to a successor, with all that is open; an earlier unanswered offer lapses."""
         file, row = await self._lead(request.name, work)
         check_etag(row.version, request.etag)
         matter = await matters.get(work.connection, file.number)
@@ -112,7 +112,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     @command(pb.Lead)
     async def AnswerLeadHandOver(self, request: pb.AnswerLeadHandOverRequest, work: Work) -> pb.Lead:
-        """Accept or decline, as the successor. Clocks run on; the successor's unit answers for them from now on."""
+        """Accept or decline, as the successor. Clocks run on, from now on under the successor's unit."""
         file, matter = await self.matter(request.name, work)
         row = await store.get(work.connection, file.number)
         offered = await store.offered(work.connection, file.number)
@@ -135,7 +135,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
     async def ListLeadHandOvers(
         self, request: pb.ListLeadHandOversRequest, context: Context
     ) -> pb.ListLeadHandOversResponse:
-        """Answer the hand-overs of a lead, each with what was open then."""
+        """Return the hand-overs of a lead, each with what was open at that time."""
         async with self.database.read() as connection:
             row = await self._seen_lead(connection, request.parent)
             found = await store.hand_overs(connection, row.number)
@@ -144,7 +144,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
     async def GetLeadHandOverText(
         self, request: pb.GetLeadHandOverTextRequest, context: Context
     ) -> pb.LeadHandOverText:
-        """Answer what was written for a successor, who may read it before answering; the reading is written down."""
+        """Return the text for a successor, who may read it before answering; this is logged."""
         async with self.database.begin() as connection:
             number = names.number_of(request.name)
             row = await store.get(connection, number)
@@ -171,7 +171,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     @staticmethod
     async def _withdraw(work: Work, file: File) -> None:
-        """Let an offer fall that was not answered: whoever does not answer keeps nobody from handing over."""
+        """Let an unanswered offer lapse: silence must not prevent a hand-over."""
         if (before := await store.offered(work.connection, file.number)) is not None:
             await store.answer(work.connection, before, state=HandOverState.WITHDRAWN, answered_at=work.now)
             await work.stop(file.number, f"{course.HAND_OVER}-{before.hand_over}", met=False)
@@ -194,7 +194,7 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     @staticmethod
     async def _open(connection: Connection, number: str) -> list[str]:
-        """Return what is open in a matter, by resource name: measures to be done, then tasks of the task force."""
+        """Return what is open in a matter, by resource name: measures, then tasks of the task force."""
         open_tasks = [task for task in await forces.tasks(connection, number) if task.state is not TaskState.DONE]
         return [*await plans.open_measures(connection, number), *map(forces_view.task_name, open_tasks)]
 

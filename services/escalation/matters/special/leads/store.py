@@ -1,4 +1,4 @@
-"""Statements of lead officials: the lead of a matter, its notes, its hand-overs. Nothing here asks by official."""
+"""Statements of lead officials: the lead of a matter, its notes, its hand-overs. None selects by official."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ async def notes(connection: Connection, number: str) -> Sequence[LeadNote]:
 
 
 async def offer(connection: Connection, number: str, **columns: object) -> LeadHandOver:
-    """Store a hand-over that is offered and return its row."""
+    """Store an offered hand-over and return its row."""
     return await rows.add(
         connection, LeadHandOver, "hand_over", {"number": number}, state=HandOverState.OFFERED, **columns
     )
 
 
 async def offered(connection: Connection, number: str) -> LeadHandOver | None:
-    """Return the hand-over that is offered; None where none is."""
+    """Return the offered hand-over; None if there is none."""
     return (await rows.find(connection, LeadHandOver, number=number, state=HandOverState.OFFERED)).first()
 
 

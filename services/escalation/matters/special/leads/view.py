@@ -20,7 +20,7 @@ def lead_name(number: str) -> str:
 
 
 def lead(row: Lead, official: str, running: Sequence[Running], offered: LeadHandOver | None) -> pb.Lead:
-    """Return a lead with what is due, and the hand-over that is offered."""
+    """Return a lead with what is due, and the offered hand-over."""
     return pb.Lead(
         name=lead_name(row.number),
         etag=str(row.version),

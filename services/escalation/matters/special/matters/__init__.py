@@ -1,1 +1,1 @@
-"""Matters of the ledger as special handling sees them."""
+"""Matters of the ledger as special handling reads them."""

@@ -1,4 +1,4 @@
-"""Statements of matters of the ledger as special handling sees them: looked up, never changed."""
+"""Statements of matters of the ledger for special handling: read, never changed."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ async def get(connection: Connection, number: str) -> Matter:
 
 
 def concerned(matter: Matter) -> tuple[str, ...]:
-    """Return the units that have a matter: the one that keeps it, and the one that answers for it."""
+    """Return the units that have a matter: the keeping and the accountable one."""
     return tuple(unit for unit in (matter.keeper, matter.unit) if unit)
 
 
 def must_be_listed(matter: Matter) -> None:
-    """Raise WRONG_STATE for a matter that was struck off: nothing new is begun about it."""
+    """Raise WRONG_STATE for a struck-off matter: nothing new can begin."""
     if matter.struck_off_at is not None:
         raise CaseError(Reason.WRONG_STATE, "STRUCK_OFF", state="STRUCK_OFF")
 
 
 def answerable(matter: Matter) -> str:
-    """Return the unit that answers for a matter; the one that keeps it while nobody was given it."""
+    """Return the accountable unit of a matter; the keeping one until it is assigned."""
     return matter.unit or matter.keeper
 
 

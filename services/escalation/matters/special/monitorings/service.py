@@ -1,4 +1,4 @@
-"""RPCs of long-term monitoring: begun with conditions, reviewed at each interval, ended by somebody else."""
+"""RPCs of long-term monitoring: begun with conditions, reviewed at each interval, ended by another person."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
 
     @command(pb.Monitoring)
     async def BeginMonitoring(self, request: pb.BeginMonitoringRequest, work: Work) -> pb.Monitoring:
-        """Begin it, for the unit that keeps the matter; the matter stays where it is on the ledger."""
+        """Begin it, for the keeping unit; the matter stays where it is in the ledger."""
         file, matter = await self.matter(request.parent, work)
         work.call.require(matter.keeper)
         matters.must_be_listed(matter)
@@ -67,7 +67,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
 
     @command(pb.Monitoring)
     async def EndMonitoring(self, request: pb.EndMonitoringRequest, work: Work) -> pb.Monitoring:
-        """End it, as somebody else than who began it. Taken up, a plan is due; at a lawful end, not by the lead."""
+        """End it, as another person than who began it; at a lawful end, not by the lead. If taken up, a plan is due."""
         file, row = await self._monitoring(request, work)
         to = MonitoringState(request.end)
         state = rules_of.end(row.state, to, work.actor, row.begun_by)
@@ -84,13 +84,13 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         return await self._told(work, row, "MonitoringEnded", end=state.name)
 
     async def GetMonitoring(self, request: pb.GetMonitoringRequest, context: Context) -> pb.Monitoring:
-        """Answer a monitoring."""
+        """Return a monitoring."""
         async with self.database.read() as connection:
             await self.seen(connection, request.name)
             return await self._shown(connection, await self._found(connection, request.name))
 
     async def ListMonitorings(self, request: pb.ListMonitoringsRequest, context: Context) -> pb.ListMonitoringsResponse:
-        """Answer monitorings of the caller's units, the next review first."""
+        """Return monitorings of the caller's units, the next review first."""
         size = request.page_size or 50
         call, number = current_call(), "" if request.parent == "matters/-" else names.number_of(request.parent)
         behind = paging.read(request.page_token, "monitorings", paging.instant, paging.key, paging.number)
@@ -106,7 +106,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
         return reply
 
     async def GetMonitoringText(self, request: pb.GetMonitoringTextRequest, context: Context) -> pb.MonitoringText:
-        """Answer all that is written about a monitoring; the reading is written down."""
+        """Return the texts of a monitoring; this is logged."""
         async with self.database.begin() as connection:
             await self.seen(connection, request.name)
             row = await self._found(connection, request.name)
@@ -143,7 +143,7 @@ class MonitoringServicer(SpecialServicer, monitoring_pb2_grpc.MonitoringServiceS
 
 
 async def next_review(work: Work, row: Monitoring, index: int) -> Monitoring:
-    """Start the clock of a monitoring's next review, and return its new row. Append an event after it."""
+    """Start the clock of a monitoring's next review, and return its new row. The caller appends an event after it."""
     clock = await work.start_clock(
         row.number, f"review-{row.monitoring}-{index}", rules_of.RULES[row.interval_code],
         subject=_name(row), unit=row.unit, at=work.now,
@@ -152,7 +152,7 @@ async def next_review(work: Work, row: Monitoring, index: int) -> Monitoring:
 
 
 def consequences() -> dict[str, Consequence]:
-    """Return what follows when a review was missed: the next one is due all the same, so that nothing lies silent."""
+    """Return what follows from a missed review: the next one is due all the same, so that nothing is forgotten."""
 
     async def missed(work: Work, firing: Firing) -> None:
         number, key = firing.number, firing.key
@@ -162,7 +162,7 @@ def consequences() -> dict[str, Consequence]:
             return
         due_at = row.due_at
         row = await next_review(work, row, row.round + 1)
-        # What was missed comes first in the list until it is done.
+        # A missed review stays first in the list until it is done.
         first = min((each for each in (due_at, row.due_at) if each), default=None)
         row = await store.change(work.connection, row, due_at=first)
         payload = {"monitoring": row.monitoring, "round": row.round - 1}

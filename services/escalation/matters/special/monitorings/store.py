@@ -88,7 +88,7 @@ def _listed(of_matter: bool) -> Select[Monitoring]:
 async def listed(
     connection: Connection, scope: str, number: str, behind: tuple[datetime, str, int], limit: int
 ) -> Sequence[Monitoring]:
-    """Return monitorings of matters kept or answered for in a subtree, the next review first."""
+    """Return monitorings of matters of a subtree's units, the next review first."""
     parameters = {
         "unit": paging.subtree(scope), "due": behind[0], "behind": behind[1], "monitoring": behind[2], "limit": limit,
         "number": number,

@@ -1,4 +1,4 @@
-"""What follows from an approval, and what the rest of supervision asks of a matter's plans."""
+"""What follows from an approval, and what other parts of supervision need from plans."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from services.kit.clocks import clocks
 from services.kit.command import Work
 
 DUE = "plan"
-"""The key of the clock by which a matter's first plan is due; the ledger starts it when the matter is listed."""
+"""The key of the clock of a matter's first plan; the ledger starts it when the matter is entered."""
 REVISION = "revise"
 
 
 async def approved(work: Work, matter: Matter, row: MatterPlan) -> None:
-    """Let a version hold: the plan's clocks are met, the version before it ends, its measures get their clocks."""
+    """Put a version in force: the plan's clocks are met, the version before ends, its measures get clocks."""
     await ledger.plan_approved(work, matter)
     await work.stop(matter.number, f"{REVISION}-%")
     for before in await store.supersede(work.connection, matter.number, row.plan):
@@ -39,7 +39,7 @@ def measure_key(row: PlanMeasure) -> str:
 
 
 async def want_revision(work: Work, matter: Matter) -> None:
-    """Give the unit its days to have the next version approved. Append an event after it."""
+    """Start the clock for the approval of the next version. The caller appends an event after it."""
     row = await store.latest(work.connection, matter.number)
     key = f"{REVISION}-{await revisions(work, matter.number) + 1}"
     subject = view.plan_name(row) if row else names.file_name(matter.number)
@@ -49,10 +49,10 @@ async def want_revision(work: Work, matter: Matter) -> None:
 
 
 async def revisions(work: Work, number: str) -> int:
-    """Return how often a further version was due."""
+    """Return how many further versions have been due."""
     return await clocks.how_many(work.connection, number, f"{REVISION}-%")
 
 
 def is_under_way(row: MatterPlan | None) -> bool:
-    """Tell whether the newest version is still being made."""
+    """Return whether the newest version is still in preparation."""
     return row is not None and row.state in UNDER_WAY

@@ -1,4 +1,4 @@
-"""Looks at plans: a version, all versions, what is written in one, what differs between two."""
+"""RPCs that read plans: a version, all versions, the text of one, the differences of two."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class PlanReadings(SpecialServicer):
     """The RPCs of plans that change nothing."""
 
     async def GetMatterPlan(self, request: pb.GetMatterPlanRequest, context: Context) -> pb.MatterPlan:
-        """Answer a version."""
+        """Return a version."""
         async with self.database.read() as connection:
             return view.plan(await self._seen_plan(connection, request.name))
 
     async def ListMatterPlans(self, request: pb.ListMatterPlansRequest, context: Context) -> pb.ListMatterPlansResponse:
-        """Answer all versions of a matter's plan."""
+        """Return all versions of a matter's plan."""
         async with self.database.read() as connection:
             matter = await matters.get(connection, names.number_of(request.parent))
             found = await store.versions(connection, matter.number)
@@ -32,7 +32,7 @@ class PlanReadings(SpecialServicer):
         return pb.ListMatterPlansResponse(plans=[view.plan(each) for each in found])
 
     async def GetMatterPlanText(self, request: pb.GetMatterPlanTextRequest, context: Context) -> pb.MatterPlanText:
-        """Answer all that is written in a version; the reading is written down."""
+        """Return the texts of a version; this is logged."""
         async with self.database.begin() as connection:
             found = await self._seen_plan(connection, request.name)
             text, contents = await self._texts(connection, found)
@@ -52,7 +52,7 @@ class PlanReadings(SpecialServicer):
         )  # fmt: skip
 
     async def DiffPlans(self, request: pb.DiffPlansRequest, context: Context) -> pb.DiffPlansResponse:
-        """Answer what differs between two versions, texts included; the reading is written down."""
+        """Return the differences of two versions, texts included; this is logged."""
         async with self.database.begin() as connection:
             matter = await self.seen(connection, request.parent)
             base, other = [await store.load(connection, matter.number, plan) for plan in (request.base, request.other)]
@@ -75,7 +75,7 @@ class PlanReadings(SpecialServicer):
         return pb.PlanText.FromString(opened[0]), [each.decode() for each in opened[1:]]
 
     async def _seen_plan(self, connection: Connection, name: str) -> Loaded:
-        """Return a version, if the caller may look at it: units that own a measure or countersign may."""
+        """Return a version, if the caller may read it, as units that own a measure or countersign may."""
         plan = names.index_of(name, "plans")
         matter = await matters.get(connection, names.number_of(name))
         found = await store.load(connection, matter.number, plan)

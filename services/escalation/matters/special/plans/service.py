@@ -1,4 +1,4 @@
-"""RPCs of plans: drafted, countersigned, approved, carried out, assessed; every version kept."""
+"""RPCs of plans: drafted, countersigned, approved, carried out, assessed; all versions are kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @command(pb.MatterPlan)
     async def DraftPlan(self, request: pb.DraftPlanRequest, work: Work) -> pb.MatterPlan:
-        """Draft a matter's first plan, or the next version of one that holds."""
+        """Draft a matter's first plan, or the next version of one in force."""
         file, matter = await self.matter(request.parent, work)
         work.call.require_any(matters.concerned(matter))
         matters.must_be_listed(matter)
@@ -47,7 +47,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @command(pb.MatterPlan)
     async def EditPlan(self, request: pb.EditPlanRequest, work: Work) -> pb.MatterPlan:
-        """Replace what a draft says; whoever edits it does not approve it."""
+        """Replace the content of a draft; whoever edits it may not approve it."""
         file, matter, found = await self._plan(request, work)
         rules_of.must_be(found.row.state, {PlanState.DRAFTED})
         by = [*dict.fromkeys([*found.row.drafted_by, work.actor])]
@@ -60,7 +60,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @command(pb.MatterPlan)
     async def SubmitPlan(self, request: pb.SubmitPlanRequest, work: Work) -> pb.MatterPlan:
-        """Send a draft round: to every other unit that owns a measure or was named, and to a legal adviser."""
+        """Send a draft for countersigning: to all other units that own a measure or are named, and a legal adviser."""
         _, matter, found = await self._plan(request, work)
         row = found.row
         state = rules_of.move(row.state, PlanState.COUNTERSIGNING)
@@ -101,7 +101,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @command(pb.MatterPlan)
     async def ApprovePlan(self, request: pb.ApprovePlanRequest, work: Work) -> pb.MatterPlan:
-        """Approve a plan for the unit that keeps the matter, or send it back to be edited; the reason is kept."""
+        """Approve a plan for the keeping unit, or send it back for editing; the reason is stored."""
         file, matter, found = await self._plan(request, work, owner=False)
         row, to = found.row, PlanState.APPROVED if request.approved else PlanState.DRAFTED
         state = rules_of.move(row.state, to)
@@ -121,7 +121,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @command(pb.MatterPlan)
     async def ReportPlanMeasure(self, request: pb.ReportPlanMeasureRequest, work: Work) -> pb.MatterPlan:
-        """Report a measure done; with the last one the plan is carried out, and is to be assessed."""
+        """Report a measure done; with the last one the plan is carried out, and must be assessed."""
         file, matter = await self.matter(request.name, work)
         plan, index = names.ids_of(request.name)
         measure = await store.measure(work.connection, file.number, plan, index)
@@ -142,7 +142,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @command(pb.MatterPlan)
     async def AssessPlan(self, request: pb.AssessPlanRequest, work: Work) -> pb.MatterPlan:
-        """Say what a plan has come to; where that is not enough, the next version is due."""
+        """Assess the result of a plan; if it is not enough, the next version is due."""
         file, matter, found = await self._plan(request, work, owner=False)
         state = rules_of.move(found.row.state, PlanState.ASSESSED)
         if work.actor in {*found.row.drafted_by, *(each.reported_by for each in found.measures)}:
@@ -160,7 +160,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
     async def _plan(
         self, request: Versioned, work: Work, *also: str, owner: bool = True
     ) -> tuple[File, Matter, Loaded]:
-        """Return file, matter and version, locked; without `owner` only the unit that keeps the matter may."""
+        """Return file, matter and version, locked; without `owner` only for the keeping unit."""
         file, matter = await self.matter(request.name, work)
         found = await store.load(work.connection, file.number, names.index_of(request.name))
         if also:
@@ -171,7 +171,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         return file, matter, found
 
     async def _said(self, plan: pb.MatterPlan, work: Work, file: File) -> dict[str, Any]:
-        """Return the columns of what a request says."""
+        """Return the columns of a request."""
         told = required(plan, "text", "plan.text")
         rules_of.check_parties(check.party for check in plan.party_checks)
         return {
@@ -196,7 +196,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
         await store.write(work.connection, row, measures, checks)
 
     def _must_be_on_the_line(self, unit: str, matter: Matter) -> None:
-        """Raise INVALID_FIELD unless an adviser's unit lies under the matter's keeper, or at a level above it."""
+        """Raise INVALID_FIELD unless an adviser's unit is below the keeping unit, or at a level above it."""
         tree = self.rules.units
         if not tree.contains(matter.keeper, unit) and unit.partition("-")[0] not in tree.path(matter.keeper)[1:]:
             raise field_error("unit", Reason.INVALID_FIELD, unit)
@@ -207,7 +207,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
     @staticmethod
     async def _clock(work: Work, matter: Matter, row: MatterPlan, key: str, rule: str, unit: str) -> None:
-        """Start a clock of a version; one that goes round again has it again, with its days anew."""
+        """Start a clock of a version; if it is sent round again, the clock starts again in full."""
         begun = await clocks.how_many(work.connection, matter.number, f"{key}-{row.plan}-%")
         await work.start_clock(
             matter.number, f"{key}-{row.plan}-{begun + 1}", rule, subject=view.plan_name(row), unit=unit, at=work.now
@@ -220,7 +220,7 @@ class PlanServicer(PlanReadings, plans_pb2_grpc.PlanServiceServicer):
 
 
 def _asked(found: Loaded, unit: str, role: Role) -> PlanCountersignature:
-    """Return the place of who countersigns; INVALID_FIELD where the unit was not asked, WRONG_STATE once it signed."""
+    """Return the request to countersign; INVALID_FIELD if the unit was not asked, WRONG_STATE once it has signed."""
     asked = [
         each for each in found.signatures if each.role is role and (role is Role.LEGAL_ADVISER or each.unit == unit)
     ]

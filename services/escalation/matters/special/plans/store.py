@@ -63,12 +63,12 @@ class Loaded:
 
     @property
     def rights(self) -> list[RightsCheck]:
-        """Its rights checks as the field knows them."""
+        """Its rights checks as in the domain."""
         return [RightsCheck(each.party, each.may_sue, each.told, each.consents) for each in self.checks]
 
     @property
     def countersigned(self) -> list[Countersigned]:
-        """Who was asked to countersign, as the field knows it."""
+        """The requests to countersign, as in the domain."""
         return [Countersigned(each.unit, each.role, each.signed_at is not None) for each in self.signatures]
 
 
@@ -109,7 +109,7 @@ async def change(connection: Connection, row: MatterPlan, **columns: object) -> 
 async def write(
     connection: Connection, row: MatterPlan, measures: Sequence[dict[str, Any]], checks: Sequence[RightsCheck]
 ) -> None:
-    """Store the measures and rights checks of a draft's present edition; those of earlier ones stay as they are."""
+    """Store the measures and rights checks of a draft's current edition; those of earlier ones stay."""
     key = _edition(row)
     for index, columns in enumerate(measures, 1):
         await rows.insert(connection, PlanMeasure, **key, measure=index, state=MeasureState.PLANNED, **columns)
@@ -121,14 +121,14 @@ async def write(
 
 
 async def ask(connection: Connection, row: MatterPlan, asked: Sequence[tuple[str, Role]]) -> None:
-    """Store who is asked to countersign in a version's present round."""
+    """Store the requests to countersign of a version's current round."""
     key = {"number": row.number, "plan": row.plan, "round": row.round}
     for place, (unit, role) in enumerate(asked, 1):
         await rows.insert(connection, PlanCountersignature, **key, place=place, unit=unit, role=role)
 
 
 async def sign(connection: Connection, asked: PlanCountersignature, **columns: object) -> None:
-    """Store what somebody who was asked to countersign says."""
+    """Store the answer to a request to countersign."""
     key = {"number": asked.number, "plan": asked.plan, "round": asked.round, "place": asked.place}
     await rows.update(connection, PlanCountersignature, key, **columns)
 
@@ -149,7 +149,7 @@ async def change_measure(connection: Connection, row: PlanMeasure, **columns: ob
 async def set_measures(
     connection: Connection, row: MatterPlan, before: MeasureState, to: MeasureState
 ) -> Sequence[PlanMeasure]:
-    """Carry the measures of a version from one state to another, and return them."""
+    """Change the measures of a version from one state to another, and return them."""
     found = await connection.execute(_STANDS, {**_edition(row), "before": before, "to": to})
     return sorted(found, key=lambda each: each.measure)
 
@@ -160,14 +160,14 @@ async def undone(connection: Connection, row: MatterPlan) -> int:
 
 
 async def open_measures(connection: Connection, number: str) -> list[str]:
-    """Return the names of the measures of a matter that are to be done, the first due first."""
+    """Return the names of the open measures of a matter, first due first."""
     base = names.file_name(number)
     found = await connection.execute(_OPEN, {"number": number})
     return [f"{base}/plans/{plan}/measures/{measure}" for plan, measure in found]
 
 
 async def supersede(connection: Connection, number: str, plan: int) -> Sequence[MatterPlan]:
-    """Let the versions before this one that hold end, and return their rows."""
+    """End the earlier versions in force, and return their rows."""
     found = await rows.find(connection, MatterPlan, MatterPlan.plan, number=number)
     held = [row for row in found if row.plan < plan and row.state in REVISABLE]
     return [await change(connection, row, state=PlanState.SUPERSEDED) for row in held]

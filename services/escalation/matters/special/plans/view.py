@@ -1,4 +1,4 @@
-"""What plans look like in the contract, and as fields that can be compared."""
+"""Plans as messages, and as fields that can be compared."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def measure_name(row: PlanMeasure) -> str:
 
 
 def measure(row: PlanMeasure) -> pb.PlanMeasure:
-    """Return a measure without what is to be done."""
+    """Return a measure without its text."""
     return pb.PlanMeasure(
         name=measure_name(row),
         etag=str(row.version),
@@ -71,7 +71,7 @@ def measure(row: PlanMeasure) -> pb.PlanMeasure:
 
 
 def fields(loaded: Loaded, text: pb.PlanText, contents: Sequence[str]) -> dict[str, str]:
-    """Return a version as fields with what each says, in the order of the plan."""
+    """Return a version as fields with their contents, in the order of the plan."""
     found = {
         "text.facts": text.facts,
         **{f"text.claims[{claim.party}]": claim.claim for claim in text.claims},
