@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import itertools
+import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -17,25 +22,30 @@ from pb.mediation.v1 import (
     agreement_pb2,
     caucus_pb2,
     evidence_pb2,
+    notices_pb2,
     people_pb2,
     safeguards_pb2,
     sessions_pb2,
 )
+from pb.mediation.v1.notices_pb2_grpc import NoticeServiceStub
 from pb.privacy.v1 import case_file_pb2, reports_pb2
 from pb.privacy.v1.case_file_pb2_grpc import CaseFileServiceStub
 
 from services.kit import looks
+from tests import world_notices
 from tests.case_people import Act, new_case, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.dossiers import text_of
 from tests.erasing import erased, requested
 from tests.mediated import ALL_YES, Mediated
+from tests.outside import Desk, Invitee, Reporter
 from tests.people_of_case import Stubs, execute
+from tests.test_filing import picture
 from tests.test_of_record import bound
 from tests.test_privacy import found_in
 from tests.test_report_erasure import stub
 from tests.world import new_report
-from tests.world_people import alert, screening
+from tests.world_people import alert, invited, screening
 from tests.world_sessions import PDF, new_evidence, new_session
 
 M = TypeVar("M", bound=Message)
@@ -200,3 +210,84 @@ async def test_whoever_reported_takes_out_the_report(clients: Clients) -> None:
     assert all(word in paper for word in (body.text, body.reporter.display_name, "exported the reporter's own file"))
     other = clients.as_("citizen", "620102001001", "somebody-else")
     await refused(stub(clients).ExportReport(ask, **other), "PERMISSION_DENIED")
+
+
+def unpacked(answer: httpx.Response) -> dict[str, bytes]:
+    """Return the files of a ZIP file, after its manifest was checked against each."""
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip"), answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    listed = json.loads(files.pop("manifest.json"))["files"]
+    assert {each["file"]: (each["size"], each["sha256"]) for each in listed} == {
+        name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in files.items()
+    }
+    return files
+
+
+async def noticed(clients: Clients, case: str, kind: str) -> None:
+    """Let an event call for a notice."""
+    events = [world_notices.heard(case, kind, sequence=800)]
+    request = notices_pb2.RecordNoticesRequest(events=events)
+    await NoticeServiceStub(clients.channels["mediation"]).RecordNotices(request, **clients.as_service())
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_party_takes_out_its_evidence_and_its_notices_and_never_the_other_sides(
+    clients: Clients, rest: httpx.AsyncClient, lived: tuple[Act, Marks], language: str
+) -> None:
+    act, _ = lived
+    await noticed(clients, act.case, "AgreementDrafted")
+    async with Invitee(clients.stack, language) as me:
+        code = await invited(clients, act.of(1))
+        await me.comes({"code": code.code, "words": code.words})
+        files = unpacked(await me.looks(f"{act.of(1)}/file:download"))
+        (evidence,) = (content for name, content in files.items() if name.startswith("evidence/"))
+        assert evidence == PDF + OWN.encode()
+        whole = b"".join([*files.values(), *(name.encode() for name in files)])
+        assert not found_in(whole, {OTHERS: OTHERS, SEALED: SEALED, "account": "demo-"})
+        paper = next(text_of(content) for name, content in files.items() if name.endswith(".docx"))
+        heading = "Notices you were sent" if language == "en" else "收到的通知及送达证明"
+        assert heading in paper
+        sent = json.loads(files["data.json"])["sentNotices"]
+        asked = (await me.reads(f"{act.of(1)}/notices"))["notices"]
+        assert [each["name"] for each in asked] == [each["name"] for each in sent] != []
+        assert all(each["text"] and "{" not in each["text"] for each in asked)
+        for what in ("file:download", "notices"):
+            assert (await me.looks(f"{act.of(2)}/{what}")).status_code == 403
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_reporter_takes_out_photos_additions_and_notices_with_the_second_factor(
+    clients: Clients, language: str
+) -> None:
+    async with Reporter(clients.stack, language, "127.0.1.21") as me, Desk(clients.stack, "clerk") as clerk:
+        me.takes(await clerk.file("井盖松动。", reporter={"displayName": "端木试灯", "phone": "13955558888"}))
+        view = (await me.receipt())["accessToken"]
+        assert (await me.sign_in("8888")).status_code == 200
+        photo = await me.adds("photos", content=base64.b64encode(picture()).decode())
+        assert photo.status_code == 200, photo.text
+        assert (await me.does("add", text="又松了饕餮。")).status_code == 200
+        await noticed(clients, me.report.replace("reports/", "cases/"), "CaseReopened")
+        files = unpacked(await me.get(f"/v1/{me.report}/file:download"))
+        kept = await me.get(f"/v1/{me.report}/photos/1:download")
+        assert files["photos/1.jpg"] == kept.content
+        told = json.loads(files["data.json"])
+        assert [each["text"] for each in told["told"]["additions"]] == ["又松了饕餮。"]
+        papers = [text_of(content) for name, content in files.items() if name.endswith(".docx")]
+        assert len(papers) == 2, "the report and the notices"
+        assert "又松了饕餮。" in papers[0]
+        sent = (await me.get(f"/v1/{me.report}/notices")).json()["notices"]
+        subject = "Taken up again: " if language == "en" else "重新办理："
+        (again,) = (each for each in sent if each["subject"] == subject + me.report.removeprefix("reports/"))
+        assert again["text"].splitlines()[1] in papers[1]
+        handed_out = unpacked(await clerk.gets(f"/v1/{me.report}/file:download"))
+        assert handed_out["photos/1.jpg"] == files["photos/1.jpg"]
+        # The code alone is not enough for what was told, and another report's token for nothing.
+        own, me.token = me.token, view
+        assert (await me.get(f"/v1/{me.report}/file:download")).status_code == 403
+        me.token = own
+        other = await clerk.file("别的事。")
+        for what in ("file:download", "notices"):
+            assert (await me.get(f"/v1/{other['name']}/{what}")).status_code == 403
+        async with Desk(clients.stack, "clerk", "620103") as elsewhere:
+            assert (await elsewhere.gets(f"/v1/{me.report}/file:download")).status_code == 403

@@ -115,6 +115,9 @@ def _of_reports(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], 
                                            reach=lambda w: erasure_pb2.ErasureReach(service="escalation")),
         "ExportReport": filled(privacy.ExportReportRequest, name=lambda w: f"{w.rated}/file"),
         "ExportCaseFile": filled(case_file_pb2.ExportCaseFileRequest, name=lambda w: f"{w.case}/parties/1/file"),
+        "DownloadCaseFile": filled(case_file_pb2.DownloadCaseFileRequest, name=lambda w: f"{w.case}/parties/1/file"),
+        "DownloadReport": filled(privacy.DownloadReportRequest, name=lambda w: f"{w.rated}/file"),
+        "ExportNotices": filled(case_file_pb2.ExportNoticesRequest, name=lambda w: f"{w.case}/parties/1/notices"),
         "ListReportAccess": filled(privacy.ListReportAccessRequest, parent=report),
     }  # fmt: skip
 

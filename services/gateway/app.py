@@ -16,12 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import receipts, timeline, visitors
+from services.gateway import own_file, receipts, timeline, visitors
 from services.gateway.edge import Checker, Edge
 from services.gateway.rest.backend import Backend
 from services.gateway.rest.binding import Shape, shapes_of
 from services.gateway.rest.contract import Contract, ContractError, load
 from services.gateway.rest.exchange import Exchange, Header
+from services.gateway.rest.files import FileStreamEndpoint
 from services.gateway.rest.openapi import document
 from services.gateway.rest.problem import Problem, of_validation, refuse
 from services.gateway.rest.routes import Route, Terms, route_of
@@ -100,6 +101,9 @@ class Gateway:
             if shape.rpc.full_name == receipts.RPC and isinstance(route.endpoint, UnaryEndpoint):
                 endpoint = receipts.ReceiptEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=endpoint)
+            if shape.rpc.full_name in own_file.RPCS and isinstance(route.endpoint, FileStreamEndpoint):
+                whole = own_file.OwnFileEndpoint(route.endpoint, self._contract, self.backends, self.settings)
+                route = replace(route, endpoint=whole)
             if shape.rpc.full_name in guards:
                 route = replace(route, endpoint=visitors.GuardedEndpoint(route.endpoint, guards[shape.rpc.full_name]))
             self._routes.add(shape.method, shape.template, route)

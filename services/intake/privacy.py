@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
 
+from pb.intake.v1 import reporter_pb2
 from pb.mediation.v1 import erasure_pb2, people_pb2
+from pb.privacy.v1 import case_file_pb2, reports_pb2_grpc
 from pb.privacy.v1 import reports_pb2 as pb
-from pb.privacy.v1 import reports_pb2_grpc
 
 from casework import names
 from casework.door.report import ReportState
@@ -15,18 +18,33 @@ from casework.errors import CaseError, Reason
 from services.intake import erasing, record, store, view
 from services.intake.models import Report
 from services.intake.reception import Reception
+from services.intake.reporters import store as acts
+from services.intake.reporters import view as told_by
 from services.kit import looks
 from services.kit.command import Work, command
 from services.kit.composition import Parts
 from services.kit.erasing import Erasing, Matter
 from services.kit.instants import stamp
-from services.kit.personal import Paper
+from services.kit.personal import Paper, data, parts
 from services.kit.rules import Rules
 from services.kit.saying import moment
 from services.kit.servicer import Servicer
 from services.kit.serving.access import OFFICIALS, Context, current_call
+from services.kit.serving.codes import HOLDER, CodeMint
 from services.kit.storage import access_log, paging
 from services.kit.storage.database import Connection
+from services.kit.storage.sealing import CaseSealer
+
+_READING = 300
+"""Seconds for which the gateway may add what other services have."""
+
+
+class _Exported(NamedTuple):
+    """A report's file, and what opens its photos."""
+
+    file: pb.ReportFile
+    opener: CaseSealer
+    case: str
 
 
 class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServicer):
@@ -38,6 +56,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._reception = Reception(parts.rules, parts.sealer, parts.clockwork)
+        self._mint = CodeMint(parts.settings.codes_key_file)
         self._erasing = Erasing(
             self.service, store.KEPT, store.told, erasing.erase, parts.erasures, parts.rules, finishes=True
         )
@@ -139,22 +158,50 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
 
     async def ExportReport(self, request: pb.ExportReportRequest, context: Context) -> pb.ReportFile:
         """Return what somebody reported and who accessed it; this is logged."""
+        return (await self._export(request.name)).file
+
+    async def DownloadReport(
+        self, request: pb.DownloadReportRequest, context: Context
+    ) -> AsyncIterator[case_file_pb2.OwnFilePart]:
+        """Answer the same with every photo, one after the other."""
+        file, opener, case = await self._export(request.name)
+        report = names.report_name(names.number_of(request.name))
+        token, _ = self._mint.token(HOLDER, report, case, _READING)
+        yield case_file_pb2.OwnFilePart(access_token=token)
+        for part in (*parts(file.file_name, file.content), *data(file)):
+            yield part
+        for each in file.photos:
+            async with self.database.read() as connection:
+                row = await acts.photo(connection, names.number_of(each.name), int(names.last(each.name)))
+            content = await asyncio.to_thread(opener.open, row.sealed)
+            for part in parts(f"photos/{row.photo}.jpg", content):
+                yield part
+
+    async def _export(self, name: str) -> _Exported:
+        """Return what somebody reported, with its paper; on record."""
         call, now = current_call(), self.time.now()
         async with self.database.begin() as connection:
-            row = await self._seen(connection, request.name)
+            row = await self._seen(connection, name)
             erasing.must_be_there(row)
-            name, purpose = names.report_name(row.number), people_pb2.PURPOSE_PARTY_REQUEST
-            await access_log.record(connection, call, now, row.number, name, purpose)
+            report, purpose = names.report_name(row.number), people_pb2.PURPOSE_PARTY_REQUEST
+            await access_log.record(connection, call, now, row.number, report, purpose)
             found = await access_log.listed(connection, row.number, 2**63 - 1, 10_000)
             filed_by = await store.filed_by(connection, row.number)
+            added, rated = await acts.additions(connection, row.number), await acts.rating(connection, row.number)
+            photos, review = await acts.photos(connection, row.number), await acts.review(connection, row.number)
+        opener = self.sealer.under(row.number, row.sealed_key)
         told = self._reception.open(row.number, row.sealed_key, row.sealed)
+        told_by.put(told, opener, added, rated)
         file = pb.ReportFile(
-            name=request.name, export_time=stamp(now), report=view.report(row, call.language, now), told=told,
+            name=name, export_time=stamp(now), report=view.report(row, call.language, now), told=told,
+            photos=[told_by.photo(report, each) for each in photos],
+            review=told_by.review(report, review, opener, None) if review else None,
             access_log=[
                 looks.entry(each, self.rules.units, call.language, to=filed_by or "-") for each in found
             ],
         )  # fmt: skip
-        return await asyncio.to_thread(_written, file, self.rules, call.language)
+        written = await asyncio.to_thread(_written, file, self.rules, call.language)
+        return _Exported(written, opener, names.case_name(row.merged_into or row.number))
 
     async def _locked(self, name: str, work: Work) -> Matter:
         """Return a report, locked, that is neither a case nor merged into another one, if the caller may act on it."""
@@ -180,6 +227,20 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         )  # fmt: skip
 
 
+_CONTENT = {1: ("满意", "content"), 2: ("基本满意", "partly content"), 3: ("不满意", "not content")}
+
+
+def _of_review(paper: Paper, review: reporter_pb2.DeclineReview, language: str) -> None:
+    """Write that the reporter asked to look at a refusal again, and what came of it."""
+    if not review.name:
+        return
+    lines = [f"{moment(review.create_time, language)} {review.text}".strip()]
+    if review.HasField("decide_time"):
+        upheld = paper.say("维持不予受理", "the refusal stays") if review.upheld else paper.say("撤销", "set aside")
+        lines.append(f"{moment(review.decide_time, language)} {upheld}: {review.reason}")
+    paper.lines("您申请的复核", "The review you asked for", lines)
+
+
 def _written(file: pb.ReportFile, rules: Rules, language: str) -> pb.ReportFile:
     """Return a report's file, with its document in a language."""
     paper, told, number = Paper(language), file.told, names.number_of(file.name)
@@ -196,6 +257,16 @@ def _written(file: pb.ReportFile, rules: Rules, language: str) -> pb.ReportFile:
     paper.lines("报告的内容", "What you reported", [told.text])
     named = [" ".join(filter(None, (each.display_name, each.phone))) for each in told.parties]
     paper.lines("您提到的人员", "Persons you named", named)
+    paper.lines("您补充的内容", "What you added", [
+        f"{moment(each.create_time, language)} {each.text}" for each in told.additions
+    ])  # fmt: skip
+    paper.lines("您提交的照片", "Photos you added", [
+        f"photos/{names.last(each.name)}.jpg, {moment(each.create_time, language)}" for each in file.photos
+    ])  # fmt: skip
+    _of_review(paper, file.review, language)
+    if told.rating.contentment:
+        said = _CONTENT[told.rating.contentment][language == "en"]
+        paper.lines("您的评价", "How content you are", [f"{said} {told.rating.text}".strip()])
     paper.lines("查阅记录", "Who looked", [each.sentence for each in file.access_log])
     paper.put(file, f"{number}-{paper.say('本人材料', 'own-file')}.docx")
     return file

@@ -25,6 +25,7 @@ from services.intake.filing import GATEWAY, Filing, Numbered, filed_by
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
+from services.intake.reporters import view as told_by
 from services.kit.clocks import clocks
 from services.kit.clocks.clockwork import NewClock
 from services.kit.clocks.models import Clock
@@ -167,15 +168,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self.pulse.beat()
         content = self._reception.open(number, row.sealed_key, row.sealed)
         sealer = self.sealer.under(number, row.sealed_key)
-        for each in added:
-            content.additions.add(text=sealer.open(each.sealed).decode(), create_time=stamp(each.added_at))
-        if rated is not None:
-            words = sealer.open(rated.sealed).decode() if rated.sealed else ""
-            content.rating.CopyFrom(
-                report_pb2.Rating(
-                    text=words, create_time=stamp(rated.rated_at), **view.numbers(contentment=rated.contentment)
-                )
-            )
+        told_by.put(content, sealer, added, rated)
         shown, numbers = (
             view.report(row, call.language, now),
             view.numbers(channel=row.channel, anonymity=row.anonymity),

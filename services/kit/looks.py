@@ -46,6 +46,7 @@ ACTS = {
     "dossiers.get": (PRINTED, "取得了全部案卷", "took out the whole dossier"),
     "caseFiles.export": (EXPORTED, "导出了当事人本人的材料", "exported a party's own file"),
     "reports.export": (EXPORTED, "导出了报告人本人的材料", "exported the reporter's own file"),
+    "notices.export": (EXPORTED, "取得了发给当事人的通知", "took out the notices that a party was sent"),
     "reports.readReview": (READ, "查看了复核申请", "read why the refusal is disputed"),
     "cases.get": (READ, "查看了案件", "looked at the case"),
     "plans.get": (READ, "查看了办理方案", "looked at the plan"),

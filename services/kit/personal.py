@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
+
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from pb.privacy.v1 import case_file_pb2 as pb
 
 from casework.papers.scan import WORD
 from services.kit.word import Section, paper
@@ -50,3 +55,28 @@ class Paper:
         message.content = paper(title, [*self._sections, Section("", [(law,)])])
         message.media_type, message.sha256 = WORD, hashlib.sha256(message.content).hexdigest()
         message.file_name = file_name
+
+
+_PART = 256 * 1024
+_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\\\:*?"<>|]+')
+
+
+def parts(file_name: str, content: bytes) -> Iterator[pb.OwnFilePart]:
+    """Yield a file of somebody's whole file in parts."""
+    yield pb.OwnFilePart(file_name=file_name, chunk=content[:_PART])
+    for start in range(_PART, len(content), _PART):
+        yield pb.OwnFilePart(chunk=content[start : start + _PART])
+
+
+def data(found: Message) -> Iterator[pb.OwnFilePart]:
+    """Yield what is known as data, without the paper that says the same."""
+    bare = type(found)()
+    bare.CopyFrom(found)
+    for field in ("content", "media_type", "sha256", "file_name"):
+        bare.ClearField(field)
+    yield from parts("data.json", MessageToJson(bare, ensure_ascii=False, indent=2).encode())
+
+
+def fit(name: str) -> str:
+    """Return a name under which a file can lie in any folder."""
+    return _UNFIT.sub("_", name).strip(" .")[-80:] or "_"

@@ -82,7 +82,7 @@ class FileStreamEndpoint:
     """Serves an RPC that returns a file in parts: as the file, or as messages if the client requests them by name."""
 
     def __init__(self, binding: Binding, shape: FileShape, messages: Endpoint) -> None:
-        self._binding = binding
+        self.binding = binding
         self._shape = shape
         self._messages = messages
 
@@ -91,8 +91,8 @@ class FileStreamEndpoint:
         if exchange.names(EVENTS, LINES):
             await self._messages(exchange, parts)
             return
-        message, renamed = await self._binding.read(exchange, parts)
-        call = self._binding.call_of(message)(message, timeout=exchange.lifetime(), metadata=exchange.metadata())
+        message, renamed = await self.binding.read(exchange, parts)
+        call = self.binding.call_of(message)(message, timeout=exchange.lifetime(), metadata=exchange.metadata())
         try:
             part = await call.read()
             kind = exchange.accepts(self._shape.media_type(part), ANY)
@@ -101,7 +101,7 @@ class FileStreamEndpoint:
                 await exchange.write(part.chunk)
                 part = await call.read()
         except grpc.RpcError as error:
-            raise of_rpc(error, self._binding.shape.body, renamed) from None
+            raise of_rpc(error, self.binding.shape.body, renamed) from None
         finally:
             call.cancel()
         await exchange.write(b"", more=False)

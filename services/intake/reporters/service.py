@@ -15,9 +15,10 @@ from casework.door.report import OPEN, Contentment, ReportState
 from casework.errors import CaseError, Reason
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
-from services.intake.models import Photo, Report
+from services.intake.models import Report
 from services.intake.reception import ACCEPT, Reception
 from services.intake.reporters import store as acts
+from services.intake.reporters import view as told_by
 from services.intake.reporters.pictures import MEDIA_TYPE, Picture, encoded_anew
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Named, Work, command
@@ -143,7 +144,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         sealer = self.sealer.under(row.number, row.sealed_key)
         added = await acts.add_photo(work.connection, row.number, picture, sealer, work.now)
         await work.append(NewEvent(row.number, "PhotoAdded", row.unit, {"photo": added.photo}))
-        return _photo(request.parent, added)
+        return told_by.photo(request.parent, added)
 
     async def ListPhotos(self, request: pb.ListPhotosRequest, context: Context) -> pb.ListPhotosResponse:
         """Return the photos of a report, without content."""
@@ -152,7 +153,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
             await record.admit(connection, current_call(), row)
             erasing.must_be_there(row)
             found = await acts.photos(connection, row.number)
-        return pb.ListPhotosResponse(photos=[_photo(request.parent, each) for each in found])
+        return pb.ListPhotosResponse(photos=[told_by.photo(request.parent, each) for each in found])
 
     async def DownloadPhoto(self, request: pb.DownloadPhotoRequest, context: Context) -> pb.PhotoFile:
         """Return a photo, and log the access."""
@@ -256,11 +257,8 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
                 connection, [event], at=self.time.now(), actor=call.caller.subject, trace=call.trace_parent
             )
         self.pulse.beat()
-        text = self.sealer.under(number, row.sealed_key).open(found.sealed).decode() if found.sealed else ""
-        return pb.DeclineReview(
-            name=request.name, text=text, create_time=stamp(found.requested_at), due_time=stamp(due),
-            decide_time=stamp(found.decided_at), upheld=found.upheld, reason=found.reason,
-        )  # fmt: skip
+        opener = self.sealer.under(number, row.sealed_key)
+        return told_by.review(names.report_name(number), found, opener, due)
 
     @command(report_pb2.Report)
     async def DecideReview(self, request: pb.DecideReviewRequest, work: Work) -> report_pb2.Report:
@@ -306,10 +304,3 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         await record.admit(work.connection, work.call, row)
         erasing.must_be_there(row)
         return row
-
-
-def _photo(report: str, row: Photo) -> pb.Photo:
-    return pb.Photo(
-        name=f"{report}/photos/{row.photo}", width=row.width, height=row.height, size=row.size,
-        create_time=stamp(row.added_at),
-    )  # fmt: skip

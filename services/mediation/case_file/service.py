@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 from pb.mediation.v1 import agreement_pb2, evidence_pb2, people_pb2
 from pb.privacy.v1 import case_file_pb2 as pb
 from pb.privacy.v1 import case_file_pb2_grpc
 
 from casework import names
+from casework.errors import CaseError, Reason
 from casework.mediation.session import AttendeeRole, Presence
+from services.kit.composition import Parts
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
+from services.kit.personal import Paper, data, fit, parts
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import access_log
 from services.kit.storage.database import Connection
@@ -24,8 +28,12 @@ from services.mediation.consents import store as consents
 from services.mediation.consents import view as consents_shown
 from services.mediation.evidence import store as evidence
 from services.mediation.evidence import view as evidence_shown
+from services.mediation.evidence.files import Files
 from services.mediation.models.cases import Case
 from services.mediation.models.people import Party
+from services.mediation.notices import own as notices
+from services.mediation.notices import store as outbox
+from services.mediation.notices.writing import Wording
 from services.mediation.people import named
 from services.mediation.people import store as people
 from services.mediation.people import view as people_shown
@@ -42,24 +50,79 @@ _NOBODY = "-"
 class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
     """Serves a party's own file."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        assert parts.settings.files is not None, "the evidence would not be served without it"
+        self._files = Files(parts.settings.files)
+        self._wording = Wording(parts.rules)
+
     async def ExportCaseFile(self, request: pb.ExportCaseFileRequest, context: Context) -> pb.CaseFile:
         """Return everything stored here about a party; this is logged."""
-        call, now = current_call(), self.time.now()
-        own = request.name.removesuffix("/file")
+        found, _ = await self._export(request.name)
+        return found
+
+    async def DownloadCaseFile(
+        self, request: pb.DownloadCaseFileRequest, context: Context
+    ) -> AsyncIterator[pb.OwnFilePart]:
+        """Answer the same with every file of evidence, one after the other."""
+        found, opener = await self._export(request.name)
+        for part in (*parts(found.file_name, found.content), *data(found)):
+            yield part
+        for index, each in enumerate(found.evidence, 1):
+            for part in await asyncio.to_thread(self._evidence, index, each, opener):
+                yield part
+
+    async def ExportNotices(self, request: pb.ExportNoticesRequest, context: Context) -> pb.NoticesFile:
+        """Answer the notices that a party or a reporter was sent, with their proof."""
+        own, call = request.name.removesuffix("/notices"), current_call()
+        number = names.number_of(own)
         async with self.database.begin() as connection:
-            case = await self.seen(connection, request.name)
+            if own.startswith("reports/"):
+                # Whether or not there is a case: the code, or whoever looked it up, is good for this report alone.
+                call.require_person(call.caller.matter == own and call.access.holds(call.caller, call.permission))
+                case, party = (await outbox.cases(connection, [number])).get(number), notices.REPORTER
+            else:
+                case = await self.seen(connection, request.name)
+                row = await people.get_party(connection, case.number, names.party_of(own))
+                record.must_be_own(call, row)
+                party, purpose = row.party, people_pb2.PURPOSE_PARTY_REQUEST
+                await access_log.record(connection, call, self.time.now(), number, own, purpose)
+            sent = await notices.found(connection, self._wording, number, party, case, call.language)
+        found = pb.NoticesFile(name=request.name, notices=sent)
+        return await asyncio.to_thread(_noticed, found, call.language)
+
+    def _evidence(self, index: int, each: evidence_pb2.Evidence, opener: CaseSealer) -> Iterator[pb.OwnFilePart]:
+        """Return a file of evidence in parts; the manifest says so where it is damaged or gone."""
+        name = f"evidence/{index:02}-{fit(each.file_name or each.title)}"
+        try:
+            content = opener.open(self._files.get(bytes.fromhex(each.stored_hash)))
+        except CaseError as error:
+            if error.reason is not Reason.FILE_DAMAGED:
+                raise
+            return iter((pb.OwnFilePart(file_name=name, missing=True),))
+        return parts(name, content)
+
+    async def _export(self, name: str) -> tuple[pb.CaseFile, CaseSealer]:
+        """Return the file of a party with its paper, and what opens its evidence; on record."""
+        call, now = current_call(), self.time.now()
+        own = name.removesuffix("/file")
+        async with self.database.begin() as connection:
+            case = await self.seen(connection, name)
             row = await people.get_party(connection, case.number, names.party_of(own))
             record.must_be_own(call, row)
             opener = keys.reading(self.sealer, case)
             purpose = people_pb2.PURPOSE_PARTY_REQUEST
             await access_log.record(connection, call, now, case.number, own, purpose)
-            found = pb.CaseFile(name=request.name, export_time=stamp(now), **numbers(side=row.side))
+            found = pb.CaseFile(name=name, export_time=stamp(now), **numbers(side=row.side))
             await self._person(connection, case, row, opener, found)
             await self._course(connection, row, opener, found)
             await self._agreed(connection, case, row, opener, found)
             looks = await access_log.listed(connection, case.number, _NEWEST, _ALL, [own])
             found.access_log.extend(await self.told(connection, case, looks, to=row.subject or _NOBODY))
-        return await asyncio.to_thread(written, found, call.language)
+            called = found.details.display_name
+            sent = await notices.found(connection, self._wording, case.number, row.party, case, call.language, called)
+            found.sent_notices.extend(sent)
+        return await asyncio.to_thread(written, found, call.language), opener
 
     async def _person(
         self, connection: Connection, case: Case, row: Party, opener: CaseSealer, found: pb.CaseFile
@@ -128,6 +191,13 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
                 found.notices.append(told)
         known = sorted((at, en if english else zh) for at, zh, en in dates if at is not None)
         found.dates.extend(pb.PersonalDate(what=what, time=stamp(at)) for at, what in known)
+
+
+def _noticed(found: pb.NoticesFile, language: str) -> pb.NoticesFile:
+    paper = Paper(language)
+    notices.write(paper, found.notices, language)
+    paper.put(found, f"{names.number_of(found.name)}-{paper.say('通知', 'notices')}.docx")
+    return found
 
 
 def _signed(loaded: Loaded, party: int, opener: CaseSealer) -> pb.SignedAgreement:

@@ -8,6 +8,7 @@ from pb.privacy.v1 import case_file_pb2 as pb
 from casework import names
 from services.kit.personal import Paper
 from services.kit.saying import moment
+from services.mediation.notices import own as notices
 
 _SIDES = {
     people_pb2.SIDE_APPLICANT: ("申请人", "applicant"), people_pb2.SIDE_RESPONDENT: ("被申请人", "respondent"),
@@ -67,6 +68,7 @@ def written(found: pb.CaseFile, language: str) -> pb.CaseFile:
         f"{moment(each.make_time, language)}; {say('送达', 'served')} {moment(each.serve_time, language) or '–'}"
         for each in found.notices
     ])  # fmt: skip
+    notices.write(paper, found.sent_notices, language)
     paper.lines("日期", "Dates", [f"{moment(each.time, language)} {each.what}" for each in found.dates])
     paper.lines("查阅记录", "Who looked", [each.sentence for each in found.access_log])
     paper.put(found, f"{number}-{say('本人材料', 'own-file')}.docx")

@@ -83,6 +83,16 @@ _LEASED = (
 )
 _LOCK_LEASED = _LEASED.with_for_update()
 _DELIVERIES = select(Delivery).where(Delivery.notice == _ID).order_by(Delivery.id)
+_OF_PERSON = (
+    select(Notice)
+    .where(Notice.number == _NUMBER, Notice.party == bindparam("party", type_=Integer))
+    .order_by(Notice.occurred_at, Notice.id)
+)
+_DELIVERIES_OF = (
+    select(Delivery)
+    .where(Delivery.notice == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .order_by(Delivery.notice, Delivery.id)
+)
 _DELIVERED = insert(Delivery).values(
     {
         name: bindparam(name, type_=Delivery.__table__.c[name].type)
@@ -201,6 +211,16 @@ async def record(connection: Connection, *deliveries: Mapping[str, Any]) -> None
 async def deliveries(connection: Connection, notice: int) -> Sequence[Delivery]:
     """Return every attempt and receipt of a notice, oldest first."""
     return await connection.execute(_DELIVERIES, {"id": notice})
+
+
+async def of_person(connection: Connection, number: str, party: int) -> Sequence[Notice]:
+    """Return the notices of a party of a matter, or of its reporter (0), oldest first."""
+    return await connection.execute(_OF_PERSON, {"number": number, "party": party})
+
+
+async def deliveries_of(connection: Connection, ids: Sequence[int]) -> Sequence[Delivery]:
+    """Return every attempt and receipt of some notices, oldest first of each."""
+    return await connection.execute(_DELIVERIES_OF, {"ids": list(ids)})
 
 
 async def follow(connection: Connection, number: str, unit: str) -> None:
