@@ -53,7 +53,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("clusters", f"{rules.clusters.version}, {rules.clusters.window_days} days")
     table.add_row("letters", f"{len(rules.letters.book)} triggers of supervision letters")
     table.add_row("notices", f"{len(rules.notices)} notices to reporters and parties")
-    table.add_row("filing", f"{len(rules.filing.numbers)} numbers to call, open at {', '.join(rules.filing.open)}")
+    table.add_row("filing", f"{len(rules.filing.numbers)} numbers to call, open at {', '.join(rules.filing.doors)}")
     console.print(table)
 
 

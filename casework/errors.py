@@ -135,6 +135,10 @@ class Reason(StrEnum):
     SECOND_FACTOR_WRONG = "SECOND_FACTOR_WRONG"
     SECOND_FACTOR_MISSING = "SECOND_FACTOR_MISSING"
     DOOR_CLOSED = "DOOR_CLOSED"
+    CHALLENGE_MISSING = "CHALLENGE_MISSING"
+    CHALLENGE_WRONG = "CHALLENGE_WRONG"
+    CHALLENGE_EXPIRED = "CHALLENGE_EXPIRED"
+    CHALLENGE_USED = "CHALLENGE_USED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,26 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "该单位不接收无账号的网上反映，请拨打所示电话或者到窗口办理。",
         "This unit takes no reports without an account: please call the number given, or come to a counter.",
+    ),
+    Reason.CHALLENGE_MISSING: _Text(
+        Kind.INVALID,
+        "提交前须先完成自动验证；也可以打电话或者到窗口反映。",
+        "An automatic check comes before sending: let it finish, or call, or come to a counter.",
+    ),
+    Reason.CHALLENGE_WRONG: _Text(
+        Kind.INVALID,
+        "自动验证没有通过：请重新验证后再提交。",
+        "The automatic check was not passed: ask for a new one and send again.",
+    ),
+    Reason.CHALLENGE_EXPIRED: _Text(
+        Kind.INVALID,
+        "自动验证已经过期：请重新验证后再提交。",
+        "The automatic check has expired: ask for a new one and send again.",
+    ),
+    Reason.CHALLENGE_USED: _Text(
+        Kind.INVALID,
+        "这次自动验证已经用过：每件反映须重新验证。",
+        "This automatic check was used before: each report needs one of its own.",
     ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."

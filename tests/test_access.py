@@ -54,7 +54,7 @@ RIGHT_UNIT = {
 """The unit whose matter the request is about, where it is not the county."""
 OF_THE_CALLER = {
     "AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt", "SignInByInvitation",
-    "FileReport", "FindSimilar",
+    "FileReport", "GetFilingChallenge", "FindSimilar",
 }  # fmt: skip
 """About the caller's own, found by a code, or about no unit: none is a foreign one.
 

@@ -359,7 +359,8 @@ WRONG = {
     ),
     "no name": (COUNTIES, "620102,城关区", "620102,", "620102,", "620102 needs a name"),
     "row of three cells": (COUNTIES, "620102,城关区", "620102,城关区,x", "620102", "has 3 cells instead of two"),
-    "an open door of no unit": (FILING, '["62"]', '["63"]', '["63"]', "open[0]: 63 is not a unit"),
+    "an open door of no unit": (FILING, 'unit: "62"', 'unit: "63"', '"63"', "open[0].unit: 63 is not a unit"),
+    "no such guard": (FILING, "guard: limits", "guard: captcha", "captcha", "open[0].guard: must be one of"),
     "a number for no category": (FILING, "[family]", "[famly]", "famly", "numbers[4].categories: famly is not a"),
     "other columns": (COUNTIES, "code,name", "id,name", "id,name", "the first line must be code,name"),
 }  # fmt: skip

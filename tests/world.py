@@ -267,6 +267,7 @@ def _escalation(world: World) -> str:
 REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "CreateReport": _filled(intake_pb2.CreateReportRequest, report=lambda w: new_report()),
     "FileReport": _file,
+    "GetFilingChallenge": _filled(intake_pb2.GetFilingChallengeRequest, unit=_county),
     "FindSimilar": _filled(intake_pb2.FindSimilarRequest, text=lambda w: "路灯坏了，晚上看不见路。", unit=_county,
                            category=lambda w: "categories/municipal"),
     "ImportReports": _import,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from casework.door.category import within
 from casework.units import UnitTree
@@ -28,17 +30,39 @@ class HelpLine:
         return of_kind and (minor or not self.minor)
 
 
+class DoorGuard(StrEnum):
+    """What somebody without an account has to show before they file."""
+
+    LIMITS = "limits"
+    WORK = "work"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How hard a challenge is, and for how many minutes it is good."""
+
+    rounds: int
+    tries: int
+    minutes: int
+
+
 @dataclass(frozen=True, slots=True)
 class FilingRules:
     """rules/filing."""
 
-    open: tuple[str, ...]
+    doors: Mapping[str, DoorGuard]
+    """What stands at each open door, by its unit."""
+    work: Work
     similar: tuple[str, ...]
     numbers: tuple[HelpLine, ...]
 
-    def is_open(self, unit: str, units: UnitTree) -> bool:
-        """Return whether people may file at a unit without an account."""
-        return any(units.contains(each, unit) for each in self.open)
+    def guard_at(self, unit: str, units: UnitTree) -> DoorGuard | None:
+        """Return what stands at the door of a unit, by the nearest entry above it; None where it is closed."""
+        nearest: str | None = None
+        for each in self.doors:
+            if units.contains(each, unit) and (nearest is None or units.contains(nearest, each)):
+                nearest = each
+        return None if nearest is None else self.doors[nearest]
 
     def may_say(self, category: str) -> bool:
         """Return whether people are told that a matter of this category is known."""

@@ -1,4 +1,7 @@
-"""What keeps the doors for people without an account from being flooded: guards, asked before anything else is done."""
+"""What keeps the doors for people without an account from being flooded: limits, counted before anything else is done.
+
+What a door asks for besides is checked where a report is received: `services/intake/guards`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from services.gateway.settings import GatewaySettings
 from services.kit.serving.limits import Rate
 
 _INTAKE = "accord.intake.v1.IntakeService"
-FILE, SIMILAR = f"{_INTAKE}.FileReport", f"{_INTAKE}.FindSimilar"
+FILE, CHALLENGE = f"{_INTAKE}.FileReport", f"{_INTAKE}.GetFilingChallenge"
+SIMILAR = f"{_INTAKE}.FindSimilar"
 
 
 class Guard(Protocol):
@@ -49,5 +53,6 @@ def guards_of(settings: GatewaySettings) -> dict[str, list[Guard]]:
     """Return the guards of each RPC that has some, in the order in which they are asked."""
     return {
         FILE: [AddressGuard(settings.limit_rate_filing)],
+        CHALLENGE: [AddressGuard(settings.limit_rate_challenge)],
         SIMILAR: [AddressGuard(settings.limit_rate_similar)],
     }

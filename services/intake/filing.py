@@ -9,9 +9,10 @@ from asyncpg import UniqueViolationError
 from pb.intake.v1 import filing_pb2, report_pb2
 
 from casework import names
-from casework.door.filing import KEY_LENGTH
+from casework.door.filing import KEY_LENGTH, DoorGuard
 from casework.errors import CaseError, Reason, field_error
 from services.intake import erasing, reception, store, view
+from services.intake.guards.guard import FREE, Passage
 from services.intake.reception import Draft, Received, Reception
 from services.kit.command import Work
 from services.kit.rules import Rules
@@ -35,6 +36,8 @@ class Numbered:
     caller: str
     body: bytes
     language: str
+    passage: Passage
+    """Leave to file it, used up where it is stored."""
 
     def stored(self, answer: report_pb2.Report) -> bytes:
         """Return the answer without its receipt: that is stored in the sealed part alone."""
@@ -58,7 +61,7 @@ class Filing:
     rules: Rules
     time: BusinessTime
 
-    async def prepare(self, draft: Draft, call: Call, caller: str, body: bytes) -> Numbered:
+    async def prepare(self, draft: Draft, call: Call, caller: str, body: bytes, passage: Passage = FREE) -> Numbered:
         """Return a report with its number, before its transaction begins.
 
         The number may come from a new block, which needs a connection of its own and a commit of its own: within the
@@ -68,17 +71,21 @@ class Filing:
         now = self.time.now()
         (number,) = await self.numbers.take([draft.series])
         received = self.reception.receive(draft, number, now)
-        return Numbered(self, draft, number, received, now, caller, body, call.language)
+        return Numbered(self, draft, number, received, now, caller, body, call.language, passage)
 
     async def receive(self, ready: Numbered, work: Work) -> report_pb2.Report:
         """Store a report with its clock and first event; return it with its receipt."""
         received, draft = ready.received, ready.draft
         trace = work.call.trace_parent
         try:
+            await ready.passage.use(work.connection)
             row = await store.add_one(work.connection, received, at=ready.at, actor=work.actor, trace=trace)
         except UniqueViolationError:
             self.give_back(ready)
             raise reception.known_already(draft.report) from None
+        except CaseError:
+            self.give_back(ready)
+            raise
         answer = view.report(row, ready.language, ready.at)
         answer.call_now.extend(view.help_line(each, ready.language) for each in draft.lines)
         answer.receipt_code, answer.receipt_words = received.receipt_code, received.receipt_words
@@ -97,11 +104,13 @@ class Filing:
         answer.receipt_code, answer.receipt_words = content.receipt_code, content.receipt_words
         return answer
 
-    def must_be_open(self, unit: str) -> None:
-        """Raise DOOR_CLOSED, with the telephone to call, where people do not file without an account."""
-        if not self.rules.filing.is_open(unit, self.rules.units):
+    def door(self, unit: str) -> DoorGuard:
+        """Return what stands at a door; raise DOOR_CLOSED, with the telephone to call, where nobody files that way."""
+        kind = self.rules.filing.guard_at(unit, self.rules.units)
+        if kind is None:
             name, phone = self.rules.units.known(unit).name, self.rules.units.phone(unit)
             raise CaseError(Reason.DOOR_CLOSED, f"{name}: {phone}", phone=phone)
+        return kind
 
 
 def filed_by(report: report_pb2.Report, call: Call, request_id: str) -> str:

@@ -21,7 +21,8 @@ from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
 from services.intake.duplicates import store as duplicates
-from services.intake.filing import GATEWAY, Filing, Numbered, filed_by
+from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobody
+from services.intake.guards.guard import FREE, Guards
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
@@ -74,6 +75,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self._numbers = store.Numbers(parts.database)
         self._mint = CodeMint(parts.settings.codes_key_file)
         self._body_key = parts.sealer.derive("requests of reporters")
+        self._guards = Guards(parts.rules, parts.sealer, parts.database)
         self._filing = Filing(self._reception, self._numbers, parts.rules, parts.time)
         self._bulk = BulkReception(parts.database, self._reception, self._numbers, parts.time, parts.pulse)
 
@@ -103,25 +105,37 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         caller = filed_by(request.report, call, request.request_id)
         draft = self._reception.draft(request.report, self.time.now(), importing=False, account=caller != GATEWAY)
         call.require(draft.filed_to)
-        self._filing.must_be_open(draft.filed_to)
+        kind = self._filing.door(draft.filed_to)
         for field, wrong in (
             ("report.channel", request.report.channel != report_pb2.CHANNEL_APP),
             ("report.source", bool(request.report.source or request.report.source_id)),
         ):
             if wrong:
                 raise field_error(field, Reason.INVALID_FIELD, "not for people who file for themselves")
-        return await self._filing.prepare(draft, call, caller, requests.body_hash(request, self._body_key))
+        shown = request.report.challenge_solution
+        passage = await self._guards.admit(kind, shown, caller, request.request_id) if is_nobody(call) else FREE
+        # No part of what is said: whoever repeats a call need not have kept it.
+        request.report.ClearField("challenge_solution")
+        return await self._filing.prepare(draft, call, caller, requests.body_hash(request, self._body_key), passage)
 
     @command(report_pb2.Report, before=_without_account)
     async def _file(self, request: pb.FileReportRequest, work: Work, ready: Numbered) -> report_pb2.Report:
         """Receive a report; the token is no part of the answer that is stored."""
         return await self._filing.receive(ready, work)
 
+    async def GetFilingChallenge(
+        self, request: pb.GetFilingChallengeRequest, context: Context
+    ) -> filing_pb2.FilingChallenge:
+        """Answer what somebody without an account has to show at a door."""
+        unit = self._known_unit(request.unit, "unit")
+        current_call().require(unit)
+        return await self._guards.of(self._filing.door(unit)).challenge()
+
     async def FindSimilar(self, request: pb.FindSimilarRequest, context: Context) -> pb.FindSimilarResponse:
         """Return category and month of probably identical matters, except for private categories."""
         unit, category = self._known_unit(request.unit, "unit"), request.category.removeprefix("categories/")
         current_call().require(unit)
-        self._filing.must_be_open(unit)
+        self._filing.door(unit)
         if category not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
         if not self.rules.filing.may_say(category):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from casework.door.filing import FilingRules, HelpLine
+from casework.door.filing import FilingRules, HelpLine, Work
 from casework.units import UnitTree
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import FilingFile
@@ -19,9 +19,9 @@ def read_filing(folder: RulesFolder, units: UnitTree | None, categories: Collect
     if document is None or content is None:
         return None
     before = len(folder.problems)
-    for place, unit in enumerate(content.open):
-        if units is not None and unit not in units:
-            folder.problems.append(document.problem(("open", place), f"{unit} is not a unit"))
+    for place, door in enumerate(content.open):
+        if units is not None and door.unit not in units:
+            folder.problems.append(document.problem(("open", place, "unit"), f"{door.unit} is not a unit"))
     named: list[tuple[tuple[str | int, ...], str]] = [
         (("similar", place), each) for place, each in enumerate(content.similar)
     ]
@@ -36,4 +36,6 @@ def read_filing(folder: RulesFolder, units: UnitTree | None, categories: Collect
         HelpLine(each.number, each.zh, each.en, each.basis, tuple(each.categories), each.minor)
         for each in content.numbers
     )
-    return FilingRules(tuple(content.open), tuple(content.similar), tuple(lines))
+    work = Work(content.work.rounds, content.work.tries, content.work.minutes)
+    doors = {door.unit: door.guard for door in content.open}
+    return FilingRules(doors, work, tuple(content.similar), tuple(lines))

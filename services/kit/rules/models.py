@@ -21,6 +21,7 @@ from casework.clocks.rule import (
     Unit,
     Whom,
 )
+from casework.door.filing import DoorGuard
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\S")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
@@ -160,11 +161,27 @@ class HelpLineEntry(Entry):
     minor: bool = False
 
 
+class OpenDoorEntry(Entry):
+    """A unit at which people file without an account, and what they have to show there."""
+
+    unit: AreaCode
+    guard: Annotated[DoorGuard, Loose]
+
+
+class WorkEntry(Entry):
+    """How hard a challenge is, and how long it is good."""
+
+    rounds: Annotated[int, Field(ge=1, le=1_000_000)]
+    tries: Annotated[int, Field(ge=1, le=1_000_000)]
+    minutes: Annotated[int, Field(ge=1, le=120)]
+
+
 class FilingFile(Entry):
     """rules/filing/filing.yaml."""
 
     version: Text
-    open: list[AreaCode]
+    open: list[OpenDoorEntry]
+    work: WorkEntry
     similar: list[PlanCategory]
     numbers: Annotated[list[HelpLineEntry], Field(min_length=1)]
 

@@ -51,6 +51,7 @@ class LimitSettings(BaseSettings):
         "limit_rate_code",
         "limit_rate_guess",
         "limit_rate_filing",
+        "limit_rate_challenge",
         "limit_rate_similar",
         check_fields=False,
     )
@@ -68,6 +69,7 @@ class HttpLimitSettings(LimitSettings):
     limit_rate_code: str = Field("60/minute", description="looks at one receipt, by whomever")
     limit_rate_guess: str = Field("1200/minute", description="looks at receipts from one client address")
     limit_rate_filing: str = Field("20/hour", description="reports filed from one client address without an account")
+    limit_rate_challenge: str = Field("60/hour", description="challenges of filing asked for from one client address")
     limit_rate_similar: str = Field("60/hour", description="questions for likely same matters from one client address")
     limit_headers: int = Field(100, ge=10, description="headers of a request")
     limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")

@@ -39,6 +39,11 @@ def reused(field: str = "request_id") -> CaseError:
     )
 
 
+async def is_known(connection: Connection, caller: str, request_id: str) -> bool:
+    """Return whether a request id was used before."""
+    return (await connection.execute(_EARLIER, {"who": caller, "id": request_id})).first() is not None
+
+
 async def claim(connection: Connection, caller: str, request_id: str, body: bytes) -> bytes | None:
     """Claim a request id for this transaction; return the first response if it was used before.
 
