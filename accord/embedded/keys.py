@@ -118,7 +118,18 @@ def _trust(keys: Keys) -> dict[str, Any]:
     issuers.append(
         _trusted(CODES, keys.codes, clients=False) | {"codes": True, "roles": list(CODE_ROLES), "unit": ROOT_UNIT}
     )
-    return {"issuers": issuers}
+    return {"issuers": [*issuers, *_further(keys.folder / "issuers.json")]}
+
+
+def _further(path: Path) -> list[dict[str, Any]]:
+    """Return the issuers of OpenID Connect that an operator wrote into the folder of keys."""
+    if not path.exists():
+        return []
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        return [{"issuer": each["issuer"], "audience": each["audience"], "oidc": each["oidc"]} for each in known]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StackError(f"{path}: must be a list of objects with issuer, audience and oidc: {error!r}") from None
 
 
 def _trusted(issuer: str, key_file: Path, *, clients: bool) -> dict[str, Any]:

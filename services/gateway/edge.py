@@ -44,6 +44,8 @@ def visitor(scope: Scope) -> Caller:
 class Checker(Protocol):
     """Checks an `authorization` value; raises CaseError if it is not valid."""
 
+    async def ready(self, authorization: str) -> None: ...
+
     def check(self, authorization: str) -> Caller: ...
 
 
@@ -121,13 +123,13 @@ class Edge:
             problem = refuse("METHOD_NOT_ALLOWED", method=method)
             problem.headers.append(allow)
             raise problem
-        caller = self._authenticate(exchange, route.public)
+        caller = await self._authenticate(exchange, route.public)
         await self._quota.count(caller)
         async with self._quota.turn(caller, route.use):
             await route.endpoint(exchange, parts)
         return route.streams
 
-    def _authenticate(self, exchange: Exchange, public: str) -> Caller:
+    async def _authenticate(self, exchange: Exchange, public: str) -> Caller:
         if public and self._mint is not None and b"authorization" not in exchange.headers:
             # Without an account: the gateway calls in their place, and counts them by their address.
             exchange.authorization = self._mint.authorization(public)
@@ -136,6 +138,7 @@ class Edge:
         authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")
         if not (authorization.isascii() and authorization.isprintable()):
             raise refuse("UNAUTHENTICATED")
+        await self._checker.ready(authorization)
         caller = self._checker.check(authorization)
         exchange.until, exchange.authorization = caller.until, authorization
         return caller

@@ -141,7 +141,7 @@ def _fault(error: Mapping[str, Any], skip: int) -> Fault:
 
 def of_case(error: CaseError) -> Problem:
     """Return the problem for a gateway error with the same wording as a service's."""
-    status = 429 if error.kind is Kind.EXHAUSTED else 401
+    status = {Kind.EXHAUSTED: 429, Kind.UNAVAILABLE: 503}.get(error.kind, 401)
     problem = Problem(status, str(error.reason), error.message("zh"), error.message("en"))
     if error.retry_after:
         problem.headers.append((b"retry-after", str(error.retry_after).encode()))

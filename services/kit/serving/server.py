@@ -241,7 +241,9 @@ class Pipeline(grpc.aio.ServerInterceptor):
             yield request
 
     async def _admit(self, method: _Method, metadata: dict[str, Any], context: Context) -> Call:
-        caller = self._checker.check(metadata.get("authorization", ""))
+        authorization: str = metadata.get("authorization", "")
+        await self._checker.ready(authorization)
+        caller = self._checker.check(authorization)
         if self._allowed is not None:
             # Over TLS: only processes named here, and a machine client's token only from its own process.
             names = peer_names(context.auth_context())

@@ -1,4 +1,4 @@
-"""Bearer tokens identify the caller. ES256 tokens of trusted issuers; machine clients sign their own tokens."""
+"""Bearer tokens identify the caller: of trusted issuers, some by OpenID Connect; machine clients sign their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import jwt
 import structlog
 
 from casework.errors import CaseError, Reason
+from services.kit.issuers import ALGORITHMS, TYPES, Claims, IssuerKeys, Reader
 
 log = structlog.get_logger()
 
@@ -81,8 +82,27 @@ class TokenChecker:
         self._modified = 0.0
         self._issuers: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, dict[str, jwt.PyJWK]] = {}
+        self._fetched: dict[str, IssuerKeys] = {}
+        self._readers: dict[str, Reader] = {}
         self._cache: OrderedDict[str, Caller] = OrderedDict()
         self._refresh()
+
+    async def ready(self, authorization: str) -> None:
+        """Fetch keys of OpenID Connect where they are old; wait for them if this token needs one that is missing."""
+        self._refresh()
+        for keys in self._fetched.values():
+            keys.keep_fresh()
+        token = authorization.partition(" ")[2]
+        if not self._fetched or token in self._cache or len(token) > LONGEST:
+            return
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
+            fetched = self._fetched.get(issuer)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            return
+        if fetched is not None and isinstance(kid, str):
+            await fetched.look_for(kid, token)
 
     def check(self, authorization: str) -> Caller:
         """Return the caller of an `authorization` value, `Bearer …`; raise UNAUTHENTICATED if it is invalid."""
@@ -103,17 +123,17 @@ class TokenChecker:
         if len(token) > LONGEST:
             raise CaseError(Reason.UNAUTHENTICATED)
         try:
-            kid = jwt.get_unverified_header(token).get("kid", "")
+            header = jwt.get_unverified_header(token)
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
             trusted = self._issuers[issuer]
             claims = jwt.decode(
                 token,
-                self._key(issuer, kid),
-                algorithms=_ALGORITHMS,
+                self._key(issuer, header),
+                algorithms=ALGORITHMS if issuer in self._fetched else _ALGORITHMS,
                 audience=self._audiences if trusted.get("clients") else [trusted["audience"], *self._audiences],
                 issuer=issuer,
                 leeway=LEEWAY,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+                options={"require": ["exp", "iat", "sub", "aud", "iss"], "enforce_minimum_key_length": True},
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
             # Not only a bad signature: also an issuer that is a list, or a payload nested a thousand deep.
@@ -127,21 +147,33 @@ class TokenChecker:
             return Caller(issuer, frozenset(trusted["roles"]), trusted["unit"], until, machine=True)
         if trusted.get("codes"):
             return _holder(claims, trusted, until)
-        return self._person(claims, until)
+        reader = self._readers.get(issuer)
+        return self._person(reader.person(claims) if reader else claims, until)
 
     def _person(self, claims: dict[str, Any], until: float) -> Caller:
-        subject: str = claims["sub"]
+        subject: Any = claims["sub"]
         roles: Any = claims.get("roles")
         unit: Any = claims.get("unit")
+        if not _is_name(subject):
+            raise CaseError(Reason.UNAUTHENTICATED)
         named = isinstance(roles, list) and len(roles) <= _MOST_ROLES and all(map(_is_name, roles))
         # Nobody may impersonate a machine client or whoever came by a code: histories and request ids use the subject.
         taken = self._issuers.get(subject, {}).get("clients") or subject.startswith(MATTERS)
         if not (named and _is_name(unit)) or taken:
             raise CaseError(Reason.UNAUTHENTICATED)
-        # Only a machine client may act as `service`; an issuer for people cannot grant that role.
-        return Caller(subject, frozenset(roles) - {"service"}, unit, until)
+        # Only a machine client may act as one; an issuer for people cannot grant these roles.
+        return Caller(subject, frozenset(roles) - {"service", "gateway"}, unit, until)
 
-    def _key(self, issuer: str, kid: str) -> jwt.PyJWK:
+    def _key(self, issuer: str, header: dict[str, Any]) -> jwt.PyJWK:
+        kid = header.get("kid", "")
+        fetched = self._fetched.get(issuer)
+        if fetched is not None:
+            found = fetched.find(kid)
+            if found is None and not fetched.known:
+                raise CaseError(Reason.SERVICE_UNAVAILABLE, "the issuer's keys are not known")
+            if found is None or str(header.get("typ", "")).lower() not in TYPES:
+                raise KeyError(kid)
+            return found
         # A machine client has one key and no key id.
         keys = self._keys[issuer]
         return keys[kid] if kid or len(keys) > 1 else next(iter(keys.values()))
@@ -162,7 +194,14 @@ class TokenChecker:
             keys = {
                 entry["issuer"]: {key.get("kid", ""): jwt.PyJWK(key) for key in entry["jwks"]["keys"]}
                 for entry in trust["issuers"]
+                if "oidc" not in entry
             }
+            readers = {
+                name: Reader(name, Claims.model_validate(entry["oidc"]), self._file.parent)
+                for name, entry in issuers.items()
+                if "oidc" in entry
+            }
+            fetched = {name: self._fetched.get(name) or IssuerKeys(name, self._cache.clear) for name in readers}
         except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             if first:
                 raise OSError(f"ACCORD_TRUST_FILE: {self._file}: {error!r}") from None
@@ -170,13 +209,14 @@ class TokenChecker:
             log.error("trust file not read", error=type(error).__name__)
             return
         self._issuers, self._keys, self._modified = issuers, keys, modified
+        self._fetched, self._readers = fetched, readers
         self._cache.clear()
 
 
 def _refuse_demo(issuers: list[dict[str, Any]]) -> None:
     """Raise ValueError if the embedded issuer is trusted: by name, by entry, or by its key under another name."""
     for entry in issuers:
-        keys = entry["jwks"]["keys"]
+        keys = entry.get("jwks", {}).get("keys", [])
         if entry["issuer"] == DEMO_ISSUER or entry.get("demo") or any(DEMO in key for key in keys):
             raise ValueError(f"{entry['issuer']}: the demo issuer gives a token to anybody who asks, "
                              "and the production profile does not trust it")  # fmt: skip
