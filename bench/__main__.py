@@ -16,6 +16,7 @@ from bench import (
     clocks,
     counter,
     driver,
+    filing,
     idle,
     lives,
     memory,
@@ -31,6 +32,7 @@ from bench.measure import Figures
 PARTS = {
     "a": bulk, "b": lives, "c": unary, "d": memory, "e": clocks, "p": projection, "s": supervision,
     "tasks": tasks, "driver": driver, "idle": idle, "counter": counter, "notices": notices, "receipts": receipts,
+    "filing": filing,
 }  # fmt: skip
 
 
