@@ -40,7 +40,7 @@ def encoded_anew(content: bytes) -> Picture:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise field_error("content", Reason.FILE_REFUSED, ", ".join(_FORMATS)) from None
     whole = _fitting(upright, _LONGEST)
-    return Picture(_jpeg(whole), _jpeg(_fitting(upright, _SMALL)), whole.width, whole.height)
+    return Picture(_jpeg(whole), _jpeg(_fitting(whole, _SMALL)), whole.width, whole.height)
 
 
 def _fitting(image: Image.Image, longest: int) -> Image.Image:
