@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -193,6 +194,54 @@ async def test_a_party_who_agrees_and_performs(stack: Stack, desk: Desk, languag
         log = (await me.reads(f"{case.name}/accessLog"))["entries"]
         assert any(each["action"] == "parties.unmask" and each["subject"] == two for each in log)
         assert not any(each["subject"] == one for each in log)
+
+
+@BOTH
+async def test_a_proof_of_performance_is_a_claim_until_the_creditor_says_yes_or_it_is_checked(
+    stack: Stack, desk: Desk, language: str
+) -> None:
+    case = await matter(desk)
+    one, two = case.parties
+    three = await case.add("RESPONDENT", "夏侯隔壁")
+    await case.everybody_says_yes()
+    await case.find_mediator()
+    await case.agree(pays(two, one, 1200), pays(three, one, 5))
+    async with Invitee(stack, language) as creditor, Invitee(stack, language) as debtor, Invitee(stack) as third:
+        for each, party in ((creditor, one), (debtor, two), (third, three)):
+            await each.comes(await invite(case, party))
+        (owed,) = (await debtor.reads(f"{case.name}/instalments"))["instalments"]
+        file = {"type": "FILE_TYPE_PDF", "title": "转账回单"}
+        slip = (await debtor.does(f"{case.name}/evidence", evidence={**file, "party": two}, content=PDF))["name"]
+        other = b64encode(b"%PDF-1.7\nanother\n%%EOF\n").decode()
+        foreign = (await third.does(f"{case.name}/evidence", evidence={**file, "party": three}, content=other))["name"]
+        claim, says = f"{owed['name']}:claimPerformance", f"{owed['name']}:answerClaim"
+        assert (await creditor.looks(slip)).status_code == 404
+        assert (await creditor.tries(claim, amountFen=120000, evidence=slip)).status_code == 403
+        assert (await debtor.tries(claim, amountFen=130000, evidence=slip)).status_code == 400
+        assert (await debtor.tries(claim, amountFen=120000, evidence=foreign)).status_code == 400
+        claimed = await debtor.does(claim, amountFen=120000, evidence=slip)
+        (told,) = claimed["claims"]
+        assert (claimed["state"], claimed["paidFen"]) == ("INSTALMENT_STATE_PENDING", "0"), "a claim decides nothing"
+        assert (told["state"], told["evidence"], told["amountFen"]) == ("CLAIM_STATE_WAITING", slip, "120000")
+        assert (await debtor.tries(claim, amountFen=120000, evidence=slip)).status_code == 409, "one waits at a time"
+
+        assert (await creditor.looks(slip)).status_code == 200, "it was handed in to the creditor"
+        assert (await third.looks(slip)).status_code == 404
+        assert (await third.tries(says, claim=1, confirmed=True)).status_code == 403
+        assert (await debtor.tries(says, claim=1, confirmed=True)).status_code == 403
+        disputed = await creditor.does(says, claim=1, confirmed=False)
+        assert disputed["claims"][0]["state"] == "CLAIM_STATE_DISPUTED"
+        assert (await creditor.tries(says, claim=1, confirmed=False)).status_code == 409
+        second = await debtor.does(claim, amountFen=50000, evidence=slip)
+        assert [each["claim"] for each in second["claims"]] == [1, 2]
+        part = await creditor.does(says, claim=2, confirmed=True)
+        assert (part["state"], part["paidFen"]) == ("INSTALMENT_STATE_PART", "50000")
+
+        await debtor.does(claim, amountFen=70000, evidence=slip)
+        checked = await desk.post(says, "mediator", case.user, claim=3, confirmed=True)
+        assert (checked["state"], checked["paidFen"]) == ("INSTALMENT_STATE_PERFORMED", "120000")
+        assert checked["evidence"] == [slip, slip]
+        assert (await creditor.tries(says, claim=1, confirmed=True)).status_code == 409, "it is performed"
 
 
 @BOTH

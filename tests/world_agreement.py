@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
-from pb.mediation.v1 import agreement_pb2, docking_pb2, follow_up_pb2, fulfilment_pb2
+from pb.mediation.v1 import agreement_pb2, docking_pb2, evidence_pb2, follow_up_pb2, fulfilment_pb2
+from pb.mediation.v1.evidence_pb2_grpc import EvidenceServiceStub
 
-from tests.conftest import Clients
+from tests.conftest import Clients, request_id
 from tests.mediated import ALL_YES, CONFIRMATION, Mediated, mediated
+from tests.world_documents import PDF
 
 Maker = Callable[[Any, str], Message]
 
@@ -21,12 +23,25 @@ async def mediated_case(clients: Clients) -> str:
     await case.consent(CONFIRMATION, 1, 2)
     await case.do("ApplyForConfirmation", bound.name, court="620102-court")
     for part in await case.parts():
+        given = await proof(clients, case.name)
+        await case.do("ClaimPerformance", part.name, "clerk", amount_fen=300_00, evidence=given)
         await case.perform(part, 300_00)
     await case.do("EndMediation", ground=agreement_pb2.END_GROUND_GAP_TOO_WIDE)
     docking = docking_pb2.Docking(kind=1, procedure=1, hand_over_letter="letter-1")
     handed_over = await case.do("CreateDocking", role="clerk", docking=docking)
     await case.do("ReturnDocking", handed_over.name)
     return case.name
+
+
+async def proof(clients: Clients, case: str, party: int = 2) -> str:
+    """Let a party hand in a file, and return its name."""
+    evidence = evidence_pb2.Evidence(type=1, title="收据", party=f"{case}/parties/{party}")
+    request = evidence_pb2.CreateEvidenceRequest(
+        parent=case, evidence=evidence, content=PDF + request_id().encode(), request_id=request_id()
+    )
+    stub = EvidenceServiceStub(clients.channels["mediation"])
+    made: evidence_pb2.Evidence = await stub.CreateEvidence(request, **clients.as_("clerk"))
+    return made.name
 
 
 def _below(path: str = "") -> Callable[[Any], str]:
@@ -49,6 +64,7 @@ def _said(world: Any) -> list[agreement_pb2.PartySatisfaction]:
 def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
     """Return a good request for each RPC; `filled` makes one from its type and fields of the world."""
     agreement, part = _below("/agreements/1"), _below("/agreements/1/clauses/1/instalments/1")
+    given = _below("/evidence/1")
     docking, closing, party = _below("/dockings/1"), _below("/closing"), _below("/parties/1")
     a, f, c, d = agreement_pb2, fulfilment_pb2, follow_up_pb2, docking_pb2
 
@@ -77,6 +93,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "GetInstalment": filled(f.GetInstalmentRequest, name=part),
         "ListInstalments": filled(f.ListInstalmentsRequest, parent=_below()),
         "RecordPerformance": filled(f.RecordPerformanceRequest, name=part, amount_fen=one, evidence=doc),
+        "ClaimPerformance": filled(f.ClaimPerformanceRequest, name=part, amount_fen=one, evidence=given),
+        "AnswerClaim": filled(f.AnswerClaimRequest, name=part, claim=one, confirmed=lambda w: True),
         "DeclareDefault": filled(f.DeclareDefaultRequest, name=part, reason=one),
         "PursueDefault": filled(f.PursueDefaultRequest, name=part, remedy=one),
         "CheckEligibility": filled(f.CheckEligibilityRequest, name=agreement),

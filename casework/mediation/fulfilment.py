@@ -20,6 +20,14 @@ class InstalmentState(IntEnum):
     DEFAULTED = 4
 
 
+class ClaimState(IntEnum):
+    """State of a debtor's claim that it performed; the numbers match the contract."""
+
+    WAITING = 1
+    CONFIRMED = 2
+    DISPUTED = 3
+
+
 class Performance(IntEnum):
     """How far an agreement was performed: a separate result, never merged with outcome or satisfaction."""
 
@@ -84,6 +92,17 @@ def perform(instalment: Instalment, amount: int, complete: bool) -> tuple[int, b
     if amount <= 0 or paid > instalment.amount:
         raise field_error("amount_fen", Reason.INVALID_FIELD, f"1 … {instalment.amount - instalment.paid}")
     return paid, paid == instalment.amount
+
+
+def answer(state: ClaimState, confirmed: bool) -> ClaimState:
+    """Return the state of a claim after an answer; nothing else moves it, however long it waits.
+
+    What was disputed may still be confirmed, by whoever looks at it again; what was confirmed stays.
+    """
+    to = ClaimState.CONFIRMED if confirmed else ClaimState.DISPUTED
+    if state is ClaimState.CONFIRMED or state is to:
+        raise CaseError(Reason.WRONG_STATE, f"{state.name} → {to.name}", state=state.name)
+    return to
 
 
 def remedies(kind: ClauseKind) -> tuple[Remedy, ...]:

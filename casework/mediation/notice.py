@@ -89,6 +89,16 @@ class Audience(StrEnum):
     """Present parties that have not consented to mediation."""
     invited = "invited"
     """Parties invited to the session of the event."""
+    performer = "performer"
+    """Who owes what the event is about."""
+    beneficiary = "beneficiary"
+    """Whom it is owed to."""
+    bound = "bound"
+    """Both of them."""
+
+
+OF_A_CLAUSE = frozenset({Audience.performer, Audience.beneficiary, Audience.bound})
+"""Audiences that a clause names: the event names the clause, or an instalment of it as its subject."""
 
 
 class Effect(StrEnum):

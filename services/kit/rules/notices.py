@@ -17,6 +17,7 @@ from casework.clocks.rule_book import RuleBook
 from casework.mediation.notice import (
     BUILT_IN,
     LANGUAGES,
+    OF_A_CLAUSE,
     Audience,
     Channel,
     Effect,
@@ -212,6 +213,8 @@ def _rule(
         folder.problems.append(document.problem((*place, "audience"), message))
     if entry.audience is Audience.invited and "session" not in event.fields_by_name:
         folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no session"))
+    if entry.audience in OF_A_CLAUSE and not {"clause", "subject"} & set(event.fields_by_name):
+        folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no clause"))
     known = event.fields_by_name
     named = [("when", name) for name in entry.when] + [("unless", name) for name in entry.unless]
     for field, name in (*named, *(("has", name) for name in entry.has)):

@@ -77,6 +77,11 @@ async def load(connection: Connection, number: str, agreement: int) -> Loaded:
     )
 
 
+async def clause(connection: Connection, number: str, agreement: int, clause: int) -> AgreedClause | None:
+    """Return a clause; None where there is none."""
+    return (await rows.find(connection, AgreedClause, number=number, agreement=agreement, clause=clause)).first()
+
+
 async def loaded_all(connection: Connection, number: str) -> list[Loaded]:
     """Return all agreements of a case, oldest first."""
     found = await rows.find(connection, Agreement, Agreement.agreement, number=number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -9,11 +11,11 @@ from pb.mediation.v1 import fulfilment_pb2 as pb
 from pb.mediation.v1 import fulfilment_pb2_grpc
 
 from casework import names
-from casework.errors import Reason, field_error
+from casework.errors import CaseError, Reason, field_error
 from casework.mediation import fulfilment as rules_of
 from casework.mediation.agreement import ClauseKind
 from casework.mediation.contradiction import Act, Fact, must_hold
-from casework.mediation.fulfilment import InstalmentState, Remedy
+from casework.mediation.fulfilment import ClaimState, InstalmentState, Remedy
 from services.kit import dates
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Call, Context, current_call
@@ -24,11 +26,22 @@ from services.kit.storage.rows import not_found
 from services.mediation import record
 from services.mediation.course import follow_up
 from services.mediation.course.effect import performance_key
+from services.mediation.evidence import store as evidence
 from services.mediation.fulfilment import store, view
 from services.mediation.fulfilment.store import Owed
 from services.mediation.models.cases import Case
+from services.mediation.models.fulfilment import PerformanceClaim
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was performed: the amount, whether that is all, and on which day."""
+
+    amount: int
+    complete: bool
+    day: date
 
 
 class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer):
@@ -50,10 +63,8 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
             case = await self.seen(connection, request.parent)
             mine = await _own(connection, current_call(), case.number)
             found = [row for row in await store.of_case(connection, case.number) if _concerns(row, mine)]
-            done = await store.performances(connection, case.number)
-            steps = await store.steps(connection, case.number)
-        shown = [view.instalment(row, case.category, done, steps, now) for row in found]
-        return pb.ListInstalmentsResponse(instalments=shown)
+            told = await view.told(connection, case.number)
+        return pb.ListInstalmentsResponse(instalments=[view.instalment(row, told, now) for row in found])
 
     @command(pb.Instalment)
     async def RecordPerformance(self, request: pb.RecordPerformanceRequest, work: Work) -> pb.Instalment:
@@ -62,23 +73,74 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         mine = await _own(work.connection, work.call, case.number)
         # Who was to get it says that it came; who owes it hands in a proof.
         work.call.require_person(mine is None or row.beneficiary in mine)
-        day = _day(request, dates.today(work.now))
-        must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: day >= dates.today(row.effective_at)})
-        if row.kind is not ClauseKind.PAY:
-            must_say(request, "complete")
-        paid, complete = rules_of.perform(store.facts(row), request.amount_fen, request.complete)
+        await self._perform(work, case, row, _done(request, row, dates.today(work.now)), request.evidence)
+        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    @command(pb.Instalment)
+    async def ClaimPerformance(self, request: pb.ClaimPerformanceRequest, work: Work) -> pb.Instalment:
+        """Record that the debtor claims to have performed; one claim of a part waits at a time, and decides nothing."""
+        case, row = await self._part(request, work)
+        mine = await _own(work.connection, work.call, case.number)
+        work.call.require_person(mine is None or row.performer in mine)
+        done = _done(request, row, dates.today(work.now))
+        rules_of.perform(store.facts(row), done.amount, done.complete)
+        if any(each.state is ClaimState.WAITING for each in await self._claims(work, row)):
+            raise CaseError(Reason.ALREADY_EXISTS, request.name)
+        if names.number_of(request.evidence) != case.number:
+            raise field_error("evidence", Reason.INVALID_FIELD, "of another case")
+        proof = await evidence.get(work.connection, case.number, names.index_of(request.evidence))
+        if proof.party != row.performer:
+            raise field_error("evidence", Reason.INVALID_FIELD, "not given by whoever owes it")
+        claim = await store.claim(
+            work.connection, row, evidence=proof.evidence, amount=done.amount, complete=done.complete,
+            performed_on=done.day, claimed_at=work.now, claimed_by=work.actor,
+        )  # fmt: skip
+        await work.append(self._event(case, row, "PerformanceClaimed", {"claim": claim.claim}))
+        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    @command(pb.Instalment)
+    async def AnswerClaim(self, request: pb.AnswerClaimRequest, work: Work) -> pb.Instalment:
+        """Record what the creditor, or staff that checked it, says to a claim; a yes is a performance on its day."""
+        case, row = await self._part(request, work)
+        mine = await _own(work.connection, work.call, case.number)
+        work.call.require_person(mine is None or row.beneficiary in mine)
+        found = {each.claim: each for each in await self._claims(work, row)}
+        claim = not_found(found.get(request.claim), f"{request.name}, claim {request.claim}")
+        state = rules_of.answer(claim.state, request.confirmed)
+        await self._answered(work, case, row, claim, state)
+        if state is ClaimState.CONFIRMED:
+            done = Done(claim.amount, claim.complete, claim.performed_on)
+            await self._perform(work, case, row, done, names.evidence_name(case.number, claim.evidence))
+        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    async def _perform(self, work: Work, case: Case, row: Owed, done: Done, proof: str) -> None:
+        """Write a performance down with all that follows from it; claims that wait are settled with the whole."""
+        must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: done.day >= dates.today(row.effective_at)})
+        paid, complete = rules_of.perform(store.facts(row), done.amount, done.complete)
         await store.performed(
-            work.connection, row, amount=request.amount_fen, evidence=request.evidence, performed_on=day,
+            work.connection, row, amount=done.amount, evidence=proof, performed_on=done.day,
             recorded_at=work.now, recorded_by=work.actor,
         )  # fmt: skip
-        await store.change(work.connection, row, paid=paid, begun=True, performed_on=day if complete else None)
+        await store.change(work.connection, row, paid=paid, begun=True, performed_on=done.day if complete else None)
         if complete:
-            await work.stop(row.number, _key(row), at=dates.last_second(day))
-        payload = {"state": "PERFORMED" if complete else "PART", "evidence": request.evidence}
+            await work.stop(row.number, _key(row), at=dates.last_second(done.day))
+        payload = {"state": "PERFORMED" if complete else "PART", "evidence": proof}
         await work.append(self._event(case, row, "ClausePerformed" if complete else "ClausePartlyPerformed", payload))
         if complete:
+            for claim in await self._claims(work, row):
+                if claim.state is ClaimState.WAITING:
+                    await self._answered(work, case, row, claim, ClaimState.CONFIRMED)
             await self._after_the_last(work, case)
-        return await self._shown(work.connection, case, names.ids_of(request.name))
+
+    async def _answered(self, work: Work, case: Case, row: Owed, claim: PerformanceClaim, state: ClaimState) -> None:
+        await store.answer(work.connection, claim, state, work.now, work.actor)
+        payload = {"claim": claim.claim, "state": state.name}
+        await work.append(self._event(case, row, "PerformanceClaimAnswered", payload))
+
+    @staticmethod
+    async def _claims(work: Work, row: Owed) -> Sequence[PerformanceClaim]:
+        key = {"agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
+        return await store.claims(work.connection, row.number, **key)
 
     @command(pb.Instalment)
     async def DeclareDefault(self, request: pb.DeclareDefaultRequest, work: Work) -> pb.Instalment:
@@ -112,9 +174,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     async def _shown(self, connection: Connection, case: Case, ids: tuple[int, ...]) -> pb.Instalment:
         row = await store.get(connection, case.number, ids)
-        done = await store.performances(connection, case.number)
-        steps = await store.steps(connection, case.number)
-        return view.instalment(row, case.category, done, steps, self.time.now())
+        return view.instalment(row, await view.told(connection, case.number), self.time.now())
 
     async def _after_the_last(self, work: Work, case: Case) -> None:
         """When every part with a day is performed, tell of it and let the follow-up visits begin."""
@@ -147,11 +207,13 @@ def _key(row: Owed) -> str:
     return performance_key(row.agreement, row.clause, row.instalment)
 
 
-def _day(request: pb.RecordPerformanceRequest, today: date) -> date:
-    """Return the day something was performed: the one said, not one to come, or today."""
+def _done(request: pb.RecordPerformanceRequest | pb.ClaimPerformanceRequest, row: Owed, today: date) -> Done:
+    """Return what is said to be performed: on the day that is said, not one to come, or today."""
+    if row.kind is not ClauseKind.PAY:
+        must_say(request, "complete")
     if not request.HasField("perform_date"):
-        return today
+        return Done(request.amount_fen, request.complete, today)
     day = dates.read(request.perform_date, "perform_date")
     if day > today:
         raise field_error("perform_date", Reason.INVALID_FIELD, day.isoformat())
-    return day
+    return Done(request.amount_fen, request.complete, day)

@@ -26,6 +26,7 @@ from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.evidence import store, view
 from services.mediation.evidence.files import Files
+from services.mediation.fulfilment import store as fulfilment
 from services.mediation.models.cases import Case
 from services.mediation.models.evidence import Evidence
 from services.mediation.servicer import Servicer
@@ -239,11 +240,15 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
             log.info("files cleaned", removed=removed)
 
     async def _evidence(self, connection: Connection, name: str) -> tuple[Case, Evidence]:
-        """Return case and file, if the caller may see it: staff, or the party that gave it."""
+        """Return case and file, if the caller may see it: staff, the party that gave it, or to whom it is a proof."""
         number = names.number_of(name)
         case = await get_case(connection, number)
         mine = await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
         row = await store.get(connection, number, int(names.last(name)))
-        if mine is not None and row.party not in mine:
+        if (
+            mine is not None
+            and row.party not in mine
+            and row.evidence not in await fulfilment.proofs_for(connection, number, mine)
+        ):
             raise CaseError(Reason.NOT_FOUND, name)
         return case, row

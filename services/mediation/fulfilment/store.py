@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, Text, and_, bindparam, select
+from sqlalchemy import Integer, Text, and_, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from casework import names
 from casework.mediation.agreement import AgreementState, ClauseKind
-from casework.mediation.fulfilment import Instalment
+from casework.mediation.fulfilment import ClaimState, Instalment
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
 from services.mediation.models.agreement import AgreedClause, Agreement, Part
-from services.mediation.models.fulfilment import DefaultStep, PerformedPart
+from services.mediation.models.fulfilment import DefaultStep, PerformanceClaim, PerformedPart
 
 
 class Owed(NamedTuple):
@@ -84,7 +85,7 @@ def facts(row: Owed) -> Instalment:
     return Instalment(row.kind, row.amount, row.paid, row.due_at, row.begun, row.performed_on, row.defaulted_at)
 
 
-def key_of(row: Owed | PerformedPart | DefaultStep) -> dict[str, Any]:
+def key_of(row: Owed | PerformedPart | DefaultStep | PerformanceClaim) -> dict[str, Any]:
     """Return the key of a part's row."""
     return {"number": row.number, "agreement": row.agreement, "clause": row.clause, "instalment": row.instalment}
 
@@ -112,3 +113,45 @@ async def performances(connection: Connection, number: str) -> Sequence[Performe
 async def steps(connection: Connection, number: str) -> Sequence[DefaultStep]:
     """Return everything that followed defaults in a case, in order."""
     return await rows.find(connection, DefaultStep, DefaultStep.id, number=number)
+
+
+async def claim(connection: Connection, row: Owed, **columns: object) -> PerformanceClaim:
+    """Store a claim that a part was performed, under its next number, and return its row."""
+    return await rows.add(connection, PerformanceClaim, "claim", key_of(row), state=ClaimState.WAITING, **columns)
+
+
+async def answer(
+    connection: Connection, row: PerformanceClaim, state: ClaimState, at: datetime, by: str
+) -> PerformanceClaim:
+    """Store what was answered to a claim and return its row."""
+    key = {**key_of(row), "claim": row.claim}
+    return await rows.update(connection, PerformanceClaim, key, state=state, answered_at=at, answered_by=by)
+
+
+async def claims(connection: Connection, number: str, **key: int) -> Sequence[PerformanceClaim]:
+    """Return what debtors claim in a case, or of one part of it, in order."""
+    order = PerformanceClaim.agreement, PerformanceClaim.clause, PerformanceClaim.instalment, PerformanceClaim.claim
+    return await rows.find(connection, PerformanceClaim, *order, number=number, **key)
+
+
+_SHOWN_TO = (
+    select(PerformanceClaim.evidence)
+    .join(
+        AgreedClause,
+        and_(
+            AgreedClause.number == PerformanceClaim.number,
+            AgreedClause.agreement == PerformanceClaim.agreement,
+            AgreedClause.clause == PerformanceClaim.clause,
+        ),
+    )
+    .where(
+        PerformanceClaim.number == _NUMBER,
+        AgreedClause.beneficiary == any_(bindparam("parties", type_=ARRAY(Integer))),
+    )
+)
+
+
+async def proofs_for(connection: Connection, number: str, parties: Collection[int]) -> set[int]:
+    """Return the files of evidence that were handed in to these parties, as proof of what they are owed."""
+    found = await connection.execute(_SHOWN_TO, {"number": number, "parties": sorted(parties)})
+    return {evidence for (evidence,) in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pb.mediation.v1 import fulfilment_pb2 as pb
@@ -12,14 +13,32 @@ from casework.mediation.fulfilment import InstalmentState, remedies
 from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
+from services.kit.storage.database import Connection
+from services.mediation.fulfilment import store
 from services.mediation.fulfilment.store import Owed, facts, key_of
-from services.mediation.models.fulfilment import DefaultStep, PerformedPart
+from services.mediation.models.fulfilment import DefaultStep, PerformanceClaim, PerformedPart
 
 
-def instalment(
-    row: Owed, category: str, performances: Sequence[PerformedPart], steps: Sequence[DefaultStep], now: datetime
-) -> pb.Instalment:
-    """Return a part with its evidence, and what may follow and followed a default of it."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is recorded about the parts of a case."""
+
+    performances: Sequence[PerformedPart]
+    steps: Sequence[DefaultStep]
+    claims: Sequence[PerformanceClaim]
+
+
+async def told(connection: Connection, number: str) -> Told:
+    """Return what is recorded about the parts of a case."""
+    return Told(
+        await store.performances(connection, number),
+        await store.steps(connection, number),
+        await store.claims(connection, number),
+    )
+
+
+def instalment(row: Owed, told: Told, now: datetime) -> pb.Instalment:
+    """Return a part with its evidence and claims, and what may follow and followed a default of it."""
     key = key_of(row)
     state = facts(row).state(now)
     allowed = list(remedies(row.kind)) if state is InstalmentState.DEFAULTED else []
@@ -36,9 +55,23 @@ def instalment(
         default_time=stamp(row.defaulted_at),
         steps=[
             pb.DefaultStep(take_time=stamp(each.taken_at), **numbers(remedy=each.remedy))
-            for each in steps
+            for each in told.steps
             if key_of(each) == key
         ],
-        evidence=[each.evidence for each in performances if key_of(each) == key],
+        evidence=[each.evidence for each in told.performances if key_of(each) == key],
+        claims=[_claim(each) for each in told.claims if key_of(each) == key],
         **numbers(state=state, kind=row.kind, remedies=allowed),
+    )
+
+
+def _claim(row: PerformanceClaim) -> pb.PerformanceClaim:
+    return pb.PerformanceClaim(
+        claim=row.claim,
+        evidence=names.evidence_name(row.number, row.evidence),
+        amount_fen=row.amount,
+        complete=row.complete,
+        perform_date=dates.shown(row.performed_on),
+        claim_time=stamp(row.claimed_at),
+        answer_time=stamp(row.answered_at),
+        **numbers(state=row.state),
     )

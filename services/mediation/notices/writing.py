@@ -12,6 +12,7 @@ from casework.case import Step
 from casework.door.routes import OpenRoute
 from casework.mediation.notice import (
     LANGUAGES,
+    OF_A_CLAUSE,
     Audience,
     NoticeBook,
     NoticeRule,
@@ -25,6 +26,7 @@ from services.kit.instants import instant
 from services.kit.rules import Rules
 from services.kit.rules.notices import DISCREET
 from services.kit.storage.database import Connection
+from services.mediation.agreement import store as agreements
 from services.mediation.consents import routes
 from services.mediation.models.cases import Case
 from services.mediation.models.notices import Notice
@@ -71,11 +73,25 @@ async def _recipients(
     if rule.audience is Audience.invited:
         session = said.get("session", "")
         return (await sessions.get(connection, number, int(session))).parties if session.isdigit() else []
+    if rule.audience in OF_A_CLAUSE:
+        return await _bound(connection, rule.audience, number, said)
     standing = await people.standing(connection, number)
     if rule.audience is Audience.parties:
         return [each.party for each in standing.people]
     left = standing.missing(Step.MEDIATION) if rule.audience is Audience.undecided else standing.present
     return sorted(left)
+
+
+async def _bound(connection: Connection, audience: Audience, number: str, said: Mapping[str, str]) -> Sequence[int]:
+    """Return who owes, or is owed, what a clause says: the one of the event, or of the instalment it is about."""
+    subject = said.get("subject", "")
+    told = int(said.get("agreement", 0)), int(said.get("clause", 0))
+    agreement, number_of_clause = names.ids_of(subject)[:2] if "/clauses/" in subject else told
+    clause = await agreements.clause(connection, number, agreement, number_of_clause)
+    if clause is None:
+        return []
+    owes, owed = clause.performer, clause.beneficiary
+    return {Audience.performer: [owes], Audience.beneficiary: [owed]}.get(audience, [owes, owed])
 
 
 class Wording:
