@@ -201,6 +201,17 @@ class Invitee:
         """Read something; it must succeed."""
         return await Desk.did(self.looks(path))
 
+    async def notice(self, rule: str, state: str = "") -> dict[str, Any]:
+        """Return the newest notice by a rule to the own party, once it is there, in this state where one is named."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                told = (await self.reads(f"{self.party}/notices"))["notices"]
+                for each in reversed(told):
+                    if each["rule"] == rule and each["state"].endswith(state):
+                        found: dict[str, Any] = each
+                        return found
+                await asyncio.sleep(0.2)
+
     async def says(self, step: str, *, yes: bool = True) -> httpx.Response:
         """Answer to a step."""
         return await self.tries(

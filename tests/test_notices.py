@@ -139,7 +139,8 @@ def test_every_notice_can_be_worded_in_both_languages(rules: Rules) -> None:
         FieldKind.time: "2026-03-02T09:30:00+08:00", FieldKind.date: "2026-03-02", FieldKind.unit: "units/620102",
         FieldKind.text: "word",
     }  # fmt: skip
-    enums = {"route": "ROUTE_COURT", "venue": "VENUE_ROOM", "outcome": "OUTCOME_AGREED"}
+    enums = {"route": "ROUTE_COURT", "venue": "VENUE_ROOM", "outcome": "OUTCOME_AGREED",
+             "state": "CLAIM_STATE_DISPUTED", "channel": "CONTACT_CHANNEL_PAPER"}  # fmt: skip
     for rule in rules.notices:
         said = {source: enums.get(source) or samples[kind] for source, kind in rule.fields.values()}
         told = {"number": "620102-2026-000001", "unit": "城关区", "date": "2026年3月2日", "routes": "- 起诉"}
@@ -165,6 +166,9 @@ def test_every_notice_can_be_worded_in_both_languages(rules: Rules) -> None:
         ("notices.yaml", "template: report_merged", "template: merged", "template: merged", "no template has the name"),
         ("notices.yaml", "  VENUE_REMOTE: {zh: 线上, en: online}\n", "", "fields: {start: start_at, venue: venue}",
          "does not say VENUE_REMOTE"),
+        ("notices.yaml", "event: PerformanceClaimed", "event: AgreementEffective", "audience: beneficiary",
+         "names no clause"),
+        ("notices.yaml", "event: ServiceAsked", "event: AgreementEffective", "audience: asker", "names no party"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_the_rules_is_refused_with_its_line(
@@ -313,6 +317,23 @@ async def letter(outbox: Outbox, notice: pb.Notice) -> pb.NoticeLetter:
     request = pb.GetNoticeLetterRequest(name=f"{notice.name}/letter")
     found: pb.NoticeLetter = await outbox.stub.GetNoticeLetter(request, **outbox.clients.as_("clerk"))
     return found
+
+
+async def test_what_somebody_asked_for_goes_by_the_channel_it_named_and_never_where_it_must_not(
+    outbox: Outbox, mail: Mailbox, tmp_path: Path
+) -> None:
+    usual = wish(channels=[EMAIL])
+    await join(
+        outbox, reachable(1, "钱一", email="one@example.org", address="甲巷1号", contact=usual),
+        reachable(2, "孙二", email="two@example.org", address="甲巷2号", contact=wish(never_by=[PAPER])),
+    )  # fmt: skip
+    for sequence, who in ((50, "1"), (51, "2")):
+        asked = {"agreement": "1", "party": who, "channel": "CONTACT_CHANNEL_PAPER"}
+        assert await outbox.hear("ServiceAsked", sequence, **asked) == 1
+    async with outbox.sender(tmp_path, mail, paper=True) as sender:
+        assert await sender.send_due() == 2
+    assert not mail.mails
+    assert [(await outbox.notice(who)).channel for who in (1, 2)] == [PAPER, COUNTER]
 
 
 async def test_a_reporter_who_is_a_party_is_reached_as_the_party_wants(outbox: Outbox, tmp_path: Path) -> None:

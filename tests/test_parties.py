@@ -245,6 +245,52 @@ async def test_a_proof_of_performance_is_a_claim_until_the_creditor_says_yes_or_
 
 
 @BOTH
+async def test_a_party_asks_that_the_agreement_is_served_and_sees_how_and_when_it_was(
+    stack: Stack, desk: Desk, language: str
+) -> None:
+    case = await matter(desk)
+    one, two = case.parties
+    three = await case.add("APPLICANT", "夏侯隔壁", details={"contact": {"never_by": ["CONTACT_CHANNEL_SMS"]}})
+    await case.everybody_says_yes()
+    await case.find_mediator()
+    hides = {"concern": True, "hide_address": True, "wants_joint_session": True, "in_private": True}
+    await desk.post(f"{two}:screen", "clerk", screening=hides)
+    draft = await case.draft(pays(two, one, 1200))
+    name = f"{case.name}/{draft}"
+    async with Invitee(stack, language) as other, Invitee(stack, language) as me:
+        await other.comes(await invite(case, three))
+        await me.comes(await invite(case, two))
+        asks = {"party": two, "channel": "CONTACT_CHANNEL_COUNTER"}
+        assert (await me.tries(f"{name}:askForService", **asks)).json()["code"] == "WRONG_STATE", "it binds nobody yet"
+        for party in case.parties:
+            await case.sign(draft, party)
+        await case.bind(draft)
+        assert (await other.tries(f"{name}:askForService", **asks)).status_code == 403
+        assert (await other.looks(f"{two}/notices")).status_code == 403
+        by_letter = {"party": two, "channel": "CONTACT_CHANNEL_PAPER"}
+        refused_there = await me.tries(f"{name}:askForService", **by_letter)
+        assert refused_there.status_code == 400, "nothing goes to a hidden address"
+        assert refused_there.json()["errors"][0]["field"] == "channel"
+        await me.does(f"{name}:askForService", **by_letter, address="丁路3号，李律师收")
+        assert (await me.tries(f"{name}:askForService", **by_letter)).status_code == 409, "it is on its way"
+        served = await me.notice("agreement_service", "AT_DESK")
+        worded = "letter" if language == "en" else "邮寄"
+        assert (worded in served["text"], "serveTime" in served) == (True, False)
+        letter = await desk.get(f"{served['name']}/letter", "clerk")
+        assert letter["address"] == "丁路3号，李律师收"
+        await desk.post(f"{served['name']}:recordReceipt", "clerk", kind="RECEIPT_KIND_SERVED", evidence="slip-9")
+        proof = await me.notice("agreement_service", "SERVED")
+        assert proof["serveTime"]
+        assert [(each["state"], each["evidence"]) for each in proof["deliveries"]] == [
+            ("NOTICE_STATE_AT_DESK", ""), ("NOTICE_STATE_SERVED", "slip-9"),
+        ]  # fmt: skip
+        assert not any(each["rule"] == "agreement_service" for each in
+                       (await other.reads(f"{three}/notices"))["notices"])  # fmt: skip
+        unwanted = await other.tries(f"{name}:askForService", party=three, channel="CONTACT_CHANNEL_SMS")
+        assert (unwanted.status_code, unwanted.json()["errors"][0]["field"]) == (400, "channel"), "never by that"
+
+
+@BOTH
 async def test_a_party_reads_the_record_of_its_own_session_and_signs_it_once_or_refuses(
     stack: Stack, desk: Desk, language: str
 ) -> None:
@@ -358,14 +404,17 @@ async def test_a_token_of_an_invitation_is_good_for_its_own_party_alone(stack: S
         answer = await call(clients.channels[rpc.server], rpc.path, request.SerializeToString(), **outside)
         assert answer.code is grpc.StatusCode.PERMISSION_DENIED, f"{rpc}: {answer}"
         for case, access in seconds.items():
-            others = (f"{case}/parties/1", f"{case}/caucuses/applicant", f"{case}/evidence/1")
+            # The evidence of the mediated case is what the second party handed in.
+            given = f"{case}/evidence/{9 if case == world.mediated else 1}"
+            others = (f"{case}/parties/1", f"{case}/caucuses/applicant", given)
             if any(f'"{each}' in str(request) for each in others):
                 answer = await call(clients.channels[rpc.server], rpc.path, request.SerializeToString(), **access)
                 assert answer.code in REFUSED, f"{rpc}: {answer}"
                 walked.add(rpc.method.name)
     assert walked >= {
         "RecordConsent", "WithdrawParty", "ChooseMediator", "ReplaceMediator", "ListCaucusNotes", "GetEvidence",
-        "CreateEvidence", "ExportCaseFile", "SignAgreement", "AskOtherTime",
+        "CreateEvidence", "ExportCaseFile", "SignAgreement", "AskOtherTime", "SignSessionRecord", "RefuseSessionRecord",
+        "AskForService",
     }  # fmt: skip
 
 

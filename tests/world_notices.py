@@ -43,6 +43,9 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
     def name(path: str = "") -> Callable[[Any], str]:
         return lambda world: f"{_NOTICES[world.case]}{path}"
 
+    def party(world: Any) -> str:
+        return f"{world.mediated}/parties/1"
+
     def attempt(world: Any) -> list[pb.NoticeAttempt]:
         return [pb.NoticeAttempt(name=_NOTICES[world.case], lease="0" * 32, outcome="ATTEMPT_OUTCOME_TO_DESK")]
 
@@ -56,6 +59,13 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "RecordReceipt": filled(pb.RecordReceiptRequest, name=name(), kind=lambda w: pb.RECEIPT_KIND_DELIVERED),
         "ResolveNotice": filled(
             pb.ResolveNoticeRequest, name=name(), again=lambda w: False, reason=lambda w: "told-by-telephone"
+        ),
+        "AskForService": filled(
+            pb.AskForServiceRequest,
+            name=lambda w: f"{w.mediated}/agreements/1",
+            party=party,
+            channel=lambda w: 4,
+            address=lambda w: "乙巷9号",
         ),
         "BatchGetContacts": filled(contact_pb2.BatchGetContactsRequest, names=lambda w: [w.report.name]),
     }

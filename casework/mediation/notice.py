@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from string import Formatter
 
 from casework.clocks.calendar import LOCAL, Calendar
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, Reason, field_error
 
 NAME = "name"
 """The one personal field of a template: filled in at the moment of sending, never stored."""
@@ -95,6 +95,8 @@ class Audience(StrEnum):
     """Whom it is owed to."""
     bound = "bound"
     """Both of them."""
+    asker = "asker"
+    """The party of the event, which asked for it."""
 
 
 OF_A_CLAUSE = frozenset({Audience.performer, Audience.beneficiary, Audience.bound})
@@ -398,3 +400,29 @@ def must_be_of_a_gateway(kind: Receipt, channel: Channel | None) -> None:
         raise CaseError(Reason.PERMISSION_DENIED)
     if channel is None or channel in AT_DESK:
         raise CaseError(Reason.WRONG_STATE, channel.name if channel else "")
+
+
+_ON_ITS_WAY = frozenset({NoticeState.DUE, NoticeState.AT_DESK, NoticeState.SENT})
+_HEARD = timedelta(hours=1)
+"""How long after it was asked for a notice is surely written."""
+
+
+def may_ask_again(now: datetime, asked_at: datetime | None, states: Iterable[NoticeState]) -> bool:
+    """Return whether somebody may ask for service by a channel: not while what was asked for before is on its way."""
+    if asked_at is not None and now < asked_at + _HEARD:
+        return False
+    return not _ON_ITS_WAY & set(states)
+
+
+def asked_for(rule: NoticeRule, said: Mapping[str, str]) -> Channel | None:
+    """Return the channel that somebody asked for, in a notice to whoever asked; None in any other."""
+    name = said.get("channel", "").removeprefix("CONTACT_CHANNEL_")
+    return Channel[name] if rule.audience is Audience.asker and name in Channel.__members__ else None
+
+
+def must_be_reachable(channel: Channel, wishes: Wishes) -> None:
+    """Raise unless somebody can be served by a channel: never where it asked not to be reached, or nothing is known."""
+    if channel in wishes.never:
+        raise field_error("channel", Reason.INVALID_FIELD, "this party asked never to be reached by it")
+    if channel is not Channel.COUNTER and channel not in wishes.known:
+        raise field_error("channel", Reason.INVALID_FIELD, "no address that may be used is known for it")

@@ -44,8 +44,8 @@ SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
-    CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer, ProgressServicer,
-    InvitationServicer,
+    CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer,
+    ProgressServicer, InvitationServicer,
 )  # fmt: skip
 
 

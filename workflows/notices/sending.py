@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from pb.access.v1 import contact_pb2
@@ -117,6 +117,9 @@ class Sender:
             told.MergeFrom(pb.NoticeAttempt(**numbers(outcome=outcome)))
             return told
         wishes, now = wishes_of(contact), self.time.now()
+        if notice.asked:
+            # Asked for: that goes before what it wants otherwise, never before what it never wants.
+            wishes = replace(wishes, wanted=())
         channel = choose(
             [Channel(each) for each in notice.channels], wishes, {Channel(each) for each in notice.exhausted},
             self.served,

@@ -215,6 +215,8 @@ def _rule(
         folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no session"))
     if entry.audience in OF_A_CLAUSE and not {"clause", "subject"} & set(event.fields_by_name):
         folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no clause"))
+    if entry.audience is Audience.asker and "party" not in event.fields_by_name:
+        folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no party"))
     known = event.fields_by_name
     named = [("when", name) for name in entry.when] + [("unless", name) for name in entry.unless]
     for field, name in (*named, *(("has", name) for name in entry.has)):

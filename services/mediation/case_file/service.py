@@ -137,8 +137,8 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
             found.report_text = told.text
         screened = await safeguards.screening(connection, opener, row.number, row.party)
         if screened and screened.hide_address:
-            details.ClearField("address")
-            details.ClearField("phone")
+            for field in ("address", "service_address", "phone"):
+                details.ClearField(field)
         found.details.CopyFrom(details)
 
     @staticmethod

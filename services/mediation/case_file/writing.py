@@ -29,7 +29,8 @@ _KINDS = {
 }
 _DETAILS = (
     ("display_name", "姓名（名称）", "Name"), ("phone", "电话", "Telephone"), ("id_number", "证件号码", "ID number"),
-    ("address", "住址", "Address"), ("birth_date", "出生日期", "Date of birth"), ("gender", "性别", "Gender"),
+    ("address", "住址", "Address"), ("service_address", "送达地址", "Address for letters"),
+    ("birth_date", "出生日期", "Date of birth"), ("gender", "性别", "Gender"),
     ("ethnic_group", "民族", "Ethnic group"), ("occupation", "职业", "Occupation"), ("language", "语言", "Language"),
     ("legal_representative", "法定代表人", "Legal representative"),
 )  # fmt: skip

@@ -132,6 +132,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             told = await safeguards.screening(connection, opener, number, party)
             if told and told.hide_address and request.purpose != pb.PURPOSE_SAFETY:
                 found.ClearField("address")
+                found.ClearField("service_address")
             now = self.time.now()
             await access_log.record(connection, current_call(), now, number, request.name, request.purpose)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Identity, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,3 +65,21 @@ class Delivery(MediationModel):
     actor: Mapped[Words]
     reason: Mapped[Words] = mapped_column(server_default="")
     evidence: Mapped[Words] = mapped_column(server_default="")
+
+
+class AskedService(MediationModel):
+    """That a party asked for service of an agreement by a channel; the last time counts."""
+
+    __tablename__ = "service_asked"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "agreement"], ["agreements.number", "agreements.agreement"]),
+        {"comment": "That a party asked for service of an agreement by a channel; the last time counts."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    agreement: Mapped[int] = mapped_column(primary_key=True)
+    party: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[Channel] = mapped_column(Numbered(Channel), primary_key=True)
+    version: Mapped[int] = mapped_column(server_default="1")
+    asked_at: Mapped[Instant]
+    asked_by: Mapped[Words]

@@ -64,7 +64,7 @@ class _People:
         told = own if acting is None else view.details(self.opener, acting.sealed)
         found = pb.Contact(
             name=name, display_name=told.display_name, phone=told.phone, email=told.email,
-            postal_address=told.address, account=acting.subject if acting else party.subject,
+            postal_address=own.service_address or told.address, account=acting.subject if acting else party.subject,
             preference=told.contact,
         )  # fmt: skip
         barred = {*told.contact.never_by, *own.contact.never_by}
@@ -73,7 +73,8 @@ class _People:
         sealed = screened.sealed if screened else None
         if sealed and safeguards_pb2.Screening.FromString(self.opener.open(sealed)).hide_address:
             # Hidden from everybody: a letter would show it to whoever posts it or shares the letter box.
-            found.ClearField("postal_address")
+            # Where letters are to go instead the party has said itself.
+            found.postal_address = own.service_address
         return found
 
     def _acting(self, party: Party, today: date) -> Companion | None:

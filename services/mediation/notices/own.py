@@ -56,7 +56,7 @@ async def _shown(
         except MissingField:
             subject = wording.book.subject(rule, language)
     return pb.SentNotice(
-        name=store.name_of(row.id), subject=subject, text=text,
+        name=store.name_of(row.id), rule=row.rule, subject=subject, text=text,
         event_time=stamp(row.occurred_at), serve_time=stamp(row.served_at),
         deliveries=[
             pb.SentNoticeDelivery(

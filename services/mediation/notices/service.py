@@ -31,7 +31,7 @@ from services.mediation.grants import store as grants
 from services.mediation.models.cases import Case
 from services.mediation.models.notices import Notice
 from services.mediation.notices import contacts, letter, proving, store, view, writing
-from services.mediation.servicer import Servicer
+from services.mediation.notices.asking import AskingRpcs
 
 _QUIET = timedelta(minutes=15)
 _MACHINES = frozenset({"integrator", "service"})
@@ -45,7 +45,7 @@ class _Change:
     kept: bool = True
 
 
-class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
+class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
     """Serves notices."""
 
     body_key_name = "requests of notices"
@@ -101,12 +101,14 @@ class NoticeServicer(Servicer, notices_pb2_grpc.NoticeServiceServicer):
             for discreet in (False, True)
             for language, told in (await self._wording.texts(connection, row, case, discreet=discreet)).items()
         ]
+        asked = rules_of.asked_for(rule, row.said)
         return pb.ClaimedNotice(
             name=store.name_of(row.id),
             lease=lease,
             recipient=store.recipient(row),
             texts=texts,
-            **numbers(channels=rule.channels, exhausted=row.exhausted),
+            asked=asked is not None,
+            **numbers(channels=(asked,) if asked else rule.channels, exhausted=row.exhausted),
         )
 
     async def RecordAttempts(self, request: pb.RecordAttemptsRequest, context: Context) -> pb.RecordAttemptsResponse:

@@ -31,7 +31,7 @@ from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.models import NOW
 from services.mediation.models.cases import Case
-from services.mediation.models.notices import Delivery, Notice
+from services.mediation.models.notices import AskedService, Delivery, Notice
 from services.mediation.models.people import Companion, Party
 from services.mediation.models.safeguards import Screening
 
@@ -269,3 +269,33 @@ async def listed(
 def recipient(row: Notice) -> str:
     """Return the recipient of a notice: `reports/{report}` or `cases/{case}/parties/{party}`."""
     return names.party_name(row.number, row.party) if row.party else names.report_name(row.number)
+
+
+_OF_PARTY = select(Notice).where(Notice.number == _NUMBER, Notice.party == bindparam("party", type_=Integer))
+_SERVED = _OF_PARTY.where(Notice.rule == bindparam("rule", type_=Text)).order_by(Notice.id.desc())
+_ASKED = insert(AskedService).values(
+    {name: bindparam(name) for name in ("number", "agreement", "party", "channel", "asked_at", "asked_by")}
+)
+_ASK = _ASKED.on_conflict_do_update(
+    index_elements=list(AskedService.__table__.primary_key),
+    set_={
+        "asked_at": _ASKED.excluded.asked_at,
+        "asked_by": _ASKED.excluded.asked_by,
+        "version": AskedService.version + 1,
+    },
+).returning(AskedService)
+
+
+async def by_rule(connection: Connection, number: str, party: int, rule: str) -> Sequence[Notice]:
+    """Return the notices to a party by a rule, newest first."""
+    return await connection.execute(_SERVED, {"number": number, "party": party, "rule": rule})
+
+
+async def ask_for_service(connection: Connection, key: Mapping[str, object], at: datetime, by: str) -> AskedService:
+    """Store that a party asks for service."""
+    return (await connection.execute(_ASK, {**key, "asked_at": at, "asked_by": by})).one()
+
+
+async def asked_for_service(connection: Connection, key: Mapping[str, object]) -> AskedService | None:
+    """Return when a party asked for this service last; None if it never did."""
+    return (await rows.find(connection, AskedService, **key)).first()

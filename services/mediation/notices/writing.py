@@ -73,6 +73,8 @@ async def _recipients(
     if rule.audience is Audience.invited:
         session = said.get("session", "")
         return (await sessions.get(connection, number, int(session))).parties if session.isdigit() else []
+    if rule.audience is Audience.asker:
+        return [int(said["party"])] if said.get("party", "").isdigit() else []
     if rule.audience in OF_A_CLAUSE:
         return await _bound(connection, rule.audience, number, said)
     standing = await people.standing(connection, number)
