@@ -87,7 +87,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         index = self._index(request.code)
         async with self.database.begin() as connection:
             row = await invitations.by_code(connection, index)
-            if row is None:
+            if row is None or not await self._stands(connection, row):
                 raise CaseError(Reason.NOT_FOUND, "invitations")
             refusal = await self._wrong(connection, row, request.second_factor)
         if refusal is not None:
@@ -154,6 +154,19 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         if names.number_of(request.companion) != party.number or found is None or not found.serves(party.party, *roles):
             raise field_error("companion", Reason.INVALID_FIELD)
         return companion
+
+    async def _stands(self, connection: Connection, row: Invitation) -> bool:
+        """Return whether an invitation still opens: one in a party's place ends with that person's powers.
+
+        A guardian's end when they are ended, or when the child comes of age (民法典 art. 17, 18, 39).
+        """
+        if not row.companion:
+            return True
+        found = (await people.besides(connection, row.number)).get(row.companion)
+        if found is None or not found.serves(row.party, CompanionRole.GUARDIAN, CompanionRole.SUPPORT):
+            return False
+        of_age = (await people.get_party(connection, row.number, row.party)).minor_until
+        return of_age is None or not dates.today(row.made_at) < of_age <= dates.today(self.time.now())
 
     async def _wrong(self, connection: Connection, row: Invitation, said: str) -> CaseError | None:
         """Return the error for a wrong answer, and count it; None if it is right."""
