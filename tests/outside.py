@@ -156,12 +156,12 @@ def _key() -> dict[str, str]:
 class Invitee:
     """A party without an account: it acts with the code of its invitation and two words alone."""
 
-    def __init__(self, stack: Stack, language: str = "zh") -> None:
+    def __init__(self, stack: Stack, language: str = "zh", url: str = "") -> None:
         self._client = httpx.AsyncClient(
-            base_url=stack.urls["api"], headers={"Accept-Language": language}, timeout=CALL
+            base_url=url or stack.urls["api"], headers={"Accept-Language": language}, timeout=CALL
         )
         self._english = language == "en"
-        self.code = self.words = self.party = self.case = self.token = ""
+        self.code = self.words = self.said = self.party = self.case = self.token = ""
 
     async def __aenter__(self) -> Invitee:
         return self
@@ -172,7 +172,8 @@ class Invitee:
     async def comes(self, made: dict[str, Any]) -> None:
         """Sign in by the invitation that was handed over, in the own language."""
         self.code, self.words = made["code"], made["words"]
-        answer = await self.sign_in(self.words.split(" / ")[self._english])
+        self.said = self.words.split(" / ")[self._english]
+        answer = await self.sign_in(self.said)
         assert answer.status_code == 200, answer.text
 
     async def sign_in(self, said: str, code: str = "") -> httpx.Response:

@@ -116,7 +116,7 @@ async def standing_still(stack: Stack, service: str = "escalation") -> AsyncIter
     url = scratch.role(service)
     settings = ServiceSettings(
         trust_file=stack.keys.trust, listen="127.0.0.1:0", database_url=url, master_key_file=stack.keys.master,
-        files=stack.folder.root / "files",
+        files=stack.folder.root / "files", codes_key_file=stack.keys.codes,
     )  # type: ignore[call-arg]  # fmt: skip
     rules, database, time = shipped_rules(settings.rules), Database(url, 4), SetTime()
     clockwork, pins = Clockwork(rules), Pins(database)
