@@ -130,6 +130,18 @@ async def test_a_repeat_is_answered_only_to_whoever_holds_the_whole_key(stack: S
         assert first["receiptCode"] not in told.text
 
 
+async def test_a_token_of_a_receipt_opens_no_door(stack: Stack) -> None:
+    async with Reporter(stack, address="127.0.1.16") as me:
+        await me.file()
+        similar = {"text": "楼上漏水，对方不赔。", "unit": f"units/{COUNTY}", "category": "categories/municipal"}
+        for answer in (
+            await me.does("file", "reports", **_report()),
+            await me.does("findSimilar", "reports", **similar),
+            await me.get(f"/v1/reports:challenge?unit=units/{COUNTY}"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
+
+
 async def test_too_many_from_one_address_wait_and_others_do_not(stack: Stack) -> None:
     async with Reporter(stack, address="127.0.1.9") as me, Reporter(stack, address="127.0.1.10") as other:
         answers = [await me.file() for _ in range(21)]

@@ -172,11 +172,14 @@ async def test_somebody_signed_in_there_files_and_reads_their_report_over_rest(
                 while (filed := await me.post("/v1/reports:file", json=report, headers=key)).status_code != 200:
                     assert filed.status_code == 401, filed.text
                     await asyncio.sleep(0.3)
+            shown = (await me.get("/v1/account")).json()
+            assert (shown["roles"], shown["unit"]) == (["citizen"], "units/62")
             name = filed.json()["report"]["name"]
             clerk = {"Authorization": f"Bearer {stack.token('clerk', COUNTY)}"}
             events = await me.get(f"/v1/feeds/intake/events?case={filed.json()['report']['case']}", headers=clerk)
             (event,) = events.json()["events"]
-            assert event["actor"].startswith("person-")
+            assert event["actor"] == shown["account"]
+            assert shown["account"].startswith("person-")
             assert "li-si" not in events.text
             # A citizen, and nothing more: the content of reports is for those who handle them.
             assert (await me.get(f"/v1/{name}/content")).status_code == 403

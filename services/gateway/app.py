@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import own_file, receipts, timeline, visitors
+from services.gateway import account, own_file, receipts, timeline, visitors
 from services.gateway.edge import Checker, Edge
 from services.gateway.rest.backend import Backend
 from services.gateway.rest.binding import Shape, shapes_of
@@ -109,6 +109,8 @@ class Gateway:
             self._routes.add(shape.method, shape.template, route)
         told = timeline.TimelineEndpoint(self._contract, self._served_by(timeline.FEED), terms)
         self._routes.add("GET", Template.parse(timeline.PATH), Route(timeline.PATH, True, told, Use.WATCH))
+        mine = account.AccountEndpoint(self._checker)
+        self._routes.add("GET", Template.parse(account.PATH), Route(account.PATH, False, mine, Use.CALL))
         yield
         self.stopping.set()
         await asyncio.gather(*(backend.close() for backend in self.backends.values()))
@@ -133,8 +135,8 @@ def plain_app(**options: Any) -> FastAPI:
 def describe(contract: Contract, shapes: list[Shape], with_issuer: bool) -> dict[str, Any]:
     """Return the OpenAPI document: the transcoded RPCs, then the other routes."""
     description = document(contract, shapes, SERVED_BY)
-    description["tags"] += [timeline.TAG, health.TAG, *([issuer.TAG] if with_issuer else [])]
-    description["paths"] |= timeline.paths() | operations.paths(health.router)
+    description["tags"] += [timeline.TAG, account.TAG, health.TAG, *([issuer.TAG] if with_issuer else [])]
+    description["paths"] |= timeline.paths() | account.paths() | operations.paths(health.router)
     if with_issuer:
         description["paths"] |= operations.paths(issuer.router)
     return description

@@ -104,8 +104,14 @@ class Filing:
         answer.receipt_code, answer.receipt_words = content.receipt_code, content.receipt_words
         return answer
 
-    def door(self, unit: str) -> DoorGuard:
-        """Return what stands at a door; raise DOOR_CLOSED, with the telephone to call, where nobody files that way."""
+    def door(self, unit: str, call: Call) -> DoorGuard:
+        """Return what stands at a door; raise DOOR_CLOSED, with the telephone to call, where nobody files that way.
+
+        Whoever came by a code comes to a door without its token, which is for one matter alone: with it, neither limits
+        nor guards would stop them.
+        """
+        if call.caller.matter:
+            raise CaseError(Reason.PERMISSION_DENIED, permission=call.permission)
         kind = self.rules.filing.guard_at(unit, self.rules.units)
         if kind is None:
             name, phone = self.rules.units.known(unit).name, self.rules.units.phone(unit)

@@ -105,7 +105,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         caller = filed_by(request.report, call, request.request_id)
         draft = self._reception.draft(request.report, self.time.now(), importing=False, account=caller != GATEWAY)
         call.require(draft.filed_to)
-        kind = self._filing.door(draft.filed_to)
+        kind = self._filing.door(draft.filed_to, call)
         for field, wrong in (
             ("report.channel", request.report.channel != report_pb2.CHANNEL_APP),
             ("report.source", bool(request.report.source or request.report.source_id)),
@@ -127,15 +127,16 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         self, request: pb.GetFilingChallengeRequest, context: Context
     ) -> filing_pb2.FilingChallenge:
         """Answer what somebody without an account has to show at a door."""
-        unit = self._known_unit(request.unit, "unit")
-        current_call().require(unit)
-        return await self._guards.of(self._filing.door(unit)).challenge()
+        call, unit = current_call(), self._known_unit(request.unit, "unit")
+        call.require(unit)
+        return await self._guards.of(self._filing.door(unit, call)).challenge()
 
     async def FindSimilar(self, request: pb.FindSimilarRequest, context: Context) -> pb.FindSimilarResponse:
         """Return category and month of probably identical matters, except for private categories."""
         unit, category = self._known_unit(request.unit, "unit"), request.category.removeprefix("categories/")
-        current_call().require(unit)
-        self._filing.door(unit)
+        call = current_call()
+        call.require(unit)
+        self._filing.door(unit, call)
         if category not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
         if not self.rules.filing.may_say(category):
