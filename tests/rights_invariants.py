@@ -322,6 +322,30 @@ def an_erasure_takes_two_people_and_no_hold(it: Happened) -> None:
         assert not [each for each in it.after.rows("parties") if each["sealed"] or each["phone_index"]]
 
 
+def a_record_is_signed_or_refused_for_a_party_by_itself_or_by_staff(it: Happened) -> None:
+    if it.move.role != "citizen":
+        return
+    for table in ("record_signatures", "record_refusals"):
+        for row in it.fresh(table):
+            (own,) = it.before.rows("parties", party=row["party"])
+            assert own["subject"] == it.move.sub, (it.move, row)
+            assert row.get("manner", 4) in (0, 4), "who signs in signs electronically"
+
+
+def a_claim_decides_nothing_until_the_creditor_or_staff_says_yes(it: Happened) -> None:
+    changed, done = changes(it.before, it.after), {row["claim"] for row in it.fresh("performance_claims")}
+    if it.move.rpc == "ClaimPerformance":
+        assert not {"instalments", "performances", "clocks"} & set(changed), changed
+    elif it.move.rpc not in ("AnswerClaim", "RecordPerformance"):
+        assert not done, it.move
+    if it.move.rpc == "AnswerClaim" and it.done and it.move.role == "citizen":
+        agreement, clause = (int(each) for each in it.move.request.name.split("/")[3:6:2])
+        (owed,) = it.before.rows("clauses", agreement=agreement, clause=clause)
+        (own,) = it.before.rows("parties", party=owed["beneficiary"])
+        assert own["subject"] == it.move.sub, it.move
+        assert it.move.request.confirmed == bool(it.fresh("performances")), changed
+
+
 INVARIANTS: list[Callable[[Happened], None]] = [
     refusals_are_clear_and_change_nothing,
     looks_change_nothing_but_what_records_them,
@@ -345,6 +369,8 @@ INVARIANTS: list[Callable[[Happened], None]] = [
     a_side_is_kept_for_ever,
     what_was_told_an_earlier_mediator_stays_there,
     a_party_speaks_for_itself_alone,
+    a_record_is_signed_or_refused_for_a_party_by_itself_or_by_staff,
+    a_claim_decides_nothing_until_the_creditor_or_staff_says_yes,
     facts_do_not_contradict_each_other,
     an_erasure_takes_two_people_and_no_hold,
 ]

@@ -214,6 +214,17 @@ def sign_record(s: Scene) -> Move:
     return s.move("SignSessionRecord", request, "mediator")
 
 
+def record_myself(verb: str, **fields: Any) -> Maker:
+    """A party confirms, signs or refuses the record of a session itself."""
+
+    def make(s: Scene) -> Move:
+        number = s.any("parties", "party")
+        request = getattr(sessions, f"{verb}Request")(name=f"{s.session()}/record", party=s.of(number), **fields)
+        return s.own(verb, request, number)
+
+    return make
+
+
 def caucus(verb: str) -> Maker:
     def make(s: Scene) -> Move:
         parent = f"{s.case}/caucuses/{s.dice.choice(SIDES)}"
@@ -289,7 +300,9 @@ TRY: dict[Maker, int] = {
     task("VerifyTask", "reviewer", sufficient=True): 2, Scene.closing: 1, close: 2, start_clock: 1,
     clock("ExtendClock", "handler"): 4, clock("PauseClock", "handler"): 1, clock("ResumeClock", "handler"): 1,
     clock("RevokeExtension", "handler"): 1, clock("StopClock", "handler", met=True): 1, say_it_myself: 5,
-    leave_myself: 2, replace_myself: 2, learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1,
+    record_myself("ConfirmReadBack", language="zh"): 2, record_myself("SignSessionRecord", role=1, manner=4): 2,
+    record_myself("RefuseSessionRecord", reason="没有这样说"): 1, leave_myself: 2, replace_myself: 2,
+    learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1,
     release: 1, **OUTCOME,
 }  # fmt: skip
 

@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.type.date_pb2 import Date
-from pb.mediation.v1 import agreement_pb2, consent_pb2, docking_pb2, follow_up_pb2, fulfilment_pb2
+from pb.mediation.v1 import (
+    agreement_pb2,
+    consent_pb2,
+    docking_pb2,
+    evidence_pb2,
+    follow_up_pb2,
+    fulfilment_pb2,
+    notices_pb2,
+)
 
 from casework.case import Ground, Step
 from casework.clocks.calendar import LOCAL
@@ -129,6 +137,47 @@ def perform(s: Scene) -> Move:
     return s.move("RecordPerformance", request, "clerk")
 
 
+def hand_in(s: Scene) -> Move:
+    """A party hands in a file as evidence."""
+    number = s.any("parties", "party")
+    content = f"%PDF-1.7\n{s.dice.randrange(10**9)}\n".encode()
+    given = evidence_pb2.Evidence(type=1, title="收据", party=s.of(number))  # type: ignore[arg-type]
+    return s.own(
+        "CreateEvidence", evidence_pb2.CreateEvidenceRequest(parent=s.case, evidence=given, content=content), number
+    )
+
+
+def claim(s: Scene) -> Move:
+    """Who owes something says that it was performed, with a file of its own, or of somebody else."""
+    owes = [row["performer"] for row in s.facts.rows("clauses")]
+    number = s.dice.choice(owes) if owes and s.maybe(0.8) else s.any("parties", "party")
+    proof = f"{s.case}/evidence/{s.any('evidence', 'evidence')}"
+    amount = s.dice.choice((300_00, 100_00, 1))
+    return s.own(
+        "ClaimPerformance",
+        fulfilment_pb2.ClaimPerformanceRequest(name=_part(s), evidence=proof, amount_fen=amount), number,
+    )  # fmt: skip
+
+
+def answer_claim(s: Scene) -> Move:
+    """Who is owed it, or anybody, answers a claim."""
+    owed = [row["beneficiary"] for row in s.facts.rows("clauses")]
+    number = s.dice.choice(owed) if owed and s.maybe(0.6) else s.any("parties", "party")
+    said = fulfilment_pb2.AnswerClaimRequest(
+        name=_part(s), claim=s.any("performance_claims", "claim"), confirmed=s.maybe(0.5)
+    )
+    return s.own("AnswerClaim", said, number) if s.maybe(0.7) else s.move("AnswerClaim", said, "clerk")
+
+
+def ask_service(s: Scene) -> Move:
+    """A party wants its copy of the agreement."""
+    number = s.any("parties", "party")
+    request = notices_pb2.AskForServiceRequest(name=_agreement(s), party=s.of(number), channel=s.dice.choice((4, 5)))
+    if request.channel == 4:  # by letter
+        request.address = "乙巷9号"
+    return s.own("AskForService", request, number)
+
+
 def default(s: Scene) -> Move:
     return s.move("DeclareDefault", fulfilment_pb2.DeclareDefaultRequest(name=_part(s), reason=1), "mediator")
 
@@ -148,7 +197,8 @@ def docking(verb: str, **fields: Any) -> Maker:
 
 OUTCOME: dict[Maker, int] = {
     draft: 4, answer: 2, answer_third: 2, sign: 6, sign_for_all: 2, countersign: 2, seal: 2, end: 2, serve: 2, view: 2,
-    visit: 1, reopen: 2, perform: 2, default: 1, dock: 2, docking("ConfirmDockingConsent"): 1,
+    visit: 1, reopen: 2, perform: 2, hand_in: 2, claim: 4, answer_claim: 3, ask_service: 2, default: 1, dock: 2,
+    docking("ConfirmDockingConsent"): 1,
     docking("SignDocking"): 1, docking("ExtendDocking", evidence="doc-1"): 3, docking("ReturnDocking"): 1,
     docking("SettleDocking"): 1,
 }  # fmt: skip
