@@ -16,6 +16,7 @@ from pb.clock.v1 import clock_pb2
 from pb.feed.v1 import feed_pb2
 from pb.mediation.v1 import (
     agreement_pb2,
+    case_pb2,
     consent_pb2,
     docking_pb2,
     follow_up_pb2,
@@ -145,7 +146,7 @@ class Mediated:
         steps = (("SignTask", "handler", {}), ("ReportTask", "handler", {"evidence": "doc-1"}),
                  ("VerifyTask", "reviewer", {"sufficient": True}))  # fmt: skip
         for task in plan.tasks:
-            for verb, role, fields in steps:
+            for verb, role, fields in steps if task.state == case_pb2.TASK_STATE_DISPATCHED else ():
                 request = self.request(verb, task.name, **fields)
                 await getattr(self.clients.mediation, verb)(request, **self.clients.as_(role, "62"))
 

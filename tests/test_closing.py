@@ -106,6 +106,12 @@ async def test_a_case_closes_when_performed_and_heard_and_is_visited_afterwards(
     await refused(case.do("ReopenCase", role="duty_officer", reason=1, evidence="call-1"), "WRONG_STATE")
     reopened = next(event for event in await case.history() if event.type == "CaseReopened")
     assert reopened.wakes
+    # There is something to do again, and until it is done it cannot be closed.
+    task = int(reopened.payload["task"])
+    assert (opened.open_tasks, reopened.payload["unit"]) == (1, opened.unit)
+    assert {f"task-{task}.sign", f"task-{task}.task"} <= set(await case.running())
+    await refused(case.close(), "TASKS_OPEN")
+    await case.finish_tasks()
     # What was said to the first closing is not said to the second.
     await refused(case.close(), "VIEWS_MISSING")
     await case.views()

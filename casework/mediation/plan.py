@@ -17,6 +17,10 @@ ANY = "*"
 
 WITHDRAWN = "withdrawn"
 """Key of the task that a unit gets once the reporter withdraws what it handles."""
+REOPENED = "reopened"
+"""Key of the task that a unit gets once a case of it is reopened."""
+LONGEST = 60
+"""The most days that a task of a plan may be given."""
 
 
 class NoPlan(ValueError):

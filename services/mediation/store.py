@@ -101,6 +101,27 @@ async def add_task(connection: Connection, row: dict[str, object]) -> None:
     await connection.execute(_ADD_TASK, row)
 
 
+_LAST_TASK = select(func.coalesce(func.max(Task.task), 0)).where(Task.number == _NUMBER)
+_ONE_MORE = (
+    update(Case)
+    .where(Case.number == _NUMBER)
+    .values(
+        open_tasks=Case.open_tasks + 1, stage=bindparam("stage", type_=SmallInteger), version=Case.version + 1,
+        updated_at=_AT,
+    )
+)  # fmt: skip
+
+
+async def last_task(connection: Connection, number: str) -> int:
+    """Return the number of the newest task of a case; 0 where it has none."""
+    return await connection.scalar(_LAST_TASK, {"number": number}) or 0
+
+
+async def open_one_more(connection: Connection, number: str, stage: Stage, at: datetime) -> None:
+    """Count one more open task of a case, which is in this stage from now on."""
+    await connection.execute(_ONE_MORE, {"number": number, "stage": stage, "at": at})
+
+
 _GET = select(Case).where(Case.number == _NUMBER)
 _LOCK = _GET.with_for_update()
 _GET_TASK = select(Task).where(Task.number == _NUMBER, Task.task == _TASK)

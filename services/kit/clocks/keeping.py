@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 
 from casework.clocks.rule import ALSO_BY_HAND, Consumer, Rule
+from casework.mediation.plan import LONGEST
 from services.kit.clocks import calendars as clock_calendars
 from services.kit.clocks import moves as clock_moves
 from services.kit.clocks import store
@@ -26,9 +27,12 @@ log = structlog.get_logger()
 
 
 def automatic_rules(rules: Rules) -> list[Rule]:
-    """Return the rules by which services start clocks automatically; of a task's, one for each number of days."""
+    """Return the rules by which services start clocks automatically; of a task's, one for each number of days.
+
+    A task that is added to a running plan has any number of days that is allowed.
+    """
     found = [rule for rule in rules.clocks if rule.trigger.consumer is Consumer.service or rule.name in ALSO_BY_HAND]
-    days = {task.due_days for plan in rules.plans for task in plan.tasks}
+    days = {task.due_days for plan in rules.plans for task in plan.tasks} | set(range(1, LONGEST + 1))
     return found + [rules.clocks.task(count) for count in sorted(days)]
 
 

@@ -6,13 +6,22 @@ from collections.abc import Collection
 
 from casework.clocks.rule_book import RuleBook
 from casework.door.triage import Grade
-from casework.mediation.plan import ACCOUNTABLE, ANY, DEPARTMENT, WITHDRAWN, PlanBook, PlanTemplate, TaskTemplate
+from casework.mediation.plan import (
+    ACCOUNTABLE,
+    ANY,
+    DEPARTMENT,
+    REOPENED,
+    WITHDRAWN,
+    PlanBook,
+    PlanTemplate,
+    TaskTemplate,
+)
 from casework.units import UnitTree
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import AddedTasksFile, PlanFile, TaskEntry
 
-ADDED = frozenset({WITHDRAWN})
+ADDED = frozenset({WITHDRAWN, REOPENED})
 """Keys of the tasks that are added to a plan because of what happens later."""
 
 

@@ -13,6 +13,7 @@ from casework.errors import CaseError, FieldFault, Reason
 from casework.mediation.closing import ReopenReason, Satisfaction, View, gates, may_reopen
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.fulfilment import InstalmentState, Performance, may_visit
+from casework.mediation.plan import REOPENED
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
@@ -29,6 +30,7 @@ from services.mediation.course import follow_up
 from services.mediation.fulfilment import store as fulfilment
 from services.mediation.models.cases import Case
 from services.mediation.opening import CLOSE, GRADE_NAMES
+from services.mediation.plans import adding
 from services.mediation.servicer import Servicer
 
 
@@ -84,7 +86,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
 
     @command(case_pb2.Case)
     async def ReopenCase(self, request: pb.ReopenCaseRequest, work: Work) -> case_pb2.Case:
-        """Reopen a closed case: handling begins again, with a new deadline for its grade."""
+        """Reopen a closed case: its unit gets a task, and there is a new deadline for its grade."""
         case = await self.locked(request.name, work, closed=True)
         check_etag(case.version, request.etag)
         may_reopen(case.stage)
@@ -102,11 +104,14 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
         clock = await work.start_clock(
             case.number, f"{CLOSE}-{nth + 1}", rule, subject=names.case_name(case.number), unit=case.unit, at=work.now,
         )  # fmt: skip
-        changed = await cases.change(
+        await cases.change(
             work.connection, case.number, work.now, stage=Stage.HANDLING, outcome=None, requested_by="",
             closed_at=None, **clock.shown(),
         )  # fmt: skip
-        payload = {"stage": Stage.HANDLING.name, "reason": reason.name, "evidence": request.evidence}
+        task = await adding.add(work, case, self.rules.plans.added[REOPENED], case.unit)
+        changed = await cases.get(work.connection, case.number)
+        payload: dict[str, Any] = {"stage": Stage.HANDLING.name, "reason": reason.name, "evidence": request.evidence}
+        payload |= {"task": task.task, "unit": task.unit, "due_at": task.due_at}
         await work.append(NewEvent(case.number, "CaseReopened", case.unit, payload, wakes=True))
         return case_view.case(changed, work.now)
 

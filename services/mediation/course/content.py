@@ -12,8 +12,8 @@ from services.kit.composition import Parts
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record, store, view
 from services.mediation.models.cases import Case, Task
-from services.mediation.opening import new_task
 from services.mediation.people.adding import Adding
+from services.mediation.plans import adding
 from services.mediation.servicer import Servicer
 
 
@@ -49,12 +49,4 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         asked = any(each.key == WITHDRAWN and each.state not in DONE for each in tasks)
         if asked or case.stage not in (Stage.HANDLING, Stage.HANDLED):
             return None
-        index = len(tasks) + 1
-        row, clocks = new_task(
-            self.clockwork, self.rules.plans.added[WITHDRAWN], case.number, index, case.unit, work.now
-        )
-        await store.add_task(work.connection, row)
-        await work.start(*clocks)
-        open_tasks = case.open_tasks + 1
-        await store.change(work.connection, case.number, work.now, open_tasks=open_tasks, stage=Stage.HANDLING)
-        return await store.get_task(work.connection, case.number, index)
+        return await adding.add(work, case, self.rules.plans.added[WITHDRAWN], case.unit)
