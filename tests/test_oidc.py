@@ -21,6 +21,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from accord.embedded.folder import StackError
 from accord.embedded.keys import ensure_keys
 from accord.embedded.stack import Stack
 from casework.errors import CaseError
@@ -185,6 +186,18 @@ async def test_somebody_signed_in_there_files_and_reads_their_report_over_rest(
             assert (await me.get(f"/v1/{name}/content")).status_code == 403
     finally:
         stack.keys.trust.write_text(known, "utf-8")
+
+
+def test_the_embedded_stack_trusts_the_issuers_that_stand_beside_its_keys(tmp_path: Path) -> None:
+    file = tmp_path / "issuers.json"
+    entry = {"issuer": "https://login.example", "audience": AUDIENCE, "oidc": CITIZENS}
+    file.write_text(json.dumps([entry]), "utf-8")
+    known = json.loads(ensure_keys(tmp_path).trust.read_text("utf-8"))["issuers"]
+    assert entry in known
+    assert "accord-relay" in {each["issuer"] for each in known}
+    file.write_text(json.dumps([{"issuer": "https://login.example"}]), "utf-8")
+    with pytest.raises(StackError, match=r"issuers\.json"):
+        ensure_keys(tmp_path)
 
 
 # --- an issuer that says something else -------------------------------------------------------------------------------
