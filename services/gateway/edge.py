@@ -33,11 +33,11 @@ _LOG = structlog.get_logger("gateway")
 
 
 _VISIT = 60.0
-"""Seconds for which somebody without an account is let in with one call."""
+"""Seconds for which one call of somebody without an account is valid."""
 
 
 def visitor(scope: Scope) -> Caller:
-    """Return whoever calls without an account: known by their address alone."""
+    """Return a caller without an account, who is identified by address."""
     return Caller(f"@{(scope.get('client') or ('',))[0]}", frozenset(), "")
 
 

@@ -1,7 +1,7 @@
-"""A receipt as its holder sees it: intake's part, and how far the case is from mediation, in one answer.
+"""A receipt as its holder sees it: intake's data and the progress of the case from mediation, in one response.
 
-The code is enough. What is refused is refused alike, whether the code is unknown or was asked for too often: the limits
-count before anything is looked up. An answer is kept for some seconds, for those who press the button again.
+The code is enough. Unknown codes and codes requested too often are refused in the same way: the limits count before
+anything is looked up. A response is cached for some seconds, for repeated clicks.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ReceiptEndpoint:
         await exchange.answer(200, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")], body)
 
     async def _follow(self, exchange: Exchange, receipt: report_pb2.Receipt) -> None:
-        """Replace the door's words by those of the case, once there is one."""
+        """Replace intake's progress by that of the case, once there is one."""
         metadata = (
             ("authorization", f"Bearer {receipt.access_token}"),
             ("accept-language", exchange.language),
@@ -81,7 +81,7 @@ class ReceiptEndpoint:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return  # it was accepted this moment, and its case is being opened
             raise of_rpc(error) from None
-        # Whether it was withdrawn already is known at the door alone.
+        # Only intake knows whether it was withdrawn.
         withdrawable = any(each.action == _WITHDRAW for each in receipt.progress.actions)
         kept = [each for each in progress.actions if withdrawable or each.action != _WITHDRAW]
         del progress.actions[:]

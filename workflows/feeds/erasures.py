@@ -57,7 +57,7 @@ async def carry(loop: Loop, backends: Backends, source: Source) -> None:
 
 
 async def reach_report(backends: Backends, case: str, *, validate_only: bool, key: str) -> None:
-    """Let supervision erase what it has of a report that never became a case, or preview it, and report to intake.
+    """Let supervision erase its data of a report that never became a case, or preview it, and report to intake.
 
     Intake decided and has erased its own; mediation has nothing of it.
     """
@@ -102,7 +102,7 @@ async def reach(backends: Backends, case: str, *, validate_only: bool, key: str)
 
 
 async def _supervision(backends: Backends, reports: list[str], *, validate_only: bool, key: str) -> dict[str, int]:
-    """Let supervision erase what it has of these reports and their cases, or preview it; return how much that is."""
+    """Let supervision erase what it stores about these reports and their cases, or preview it; return the counts."""
     counts: Counter[str] = Counter()
     for report in reports:
         request = escalation_pb2.EraseSupervisionDataRequest(

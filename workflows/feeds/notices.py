@@ -1,4 +1,4 @@
-"""Passes on the events that call for notices: from the feeds of intake and mediation to the outbox of mediation.
+"""Passes on the events that require notices: from the feeds of intake and mediation to the outbox of mediation.
 
 Separate durable consumers, one for each lane, so that nobody's notice waits for an import. A repeat writes nothing.
 """
@@ -73,7 +73,7 @@ async def take_down(loop: Loop, source: Source, consumer: str, outbox: Outbox) -
 
 
 async def pass_on(source: Source, events: Sequence[feed_pb2.Event], outbox: Outbox) -> None:
-    """Write the notices that events call for; an event that is refused is left out and logged."""
+    """Write the notices that events require; an event that is refused is left out and logged."""
     if not events:
         return
     told = await _heard(source, events, outbox.backends)

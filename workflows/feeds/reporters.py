@@ -1,7 +1,7 @@
-"""Passes on what reporters do by their receipt after the case was opened: words, photos, corrections, a withdrawal.
+"""Passes on what reporters do with their receipt after the case was opened: additions, photos, corrections, withdrawal.
 
 A separate durable consumer of intake's feed. Each step may be repeated; the position in the feed is acknowledged after
-it. A report whose case is not open yet is tried again until it is: what was said in between is not lost.
+it. A report whose case is not open yet is retried until it is, so that nothing said in between is lost.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def pass_on_all(loop: Loop, backends: Backends) -> None:
 
 
 async def pass_on(backends: Backends, case: str, key: str) -> None:
-    """Give the case what its report says now; nothing where it never becomes one, or is part of another's case."""
+    """Update the case with the current content of its report; nothing if it never becomes one or is merged."""
     asked = intake_pb2.GetReportContentRequest(name=case.replace("cases/", "reports/", 1) + "/content")
     try:
         content = await backends.intake.GetReportContent(asked, timeout=_TIMEOUT)

@@ -1,1 +1,1 @@
-"""Sends notices: claims what is due, asks how people are reached, hands it to a channel, records what became of it."""
+"""Sends notices: claims due ones, asks how people can be reached, uses a channel, records the outcome."""

@@ -1,4 +1,4 @@
-"""What every channel does: take one notice for one address, and say whether it took it."""
+"""The interface of channels: take one notice for one address, and return the outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from casework.mediation.notice import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A notice for one address. Its key stays the same however often it is tried: by it a repeat is known."""
+    """A notice for one address. Its key is the same at every attempt, so that repeats can be recognised."""
 
     key: str
     to: str
@@ -22,7 +22,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a channel said: it took it, refuses it for good, or is not available; and why, as a code."""
+    """The outcome: taken, refused permanently, or channel not available; and the reason as a code."""
 
     outcome: Outcome
     reason: str = ""
@@ -32,12 +32,12 @@ TAKEN = Sent(Outcome.ACCEPTED)
 
 
 class Way(Protocol):
-    """A channel that needs no person."""
+    """An automatic channel."""
 
     async def send(self, notice: Outgoing) -> Sent:
-        """Send a notice; never raises for what the other side says."""
+        """Send a notice; never raises an error for a response of the other side."""
         ...
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close open connections."""
         ...

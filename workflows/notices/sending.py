@@ -1,7 +1,8 @@
-"""The sender: claims notices that are due, asks their owners how people are reached, sends, and records the outcome.
+"""The sender: claims due notices, asks how people can be reached, sends, and records the outcome.
 
-Nothing personal stays: a contact is held while its notice is sent. A notice whose sender dies is sent again once its
-claim has run out, under the same key. It rests between batches, so that people at a counter do not wait for it.
+No personal data is stored: a contact is in memory while its notice is sent. If a sender dies, its notices are sent
+again after their claims expire, with the same keys. It pauses between batches, so that people at a counter do not wait
+for it.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ LEASE = 900
 WITHIN = 600.0
 """Seconds a batch may take."""
 _EVERY = 5.0
-"""Seconds between looks while nothing is written."""
+"""Seconds between checks while nothing is written."""
 _PACE = 0.01
-"""Seconds from one notice to the next, however many are due: ten thousand leave in less than two minutes."""
+"""Seconds from one notice to the next, however many are due: ten thousand take less than two minutes."""
 _REST = 0.2
-"""Rest between two full batches at least, as a multiple of the time worked."""
+"""Minimum pause between two full batches, as a multiple of the time worked."""
 _TIMEOUT = 30.0
 
 SENT = Counter("accord_notices_total", "Notices by channel and what became of them.", ["channel", "outcome"])
@@ -51,7 +52,7 @@ SENT = Counter("accord_notices_total", "Notices by channel and what became of th
 
 @dataclass(frozen=True)
 class Sender:
-    """The channels that the operator has, and the services."""
+    """The configured channels, and the services."""
 
     backends: Backends
     ways: Mapping[Channel, Way]
@@ -72,7 +73,7 @@ class Sender:
 
     @property
     def served(self) -> frozenset[Channel]:
-        """The channels that there are, besides the counter."""
+        """The available channels, besides the counter."""
         return frozenset(self.ways) | (frozenset({Channel.PAPER}) if self.paper else frozenset())
 
     async def close(self) -> None:
@@ -81,13 +82,13 @@ class Sender:
             await way.close()
 
     async def send_due(self) -> int:
-        """Send one batch of what is due, and return how many notices that were."""
+        """Send one batch of due notices, and return how many there were."""
         stub = NoticeServiceStub(self.backends.channels[1])
         claim = pb.ClaimNoticesRequest(max_notices=AT_ONCE, lease_seconds=LEASE)
         claimed = (await stub.ClaimNotices(claim, timeout=_TIMEOUT)).notices
         if not claimed:
             return 0
-        # Where there is no channel at all nobody's data is looked at.
+        # Without any channel, nobody's data is read.
         contacts = await self._contacts([each.recipient for each in claimed]) if self.served else {}
         attempts = await asyncio.gather(*(self._try(each, contacts.get(each.recipient)) for each in claimed))
         await stub.RecordAttempts(pb.RecordAttemptsRequest(attempts=attempts), timeout=_TIMEOUT)
@@ -97,7 +98,7 @@ class Sender:
         return len(claimed)
 
     async def _contacts(self, people: Sequence[str]) -> dict[str, contact_pb2.Contact]:
-        """Ask mediation, and for reporters who are no party intake."""
+        """Ask mediation, and intake for reporters who are not a party."""
         intake, mediation, _ = self.backends.channels
         found: dict[str, contact_pb2.Contact] = {}
         for service, channel in (("mediation", mediation), ("intake", intake)):
@@ -110,7 +111,7 @@ class Sender:
         return found
 
     async def _try(self, notice: pb.ClaimedNotice, contact: contact_pb2.Contact | None) -> pb.NoticeAttempt:
-        """Send one notice, or say why not."""
+        """Send one notice, or return why not."""
         told = pb.NoticeAttempt(name=notice.name, lease=notice.lease)
         if contact is None:
             outcome = Outcome.NOBODY if self.served else Outcome.TO_DESK
@@ -139,13 +140,13 @@ class Sender:
         try:
             return await self.ways[channel].send(notice)
         except Exception as error:
-            # A fault of ours loses no notice: it is tried again, and becomes somebody's task in the end.
+            # Our own errors lose no notice: it is retried, and finally becomes a task.
             log.error("a channel failed", channel=channel.name, fault=type(error).__name__)
             return Sent(Outcome.UNAVAILABLE, "fault")
 
 
 def wishes_of(contact: contact_pb2.Contact) -> Wishes:
-    """Return what somebody wants, and by which channels they can be reached."""
+    """Return a person's wishes, and the channels by which they can be reached."""
     wish = contact.preference
     known = {channel for channel in Channel if address(contact, channel)}
     return Wishes(
@@ -155,7 +156,7 @@ def wishes_of(contact: contact_pb2.Contact) -> Wishes:
 
 
 def address(contact: contact_pb2.Contact, channel: Channel) -> str:
-    """Return the address for a channel; empty where there is none."""
+    """Return the address for a channel; empty if there is none."""
     return {
         Channel.APP: contact.account,
         Channel.SMS: contact.phone,
@@ -166,7 +167,7 @@ def address(contact: contact_pb2.Contact, channel: Channel) -> str:
 
 
 def outgoing(notice: pb.ClaimedNotice, channel: Channel, contact: contact_pb2.Contact) -> Outgoing:
-    """Return a notice in the language somebody wants, with their name in it."""
+    """Return a notice in the person's language, with their name."""
     wish = contact.preference
     language = wish.language or "zh"
     told = next(each for each in notice.texts if (each.language, each.discreet) == (language, wish.discreet))
@@ -178,7 +179,7 @@ def outgoing(notice: pb.ClaimedNotice, channel: Channel, contact: contact_pb2.Co
 
 
 async def keep_sending(loop: Loop, sender: Sender, more: asyncio.Event) -> None:
-    """Send what is due for ever: at once when something was written, and now and then."""
+    """Send due notices for ever: at once when something was written, and from time to time."""
     while True:
         loop.begin()
         started = time.monotonic()

@@ -11,7 +11,7 @@ from services.kit.serving.settings import ClientSettings
 
 
 class RelaySettings(ClientSettings):
-    """The relay's settings. A channel without settings does not exist: what it would take goes to the next one."""
+    """The relay's settings. A channel without settings does not exist: its notices go to the next one."""
 
     smtp_host: str = Field("", description="mail server for notices; empty for none")
     smtp_port: int = Field(587, ge=1, le=65535)

@@ -39,7 +39,7 @@ class Smtp:
             )  # fmt: skip
 
     async def send(self, notice: Outgoing) -> Sent:
-        """Send a mail. What the server says of the address or the mail is final if it says so."""
+        """Send a mail. A permanent error about the address or the mail is final."""
         client = await self._clients.get()
         try:
             if not client.is_connected:
@@ -51,7 +51,7 @@ class Smtp:
         except aiosmtplib.SMTPDataError as error:
             return _said(error.code)
         except aiosmtplib.SMTPResponseException as error:
-            # Of the login or the sender: our own fault, not the address's.
+            # An error about the login or the sender: our own fault, not the address's.
             client.close()
             return Sent(Outcome.UNAVAILABLE, f"smtp-{error.code}")
         except (aiosmtplib.SMTPException, OSError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Text messages and messages in the app: a POST to a gateway of the operator's, signed as Standard Webhooks has it."""
+"""Text messages and messages in the app: a POST to the operator's gateway, signed according to Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from workflows.notices.channels import TAKEN, Outgoing, Sent
 
 _TIMEOUT = 10.0
 _LATER = frozenset({401, 403, 408, 425, 429})
-"""What a gateway may say differently later: a limit, or a secret that was not changed on both sides yet."""
+"""Errors that may be temporary: a limit, or a secret not yet changed on both sides."""
 
 
 class Gateway:
-    """Sends notices to a gateway. The header `webhook-id` stays the same: by it the gateway knows a repeat."""
+    """Sends notices to a gateway. `webhook-id` is the same at every attempt, so that repeats are recognised."""
 
     def __init__(self, channel: Channel, url: str, secret: Path) -> None:
         self._channel = channel

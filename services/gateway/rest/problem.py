@@ -122,9 +122,9 @@ _NUMBERS = ("int_", "float_", "decimal_")
 
 
 def of_validation(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> Problem:
-    """Return the 400 for what a pydantic model refuses, every field named.
+    """Return the 400 for the errors of a pydantic model, with every field.
 
-    `skip` is how many parts at the start of each place are no field: FastAPI puts `body`, `query` or `header` there.
+    `skip` is how many leading parts of each location are not a field: FastAPI puts `body`, `query` or `header` there.
     """
     faults = [_fault(error, skip) for error in errors]
     if len(faults) == 1:

@@ -26,7 +26,7 @@ class Route:
     endpoint: Callable[[Exchange, list[str]], Awaitable[None]]
     use: Use
     public: str = ""
-    """The service that whoever has no account may call so; empty for nobody."""
+    """The service that may be called so without an account; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
