@@ -20,7 +20,7 @@ from accord import documents_templates
 from casework.papers import documents, sheets
 from casework.papers.documents import DossierSource
 from casework.papers.filling import Filling, fill, lacks
-from casework.papers.forms import FORMS, NOT_SCANNED, ORDERED, TEMPLATED, Form, Made, Need, missing, subjects
+from casework.papers.forms import FORMS, NOT_SCANNED, ORDERED, PLACE, TEMPLATED, Form, Made, Need, missing, subjects
 from casework.papers.sheets import SHEETS
 from services.kit.rules import RulesError, load_rules
 from services.kit.rules.documents import DocumentBook, read_documents
@@ -251,6 +251,13 @@ def test_the_forms_are_those_of_the_set_each_once_cover_first_and_back_cover_las
     assert {rule.form for rule in ORDERED if rule.need is Need.MUST} == {
         Form.COVER, Form.INDEX, Form.BACK_COVER, Form.RIGHTS_NOTICE, Form.IDENTITY_CHECK, Form.RECORD}  # fmt: skip
     assert set(SHEETS) == {rule.form for rule in TEMPLATED}
+
+
+def test_what_the_court_decided_comes_right_after_what_it_was_asked_and_is_only_scanned() -> None:
+    asked, decided = Form.CONFIRMATION_APPLICATION, Form.CONFIRMATION_RULING
+    assert PLACE[decided] == PLACE[asked] + 1
+    assert FORMS[decided].made is Made.SCANNED
+    assert decided not in SHEETS
 
 
 def test_a_dossier_lacks_what_the_case_has_come_to() -> None:

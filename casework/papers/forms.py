@@ -43,6 +43,7 @@ class Form(IntEnum):
     EXTENSION_CONSENT = 25
     INTERPRETATION = 26
     EVIDENCE = 27
+    CONFIRMATION_RULING = 28
 
 
 class Need(StrEnum):
@@ -129,6 +130,8 @@ ORDERED: tuple[FormRule, ...] = (
     FormRule(_F.FOLLOW_UP, "follow-up", "回访记录", "Record of a follow-up visit", _N.IF_ANY, _A.VISIT),
     FormRule(_F.CONFIRMATION_APPLICATION, "confirmation-application", "司法确认申请书",
              "Application for judicial confirmation", _N.IF_ANY),
+    FormRule(_F.CONFIRMATION_RULING, "confirmation-ruling", "司法确认裁定书", "Ruling on judicial confirmation",
+             _N.IF_ANY, made=Made.SCANNED),
     FormRule(_F.RESULT_FEEDBACK, "result-feedback", "调解结果反馈函", "Letter on the result", _N.IF_ANY, _A.DOCKING,
              series=Series.LETTER),
     FormRule(_F.CLOSING_REPORT, "closing-report", "结案报告表", "Closing report", _N.LOCAL),
