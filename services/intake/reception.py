@@ -116,19 +116,7 @@ class Reception:
         """Return what is stored for a draft under this number."""
         report, triage = draft.report, self._rules.triage.evaluate(draft.facts)
         code, index = self.new_receipt()
-        content = pb.ReportContent(
-            text=report.text,
-            address=report.place.address,
-            reporter=report.reporter if report.HasField("reporter") else None,
-            parties=report.parties,
-            receipt_code=code,
-            receipt_words=draft.words,
-            happen_time=report.happen_time if report.HasField("happen_time") else None,
-            happened=report.happened,
-            wish=report.wish,
-            on_behalf=report.on_behalf if report.HasField("on_behalf") else None,
-            minor=report.minor if report.HasField("minor") else None,
-        )
+        content = _content(draft, code)
         sealed = self._sealer.seal(number, content.SerializeToString())
         acceptance = self._rules.acceptance.evaluate(draft.facts)
         state, clock = self._begin(draft, number, acceptance)
@@ -243,6 +231,24 @@ class Reception:
     def open(self, number: str, key: WrappedKey, data: SealedBytes) -> pb.ReportContent:
         """Return the sealed part of a report."""
         return pb.ReportContent.FromString(self._sealer.open(number, Sealed(key, data)))
+
+
+def _content(draft: Draft, code: str) -> pb.ReportContent:
+    """Return what is sealed of a report, with the code of its receipt."""
+    report = draft.report
+    return pb.ReportContent(
+        text=report.text,
+        address=report.place.address,
+        reporter=report.reporter if report.HasField("reporter") else None,
+        parties=report.parties,
+        receipt_code=code,
+        receipt_words=draft.words,
+        happen_time=report.happen_time if report.HasField("happen_time") else None,
+        happened=report.happened,
+        wish=report.wish,
+        on_behalf=report.on_behalf if report.HasField("on_behalf") else None,
+        minor=report.minor if report.HasField("minor") else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from casework.names import collection_of
@@ -41,51 +42,53 @@ async def rebuild(client: Client, backends: Backends, time: BusinessTime, *, los
     `lost` means that Temporal may have lost its data, so that signals may not have been carried out.
     """
     await orphans.set_right(client, backends)
-    slots = asyncio.Semaphore(_AT_ONCE)
-    now = time.now().astimezone(UTC)
-
-    async def start(number: str, unit: str, stage: Stage) -> bool:
-        # It asks its clocks at once and learns from the response when to ask again.
-        if not is_case(number):
-            return await start_file(number, unit)
-        asked = [source for source in Source if stage is not Stage.ACCEPTED or source is not Source.MEDIATION]
-        asks = {str(source): now for source in asked}
-        async with slots:
-            try:
-                await client.start_workflow(
-                    CASE_WORKFLOW,
-                    CaseStart(
-                        number, unit, stage, asks, speed=time.speed, epoch=time.epoch, escalated=True, version=VERSION
-                    ),
-                    id=workflow_id(number),
-                    task_queue=TASK_QUEUE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    search_attributes=first_attributes(stage, unit, now),
-                )
-            except WorkflowAlreadyStartedError:
-                return False
-            return True
-
-    async def start_file(number: str, unit: str) -> bool:
-        start = FileStart(number, unit, {str(Source.ESCALATION): now}, speed=time.speed, epoch=time.epoch)
-        async with slots:
-            try:
-                await client.start_workflow(
-                    file_workflow(number),
-                    start,
-                    id=workflow_id(number),
-                    task_queue=TASK_QUEUE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    search_attributes=file.first_attributes(collection_of(number), unit, now),
-                )
-            except WorkflowAlreadyStartedError:
-                return False
-            return True
-
-    matters = lost_matters(backends, now - _LATELY) if lost else all_matters(backends)
-    tasks = [asyncio.create_task(start(*matter)) async for matter in matters]
+    starter = _Starter(client, time, time.now().astimezone(UTC), asyncio.Semaphore(_AT_ONCE))
+    matters = lost_matters(backends, starter.now - _LATELY) if lost else all_matters(backends)
+    tasks = [asyncio.create_task(starter.start(*matter)) async for matter in matters]
     started = await asyncio.gather(*tasks)
     await schedules.sync(client, await schedules.wanted(backends), time.speed)
     return len(started), sum(started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Starter:
+    """Starts workflows, a few at a time. Each asks its clocks at once, and learns when to ask again."""
+
+    client: Client
+    time: BusinessTime
+    now: datetime
+    slots: asyncio.Semaphore
+
+    async def start(self, number: str, unit: str, stage: Stage) -> bool:
+        """Start the workflow of a case or file; return False if it exists."""
+        return await (self._case(number, unit, stage) if is_case(number) else self._file(number, unit))
+
+    async def _case(self, number: str, unit: str, stage: Stage) -> bool:
+        asked = [source for source in Source if stage is not Stage.ACCEPTED or source is not Source.MEDIATION]
+        start = CaseStart(
+            number, unit, stage, {str(source): self.now for source in asked},
+            speed=self.time.speed, epoch=self.time.epoch, escalated=True, version=VERSION,
+        )  # fmt: skip
+        return await self._begin(CASE_WORKFLOW, start, first_attributes(stage, unit, self.now))
+
+    async def _file(self, number: str, unit: str) -> bool:
+        asks = {str(Source.ESCALATION): self.now}
+        start = FileStart(number, unit, asks, speed=self.time.speed, epoch=self.time.epoch)
+        attributes = file.first_attributes(collection_of(number), unit, self.now)
+        return await self._begin(file_workflow(number), start, attributes)
+
+    async def _begin(self, workflow: str, start: CaseStart | FileStart, attributes: TypedSearchAttributes) -> bool:
+        async with self.slots:
+            try:
+                await self.client.start_workflow(
+                    workflow,
+                    start,
+                    id=workflow_id(start.number),
+                    task_queue=TASK_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    search_attributes=attributes,
+                )
+            except WorkflowAlreadyStartedError:
+                return False
+        return True

@@ -306,6 +306,21 @@ async def _abort(context: Context, status: status_pb2.Status) -> NoReturn:
     await context.abort(rich.code, rich.details, rich.trailing_metadata)
 
 
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    # Between these two the library refuses at random; a token that is too long must always be reported.
+    ("grpc.max_metadata_size", MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA),
+    ("grpc.so_reuseport", 0),
+    # Feeds may be silent for long: their consumers' keepalive is not abuse.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Watchers ping every 30 s on quiet feeds; by default a server disconnects such a client.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+)
+
+
 async def serve(
     settings: ServiceSettings,
     services: Sequence[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]],
@@ -320,22 +335,8 @@ async def serve(
     Health reports for each service whether it responds, and for the whole (the empty name) whether all loops are well.
     """
     descriptors = [descriptor for descriptor, _ in services]
-    server = grpc.aio.server(
-        interceptors=[Pipeline(descriptors, checker, access, settings, directory, business_time)],
-        options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE),
-            ("grpc.max_send_message_length", MAX_MESSAGE),
-            # Between these two the library refuses at random; a token that is too long must always be reported.
-            ("grpc.max_metadata_size", MAX_METADATA),
-            ("grpc.absolute_max_metadata_size", MAX_METADATA),
-            ("grpc.so_reuseport", 0),
-            # Feeds may be silent for long: their consumers' keepalive is not abuse.
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.keepalive_permit_without_calls", 1),
-            # Watchers ping every 30 s on quiet feeds; by default a server disconnects such a client.
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
-        ],
-    )
+    pipeline = Pipeline(descriptors, checker, access, settings, directory, business_time)
+    server = grpc.aio.server(interceptors=[pipeline], options=_OPTIONS)
     for _, register in services:
         register(server)
     health = HealthServicer()
@@ -350,6 +351,14 @@ async def serve(
     for name in names:
         await health.set(name, _SERVING)
     log.info("serving", listen=settings.listen)
+    await _until_stopped(health, loops)
+    await health.enter_graceful_shutdown()
+    await server.stop(_GRACE)
+    await loops.stop()
+
+
+async def _until_stopped(health: HealthServicer, loops: Loops) -> None:
+    """Report whether all loops are well, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
@@ -357,6 +366,3 @@ async def serve(
         await health.set("", _SERVING if loops.well else _NOT_SERVING)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK)
-    await health.enter_graceful_shutdown()
-    await server.stop(_GRACE)
-    await loops.stop()
