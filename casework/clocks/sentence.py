@@ -1,4 +1,4 @@
-"""Why a clock has its date, in one sentence, and what moved it: for people who want no table of days."""
+"""Why a clock has its date, in one sentence, and what moved it: for people who do not need a table of days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filing by people: where the door is open without an account, whom to call in danger, what is said of same matters."""
+"""Filing by people: where it is open without an account, emergency numbers, what is shown of identical matters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from casework.door.category import within
 from casework.units import UnitTree
 
 KEY_LENGTH = 32
-"""Characters of an idempotency key without an account: it is the secret by which a receipt is answered again."""
+"""Minimum length of an idempotency key without an account: it is the secret with which a receipt is returned again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class HelpLine:
     minor: bool = False
 
     def fits(self, category: str, *, minor: bool) -> bool:
-        """Return whether to tell it in such a matter."""
+        """Return whether to show it in such a matter."""
         of_kind = not self.categories or any(within(each, category) for each in self.categories)
         return of_kind and (minor or not self.minor)
 
@@ -65,7 +65,7 @@ class FilingRules:
         return None if nearest is None else self.doors[nearest]
 
     def may_say(self, category: str) -> bool:
-        """Return whether people are told that a matter of this category is known."""
+        """Return whether people may learn that a matter of this category is known."""
         return any(within(each, category) for each in self.similar)
 
     def call_now(self, category: str, *, minor: bool) -> tuple[HelpLine, ...]:

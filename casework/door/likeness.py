@@ -1,4 +1,4 @@
-"""Likeness of two texts without keeping either: the keyed form that PostgreSQL's trigrams compare.
+"""Likeness of two texts without storing either: the keyed form that PostgreSQL's trigrams compare.
 
 A report's text is sealed. To find duplicates, its keyed form is kept beside it: every pair of neighbouring Chinese
 characters, and every word of another script, becomes one separate keyed token. pg_trgm's similarity of two such
@@ -22,12 +22,12 @@ _COMMON = re.compile(r"[\x00-\x7f\u2010-\u2027\u3000-\u303f\u4e00-\u9fa5\uff01-\
 _NO_SPACES = re.compile(r"CJK|HIRAGANA|KATAKANA|BOPOMOFO|YI |THAI|LAO|KHMER|MYANMAR|TAI |NEW TAI|DAI|TIBETAN SYLL")
 """Scripts that put no space between words, by the names of their characters; their neighbours make the pairs."""
 _TSHEG = frozenset("\u0f0b\u0f0c\u0f0d\u0f0e")
-"""What stands between Tibetan syllables: of them, like of characters, two neighbours make a pair."""
+"""The separator of Tibetan syllables, of which, like of characters, two neighbours form a pair."""
 _JOINERS = frozenset("\u0640\u180b\u180c\u180d\u180e\u180f\u200b\u200c\u200d\u2060\ufeff\xad")
 """Signs inside of words that are no letters: stretching, variants of form, joiners."""
 _LONGEST = 600
 _KEPT = 48
-"""Signs kept of a long text: the smallest, so that two texts choose alike (a bottom-k sketch; it bounds the index)."""
+"""Tokens kept of a long text: the smallest, so that similar texts keep the same ones (a bottom-k sketch)."""
 _REMEMBERED = 500_000
 
 
@@ -45,7 +45,7 @@ class KeyedPairs:
             signs.clear()
         parts: list[str] = []
         for run in _RUNS.findall(plain) if _COMMON.fullmatch(plain) else _runs(plain):
-            # Pairs of neighbours; a word of letters, or a character with none beside it, stands whole.
+            # Pairs of neighbours; a word of letters, or a single character, is one token.
             whole = len(run) == 1 or (isinstance(run, str) and run < "\u4e00")
             parts += ["".join(run)] if whole else map(operator.add, run, run[1:])
         return " ".join(sorted(set(map(signs.__getitem__, parts)))[:_KEPT])

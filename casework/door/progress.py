@@ -1,6 +1,6 @@
-"""How far a matter is, in plain words: its phase, whose turn it is, what comes next, what can be done now.
+"""The progress of a matter in plain words: its phase, whose turn it is, what comes next, what can be done now.
 
-The same words for whoever holds the receipt, a party, and the desk that answers their telephone call.
+The same words for the holder of the receipt, a party, and officials who answer their telephone call.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from casework.door.report import ReportState
 
 
 class Phase(IntEnum):
-    """How far a matter is; the numbers match the contract."""
+    """The phase of a matter; the numbers match the contract."""
 
     AT_DOOR = 1
     DECLINED = 2
@@ -167,7 +167,7 @@ class _Words:
 
 
 class Action(Enum):
-    """What a reporter can do by their receipt: the verb of the call, and the words."""
+    """What a reporter can do with their receipt: the verb of the call, and the words."""
 
     ADD = _Words("add", "补充情况", "add something")
     CORRECT = _Words("correct", "更正联系方式或地址", "correct how you can be reached, or the address")
@@ -225,7 +225,7 @@ _AT_DOOR: dict[ReportState, NextStep] = {
 def at_door(state: ReportState, *, reviewed: bool = False, erased: bool = False) -> NextStep:
     """Return what comes next for a report in this state; a merged one follows the report it was merged into.
 
-    `reviewed` says that a refusal was looked at again before.
+    `reviewed` says that a refusal was reviewed before.
     """
     if erased:
         return NextStep.NOTHING

@@ -19,7 +19,7 @@ class ReportState(IntEnum):
     CLOSED = 7
     WITHDRAWN = 8
     DISPUTED = 9
-    """Declined, and being looked at again."""
+    """Declined, and under review."""
 
 
 class Contentment(IntEnum):
@@ -91,6 +91,6 @@ def must_be_under_way(state: ReportState, case_closed: bool) -> None:
 
 
 def must_be_ended(state: ReportState, case_closed: bool) -> None:
-    """Raise WRONG_STATE unless it is over, or its case is: before that nobody can say how it was handled."""
+    """Raise WRONG_STATE unless it is over, or its case is: before that the handling cannot be rated."""
     if state not in _ENDED and not case_closed:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

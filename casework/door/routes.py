@@ -1,4 +1,4 @@
-"""Other routes: which are open to the parties of a matter, by its kind and its facts, in the order they are told."""
+"""Other routes: which are open to the parties of a matter, by its category and its facts, in order."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class OpenRoute:
-    """A route as told in one case: with the date from a clock of the case, if one runs."""
+    """A route as shown in one case: with the date from a clock of the case, if one runs."""
 
     route: Route
     due_at: datetime | None = None
 
 
 class RouteBook:
-    """The routes in the order in which they are told, and the closed list of facts they may look at."""
+    """The routes in the order in which they are listed, and the closed list of facts they may depend on."""
 
     def __init__(self, version: str, routes: Iterable[Route], facts: Mapping[str, tuple[str, str]]) -> None:
         self.version = version

@@ -1,8 +1,8 @@
 """The second factor of a receipt: the last digits of the reporter's phone, or two words printed on it.
 
-The code alone shows how far a matter is. Whoever acts by it says this too. The fifth wrong answer in a row closes the
-receipt for an hour, each further one for twice as long as the last, at most 30 days. So there are some 25 guesses a
-year, at 10,000 possible answers: less than one in a hundred succeeds. A new receipt at a counter starts anew.
+The code alone shows the progress of a matter; to act, this is needed as well. The fifth wrong answer in a row closes
+the receipt for an hour, each further one for twice as long as the last, at most 30 days. So there are about 25 guesses
+a year for 10,000 possible answers: less than one in a hundred succeeds. A new receipt from a counter starts again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WORDS = tuple(tuple(pair.split()) for pair in _WORDS.replace("\n", "|").split("|
 
 
 def words(entropy: bytes) -> str:
-    """Return two words by lot from two random bytes, as printed: `苹果 灯 / apple lamp`."""
+    """Return two random words, from two random bytes, as printed: `苹果 灯 / apple lamp`."""
     first, second = (WORDS[byte % len(WORDS)] for byte in entropy[:2])
     return f"{first[0]} {second[0]} / {first[1]} {second[1]}"
 
@@ -52,7 +52,7 @@ def closed_for(failed: int) -> timedelta | None:
 
 
 def is_right(said: str, words_printed: str, phone: str) -> bool:
-    """Return whether what somebody says is the second factor: the words if there are any, otherwise the phone's end."""
+    """Return whether an answer is the second factor: the words, if any, otherwise the end of the phone number."""
     if words_printed:
         answers = [_plain(each) for each in words_printed.split("/")]
     else:

@@ -1,6 +1,6 @@
 """Notices: what is written to whom on an event, when it may be sent, by which channel, and what counts as service.
 
-Pure: rules and templates come from `rules/notices`, addresses and wishes from whoever owns them.
+Pure: rules and templates come from `rules/notices`, addresses and wishes from the services that own them.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class NoticeState(IntEnum):
 
 
 OPEN = frozenset({NoticeState.DUE, NoticeState.AT_DESK, NoticeState.FAILED})
-"""States in which something is still to be done."""
+"""States in which something remains to be done."""
 SERVICE = frozenset({NoticeState.DELIVERED, NoticeState.READ, NoticeState.SERVED, NoticeState.DEEMED})
 """States that count as service."""
 
 
 class Outcome(IntEnum):
-    """What became of an attempt; the numbers are those of the contract."""
+    """The outcome of an attempt; the numbers are those of the contract."""
 
     ACCEPTED = 1
     REFUSED = 2
@@ -104,7 +104,7 @@ OF_A_CLAUSE = frozenset({Audience.performer, Audience.beneficiary, Audience.boun
 
 
 class Effect(StrEnum):
-    """What service does besides restarting clocks."""
+    """The effect of service besides restarting clocks."""
 
     rights_notice = "rights_notice"
     """The notice of rights of the party counts as served."""
@@ -185,7 +185,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRule:
-    """Which notice an event calls for."""
+    """Which notice an event requires."""
 
     name: str
     source: str
@@ -205,7 +205,7 @@ class NoticeRule:
     deemed: str = ""
     """Limit after which it counts as served once it was sent; empty for never."""
     restarts: tuple[str, ...] = ()
-    """Limits whose running clocks begin anew with service."""
+    """Limits whose running clocks restart with service."""
     serves: Effect | None = None
 
     @property
@@ -214,7 +214,7 @@ class NoticeRule:
         return bool(self.deemed or self.restarts or self.serves)
 
     def applies(self, said: Mapping[str, str]) -> bool:
-        """Return whether an event with this payload calls for it."""
+        """Return whether an event with this payload requires it."""
         return (
             all(said.get(name) in values for name, values in self.when.items())
             and all(said.get(name) not in values for name, values in self.unless.items())
@@ -345,7 +345,7 @@ def _midnight(day: date) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How somebody wants to be reached, and by what they can be."""
+    """How a person wants to be reached, and by which channels they can be."""
 
     known: frozenset[Channel]
     """Channels for which there is an address."""
@@ -359,8 +359,8 @@ def choose(
 ) -> Channel | None:
     """Return the channel to try next; None if every one was tried. `served` are the channels that the operator has.
 
-    What somebody wants goes before the rule; what they never want is never used. Where nothing was tried, because
-    nothing is known or there is no such channel, it waits at the counter.
+    Wishes go before the rule; unwanted channels are never used. If nothing could be tried, because no address or no
+    such channel is known, it waits at the counter.
     """
     usable = (wishes.known & frozenset(served) | {Channel.COUNTER}) - wishes.never - frozenset(exhausted)
     found = next((each for each in wishes.wanted or channels if each in usable), None)
@@ -379,7 +379,7 @@ _POSSIBLE: dict[Receipt, frozenset[NoticeState]] = {
 
 
 def after_receipt(state: NoticeState, kind: Receipt) -> NoticeState:
-    """Return the state after a receipt; WRONG_STATE where there can be none. One that came back is due again."""
+    """Return the state after a receipt; WRONG_STATE if there can be none. A returned one is due again."""
     if state not in _POSSIBLE[kind]:
         raise CaseError(Reason.WRONG_STATE, f"{state.name} → {kind.name}", state=state.name)
     return {
@@ -395,7 +395,7 @@ _OF_A_GATEWAY = frozenset({Receipt.DELIVERED, Receipt.READ, Receipt.RETURNED})
 
 
 def must_be_of_a_gateway(kind: Receipt, channel: Channel | None) -> None:
-    """Raise unless a gateway may record this: what became of a message, never what people do with paper."""
+    """Raise unless a gateway may record this: the fate of a message, never what people do with paper."""
     if kind not in _OF_A_GATEWAY:
         raise CaseError(Reason.PERMISSION_DENIED)
     if channel is None or channel in AT_DESK:
