@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,32 @@ def test_each_step_of_a_walk_is_done_where_it_says(step: str, files: list[str], 
     assert names, step
     assert [name for name in names if not any(name in each for each in defined)] == []
     assert [path for path, each in zip(files, defined, strict=True) if not each & set(names)] == []
+
+
+def examples() -> list[tuple[str, list[str]]]:
+    """Return each commit that CONTRIBUTING shows as an example, with the paths it says that it touches."""
+    text = page("CONTRIBUTING.md")
+    text = text[text.index("## One commit of each kind") :]
+    rows = [line.strip("|").split("|") for line in text[: text.index("## A commit")].splitlines() if line[:1] == "|"]
+    return [(spans(cells[1])[0], spans(cells[2])) for cells in rows if spans(cells[1])]
+
+
+def git(*words: str) -> str:
+    """Return what git answers about this repository; empty where it fails, or there is no repository."""
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@pytest.mark.parametrize(("commit", "touched"), examples())
+def test_every_example_is_a_commit_of_this_history_that_touches_what_is_said(commit: str, touched: list[str]) -> None:
+    if git("rev-parse", "--is-shallow-repository") != "false":
+        reason = "a shallow clone, or no clone, does not have the history: `git fetch --unshallow` gets it"
+        print(reason)
+        pytest.skip(reason)
+    files = git("show", "--name-only", "--no-renames", "--format=", commit).splitlines()
+    assert touched
+    assert set(touched) <= set(files)
+    assert subprocess.run(["git", "-C", str(ROOT), "merge-base", "--is-ancestor", commit, "HEAD"]).returncode == 0
 
 
 def test_there_are_three_walks_and_readme_leads_to_every_door() -> None:
