@@ -86,10 +86,10 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     async def CompareAgreements(self, request: pb.CompareAgreementsRequest, context: Context) -> pb.AgreementComparison:
         """Answer two drafts side by side; the reading of both is written down."""
-        if names.number_of(request.base) != names.number_of(request.name):
-            raise field_error("base", Reason.INVALID_FIELD, "of another case")
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
+            if names.number_of(request.base) != case.number:
+                raise field_error("base", Reason.INVALID_FIELD, "of another case")
             base = await self._read(connection, case, request.base)
             later = await self._read(connection, case, request.name)
         self.pulse.beat()
