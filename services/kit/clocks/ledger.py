@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -151,15 +150,21 @@ def _entry(row: ClockEntry) -> Entry:
     return entry_from_data({**row.data, "kind": row.kind, "seq": row.seq, "actor": row.actor, **instants})
 
 
-@lru_cache(maxsize=4096)
+_PINNED: dict[str, Rule] = {}
+"""Rules read so far, by their hashes: as many as there were versions of limits."""
+
+
 def _read_rule(content: str) -> Rule:
     return rule_data.from_data(orjson.loads(content))
 
 
 async def rules_of(connection: Connection, hashes: Collection[str]) -> dict[str, Rule]:
-    """Return the pinned rules by their hashes."""
-    rows = await connection.execute(_RULES, {"hashes": list(hashes)})
-    return {key: _read_rule(content) for key, content in rows}
+    """Return the pinned rules by their hashes. What a hash means never changes: it is read once."""
+    if unknown := [each for each in hashes if each not in _PINNED]:
+        _PINNED.update(
+            (key, _read_rule(content)) for key, content in await connection.execute(_RULES, {"hashes": unknown})
+        )
+    return {each: _PINNED[each] for each in hashes if each in _PINNED}
 
 
 async def record(
