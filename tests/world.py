@@ -224,7 +224,7 @@ _RESTART = clock_pb2.RestartClockRequest
 _ON_A_CLOCK = (
     clock_pb2.GetClockRequest, clock_pb2.ExplainClockRequest, clock_pb2.StopClockRequest, clock_pb2.PauseClockRequest,
     clock_pb2.ResumeClockRequest, clock_pb2.RestartClockRequest, clock_pb2.ExtendClockRequest,
-    clock_pb2.RevokeExtensionRequest,
+    clock_pb2.RevokeExtensionRequest, clock_pb2.TakeStepRequest, clock_pb2.AssignStepRequest,
 )  # fmt: skip
 
 
@@ -340,6 +340,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "GetClock": _filled(clock_pb2.GetClockRequest),
     "ExplainClock": _filled(clock_pb2.ExplainClockRequest),
     "StartClock": _start_clock,
+    "TakeStep": _filled(clock_pb2.TakeStepRequest),
+    "AssignStep": _filled(clock_pb2.AssignStepRequest, user=lambda w: "colleague"),
     "StopClock": _filled(clock_pb2.StopClockRequest, met=lambda w: True),
     "PauseClock": _filled(clock_pb2.PauseClockRequest, cause=lambda w: "illness"),
     "ResumeClock": _filled(clock_pb2.ResumeClockRequest),

@@ -26,7 +26,7 @@ from services.kit.clocks import moves as clock_moves
 from services.kit.clocks import view as clock_view
 from services.kit.clocks.calendars import calendar_of
 from services.kit.clocks.clockwork import Clockwork, NewClock
-from services.kit.clocks.models import Clock
+from services.kit.clocks.models import LIVE, Clock
 from services.kit.clocks.moves import Candidate
 from services.kit.clocks.sweep import sweep
 from services.kit.command import Consequence, Versioned, Work, check_etag, command
@@ -261,6 +261,27 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
         key = f"{name}-{await clocks.how_many(connection, number, f'{name}-%') + 1}"
         clock = self.clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
         return replace(clock, evidence=request.evidence)
+
+    @command(pb.Clock)
+    async def TakeStep(self, request: pb.TakeStepRequest, work: Work) -> pb.Clock:
+        """Take on what a clock of the caller's own unit waits for."""
+        return await self._give(request, work, work.call.caller.subject)
+
+    @command(pb.Clock)
+    async def AssignStep(self, request: pb.AssignStepRequest, work: Work) -> pb.Clock:
+        """Give what a clock of the caller's own unit waits for to a colleague, or back to the unit."""
+        return await self._give(request, work, request.user)
+
+    async def _give(self, request: pb.TakeStepRequest | pb.AssignStepRequest, work: Work, official: str) -> pb.Clock:
+        row = await self._locked(request, work)
+        # Whoever supervises a unit does not do its work: only its own people take it on.
+        work.call.require_person(row.unit == work.call.caller.unit)
+        if row.state not in LIVE:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        await clocks.take(work.connection, row.number, clock_parts(row.id)[1], official)
+        payload = {"clock": row.id, "unit": row.unit, "taken_by": official}
+        await work.append(NewEvent(row.number, "StepTaken", row.unit, payload))
+        return clock_view.clock(self._service, await clock_ledger.get(work.connection, row.id), work.now)
 
     @command(pb.Clock)
     async def StopClock(self, request: pb.StopClockRequest, work: Work) -> pb.Clock:

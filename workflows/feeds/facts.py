@@ -152,7 +152,12 @@ async def _clocks(source: Source, facts: FactsBackends, cases: Iterable[str]) ->
 
 def _clock(clock: clock_pb2.Clock) -> facts_pb2.ClockFacts:
     told = facts_pb2.ClockFacts(
-        clock=clock.name, rule=clock.rule, unit=clock.unit, subject=clock.subject, state=clock.state
+        clock=clock.name,
+        rule=clock.rule,
+        unit=clock.unit,
+        subject=clock.subject,
+        state=clock.state,
+        taken_by=clock.taken_by,
     )
     for time_ in ("start_time", "due_time", "next_time", "stop_time"):
         if clock.HasField(time_):

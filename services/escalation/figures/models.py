@@ -38,6 +38,7 @@ class WorkClock(View):
     next_at: Mapped[Instant | None]
     stopped_at: Mapped[Instant | None]
     kind: Mapped[Code]
+    taken_by: Mapped[Words]
 
 
 class MatterUnit(View):
@@ -59,6 +60,7 @@ class ClockFact(EscalationModel):
         Index("clock_facts_number", "number"),
         Index("clock_facts_rule", "rule", "due_at"),
         Index("clock_facts_taken", "stopped_at", "clock", postgresql_where=text("state = 2")),
+        Index("clock_facts_taken_by", "taken_by", postgresql_where=text("state IN (1, 4) AND taken_by <> ''")),
         Index("clock_facts_work", "unit", "due_at", postgresql_where=text("state IN (1, 4)")),
         {"comment": "The clocks of intake and mediation; whether one is overdue is asked of its dates."},
     )
@@ -74,6 +76,7 @@ class ClockFact(EscalationModel):
     due_at: Mapped[Instant | None]
     next_at: Mapped[Instant | None]
     stopped_at: Mapped[Instant | None]
+    taken_by: Mapped[Words] = mapped_column(server_default="")
     seq: Mapped[Count] = mapped_column(comment="Event of its case up to which the facts go: older ones change nothing.")
 
 

@@ -134,8 +134,9 @@ _STOP = select(_STOPPED).add_cte(
     )
     .cte("entry")
 )  # fmt: skip
-_MOVE_UNIT = update(Clock).where(*_MATCHING).values(unit=_UNIT)
-_HAND_OVER = update(Clock).where(*_RUNNING, Clock.unit == bindparam("before")).values(unit=_UNIT)
+_MOVE_UNIT = update(Clock).where(*_MATCHING).values(unit=_UNIT, taken_by="")
+_HAND_OVER = update(Clock).where(*_RUNNING, Clock.unit == bindparam("before")).values(unit=_UNIT, taken_by="")
+_TAKE = update(Clock).where(*_MATCHING).values(taken_by=bindparam("official"))
 _DUE = select(Clock).where(*_RUNNING, Clock.next_at <= _NOW).order_by(Clock.next_at, Clock.id).with_for_update()
 _CLAIMED = select(ClockRung.rung).where(ClockRung.clock == bindparam("clock"))
 _RUNGS = (
@@ -288,6 +289,11 @@ async def reassign(connection: Connection, number: str, keys: str, unit: str) ->
 async def hand_over(connection: Connection, number: str, before: str, unit: str) -> None:
     """Make another unit accountable for the running clocks of one unit. No deadline moves."""
     await connection.execute(_HAND_OVER, {"number": number, "before": before, "unit": unit})
+
+
+async def take(connection: Connection, number: str, keys: str, official: str) -> None:
+    """Note who took on what these running clocks wait for; nobody in particular if `official` is empty."""
+    await connection.execute(_TAKE, {"number": number, "keys": clock_id(number, keys), "official": official})
 
 
 async def standing(connection: Connection, number: str) -> Standing:

@@ -31,6 +31,7 @@ class Clock(Model):
     __table_args__ = (
         Index("clocks_case", "number"),
         Index("clocks_due", text("COALESCE(due_at, '9999-01-01 00:00:00+00'::timestamp with time zone)"), "id"),
+        Index("clocks_taken_by", "taken_by", postgresql_where=text(f"{_LIVE} AND taken_by <> ''")),
         Index("clocks_next", "next_at", "id", postgresql_where=text(f"{_LIVE} AND next_at IS NOT NULL")),
     )  # fmt: skip
 
@@ -57,6 +58,9 @@ class Clock(Model):
     )
     generation: Mapped[int] = mapped_column(server_default="1")
     entries: Mapped[int] = mapped_column(server_default="1")
+    taken_by: Mapped[Words] = mapped_column(
+        server_default="", comment="Account of the official who took the step on; empty while it is the whole unit's."
+    )
 
 
 class ClockEntry(Model):

@@ -43,6 +43,7 @@ def clock(service: str, row: Clock, now: datetime, fired: Mapping[str, datetime]
         overdue=clocks.is_overdue(row, now),
         generation=row.generation,
         etag=str(row.generation),
+        taken_by=row.taken_by,
         next_time=stamp(row.next_at) if row.state in LIVE else None,
         rungs=[
             pb.Rung(

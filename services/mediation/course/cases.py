@@ -121,6 +121,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         case, row = await self._task(request, work)
         changed = await self._move(row, TaskState.SIGNED, work)
         await work.stop(row.number, task_key(row.task, "sign%"))
+        await clocks.take(work.connection, row.number, task_key(row.task, "task"), work.actor)
         await work.append(self._told(case, changed, "TaskSigned"))
         return view.task(changed, work.call.language, work.now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from casework import names
 from casework.mediation.choosing import AskState, ChoicePhase, Conflict, ranked
 from casework.mediation.course import MediationState
+from services.kit.clocks import clocks
 from services.kit.clocks.clocks import Firing
 from services.kit.command import Consequence, Work
 from services.kit.storage.sealing import Sealer
@@ -24,6 +25,7 @@ async def ask(work: Work, case: Case, row: Mediation, mediator: Mediator, kind: 
     await store.ask(work.connection, case.number, row.round, mediator, work.now)
     row = await mediations.change(work.connection, case.number, phase=ChoicePhase.ASKED, candidate=mediator.mediator)
     await mediating.start(work, case, row, mediating.ANSWER, kind, mediator=names.mediator_name(mediator.mediator))
+    await clocks.take(work.connection, case.number, mediating.FINDING, mediator.subject)
     return row
 
 

@@ -10,6 +10,7 @@ from casework.errors import Reason, field_error
 from casework.mediation.choosing import ChoicePhase, Conflict, conflict_of
 from casework.mediation.course import ENDED, MediationState, PeopleStanding, leaving_ends, move
 from casework.mediation.termination import ended_as, statutory_term
+from services.kit.clocks import clocks
 from services.kit.clocks.models import LIVE
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
@@ -28,6 +29,8 @@ CHOICE, APPOINTMENT, ANSWER = "mediator_choice", "mediator_appointment", "mediat
 TERM, ANSWERS = "mediation_term", "mediation_answer"
 """The general time limit of a mediation, and the time to answer a proposal."""
 FINDING = "mediator-%"
+TERMS = "mediation-%"
+"""Keys of the clocks of the mediation itself."""
 RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%")
 """Keys of the clocks that stop when a mediation ends."""
 
@@ -75,6 +78,7 @@ async def begin_terms(work: Work, case: Case, row: Mediation) -> None:
         clock = await work.start_clock(
             case.number, keys, rule, subject=names.mediation_name(case.number), unit=case.unit, at=work.now
         )
+        await clocks.take(work.connection, case.number, keys, row.mediator)
         await tell(work, case, row, "MediationTermStarted", rule=rule, due_at=clock.due_at)
 
 

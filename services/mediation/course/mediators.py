@@ -13,6 +13,7 @@ from casework.mediation import choosing
 from casework.mediation import course as rules_of
 from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
 from casework.mediation.course import MediationState, move
+from services.kit.clocks import clocks
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving import masks
 from services.kit.serving.access import Context, current_call
@@ -158,6 +159,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
             work.connection, case.number, phase=ChoicePhase.FIXED, mediator=asked.subject,
             mediator_unit=asked.unit, state=move(row.state, MediationState.MEDIATING),
         )  # fmt: skip
+        await clocks.take(work.connection, case.number, mediating.TERMS, asked.subject)
         await mediating.tell(
             work, case, row, "MediationStarted", wakes=True, mediator=names.mediator_name(asked.mediator)
         )
@@ -185,6 +187,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         asked = await store.asked(work.connection, case.number, AskState.ASKED, AskState.ACCEPTED)
         await store.answer(work.connection, case.number, asked.ask, AskState.REPLACED, work.now)
         await work.stop(case.number, mediating.FINDING, met=False)
+        await clocks.take(work.connection, case.number, mediating.TERMS, "")
         await mediating.tell(work, case, row, "MediatorReplaced", mediator=names.mediator_name(asked.mediator))
         return await self._answer(work, await mediating.find(work, case, row))
 

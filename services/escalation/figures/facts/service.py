@@ -115,5 +115,6 @@ def _clock(told: pb.ClockFacts, sequences: Mapping[tuple[str, str], int]) -> dic
         "due_at": _at(told, "due_time"),
         "next_at": _at(told, "next_time"),
         "stopped_at": _at(told, "stop_time"),
+        "taken_by": told.taken_by,
         "seq": sequence,
     }

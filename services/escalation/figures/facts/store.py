@@ -41,7 +41,8 @@ _CASE_COLUMNS = (
     "reopenings", "case_seq",
 )  # fmt: skip
 _CLOCK_COLUMNS = (
-    "number", "rule", "unit", "subject", "state", "started_at", "due_at", "next_at", "stopped_at", "seq",
+    "number", "rule", "unit", "subject", "state", "started_at", "due_at", "next_at", "stopped_at", "taken_by",
+    "seq",
 )  # fmt: skip
 _OF_THE_CASE = ("unit", "category", "grade", "closed_at")
 """If a matter has a case, the case decides which unit it belongs to and whether it is over."""

@@ -70,6 +70,7 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
             due_time=stamp(row.due_at),
             overdue=row.due_at is not None and row.due_at < now,
             paused=row.state is ClockState.PAUSED,
+            taken_by=row.taken_by,
             **numbers(grade=step.grade or 0),
         )
 

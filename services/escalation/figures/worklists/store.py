@@ -71,6 +71,7 @@ _HELD = (
     )
     .exists()
 )
+_MINE = or_(_HELD, WorkClock.taken_by == bindparam("official", type_=Text))
 # Matters of the unit that wait for another unit.
 _WAITS = and_(within(MatterUnit.unit), not_(_OURS))
 _KEEPS: dict[Filter, ColumnElement[bool]] = {
@@ -113,7 +114,7 @@ class Counts(NamedTuple):
 @lru_cache(maxsize=16)
 def _page(scope: Scope, keeps: Filter) -> Select[WorkClock, str | None, str | None, int | None]:
     waiting = keeps is Filter.WAITING
-    whose = _WAITS if waiting else _HELD if scope is Scope.MINE else _OURS
+    whose = _WAITS if waiting else _MINE if scope is Scope.MINE else _OURS
     behind = (bindparam("due", type_=_NOW.type), *(bindparam(name, type_=Text) for name in ("service", "clock")))
     return (
         select(WorkClock, MatterUnit.unit.label("matter_unit"), MatterUnit.category, MatterUnit.grade)
@@ -142,7 +143,7 @@ def _counts(mine: bool) -> Select[int, int, int, int, int]:
     )
     waiting = literal(0) if mine else _WAITING
     counted = select(func.count(), new, due_today, overdue, waiting).select_from(WorkClock)
-    return counted.where(_RUNS, _HELD if mine else _OURS)
+    return counted.where(_RUNS, _MINE if mine else _OURS)
 
 
 async def counts(
