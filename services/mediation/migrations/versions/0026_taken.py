@@ -2,8 +2,8 @@
 
 from services.kit.storage.migration import run_script
 
-revision = "0024"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 
 TAKEN = """
 ALTER TABLE clocks ADD COLUMN taken_by text NOT NULL DEFAULT '';
