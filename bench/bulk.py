@@ -26,7 +26,7 @@ ROUNDS = 5
 
 
 def message(each: GeneratedReport) -> report_pb2.Report:
-    """Return a generated report as it comes in."""
+    """Return a generated report as it is received."""
     parties = [report_pb2.Party(role=report_pb2.PARTY_ROLE_RESPONDENT, display_name=each.respondent)]
     return report_pb2.Report(
         channel=f"CHANNEL_{each.channel.upper()}",

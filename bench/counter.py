@@ -82,7 +82,7 @@ async def run(state: str) -> Figures:
             busy.append(await _opened(people))
             await asyncio.sleep(_PAUSE)
         seconds = importing.result()
-        # What the import left to do goes on behind it.
+        # Work left by the import continues in the background.
         after = [await _opened(people) for _ in range(QUIET)]
     finally:
         await people.close()

@@ -38,6 +38,6 @@ def only(*names: str) -> Callable[[Surroundings], list[ProcessSpec]]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share of the values lies."""
+    """Return the value below which this share of the values is."""
     ordered = sorted(values)
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]

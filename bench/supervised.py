@@ -1,6 +1,6 @@
 """A supervised province: open and closed matters over units, with their clocks, letters and officials, made by chance.
 
-The same rows go into the tables of escalation and into the hands of whoever counts them anew: what is answered can be
+The same rows go into the tables of escalation and to a second, independent count: responses can be
 held against a plain recomputation.
 """
 

@@ -24,7 +24,7 @@ DAY = 86_400
 
 @workflow.defn
 class TaskChild:
-    """A task as a child: its own timer, ends when it is told that the task is done."""
+    """A task as a child workflow: its own timer; ends when it is signalled that the task is done."""
 
     def __init__(self) -> None:
         self.done = False
@@ -58,7 +58,7 @@ class CaseWithChildren:
 
 @workflow.defn
 class CaseAlone:
-    """A case that keeps one timer, for its earliest deadline, and hears when its last task is done."""
+    """A case with one timer, for its earliest deadline, that is signalled when its last task is done."""
 
     def __init__(self) -> None:
         self.done = False
