@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import grpc
+import httpx
+import pytest
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import documents_pb2, grants_pb2, people_pb2
 from pb.mediation.v1.grants_pb2_grpc import GrantServiceStub
@@ -17,11 +21,12 @@ from services.kit.serving import posts
 from tests.case_people import Act, refused
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import mediated
-from tests.outside import Reporter
+from tests.outside import Invitee, Reporter
 from tests.rpcs import all_rpcs
 from tests.test_of_record import bound
 from tests.test_report_erasure import stub
 from tests.world import new_report
+from tests.world_people import invited
 
 REASON = "代替生病的同事接待来访"
 
@@ -115,3 +120,57 @@ async def test_whoever_holds_a_receipt_sees_the_log_and_takes_out_the_report(cli
         of_case = await holder.get(f"/v1/{case.name}/accessLog")
         assert of_case.status_code == 200, of_case.text
         assert not [each for each in of_case.json().get("entries", ()) if "/parties/" in each.get("subject", "")]
+
+
+async def whole(path: str, get: Callable[[str], Awaitable[httpx.Response]], size: int) -> list[dict[str, str]]:
+    """Return a log, page by page."""
+    found: list[dict[str, str]] = []
+    token = ""
+    while True:
+        answer = await get(f"{path}?pageSize={size}&pageToken={token}")
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert len(page["entries"]) <= size
+        assert not page.get("accessToken")
+        found += page["entries"]
+        token = page["nextPageToken"]
+        if not token:
+            return found
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_who_looked_is_one_list_by_receipt_and_by_invitation(clients: Clients, language: str) -> None:
+    async with Reporter(clients.stack, language) as me, Invitee(clients.stack, language) as party:
+        report = await clients.file_report("楼道灯坏了。", reporter=report_pb2.Reporter(phone="13955551234"))
+        me.code = report.receipt_code
+        assert (await me.sign_in("1234")).status_code == 200
+        case = await clients.accept(report)
+        act = Act(clients, case.name)
+        await act.add(1)
+        await act.add(2)
+        duty = clients.as_("duty_officer")
+        for _ in range(3):
+            await clients.intake.GetReportContent(
+                intake_pb2.GetReportContentRequest(name=f"{report.name}/content"), **duty
+            )
+            await clients.people.ListParties(people_pb2.ListPartiesRequest(parent=case.name), **clients.as_("clerk"))
+        await act.unmask(1)
+        made = await invited(clients, act.of(2))
+        await party.comes({"code": made.code, "words": made.words})
+        paths = ((f"/v1/{report.name}/accessLog", me.get), (f"/v1/{case.name}/accessLog", me.get),
+                 (f"/v1/{case.name}/accessLog", lambda path: party.looks(path.removeprefix("/v1/"))))  # fmt: skip
+        for path, get in paths:
+            found = await whole(path, get, 1000)
+            assert {"reports.readContent", "parties.list"} <= {each["action"] for each in found}
+            assert "parties.unmask" not in {each["action"] for each in found}, "who looked at the other side is theirs"
+            times = [datetime.fromisoformat(each["time"]) for each in found]
+            assert times == sorted(times, reverse=True)
+            read = "read the report in full" if language == "en" else "查看了报告的全部内容"
+            assert sum(read in each["sentence"] for each in found) >= 3
+            for size in (1, 3):
+                paged = await whole(path, get, size)
+                assert paged[-len(found) :] == found, "a page goes on where the one before ended"
+        assert (await me.get(f"/v1/{report.name}/accessLog?pageToken=abc")).json()["code"] == "INVALID_PAGE_TOKEN"
+        other = await clients.file_report("别的事。")
+        for get in (me.get, lambda path: party.looks(path.removeprefix("/v1/"))):
+            assert (await get(f"/v1/{other.name}/accessLog")).status_code == 403

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from services.gateway import account, own_file, receipts, timeline, visitors
+from services.gateway import access_logs, account, own_file, receipts, timeline, visitors
 from services.gateway.edge import Checker, Edge
 from services.gateway.rest.backend import Backend
 from services.gateway.rest.binding import Shape, shapes_of
@@ -101,6 +101,9 @@ class Gateway:
             if shape.rpc.full_name == receipts.RPC and isinstance(route.endpoint, UnaryEndpoint):
                 endpoint = receipts.ReceiptEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=endpoint)
+            if shape.rpc.full_name in access_logs.RPCS and isinstance(route.endpoint, UnaryEndpoint):
+                both = access_logs.AccessLogEndpoint(route.endpoint, self._contract, self.backends, self.settings)
+                route = replace(route, endpoint=both)
             if shape.rpc.full_name in own_file.RPCS and isinstance(route.endpoint, FileStreamEndpoint):
                 whole = own_file.OwnFileEndpoint(route.endpoint, self._contract, self.backends, self.settings)
                 route = replace(route, endpoint=whole)

@@ -144,16 +144,20 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     ) -> pb.ListReportAccessResponse:
         """Return who read, found or exported a report, newest first."""
         call, size = current_call(), request.page_size or 50
-        behind = paging.read(request.page_token, "access") or 2**63 - 1
+        behind = paging.read(request.page_token, looks.PAGES) or 2**63 - 1
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.parent)
             found = await access_log.listed(connection, row.number, behind, size + 1)
+            filed_by = await store.filed_by(connection, row.number)
+        report, case = names.report_name(row.number), names.case_name(row.merged_into or row.number)
         to = "" if call.caller.roles & OFFICIALS else call.caller.subject
         reply = pb.ListReportAccessResponse(
-            entries=[looks.entry(each, self.rules.units, call.language, to=to) for each in found[:size]]
+            entries=[looks.entry(each, self.rules.units, call.language, to=to) for each in found[:size]], case=case
         )
-        if len(found) > size:
-            reply.next_page_token = paging.token("access", found[size - 1].id)
+        if to and (call.caller.matter == report or to == filed_by):
+            # Nobody else gets it: by this token one is the reporter.
+            reply.access_token, _ = self._mint.token(HOLDER, report, case, _READING)
+        reply.next_page_token = paging.following(found, size, looks.PAGES, lambda end: end.id)
         return reply
 
     async def ExportReport(self, request: pb.ExportReportRequest, context: Context) -> pb.ReportFile:

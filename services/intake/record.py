@@ -30,4 +30,6 @@ async def admit(connection: Connection, call: Call, row: Report) -> None:
         found |= {Part.maker}
     if call.caller.matter == names.report_name(row.number):
         found |= {Part.holder}
+    elif call.caller.matter.startswith("cases/") and call.caller.case == names.case_name(row.merged_into or row.number):
+        found |= {Part.party}
     call.require(row.unit, found)

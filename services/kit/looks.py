@@ -10,6 +10,7 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.saying import moment
 from services.kit.serving.posts import Post
+from services.kit.storage import paging
 from services.kit.storage.models import Look
 
 READ, SEARCHED, PRINTED, EXPORTED, UNMASKED, ACTED = (
@@ -76,6 +77,10 @@ PURPOSES: dict[int, tuple[str, str]] = {
 }
 
 
+PAGES = "access"
+"""What page tokens of an access log are for."""
+
+
 def entry(row: Look, units: UnitTree, language: str, *, to: str, reason: str = "") -> pb.AccessLogEntry:
     """Return an entry of the access log in words.
 
@@ -109,5 +114,6 @@ def entry(row: Look, units: UnitTree, language: str, *, to: str, reason: str = "
         sentence=sentence,
         reason=reason,
         kind=kind,
+        page_token=paging.token(PAGES, row.id),
         **numbers(purpose=row.purpose),
     )

@@ -23,7 +23,7 @@ class UnaryEndpoint:
 
     def __init__(self, binding: Binding, timeout: float) -> None:
         shape = binding.shape
-        self._binding = binding
+        self.binding = binding
         self._timeout = timeout
         self._answers_etag = shape.answers_etag
         self._reads = shape.method == "GET"
@@ -39,18 +39,22 @@ class UnaryEndpoint:
         """Answer one request; raise Problem."""
         if self._file is None:
             exchange.accepts("application/json")
-        await self._answer(exchange, await self.ask(exchange, parts))
+        await self.answer(exchange, await self.ask(exchange, parts))
 
     async def ask(self, exchange: Exchange, parts: list[str]) -> Message:
         """Return the service's response; raise Problem."""
-        message, renamed = await self._binding.read(exchange, parts)
-        call = self._binding.call_of(message)
+        return await self.call(exchange, *await self.binding.read(exchange, parts))
+
+    async def call(self, exchange: Exchange, message: Message, renamed: dict[str, str]) -> Message:
+        """Return the service's response to a message that was read; raise Problem."""
+        call = self.binding.call_of(message)
         try:
             return await call(message, timeout=exchange.timeout(self._timeout), metadata=exchange.metadata())
         except grpc.RpcError as error:
-            raise of_rpc(error, self._binding.shape.body, renamed) from None
+            raise of_rpc(error, self.binding.shape.body, renamed) from None
 
-    async def _answer(self, exchange: Exchange, response: Message) -> None:
+    async def answer(self, exchange: Exchange, response: Message) -> None:
+        """Send a response."""
         if self._file is not None and await self._sent_as_file(exchange, response, self._file):
             return
         headers = [_JSON]

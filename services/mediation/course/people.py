@@ -16,6 +16,7 @@ from casework.mediation import age
 from casework.mediation.choosing import MatterRole
 from casework.mediation.course import Beside, CompanionRole, MediationState, PartyKind, Scope, check_companion, must_be
 from services.kit import dates
+from services.kit import looks as looks_in_words
 from services.kit.command import Work, check_etag, command
 from services.kit.composition import Parts
 from services.kit.serving import masks
@@ -222,7 +223,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
     async def ListAccessLog(self, request: pb.ListAccessLogRequest, context: Context) -> pb.ListAccessLogResponse:
         """Return who accessed the people of a case, newest first; to a party, its own data and the case only."""
         size = request.page_size or 50
-        behind = paging.read(request.page_token, "access") or 2**63 - 1
+        behind = paging.read(request.page_token, looks_in_words.PAGES) or 2**63 - 1
         async with self.database.begin() as connection:
             case = await self._read(connection, request.parent)
             own = None
@@ -231,7 +232,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             rows = await access_log.listed(connection, case.number, behind, size + 1, own)
             entries = await self.told(connection, case, rows[:size])
         reply = pb.ListAccessLogResponse(entries=entries)
-        reply.next_page_token = paging.following(rows, size, "access", lambda end: end.id)
+        reply.next_page_token = paging.following(rows, size, looks_in_words.PAGES, lambda end: end.id)
         return reply
 
     async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
