@@ -15,6 +15,7 @@ from casework.case import Ground, Stage, Step
 from casework.mediation.agreement import AgreementState, Form, Signer
 from casework.mediation.course import MAX_REPRESENTATIVES, MediationState
 from casework.mediation.session import SessionKind, SessionState
+from tests import rights_invited as invited
 from tests.rights_facts import READS, Facts, changes, columns_changed
 from tests.rights_scene import Move
 from tests.rpcs import Answer, check
@@ -50,7 +51,9 @@ def refusals_are_clear_and_change_nothing(it: Happened) -> None:
     if not it.done:
         assert it.answer.reason
         changed = changes(it.before, it.after)
-        assert not changed, changed
+        # A wrong answer to an invitation is counted, and told where it closes it.
+        counted = {"invitations", "events", "cases"} if it.move.rpc == invited.SIGN_IN else set()
+        assert not changed.keys() - counted, changed
 
 
 def looks_change_nothing_but_what_records_them(it: Happened) -> None:
@@ -62,7 +65,8 @@ def looks_change_nothing_but_what_records_them(it: Happened) -> None:
 
 
 def every_change_is_told_in_the_history(it: Happened) -> None:
-    changed = changes(it.before, it.after).keys() - READS
+    counted = {"invitations"} if it.move.rpc == invited.SIGN_IN else set()
+    changed = changes(it.before, it.after).keys() - READS - counted
     assert not changed or it.fresh("events"), changed
 
 
@@ -203,6 +207,10 @@ def a_caucus_is_read_by_its_mediator_and_that_side_alone(it: Happened) -> None:
     side = {"applicant": 1, "respondent": 2, "third": 3}[request.parent.rpartition("/")[2]]
     of_record = bool(mediation and mediation["mediator"] == it.move.sub and it.move.role == "mediator")
     bound = {row["side"] for row in it.before.rows("parties") if row["subject"] == it.move.sub}
+    if it.move.role == "invited":
+        (row,) = it.before.rows("parties", party=int(it.move.sub.rpartition("/")[2]))
+        assert (row["side"], row["code_confided"]) == (side, True), (side, row)
+        return
     assert of_record or (it.move.role == "citizen" and bound == {side}), (side, bound, mediation)
 
 
@@ -287,12 +295,12 @@ def what_was_told_an_earlier_mediator_stays_there(it: Happened) -> None:
 
 
 def a_party_speaks_for_itself_alone(it: Happened) -> None:
-    if not it.done or it.move.role != "citizen" or it.move.reads:
+    if not it.done or it.move.role not in ("citizen", "invited") or it.move.reads:
         return
     name = getattr(it.move.request, "parent", "") or getattr(it.move.request, "name", "")
     if "/parties/" in name:
         (row,) = it.before.rows("parties", party=int(name.rpartition("/")[2]))
-        assert row["subject"] == it.move.sub, row
+        assert it.move.sub in (row["subject"], name), row
 
 
 def facts_do_not_contradict_each_other(it: Happened) -> None:
@@ -373,6 +381,7 @@ INVARIANTS: list[Callable[[Happened], None]] = [
     a_claim_decides_nothing_until_the_creditor_or_staff_says_yes,
     facts_do_not_contradict_each_other,
     an_erasure_takes_two_people_and_no_hold,
+    *invited.INVARIANTS,
 ]
 
 

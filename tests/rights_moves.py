@@ -20,6 +20,7 @@ from pb.mediation.v1 import sessions_pb2 as sessions
 from casework.case import Stage, Step
 from casework.mediation.choosing import ChoicePhase
 from casework.mediation.course import CompanionRole, MediationState
+from tests import rights_invited as invited
 from tests import rights_outcome as outcome
 from tests.rights_outcome import OUTCOME
 from tests.rights_scene import Maker, Move, Scene
@@ -303,7 +304,7 @@ TRY: dict[Maker, int] = {
     record_myself("ConfirmReadBack", language="zh"): 2, record_myself("SignSessionRecord", role=1, manner=4): 2,
     record_myself("RefuseSessionRecord", reason="没有这样说"): 1, leave_myself: 2, replace_myself: 2,
     learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1,
-    release: 1, **OUTCOME,
+    release: 1, **OUTCOME, **invited.MOVES,
 }  # fmt: skip
 
 
@@ -382,4 +383,6 @@ def _sat(s: Scene) -> Move:
         return schedule(s)
     if sitting[-1]["state"] == 1:
         return session_verb("Start")(s)
+    if not s.facts.rows("attendances", session=sitting[-1]["session"]):
+        return attend(s)
     return s.dice.choice((attend, write_record, read_back, sign_record, session_verb("End")))(s)

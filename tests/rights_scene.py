@@ -28,10 +28,24 @@ class Move:
     proper: bool = True
     """Whether role and unit are those that may do it: then leaving must work."""
     reads: bool = False
+    token: str = ""
+    """Token of an invitation; empty where somebody calls with an account."""
+    right: bool = True
+    """For a sign-in: whether code and words are those that hold now."""
+    about: int = 0
+    """The party that it is about, if it is tried by an invitation."""
 
     def __str__(self) -> str:
         told = " ".join(str(self.request).split())[:300]
         return f"{self.rpc} by {self.role} {self.sub} of {self.unit}: {told}"
+
+
+@dataclass(frozen=True)
+class Code:
+    """An invitation that was handed over."""
+
+    code: str
+    words: str
 
 
 @dataclass
@@ -45,6 +59,10 @@ class Scene:
     staff: list[str] = field(default_factory=list)
     mediators: list[str] = field(default_factory=list)
     citizens: list[str] = field(default_factory=list)
+    codes: dict[int, list[Code]] = field(default_factory=dict)
+    """Invitations by party, the one that holds last."""
+    tokens: dict[int, str] = field(default_factory=dict)
+    """Tokens that invitations gave, by party."""
 
     @property
     def number(self) -> str:

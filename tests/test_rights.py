@@ -24,10 +24,12 @@ from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import mediators_pb2, people_pb2
 
 from accord.embedded.stack import Stack
-from tests.conftest import Clients, request_id
+from tests.conftest import CALL, Clients, request_id
 from tests.patience import PATIENCE
+from tests.rights_door import DoorLife
 from tests.rights_facts import Facts, Reader
 from tests.rights_invariants import INVARIANTS, STANDING, Happened, broken
+from tests.rights_invited import SIGN_IN, learn
 from tests.rights_moves import forward, tried
 from tests.rights_scene import Move, Scene
 from tests.rpcs import BY_NAME, Answer, all_rpcs, call, check
@@ -38,8 +40,24 @@ SECONDS = float(os.environ.get("RIGHTS_SECONDS") or 20)
 COUNTIES = ("620111", "620121", "620122", "620123")
 """Each life at a time has a county of its own: whoever is asked to mediate is asked for this case."""
 STEPS = 90
-REACHED = {"MEDIATING", "WITHDRAWN", "session held", "closed", "AGREED"}
+REACHED = {
+    "MEDIATING", "WITHDRAWN", "session held", "closed", "AGREED", "by an invitation done",
+    "by an invitation PERMISSION_DENIED", f"{SIGN_IN} done", f"{SIGN_IN} SECOND_FACTOR_WRONG", f"{SIGN_IN} NOT_FOUND",
+}  # fmt: skip
 """What a run must have reached to have tried anything."""
+
+
+PASSED_ON = {"RequestErasure": 2, "EraseCaseData": 3}
+"""What other services follow, and how many say so."""
+DOOR = "620104"
+TRIED_AT_THE_DOOR = {
+    "SignInByReceipt by office done", "SignInByReceipt by office SECOND_FACTOR_WRONG",
+    "SignInByReceipt by office NOT_FOUND", "ReissueReceipt by office done", "WithdrawReport by code done",
+    "AddToReport by code done", "AddToReport by code PERMISSION_DENIED", "EraseReport by office SAME_PERSON",
+    "EraseReport by office done", "AddPhoto by code done", "ExportNotices by code done",
+    "RequestReview by code done",
+}  # fmt: skip
+"""What must have been done, and refused, by receipts."""
 
 
 class Broken(AssertionError):
@@ -81,8 +99,10 @@ class Life:
             if asyncio.get_running_loop().time() > until:
                 break
             move = forward(scene) if self._dice.random() < 0.5 else tried(scene)
-            if self._dice.random() < 0.06:
-                await self.race(scene, move, tried(scene))
+            # Of two codes made at once nobody knows which one holds.
+            beside = tried(scene)
+            if self._dice.random() < 0.06 and not {move.rpc, beside.rpc} & {"InviteParty", SIGN_IN, *PASSED_ON}:
+                await self.race(scene, move, beside)
             else:
                 await self.step(scene, move)
         for each in scene.mediators:  # who looked after this case is not asked about the next one
@@ -99,12 +119,27 @@ class Life:
         if wrong := broken(Happened(move, answer, before, scene.facts)):
             raise Broken("\n".join([f"seed {self._key}", *self.told, *wrong]))
         self._see(scene, answer, move)
+        if (
+            answer.code is grpc.StatusCode.OK
+            and move.rpc in PASSED_ON
+            and not getattr(move.request, "validate_only", False)
+        ):
+            await self._passed_on(scene, len(before.events("ErasureReached")) + PASSED_ON[move.rpc])
+        if answer.code is grpc.StatusCode.OK and answer.messages:
+            learn(scene, move, answer.messages[0])
         if answer.code is grpc.StatusCode.OK and not move.reads and self._dice.random() < 0.05:
             again = await self._send(move)
             kind = GetMessageClass(BY_NAME[f"mediation.{move.rpc}"].method.output_type)
             first, second = ([kind.FromString(each) for each in told.messages] for told in (answer, again))
             assert first == second, (move, again)
             assert await self._reader.facts(scene.number) == scene.facts, move
+
+    async def _passed_on(self, scene: Scene, told: int) -> None:
+        """Wait until all services have said what an erasure reaches in them: it is no part of what the call does."""
+        async with asyncio.timeout(PATIENCE):
+            while len(scene.facts.events("ErasureReached")) < told:
+                await asyncio.sleep(0.1)
+                scene.facts = await self._reader.facts(scene.number)
 
     async def race(self, scene: Scene, *moves: Move) -> None:
         """Make moves at once: whatever comes first, how things stand afterwards is possible."""
@@ -119,7 +154,9 @@ class Life:
 
     async def _send(self, move: Move) -> Answer:
         who = (move.role, move.unit, move.sub)
-        access = self._tokens.setdefault(who, self._clients.as_(*who))
+        access = self._tokens.setdefault(who, self._clients.as_(*who)) if not move.token else {
+            "metadata": (("authorization", f"Bearer {move.token}"), ("accept-language", "en")), "timeout": CALL,
+        }  # fmt: skip
         server = "mediation"
         rpc = BY_NAME[f"{server}.{move.rpc}"]
         return await call(self._clients.channels[server], rpc.path, move.request.SerializePartialToString(), **access)
@@ -129,8 +166,9 @@ class Life:
         self.seen[f"{move.rpc} {done}"] += 1
         states = ("", "PROPOSED", "CONSENTED", "MEDIATING", "AGREED", "NOT_AGREED", "WITHDRAWN")
         self.seen[states[scene.facts.state]] += 1
-        self.seen["session held"] += bool(scene.facts.rows("sessions", state=3))
-        self.seen["closed"] += scene.facts.case["stage"] == 4
+        self.seen.update(["session held"] if scene.facts.rows("sessions", state=3) else [])
+        self.seen.update([f"by an invitation {done}"] if move.token else [])
+        self.seen.update(["closed"] if scene.facts.case["stage"] == 4 else [])
 
 
 async def lives(clients: Clients, url: str, unit: str, seed: str, until: float, seen: Counter[str]) -> None:
@@ -148,6 +186,22 @@ async def lives(clients: Clients, url: str, unit: str, seed: str, until: float, 
         await connection.close()
 
 
+async def doors(clients: Clients, url: str, unit: str, seed: str, until: float, seen: Counter[str]) -> None:
+    """Live the lives of reports at the door, one after the other, until the time is up and all of it was tried."""
+    connection, at, now = await asyncpg.connect(url), 0, asyncio.get_running_loop().time
+    try:
+        while now() < until or not (seen.keys() >= TRIED_AT_THE_DOOR or now() > until + PATIENCE):
+            life = DoorLife(clients, connection, unit, f"{seed}/{unit}/{at}")
+            stop = until if now() < until else until + PATIENCE
+            if broken := await life.live(STEPS, lambda stop=stop: now() > stop):  # type: ignore[misc]
+                raise Broken("\n".join(broken))
+            seen.update(life.seen)
+            at += 1
+        seen["doors"] += at
+    finally:
+        await connection.close()
+
+
 @pytest.mark.usefixtures("no_unforeseen_fault")
 async def test_what_must_be_impossible_stays_so_whatever_is_tried(clients: Clients, stack: Stack) -> None:
     seed = os.environ.get("RIGHTS_SEED") or str(random.randrange(10**6))
@@ -156,13 +210,15 @@ async def test_what_must_be_impossible_stays_so_whatever_is_tried(clients: Clien
     url = Scratch.main(stack).url
     seen: Counter[str] = Counter()
     found = await asyncio.gather(
-        *(lives(clients, url, unit, seed, until, seen) for unit in COUNTIES), return_exceptions=True
+        *(lives(clients, url, unit, seed, until, seen) for unit in COUNTIES),
+        doors(clients, url, DOOR, seed, until, seen),
+        return_exceptions=True,
     )
     failed = [each for each in found if isinstance(each, BaseException)]
     told = ["".join(traceback.format_exception(each))[-20000:] for each in failed]
     assert not failed, f"RIGHTS_SEED={seed}\n" + "\n\n".join(told)
     print(f"{seen['lives']} lives; " + ", ".join(f"{name} {count}" for name, count in sorted(seen.items())))
-    assert seen.keys() >= REACHED, seen
+    assert seen.keys() >= REACHED | TRIED_AT_THE_DOOR, (REACHED | TRIED_AT_THE_DOOR) - seen.keys()
     assert len(INVARIANTS) >= 15
 
 
