@@ -95,7 +95,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     async def GetReportErasure(self, request: pb.GetReportErasureRequest, context: Context) -> erasure_pb2.CaseErasure:
         """Return the state of the erasure of a report, in every service."""
         async with self.database.begin() as connection:
-            matter = self._matter(await self._seen(connection, request.name))
+            matter = await self._erased_with(connection, request.name)
             return await self._erasing.answer(connection, matter, self.time.now())
 
     async def GetReportErasureCertificate(
@@ -103,7 +103,7 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
     ) -> erasure_pb2.ErasureCertificate:
         """Return the certificate of an erasure that is complete."""
         async with self.database.begin() as connection:
-            matter = self._matter(await self._seen(connection, request.name))
+            matter = await self._erased_with(connection, request.name)
             return await self._erasing.certificate(connection, matter)
 
     async def ListDueReportErasures(
@@ -214,6 +214,11 @@ class ReportPrivacyServicer(Servicer, reports_pb2_grpc.ReportPrivacyServiceServi
         if row.state in (ReportState.ACCEPTED, ReportState.MERGED):
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         return self._matter(row)
+
+    async def _erased_with(self, connection: Connection, name: str) -> Matter:
+        """Return the matter that a report is erased with: itself, or the report it was merged into."""
+        row = await self._seen(connection, name)
+        return self._matter(await store.get(connection, row.merged_into) if row.merged_into else row)
 
     async def _seen(self, connection: Connection, name: str) -> Report:
         row = await store.get(connection, names.number_of(name))

@@ -108,7 +108,9 @@ class Erasing:
         rules_of.must_be_clear(await self._obstacles(work.connection, matter, row.ground, work.now))
         await self.reached(work.connection, matter.number, work.now if self._finishes else None)
         await self._decide(work, matter, ErasureState.ERASED)
-        for number, unit in (await self._erase(work.connection, matter.number, work.now)).items():
+        # Also where a restore had it erased already: the other services follow this event, and the certificate them.
+        erased = {matter.number: matter.unit} | await self._erase(work.connection, matter.number, work.now)
+        for number, unit in erased.items():
             told = {"ground": row.ground.name} if number == matter.number else {}
             await work.append(NewEvent(number, "CaseDataErased", unit, told))
         # Last, once everything is decided: what the list names is erased in any case.

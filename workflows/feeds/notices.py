@@ -32,6 +32,8 @@ log = structlog.get_logger()
 SOURCES = (Source.INTAKE, Source.MEDIATION)
 LANES = {"notices": feed_pb2.LANE_PERSON, "notices-bulk": feed_pb2.LANE_BULK}
 """Consumers, and the lane each follows."""
+ERASED = "CaseDataErased"
+"""Of a report that never became a case: what was still to be sent about it is dropped."""
 _BATCH = 500
 _LONGEST = 300
 _TIMEOUT = 30.0
@@ -53,7 +55,7 @@ def heard(rules: Path) -> dict[Source, frozenset[str]]:
     if found is None:
         raise SystemExit("\n".join(map(str, folder.problems)))
     book: NoticeBook = found[0]
-    return {source: book.events(source) for source in SOURCES}
+    return {source: book.events(source) | ({ERASED} if source is Source.INTAKE else set()) for source in SOURCES}
 
 
 async def take_down(loop: Loop, source: Source, consumer: str, outbox: Outbox) -> None:

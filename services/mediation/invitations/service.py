@@ -9,7 +9,6 @@ from pb.mediation.v1 import invitations_pb2 as pb
 from pb.mediation.v1 import invitations_pb2_grpc
 
 from casework import names
-from casework.case import Stage
 from casework.door import receipt, second_factor
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation.course import CompanionRole
@@ -21,7 +20,7 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving import other_routes
 from services.kit.serving.access import Context, current_call
-from services.kit.serving.codes import INVITED, CodeMint
+from services.kit.serving.codes import HOLDER, INVITED, CodeMint
 from services.kit.serving.limits import too_many
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
@@ -89,14 +88,17 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             row = await invitations.by_code(connection, index)
             if row is None or not await self._stands(connection, row):
                 raise CaseError(Reason.NOT_FOUND, "invitations")
-            refusal = await self._wrong(connection, row, request.second_factor)
+            case = await store.get(connection, row.number)
+            # The words went with the case: the code alone opens the certificate, and nothing else.
+            role = INVITED if case.erased_at is None else HOLDER
+            refusal = await self._wrong(connection, row, request.second_factor) if role == INVITED else None
         if refusal is not None:
             # Raised after the transaction, so that the wrong answer is counted.
             self.pulse.beat()
             raise refusal
-        party, case = names.party_name(row.number, row.party), names.case_name(row.number)
-        token, until = self._mint.token(INVITED, party, case, _SESSION)
-        return pb.InvitationSession(access_token=token, expire_time=stamp(until), party=party, case=case)
+        party, name = names.party_name(row.number, row.party), names.case_name(row.number)
+        token, until = self._mint.token(role, party, name, _SESSION)
+        return pb.InvitationSession(access_token=token, expire_time=stamp(until), party=party, case=name)
 
     async def GetInvitation(self, request: pb.GetInvitationRequest, context: Context) -> pb.Invitation:
         """Return what a party is invited to."""
@@ -174,8 +176,6 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         if row.closed_until is not None and row.closed_until > now:
             return too_many((row.closed_until - now).total_seconds())
         case = await store.get(connection, row.number)
-        if case.stage is Stage.CLOSED and row.sealed is None:
-            return CaseError(Reason.DATA_ERASED, names.case_name(row.number))
         opened = keys.reading(self.sealer, case).open(row.sealed) if row.sealed is not None else b""
         if second_factor.is_right(said, pb.InvitationContent.FromString(opened).words, ""):
             await invitations.count(connection, row, 0, None)

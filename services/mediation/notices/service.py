@@ -63,6 +63,8 @@ class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
             known = await store.cases(connection, [names.number_of(event.case) for event in request.events])
             for event in request.events:
                 case = known.get(names.number_of(event.case))
+                if event.type == "CaseDataErased":
+                    await store.drop(connection, names.number_of(event.case), now)
                 written += await writing.write(connection, self.rules, self.clockwork, event, case, now)
         return pb.RecordNoticesResponse(written=written)
 
