@@ -213,6 +213,14 @@ class UnitTree:
             above = self.parent(above)
         return tuple(reversed(steps))
 
+    def department(self, code: str, slug: str) -> str | None:
+        """Return the department of this name of the nearest area at or above a unit; None if no area has it.
+
+        A township has no labour bureau, its county has.
+        """
+        areas = (each for each in reversed(self.path(code)) if self.known(each).level is not Level.department)
+        return next((f"{area}-{slug}" for area in areas if f"{area}-{slug}" in self), None)
+
     def children(self, code: str) -> tuple[str, ...]:
         """Return the codes one step down: areas in order of code, then departments."""
         unit = self.get(code)

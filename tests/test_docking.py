@@ -17,7 +17,7 @@ from casework.mediation import docking as rules_of
 from casework.mediation.docking import Answer, DockingKind, DockingState, Letter, Nature, Procedure, Result
 from services.kit.instants import instant
 from services.kit.rules import load_rules
-from tests.conftest import Clients
+from tests.conftest import Clients, request_id
 from tests.mediated import EXTENSION, MEDIATION, Mediated, mediated, refused
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -35,7 +35,9 @@ async def handed_over(case: Mediated, kind: int, **fields: Any) -> pb.Docking:
     if kind == pb.DOCKING_KIND_POLICE:
         fields.setdefault("decided", False)
     found: pb.Docking = await case.do(
-        "CreateDocking", role="clerk", docking=pb.Docking(kind=kind, hand_over_letter="letter-9", **fields)
+        "CreateDocking",
+        role="clerk",
+        docking=pb.Docking(kind=kind, hand_over_letter=f"letter-{request_id()}", **fields),
     )
     return found
 

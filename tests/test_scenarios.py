@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from accord.embedded.stack import Stack
-from tests.conftest import COUNTY
+from tests.conftest import COUNTY, request_id
 from tests.patience import CALL
 from tests.scenario import TOLD, Desk, acts, day, instant, pays, refused
 from tests.scenario_dossier import check_hand_over
@@ -165,7 +165,8 @@ async def test_a_party_withdraws_in_the_middle_of_a_session(desk: Desk) -> None:
 
 async def test_a_court_entrusts_the_matter_and_confirms_the_agreement(desk: Desk) -> None:
     case = await desk.open("contract/sale", "货款纠纷，法院委托调解。", channel="CHANNEL_COURT")
-    docking = await case.dock("COURT", procedure="PROCEDURE_ORDINARY", hand_over_letter="court-letter-7")
+    letter = f"court-{request_id()}"
+    docking = await case.dock("COURT", procedure="PROCEDURE_ORDINARY", hand_over_letter=letter)
     seller, buyer = await case.two_sides("闻人卖货", "百里买货")
     with refused("CONSENT_MISSING"):
         await case.tell(f"{docking}:confirmConsent")
@@ -201,9 +202,9 @@ async def test_a_court_entrusts_the_matter_and_confirms_the_agreement(desk: Desk
     dossier = await case.dossier()
     dossier.is_whole("闻人卖货", "百里买货")
     assert dossier.forms[:3] == ["ENTRUSTMENT", "CONSENT_INQUIRY", "DOCKING_RECEIPT"]
-    dossier.says("ENTRUSTMENT", "court-letter-7")
+    dossier.says("ENTRUSTMENT", letter)
     dossier.says("REGISTER", "人民法院（诉调对接）")
-    dossier.says("DOCKING_RECEIPT", "court-letter-7", "调解期限届满日")
+    dossier.says("DOCKING_RECEIPT", letter, "调解期限届满日")
     dossier.says("RESULT_FEEDBACK", "已达成调解协议", agreement["documentNumber"])
     dossier.says("CONFIRMATION_APPLICATION", "闻人卖货", "百里买货")
 
@@ -211,8 +212,9 @@ async def test_a_court_entrusts_the_matter_and_confirms_the_agreement(desk: Desk
 async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: Desk) -> None:
     case = await desk.open("damages/injury", "因口角推搡，摔伤手腕。", channel="CHANNEL_POLICE")
     with refused("NOT_FOR_MEDIATION"):
-        await case.dock("POLICE", decided=True, hand_over_letter="police-0")
-    docking = await case.dock("POLICE", decided=False, hand_over_letter="police-1")
+        await case.dock("POLICE", decided=True, hand_over_letter=f"police-{request_id()}")
+    letter = f"police-{request_id()}"
+    docking = await case.dock("POLICE", decided=False, hand_over_letter=letter)
     hurt = await case.add("APPLICANT", "太叔摔伤")
     pusher = await case.add("RESPONDENT", "令狐推人", details={"language": "en"})
     await case.everybody_says_yes()
@@ -245,7 +247,7 @@ async def test_what_the_police_hand_over_is_performed_before_they_decide(desk: D
                     f"RESULT_FEEDBACK{about}", "CLOSING_REPORT")  # fmt: skip
     dossier = await case.dossier()
     dossier.is_whole("太叔摔伤", "令狐推人")
-    dossier.says("ENTRUSTMENT", "police-1", "移送调解")
+    dossier.says("ENTRUSTMENT", letter, "移送调解")
     dossier.says("RESULT_FEEDBACK", "已达成调解协议", "已全部履行")
     dossier.says("AGREEMENT", "当面赔礼道歉；")
     text = dossier.of("AGREEMENT")  # who speaks another language gets a companion, behind the Chinese text

@@ -27,7 +27,7 @@ async def mediated_case(clients: Clients) -> str:
         await case.do("ClaimPerformance", part.name, "clerk", amount_fen=300_00, evidence=given)
         await case.perform(part, 300_00)
     await case.do("EndMediation", ground=agreement_pb2.END_GROUND_GAP_TOO_WIDE)
-    docking = docking_pb2.Docking(kind=1, procedure=1, hand_over_letter="letter-1")
+    docking = docking_pb2.Docking(kind=1, procedure=1, hand_over_letter=f"letter-{request_id()}")
     handed_over = await case.do("CreateDocking", role="clerk", docking=docking)
     await case.do("ReturnDocking", handed_over.name)
     return case.name
@@ -54,7 +54,7 @@ def _draft(world: Any) -> agreement_pb2.Agreement:
 
 
 def _docking(world: Any) -> docking_pb2.Docking:
-    return docking_pb2.Docking(kind=1, procedure=1, hand_over_letter="letter-2")
+    return docking_pb2.Docking(kind=1, procedure=1, hand_over_letter=f"letter-{request_id()}")
 
 
 def _said(world: Any) -> list[agreement_pb2.PartySatisfaction]:
@@ -110,6 +110,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "ListVisits": filled(c.ListVisitsRequest, parent=_below()),
         "ReopenCase": filled(c.ReopenCaseRequest, name=_below(), reason=one, evidence=doc),
         "CreateDocking": filled(d.CreateDockingRequest, parent=_below(), docking=_docking),
+        "ListSentDockings": filled(d.ListSentDockingsRequest, unit=lambda w: "units/620102-court"),
         "GetDocking": filled(d.GetDockingRequest, name=docking),
         "ListDockings": filled(d.ListDockingsRequest, parent=_below()),
         "ConfirmDockingConsent": filled(d.ConfirmDockingConsentRequest, name=docking),

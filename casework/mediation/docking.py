@@ -16,6 +16,10 @@ class DockingKind(IntEnum):
     PETITION = 3
 
 
+DEPARTMENTS = {DockingKind.COURT: "court", DockingKind.POLICE: "police", DockingKind.PETITION: "petition"}
+"""The department of an area that each kind of authority is, in rules/units."""
+
+
 class Procedure(IntEnum):
     """Which procedure of the court the entrusted matter is in; the numbers match the contract."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from casework.door.category import lineage
 from casework.door.triage import Grade
-from casework.units import Level, UnitTree
+from casework.units import UnitTree
 
 ACCOUNTABLE = "accountable"
 PARENT = "parent"
@@ -106,8 +106,4 @@ def resolve_unit(task: TaskTemplate, accountable: str, tree: UnitTree) -> str:
         return tree.known(accountable).code
     if task.unit == PARENT:
         return tree.parent(accountable) or accountable
-    slug = task.unit.removeprefix(DEPARTMENT)
-    for area in reversed(tree.path(accountable)):
-        if tree.known(area).level is not Level.department and f"{area}-{slug}" in tree:
-            return f"{area}-{slug}"
-    return accountable
+    return tree.department(accountable, task.unit.removeprefix(DEPARTMENT)) or accountable

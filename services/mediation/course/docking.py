@@ -16,11 +16,13 @@ from casework.papers.numbering import Series
 from services.kit.clocks.clockwork import NewClock
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
-from services.kit.serving.access import Context
+from services.kit.serving.access import Context, current_call
 from services.kit.serving.validation import must_say
-from services.kit.storage import numbering
+from services.kit.storage import numbering, paging
+from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
-from services.mediation import standing
+from services.mediation import record, standing
+from services.mediation import store as cases
 from services.mediation.agreement import results
 from services.mediation.agreement import store as agreements
 from services.mediation.docking import store, view
@@ -45,8 +47,10 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             must_say(told, "decided", "docking.decided")
         nature = Nature(told.nature) if told.nature else None
         rules_of.may_hand_over(kind, nature, told.decided)
+        authority = await self._authority(work, case, told)
         row = await store.add(
             work.connection, case.number, kind=kind, handed_over_at=work.now, petition_at=petition_at,
+            authority=authority, reference=told.hand_over_letter,
             procedure=Procedure(told.procedure) if kind is DockingKind.COURT else None,
             nature=nature if kind is DockingKind.PETITION else None,
         )  # fmt: skip
@@ -55,11 +59,44 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             await self._clock(work, case, row, _petition_key(row), "petition_handling", petition_at)
         return await self._told(work, case, row, "DockingHandedOver")
 
+    async def _authority(self, work: Work, case: Case, told: pb.Docking) -> str:
+        """Return the unit that handed a matter over; ALREADY_EXISTS for a letter of it that was taken in before."""
+        authority = names.last(told.authority)
+        if not authority:
+            authority = self.rules.units.department(case.unit, rules_of.DEPARTMENTS[DockingKind(told.kind)]) or ""
+        elif authority not in self.rules.units:
+            raise field_error("docking.authority", Reason.UNKNOWN_UNIT, authority)
+        before = await store.by_letter(work.connection, authority, told.hand_over_letter) if authority else None
+        if before is not None:
+            # Another county's case is not named: whoever takes the letter in here may have nothing to do with it.
+            name = names.docking_name(before.number, before.docking) if before.number == case.number else ""
+            raise field_error("docking.hand_over_letter", Reason.ALREADY_EXISTS, name)
+        return authority
+
+    async def ListSentDockings(
+        self, request: pb.ListSentDockingsRequest, context: Context
+    ) -> pb.ListSentDockingsResponse:
+        """Return what the caller's authority handed over, newest first."""
+        scope, size = current_call().scope(names.last(request.unit)), request.page_size or 50
+        behind = paging.read(request.page_token, "dockings", paging.instant, paging.key, paging.number)
+        reply = pb.ListSentDockingsResponse()
+        async with self.database.read() as connection:
+            found = await store.sent(
+                connection, paging.subtree(scope), request.hand_over_letter, request.open, behind, size + 1
+            )
+            for row, unit, category in found[:size]:
+                shown = view.docking(row, await store.letters(connection, row))
+                shown.unit, shown.category = names.unit_name(unit), f"categories/{category}"
+                reply.dockings.append(shown)
+        reply.next_page_token = paging.following(
+            found, size, "dockings", lambda end: (end[0].handed_over_at, end[0].number, end[0].docking)
+        )
+        return reply
+
     async def GetDocking(self, request: pb.GetDockingRequest, context: Context) -> pb.Docking:
         """Return a docking."""
         async with self.database.begin() as connection:
-            case = await self.seen(connection, request.name)
-            row = await store.get(connection, case.number, names.ids_of(request.name)[0])
+            row = await self._seen(connection, request.name)
             return view.docking(row, await store.letters(connection, row))
 
     async def ListDockings(self, request: pb.ListDockingsRequest, context: Context) -> pb.ListDockingsResponse:
@@ -158,8 +195,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Context) -> pb.ReturnReport:
         """Return the report of a docking that was returned by us."""
         async with self.database.begin() as connection:
-            case = await self.seen(connection, request.name)
-            row = await store.get(connection, case.number, names.ids_of(request.name)[0])
+            row = await self._seen(connection, request.name)
             if not row.result:
                 raise CaseError(Reason.NOT_FOUND, request.name)
             return view.return_report(row, await store.letters(connection, row))
@@ -179,6 +215,14 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             await work.stop(case.number, _petition_key(row))
         await store.write(work.connection, row, Letter.ANSWER, request.evidence, work.now)
         return await self._told(work, case, row, "DockingAnswered", answer=answer.name)
+
+    @staticmethod
+    async def _seen(connection: Connection, name: str) -> Docking:
+        """Return a docking, if the caller may see it: also as the authority that handed it over."""
+        case = await cases.get(connection, names.number_of(name))
+        row = await store.get(connection, case.number, names.ids_of(name)[0])
+        await record.admit(connection, current_call(), case, beside=(row.authority,))
+        return row
 
     async def _docking(self, request: Versioned, work: Work, *, closed: bool = False) -> tuple[Case, Docking]:
         """Return case and docking, locked; the answer to the authority may come after the case was closed here."""

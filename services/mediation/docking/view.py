@@ -24,6 +24,7 @@ def docking(row: Docking, letters: Sequence[DockingLetter]) -> pb.Docking:
         sign_time=stamp(row.signed_at),
         due_time=stamp(row.due_at),
         extended=row.extended,
+        authority=names.unit_name(row.authority) if row.authority else "",
         end_time=stamp(row.ended_at),
         letters=[
             pb.DockingLetter(reference=each.reference, letter_time=stamp(each.at), **numbers(kind=each.letter))

@@ -14,7 +14,14 @@ class Docking(MediationModel):
     """A case that an authority handed over."""
 
     __tablename__ = "dockings"
-    __table_args__ = ({"comment": "Holds no reason of a party who refused: there is no column for one."},)
+    __table_args__ = (
+        Index("dockings_letter", "authority", "reference", unique=True, postgresql_where=text("authority <> ''")),
+        Index(
+            "dockings_sent", "authority", text("handed_over_at DESC"), text("number DESC"), text("docking DESC"),
+            postgresql_where=text("authority <> ''"),
+        ),
+        {"comment": "Holds no reason of a party who refused: there is no column for one."},
+    )  # fmt: skip
 
     number: Mapped[Code] = mapped_column(ForeignKey("cases.number"), primary_key=True)
     docking: Mapped[int] = mapped_column(primary_key=True)
@@ -32,6 +39,10 @@ class Docking(MediationModel):
     result: Mapped[Result | None] = mapped_column(NumberedOrNone(Result), nullable=False, server_default="0")
     answer: Mapped[Answer | None] = mapped_column(NumberedOrNone(Answer), nullable=False, server_default="0")
     due_clock: Mapped[Code | None] = clock_named("docking-{docking}")
+    authority: Mapped[Code] = mapped_column(
+        server_default="", comment="Unit of the authority; empty for what was handed over before it was recorded."
+    )
+    reference: Mapped[Code] = mapped_column(server_default="", comment="Its letter: unique for each authority.")
 
 
 class DockingLetter(MediationModel):
