@@ -78,7 +78,7 @@ def right_unit(rpc: Rpc) -> str:
 
 ON_A_CLOCK = {
     "FireClocks", "GetClock", "ExplainClock", "StartClock", "StopClock", "PauseClock", "ResumeClock", "ExtendClock",
-    "RevokeExtension",
+    "RevokeExtension", "TakeStep", "AssignStep",
 }  # fmt: skip
 every_rpc = pytest.mark.parametrize("rpc", RPCS, ids=str)
 

@@ -38,7 +38,7 @@ TEXTS = {
 # What a field with one of these names holds is a code by its nature: a name of the system, a key, a date, a number.
 CODES = re.compile(
     r"(request_id|service|rule|cause|date|day|month|period|region|area|language|languages|companion_language|consumer"
-    r"|candidate|phone|guardian_phone|email|code|document_kind|type|lease|id_number|birth_date|user|subject|mediator_id|sha256|court|source|official|successor|cover|fields"
+    r"|candidate|phone|guardian_phone|email|code|document_kind|type|lease|id_number|birth_date|user|taken_by|subject|mediator_id|sha256|court|source|official|successor|cover|fields"
     r"|field|facts|confirmed_texts|after_hash|clocks|office|consents|indicator|room_id|challenge_solution|category|categories|version|hash|client|series|quarter|year|unit|units)"
 )
 
