@@ -139,6 +139,8 @@ class Reason(StrEnum):
     CHALLENGE_WRONG = "CHALLENGE_WRONG"
     CHALLENGE_EXPIRED = "CHALLENGE_EXPIRED"
     CHALLENGE_USED = "CHALLENGE_USED"
+    RECEIVED_AFTER_RECORDED = "RECEIVED_AFTER_RECORDED"
+    NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,16 @@ TEXTS: dict[Reason, _Text] = {
         Kind.INVALID,
         "这次自动验证已经用过：每件反映须重新验证。",
         "This automatic check was used before: each report needs one of its own.",
+    ),
+    Reason.RECEIVED_AFTER_RECORDED: _Text(
+        Kind.INVALID,
+        "收到的时间不能晚于登记的时间：更正不能使单位多得时间。",
+        "It cannot have been received after it was recorded here: a correction gives nobody more time.",
+    ),
+    Reason.NOTHING_TO_CHANGE: _Text(
+        Kind.PRECONDITION,
+        "没有要更正的内容：请写明类别、联系方式或收到的时间，且与现有登记不同。",
+        "Nothing to correct: give a category, a contact or a time of receipt that differs from what is recorded.",
     ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."

@@ -44,6 +44,7 @@ from pb.escalation.v1.warnings_pb2_grpc import WarningServiceStub
 from pb.escalation.v1.worklists_pb2_grpc import WorklistServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1 import intake_pb2, report_pb2
+from pb.intake.v1.desk_pb2_grpc import DeskServiceStub
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.intake.v1.reporter_pb2_grpc import ReporterServiceStub
 from pb.mediation.v1 import case_pb2, mediation_pb2
@@ -101,6 +102,7 @@ class Clients:
         self._tokens: dict[tuple[str, str, str | None], tuple[float, str]] = {}
         self.intake = IntakeServiceStub(self.channels["intake"])
         self.reporters = ReporterServiceStub(self.channels["intake"])
+        self.desks = DeskServiceStub(self.channels["intake"])
         self.mediation = MediationServiceStub(self.channels["mediation"])
         self.people = PeopleServiceStub(self.channels["mediation"])
         self.invitations = InvitationServiceStub(self.channels["mediation"])

@@ -98,8 +98,10 @@ class Reporter:
 class Desk:
     """Somebody in an office, over REST, with the token of their role alone."""
 
-    def __init__(self, stack: Stack, role: str, unit: str = COUNTY, sub: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {stack.token(role, unit, sub)}", "Accept-Language": "zh"}
+    def __init__(
+        self, stack: Stack, role: str, unit: str = COUNTY, sub: str | None = None, language: str = "zh"
+    ) -> None:
+        headers = {"Authorization": f"Bearer {stack.token(role, unit, sub)}", "Accept-Language": language}
         self._client = httpx.AsyncClient(base_url=stack.urls["api"], headers=headers, timeout=CALL)
 
     async def __aenter__(self) -> Desk:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
-from pb.intake.v1 import intake_pb2, report_pb2, reporter_pb2
+from pb.intake.v1 import desk_pb2, intake_pb2, report_pb2, reporter_pb2
 from pb.mediation.v1 import case_pb2, content_pb2, invitations_pb2, mediation_pb2, progress_pb2
 from PIL import Image
 
@@ -299,6 +299,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "DownloadPhoto": _filled(reporter_pb2.DownloadPhotoRequest, name=lambda w: f"{w.photographed}/photos/1"),
     "CorrectReport": _filled(reporter_pb2.CorrectReportRequest, name=_report, address=lambda w: "三楼",
                              reporter=lambda w: report_pb2.Reporter(display_name="来访人", phone="13800000002")),
+    "AmendReport": _filled(desk_pb2.AmendReportRequest, name=_report, category=lambda w: "categories/family",
+                           reporter=lambda w: report_pb2.Reporter(phone="13800000003"), reason=lambda w: "说错了"),
     "WithdrawReport": _filled(reporter_pb2.WithdrawReportRequest, name=_report),
     "RequestReview": _filled(reporter_pb2.RequestReviewRequest, name=lambda w: w.declined),
     "RateReport": _filled(reporter_pb2.RateReportRequest, name=lambda w: w.rated, contentment=lambda w: 1,

@@ -94,6 +94,7 @@ _SENTENCES: dict[str, Callable[[Narrator, dict[str, Any]], str]] = {
     "ReportVerified": lambda n, p: f"checked on the spot: {_word(p['state'], 'REPORT_STATE')}",
     "ReportMerged": lambda n, p: f"merged into {p['target']} ({p['reason']})",
     "ReportDeclined": lambda n, p: f"declined ({p['reason']}), route given: {_word(p['route'], 'ROUTE')}",
+    "ReportAmended": lambda n, p: f"corrected by the desk: {', '.join(p['fields'])} ({p['reason']})",
     "ReportAccepted": lambda n, p: f"accepted; accountable: {n.unit(p['unit'])}",
     "ContentRead": lambda n, p: "sealed content read, to hand it over to the case",
     "CaseOpened": _opened,

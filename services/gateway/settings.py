@@ -16,6 +16,7 @@ from services.kit.serving.settings import ClientSettings
 SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.IntakeService": ("intake",),
     "accord.intake.v1.ReporterService": ("intake",),
+    "accord.intake.v1.DeskService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
     "accord.privacy.v1.ReportPrivacyService": ("intake",),
     "accord.privacy.v1.CaseFileService": ("mediation",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.intake import erasing, store
 from services.intake.contacts import ContactServicer
+from services.intake.desk.service import DeskServicer
 from services.intake.directory import ReportDirectory
 from services.intake.facts import ReportFactsServicer
 from services.intake.privacy import ReportPrivacyServicer
@@ -21,6 +22,7 @@ def build(parts: Parts) -> list[Registration]:
     return [
         served(IntakeServicer(parts)),
         served(ReporterServicer(parts)),
+        served(DeskServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),

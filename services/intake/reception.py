@@ -325,6 +325,23 @@ def left_a_contact(told: pb.Reporter) -> bool:
     return any((told.display_name, told.phone, told.email, told.postal_address))
 
 
+def correct_reporter(content: pb.ReportContent, told: pb.Reporter) -> None:
+    """Correct the reporter's contact: each field that is given replaces the old one; the others stay.
+
+    Raise INVALID_FIELD if the phone was the second factor of the receipt and is gone.
+    """
+    for field, _ in told.ListFields():
+        content.reporter.ClearField(field.name)
+    content.reporter.MergeFrom(told)
+    must_keep_its_factor(content)
+
+
+def must_keep_its_factor(content: pb.ReportContent) -> None:
+    """Raise INVALID_FIELD if the receipt could never be used again: its second factor, the phone, is gone."""
+    if not content.receipt_words and not content.reporter.phone:
+        raise factor_missing("reporter.phone")
+
+
 def words_for(factor: pb.SecondFactor, phone: str, field: str) -> str:
     """Return random words for a receipt; empty if the phone is its second factor."""
     by_phone = factor == pb.SECOND_FACTOR_PHONE or (factor == pb.SECOND_FACTOR_UNSPECIFIED and phone)

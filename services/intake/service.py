@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pb.intake.v1 import filing_pb2, intake_pb2_grpc, report_pb2
@@ -15,11 +15,12 @@ from casework.clocks.calendar import LOCAL
 from casework.door import report as rules_of
 from casework.door.complaint import must_not_judge_itself
 from casework.door.report import LinkKind, ReportState
-from casework.door.triage import Acceptance, CaseFacts
+from casework.door.triage import CaseFacts
 from casework.errors import CaseError, Reason, field_error
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
+from services.intake.desk import limits
 from services.intake.duplicates import store as duplicates
 from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobody
 from services.intake.guards.guard import FREE, Guards
@@ -28,7 +29,6 @@ from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
 from services.intake.reporters import view as told_by
 from services.kit.clocks import clocks
-from services.kit.clocks.clockwork import NewClock
 from services.kit.clocks.models import Clock
 from services.kit.clocks.progress import dates
 from services.kit.command import Work, check_etag, command
@@ -376,7 +376,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             request.danger if request.HasField("danger") else row.danger, row.category,
         )  # fmt: skip
         triage, acceptance = self.rules.triage.evaluate(facts), self.rules.acceptance.evaluate(facts)
-        clock = await self._limit_anew(row, acceptance, work)
+        clock = await limits.anew(work, row, acceptance)
         moved = clock.shown() if clock else {}
         changed = await store.change(
             work.connection, row.number, work.now, people=facts.people_affected, amount_fen=facts.amount_fen,
@@ -449,31 +449,6 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         due = await dates(connection, self.clockwork, running, self.time.now(), current_call().language)
         reason = review.reason if review and review.reason else refusal[1] if refusal else ""
         return _Door(due, reason, review is not None)
-
-    async def _limit_anew(self, row: Report, acceptance: Acceptance, work: Work) -> NewClock | None:
-        """Start the limit that applies to the facts now, and return it; None if the running one stays.
-
-        A longer one runs from the receipt. A shorter one runs from now, when it is known, and never ends later than
-        what was promised before.
-        """
-        running = await store.acceptance_limit(work.connection, row.number, f"{ACCEPT}%")
-        if running is None or running == acceptance.limit:
-            return None
-
-        def limit(at: datetime, until: datetime | None = None) -> NewClock:
-            return self.clockwork.new(
-                row.number, f"{ACCEPT}-{row.version + 1}", acceptance.limit, subject=names.report_name(row.number),
-                unit=row.unit, at=at, until=until,
-            )  # fmt: skip
-
-        clock = limit(row.received_at)
-        if row.due_at and clock.due_at < row.due_at:
-            clock = limit(work.now)
-            if clock.due_at > row.due_at:
-                clock = limit(work.now, row.due_at)
-        await work.stop(row.number, f"{ACCEPT}%", met=False)
-        await work.start(clock)
-        return clock
 
     async def _locked(self, name: str, etag: str, work: Work) -> Report:
         """Return the row to change, locked, if the caller may; the permission is checked before the version."""

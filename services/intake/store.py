@@ -411,14 +411,24 @@ async def filers(connection: Connection, numbers: Iterable[str]) -> dict[str, st
     return dict(iter(await connection.execute(_FILERS, {"numbers": sorted(set(numbers))})))
 
 
-_ACCEPTING = select(Clock.rule).where(
-    Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)), Clock.state.in_(LIVE)
+_ACCEPTING = (
+    select(Clock)
+    .where(Clock.number == _NUMBER, Clock.id.like(bindparam("keys", type_=Text)), Clock.state.in_(LIVE))
+    .with_for_update()
 )
 
 
-async def acceptance_limit(connection: Connection, number: str, keys: str) -> str | None:
-    """Return the rule of the clock of acceptance that runs; None where none does. `keys` is a LIKE pattern."""
-    return await connection.scalar(_ACCEPTING, {"number": number, "keys": names.clock_id(number, keys)})
+async def acceptance_clock(connection: Connection, number: str, keys: str) -> Clock | None:
+    """Return the clock of acceptance that runs, locked; None where none does. `keys` is a LIKE pattern."""
+    return (await connection.execute(_ACCEPTING, {"number": number, "keys": names.clock_id(number, keys)})).first()
+
+
+_RECORDED = select(Event.occurred_at).where(Event.number == _NUMBER, Event.seq == 1)
+
+
+async def recorded_at(connection: Connection, number: str) -> datetime:
+    """Return when a report was recorded here, whenever it was received."""
+    return (await connection.execute(_RECORDED, {"number": number})).one()[0]
 
 
 _CLOCK_DATE = select(Clock.due_at).where(Clock.id == bindparam("id", type_=Text))

@@ -1,4 +1,4 @@
-"""Passes on what reporters do with their receipt after the case was opened: additions, photos, corrections, withdrawal.
+"""Passes on what reporters do by their receipt after the case was opened, and what the desk corrects.
 
 A separate durable consumer of intake's feed. Each step may be repeated; the position in the feed is acknowledged after
 it. A report whose case is not open yet is retried until it is, so that nothing said in between is lost.
@@ -19,7 +19,7 @@ from workflows.feeds.places import Place
 from workflows.messages import Source
 
 CONSUMER = "reporters"
-KINDS = frozenset({"WithdrawalRequested", "ReportAdded", "PhotoAdded", "ReportCorrected"})
+KINDS = frozenset({"WithdrawalRequested", "ReportAdded", "PhotoAdded", "ReportCorrected", "ReportAmended"})
 """Events after which the case takes over the content of its report."""
 _PAGE = 500
 _TIMEOUT = 30.0
@@ -57,9 +57,12 @@ async def pass_on(backends: Backends, case: str, key: str) -> None:
     report = content.report
     if report.state != report_pb2.REPORT_STATE_ACCEPTED or report.case != case:
         return
-    withdrawn = report.HasField("withdraw_time")
+    request = content_pb2.UpdateCaseContentRequest(
+        name=case, withdrawn=report.HasField("withdraw_time"), category=report.category, grade=report.triage.grade,
+        receive_time=report.receive_time, request_id=key,
+    )  # fmt: skip
     content.ClearField("report")
-    request = content_pb2.UpdateCaseContentRequest(name=case, content=content, withdrawn=withdrawn, request_id=key)
+    request.content.CopyFrom(content)
     try:
         await CaseContentServiceStub(backends.channels[1]).UpdateCaseContent(request, timeout=_TIMEOUT)
     except grpc.aio.AioRpcError as error:

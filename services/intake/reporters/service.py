@@ -177,14 +177,10 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
         row = await self._locked(request, work)
         content = self._reception.open(row.number, row.sealed_key, row.sealed)
         if request.HasField("reporter"):
-            for field, _ in request.reporter.ListFields():
-                content.reporter.ClearField(field.name)
-            content.reporter.MergeFrom(request.reporter)
+            reception_.correct_reporter(content, request.reporter)
         if request.HasField("address"):
             content.address = request.address
-        if not content.receipt_words and not content.reporter.phone:
-            # The phone was the second factor: without it the receipt could never be used again.
-            raise reception_.factor_missing("reporter.phone")
+        reception_.must_keep_its_factor(content)
         sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
         reachable = row.reachable or reception_.left_a_contact(content.reporter)
         changed = await store.change(work.connection, row.number, work.now, sealed=sealed, reachable=reachable)

@@ -112,6 +112,23 @@ class Clockwork:
         projection, rungs = self._project(found, calendar, at, until)
         return NewClock(number, key, subject, unit, found, calendar.version, at, until, projection, rungs)
 
+    def instead(
+        self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, now: datetime,
+        promised: datetime | None,
+    ) -> NewClock:  # fmt: skip
+        """Return the clock of a limit that applies instead of another one, whose end was promised.
+
+        A longer one runs from `at`, as the other did. A shorter one runs from now, when it is known, and never ends
+        later than what was promised.
+        """
+        clock = self.new(number, key, rule, subject=subject, unit=unit, at=at)
+        if promised is None or clock.due_at >= promised:
+            return clock
+        clock = self.new(number, key, rule, subject=subject, unit=unit, at=now)
+        if clock.due_at <= promised:
+            return clock
+        return self.new(number, key, rule, subject=subject, unit=unit, at=now, until=promised)
+
     def _project(self, rule: Rule, calendar: Calendar, at: datetime, until: datetime | None) -> tuple[Projection, str]:
         local = at.astimezone(LOCAL)
         key = (rule_hash(rule), local.date(), calendar.version)

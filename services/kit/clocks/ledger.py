@@ -17,7 +17,7 @@ from casework.clocks.admission import check, last_day_to_enter, pause_ended
 from casework.clocks.calendar import LOCAL, Calendar
 from casework.clocks.clock import ClockState as Doing
 from casework.clocks.clock import Projection, RungKind, project
-from casework.clocks.ledger import Cancelled, Entry, Met, Resumed, entry_from_data, entry_to_data
+from casework.clocks.ledger import Cancelled, Entry, Met, Reopened, Resumed, entry_from_data, entry_to_data
 from casework.clocks.rule import Holder, Rule, Whom
 from casework.errors import CaseError, Reason
 from casework.names import clock_id
@@ -261,6 +261,23 @@ async def end(
         change = await record(connection, clockwork, row, entry, now, checked=False)
         events += change.events[1:]
     return events
+
+
+async def replace_clock(
+    connection: Connection, clockwork: Clockwork, row: Clock, at: datetime, now: datetime, actor: str
+) -> list[NewEvent]:
+    """Cancel a locked clock at an instant, running or met: another one takes its place from another start.
+
+    Breaches that were due after that instant are withdrawn; returns the events that say so.
+    """
+    events: list[NewEvent] = []
+    if row.state not in LIVE:
+        again = Reopened(seq=row.entries + 1, at=at, recorded_at=now, actor=actor)
+        change = await record(connection, clockwork, row, again, now, checked=False)
+        row, events = change.after, change.events[1:]
+    entry = Cancelled(seq=row.entries + 1, at=at, recorded_at=now, actor=actor)
+    change = await record(connection, clockwork, row, entry, now, checked=False)
+    return [*events, *change.events[1:]]
 
 
 async def _store(

@@ -1,20 +1,39 @@
-"""What a reporter adds, corrects or withdraws once the case is open: taken over from intake."""
+"""What a reporter adds or withdraws and the desk corrects once the case is open: taken over from intake."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
+from pb.intake.v1 import report_pb2 as intake_pb2
 from pb.mediation.v1 import case_pb2, content_pb2_grpc
 from pb.mediation.v1 import content_pb2 as pb
 
+from casework import names
 from casework.case import DONE, Stage
+from casework.errors import Reason, field_error
 from casework.mediation.plan import WITHDRAWN
+from services.kit.clocks import clocks, ledger
+from services.kit.clocks.clockwork import NewClock
+from services.kit.clocks.models import LIVE
 from services.kit.command import Work, command
 from services.kit.composition import Parts
+from services.kit.instants import instant
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record, store, view
 from services.mediation.models.cases import Case, Task
+from services.mediation.opening import CLOSE, GRADE_NAMES, PROMISED
 from services.mediation.people.adding import Adding
 from services.mediation.plans import adding
 from services.mediation.servicer import Servicer
+
+
+@dataclass(slots=True)
+class _Corrected:
+    """What the desk corrected: columns of the case, and what its event says."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer):
@@ -33,15 +52,50 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         sealer = await keys.writing(work.connection, self.sealer, case)
         before = keys.content_of(self.sealer, case)
         sealed = sealer.seal(request.content.SerializeToString())
-        changed = await store.change(work.connection, case.number, work.now, sealed=sealed)
+        desk = await self._follow(request, case, work)
+        changed = await store.change(work.connection, case.number, work.now, sealed=sealed, **desk.columns)
         task = await self._ask(work, changed) if request.withdrawn else None
         if task is not None:
             changed = await store.get(work.connection, case.number)
         payload = {"task": task.task, "unit": task.unit, "due_at": task.due_at} if task else {}
-        event = {**payload, "stage": changed.stage.name}
+        event = {**payload, **desk.told, "stage": changed.stage.name}
         await work.append(NewEvent(case.number, "CaseContentUpdated", case.unit, event))
         await self._adding.correct(work, changed, before, request.content)
         return view.case(changed, work.now)
+
+    async def _follow(self, request: pb.UpdateCaseContentRequest, case: Case, work: Work) -> _Corrected:
+        """Return what the desk corrected; start the limit for closing that another grade has."""
+        found = _Corrected()
+        category = request.category.removeprefix("categories/") or case.category
+        if category not in self.rules.categories:
+            raise field_error("category", Reason.UNKNOWN_CATEGORY, category)
+        if category != case.category:
+            found.columns["category"] = found.told["category"] = category
+        if request.HasField("receive_time") and instant(request.receive_time) != case.received_at:
+            found.columns["received_at"] = instant(request.receive_time)
+        if request.grade and request.grade != case.grade:
+            found.columns["grade"] = request.grade
+            found.told["grade"] = intake_pb2.Grade.Name(request.grade)
+            if (clock := await self._close_anew(case, GRADE_NAMES[request.grade], work)) is not None:
+                found.columns |= clock.shown()
+                found.told["close_due_at"] = clock.due_at
+        return found
+
+    async def _close_anew(self, case: Case, grade: str, work: Work) -> NewClock | None:
+        """Start the limit for closing that this grade has; None if what was promised, paused or extended stays."""
+        if case.stage not in (Stage.HANDLING, Stage.HANDLED) or not case.due_clock:
+            return None
+        running, rule = await ledger.get(work.connection, case.due_clock, lock=True), self.clockwork.rules.close(grade)
+        if running.state not in LIVE or running.rule in (PROMISED, rule.name) or running.entries > 1:
+            return None
+        nth = await clocks.how_many(work.connection, case.number, f"{CLOSE}%")
+        clock = self.clockwork.instead(
+            case.number, f"{CLOSE}-grade-{nth + 1}", rule.name, subject=names.case_name(case.number), unit=case.unit,
+            at=running.started_at, now=work.now, promised=running.due_at,
+        )  # fmt: skip
+        await work.stop(case.number, f"{CLOSE}%", met=False)
+        await work.start(clock)
+        return clock
 
     async def _ask(self, work: Work, case: Case) -> Task | None:
         """Give the accountable unit the task to speak with whoever withdrew, if it has none and is not closing."""
