@@ -54,6 +54,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("letters", f"{len(rules.letters.book)} triggers of supervision letters")
     table.add_row("notices", f"{len(rules.notices)} notices to reporters and parties")
     table.add_row("filing", f"{len(rules.filing.numbers)} numbers to call, open at {', '.join(rules.filing.doors)}")
+    table.add_row("likeness", f"{rules.likeness.version}, floor {rules.likeness.least_alike:g}")
     console.print(table)
 
 

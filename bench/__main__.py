@@ -18,6 +18,7 @@ from bench import (
     driver,
     filing,
     idle,
+    likeness,
     lives,
     memory,
     notices,
@@ -32,7 +33,7 @@ from bench.measure import Figures
 PARTS = {
     "a": bulk, "b": lives, "c": unary, "d": memory, "e": clocks, "p": projection, "s": supervision,
     "tasks": tasks, "driver": driver, "idle": idle, "counter": counter, "notices": notices, "receipts": receipts,
-    "filing": filing,
+    "filing": filing, "likeness": likeness,
 }  # fmt: skip
 
 

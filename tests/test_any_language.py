@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 from pb.intake.v1 import intake_pb2
 from pb.mediation.v1 import mediation_pb2
 
-from casework.door.likeness import KeyedPairs
+from casework.door.likeness import KeyedSigns
 from casework.saying import says_something
 from services.kit.serving import validation
 from tests.conftest import Clients, request_id
@@ -176,25 +176,30 @@ async def test_the_name_of_a_paper_is_one_line(clients: Clients, text: str) -> N
 # --- likeness in any script -------------------------------------------------------------------------------------------
 
 
+def told_in(keyed: KeyedSigns) -> Callable[[str], set[int]]:
+    """Return what gives the signs of a text, without the one that every text has."""
+    return lambda text: set(keyed.signs(text, "6201")) - {keyed.every("6201")}
+
+
 @pytest.mark.fault("D18")
 @pytest.mark.parametrize("script", TEXTS)
 def test_a_text_of_any_script_has_a_form_that_tells_like_from_unlike(script: str) -> None:
-    pairs = KeyedPairs(b"key")
-    form = set(pairs.form(TEXTS[script]).split())
+    signs = told_in(KeyedSigns(b"key"))
+    form = signs(TEXTS[script])
     assert len(form) >= 4
-    half = set(pairs.form(TEXTS[script][: len(TEXTS[script]) * 2 // 3]).split())
+    half = signs(TEXTS[script][: len(TEXTS[script]) * 2 // 3])
     assert len(half & form) >= len(half) - 2, "a part of it is like it"
-    others = {sign for name, text in TEXTS.items() if name != script for sign in pairs.form(text).split()}
+    others = {sign for name, text in TEXTS.items() if name != script for sign in signs(text)}
     assert not form & others
 
 
 @pytest.mark.fault("D18")
 def test_forms_of_letters_and_signs_inside_of_words_make_no_difference() -> None:
-    pairs = KeyedPairs(b"key")
-    assert pairs.form("Ｌärm ﻗﻮﺷﻨﺎ") == pairs.form("LÄRM قوشنا")
-    assert pairs.form("ᠮᠣᠩᠭᠣᠯ\u180b ᠪᠢᠴᠢᠭ") == pairs.form("ᠮᠣᠩᠭᠣᠯ ᠪᠢᠴᠢᠭ")
-    assert pairs.form("楼上漏水 wide") == pairs.form("楼上漏水, ＷＩＤＥ")
-    assert pairs.form("12345 678") == ""
+    signs = told_in(KeyedSigns(b"key"))
+    assert signs("Ｌärm ﻗﻮﺷﻨﺎ") == signs("LÄRM قوشنا")
+    assert signs("ᠮᠣᠩᠭᠣᠯ\u180b ᠪᠢᠴᠢᠭ") == signs("ᠮᠣᠩᠭᠣᠯ ᠪᠢᠴᠢᠭ")
+    assert signs("楼上漏水 wide") == signs("楼上漏水, ＷＩＤＥ")
+    assert signs("12345 678") == set()
 
 
 @pytest.mark.fault("D18")

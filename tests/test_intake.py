@@ -90,14 +90,13 @@ async def test_a_matter_told_again_in_other_words_is_found_among_thousands(clien
     for at in range(ASKED):
         suggested = await alike(clients, retold(known[at], dice), ELSEWHERE)
         assert [each.score for each in suggested] == sorted((each.score for each in suggested), reverse=True)
-        found += bool(suggested) and suggested[0].report == names[at] and suggested[0].text_similarity >= 0.5
+        found += bool(suggested) and suggested[0].report == names[at]
     mistaken = 0
     for text in strangers:
-        suggested = await alike(clients, text, ELSEWHERE)
-        mistaken += bool(suggested) and suggested[0].text_similarity >= 0.5
-    print(f"{found} of {ASKED} retold matters stand first among {KNOWN}; {mistaken} of {ASKED} strangers look like one")
-    assert found >= ASKED * 0.9
-    assert mistaken <= ASKED * 0.05
+        mistaken += len(await alike(clients, text, ELSEWHERE))
+    print(f"{found} of {ASKED} retold matters stand first among {KNOWN}; {mistaken} shown for {ASKED} strangers")
+    assert found >= ASKED * 0.95
+    assert mistaken <= ASKED * 0.6, "questions of one line about marriages: many are nearly the same"
 
 
 async def test_a_text_is_compared_by_its_characters_not_by_its_bytes(clients: Clients) -> None:
@@ -107,15 +106,93 @@ async def test_a_text_is_compared_by_its_characters_not_by_its_bytes(clients: Cl
     assert await alike(clients, "邻居的狗半夜乱叫影响睡眠", "620105") == []
 
 
-async def test_the_same_place_and_kind_count_even_in_other_words(clients: Clients) -> None:
-    place = report_pb2.Place(area="620111001")
-    told = await clients.file_report("张家的围墙占了通道", unit="units/620111", place=place)
-    suggested = await alike(clients, "路被堵住，车过不去", "620111", place=place, category="categories/neighbour")
-    assert [each.report for each in suggested] == [told.name]
-    assert suggested[0].same_place
-    assert suggested[0].same_category
-    assert suggested[0].score == pytest.approx(0.3 + 0.7 * suggested[0].text_similarity, abs=1e-3)
-    assert await alike(clients, "路被堵住，车过不去", "620111", place=place, category="categories/labour") == []
+PLACE = "620111001"
+TOLD = "张家的围墙砌到了巷道上，三轮车过不去，老人看病都要绕路。"
+AGAIN = "巷道被张家砌的围墙占了，三轮车过不去，绕路太远，老人看病怎么办"
+OTHER = "隔壁半夜装修，电钻响个不停，孩子睡不着觉，说了几次都不听。"
+
+
+async def test_a_reworded_complaint_is_found_with_what_a_person_needs_to_decide(clients: Clients) -> None:
+    place = report_pb2.Place(area=PLACE, address="红古路 12 号，电话 13919990000")
+    told = await clients.file_report(f"{TOLD}我的电话 13919990000。", unit="units/620111", place=place)
+    (found,) = await alike(clients, AGAIN, "620111", place=place, category="categories/neighbour")
+    assert found.report == told.name
+    assert (found.same_place, found.same_category, found.unit) == (True, True, "units/620111")
+    assert 0.165 < found.text_similarity < 1
+    assert found.score == pytest.approx(0.15 + 0.85 * found.text_similarity, abs=1e-3)
+    assert found.excerpt == f"{TOLD}我的电话 *****。"
+    assert (found.place.area, found.place.address) == (PLACE, "红古路 12 号，电话 *****")
+    assert found.area_display_name
+    assert found.unit_display_name
+
+
+async def test_the_same_place_and_kind_alone_are_no_likeness(clients: Clients) -> None:
+    place = report_pb2.Place(area="620111003")
+    await clients.file_report(OTHER, unit="units/620111", place=place)
+    fields: dict[str, Any] = {"place": place, "category": "categories/neighbour"}
+    assert await alike(clients, "路被堵住，车过不去", "620111", **fields) == []
+    assert [each.excerpt for each in await alike(clients, OTHER, "620111", **fields)] == [OTHER]
+
+
+async def test_a_city_finds_what_its_counties_were_told_and_a_county_only_its_own(clients: Clients) -> None:
+    mark = "".join(random.Random(request_id()).choices("槐柳榆桐椿杨桑梓楸枫桦檀", k=6))
+    text = f"{mark}小区的电梯停了两个星期，七楼的老人下不来。"
+    told = await clients.file_report(text, unit="units/620121")
+    request = intake_pb2.FindDuplicatesRequest(text=f"电梯停了两个星期，{mark}小区七楼的老人下不来", unit="units/6201")
+    found = await clients.intake.FindDuplicates(request, **clients.as_("clerk", "6201"))
+    assert [each.report for each in found.duplicates] == [told.name]
+    for unit in ("620122", "6202"):
+        request.unit = f"units/{unit}"
+        answer = await clients.intake.FindDuplicates(request, **clients.as_("clerk", unit))
+        assert told.name not in {each.report for each in answer.duplicates}, unit
+
+
+async def test_how_rare_signs_are_is_counted_behind_and_forgotten_with_the_text(clients: Clients) -> None:
+    mark = "".join(random.Random(request_id()).choices("鲤鲫鲢鳙鲈鳜鲳鲅鳕鲟鳗鲶", k=8))
+    report = await clients.file_report(f"{mark}养殖场的水臭得厉害。", unit="units/620111")
+    number = report.name.removeprefix("reports/")
+    connection = await asyncpg.connect(clients.stack.database_url)
+    counted = "SELECT counted AND size > 0 FROM intake.likenesses WHERE number = $1"
+    having = """
+        SELECT min(c.texts), count(c.id) FROM intake.sign_counts c
+        WHERE c.sign = any($1::int[])
+    """
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not await connection.fetchval(counted, number):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.2)
+        signs = await connection.fetchval("SELECT signs FROM intake.likenesses WHERE number = $1", number)
+        least, all_counted = await connection.fetchrow(having, signs)
+        assert (least, all_counted) == (1, len(signs))
+        erase = intake_pb2.EraseReportDataRequest(name=report.name, request_id=request_id())
+        await clients.intake.EraseReportData(erase, **clients.as_service("worker"))
+        least, left = await connection.fetchrow(having, signs)
+        assert left < all_counted, "a sign that only this text had is gone"
+        assert least >= 1
+        assert await connection.fetchval("SELECT signs FROM intake.likenesses WHERE number = $1", number) == []
+    finally:
+        await connection.close()
+
+
+async def test_a_report_from_before_gets_its_signs_without_a_command(clients: Clients) -> None:
+    mark = "".join(random.Random(request_id()).choices("蛙蛇鼠兔狐狸獾貂鼬豺猞獐", k=8))
+    text = f"{mark}山庄的烟囱整夜冒黑烟，衣服晾不出去。"
+    report = await clients.file_report(text, unit="units/620111")
+    number = report.name.removeprefix("reports/")
+    connection = await asyncpg.connect(clients.stack.database_url)
+    try:
+        before = "UPDATE intake.likenesses SET signs = NULL, size = 0, counted = false WHERE number = $1"
+        await connection.execute(before, number)
+        assert await alike(clients, text, "620111") == []
+        deadline = time.monotonic() + PATIENCE
+        while not await alike(clients, text, "620111"):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.5)
+    finally:
+        await connection.close()
+    (found,) = await alike(clients, text, "620111")
+    assert (found.report, found.text_similarity) == (report.name, 1)
 
 
 async def two_alike(clients: Clients) -> tuple[report_pb2.Report, report_pb2.Report]:

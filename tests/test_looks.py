@@ -48,13 +48,14 @@ async def test_whoever_reports_sees_in_plain_words_who_read_and_found_the_report
     await clients.intake.FindDuplicates(find, **clients.as_("clerk"))
     ask = pb.ListReportAccessRequest(parent=report.name)
     found, readers = (await stub(clients).ListReportAccess(ask, **citizen)).entries
-    assert found.sentence.endswith("，兰州市城关区窗口人员查重时检索到本报告。")
+    assert found.sentence.endswith("，兰州市城关区窗口人员查重时检索到本报告，有权阅读的可见其开头。")
     assert readers.sentence.endswith("，兰州市城关区值班员查看了报告的全部内容。")
     assert [each.kind for each in (found, readers)] == [looks.SEARCHED, looks.READ]
     assert {each.actor for each in (found, readers)} == {""}
     (english, _) = (await stub(clients).ListReportAccess(ask, **clients.as_("auditor"))).entries
     assert english.sentence.endswith(
-        ": counter clerk, 兰州市城关区 searched for similar reports, and this one was found."
+        ": counter clerk, 兰州市城关区 searched for similar reports and found this one, with its beginning for those "
+        "who may read it."
     )
     assert english.actor == f"demo-clerk-{COUNTY}"
     other = clients.as_("citizen", "620102001001", "somebody-else")

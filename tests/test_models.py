@@ -144,7 +144,7 @@ UNSEEN_BY_ALEMBIC = {
     "collations": """
         SELECT c.relname, a.attname, n.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         JOIN pg_collation n ON n.oid = a.attcollation
-        WHERE c.relkind = 'r' AND a.attnum > 0 AND c.relnamespace = CAST(:schema AS regnamespace)
+        WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = CAST(:schema AS regnamespace)
         AND c.relname <> 'alembic_version'
     """,
     "conditions, order and operators of indexes": """

@@ -193,6 +193,7 @@ LIMITS = "limits/house.yaml"
 MONTHLY = "meetings/monthly.yaml"
 UNITS = "units/units.yaml"
 FILING = "filing/filing.yaml"
+LIKENESS = "likeness/likeness.yaml"
 COUNTIES = "units/counties.csv"
 
 # What is edited (file, old, new), at which mark the problem must stand, and what it must say.
@@ -361,6 +362,9 @@ WRONG = {
     "row of three cells": (COUNTIES, "620102,城关区", "620102,城关区,x", "620102", "has 3 cells instead of two"),
     "an open door of no unit": (FILING, 'unit: "62"', 'unit: "63"', '"63"', "open[0].unit: 63 is not a unit"),
     "no such guard": (FILING, "guard: limits", "guard: captcha", "captcha", "open[0].guard: must be one of"),
+    "a floor of no unit": (
+        LIKENESS, "floors: []", 'floors: [{unit: "63", floor: 0.2}]', '"63"', "floors[0].unit: 63 is not a unit"),
+    "a search for nothing": (LIKENESS, "most: 4000", "most: 40", "least: 400", "search.least: must not be above most"),
     "a number for no category": (FILING, "[family]", "[famly]", "famly", "numbers[4].categories: famly is not a"),
     "other columns": (COUNTIES, "code,name", "id,name", "id,name", "the first line must be code,name"),
 }  # fmt: skip

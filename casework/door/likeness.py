@@ -1,54 +1,147 @@
-"""Likeness of two texts without storing either: the keyed form that PostgreSQL's trigrams compare.
+"""Likeness of two texts without storing either: signs of their parts, and how rare each sign is.
 
-A report's text is sealed. To find duplicates, its keyed form is kept beside it: every pair of neighbouring Chinese
-characters, and every word of another script, becomes one separate keyed token. pg_trgm's similarity of two such
-forms is the share of pairs the texts have in common, which separates similar from different texts better than
-trigrams of the text itself (`docs/decisions/0004`). Digits are dropped first, so that phone and identity numbers are
-never in it; nobody can read it without the key.
+A report's text is sealed. To find duplicates, its signs are kept beside it: every pair of neighbouring Chinese
+characters, and every word of another script, becomes one keyed number of 32 bits. Two texts are compared by the signs
+they share, each weighed by how rare it is (`docs/decisions/0052`). Digits are dropped first, so that phone and identity
+numbers are never in it; nobody can read signs without the key. Signs are those of a prefecture: a city and its counties
+are compared with each other, and with nobody else.
 """
 
 from __future__ import annotations
 
 import hmac
+import math
 import operator
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
-_FIRST, _COUNT = 0x4E00, 20_902
+from casework.units import UnitTree
+
 _RUNS = re.compile(r"[\u4e00-\u9fa5]+|[a-z]+")
 _COMMON = re.compile(r"[\x00-\x7f\u2010-\u2027\u3000-\u303f\u4e00-\u9fa5\uff01-\uff20\uff3b-\uff40\uff5b-\uff65]*")
 """Chinese, ASCII and punctuation. Every other text needs its normal form and the class of each character."""
 _NO_SPACES = re.compile(r"CJK|HIRAGANA|KATAKANA|BOPOMOFO|YI |THAI|LAO|KHMER|MYANMAR|TAI |NEW TAI|DAI|TIBETAN SYLL")
 """Scripts that put no space between words, by the names of their characters; their neighbours make the pairs."""
 _TSHEG = frozenset("\u0f0b\u0f0c\u0f0d\u0f0e")
-"""The separator of Tibetan syllables, of which, like of characters, two neighbours form a pair."""
+"""What stands between Tibetan syllables: of them, like of characters, two neighbours make a pair."""
 _JOINERS = frozenset("\u0640\u180b\u180c\u180d\u180e\u180f\u200b\u200c\u200d\u2060\ufeff\xad")
 """Signs inside of words that are no letters: stretching, variants of form, joiners."""
 _LONGEST = 600
-_KEPT = 48
-"""Tokens kept of a long text: the smallest, so that similar texts keep the same ones (a bottom-k sketch)."""
 _REMEMBERED = 500_000
+_EVERY = ""
+"""What every text has: its sign counts the texts."""
 
 
-class KeyedPairs:
-    """Turns texts into their keyed forms. One key, one form: forms of different keys cannot be compared."""
+@dataclass(frozen=True, slots=True)
+class LikenessRules:
+    """rules/likeness: from when on a report is suggested, and how much is looked at to find it."""
+
+    version: str
+    least_alike: float
+    """How alike texts must be."""
+    floors: Mapping[str, float]
+    """The same for single units and those below them; the nearest entry counts."""
+    shared: float
+    """How much texts must have in common besides, as so many signs that no other text has."""
+    nearly_whole: float
+    """The share of signs that a text must have in common with one that the caller may not read."""
+    category: float
+    place: float
+    share: float
+    least: int
+    most: int
+    compared: int
+
+    def floor(self, unit: str, units: UnitTree) -> float:
+        """Return how alike texts must be to be suggested to a unit."""
+        above = [each for each in self.floors if units.contains(each, unit)]
+        if not above:
+            return self.least_alike
+        return self.floors[max(above, key=lambda each: sum(units.contains(other, each) for other in above))]
+
+    def budget(self, texts: int) -> int:
+        """Return how many reports the rare signs of a text may lead to."""
+        return min(self.most, max(self.least, math.ceil(self.share * texts)))
+
+    def score(self, alike: float, *, category: bool, place: bool) -> float:
+        """Return by what suggestions are ordered: the texts, and a little by category and place."""
+        return (1 - self.category - self.place) * alike + self.category * category + self.place * place
+
+
+def prefecture_of(number: str) -> str:
+    """Return the code of the prefecture whose reports are compared, by the number or the unit of one."""
+    return number[:4].ljust(4, "0")
+
+
+def weight(texts: int, having: int) -> float:
+    """Return how much a sign says, by how many texts there are and how many have it."""
+    return math.log(1 + (texts + 1) / (having + 1))
+
+
+def rarest(signs: Collection[int], counts: Mapping[int, int], budget: int) -> list[int]:
+    """Return the rarest signs, as long as the texts that have them are within the budget; always one of those counted.
+
+    A sign that no counted text has costs nothing: texts that were not counted yet may have it.
+    """
+    found: list[int] = []
+    spent, counted = 0, False
+    for sign in sorted(signs, key=lambda each: counts.get(each, 0)):
+        having = counts.get(sign, 0)
+        if counted and having and spent + having > budget:
+            break
+        found.append(sign)
+        spent += having
+        counted = counted or having > 0
+    return found
+
+
+def cosine(shared: Collection[int], weights: Mapping[int, float], length: float) -> float:
+    """Return how alike two texts are, 0 to 1: `weights` are those of one, `length` is that of the other."""
+    own = math.sqrt(sum(each * each for each in weights.values()))
+    common = sum(weights[sign] * weights[sign] for sign in shared)
+    return min(1.0, common / (own * length)) if common else 0.0
+
+
+def evidence(shared: Collection[int], weights: Mapping[int, float], texts: int) -> float:
+    """Return how much two texts have in common, as so many signs that no other text has."""
+    return sum(weights[sign] for sign in shared) / weight(texts, 0)
+
+
+def share(shared: int, one: int, other: int) -> float:
+    """Return the share of the signs of two texts that both have."""
+    return shared / (one + other - shared) if shared else 0.0
+
+
+class KeyedSigns:
+    """Turns texts into their signs. One key, one prefecture, one set of signs: others cannot be compared."""
 
     def __init__(self, key: bytes) -> None:
-        self._signs = _Signs(key)
+        self._key = key
+        self._signs: dict[str, _Signs] = {}
 
-    def form(self, text: str) -> str:
-        """Return the keyed form of a text's first 600 characters: at most 48 single signs, sorted."""
+    def signs(self, text: str, prefecture: str) -> list[int]:
+        """Return the signs of a text's first 600 characters, sorted, each once; with the one that every text has."""
         plain = text[:_LONGEST].lower()
-        signs = self._signs
-        if len(signs) > _REMEMBERED:
-            signs.clear()
+        signs = self._of(prefecture)
         parts: list[str] = []
         for run in _RUNS.findall(plain) if _COMMON.fullmatch(plain) else _runs(plain):
-            # Pairs of neighbours; a word of letters, or a single character, is one token.
+            # Pairs of neighbours; a word of letters, or a character with none beside it, stands whole.
             whole = len(run) == 1 or (isinstance(run, str) and run < "\u4e00")
             parts += ["".join(run)] if whole else map(operator.add, run, run[1:])
-        return " ".join(sorted(set(map(signs.__getitem__, parts)))[:_KEPT])
+        return sorted({signs[_EVERY], *map(signs.__getitem__, parts)}) if parts else []
+
+    def every(self, prefecture: str) -> int:
+        """Return the sign that every text of a prefecture has."""
+        return self._of(prefecture)[_EVERY]
+
+    def _of(self, prefecture: str) -> _Signs:
+        if sum(map(len, self._signs.values())) > _REMEMBERED:
+            self._signs.clear()
+        if prefecture not in self._signs:
+            self._signs[prefecture] = _Signs(hmac.digest(self._key, prefecture.encode(), "sha256"))
+        return self._signs[prefecture]
 
 
 def _runs(text: str) -> Iterator[str | list[str]]:
@@ -94,14 +187,14 @@ def _kind(each: str, before: str) -> str:
     return "character" if _NO_SPACES.match(name) else "word"
 
 
-class _Signs(dict[str, str]):
+class _Signs(dict[str, int]):
     """Signs by part of a text, worked out when first asked for."""
 
     def __init__(self, key: bytes) -> None:
         super().__init__()
         self._key = key
 
-    def __missing__(self, part: str) -> str:
+    def __missing__(self, part: str) -> int:
         digest = hmac.digest(self._key, part.encode(), "sha256")
-        sign = self[part] = chr(_FIRST + int.from_bytes(digest[:4], "big") % _COUNT)
+        sign = self[part] = int.from_bytes(digest[:4], "big", signed=True)
         return sign

@@ -7,6 +7,7 @@ from datetime import datetime
 from casework import names
 from casework.errors import CaseError, Reason
 from services.intake import store
+from services.intake.duplicates import store as duplicates
 from services.intake.models import Report
 from services.kit.storage.database import Connection
 
@@ -16,6 +17,7 @@ async def erase(connection: Connection, number: str, now: datetime) -> dict[str,
     found = await store.still_told(connection, number)
     if found:
         await store.erase(connection, found, now)
+        await duplicates.forget(connection, found)
     return found
 
 

@@ -6,11 +6,14 @@ from services.intake import erasing, store
 from services.intake.contacts import ContactServicer
 from services.intake.desk.service import DeskServicer
 from services.intake.directory import ReportDirectory
+from services.intake.duplicates.counting import keep_counting
 from services.intake.facts import ReportFactsServicer
 from services.intake.privacy import ReportPrivacyServicer
+from services.intake.reception import Reception
 from services.intake.reporters.service import ReporterServicer
 from services.intake.service import IntakeServicer
 from services.kit.composition import Parts, Registration, clock_service, run, served
+from services.kit.serving.loops import Work
 from services.kit.storage.standings import StandingServicer
 
 DIRECTORY = ReportDirectory
@@ -31,9 +34,15 @@ def build(parts: Parts) -> list[Registration]:
     ]
 
 
+def keep(parts: Parts) -> dict[str, Work]:
+    """Return what runs behind the calls."""
+    reception = Reception(parts.rules, parts.sealer, parts.clockwork)
+    return {"likeness": lambda loop: keep_counting(loop, parts.database, reception)}
+
+
 def main() -> None:
     """Serve intake."""
-    run("intake", build, DIRECTORY, "reports", erasing.erase)
+    run("intake", build, DIRECTORY, "reports", erasing.erase, keep)
 
 
 if __name__ == "__main__":

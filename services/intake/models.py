@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Double, ForeignKey, Index, MetaData, UniqueConstraint, text
+from sqlalchemy import Double, ForeignKey, Identity, Index, Integer, MetaData, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.door.report import Contentment, LinkKind, ReportState
@@ -32,9 +33,6 @@ class Report(IntakeModel):
         Index("reports_merged", "merged_into", postgresql_where=text("merged_into <> ''")),
         Index("reports_newest", text("received_at DESC"), text("number DESC")),
         Index("reports_place", "area", "category", "received_at"),
-        Index(
-            "reports_alike", "likeness", postgresql_using="gin", postgresql_ops={"likeness": "public.gin_trgm_ops"}
-        ),
     )  # fmt: skip
 
     number: Mapped[Code] = mapped_column(primary_key=True)
@@ -55,7 +53,6 @@ class Report(IntakeModel):
     danger: Mapped[bool]
     grade: Mapped[Small]
     triage: Mapped[Json]
-    likeness: Mapped[Code] = mapped_column(comment="Keyed form of the text for duplicate search; casework/likeness.py.")
     sealed_key: Mapped[WrappedKey]
     sealed: Mapped[SealedBytes] = mapped_column(comment="AES-GCM of text, address, reporter, parties and receipt code.")
     receipt_index: Mapped[bytes]
@@ -83,6 +80,38 @@ class Report(IntakeModel):
     for_minor: Mapped[bool] = mapped_column(
         server_default=text("false"), comment="Whether a minor is concerned; all else about them is sealed."
     )
+
+
+class Likeness(IntakeModel):
+    """The signs of a report's text, by which likely same matters are found."""
+
+    __tablename__ = "likenesses"
+    __table_args__ = (
+        Index("likenesses_signs", "signs", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 512}),
+        Index("likenesses_uncounted", "number", postgresql_where=text("NOT counted")),
+        {"comment": "Keyed signs of texts, to find likely same matters; an erasure clears them."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    signs: Mapped[list[int] | None] = mapped_column(
+        ARRAY(Integer), comment="Sorted, each once; NULL until they are worked out from the sealed text."
+    )
+    size: Mapped[int] = mapped_column(server_default="0")
+    counted: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class SignCount(IntakeModel):
+    """How many texts have a sign."""
+
+    __tablename__ = "sign_counts"
+    __table_args__ = (
+        UniqueConstraint("sign"),
+        {"comment": "How many texts have a sign. A row without a sign: no text has it any more."},
+    )
+
+    id: Mapped[Count] = mapped_column(Identity(always=True), primary_key=True)
+    sign: Mapped[int | None]
+    texts: Mapped[Count]
 
 
 class Link(IntakeModel):

@@ -20,7 +20,7 @@ from casework.clocks.calendar import LOCAL
 from casework.door import receipt, second_factor
 from casework.door.complaint import receiving_unit
 from casework.door.filing import HelpLine
-from casework.door.likeness import KeyedPairs
+from casework.door.likeness import KeyedSigns, prefecture_of
 from casework.door.report import ReportState
 from casework.door.triage import Acceptance, CaseFacts, Triage
 from casework.errors import CaseError, Reason, field_error
@@ -71,9 +71,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A report with its number: its row, its clock where one runs, its first event, its receipt."""
+    """A report with its number: its row, its signs, its clock where one runs, its first event, its receipt."""
 
     row: dict[str, Any]
+    signs: list[int]
     clock: NewClock | None
     event: NewEvent
     receipt_code: str
@@ -86,7 +87,7 @@ class Reception:
     def __init__(self, rules: Rules, sealer: Sealer, clockwork: Clockwork) -> None:
         self._rules = rules
         self._sealer = sealer
-        self._pairs = KeyedPairs(sealer.derive("likeness"))
+        self.signs = KeyedSigns(sealer.derive("likeness"))
         self._receipt_key = sealer.derive("receipt")
         self._clockwork = clockwork
 
@@ -142,7 +143,6 @@ class Reception:
             "danger": report.danger,
             "grade": GRADES[triage.grade],
             "triage": triage_json(triage, acceptance, now),
-            "likeness": self._pairs.form(report.text),
             "sealed_key": sealed.key,
             "sealed": sealed.data,
             "receipt_index": index,
@@ -157,7 +157,7 @@ class Reception:
             "closed_at": draft.closed_at,
             "updated_at": now,
         }
-        return Received(row, clock, event, code, draft.words)
+        return Received(row, self.signs.signs(report.text, prefecture_of(number)), clock, event, code, draft.words)
 
     def new_receipt(self) -> tuple[str, bytes]:
         """Return a new receipt code, and the blind index it is found by."""
@@ -223,10 +223,6 @@ class Reception:
 
     def _keyed(self, normal: str) -> bytes:
         return hashlib.blake2b(normal.encode(), key=self._receipt_key, digest_size=32).digest()
-
-    def likeness(self, text: str) -> str:
-        """Return the keyed form of a text, to compare with what is stored."""
-        return self._pairs.form(text)
 
     def open(self, number: str, key: WrappedKey, data: SealedBytes) -> pb.ReportContent:
         """Return the sealed part of a report."""

@@ -41,7 +41,19 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from casework import names
 from casework.door.report import OPEN, LinkKind, ReportState
 from casework.errors import CaseError, Reason
-from services.intake.models import Addition, Counter, DeclineReview, Erasure, Hold, Link, Photo, Rating, Reach, Report
+from services.intake.models import (
+    Addition,
+    Counter,
+    DeclineReview,
+    Erasure,
+    Hold,
+    Likeness,
+    Link,
+    Photo,
+    Rating,
+    Reach,
+    Report,
+)
 from services.intake.reception import Received, first_link
 from services.kit.clocks import clocks
 from services.kit.clocks.models import LIVE, Clock, ClockEntry
@@ -135,10 +147,11 @@ _TAKE = _ASKED.on_conflict_do_update(
 
 _COLUMNS = (
     "number", "seq", "head", "state", "unit", "about", "channel", "category", "area", "latitude", "longitude", "people",
-    "amount_fen", "scope", "urgency", "danger", "grade", "triage", "likeness", "sealed_key", "sealed",
-    "receipt_index", "reachable", "anonymity", "for_minor", "source", "source_id", "received_at", "due_at", "due_clock",
+    "amount_fen", "scope", "urgency", "danger", "grade", "triage", "sealed_key", "sealed", "receipt_index",
+    "reachable", "anonymity", "for_minor", "source", "source_id", "received_at", "due_at", "due_clock",
     "closed_at", "updated_at",
 )  # fmt: skip
+_SIGNS = ("number", "signs", "size")
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
     "bulk",
@@ -151,6 +164,7 @@ class _Rows:
     """What is stored for one new report, in the order of each table's columns."""
 
     report: tuple[Any, ...]
+    signs: tuple[str, list[int], int]
     event: tuple[Any, ...]
     clock: tuple[Any, ...] = ()
     entry: tuple[Any, ...] = ()
@@ -163,9 +177,10 @@ def _rows_of(each: Received, at: datetime, actor: str, trace: str, *, bulk: bool
     payload = orjson.dumps(event.payload).decode()
     told = (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace, bulk)
     report = tuple(row[name] for name in _COLUMNS)
+    signs = (event.number, each.signs, len(each.signs))
     if each.clock is None:
-        return _Rows(report, told)
-    return _Rows(report, told, clocks.columns_of(each.clock), clocks.start_entry(each.clock, at, actor))
+        return _Rows(report, signs, told)
+    return _Rows(report, signs, told, clocks.columns_of(each.clock), clocks.start_entry(each.clock, at, actor))
 
 
 def _adding(*tables: tuple[type[Model], Sequence[str]]) -> Select[Report]:
@@ -181,7 +196,7 @@ def _adding(*tables: tuple[type[Model], Sequence[str]]) -> Select[Report]:
     return select(report).add_cte(*(each.cte(f"added_{place}") for place, each in enumerate(added[1:])))
 
 
-_REPORT_ROWS = ((Report, _COLUMNS), (Event, _EVENT))
+_REPORT_ROWS = ((Report, _COLUMNS), (Likeness, _SIGNS), (Event, _EVENT))
 _CLOCK_ROWS = ((Clock, clocks.COLUMNS), (ClockEntry, clocks.ENTRY_COLUMNS))
 _ADD: dict[bool, Select[Report]] = {False: _adding(*_REPORT_ROWS), True: _adding(*_REPORT_ROWS, *_CLOCK_ROWS)}
 
@@ -196,7 +211,7 @@ _ADDED = {False: _named(_REPORT_ROWS), True: _named((*_REPORT_ROWS, *_CLOCK_ROWS
 async def add_one(connection: Connection, received: Received, *, at: datetime, actor: str, trace: str) -> Report:
     """Store a new report with its clock and first event, in one statement; return its row."""
     rows = _rows_of(received, at, actor, trace, bulk=received.event.bulk)
-    values = (*rows.report, *rows.event, *rows.clock, *rows.entry)
+    values = (*rows.report, *rows.signs, *rows.event, *rows.clock, *rows.entry)
     clocked = bool(rows.clock)
     return (await connection.execute(_ADD[clocked], dict(zip(_ADDED[clocked], values, strict=True)))).one()
 
@@ -209,6 +224,7 @@ async def add(connection: Connection, received: Iterable[Received], *, at: datet
     rows = [_rows_of(each, at, actor, trace, bulk=many or each.event.bulk) for each in received]
     raw = connection.raw
     await raw.copy_records_to_table("reports", records=[each.report for each in rows], columns=_COLUMNS)
+    await raw.copy_records_to_table("likenesses", records=[each.signs for each in rows], columns=_SIGNS)
     await raw.copy_records_to_table("events", records=[each.event for each in rows], columns=_EVENT)
     if running := [each for each in rows if each.clock]:
         await raw.copy_records_to_table("clocks", records=[each.clock for each in running], columns=clocks.COLUMNS)
@@ -476,7 +492,7 @@ _ERASE = (
     update(Report)
     .where(Report.number == any_(_NUMBERS))
     .values(
-        sealed_key=b"", sealed=b"", likeness="", latitude=None, longitude=None, reachable=False, erased_at=_AT,
+        sealed_key=b"", sealed=b"", latitude=None, longitude=None, reachable=False, erased_at=_AT,
         **_CHANGED,
     )
 )  # fmt: skip
@@ -487,9 +503,12 @@ _MATTER = (
     .where(or_(Report.number == _NUMBER, Report.merged_into == _NUMBER))
     .order_by(Report.number)
 )  # fmt: skip
-_COUNTS = select(
-    func.count(), func.count().filter(Report.likeness != "")
-).where(or_(Report.number == _NUMBER, Report.merged_into == _NUMBER), Report.erased_at.is_(None))  # fmt: skip
+_COUNTS = (
+    select(func.count(), func.count().filter(or_(Likeness.signs.is_(None), Likeness.size > 0)))
+    .select_from(Report)
+    .outerjoin(Likeness, Likeness.number == Report.number)
+    .where(or_(Report.number == _NUMBER, Report.merged_into == _NUMBER), Report.erased_at.is_(None))
+)
 
 
 async def matter(connection: Connection, number: str) -> list[str]:
@@ -519,7 +538,7 @@ async def still_told(connection: Connection, number: str) -> dict[str, str]:
 
 
 async def erase(connection: Connection, numbers: Iterable[str], at: datetime) -> None:
-    """Erase the content of reports: data key, what it sealed, likeness, place."""
+    """Erase the content of reports: data key, what it sealed, place. Its signs are forgotten by `duplicates`."""
     parameters = {"numbers": list(numbers), "at": at}
     await connection.execute(_ERASE, parameters)
     await connection.execute(_ERASE_ADDITIONS, parameters)

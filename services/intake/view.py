@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from casework import names
 from casework.door.filing import HelpLine
 from casework.door.progress import at_door
 from casework.door.report import OPEN, ReportState
-from services.intake.duplicates.store import Alike
+from services.intake.duplicates.search import Suggestion
 from services.intake.models import Report
 from services.intake.reception import SCOPES, URGENCIES
 from services.kit.clocks.progress import progress
@@ -23,6 +24,10 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.rules import Rules
 from services.kit.serving import other_routes
+
+_EXCERPT = 120
+"""Characters of a likely same matter that are shown beside the other one."""
+_LONG_NUMBER = re.compile(r"\d[\d -]{3,}\d")
 
 
 def report(row: Report, language: str, now: datetime) -> pb.Report:
@@ -141,20 +146,31 @@ def receipt(row: Report, matter: Report, code: str, language: str, rules: Rules,
     return told
 
 
-def duplicate(row: Alike, readable: bool) -> pb.Duplicate:
+def duplicate(found: Suggestion) -> pb.Duplicate:
     """Return a report that may be about the same matter; without a score if the caller may not read its text."""
-    if not readable:
-        return pb.Duplicate(
-            report=names.report_name(row.number), same_category=row.same_category,
-            same_place=row.same_place, receive_time=stamp(row.received_at), **numbers(state=row.state),
-        )  # fmt: skip
-    alike = min(max(row.alike, 0.0), 1.0)
-    return pb.Duplicate(
+    row = found.row
+    message = pb.Duplicate(
         report=names.report_name(row.number),
-        score=round(0.7 * alike + 0.15 * row.same_category + 0.15 * row.same_place, 4),
-        text_similarity=round(alike, 4),
         same_category=row.same_category,
         same_place=row.same_place,
         receive_time=stamp(row.received_at),
         **numbers(state=row.state),
     )
+    if found.readable:
+        message.score, message.text_similarity = round(found.score, 4), round(found.alike, 4)
+    return message
+
+
+def show_beside(message: pb.Duplicate, found: Suggestion, content: pb.ReportContent, rules: Rules) -> None:
+    """Add what a person needs to decide whether it is the same matter: where it is, and how its text begins."""
+    row, units = found.row, rules.units
+    message.unit, message.unit_display_name = names.unit_name(row.unit), units.known(row.unit).name
+    message.place.area, message.place.address = row.area, masked(content.address)
+    message.area_display_name = units.known(row.area).name if row.area else ""
+    text = masked(" ".join(content.text.split()))
+    message.excerpt = text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
+
+
+def masked(text: str) -> str:
+    """Return a text with every number of five digits or more masked: telephones, identity numbers, accounts."""
+    return _LONG_NUMBER.sub("*****", text)

@@ -23,6 +23,7 @@ from services.kit.serving import named, telemetry
 from services.kit.serving.access import Access, PolicyError
 from services.kit.serving.businesstime import BusinessTime
 from services.kit.serving.loops import Loops
+from services.kit.serving.loops import Work as LoopWork
 from services.kit.serving.server import serve
 from services.kit.serving.settings import ServiceSettings, read_settings
 from services.kit.serving.tokens import TokenChecker
@@ -63,13 +64,17 @@ class Parts:
     """What follows from missed deadlines here, by rule."""
 
 
+Keep = Callable[[Parts], Mapping[str, LoopWork]]
+
+
 def run(
     name: str, build: Callable[[Parts], list[Registration]], directory: Callable[[Database], Directory],
-    heads: str, erase: Erase,
+    heads: str, erase: Erase, keep: Keep = lambda parts: {},
 ) -> None:  # fmt: skip
     """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong.
 
-    `heads` is the table of its chains; `erase` erases again what a restored backup brought back.
+    `heads` is the table of its chains; `erase` erases again what a restored backup brought back; `keep` returns its own
+    background loops, by name.
     """
     settings = read_settings(ServiceSettings)
     telemetry.set_up(settings, name)
@@ -86,7 +91,7 @@ def run(
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker, heads, erase))
+        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker, heads, erase, keep))
 
 
 def _master_key(settings: ServiceSettings) -> MasterKey:
@@ -108,6 +113,7 @@ async def _serve(
     checker: TokenChecker,
     heads: str,
     erase: Erase,
+    keep: Keep,
 ) -> None:
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
@@ -125,6 +131,8 @@ async def _serve(
         loops.start("storage", lambda loop: keep_room(loop, database))
         loops.start("feed", lambda loop: keep_sealing(loop, database, pulse))
         loops.start("clocks", lambda loop: keep_clocks(loop, database, clockwork, pins, time, automatic_rules(rules)))
+        for each, work in keep(parts).items():
+            loops.start(each, work)
         await serve(settings, services, checker, access, loops, known, time)
     finally:
         await database.close()

@@ -61,7 +61,10 @@ ACTS = {
     "grants.revoke": (ACTED, "收回了查阅权限", "ended a grant of access"),
     "reports.get": (READ, "查看了报告的登记信息", "looked at the report's register entry"),
     "reports.readContent": (READ, "查看了报告的全部内容", "read the report in full"),
-    "reports.findDuplicates": (SEARCHED, "查重时检索到本报告", "searched for similar reports, and this one was found"),
+    "reports.findDuplicates": (
+        SEARCHED, "查重时检索到本报告，有权阅读的可见其开头",
+        "searched for similar reports and found this one, with its beginning for those who may read it",
+    ),
     "contacts.batchGet": (READ, "读取了联系方式，用于发送通知", "read how to reach somebody, to send a notice"),
     "notices.readLetter": (PRINTED, "取得了通知的信函", "took out a notice as a letter"),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,54 +12,108 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    any_,
     bindparam,
     case,
+    cast,
+    column,
     false,
     func,
+    literal_column,
     not_,
+    null,
     or_,
     select,
     true,
-    union,
+    update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.door.report import OPEN, LinkKind, ReportState
-from services.intake.models import Link, Report
+from services.intake.models import Likeness, Link, Report, SignCount
 from services.kit.storage.database import Connection
 from services.kit.storage.models import CaseStanding
+from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
-class Alike(NamedTuple):
-    """A report that may be about the same matter as another; `alike` is how alike their texts are, 0 to 1."""
+class Candidate(NamedTuple):
+    """A report that may be about the same matter as a text: what is needed to compare them, no text."""
 
     number: str
     state: ReportState
     unit: str
+    merged_into: str
     received_at: datetime
-    alike: float
+    area: str
     same_category: bool
     same_place: bool
+    shared: list[int]
+    size: int
+    length: float
 
 
-_FORM, _SELF = bindparam("form", type_=Text), bindparam("self", type_=Text)
+class Unsigned(NamedTuple):
+    """A report that was not counted yet; without signs if they are still to be worked out from what is sealed."""
+
+    number: str
+    signs: list[int] | None
+    erased_at: datetime | None
+    sealed_key: WrappedKey
+    sealed: SealedBytes
+
+
+_NUMBERS = bindparam("numbers", type_=ARRAY(Text))
+_SIGNS, _RARE = bindparam("signs", type_=ARRAY(Integer)), bindparam("rare", type_=ARRAY(Integer))
+_SELF, _LIMIT = bindparam("self", type_=Text), bindparam("limit", type_=Integer)
 _CATEGORY, _AREA = bindparam("category", type_=Text), bindparam("area", type_=Text)
 _ASKED_BY = bindparam("asked_by", type_=Text)
 _SAME_CATEGORY, _SAME_PLACE = Report.category == _CATEGORY, and_(Report.area != "", Report.area == _AREA)
-_ALIKE_TEXT = func.similarity(Report.likeness, _FORM, type_=Float)
-_THRESHOLD = select(func.set_config("pg_trgm.similarity_threshold", "0.25", true()))
-# The candidates first, each by its own index: with a single condition the planner reads a whole county and compares
-# every text in it (with 26,000 reports, 700 ms instead of 15).
-_CANDIDATES = (
-    union(
-        select(Report.number).where(Report.likeness.op("%", is_comparison=True)(_FORM)),
-        select(Report.number)
-        .where(_SAME_PLACE, _SAME_CATEGORY, Report.received_at > bindparam("since", type_=DateTime(timezone=True)))
-        .order_by(Report.received_at.desc())
-        .limit(500),
+_SIGNS_OF = select(Likeness.signs).where(Likeness.number == bindparam("number", type_=Text))
+
+
+async def signs_of(connection: Connection, number: str) -> list[int] | None:
+    """Return the signs of a report; None if they are still to be worked out."""
+    return await connection.scalar(_SIGNS_OF, {"number": number})
+
+
+_COUNTS = select(SignCount.sign, SignCount.texts).where(SignCount.sign == any_(_SIGNS))
+
+
+async def counts(connection: Connection, signs: Collection[int]) -> dict[int, int]:
+    """Return how many texts have each of these signs; a sign that none has is missing."""
+    return {
+        sign: texts for sign, texts in await connection.execute(_COUNTS, {"signs": list(signs)}) if sign is not None
+    }
+
+
+# `&&` of intarray finds no index of PostgreSQL's own; its `&` takes two sorted arrays in one go.
+_MEETS, _COMMON = "OPERATOR(pg_catalog.&&)", "OPERATOR(public.&)"
+_REACHED = (
+    select(Likeness.number, Likeness.signs, Likeness.size)
+    .where(
+        Likeness.signs.op(_MEETS, is_comparison=True)(_RARE),
+        Likeness.number.like(any_(bindparam("places", type_=ARRAY(Text)))),
+        Likeness.number != _SELF,
     )
-    .cte("candidates")
+    .limit(bindparam("most", type_=Integer))
+    .cte("reached")
     .prefix_with("MATERIALIZED")
+)
+_SIZE = cast(_REACHED.c.size, Float(53))
+_BEST = (
+    select(_REACHED)
+    .order_by((func.icount(_REACHED.c.signs.op(_COMMON)(_RARE)) / func.sqrt(_SIZE, type_=Float)).desc())
+    .limit(bindparam("best", type_=Integer))
+    .cte("best")
+    .prefix_with("MATERIALIZED")
+)
+_EACH = func.unnest(_BEST.c.signs).table_valued(column("sign", Integer), name="each").render_derived()
+_HAVING = select(SignCount.texts).where(SignCount.sign == _EACH.c.sign).scalar_subquery()
+# The weight of casework/door/likeness.py. A length changes with the counts, so it is worked out when asked for.
+_TEXTS = bindparam("texts", type_=Float(53))
+_WEIGHT = func.ln(1 + (_TEXTS + 1) / cast(func.coalesce(_HAVING, 0) + 1, Float(53)), type_=Float)
+_LENGTH = func.sqrt(
+    select(func.sum(func.power(_WEIGHT, 2))).select_from(_EACH).correlate(_BEST).scalar_subquery(), type_=Float
 )
 _TOLD_APART = select(Link.number).where(
     Link.kind == LinkKind.DISTINCT,
@@ -68,11 +123,14 @@ _TOLD_APART = select(Link.number).where(
     ),
 )
 _ALIKE = (
-    select(Report.number, Report.state, Report.unit, Report.received_at, _ALIKE_TEXT, _SAME_CATEGORY, _SAME_PLACE)
-    .join(_CANDIDATES, _CANDIDATES.c.number == Report.number)
+    select(
+        Report.number, Report.state, Report.unit, Report.merged_into, Report.received_at, Report.area,
+        _SAME_CATEGORY, _SAME_PLACE, _BEST.c.signs.op(_COMMON, return_type=ARRAY(Integer))(_SIGNS), _BEST.c.size,
+        _LENGTH,
+    )
+    .join(_BEST, _BEST.c.number == Report.number)
     .where(
-        Report.number.like(bindparam("county", type_=Text)),
-        Report.number != _SELF,
+        Report.erased_at.is_(None),
         Report.state != ReportState.MERGED,
         or_(
             Report.about == "",
@@ -83,49 +141,40 @@ _ALIKE = (
         ),
         not_(_TOLD_APART.exists()),
     )
-    .order_by(
-        (
-            0.7 * _ALIKE_TEXT + case((_SAME_CATEGORY, 0.15), else_=0) + case((_SAME_PLACE, 0.15), else_=0)
-        ).desc(),
-        Report.received_at.desc(),
-    )
-    .limit(bindparam("limit", type_=Integer))
 )  # fmt: skip
 
 
+class Search(NamedTuple):
+    """What is looked for: all signs of a text, its rarest, among how many texts, and in which places."""
+
+    signs: Sequence[int]
+    rare: Sequence[int]
+    texts: int
+    places: Sequence[str]
+    """LIKE patterns of numbers."""
+    most: int
+    best: int
+
+
 async def alike(
-    connection: Connection,
-    form: str,
-    *,
-    self: str,
-    county: str,
-    category: str,
-    area: str,
-    since: datetime,
-    limit: int,
-    asked_by: str,
-) -> list[Alike]:
-    """Return reports of the county that may be about the same matter, most alike first.
+    connection: Connection, search: Search, *, self: str, category: str, area: str, asked_by: str
+) -> list[Candidate]:
+    """Return reports that share rare signs with a text, those that share most of them, in no order.
 
-    A report is a candidate with a likeness of 0.25, or with the same place and category since `since`. The requesting
-    unit is shown no complaint about itself or a unit above it.
+    The requesting unit is shown no complaint about itself or a unit above it.
     """
-    await connection.execute(_THRESHOLD)
-    parameters = {
-        "form": form,
-        "self": self,
-        "county": f"{county}-%",
-        "category": category,
-        "area": area,
-        "since": since,
-        "limit": limit,
-        "asked_by": asked_by,
-    }
-    return [Alike(*row) for row in await connection.execute(_ALIKE, parameters)]
+    parameters = {**search._asdict(), "self": self, "category": category, "area": area, "asked_by": asked_by}
+    return [Candidate(*row) for row in await connection.execute(_ALIKE, parameters)]
 
 
-_CLOSE = select(func.set_config("pg_trgm.similarity_threshold", "0.7", true()))
 # Never a complaint: others must not learn that there is one.
+_COMMON_COUNT = func.icount(_REACHED.c.signs.op(_COMMON)(_SIGNS))
+_NEARLY_WHOLE = (
+    select(_REACHED.c.number)
+    .where(
+        bindparam("share", type_=Float) * (_REACHED.c.size + func.icount(_SIGNS) - _COMMON_COUNT) <= _COMMON_COUNT
+    )
+)  # fmt: skip
 _OPEN_ALIKE = (
     select(Report.received_at)
     .outerjoin(CaseStanding, CaseStanding.number == Report.number)
@@ -135,7 +184,7 @@ _OPEN_ALIKE = (
         Report.state.in_((*OPEN, ReportState.ACCEPTED)), Report.about == "", Report.withdrawn_at.is_(None),
         func.coalesce(CaseStanding.closed, false()).is_(False),
         _SAME_CATEGORY,
-        or_(Report.likeness.op("%", is_comparison=True)(_FORM), _SAME_PLACE),
+        or_(Report.number.in_(_NEARLY_WHOLE), _SAME_PLACE),
     )
     .order_by(Report.received_at.desc())
     .limit(100)
@@ -143,12 +192,86 @@ _OPEN_ALIKE = (
 
 
 async def open_alike(
-    connection: Connection, form: str, *, county: str, category: str, area: str, since: datetime
+    connection: Connection, search: Search, *, county: str, category: str, area: str, since: datetime, share: float
 ) -> list[datetime]:
     """Return when open matters of the county that are probably the same were received, newest first."""
-    await connection.execute(_CLOSE)
-    parameters = {"form": form, "county": f"{county}-%", "category": category, "area": area, "since": since}
+    parameters = {
+        **search._asdict(), "self": "", "county": f"{county}-%", "category": category, "area": area, "since": since,
+        "share": share,
+    }  # fmt: skip
     return [received_at for (received_at,) in await connection.execute(_OPEN_ALIKE, parameters)]
+
+
+# Counting and forgetting take turns, so that a text is counted once, and uncounted only if it was.
+_PLACE = func.hashtext(func.current_schema())
+_TURN, _TURN_IF_FREE = (
+    select(func.pg_advisory_xact_lock(4212, _PLACE)),
+    select(func.pg_try_advisory_xact_lock(4212, _PLACE)),
+)
+_UNCOUNTED = (
+    select(Likeness.number, Likeness.signs, Report.erased_at, Report.sealed_key, Report.sealed)
+    .join(Report, Report.number == Likeness.number)
+    .where(not_(Likeness.counted))
+    .order_by(Likeness.number)
+    .limit(_LIMIT)
+    .with_for_update(of=Likeness)
+)  # fmt: skip
+_SIGN = (
+    update(Likeness)
+    .where(Likeness.number == bindparam("number", type_=Text))
+    .values(signs=_SIGNS, size=func.icount(_SIGNS))
+)  # fmt: skip
+_COUNTED = update(Likeness).where(Likeness.number == any_(_NUMBERS)).values(counted=True)
+_OF_TEXT = func.unnest(Likeness.signs).table_valued(column("sign", Integer), name="of_text").render_derived()
+_IN_TEXTS = (
+    select(_OF_TEXT.c.sign, func.count().label("texts"))
+    .select_from(Likeness)
+    .join(_OF_TEXT, true())
+    .where(Likeness.number == any_(_NUMBERS))
+    .group_by(_OF_TEXT.c.sign)
+    .order_by(_OF_TEXT.c.sign)
+)  # fmt: skip
+_ADD = insert(SignCount).from_select(["sign", "texts"], _IN_TEXTS)
+_ADD_COUNTS = _ADD.on_conflict_do_update(
+    index_elements=[SignCount.sign], set_={"texts": SignCount.texts + _ADD.excluded.texts}
+)
+_GONE = _IN_TEXTS.where(Likeness.counted).subquery()
+_TAKE_COUNTS = (
+    update(SignCount)
+    .where(SignCount.sign == _GONE.c.sign)
+    .values(
+        texts=SignCount.texts - _GONE.c.texts,
+        sign=case((SignCount.texts > _GONE.c.texts, SignCount.sign), else_=null()),
+    )
+)  # fmt: skip
+_FORGET = (
+    update(Likeness)
+    .where(Likeness.number == any_(_NUMBERS))
+    .values(signs=literal_column("'{}'::integer[]"), size=0, counted=True)
+)
+
+
+async def uncounted(connection: Connection, limit: int) -> Sequence[Unsigned]:
+    """Return reports whose signs are not counted yet, locked; none while another process counts."""
+    if not await connection.scalar(_TURN_IF_FREE):
+        return []
+    return [Unsigned(*row) for row in await connection.execute(_UNCOUNTED, {"limit": limit})]
+
+
+async def count(connection: Connection, numbers: Sequence[str], signed: Mapping[str, Sequence[int]]) -> None:
+    """Count the texts of these reports under their signs; `signed` are signs that were only now worked out."""
+    for number, signs in signed.items():
+        await connection.execute(_SIGN, {"number": number, "signs": list(signs)})
+    await connection.execute(_ADD_COUNTS, {"numbers": list(numbers)})
+    await connection.execute(_COUNTED, {"numbers": list(numbers)})
+
+
+async def forget(connection: Connection, numbers: Iterable[str]) -> None:
+    """Clear the signs of reports, and take them out of the counts; a sign that no text has any more goes as well."""
+    parameters = {"numbers": sorted(numbers)}
+    await connection.execute(_TURN)
+    await connection.execute(_TAKE_COUNTS, parameters)
+    await connection.execute(_FORGET, parameters)
 
 
 _DECIDED = insert(Link).values({column.name: bindparam(column.name) for column in Link.__table__.columns})

@@ -11,7 +11,7 @@ from services.kit.rules.problem import Problem
 # The parts that are read here. Other folders (such as the access policy) are read elsewhere.
 PARTS = (
     "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "filing",
-    "tasks", "letters", "meetings", "clusters", "indicators", "retention", "notices",
+    "tasks", "letters", "meetings", "clusters", "indicators", "retention", "notices", "likeness",
 )  # fmt: skip
 
 

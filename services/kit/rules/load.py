@@ -10,6 +10,7 @@ from casework.clocks.calendar import CalendarBook
 from casework.clocks.rule_book import RuleBook
 from casework.door.category import CategoryTree
 from casework.door.filing import FilingRules
+from casework.door.likeness import LikenessRules
 from casework.door.retention import RetentionBook
 from casework.door.routes import RouteBook
 from casework.door.triage import AcceptanceTable, DecisionTable
@@ -27,6 +28,7 @@ from services.kit.rules.categories import read_categories
 from services.kit.rules.documents import DocumentBook, read_documents
 from services.kit.rules.filing import read_filing
 from services.kit.rules.folder import RulesFolder
+from services.kit.rules.likeness import read_likeness
 from services.kit.rules.limits import read_limits
 from services.kit.rules.notices import read_notices
 from services.kit.rules.plans import read_plans
@@ -66,6 +68,7 @@ class Rules:
     retention: RetentionBook
     notices: NoticeBook
     filing: FilingRules
+    likeness: LikenessRules
     version: str
 
 
@@ -92,6 +95,7 @@ def load_rules(folder: Path) -> Rules:
     retention = read_retention(source)
     told = read_notices(source)
     filing = read_filing(source, units, kinds.entries if kinds else None)
+    alike = read_likeness(source, units)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates and units:
@@ -115,7 +119,7 @@ def load_rules(folder: Path) -> Rules:
         notices.check_limits(*told, clocks, source)
     if source.problems or not (told and retention and rhythms and clusters and matters and written):
         raise RulesError(source.problems)
-    if not (acceptance and routes and filing):
+    if not (acceptance and routes and filing and alike):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -124,6 +128,6 @@ def load_rules(folder: Path) -> Rules:
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
         matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, retention=retention,
-        notices=told[0], filing=filing,
+        notices=told[0], filing=filing, likeness=alike,
         version=source.version(),
     )  # fmt: skip

@@ -186,6 +186,41 @@ class FilingFile(Entry):
     numbers: Annotated[list[HelpLineEntry], Field(min_length=1)]
 
 
+class FloorEntry(Entry):
+    """How alike texts must be for a unit and those below it."""
+
+    unit: AreaCode
+    floor: Annotated[float, Field(gt=0, le=1)]
+
+
+class LikenessWeights(Entry):
+    """What the same category and area add to a score."""
+
+    category: Annotated[float, Field(ge=0, le=0.25)]
+    place: Annotated[float, Field(ge=0, le=0.25)]
+
+
+class LikenessSearch(Entry):
+    """What a search may cost."""
+
+    share: Annotated[float, Field(gt=0, le=1)]
+    least: Annotated[int, Field(ge=1, le=100_000)]
+    most: Annotated[int, Field(ge=1, le=100_000)]
+    compared: Annotated[int, Field(ge=1, le=1000)]
+
+
+class LikenessFile(Entry):
+    """rules/likeness/likeness.yaml."""
+
+    version: Text
+    floor: Annotated[float, Field(gt=0, le=1)]
+    floors: list[FloorEntry]
+    shared: Annotated[float, Field(ge=0, le=100)]
+    nearly_whole: Annotated[float, Field(ge=0.5, le=1)]
+    weights: LikenessWeights
+    search: LikenessSearch
+
+
 class LimitRowEntry(Entry):
     """A row of the acceptance table."""
 

@@ -45,6 +45,7 @@ async def _migrate(admin_url: str, passwords: Mapping[str, str]) -> None:
             # One migration at a time, whoever starts it.
             await connection.execute(text("SELECT pg_advisory_xact_lock(4208)"))
             await connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public"))
+            await connection.execute(text("CREATE EXTENSION IF NOT EXISTS intarray SCHEMA public"))
             seen = await connection.scalar(text("SELECT public.similarity('拖欠工资三个月', '拖欠农民工工资三个月')"))
             if not seen:
                 raise MigrationError(

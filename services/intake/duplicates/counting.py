@@ -1,0 +1,57 @@
+"""Counts in how many texts each sign is, behind what is filed; works out signs of reports that have none yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from casework.door.likeness import prefecture_of
+from services.intake.duplicates import store
+from services.intake.duplicates.store import Unsigned
+from services.intake.reception import Reception
+from services.kit.serving.loops import Loop
+from services.kit.storage.database import Database
+from services.kit.storage.sealing import SealError
+
+log = structlog.get_logger()
+_BATCH = 200
+_PAUSE = 5.0
+"""Seconds between two looks. A report is found from the moment it is filed; only how rare its signs are comes later."""
+
+
+async def keep_counting(loop: Loop, database: Database, reception: Reception) -> None:
+    """Count for ever."""
+    while True:
+        loop.begin()
+        found = await count_some(database, reception)
+        loop.turned()
+        await asyncio.sleep(_PAUSE if found < _BATCH else 0)
+
+
+async def count_some(database: Database, reception: Reception) -> int:
+    """Count the texts of a batch of reports; return how many there were."""
+    async with database.begin() as connection:
+        found = await store.uncounted(connection, _BATCH)
+        if found:
+            signed = await asyncio.to_thread(_signed, found, reception)
+            await store.count(connection, [each.number for each in found], signed)
+    return len(found)
+
+
+def _signed(found: Sequence[Unsigned], reception: Reception) -> dict[str, list[int]]:
+    """Return the signs of those reports that have none yet. What is opened for it stays in here."""
+    return {each.number: _signs(each, reception) for each in found if each.signs is None}
+
+
+def _signs(each: Unsigned, reception: Reception) -> list[int]:
+    if each.erased_at is not None:
+        return []
+    try:
+        content = reception.open(each.number, each.sealed_key, each.sealed)
+    except SealError:
+        # One that is damaged must not keep all others from being found.
+        log.error("a report cannot be opened; it will not be found as a likely same matter", report=each.number)
+        return []
+    return reception.signs.signs(content.text, prefecture_of(each.number))
