@@ -128,6 +128,10 @@ class Reason(StrEnum):
     CONTRADICTED = "CONTRADICTED"
     SCREENING_MISSING = "SCREENING_MISSING"
     UMPIRE_DECIDES = "UMPIRE_DECIDES"
+    APPROVAL_NEEDED = "APPROVAL_NEEDED"
+    PLAN_CHANGE_OPEN = "PLAN_CHANGE_OPEN"
+    PLAN_EMPTY = "PLAN_EMPTY"
+    UNIT_BEYOND_PLAN = "UNIT_BEYOND_PLAN"
     GUARDIAN_NEEDED = "GUARDIAN_NEEDED"
     REPORTER_NOT_NAMED = "REPORTER_NOT_NAMED"
     SIDE_KEPT = "SIDE_KEPT"
@@ -479,6 +483,28 @@ TEXTS: dict[Reason, _Text] = {
         "An interview requires three working days' notice; an earlier one requires the unit's written agreement.",
     ),
     Reason.OBJECTION_OPEN: _Text(Kind.PRECONDITION, "异议尚未作出决定。", "An objection has not been decided yet."),
+    Reason.APPROVAL_NEEDED: _Text(
+        Kind.PRECONDITION,
+        "撤销或者拆分正在办理的任务、推迟期限，须由单位负责人另行批准：请把 propose 设为 true 提出，由另一人决定。",
+        "Dropping or splitting a running task, or moving a date later, is approved by somebody else: send it with "
+        "`propose` set to true, for the head of the unit to decide.",
+    ),
+    Reason.PLAN_CHANGE_OPEN: _Text(
+        Kind.PRECONDITION,
+        "已有一项方案变更等待批准，请等它被决定后再提出。",
+        "A change of this plan waits for its decision; propose another after that.",
+    ),
+    Reason.PLAN_EMPTY: _Text(
+        Kind.PRECONDITION,
+        "方案不能一项任务都不剩：请同时增加任务；事项已经结束的，请申请办结。",
+        "A plan is not left without any task: add one with it; if the matter is over, request its closing.",
+    ),
+    Reason.UNIT_BEYOND_PLAN: _Text(
+        Kind.INVALID,
+        "方案任务只能交给本单位、下级单位或者本级及以上各级的部门；交给其他单位，请提议移送（offers），由对方决定是否接收。",
+        "A plan gives tasks to units of its own area and to departments of the areas above it; any other unit is asked "
+        "by an offer (…/offers), which it accepts or declines.",
+    ),
     Reason.OFFER_OPEN: _Text(
         Kind.PRECONDITION, "已有一项移送提议等待答复。", "An offer is still waiting for an answer."
     ),

@@ -75,7 +75,7 @@ def filled(message: Message, path: str, text: str) -> Message:
     *way, last = path.split(".")
     for name in way:
         inner = getattr(at, name)
-        at = inner.add() if hasattr(inner, "add") else inner
+        at = inner if isinstance(inner, Message) else inner.add()
         at.SetInParent()
     if hasattr(getattr(at, last), "append"):
         getattr(at, last).append(text)

@@ -28,6 +28,7 @@ from tests import (
     world_notices,
     world_offers,
     world_people,
+    world_plans,
     world_sessions,
     world_special,
     world_warnings,
@@ -92,6 +93,7 @@ async def new_world(clients: Clients) -> World:
     await world_documents.file_one(clients, case.name)
     await world_grants.furnish(clients, case.name)
     await world_offers.furnish(clients, case.name)
+    await world_plans.furnish(clients, case.name)
     await world_notices.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
@@ -363,6 +365,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_documents.REQUESTS,
     **world_grants.requests(_filled),
     **world_offers.requests(_filled),
+    **world_plans.requests(_filled),
     **world_notices.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),

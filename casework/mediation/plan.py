@@ -32,7 +32,8 @@ class TaskTemplate:
     """One measure of a plan.
 
     `unit` says who does it: `accountable`, `parent` (the unit one step above), or `department:SLUG`; `due_days` are
-    calendar days, the start day not counted; `milestone` marks a measure that the parties are notified of.
+    calendar days, the start day not counted; `milestone` marks a measure that everybody in the case sees in the
+    progress, `optional` one that the case may be closed without.
     """
 
     key: str
@@ -43,6 +44,7 @@ class TaskTemplate:
     evidence_zh: str
     evidence_en: str
     milestone: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ def new_task(
         "key": template.key,
         "measure": {"zh": template.zh, "en": template.en},
         "evidence_rule": {"zh": template.evidence_zh, "en": template.evidence_en},
+        "milestone": template.milestone,
+        "optional": template.optional,
+        "sealed": None,
         "due_at": clock.due_at,
         "updated_at": now,
     }
@@ -99,7 +102,7 @@ class Opening:
             "received_at": instant(case.receive_time) if case.HasField("receive_time") else now,
             "opened_at": now,
             **close.shown(),
-            "open_tasks": len(tasks),
+            "open_tasks": sum(not task["optional"] for task in tasks),
             "plan": plan.name,
             "plan_version": plan.version,
             "sealed_key": sealed.key if sealed else None,

@@ -79,7 +79,10 @@ _CASE_COLUMNS = (
     "number", "stage", "unit", "about", "channel", "category", "grade", "received_at", "opened_at", "due_at",
     "due_clock", "open_tasks", "plan", "plan_version", "sealed_key", "sealed", "updated_at",
 )  # fmt: skip
-_TASK_COLUMNS = ("number", "task", "state", "unit", "key", "measure", "evidence_rule", "due_at", "updated_at")
+_TASK_COLUMNS = (
+    "number", "task", "state", "unit", "key", "measure", "evidence_rule", "milestone", "optional", "sealed", "due_at",
+    "updated_at",
+)  # fmt: skip
 _ADD_CASE = (
     upsert(Case)
     .values({name: bindparam(name) for name in _CASE_COLUMNS})
@@ -102,14 +105,7 @@ async def add_task(connection: Connection, row: dict[str, object]) -> None:
 
 
 _LAST_TASK = select(func.coalesce(func.max(Task.task), 0)).where(Task.number == _NUMBER)
-_ONE_MORE = (
-    update(Case)
-    .where(Case.number == _NUMBER)
-    .values(
-        open_tasks=Case.open_tasks + 1, stage=bindparam("stage", type_=SmallInteger), version=Case.version + 1,
-        updated_at=_AT,
-    )
-)  # fmt: skip
+_LEFT = select(func.count()).where(Task.number == _NUMBER, Task.state.not_in(sorted(DONE)), Task.optional.is_(False))
 
 
 async def last_task(connection: Connection, number: str) -> int:
@@ -117,9 +113,11 @@ async def last_task(connection: Connection, number: str) -> int:
     return await connection.scalar(_LAST_TASK, {"number": number}) or 0
 
 
-async def open_one_more(connection: Connection, number: str, stage: Stage, at: datetime) -> None:
-    """Count one more open task of a case, which is in this stage from now on."""
-    await connection.execute(_ONE_MORE, {"number": number, "stage": stage, "at": at})
+async def count_open(connection: Connection, number: str, at: datetime) -> Case:
+    """Count the open tasks of a case that is being handled, and return its row: handled once none is left to do."""
+    left = await connection.scalar(_LEFT, {"number": number}) or 0
+    stage = Stage.HANDLING if left else Stage.HANDLED
+    return await change(connection, number, at, open_tasks=left, stage=stage)
 
 
 _GET = select(Case).where(Case.number == _NUMBER)
@@ -241,6 +239,17 @@ async def cancel_tasks(connection: Connection, number: str, at: datetime) -> Non
 async def transfer(connection: Connection, number: str, before: str, unit: str, at: datetime) -> None:
     """Move the open tasks of the formerly accountable unit to the one that is accountable now."""
     await connection.execute(_TRANSFER, {"number": number, "before": before, "unit": unit, "at": at})
+
+
+_KEYS = select(Case.number, Case.sealed_key).where(
+    Case.number == any_(bindparam("numbers", type_=ARRAY(Text))), Case.sealed_key.is_not(None), Case.erased_at.is_(None)
+)
+
+
+async def keys_of(connection: Connection, numbers: Iterable[str]) -> dict[str, WrappedKey]:
+    """Return the data keys of cases, wrapped, by number; without those that have none."""
+    found = await connection.execute(_KEYS, {"numbers": sorted(numbers)})
+    return {number: key for number, key in found if key is not None}
 
 
 _KEY = select(Case.sealed_key).where(Case.number == _NUMBER)

@@ -11,6 +11,8 @@ from casework import names
 from casework.case import TaskState
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
+from services.kit.storage.sealing import CaseSealer
+from services.mediation import words
 from services.mediation.models.cases import Case, Task
 
 
@@ -33,19 +35,22 @@ def case(row: Case, now: datetime) -> pb.Case:
     )
 
 
-def task(row: Task, language: str, now: datetime) -> pb.Task:
-    """Return a task, its wording in the caller's language."""
+def task(row: Task, language: str, now: datetime, sealed: CaseSealer | None = None) -> pb.Task:
+    """Return a task, in the caller's language; with `sealed` in the own words of whoever added it."""
+    own = words.own(row, sealed)
     return pb.Task(
         name=names.task_name(row.number, row.task),
         etag=str(row.version),
         unit=names.unit_name(row.unit),
-        measure=row.measure[language],
-        evidence_required=row.evidence_rule[language],
+        measure=own.measure or row.measure[language],
+        evidence_required=own.evidence_required or row.evidence_rule[language],
         due_time=stamp(row.due_at),
         overdue=_is_overdue(row, now),
         return_reason=row.return_reason,
         evidence=row.evidence,
         template_key=row.key,
+        milestone=row.milestone,
+        optional=row.optional,
         update_time=stamp(row.updated_at),
         **numbers(state=row.state),
     )
@@ -56,12 +61,16 @@ def _is_overdue(row: Task, now: datetime) -> bool:
     return row.state is not TaskState.CANCELLED and row.due_at is not None and row.due_at < (row.reported_at or now)
 
 
-def plan(row: Case, tasks: Sequence[Task], language: str, now: datetime) -> pb.Plan:
+def plan(
+    row: Case, tasks: Sequence[Task], language: str, now: datetime, version: int, sealed: CaseSealer | None
+) -> pb.Plan:
     """Return the one plan of a case."""
     return pb.Plan(
         name=f"{names.case_name(row.number)}/plan",
         template=row.plan,
         template_version=row.plan_version,
-        tasks=[task(each, language, now) for each in tasks],
+        tasks=[task(each, language, now, sealed) for each in tasks],
         adopt_time=stamp(row.opened_at),
+        version=version,
+        etag=str(version),
     )

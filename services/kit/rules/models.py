@@ -263,6 +263,7 @@ class TaskEntry(Entry):
     due_days: Days
     evidence: Evidence
     milestone: bool = False
+    optional: bool = False
 
 
 class PlanFile(Entry):

@@ -158,4 +158,5 @@ def _task(entry: TaskEntry) -> TaskTemplate:
         evidence_zh=entry.evidence.zh,
         evidence_en=entry.evidence.en,
         milestone=entry.milestone,
+        optional=entry.optional,
     )

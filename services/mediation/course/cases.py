@@ -14,6 +14,7 @@ from casework.clocks.ledger import Reopened
 from casework.door.complaint import must_not_judge_itself
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation.choosing import MatterRole
+from casework.mediation.plan_change import PlanCause
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import NewClock
@@ -22,13 +23,15 @@ from services.kit.composition import Parts
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
-from services.mediation import record, store, view
+from services.mediation import record, store, view, words
 from services.mediation.course import closure, dispatch
 from services.mediation.models.cases import Case, Task
 from services.mediation.notices import store as notices
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
 from services.mediation.people.adding import Adding
+from services.mediation.plans import keeping
+from services.mediation.plans import store as plans
 from services.mediation.servicer import Servicer
 
 
@@ -48,6 +51,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         opened = self._opening.open(request, work.now)
         work.call.require(opened.case["unit"])
         await store.add(work.connection, opened)
+        await keeping.open_with(work, opened.case["number"], opened.tasks)
         await notices.follow(work.connection, opened.case["number"], opened.case["unit"])
         await clocks.start(work.connection, work.now, work.actor, *opened.clocks)
         await work.append(opened.event)
@@ -84,7 +88,9 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         async with self.database.begin() as connection:
             row = await record.seen(connection, request.name)
             tasks = await store.tasks_of(connection, number)
-        return view.plan(row, tasks, call.language, self.time.now())
+            version = await plans.current(connection, number)
+        opener = words.opener(self.sealer, row)
+        return view.plan(row, tasks, call.language, self.time.now(), version, opener)
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
         """Return tasks, earliest deadline first: of one case, or of the caller's units."""
@@ -100,7 +106,12 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             rows = await store.listed_tasks(
                 connection, unit, number, request.states, now if request.overdue else None, behind, size + 1
             )
-        reply = pb.ListTasksResponse(tasks=[view.task(row, call.language, now) for row in rows[:size]])
+            told = {row.number for row in rows if row.sealed is not None} if words.may_read() else set()
+            sealed = await store.keys_of(connection, told) if told else {}
+        openers = {number: self.sealer.under(number, key) for number, key in sealed.items()}
+        reply = pb.ListTasksResponse(
+            tasks=[view.task(row, call.language, now, openers.get(row.number)) for row in rows[:size]]
+        )
         reply.next_page_token = paging.following(
             rows, size, "tasks", lambda end: (end.due_at or store.NEVER, end.number, end.task)
         )
@@ -113,7 +124,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             case = await store.get(connection, number)
             row = await store.get_task(connection, number, int(names.last(request.name)))
             await record.admit(connection, call, case, beside=(row.unit,))
-        return view.task(row, call.language, self.time.now())
+        return view.task(row, call.language, self.time.now(), words.opener(self.sealer, case))
 
     @command(case_pb2.Task)
     async def SignTask(self, request: pb.SignTaskRequest, work: Work) -> case_pb2.Task:
@@ -154,6 +165,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         sign = self._new(key, "sign", names.task_name(row.number, row.task), unit, work)
         await clocks.reassign(work.connection, row.number, task_key(row.task, "task"), unit)
         await work.start(sign)
+        await keeping.keep(work, case.number, PlanCause.DISPATCHED)
         await work.append(self._told(case, changed, "TaskDispatched"))
         return view.task(changed, work.call.language, work.now)
 
@@ -188,7 +200,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             await work.append(self._told(case, changed, "TaskSentBack"), *reopened)
             return view.task(changed, work.call.language, work.now)
         changed = await self._move(row, TaskState.VERIFIED, work)
-        left = case.open_tasks - 1
+        left = case.open_tasks - (0 if row.optional else 1)
         stage = Stage.HANDLED if left == 0 else case.stage
         await store.change(work.connection, case.number, work.now, open_tasks=left, stage=stage)
         payload = {"open_tasks": left, **({"stage": stage.name} if left == 0 else {})}
@@ -236,6 +248,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         )
         await work.stop(row.number, f"{CLOSE}%")
         await dispatch.lapse(work, row)
+        await keeping.lapse(work, row)
         cancelled = await closure.stop_clocks(work, row.number)
         await store.cancel_tasks(work.connection, row.number, work.now)
         number = await closure.close(work, row, self.rules, mediated)

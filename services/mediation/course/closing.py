@@ -14,6 +14,7 @@ from casework.mediation.closing import ReopenReason, Satisfaction, View, gates, 
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.fulfilment import InstalmentState, Performance, may_visit
 from casework.mediation.plan import REOPENED
+from casework.mediation.plan_change import PlanCause
 from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
@@ -30,7 +31,7 @@ from services.mediation.course import follow_up
 from services.mediation.fulfilment import store as fulfilment
 from services.mediation.models.cases import Case
 from services.mediation.opening import CLOSE, GRADE_NAMES
-from services.mediation.plans import adding
+from services.mediation.plans import adding, keeping
 from services.mediation.servicer import Servicer
 
 
@@ -109,6 +110,7 @@ class FollowUpServicer(Servicer, follow_up_pb2_grpc.FollowUpServiceServicer):
             closed_at=None, **clock.shown(),
         )  # fmt: skip
         task = await adding.add(work, case, self.rules.plans.added[REOPENED], case.unit)
+        await keeping.keep(work, case.number, PlanCause.REOPENED)
         changed = await cases.get(work.connection, case.number)
         payload: dict[str, Any] = {"stage": Stage.HANDLING.name, "reason": reason.name, "evidence": request.evidence}
         payload |= {"task": task.task, "unit": task.unit, "due_at": task.due_at}

@@ -13,6 +13,7 @@ from casework import names
 from casework.case import DONE, Stage
 from casework.errors import Reason, field_error
 from casework.mediation.plan import WITHDRAWN
+from casework.mediation.plan_change import PlanCause
 from services.kit.clocks import clocks, ledger
 from services.kit.clocks.clockwork import NewClock
 from services.kit.clocks.models import LIVE
@@ -24,7 +25,7 @@ from services.mediation import keys, record, store, view
 from services.mediation.models.cases import Case, Task
 from services.mediation.opening import CLOSE, GRADE_NAMES, PROMISED
 from services.mediation.people.adding import Adding
-from services.mediation.plans import adding
+from services.mediation.plans import adding, keeping
 from services.mediation.servicer import Servicer
 
 
@@ -103,4 +104,6 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         asked = any(each.key == WITHDRAWN and each.state not in DONE for each in tasks)
         if asked or case.stage not in (Stage.HANDLING, Stage.HANDLED):
             return None
-        return await adding.add(work, case, self.rules.plans.added[WITHDRAWN], case.unit)
+        task = await adding.add(work, case, self.rules.plans.added[WITHDRAWN], case.unit)
+        await keeping.keep(work, case.number, PlanCause.REPORTER_WITHDREW)
+        return task

@@ -6,6 +6,7 @@ from casework import names
 from casework.case import TaskState
 from casework.errors import CaseError, Reason
 from casework.mediation.objection import ObjectionState
+from casework.mediation.plan_change import PlanCause
 from services.kit.clocks import clocks
 from services.kit.command import Work
 from services.kit.storage.events import NewEvent
@@ -15,6 +16,7 @@ from services.mediation.notices import store as notices
 from services.mediation.objections import store as objections
 from services.mediation.offers import store as offers
 from services.mediation.opening import task_key
+from services.mediation.plans import keeping
 
 DECISION = "objection_decision"
 ANSWER = "offer_answer"
@@ -27,11 +29,20 @@ async def move_case(work: Work, row: Case, unit: str) -> Case:
     await store.transfer(work.connection, row.number, row.unit, unit, work.now)
     await clocks.hand_over(work.connection, row.number, row.unit, unit)
     await notices.follow(work.connection, row.number, unit)
+    await keeping.lapse(work, row)
+    await keeping.keep(work, row.number, PlanCause.TRANSFERRED)
     await work.append(NewEvent(row.number, "CaseTransferred", unit, {"from": row.unit, "to": unit}))
     return changed
 
 
 async def move_task(work: Work, case: Case, row: Task, unit: str) -> Task:
+    """Give a task to another unit; the plan has another version by it. Return the task's new row."""
+    changed = await hand_task(work, case, row, unit)
+    await keeping.keep(work, case.number, PlanCause.DISPATCHED)
+    return changed
+
+
+async def hand_task(work: Work, case: Case, row: Task, unit: str) -> Task:
     """Give a task to another unit, which must acknowledge it; its deadline runs on. Return the task's new row."""
     await lapse_offers(work, case, row.task)
     changed = await store.change_task(

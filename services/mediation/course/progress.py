@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import progress_pb2 as pb
 from pb.mediation.v1 import progress_pb2_grpc
 
 from casework import names
-from casework.case import Stage
+from casework.case import Stage, TaskState
 from casework.door.progress import OUTCOME_WORDS, NextStep
 from casework.mediation.course import MediationState
 from services.kit.clocks import clocks
@@ -16,10 +18,12 @@ from services.kit.clocks.progress import dates, progress
 from services.kit.instants import stamp
 from services.kit.serving import other_routes
 from services.kit.serving.access import Context, current_call
+from services.mediation import store as cases
+from services.mediation import words
 from services.mediation.consents import routes
 from services.mediation.consents import store as consents
 from services.mediation.course import mediating, terms
-from services.mediation.models.cases import Case
+from services.mediation.models.cases import Case, Task
 from services.mediation.models.consents import Mediation
 from services.mediation.opening import CLOSE
 from services.mediation.servicer import Servicer
@@ -55,6 +59,7 @@ class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
             shown = [each for each in running if _is_public(each)]
             due = await dates(connection, self.clockwork, shown, now, call.language)
             is_over = case.stage is Stage.CLOSED or (mediation is not None and mediation.state in _LEFT)
+            tasks = await cases.tasks_of(connection, case.number)
             open_routes = await routes.open_in(connection, self.rules, case) if is_over else []
         matter = call.caller.matter
         answer = progress(_step(case, mediation), matter if matter.startswith("reports/") else "", call.language)
@@ -69,9 +74,25 @@ class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
                 outcome=OUTCOME_WORDS[case.outcome][call.language == "en"] if case.closed_at and case.outcome else "",
                 close_time=stamp(case.closed_at),
                 other_routes=other_routes.shown(open_routes),
+                milestones=self._milestones(case, tasks, call.language),
             )
         )
         return answer
+
+    def _milestones(self, case: Case, tasks: Iterable[Task], language: str) -> list[report_pb2.Milestone]:
+        """Return the milestones of the plan; without the words of those that the case no longer has."""
+        opener = words.opener(self.sealer, case)
+        return [
+            report_pb2.Milestone(
+                title=words.measure(each, language, opener),
+                unit_display_name=self.rules.units.known(each.unit).name,
+                due_time=stamp(each.due_at),
+                done=each.state is TaskState.VERIFIED,
+                done_time=stamp(each.reported_at) if each.state is TaskState.VERIFIED else None,
+            )
+            for each in tasks
+            if each.milestone and each.state is not TaskState.CANCELLED
+        ]
 
 
 def _is_public(clock: Clock) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.case import Outcome, Stage, TaskState
@@ -79,6 +79,13 @@ class Task(MediationModel):
     key: Mapped[Words]
     measure: Mapped[Json]
     evidence_rule: Mapped[Json]
+    milestone: Mapped[bool] = mapped_column(
+        server_default=false(), comment="Whether everybody in the case sees it in the progress."
+    )
+    optional: Mapped[bool] = mapped_column(server_default=false(), comment="Whether the case may be closed without it.")
+    sealed: Mapped[SealedBytes | None] = mapped_column(
+        comment="Sealed under the key of the case: measure and evidence in somebody's own words."
+    )
     due_at: Mapped[Instant | None] = date_of()
     reported_at: Mapped[Instant | None]
     reported_by: Mapped[Words] = mapped_column(server_default="")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from casework.case import Stage
 from casework.mediation.plan import TaskTemplate
 from services.kit.command import Work
+from services.kit.storage.sealing import SealedBytes
 from services.mediation import store
 from services.mediation.models.cases import Case, Task
 from services.mediation.opening import new_task
 
 
-async def add(work: Work, case: Case, template: TaskTemplate, unit: str) -> Task:
-    """Give a unit one more task in a locked case, with its clocks; the case is handled again."""
+async def add(work: Work, case: Case, template: TaskTemplate, unit: str, words: SealedBytes | None = None) -> Task:
+    """Give a unit one more task in a locked case, with its clocks; the case is handled again.
+
+    `words` are the own words of whoever adds it, sealed.
+    """
     index = await store.last_task(work.connection, case.number) + 1
     row, clocks = new_task(work.clockwork, template, case.number, index, unit, work.now)
-    await store.add_task(work.connection, row)
+    await store.add_task(work.connection, {**row, "sealed": words})
     await work.start(*clocks)
-    await store.open_one_more(work.connection, case.number, Stage.HANDLING, work.now)
+    await store.count_open(work.connection, case.number, work.now)
     return await store.get_task(work.connection, case.number, index)
