@@ -162,3 +162,56 @@ async def test_only_the_desk_that_has_it_corrects_once_and_not_what_is_over(stac
         await duty.does(report["name"], "decline", reason="不属于调解范围", route="ROUTE_COURT")
         over = await clerk.tries(report["name"], "amend", category="categories/neighbour", reason="更正")
         assert over.json()["code"] == "WRONG_STATE"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        ({"destinationUnit": "units/620102-labour"}, ("城关区", "城关区")),
+        ({"destination": "市仲裁委员会立案窗口"}, ("市仲裁委员会立案窗口", "市仲裁委员会立案窗口")),
+        ({"destinationCode": "labour_arbitration"}, ("劳动人事争议仲裁委员会", "labour arbitration commission")),
+        ({}, ("劳动人事争议仲裁委员会", "labour arbitration commission")),
+    ],
+)
+async def test_whoever_is_declined_reads_why_to_whom_to_turn_and_how_to_object(
+    stack: Stack, named: dict[str, str], shown: tuple[str, str], language: str
+) -> None:
+    async with (
+        Reporter(stack, language) as me,
+        Desk(stack, "clerk") as clerk,
+        Desk(stack, "duty_officer") as duty,
+        Desk(stack, "unit_head") as head,
+    ):
+        me.takes(await clerk.file(category="categories/labour/wage-arrears", reporter={"phone": PHONE}))
+        why = "欠薪争议须先仲裁，我们不能代替仲裁。"
+        declined = {"reason": "须先仲裁", "route": "ROUTE_ARBITRATION", "explanation": why, **named}
+        await duty.does(me.report, "decline", **declined)
+        refusal = (await me.receipt(lambda now: now["state"] == "REPORT_STATE_DECLINED"))["progress"]["refusal"]
+        assert refusal["explanation"] == why
+        assert shown[language == "en"] in refusal["destination"]
+        assert ("城关区" in refusal["objection"], "12345" in refusal["objection"]) == (True, True)
+        assert (bool(refusal.get("destinationPhone"))) is ("destinationUnit" in named)
+        assert why not in str(await told(clerk, me.report)), "what is said about a matter is sealed"
+
+        # It is objected to as the slip says; once that was decided, it says so no more.
+        await me.sign_in(PHONE[-4:])
+        assert (await me.does("requestReview", text="仲裁已过。")).status_code == 200
+        await head.does(me.report, "decideReview", upheld=True, reason="应先申请仲裁")
+        after = await me.receipt(lambda now: now["progress"]["reason"] == "应先申请仲裁")
+        assert not after["progress"]["refusal"].get("objection")
+        assert shown[language == "en"] in after["progress"]["refusal"]["destination"]
+
+
+@BOTH
+async def test_a_destination_is_one_and_exists(stack: Stack, language: str) -> None:
+    async with Desk(stack, "clerk") as clerk, Desk(stack, "duty_officer", language=language) as duty:
+        report = await clerk.file(category="categories/labour/wage-arrears")
+        for named, field in (
+            ({"destinationCode": "no_such"}, "destinationCode"),
+            ({"destinationUnit": "units/999999"}, "destinationUnit"),
+            ({"destinationUnit": "units/620102-labour", "destination": "仲裁委"}, "destination"),
+        ):
+            answer = await duty.tries(report["name"], "decline", reason="须先仲裁", route="ROUTE_ARBITRATION", **named)
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+        assert (await clerk.reads(f"/v1/{report['name']}"))["state"] == "REPORT_STATE_RECEIVED"

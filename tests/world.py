@@ -287,7 +287,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "TriageReport": _filled(intake_pb2.TriageReportRequest, name=_report, people_affected=lambda w: 2),
     "AcceptReport": _filled(intake_pb2.AcceptReportRequest, name=_report),
     "DeclineReport": _filled(intake_pb2.DeclineReportRequest, name=_report, reason=lambda w: "outside-scope",
-                             route=lambda w: 1),
+                             route=lambda w: 1, explanation=lambda w: "不在调解范围内。",
+                             destination=lambda w: "人民法院"),
     "GetReceipt": _filled(intake_pb2.GetReceiptRequest, name=lambda w: f"receipts/{w.report.receipt_code}"),
     "SignInByReceipt": _filled(
         reporter_pb2.SignInByReceiptRequest, code=lambda w: w.receipt.receipt_code,

@@ -21,7 +21,7 @@ from casework.errors import CaseError, Reason, field_error
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
 from services.intake.bulk import BulkReception
-from services.intake.desk import limits
+from services.intake.desk import limits, refusals
 from services.intake.duplicates import store as duplicates
 from services.intake.duplicates.search import Asked, Finder
 from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobody
@@ -67,6 +67,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
 
     service = "intake"
     heads = "reports"
+    body_key_name = "requests of intake"
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -416,8 +417,12 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         """Decline a report, with a reason and another route."""
         row = await self._locked(request.name, request.etag, work)
         state = rules_of.move(row.state, ReportState.DECLINED)
+        erasing.must_be_there(row)
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        content.refusal.CopyFrom(refusals.said(request, row, self.rules))
+        sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
         changed = await store.change(
-            work.connection, row.number, work.now, state=state, route=request.route, decided_at=work.now
+            work.connection, row.number, work.now, state=state, route=request.route, decided_at=work.now, sealed=sealed
         )
         await work.stop(row.number, f"{ACCEPT}%")
         route = report_pb2.Route.Name(request.route).removeprefix("ROUTE_")
@@ -438,6 +443,13 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         answer = view.receipt(row, matter, code, call.language, self.rules, reviewed=door.reviewed)
         answer.progress.dates.extend(door.dates)
         answer.progress.reason = door.reason
+        if matter.state is ReportState.DECLINED and matter.erased_at is None:
+            said = self._reception.open(matter.number, matter.sealed_key, matter.sealed).refusal
+            if row.merged_into:
+                # It was said to whoever filed the other report.
+                said.ClearField("explanation")
+            notice = refusals.told(said, matter, self.rules, call.language, reviewed=door.reviewed)
+            answer.progress.refusal.CopyFrom(notice)
         answer.access_token, until = self._mint.token(HOLDER, answer.report, answer.case, _READING)
         answer.access_expire_time.FromDatetime(until)
         return answer

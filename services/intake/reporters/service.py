@@ -273,9 +273,13 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
             await work.append(NewEvent(row.number, "RefusalUpheld", row.unit, told, wakes=True))
             return view.report(changed, work.call.language, work.now)
         clock = await self._accept_anew(row, work)
+        content = self._reception.open(row.number, row.sealed_key, row.sealed)
+        content.ClearField("refusal")
+        sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
         changed = await store.change(
-            work.connection, row.number, work.now, state=state, route=0, decided_at=None, **clock.shown()
-        )
+            work.connection, row.number, work.now, state=state, route=0, decided_at=None, sealed=sealed,
+            **clock.shown(),
+        )  # fmt: skip
         await work.append(NewEvent(row.number, "RefusalSetAside", row.unit, told, wakes=True))
         return view.report(changed, work.call.language, work.now)
 
