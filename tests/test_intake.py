@@ -130,7 +130,7 @@ async def test_the_same_place_and_kind_alone_are_no_likeness(clients: Clients) -
     place = report_pb2.Place(area="620111003")
     await clients.file_report(OTHER, unit="units/620111", place=place)
     fields: dict[str, Any] = {"place": place, "category": "categories/neighbour"}
-    assert await alike(clients, "路被堵住，车过不去", "620111", **fields) == []
+    assert await alike(clients, "下水道返味，厨房没法用", "620111", **fields) == []
     assert [each.excerpt for each in await alike(clients, OTHER, "620111", **fields)] == [OTHER]
 
 
