@@ -383,7 +383,9 @@ async def test_leaving_leaves_nothing_behind_but_the_fact_in_that_case(
         " WHERE table_schema = 'mediation' AND column_name ~ 'withdr|refus|flag|score|black|watch'")  # fmt: skip
     # A clock's withdrawal is that of a breach reported of the office; it names a clock and no person.
     clocks = ("clock_withdrawals", "withdrawn_at")
-    assert {tuple(row) for row in columns} == {("parties", "withdrawn_at"), clocks}
+    # That a party did not sign stands with the record of that session; leaving is not told from it.
+    unsigned = ("record_refusals", "refused_at")
+    assert {tuple(row) for row in columns} == {("parties", "withdrawn_at"), clocks, unsigned}
     of_clocks = await database.fetch(
         "SELECT column_name FROM information_schema.columns"
         " WHERE table_schema = 'mediation' AND table_name = 'clock_withdrawals'")  # fmt: skip

@@ -313,8 +313,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
                             reason=lambda w: "outside-scope"),
     "GetProgress": _filled(progress_pb2.GetProgressRequest, name=lambda w: f"{w.case}/progress"),
     "CreateCase": _new_case,
-    "UpdateCaseContent": _filled(
-        content_pb2.UpdateCaseContentRequest, name=_case, content=lambda w: report_pb2.ReportContent(text="又漏了。")
+    "RefreshCaseContent": _filled(
+        content_pb2.RefreshCaseContentRequest, name=_case, content=lambda w: report_pb2.ReportContent(text="又漏了。")
     ),
     "GetCase": _filled(mediation_pb2.GetCaseRequest, name=_case),
     "ListCases": _filled(mediation_pb2.ListCasesRequest, unit=_county),

@@ -57,14 +57,14 @@ async def pass_on(backends: Backends, case: str, key: str) -> None:
     report = content.report
     if report.state != report_pb2.REPORT_STATE_ACCEPTED or report.case != case:
         return
-    request = content_pb2.UpdateCaseContentRequest(
+    request = content_pb2.RefreshCaseContentRequest(
         name=case, withdrawn=report.HasField("withdraw_time"), category=report.category, grade=report.triage.grade,
         receive_time=report.receive_time, request_id=key,
     )  # fmt: skip
     content.ClearField("report")
     request.content.CopyFrom(content)
     try:
-        await CaseContentServiceStub(backends.channels[1]).UpdateCaseContent(request, timeout=_TIMEOUT)
+        await CaseContentServiceStub(backends.channels[1]).RefreshCaseContent(request, timeout=_TIMEOUT)
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
             raise

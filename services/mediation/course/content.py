@@ -47,7 +47,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         self._adding = Adding(parts.sealer)
 
     @command(case_pb2.Case)
-    async def UpdateCaseContent(self, request: pb.UpdateCaseContentRequest, work: Work) -> case_pb2.Case:
+    async def RefreshCaseContent(self, request: pb.RefreshCaseContentRequest, work: Work) -> case_pb2.Case:
         """Take over the content; whoever withdrew is asked about it by the accountable unit, once."""
         case = await record.locked(work, request.name)
         sealer = await keys.writing(work.connection, self.sealer, case)
@@ -64,7 +64,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         await self._adding.correct(work, changed, before, request.content)
         return view.case(changed, work.now)
 
-    async def _follow(self, request: pb.UpdateCaseContentRequest, case: Case, work: Work) -> _Corrected:
+    async def _follow(self, request: pb.RefreshCaseContentRequest, case: Case, work: Work) -> _Corrected:
         """Return what the desk corrected; start the limit for closing that another grade has."""
         found = _Corrected()
         category = request.category.removeprefix("categories/") or case.category
