@@ -50,11 +50,11 @@ async def test_the_same_letter_of_an_authority_is_the_same_docking(desk: Desk) -
     letter, fields = request_id(), {"procedure": "PROCEDURE_SUMMARY"}
     first = await desk.open("contract/sale", "货款纠纷。", channel="CHANNEL_COURT")
     docking = await first.dock("COURT", hand_over_letter=letter, **fields)
-    with pytest.raises(RefusedError, match="^ALREADY_EXISTS") as again:
+    with pytest.raises(RefusedError, match=r"^ALREADY_EXISTS") as again:
         await first.dock("COURT", hand_over_letter=letter, **fields)
     assert f"{first.name}/{docking}" in str(again.value.problem)
     second = await desk.open("contract/sale", "同一封函，又登记一次。", channel="CHANNEL_COURT")
-    with pytest.raises(RefusedError, match="^ALREADY_EXISTS") as elsewhere:
+    with pytest.raises(RefusedError, match=r"^ALREADY_EXISTS") as elsewhere:
         await second.dock("COURT", hand_over_letter=letter, **fields)
     assert first.name not in str(elsewhere.value.problem)
     # Another court's letter may have the same number.
