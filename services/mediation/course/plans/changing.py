@@ -80,12 +80,16 @@ class Change:
 
     def _named(self) -> Iterator[tuple[str, Task]]:
         told = self.revision
-        for kind, entries in (
-            ("split", told.split), ("hand_over", told.hand_over), ("extend", told.extend), ("withdraw", told.withdraw),
-        ):  # fmt: skip
-            for index, each in enumerate(entries):
+        changed = {
+            "split": [each.task for each in told.split],
+            "hand_over": [each.task for each in told.hand_over],
+            "extend": [each.task for each in told.extend],
+            "withdraw": [each.task for each in told.withdraw],
+        }
+        for kind, tasks in changed.items():
+            for index, task in enumerate(tasks):
                 field = f"revision.{kind}[{index}].task"
-                yield field, self.of(each.task, field)
+                yield field, self.of(task, field)
 
     def _given(self) -> Iterator[tuple[str, str]]:
         for index, new in enumerate(self.revision.add):
