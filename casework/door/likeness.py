@@ -2,7 +2,7 @@
 
 A report's text is sealed. To find duplicates, its signs are kept beside it: every pair of neighbouring Chinese
 characters, and every word of another script, becomes one keyed number of 32 bits. Two texts are compared by the signs
-they share, each weighed by how rare it is (`docs/decisions/0052`). Digits are dropped first, so that phone and identity
+they share, each weighed by how rare it is (`docs/decisions/0054`). Digits are dropped first, so that phone and identity
 numbers are never in it; nobody can read signs without the key. Signs are those of a prefecture: a city and its counties
 are compared with each other, and with nobody else.
 """
