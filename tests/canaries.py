@@ -1,4 +1,4 @@
-"""Words that stand nowhere else, put into every field of the contracts in which people tell something.
+"""Unique words, put into every field of the contracts that holds what people write.
 
 Fields are found in the contracts themselves: a new one is among them by itself, and `EXEMPT` says of each field that
 takes no canary why not. All canaries share a stem, so that one search finds any of them, whatever its form.

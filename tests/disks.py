@@ -1,4 +1,4 @@
-"""Disks of a test's own, which it may fill: in memory, mounted for as long as they are used. That takes root."""
+"""Disks that a test may fill: in memory, mounted while they are used. Mounting needs root rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases whose clocks a test moves, in a service that stands still: one call a line."""
+"""Cases whose clocks a test moves, in a service with a fixed time: one call a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of notices send to: a mail server, a gateway that checks signatures, and an outbox whose time is set."""
+"""Where tests of notices send to: a mail server, a gateway that checks signatures, an outbox with a set time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long tests wait for what must come: bounds that end a test that hangs, never a measure of how fast we are."""
+"""How long tests wait for something that must happen: bounds that end a hanging test, never a measure of speed."""
 
 PATIENCE = 300.0
 """Seconds to wait for something to happen: what a killed worker had in hand may be tried again more than once."""

@@ -1,4 +1,4 @@
-"""Simulated people: they press a button again, under the same request id, until they are answered."""
+"""Simulated people: they repeat a call under the same request id until it succeeds."""
 
 from __future__ import annotations
 

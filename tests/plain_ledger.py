@@ -1,4 +1,4 @@
-"""What follows from a ledger, worked out a second time: day by day, with nothing of `casework`."""
+"""The result of a ledger, computed a second time: day by day, without using `casework`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody who reads all that is published, knows how it is made, and works out what stands behind it."""
+"""An attacker who reads all published figures, knows how they are made, and tries to work out the true counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people may try with a report at the door, by its receipt and at counters, and what must not come of it."""
+"""What people may try with a report when filing, with its receipt and at counters, and what must not result."""
 
 from __future__ import annotations
 

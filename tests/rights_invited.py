@@ -1,4 +1,4 @@
-"""Parties that come by an invitation, in the property test of rights: what they try, and what must not come of it."""
+"""Invited parties in the property test of rights: what they try, and what must not result."""
 
 from __future__ import annotations
 

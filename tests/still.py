@@ -1,4 +1,4 @@
-"""A service in the test's own process, on a database of its own, at an instant that the test sets.
+"""A service in the test's own process, with its own database, at a time that the test sets.
 
 Everything in it is real but the time: PostgreSQL, gRPC, the pipeline, access, rules. Deadlines of months are gone
 through day by day in moments.

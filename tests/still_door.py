@@ -1,4 +1,4 @@
-"""A centre whose time the test sets, over REST: mediation standing still, behind a gateway of its own.
+"""A centre whose time the test sets, over REST: mediation at a fixed time, with its own gateway.
 
 What the relay does in a running stack is done here when the test says so: clocks fire, events become notices.
 """

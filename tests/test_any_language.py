@@ -1,4 +1,4 @@
-"""Texts in any language: taken where words are meant, refused where nothing is said, found when told again."""
+"""Texts in any language: accepted as words, refused when empty, found when the same matter is reported again."""
 
 from __future__ import annotations
 

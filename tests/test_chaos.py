@@ -1,4 +1,4 @@
-"""Chaos: what runs is killed at random while cases live and clocks fire; afterwards nothing is lost, late or twice.
+"""Chaos: processes are killed at random while cases run and clocks fire; nothing is lost, late or done twice.
 
 The disk runs full as well, and halfway the clock of the machine is set on.
 

@@ -1,4 +1,4 @@
-"""One law of ledgers: in whatever order entries come, what is overdue is reported once, and a date is one date."""
+"""Ledgers: whatever the order of entries, an overdue deadline is reported once, and there is one date."""
 
 from __future__ import annotations
 

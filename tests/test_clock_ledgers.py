@@ -1,4 +1,4 @@
-"""Ledgers drawn by chance, sent through the running service, against what somebody with a pencil makes of them.
+"""Random ledgers sent through the running service, compared with a simple calculation by hand.
 
 `ACCORD_LEDGERS=200` draws more of them, `ACCORD_LEDGERS_SEED=7` the same ones again; each prints its seed.
 """

@@ -1,4 +1,4 @@
-"""The command line as it is typed: light where little is asked, one line where something is wrong."""
+"""The command line: simple commands load little, and errors are one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever was erased has it in writing by a code alone, whatever was tried meanwhile; what is erased stays erased."""
+"""An erased person can get the certificate with a code alone, whatever was tried meanwhile; erased stays erased."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every fault that was found by trying has a test that keeps it cured."""
+"""Every fault found by trying has a test that keeps it fixed."""
 
 from __future__ import annotations
 

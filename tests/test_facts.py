@@ -1,4 +1,4 @@
-"""The read model: taken over behind the feeds, never older over newer, complete again after a rebuild."""
+"""The read model: copied from the feeds, newer never replaced by older, complete again after a rebuild."""
 
 from __future__ import annotations
 

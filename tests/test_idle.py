@@ -1,4 +1,4 @@
-"""What a matter costs that everybody lets lie: bounded by its levels and rungs, not by how long it lies."""
+"""The cost of a matter that nobody works on: bounded by its levels and steps, not by how long it waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors: what is found alike, who decides, how a matter is graded, and what its reporter is told."""
+"""Intake: which reports are found similar, who decides, how a matter is graded, and what its reporter learns."""
 
 from __future__ import annotations
 

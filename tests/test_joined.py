@@ -1,4 +1,4 @@
-"""The parts of mediation joined: one case from its people to its dossier, what is private left out of all of it."""
+"""The parts of mediation together: one case from its people to its dossier, without any private data in it."""
 
 from __future__ import annotations
 

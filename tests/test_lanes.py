@@ -1,4 +1,4 @@
-"""What a person waits for goes first: behind an import, and under kills; and what was told is not told again."""
+"""Work a person waits for goes first, also during imports and kills; and no notification is sent twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deadline that passes while nobody can ask is still told, once, with how late it was."""
+"""A deadline that passes while services are down is still reported, once, with how late it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that leave: every one of them is looked through at the door of every service, and no subject is a person."""
+"""Outgoing texts: each is checked for personal data in every service, and no event subject is a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands of the ledger: said twice they are done once; what does not fit is refused naming the field or the state."""
+"""Commands of the ledger: repeated, they are done once; invalid ones are refused naming the field or the state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Supervision letters, pure: who may do what when, to whom, and what may not stand in one."""
+"""Supervision letters, rules only: who may do what, when and to whom, and what a letter must not contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access log in plain words: who, in which post, did what, when and why; accounts are named to officials alone."""
+"""The access log in plain words: who, in which post, did what, when and why; only officials see account names."""
 
 from __future__ import annotations
 

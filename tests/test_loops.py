@@ -1,4 +1,4 @@
-"""Background loops: nothing ends one for good, a full disk least of all, and readiness says how each of them is."""
+"""Background loops: nothing stops one for good, not even a full disk, and readiness reports the state of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mediator: chosen by both sides, or appointed; free of conflicts; answering or passed over; replaced on a word."""
+"""The mediator: chosen by both sides or appointed, free of conflicts, replaced without an answer or on request."""
 
 from __future__ import annotations
 

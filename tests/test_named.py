@@ -1,4 +1,4 @@
-"""Whoever names something in a request is asked for the right on it: every field of every RPC, out of the contracts."""
+"""A caller needs the permission for everything a request names: every field of every RPC in the contracts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator finds: logs that end, and warnings that are said once."""
+"""For operators: logs are limited in size, and warnings are logged once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes round again: each time has a name, is due once, and what was missed is made up for."""
+"""Recurring work: each period has a name, is due once, and missed ones are made up for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people tell through any field of any RPC lies nowhere in the open: no file, log, trace, metric or table.
+"""What people write in any field of any RPC is nowhere in plain text: no file, log, trace, metric or table.
 
 After good calls, refused ones and the same over REST, with documents written from it all. See `tests.canaries`.
 """

@@ -1,4 +1,4 @@
-"""Other routes: chosen by kind and facts from one source, each with its term, its basis and its date in the case."""
+"""Other routes: chosen by kind and facts from one list, each with its time limit, legal basis and date."""
 
 from __future__ import annotations
 

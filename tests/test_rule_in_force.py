@@ -1,4 +1,4 @@
-"""A rule that is over starts no clock any more; what runs by it runs on."""
+"""An expired rule starts no new clock; clocks already running by it continue."""
 
 from __future__ import annotations
 

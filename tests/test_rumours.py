@@ -1,4 +1,4 @@
-"""A signal is a rumour: whatever somebody who reaches the engine's port says, only the facts change anything."""
+"""Signals are not trusted: whatever is sent to the engine's port, only stored facts change anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is decided by leaving out: what decides must be said, and the refusal names what was not."""
+"""Nothing is decided by omission: deciding fields are required, and the refusal names the missing one."""
 
 from __future__ import annotations
 

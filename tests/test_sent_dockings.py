@@ -1,4 +1,4 @@
-"""A court, the police, a petition office: what they handed over, its state and its results, and nothing else."""
+"""A court, the police or a petition office sees what it handed over, its state and results, and nothing else."""
 
 from __future__ import annotations
 

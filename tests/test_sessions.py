@@ -1,4 +1,4 @@
-"""Sessions: consent first, rooms given once, apart where there was violence, read back before signed, over at once."""
+"""Sessions: consent first, no room booked twice, separate after violence, read back before signing, ended at once."""
 
 from __future__ import annotations
 

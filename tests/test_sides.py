@@ -1,4 +1,4 @@
-"""On which side an account stands, for good; and what a successor reads of what was told the mediator before."""
+"""Which side an account belongs to, for good; and what a new mediator may read of earlier confidences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be published: nothing small, nothing that gives a small count away, and nought looks like small."""
+"""What may be published: no small counts, nothing that reveals one, and zero looks like a small count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terms of a mediation begin with it, once a round, move by their rule alone; their end releases everybody."""
+"""Time limits of a mediation: they start with it, once a round, change only by their rule, and end it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two drafts of an agreement side by side: which clauses stayed, changed, came and went, and which words in them."""
+"""Two drafts of an agreement compared: clauses kept, changed, added and removed, and which words in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORD = re.compile(rf"[0-9]+|[{_HAN}]|(?:(?![{_HAN}0-9])\w)+|\s+|.", re.DOTALL)
 
 
 class Change(IntEnum):
-    """What became of a clause; the numbers match the contract."""
+    """How a clause changed; the numbers match the contract."""
 
     SAME = 1
     CHANGED = 2
@@ -27,7 +27,7 @@ class Change(IntEnum):
 
 
 class Passage(IntEnum):
-    """What became of a passage of a text; the numbers match the contract."""
+    """How a passage of a text changed; the numbers match the contract."""
 
     KEPT = 1
     ADDED = 2
@@ -43,13 +43,13 @@ class Worded:
 
     @property
     def bones(self) -> tuple[int, int, int]:
-        """Who owes whom what kind of thing: with other bones it is another clause."""
+        """Who owes whom what kind of thing; if this differs, it is a different clause."""
         return self.clause.performer, self.clause.beneficiary, self.clause.kind
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A clause in both drafts, as indices; None in the one that lacks it."""
+    """A clause in both drafts, as indices; None for the draft that lacks it."""
 
     before: int | None
     after: int | None
@@ -62,7 +62,7 @@ Piece = tuple[Passage, str]
 
 
 def compare(before: Sequence[Worded], after: Sequence[Worded]) -> list[Pair]:
-    """Return every clause of two drafts in the order of the later one, what went where it stood."""
+    """Return the clauses of both drafts in the order of the later one; removed clauses stand where they were."""
     found: list[Pair] = []
     for tag, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -84,7 +84,7 @@ def _changed(before: Sequence[Worded], after: Sequence[Worded], olds: range, new
 
 
 def _fields(before: Worded, after: Worded) -> Iterator[str]:
-    """Yield the fields in which two clauses of the same bones differ."""
+    """Yield the fields in which two versions of a clause differ."""
     old, new = before.clause, after.clause
     if old.amount != new.amount:
         yield "amount_fen"
@@ -98,7 +98,7 @@ def _fields(before: Worded, after: Worded) -> Iterator[str]:
 
 
 def pieces(before: str, after: str) -> list[Piece]:
-    """Return a text in passages that were kept, removed and added: by sentence, in what changed by word."""
+    """Return the passages kept, removed and added: by sentence, and by word in sentences that changed."""
     found: list[Piece] = []
     for passage, text in _by_sentence(_SENTENCE.findall(before), _SENTENCE.findall(after)):
         if found and found[-1][0] is passage:

@@ -95,7 +95,7 @@ def perform(instalment: Instalment, amount: int, complete: bool) -> tuple[int, b
 
 
 def answer(state: ClaimState, confirmed: bool) -> ClaimState:
-    """Return the state of a claim after an answer; nothing else moves it, however long it waits.
+    """Return the state of a claim after an answer; nothing else changes it, however long it is open.
 
     What was disputed may still be confirmed, by whoever looks at it again; what was confirmed stays.
     """

@@ -395,7 +395,7 @@ _OF_A_GATEWAY = frozenset({Receipt.DELIVERED, Receipt.READ, Receipt.RETURNED})
 
 
 def must_be_of_a_gateway(kind: Receipt, channel: Channel | None) -> None:
-    """Raise unless a gateway may record this: the fate of a message, never what people do with paper."""
+    """Raise unless a gateway may record this receipt: it reports on messages, never on letters on paper."""
     if kind not in _OF_A_GATEWAY:
         raise CaseError(Reason.PERMISSION_DENIED)
     if channel is None or channel in AT_DESK:
@@ -408,20 +408,20 @@ _HEARD = timedelta(hours=1)
 
 
 def may_ask_again(now: datetime, asked_at: datetime | None, states: Iterable[NoticeState]) -> bool:
-    """Return whether somebody may ask for service by a channel: not while what was asked for before is on its way."""
+    """Return whether a person may request service by a channel: not while an earlier request is being sent."""
     if asked_at is not None and now < asked_at + _HEARD:
         return False
     return not _ON_ITS_WAY & set(states)
 
 
 def asked_for(rule: NoticeRule, said: Mapping[str, str]) -> Channel | None:
-    """Return the channel that somebody asked for, in a notice to whoever asked; None in any other."""
+    """Return the channel requested, for a notice to the person who requested it; None for any other notice."""
     name = said.get("channel", "").removeprefix("CONTACT_CHANNEL_")
     return Channel[name] if rule.audience is Audience.asker and name in Channel.__members__ else None
 
 
 def must_be_reachable(channel: Channel, wishes: Wishes) -> None:
-    """Raise unless somebody can be served by a channel: never where it asked not to be reached, or nothing is known."""
+    """Raise unless a person can be served by a channel: not if refused, or if no address is known."""
     if channel in wishes.never:
         raise field_error("channel", Reason.INVALID_FIELD, "this party asked never to be reached by it")
     if channel is not Channel.COUNTER and channel not in wishes.known:

@@ -1,4 +1,4 @@
-"""How the plan of a running case changes: what may be asked, what somebody else approves, what differs after it."""
+"""How the plan of an open case changes: what may be changed, what needs approval, what differs afterwards."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs about one task: its side before is missing if it was added, the one after if it was withdrawn."""
+    """What differs about one task: before is missing if it was added, after if it was withdrawn."""
 
     kind: DiffKind
     task: int
@@ -81,8 +81,8 @@ def differences(base: Iterable[Planned], then: Iterable[Planned]) -> list[Differ
 def may_be_given(field: str, unit: str, accountable: str, about: str, units: UnitTree) -> None:
     """Raise unless a plan of the accountable unit may give a task to another unit.
 
-    To units of its own area, and as templates do to departments of the areas above it; any other unit is asked by an
-    offer. Never to the unit complained of, nor to a court or a procuratorate, which nobody gives tasks to.
+    Allowed are units of its own area and, as in templates, departments of the areas above; others need an offer.
+    Never the unit complained of, nor a court or a procuratorate, which nobody gives tasks to.
     """
     if unit not in units:
         raise field_error(field, Reason.UNKNOWN_UNIT, unit)
@@ -99,13 +99,13 @@ def may_be_given(field: str, unit: str, accountable: str, about: str, units: Uni
 
 
 def must_be_running(field: str, state: TaskState) -> None:
-    """Raise WRONG_STATE for a task that is done, or was reported: then it is verified first."""
+    """Raise WRONG_STATE if a task is done, or was reported done and must be verified first."""
     if state not in RUNNING:
         raise CaseError(Reason.WRONG_STATE, f"{field}: {state.name}", state=state.name)
 
 
 def must_be_named_once(tasks: Iterable[tuple[str, int]]) -> None:
-    """Raise INVALID_FIELD if a change says two things about one task."""
+    """Raise INVALID_FIELD if a change names one task twice."""
     seen: set[int] = set()
     for field, task in tasks:
         if task in seen:

@@ -199,6 +199,6 @@ def may_sign(party: int, parties: Iterable[int], read_backs: set[int]) -> None:
 
 
 def must_have_come(party: int, parties: Iterable[int]) -> None:
-    """Raise unless a party attended: nobody else confirms, signs or refuses a record."""
+    """Raise unless a party attended: only those confirm, sign or refuse a record."""
     if party not in set(parties):
         raise field_error("party", Reason.INVALID_FIELD, "did not come to this session")

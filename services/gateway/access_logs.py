@@ -35,7 +35,7 @@ Page: TypeAlias = people_pb2.ListAccessLogResponse | reports_pb2.ListReportAcces
 
 @dataclass(slots=True)
 class _Log:
-    """One log: where its page began, and what is on it."""
+    """One log: the token of its page, and the page."""
 
     token: str
     page: Page | None
@@ -43,11 +43,11 @@ class _Log:
 
     @property
     def entries(self) -> list[Entry]:
-        """Return its entries; none where it has ended or is not shown to the caller."""
+        """Return its entries; none if it has ended or the caller may not see it."""
         return list(self.page.entries) if self.page is not None and self.token != _ENDED else []
 
     def following(self) -> str:
-        """Return where its next page begins."""
+        """Return the token of its next page."""
         if self.page is None or self.token == _ENDED:
             return _ENDED
         if len(self.shown) == len(self.page.entries):
@@ -69,7 +69,7 @@ class AccessLogEndpoint:
         self._timeout = settings.request_timeout
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem."""
+        """Respond to one request; raise Problem."""
         exchange.accepts("application/json")
         message, renamed = await self._own.binding.read(exchange, parts)
         assert isinstance(message, people_pb2.ListAccessLogRequest | reports_pb2.ListReportAccessRequest)

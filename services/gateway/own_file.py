@@ -1,4 +1,4 @@
-"""Somebody's whole file as one ZIP file: what the service streams, what other services have, a manifest of hashes."""
+"""A person's whole file as one ZIP file: the service's own part, parts of other services, a manifest of hashes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OwnFileEndpoint:
         self._timeout = settings.request_timeout
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem. A failure midway closes the connection: half a file is useless."""
+        """Respond to one request; raise Problem. A failure midway closes the connection: half a file is useless."""
         kind = exchange.accepts(_ZIP, ANY)
         message, renamed = await self._binding.read(exchange, parts)
         call = self._binding.call_of(message)(message, timeout=exchange.lifetime(), metadata=exchange.metadata())
@@ -60,7 +60,7 @@ class OwnFileEndpoint:
         await exchange.write(b"" if exchange.head else parcel.end(), more=False)
 
     async def _sent(self, exchange: Exchange, name: str, token: str) -> pb.NoticesFile:
-        """Return the notices that a reporter was sent, which mediation has."""
+        """Return the notices sent to a reporter, which mediation has."""
         metadata = (
             ("authorization", f"Bearer {token}"),
             ("accept-language", exchange.language),

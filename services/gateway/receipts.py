@@ -51,7 +51,7 @@ class ReceiptEndpoint:
         self._known: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem."""
+        """Respond to one request; raise Problem."""
         exchange.accepts("application/json")
         code = normal_form(parts[-1]) or parts[-1]
         await self._addresses.count(visitor(exchange.scope).subject)
@@ -79,7 +79,7 @@ class ReceiptEndpoint:
             progress = await self._progress(request, timeout=exchange.timeout(self._timeout), metadata=metadata)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
-                return  # it was accepted this moment, and its case is being opened
+                return  # It was accepted just now, and its case is being opened.
             raise of_rpc(error) from None
         # Only intake knows whether it was withdrawn.
         withdrawable = any(each.action == _WITHDRAW for each in receipt.progress.actions)

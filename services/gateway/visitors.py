@@ -25,24 +25,24 @@ class Guard(Protocol):
 
 
 class AddressGuard:
-    """Lets a client address through so many times."""
+    """Limits the calls of each client address."""
 
     def __init__(self, rate: str) -> None:
         self._rate = Rate(rate)
 
     async def admit(self, exchange: Exchange) -> None:
-        """Count one; raise TOO_MANY_REQUESTS with the time to retry."""
+        """Count one call; raise TOO_MANY_REQUESTS with the time to retry."""
         await self._rate.count(visitor(exchange.scope).subject)
 
 
 class GuardedEndpoint:
-    """Serves an RPC; whoever has no account passes the guards first."""
+    """Serves an RPC; callers without an account pass the guards first."""
 
     def __init__(self, endpoint: Callable[[Exchange, list[str]], Awaitable[None]], guards: Sequence[Guard]) -> None:
         self._endpoint, self._guards = endpoint, guards
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
-        """Answer one request; raise Problem or CaseError."""
+        """Respond to one request; raise Problem or CaseError."""
         if b"authorization" not in exchange.headers:
             for guard in self._guards:
                 await guard.admit(exchange)
@@ -50,7 +50,7 @@ class GuardedEndpoint:
 
 
 def guards_of(settings: GatewaySettings) -> dict[str, list[Guard]]:
-    """Return the guards of each RPC that has some, in the order in which they are asked."""
+    """Return the guards of each RPC that has some, in the order in which they are applied."""
     return {
         FILE: [AddressGuard(settings.limit_rate_filing)],
         CHALLENGE: [AddressGuard(settings.limit_rate_challenge)],

@@ -1,4 +1,4 @@
-"""Receiving one report: stored with its clock, first event and first answer, or answered again."""
+"""Receives one report: stores it with its clock, first event and first answer, or repeats that answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GATEWAY = "accord-gateway"
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A report with its number and its receipt, ready to be stored. What `Prepared` of the command decorator asks."""
+    """A report with its number and its receipt, ready to be stored. It is a `Prepared` of the command decorator."""
 
     filing: Filing
     draft: Draft
@@ -40,14 +40,14 @@ class Numbered:
     """Leave to file it, used up where it is stored."""
 
     def stored(self, answer: report_pb2.Report) -> bytes:
-        """Return the answer without its receipt: that is stored in the sealed part alone."""
+        """Return the answer without its receipt, which is stored only in the sealed part."""
         kept = report_pb2.Report()
         kept.CopyFrom(answer)
         kept.receipt_code = kept.receipt_words = ""
         return kept.SerializeToString()
 
     async def repeated(self, connection: Connection, stored: bytes) -> report_pb2.Report:
-        """Return the first answer, with the receipt that is sealed; this number is free again."""
+        """Return the first answer with its receipt, unsealed; the number of this call is free again."""
         self.filing.give_back(self)
         return await self.filing.first_answer(connection, stored)
 
@@ -92,11 +92,11 @@ class Filing:
         return answer
 
     def give_back(self, ready: Numbered) -> None:
-        """Take back a number under which nothing was stored."""
+        """Free a number under which nothing was stored."""
         self.numbers.give_back(ready.draft.series, ready.number)
 
     async def first_answer(self, connection: Connection, stored: bytes) -> report_pb2.Report:
-        """Return a repeated call's first answer; the receipt code comes out of the sealed part, where it alone is."""
+        """Return a repeated call's first answer; the receipt code is only in the sealed part."""
         answer = report_pb2.Report.FromString(stored)
         row = await store.get(connection, names.number_of(answer.name))
         erasing.must_be_there(row)
@@ -105,7 +105,7 @@ class Filing:
         return answer
 
     def door(self, unit: str, call: Call) -> DoorGuard:
-        """Return what stands at a door; raise DOOR_CLOSED, with the telephone to call, where nobody files that way.
+        """Return the guard of a unit's door; raise DOOR_CLOSED, with the telephone to call, if the door is closed.
 
         Whoever came by a code comes to a door without its token, which is for one matter alone: with it, neither limits
         nor guards would stop them.
@@ -120,7 +120,7 @@ class Filing:
 
 
 def filed_by(report: report_pb2.Report, call: Call, request_id: str) -> str:
-    """Return in whose name a report is filed: the account, or nobody's.
+    """Return in whose name a report is filed: the account's, or nobody's.
 
     In nobody's name, the key is the secret by which the receipt is answered again; a short one could be guessed, or be
     that of another person's client.
@@ -133,5 +133,5 @@ def filed_by(report: report_pb2.Report, call: Call, request_id: str) -> str:
 
 
 def is_nobody(call: Call) -> bool:
-    """Return whether it is somebody without an account who calls."""
+    """Return whether the caller has no account."""
     return call.caller.subject == GATEWAY

@@ -1,4 +1,4 @@
-"""Passes on what reporters do by their receipt after the case was opened, and what the desk corrects.
+"""Passes on what reporters do with their receipt after the case was opened, and what the desk corrects.
 
 A separate durable consumer of intake's feed. Each step may be repeated; the position in the feed is acknowledged after
 it. A report whose case is not open yet is retried until it is, so that nothing said in between is lost.
@@ -28,7 +28,7 @@ _GONE = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION)
 
 
 async def pass_on_all(loop: Loop, backends: Backends) -> None:
-    """Pass on intake's feed, from the acknowledged position, until it breaks off."""
+    """Pass on intake's feed, from the acknowledged position, until the stream ends."""
     feed = backends.feeds[Source.INTAKE]
     request = feed_pb2.WatchEventsRequest(service=Source.INTAKE, consumer=CONSUMER, batch_size=_PAGE)
     stream = feed.WatchEvents(request)

@@ -119,7 +119,7 @@ class Sender:
             return told
         wishes, now = wishes_of(contact), self.time.now()
         if notice.asked:
-            # Asked for: that goes before what it wants otherwise, never before what it never wants.
+            # A requested channel goes before other wishes, but never before a refusal to be reached by it.
             wishes = replace(wishes, wanted=())
         channel = choose(
             [Channel(each) for each in notice.channels], wishes, {Channel(each) for each in notice.exhausted},
@@ -179,7 +179,7 @@ def outgoing(notice: pb.ClaimedNotice, channel: Channel, contact: contact_pb2.Co
 
 
 async def keep_sending(loop: Loop, sender: Sender, more: asyncio.Event) -> None:
-    """Send due notices for ever: at once when something was written, and from time to time."""
+    """Send due notices for as long as the process runs: at once after a notice was written, and at intervals."""
     while True:
         loop.begin()
         started = time.monotonic()

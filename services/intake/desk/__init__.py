@@ -1,1 +1,1 @@
-"""What the desk does with a report beside accepting or declining it: correct it."""
+"""What the desk does with a report besides accepting or declining it: correct it."""

@@ -1,4 +1,4 @@
-"""The limit for accepting a report, derived anew when what it follows from was corrected."""
+"""The limit for accepting a report, computed again after a correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a desk says when it declines a report: sealed with the report, and told on its slip."""
+"""The refusal of a report: sealed with the report, and printed on the notice to the reporter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.kit.rules import Rules
 
 
 def said(request: pb.DeclineReportRequest, row: Report, rules: Rules) -> report_pb2.Refusal:
-    """Return what a desk says, or raise a field error."""
+    """Return the refusal in a request, or raise a field error."""
     unit, code, words = request.destination_unit, request.destination_code, request.destination
     rules_of.one_destination(unit, code, words)
     rules_of.must_be_open(code, row.category, rules.routes)
@@ -27,7 +27,7 @@ def said(request: pb.DeclineReportRequest, row: Report, rules: Rules) -> report_
 def told(
     refusal: report_pb2.Refusal, matter: Report, rules: Rules, language: str, *, reviewed: bool
 ) -> report_pb2.RefusalNotice:
-    """Return a refusal as the reporter is told it: always with a destination by name."""
+    """Return a refusal as shown to the reporter: always naming where to go instead."""
     english, unit = language == "en", names.last(refusal.destination_unit)
     route = rules_of.route_words(refusal.destination_code, matter.route, matter.category, rules.routes, english=english)
     return report_pb2.RefusalNotice(

@@ -28,7 +28,7 @@ from services.kit.storage.events import NewEvent
 
 @dataclass(slots=True)
 class _Change:
-    """What a correction changes: columns of the report, and what its event says."""
+    """What a correction changes: columns of the report, and the payload of its event."""
 
     columns: dict[str, Any] = field(default_factory=dict)
     told: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class _Change:
 
 
 class DeskServicer(Servicer, desk_pb2_grpc.DeskServiceServicer):
-    """Serves the desk."""
+    """Serves the desk that has a report."""
 
     service = "intake"
     heads = "reports"
@@ -48,7 +48,7 @@ class DeskServicer(Servicer, desk_pb2_grpc.DeskServiceServicer):
 
     @command(report_pb2.Report)
     async def AmendReport(self, request: pb.AmendReportRequest, work: Work) -> report_pb2.Report:
-        """Correct what was taken down; what follows from it is derived anew."""
+        """Correct a report; grade and limits are computed again."""
         row = await self._locked(request, work)
         rules_of.may_amend(row.state, await record.case_is_closed(work.connection, row.number))
         change = _Change()
@@ -67,7 +67,7 @@ class DeskServicer(Servicer, desk_pb2_grpc.DeskServiceServicer):
         return view.report(changed, work.call.language, work.now)
 
     def _reporter(self, row: Report, told: report_pb2.Reporter, change: _Change) -> None:
-        """Correct the contact; nothing of it is in the event."""
+        """Correct the contact; its content is not in the event."""
         if row.anonymity == filing_pb2.ANONYMITY_ALL:
             raise field_error("reporter", Reason.INVALID_FIELD, "known to nobody: leave it out")
         content = self._reception.open(row.number, row.sealed_key, row.sealed)
@@ -101,7 +101,7 @@ class DeskServicer(Servicer, desk_pb2_grpc.DeskServiceServicer):
     async def _regraded(
         self, row: Report, request: pb.AmendReportRequest, received_at: datetime | None, work: Work, change: _Change
     ) -> NewClock | None:
-        """Grade anew under another category, and derive the limit for accepting; return it if it is another one."""
+        """Grade again under another category, and compute the limit for accepting; return it if it changed."""
         category = request.category.removeprefix("categories/") or row.category
         if category not in self.rules.categories:
             raise field_error("category", Reason.UNKNOWN_CATEGORY, category)

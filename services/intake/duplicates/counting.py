@@ -1,4 +1,4 @@
-"""Counts in how many texts each sign is, behind what is filed; works out signs of reports that have none yet."""
+"""Counts how many texts have each sign, after filing; computes the signs of reports that have none yet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAUSE = 5.0
 
 
 async def keep_counting(loop: Loop, database: Database, reception: Reception) -> None:
-    """Count for ever."""
+    """Count in batches, for as long as the process runs."""
     while True:
         loop.begin()
         found = await count_some(database, reception)
@@ -41,7 +41,7 @@ async def count_some(database: Database, reception: Reception) -> int:
 
 
 def _signed(found: Sequence[Unsigned], reception: Reception) -> dict[str, list[int]]:
-    """Return the signs of those reports that have none yet. What is opened for it stays in here."""
+    """Return the signs of those reports that have none yet. The text unsealed for it is not kept."""
     return {each.number: _signs(each, reception) for each in found if each.signs is None}
 
 
@@ -51,7 +51,7 @@ def _signs(each: Unsigned, reception: Reception) -> list[int]:
     try:
         content = reception.open(each.number, each.sealed_key, each.sealed)
     except SealError:
-        # One that is damaged must not keep all others from being found.
+        # A damaged one must not keep all others from being found.
         log.error("a report cannot be opened; it will not be found as a likely same matter", report=each.number)
         return []
     return reception.signs.signs(content.text, prefecture_of(each.number))

@@ -31,7 +31,7 @@ class Suggestion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked for."""
+    """What to search for."""
 
     unit: str
     signs: Sequence[int]
@@ -42,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Finds what is alike in a city and its counties."""
+    """Finds similar reports in a city and its counties."""
 
     rules: Rules
     signs: KeyedSigns
@@ -73,7 +73,7 @@ class Finder:
             if readable or (nearly and row.number.startswith(f"{county}-")):
                 score = rules.score(alike, category=row.same_category, place=row.same_place)
                 shown.append(Suggestion(row, alike, score, readable))
-        # What has no score says nothing by its place in the list either.
+        # A suggestion without a score must reveal nothing by its place in the list either.
         shown.sort(key=lambda each: (each.readable, each.score if each.readable else 0, each.row.received_at))
         return shown[::-1][:limit]
 
@@ -87,7 +87,7 @@ class Finder:
         )  # fmt: skip
 
     def _places(self, county: str, call: Call) -> list[str]:
-        """Return the numbers to look among: the whole prefecture for who may read there, or the county and the city."""
+        """Return patterns of report numbers to search: the prefecture if the caller may read it, or county and city."""
         prefecture = likeness.prefecture_of(county)
         if call.access.knows(prefecture) and call.access.allows(call.caller, READ, prefecture):
             return [f"{prefecture}%"]

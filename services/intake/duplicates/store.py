@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
 
 
 class Unsigned(NamedTuple):
-    """A report that was not counted yet; without signs if they are still to be worked out from what is sealed."""
+    """A report not counted yet; without signs if they must still be computed from its sealed text."""
 
     number: str
     signs: list[int] | None
@@ -72,7 +72,7 @@ _SIGNS_OF = select(Likeness.signs).where(Likeness.number == bindparam("number", 
 
 
 async def signs_of(connection: Connection, number: str) -> list[int] | None:
-    """Return the signs of a report; None if they are still to be worked out."""
+    """Return the signs of a report; None if they are not computed yet."""
     return await connection.scalar(_SIGNS_OF, {"number": number})
 
 
@@ -145,7 +145,7 @@ _ALIKE = (
 
 
 class Search(NamedTuple):
-    """What is looked for: all signs of a text, its rarest, among how many texts, and in which places."""
+    """A search: all signs of a text, its rarest ones, how many texts there are, and in which places to search."""
 
     signs: Sequence[int]
     rare: Sequence[int]
@@ -202,7 +202,7 @@ async def open_alike(
     return [received_at for (received_at,) in await connection.execute(_OPEN_ALIKE, parameters)]
 
 
-# Counting and forgetting take turns, so that a text is counted once, and uncounted only if it was.
+# Counting and erasing take turns, so that a text is counted once, and subtracted only if it was counted.
 _PLACE = func.hashtext(func.current_schema())
 _TURN, _TURN_IF_FREE = (
     select(func.pg_advisory_xact_lock(4212, _PLACE)),
@@ -259,7 +259,7 @@ async def uncounted(connection: Connection, limit: int) -> Sequence[Unsigned]:
 
 
 async def count(connection: Connection, numbers: Sequence[str], signed: Mapping[str, Sequence[int]]) -> None:
-    """Count the texts of these reports under their signs; `signed` are signs that were only now worked out."""
+    """Count the texts of these reports under their signs; `signed` are signs computed only now."""
     for number, signs in signed.items():
         await connection.execute(_SIGN, {"number": number, "signs": list(signs)})
     await connection.execute(_ADD_COUNTS, {"numbers": list(numbers)})
@@ -267,7 +267,7 @@ async def count(connection: Connection, numbers: Sequence[str], signed: Mapping[
 
 
 async def forget(connection: Connection, numbers: Iterable[str]) -> None:
-    """Clear the signs of reports, and take them out of the counts; a sign that no text has any more goes as well."""
+    """Clear the signs of reports and subtract them from the counts; a sign that no text has any more is removed."""
     parameters = {"numbers": sorted(numbers)}
     await connection.execute(_TURN)
     await connection.execute(_TAKE_COUNTS, parameters)

@@ -1,1 +1,1 @@
-"""Guards of the doors: what somebody without an account has to show before they file."""
+"""Guards of the doors: what callers without an account must show before they file."""

@@ -1,4 +1,4 @@
-"""One guard for each door, as `rules/filing` chooses it: asked for a challenge, and about what came back."""
+"""One guard for each door, chosen in `rules/filing`: it gives a challenge and checks the solution."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from services.kit.storage.sealing import Sealer
 
 
 class Passage(Protocol):
-    """Leave to file one report."""
+    """Permission to file one report."""
 
     async def use(self, connection: Connection) -> None:
-        """Use it up in the transaction that receives the report; raise CaseError if it is not good any more."""
+        """Use it up in the transaction that receives the report; raise CaseError if it is no longer valid."""
         ...
 
 
 class Guard(Protocol):
-    """Stands at a door. A further kind is a class like this one, a member of DoorGuard, and a line in `Guards`."""
+    """Protects a door. A further kind is a class like this one, a member of DoorGuard, and a line in `Guards`."""
 
     async def challenge(self) -> pb.FilingChallenge:
-        """Return what has to be shown."""
+        """Return what must be shown."""
         ...
 
     def examine(self, shown: str) -> Passage:
-        """Return leave to file for what was shown; raise CaseError naming the field."""
+        """Return permission to file for what was shown; raise CaseError naming the field."""
         ...
 
 
 class Free:
-    """Leave that costs nothing: of a door with limits alone, of an account."""
+    """Permission without work: at a door with limits only, or for an account."""
 
     async def use(self, connection: Connection) -> None:
-        """Let it be."""
+        """Do nothing."""
 
 
 FREE = Free()
 
 
 class Refused:
-    """No leave, for this reason: only who repeats a call gets its first answer."""
+    """No permission, for this reason; only a repeated call still gets its first answer."""
 
     def __init__(self, error: CaseError) -> None:
         self._error = error
 
     async def use(self, connection: Connection) -> None:
-        """Raise the reason."""
+        """Raise the error."""
         raise self._error
 
 
 class LimitsGuard:
-    """Asks for nothing: the gateway counts by address."""
+    """Requires nothing: the gateway limits calls by address."""
 
     async def challenge(self) -> pb.FilingChallenge:
-        """Return that nothing has to be shown."""
+        """Return an empty challenge."""
         return pb.FilingChallenge(guard=pb.DOOR_GUARD_LIMITS)
 
     def examine(self, shown: str) -> Passage:
-        """Return leave to file."""
+        """Return permission to file."""
         return FREE
 
 
@@ -83,7 +83,7 @@ class Guards:
         return self._guards[kind]
 
     async def admit(self, kind: DoorGuard, shown: str, caller: str, request_id: str) -> Passage:
-        """Return leave to file for what was shown; raise CaseError naming the field.
+        """Return permission to file for what was shown; raise CaseError naming the field.
 
         Whoever repeats a call gets its first answer, though what they showed then is not good any more.
         """

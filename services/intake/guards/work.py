@@ -27,7 +27,7 @@ _HOW = "GET /v1/reports:challenge"
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Leave to file one report for one challenge."""
+    """Permission to file one report for one challenge."""
 
     nonce: str
     until: int
@@ -61,7 +61,7 @@ class WorkGuard:
         return pb.FilingChallenge(guard=pb.DOOR_GUARD_WORK, parameters=parameters, signature=made.signature)
 
     def examine(self, shown: str) -> Spent:
-        """Return leave to file for a solution; raise CaseError if it is missing, wrong or late."""
+        """Return permission to file for a solution; raise CaseError if it is missing, wrong or late."""
         if not shown:
             raise field_error(FIELD, Reason.CHALLENGE_MISSING, _HOW)
         result = altcha.verify_solution(shown, self._secret, hmac_key_secret=self._key_secret)

@@ -1,1 +1,1 @@
-"""What reporters do with their receipt."""
+"""What reporters do with their receipt: add, correct, withdraw, rate, request a review."""

@@ -114,7 +114,7 @@ async def photo(connection: Connection, number: str, one: int) -> Photo:
 
 
 async def refusal(connection: Connection, number: str) -> tuple[str, str] | None:
-    """Return who declined a report last, and the reason; None where nobody did."""
+    """Return who last declined a report, and the reason; None if nobody did."""
     return (await connection.execute(_DECLINED, {"number": number})).first()
 
 

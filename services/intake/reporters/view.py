@@ -1,4 +1,4 @@
-"""What reporters did by their receipt, as messages of the contract."""
+"""What reporters did with their receipt, as messages of the contract."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.kit.storage.sealing import CaseSealer
 
 
 def put(content: report_pb2.ReportContent, sealer: CaseSealer, added: Sequence[Addition], rated: Rating | None) -> None:
-    """Put what was added, and how content the reporter is, beside what was told."""
+    """Add the reporter's additions and rating to the content of the report."""
     for each in added:
         content.additions.add(text=sealer.open(each.sealed).decode(), create_time=stamp(each.added_at))
     if rated is not None:
@@ -28,7 +28,7 @@ def put(content: report_pb2.ReportContent, sealer: CaseSealer, added: Sequence[A
 
 
 def photo(report: str, row: Photo) -> pb.Photo:
-    """Return what is known of a photo."""
+    """Return a photo without its content."""
     return pb.Photo(
         name=f"{report}/photos/{row.photo}", width=row.width, height=row.height, size=row.size,
         create_time=stamp(row.added_at),
@@ -36,7 +36,7 @@ def photo(report: str, row: Photo) -> pb.Photo:
 
 
 def review(report: str, row: DeclineReview, sealer: CaseSealer, due: datetime | None) -> pb.DeclineReview:
-    """Return what a reporter wrote about a refusal, and how that was decided."""
+    """Return the review of a refusal: what the reporter wrote, and the decision."""
     return pb.DeclineReview(
         name=f"{report}/review", text=sealer.open(row.sealed).decode() if row.sealed else "",
         create_time=stamp(row.requested_at), due_time=stamp(due), decide_time=stamp(row.decided_at),

@@ -1,4 +1,4 @@
-"""Reading a draft: what is sent becomes clauses of the field and a sealed text."""
+"""Reads a draft from a request: its clauses, and the text that is sealed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _NOBODY = -1
 
 
 def clauses_of(agreement: pb.Agreement, number: str) -> list[Clause]:
-    """Return the clauses of a draft; INVALID_FIELD where a day is none, or a clause has both a day and instalments."""
+    """Return the clauses of a draft; INVALID_FIELD if a date is invalid, or given besides instalments."""
     return [_clause(index, clause, number) for index, clause in enumerate(agreement.clauses)]
 
 
 def party_of(name: str, number: str) -> int:
-    """Return the number of a party of this case; of another case it is nobody's."""
+    """Return the number of the party with this name; a number that no party has if it is of another case."""
     return int(names.last(name)) if names.number_of(name) == number else _NOBODY
 
 
@@ -43,5 +43,5 @@ def _clause(index: int, clause: pb.Clause, number: str) -> Clause:
 
 
 def sealed_text(agreement: pb.Agreement) -> pb.AgreementText:
-    """Return what of a draft is sealed: its statement and the text of each clause."""
+    """Return the part of a draft that is sealed: its statement and the text of each clause."""
     return pb.AgreementText(statement=agreement.statement, clauses=[clause.content for clause in agreement.clauses])

@@ -1,4 +1,4 @@
-"""The three results of a mediation: outcome, performance, satisfaction. Never merged into one figure."""
+"""The three results of a mediation: outcome, performance and satisfaction, never merged into one figure."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ async def of(connection: Connection, case: Case, now: datetime) -> pb.MediationR
 
 
 async def performed(connection: Connection, number: str, now: datetime) -> Performance | None:
-    """Return how far the effective agreements of a case were performed; None without one that has a day."""
+    """Return how far the effective agreements of a case were performed; None if none has a due date."""
     rows = [row for row in await fulfilment.of_case(connection, number) if row.due_on is not None]
     return performance([fulfilment.facts(row).state(now) for row in rows], any(row.begun for row in rows))

@@ -1,4 +1,4 @@
-"""Statements of agreements, their clauses, signatures and answers, and of notices of rights."""
+"""Statements of agreements, their clauses, signatures and checklists, and of notices of rights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PENDING = (AgreementState.DRAFT, AgreementState.SIGNING)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An agreement with all that belongs to it, as rows."""
+    """An agreement with the rows that belong to it."""
 
     row: Agreement
     clauses: Sequence[AgreedClause]
@@ -36,7 +36,7 @@ class Loaded:
 
     @property
     def answered(self) -> dict[Question, bool]:
-        """The checklist as far as it was answered."""
+        """The answers given to the checklist so far."""
         return {row.question: row.yes for row in self.answers}
 
     @property
@@ -46,12 +46,12 @@ class Loaded:
 
     @property
     def bound(self) -> set[int]:
-        """The parties its clauses name."""
+        """The parties named in its clauses."""
         return {party for row in self.clauses for party in (row.performer, row.beneficiary)}
 
     @property
     def duties(self) -> list[Clause]:
-        """Its clauses as the field knows them."""
+        """Its clauses as `casework` has them."""
         parts: dict[int, list[Due]] = {}
         for part in self.parts:
             parts.setdefault(part.clause, []).append(Due(part.amount, part.due_on))
@@ -128,12 +128,12 @@ _DROP_COUNTERSIGNATURE = _PENDING.where(Agreement.countersigned_at.is_not(None))
 
 
 async def supersede(connection: Connection, number: str) -> None:
-    """Let drafts of a case that do not bind yet be over."""
+    """Mark the drafts of a case that do not bind yet as superseded."""
     await connection.execute(_SUPERSEDE, {"number": number})
 
 
 async def drop_countersignature(connection: Connection, number: str) -> None:
-    """Drop the mediator's signature on what does not bind yet: who signed is no longer the mediator of record."""
+    """Remove the mediator's signature from drafts that do not bind yet: the signer is no longer mediator of record."""
     await connection.execute(_DROP_COUNTERSIGNATURE, {"number": number})
 
 
@@ -143,7 +143,7 @@ async def change(connection: Connection, number: str, agreement: int, **columns:
 
 
 async def set_due(connection: Connection, part: Part, due_at: datetime | None) -> None:
-    """Store the last instant in time of a part of an agreement."""
+    """Store the deadline of a part of an agreement, its last instant."""
     key = {"number": part.number, "agreement": part.agreement, "clause": part.clause, "instalment": part.instalment}
     await rows.update(connection, Part, key, due_at=due_at)
 
@@ -160,7 +160,7 @@ _ANSWER = _GIVEN.on_conflict_do_update(
 async def answer(
     connection: Connection, number: str, agreement: int, answers: Mapping[Question, bool], at: datetime, by: str
 ) -> None:
-    """Store answers to the checklist; a later one to the same question counts."""
+    """Store answers to the checklist; the latest answer to a question counts."""
     of = {"number": number, "agreement": agreement, "answered_at": at, "answered_by": by}
     await connection.execute(_ANSWER, [{**of, "question": question, "yes": yes} for question, yes in answers.items()])
 
@@ -208,7 +208,7 @@ _SERVE = (
 
 
 async def make_notices(connection: Connection, number: str, parties: Sequence[int], at: datetime) -> None:
-    """Make a notice of rights out to each party; an older one is made out anew."""
+    """Issue a notice of rights to each party; an older one is replaced."""
     if parties:
         await connection.execute(_NOTICE, [{"number": number, "party": party, "made_at": at} for party in parties])
 
@@ -236,5 +236,5 @@ _SATISFACTION = (
 
 
 async def satisfaction(connection: Connection, number: str) -> Sequence[tuple[int, Satisfaction]]:
-    """Return what each party said last, in follow-up visits."""
+    """Return each party's last answer on satisfaction in the follow-up visits."""
     return await connection.execute(_SATISFACTION, {"number": number})

@@ -1,4 +1,4 @@
-"""What agreements, endings and results look like in the contract."""
+"""Agreements, endings and results as messages of the contract."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def clause(row: AgreedClause, parts: Sequence[Part]) -> pb.Clause:
 def ending(
     case: Case, mediation: Mediation | None, notices: Sequence[RightsNotice], routes: Sequence[OpenRoute]
 ) -> pb.Ending:
-    """Return how a mediation ended, with the routes that are open."""
+    """Return how a mediation ended, with the routes still open."""
     told = list(dict.fromkeys(_KINDS[each.route.kind] for each in routes if each.route.kind in _KINDS))
     ended = mediation if mediation is not None and mediation.ended_at is not None else None
     return pb.Ending(

@@ -138,7 +138,7 @@ async def visits(connection: Connection, number: str) -> tuple[Sequence[Visit], 
 
 
 async def said(connection: Connection, number: str) -> Sequence[VisitAnswer]:
-    """Return what the parties said in the visits of a case, in order of these."""
+    """Return what the parties said in the visits of a case, in the order of the visits."""
     return await rows.find(connection, VisitAnswer, VisitAnswer.days, VisitAnswer.party, number=number)
 
 

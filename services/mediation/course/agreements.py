@@ -43,7 +43,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Agreement)
     async def DraftAgreement(self, request: pb.DraftAgreementRequest, work: Work) -> pb.Agreement:
-        """Draft an agreement; it takes the place of one that does not bind yet."""
+        """Draft an agreement; it replaces one that does not bind yet."""
         case = await self.locked(request.parent, work)
         if case.stage is Stage.CLOSE_REVIEW:
             raise CaseError(Reason.WRONG_STATE, Stage.CLOSE_REVIEW.name, state=Stage.CLOSE_REVIEW.name)
@@ -63,20 +63,20 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         return await self._told(work, case, agreement, "AgreementDrafted", form=form.name)
 
     async def GetAgreement(self, request: pb.GetAgreementRequest, context: Context) -> pb.Agreement:
-        """Answer an agreement without its text."""
+        """Return an agreement without its text."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return view.agreement(await store.load(connection, case.number, names.ids_of(request.name)[0]))
 
     async def ListAgreements(self, request: pb.ListAgreementsRequest, context: Context) -> pb.ListAgreementsResponse:
-        """Answer all agreements of a case."""
+        """Return all agreements of a case."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
             found = await store.loaded_all(connection, case.number)
         return pb.ListAgreementsResponse(agreements=[view.agreement(each) for each in found])
 
     async def GetAgreementText(self, request: pb.GetAgreementTextRequest, context: Context) -> pb.AgreementText:
-        """Answer the sealed text of an agreement; the reading is written down."""
+        """Return the sealed text of an agreement; this is logged."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             found = (await self._read(connection, case, request.name))[1]
@@ -85,7 +85,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         return found
 
     async def CompareAgreements(self, request: pb.CompareAgreementsRequest, context: Context) -> pb.AgreementComparison:
-        """Answer two drafts side by side; the reading of both is written down."""
+        """Return two drafts side by side; this is logged for both."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             if names.number_of(request.base) != case.number:
@@ -96,7 +96,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         return await asyncio.to_thread(comparing.compared, base, later)
 
     async def _read(self, connection: Connection, case: Case, name: str) -> tuple[Loaded, pb.AgreementText]:
-        """Return an agreement with its text, on record."""
+        """Return an agreement with its text; this is logged."""
         loaded = await store.load(connection, case.number, names.ids_of(name)[0])
         text = pb.AgreementText.FromString(keys.reading(self.sealer, case).open(loaded.row.sealed))
         await self.log_reading(connection, case, name, "AgreementTextRead", agreement=loaded.row.agreement)
@@ -104,7 +104,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Agreement)
     async def AnswerChecklist(self, request: pb.AnswerChecklistRequest, work: Work) -> pb.Agreement:
-        """Answer questions of the checklist; nobody else but the mediator of record does."""
+        """Record answers to the checklist; only the mediator of record may."""
         case, loaded = await self._pending(request, work, mediator=True)
         given = {Question(answer.question): answer.yes for answer in request.answers}
         await store.answer(work.connection, case.number, loaded.row.agreement, given, work.now, work.actor)
@@ -114,7 +114,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Agreement)
     async def AnswerThirdParties(self, request: pb.AnswerThirdPartiesRequest, work: Work) -> pb.Agreement:
-        """Answer whose interest is touched; where nobody's is, the prompt is settled."""
+        """Record whose interests are affected; if nobody's are, the third-party prompt is settled."""
         case, loaded = await self._pending(request, work, mediator=True)
         settled = request.settled or not request.interests
         await store.change(
@@ -126,7 +126,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Agreement)
     async def SignAgreement(self, request: pb.SignAgreementRequest, work: Work) -> pb.Agreement:
-        """Record signatures; with the last thing that was missing, the agreement binds."""
+        """Record signatures; the agreement takes effect once nothing is missing."""
         if record.is_party(work.call):
             await self._signs_itself(work, request)
         case, loaded = await self._pending(request, work)
@@ -162,7 +162,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Agreement)
     async def SealAgreement(self, request: pb.SealAgreementRequest, work: Work) -> pb.Agreement:
-        """Record that the seal is set, and give the number. Set before, it is looked at again whether it binds now."""
+        """Record the seal and give the number. If sealed before, only check again whether it takes effect."""
         case, loaded = await self._pending(request, work)
         row = loaded.row
         rules_of.may_sign(loaded.answered, row.third_settled)
@@ -190,7 +190,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Ending)
     async def EndMediation(self, request: pb.EndMediationRequest, work: Work) -> pb.Ending:
-        """End a mediation on a ground of the closed list, and make a notice of rights out to each party."""
+        """End a mediation on a ground of the closed list, and issue a notice of rights to each party."""
         case = await self.locked(request.name, work)
         found = await standing.mediation(work.connection, case.number)
         if found is None:
@@ -203,7 +203,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
         return view.ending(case, ended, await store.notices(work.connection, case.number), told)
 
     async def GetEnding(self, request: pb.GetEndingRequest, context: Context) -> pb.Ending:
-        """Answer how a mediation ended."""
+        """Return how a mediation ended."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             found = await standing.mediation(connection, case.number)
@@ -226,7 +226,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
     async def GetMediationResults(
         self, request: pb.GetMediationResultsRequest, context: Context
     ) -> pb.MediationResults:
-        """Answer the three results, each on its own."""
+        """Return the three results, each on its own."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             return await results.of(connection, case, self.time.now())
@@ -246,7 +246,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @staticmethod
     async def _signs_itself(work: Work, request: pb.SignAgreementRequest) -> None:
-        """Raise unless a party signs for itself alone; its guardian does who was invited in its place."""
+        """Raise unless a party signs only for itself, or its guardian, invited in its place, signs for it."""
         number = (await record.locked(work, request.name)).number
         parties = [drafting.party_of(party, number) for party in request.parties]
         for party in parties:
@@ -260,12 +260,12 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @staticmethod
     async def _guarded(work: Work, number: str) -> set[int]:
-        """Return the parties that have a guardian, who signs in law's name and not by their leave (民法典 23, 34)."""
+        """Return the parties that have a guardian, who signs by law and without their authorisation (民法典 23, 34)."""
         besides = (await beside.besides(work.connection, number)).values()
         return {party for each in besides for party in each.parties if each.serves(party, CompanionRole.GUARDIAN)}
 
     async def _after(self, work: Work, case: Case, agreement: int, people: PeopleStanding) -> pb.Agreement:
-        """Let it bind if it can by now, and answer it."""
+        """Let the agreement take effect if nothing is missing; return it."""
         loaded = await store.load(work.connection, case.number, agreement)
         if loaded.row.state in store.PENDING and await take_effect(work, case, loaded, people):
             loaded = await store.load(work.connection, case.number, agreement)
@@ -278,7 +278,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
 
 def _may_sign(loaded: Loaded, people: PeopleStanding, parties: Sequence[int], signer: Signer, own: set[int]) -> None:
-    """Raise unless these parties may sign now: checklist, consents, both sides there, none of them signed before."""
+    """Raise unless these parties may sign now: checklist done, consents given, both sides present, not yet signed."""
     there = people.there
     rules_of.may_sign(loaded.answered, loaded.row.third_settled)
     rules_of.may_sign_for(signer, parties, there, own)

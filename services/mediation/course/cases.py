@@ -238,7 +238,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             )
             await work.append(NewEvent(row.number, "ClosingSentBack", row.unit, {"stage": stage.name}))
             return view.case(changed, work.now)
-        # Whoever mediated a case does not close it, and whoever closed it does not mediate it later (特邀 16).
+        # The mediator of a case may not close it, and whoever closed it may not mediate it later (特邀 16).
         await people.must_be_allowed(work.connection, row.number, work.actor, MatterRole.REVIEWER)
         await people.bar(work.connection, row.number, work.actor, [MatterRole.MEDIATOR], work.now)
         assert row.outcome is not None, "closing is asked for with it"

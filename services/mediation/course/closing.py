@@ -1,4 +1,4 @@
-"""RPCs around a closing: views, gates, follow-up visits, reopening."""
+"""RPCs of a closing: views, conditions, follow-up visits, reopening."""
 
 from __future__ import annotations
 

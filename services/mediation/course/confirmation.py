@@ -1,4 +1,4 @@
-"""RPCs of judicial confirmation: what a court may hold against it, the joint application, the bundle, the result."""
+"""RPCs of judicial confirmation: reasons for refusal, the joint application, the bundle for the court, the result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
     """Serves judicial confirmation."""
 
     async def CheckEligibility(self, request: pb.CheckEligibilityRequest, context: Context) -> pb.Eligibility:
-        """Return what a court may hold against an application; it forbids nothing."""
+        """Return why a court may refuse an application; this blocks nothing."""
         now = self.time.now()
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
@@ -61,7 +61,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
 
     @command(pb.Confirmation)
     async def ApplyForConfirmation(self, request: pb.ApplyForConfirmationRequest, work: Work) -> pb.Confirmation:
-        """Record the joint application; it meets the clock of the 30 days. A withdrawn one can be made again."""
+        """Record the joint application; it meets the 30-day clock. After a withdrawal it can be made again."""
         case = await self.locked(request.name, work, closed=True)
         loaded = await agreements.load(work.connection, case.number, names.ids_of(request.name)[0])
         row = loaded.row
@@ -85,7 +85,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
             return _shown(await _get(connection, case.number, request.name))
 
     async def GetHandOver(self, request: pb.GetHandOverRequest, context: Context) -> pb.HandOver:
-        """Return the bundle for the court; the reading is written down."""
+        """Return the bundle for the court; this is logged."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             confirmation = await _get(connection, case.number, request.name)
@@ -95,7 +95,7 @@ class ConfirmationServicer(Servicer, fulfilment_pb2_grpc.ConfirmationServiceServ
             )
             await self.log_reading(connection, case, request.name, "HandOverRead", agreement=confirmation.agreement)
         self.pulse.beat()
-        # Dated by the application: the same facts come out as the same bytes.
+        # Dated by the application, so that the same facts give the same bytes.
         renderer = WordRenderer(self.rules.documents, source, confirmation.applied_at)
         name = names.agreement_name(case.number, confirmation.agreement)
         made = await asyncio.to_thread(bundle, renderer, names.case_name(case.number), name)

@@ -1,4 +1,4 @@
-"""What a reporter adds or withdraws and the desk corrects once the case is open: taken over from intake."""
+"""Content of an open case taken over from intake: what the reporter adds or withdraws, what the desk corrects."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from services.mediation.servicer import Servicer
 
 @dataclass(slots=True)
 class _Corrected:
-    """What the desk corrected: columns of the case, and what its event says."""
+    """The desk's corrections: columns of the case, and the payload of its event."""
 
     columns: dict[str, Any] = field(default_factory=dict)
     told: dict[str, Any] = field(default_factory=dict)
 
 
 class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer):
-    """Serves what was told at the door, as the case has it."""
+    """Serves the content of reports, as their cases have it."""
 
     body_key_name = "requests of contents"
 
@@ -48,7 +48,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
 
     @command(case_pb2.Case)
     async def RefreshCaseContent(self, request: pb.RefreshCaseContentRequest, work: Work) -> case_pb2.Case:
-        """Take over the content; whoever withdrew is asked about it by the accountable unit, once."""
+        """Take over the content; after a withdrawal the accountable unit gets one task to speak with the reporter."""
         case = await record.locked(work, request.name)
         sealer = await keys.writing(work.connection, self.sealer, case)
         before = keys.content_of(self.sealer, case)
@@ -65,7 +65,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         return view.case(changed, work.now)
 
     async def _follow(self, request: pb.RefreshCaseContentRequest, case: Case, work: Work) -> _Corrected:
-        """Return what the desk corrected; start the limit for closing that another grade has."""
+        """Return what the desk corrected; if the grade changed, start the limit for closing of the new one."""
         found = _Corrected()
         category = request.category.removeprefix("categories/") or case.category
         if category not in self.rules.categories:
@@ -83,7 +83,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         return found
 
     async def _close_anew(self, case: Case, grade: str, work: Work) -> NewClock | None:
-        """Start the limit for closing that this grade has; None if what was promised, paused or extended stays."""
+        """Start this grade's limit for closing; None if a promised, paused or extended one stays."""
         if case.stage not in (Stage.HANDLING, Stage.HANDLED) or not case.due_clock:
             return None
         running, rule = await ledger.get(work.connection, case.due_clock, lock=True), self.clockwork.rules.close(grade)
@@ -99,7 +99,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         return clock
 
     async def _ask(self, work: Work, case: Case) -> Task | None:
-        """Give the accountable unit the task to speak with whoever withdrew, if it has none and is not closing."""
+        """Give the unit the task to speak with a reporter who withdrew; None if it has one or the case is closing."""
         tasks = await store.tasks_of(work.connection, case.number)
         asked = any(each.key == WITHDRAWN and each.state not in DONE for each in tasks)
         if asked or case.stage not in (Stage.HANDLING, Stage.HANDLED):

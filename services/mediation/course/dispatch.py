@@ -36,7 +36,7 @@ async def move_case(work: Work, row: Case, unit: str) -> Case:
 
 
 async def move_task(work: Work, case: Case, row: Task, unit: str) -> Task:
-    """Give a task to another unit; the plan has another version by it. Return the task's new row."""
+    """Give a task to another unit, which makes a new version of the plan. Return the task's new row."""
     changed = await hand_task(work, case, row, unit)
     await keeping.keep(work, case.number, PlanCause.DISPATCHED)
     return changed

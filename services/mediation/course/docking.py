@@ -60,7 +60,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return await self._told(work, case, row, "DockingHandedOver")
 
     async def _authority(self, work: Work, case: Case, told: pb.Docking) -> str:
-        """Return the unit that handed a matter over; ALREADY_EXISTS for a letter of it that was taken in before."""
+        """Return the unit that handed a matter over; ALREADY_EXISTS if its letter was recorded before."""
         authority = names.last(told.authority)
         if not authority:
             authority = self.rules.units.department(case.unit, rules_of.DEPARTMENTS[DockingKind(told.kind)]) or ""
@@ -68,7 +68,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
             raise field_error("docking.authority", Reason.UNKNOWN_UNIT, authority)
         before = await store.by_letter(work.connection, authority, told.hand_over_letter) if authority else None
         if before is not None:
-            # Another county's case is not named: whoever takes the letter in here may have nothing to do with it.
+            # Another county's case is not named: whoever records the letter here may have no part in it.
             name = names.docking_name(before.number, before.docking) if before.number == case.number else ""
             raise field_error("docking.hand_over_letter", Reason.ALREADY_EXISTS, name)
         return authority
@@ -76,7 +76,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
     async def ListSentDockings(
         self, request: pb.ListSentDockingsRequest, context: Context
     ) -> pb.ListSentDockingsResponse:
-        """Return what the caller's authority handed over, newest first."""
+        """Return the dockings that the caller's authority handed over, newest first."""
         scope, size = current_call().scope(names.last(request.unit)), request.page_size or 50
         behind = paging.read(request.page_token, "dockings", paging.instant, paging.key, paging.number)
         reply = pb.ListSentDockingsResponse()
@@ -193,7 +193,7 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return view.return_report(row, await store.letters(work.connection, row))
 
     async def GetReturnReport(self, request: pb.GetReturnReportRequest, context: Context) -> pb.ReturnReport:
-        """Return the report of a docking that was returned by us."""
+        """Return the report of a docking that we returned."""
         async with self.database.begin() as connection:
             row = await self._seen(connection, request.name)
             if not row.result:

@@ -1,4 +1,4 @@
-"""Taking effect: the agreement binds, its clocks start, and a full agreement ends the mediation."""
+"""Agreements taking effect: their clocks start, and a full agreement ends the mediation."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def confirmation_key(agreement: int) -> str:
 
 
 async def take_effect(work: Work, case: Case, loaded: Loaded, people: PeopleStanding) -> bool:
-    """Let an agreement bind if nothing is missing any more; return whether it does."""
+    """Let an agreement take effect if nothing is missing; return whether it did."""
     row, there = loaded.row, people.there
     if not loaded.bound <= set(there):
-        return False  # a party named in its clauses has withdrawn: it must be drafted again
+        return False  # A party named in its clauses has withdrawn: it must be drafted again.
     at = effective_at(row.form, loaded.signed, there, row.countersigned_at, row.seal_at)
     if at is None:
         return False
@@ -53,7 +53,7 @@ async def take_effect(work: Work, case: Case, loaded: Loaded, people: PeopleStan
 
 
 async def _start_clocks(work: Work, case: Case, loaded: Loaded, at: datetime) -> datetime:
-    """Start the clock of the 30 days, and one for each part with a due day; return when the 30 days end."""
+    """Start the 30-day clock, and one for each part with a due date; return when the 30 days end."""
     row = loaded.row
     subject = names.agreement_name(row.number, row.agreement)
     confirmation = await work.start_clock(

@@ -1,4 +1,4 @@
-"""Finding the mediator: asking, answers, silence, replacement; and what follows when one of the clocks runs out."""
+"""Finding the mediator: asking the next one, letting the unit appoint, and what follows when a clock runs out."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
     """Serves the parts of clauses."""
 
     async def GetInstalment(self, request: pb.GetInstalmentRequest, context: Context) -> pb.Instalment:
-        """Answer one part of a clause."""
+        """Return one part of a clause."""
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name))
@@ -57,7 +57,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
             return await self._shown(connection, case, names.ids_of(request.name))
 
     async def ListInstalments(self, request: pb.ListInstalmentsRequest, context: Context) -> pb.ListInstalmentsResponse:
-        """Answer the parts of all clauses of the effective agreements of a case; to a party what it owes or is owed."""
+        """Return the parts of all clauses of a case's effective agreements; to a party those it owes or is owed."""
         now = self.time.now()
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
@@ -68,17 +68,17 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     @command(pb.Instalment)
     async def RecordPerformance(self, request: pb.RecordPerformanceRequest, work: Work) -> pb.Instalment:
-        """Record that something was performed; the whole meets the part's clock, the last part begins the visits."""
+        """Record a performance; a complete one meets the part's clock, the last part starts the visits."""
         case, row = await self._part(request, work)
         mine = await _own(work.connection, work.call, case.number)
-        # Who was to get it says that it came; who owes it hands in a proof.
+        # The creditor may record that it was received; the debtor submits a proof instead.
         work.call.require_person(mine is None or row.beneficiary in mine)
         await self._perform(work, case, row, _done(request, row, dates.today(work.now)), request.evidence)
         return await self._shown(work.connection, case, names.ids_of(request.name))
 
     @command(pb.Instalment)
     async def ClaimPerformance(self, request: pb.ClaimPerformanceRequest, work: Work) -> pb.Instalment:
-        """Record that the debtor claims to have performed; one claim of a part waits at a time, and decides nothing."""
+        """Record a debtor's claim to have performed. It decides nothing; a part has one open claim at a time."""
         case, row = await self._part(request, work)
         mine = await _own(work.connection, work.call, case.number)
         work.call.require_person(mine is None or row.performer in mine)
@@ -100,7 +100,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     @command(pb.Instalment)
     async def AnswerClaim(self, request: pb.AnswerClaimRequest, work: Work) -> pb.Instalment:
-        """Record what the creditor, or staff that checked it, says to a claim; a yes is a performance on its day."""
+        """Record the answer to a claim, by the creditor or by staff who checked it; a yes is a performance that day."""
         case, row = await self._part(request, work)
         mine = await _own(work.connection, work.call, case.number)
         work.call.require_person(mine is None or row.beneficiary in mine)
@@ -114,7 +114,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         return await self._shown(work.connection, case, names.ids_of(request.name))
 
     async def _perform(self, work: Work, case: Case, row: Owed, done: Done, proof: str) -> None:
-        """Write a performance down with all that follows from it; claims that wait are settled with the whole."""
+        """Store a performance and what follows from it; a complete one settles the open claims."""
         must_hold(Act.PERFORM_CLAUSE, {Fact.NOT_BEFORE_IT_BOUND: done.day >= dates.today(row.effective_at)})
         paid, complete = rules_of.perform(store.facts(row), done.amount, done.complete)
         await store.performed(
@@ -144,7 +144,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     @command(pb.Instalment)
     async def DeclareDefault(self, request: pb.DeclareDefaultRequest, work: Work) -> pb.Instalment:
-        """Declare a part in default before its day; its clock need not run to the end."""
+        """Declare a part in default before its due date; its clock need not run to the end."""
         case, row = await self._part(request, work)
         rules_of.declare(store.facts(row), work.now)
         await store.change(work.connection, row, defaulted_at=work.now, default_reason=request.reason)
@@ -155,7 +155,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
     @command(pb.Instalment)
     async def PursueDefault(self, request: pb.PursueDefaultRequest, work: Work) -> pb.Instalment:
-        """Record what follows a default; escalation wakes the case's workflow."""
+        """Record a step taken after a default; escalation notifies the case's workflow."""
         case, row = await self._part(request, work)
         remedy = Remedy(request.remedy)
         rules_of.pursue(store.facts(row), remedy, work.now)
@@ -166,7 +166,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         return await self._shown(work.connection, case, names.ids_of(request.name))
 
     async def _part(self, request: Versioned, work: Work) -> tuple[Case, Owed]:
-        """Return case and part, locked. An agreement outlives its case: a closed one has parts as well."""
+        """Return case and part, locked. Agreements stay in force after closing, so the case may be closed."""
         case = await self.locked(request.name, work, closed=True)
         row = await store.get(work.connection, case.number, names.ids_of(request.name))
         check_etag(row.version, request.etag)
@@ -177,7 +177,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         return view.instalment(row, await view.told(connection, case.number), self.time.now())
 
     async def _after_the_last(self, work: Work, case: Case) -> None:
-        """When every part with a day is performed, tell of it and let the follow-up visits begin."""
+        """If every part with a due date is performed, append the event and start the follow-up visits."""
         found = [row for row in await store.of_case(work.connection, case.number) if row.due_on is not None]
         if not all(store.facts(row).state(work.now) is InstalmentState.PERFORMED for row in found):
             return
@@ -193,7 +193,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
 
 
 async def _own(connection: Connection, call: Call, number: str) -> set[int] | None:
-    """Return the parties that whoever calls signs in for; None for staff."""
+    """Return the parties that the caller signs in for; None for staff."""
     if not record.is_party(call):
         return None
     return {names.party_of(name) for name in await people.names_of(connection, number, call.caller.subject)}
@@ -208,7 +208,7 @@ def _key(row: Owed) -> str:
 
 
 def _done(request: pb.RecordPerformanceRequest | pb.ClaimPerformanceRequest, row: Owed, today: date) -> Done:
-    """Return what is said to be performed: on the day that is said, not one to come, or today."""
+    """Return what was performed, on the day given (not in the future) or else today."""
     if row.kind is not ClauseKind.PAY:
         must_say(request, "complete")
     if not request.HasField("perform_date"):

@@ -60,7 +60,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return _view(row)
 
     async def GetObjection(self, request: pb.GetObjectionRequest, context: Context) -> pb.Objection:
-        """Return an objection to the unit that objects, to the deciding unit, or to the accountable one."""
+        """Return an objection to the objecting unit, to the deciding unit, or to the accountable one."""
         async with self.database.read() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "objections"))
@@ -120,7 +120,7 @@ class ObjectionServicer(Servicer, objections_pb2_grpc.ObjectionServiceServicer):
         return _view(await self._end(work, case, row, ObjectionState.WITHDRAWN, "ObjectionWithdrawn"))
 
     async def ReadObjectionText(self, request: pb.ReadObjectionTextRequest, context: Context) -> pb.ObjectionText:
-        """Return the grounds and the decision of an objection, on record."""
+        """Return the grounds and the decision of an objection; this is logged."""
         async with self.database.begin() as connection:
             case = await cases.get(connection, names.number_of(request.name))
             row = await store.get(connection, case.number, names.index_of(request.name, "objections"))

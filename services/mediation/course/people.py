@@ -236,7 +236,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return reply
 
     async def _take_role(self, work: Work, number: str, user: str, role: CompanionRole) -> None:
-        """Keep an account to one role in the case: a companion never mediates it, nor the reverse."""
+        """Hold an account to one role in the case: a companion never mediates it, nor the reverse."""
         matter_role = _BESIDE_ROLES.get(role, MatterRole.COMPANION)
         if user:
             await store.must_be_allowed(work.connection, number, user, matter_role)
@@ -248,7 +248,7 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         return "".join(opened.display_name.split()) == "".join(name.split())
 
     def _take_details(self, case: Case, request: pb.CreatePartyRequest) -> None:
-        """Take the details from the report, if asked to. Who is not to be named to the other side is asked first."""
+        """Take the details from the report, if requested. A reporter who wished not to be named is asked first."""
         party = request.party
         if party.HasField("details") == request.from_reporter:
             raise field_error("party.details", Reason.INVALID_FIELD)

@@ -51,7 +51,7 @@ class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
     async def GetProgress(self, request: pb.GetProgressRequest, context: Context) -> report_pb2.Progress:
         """Return phase, next step, dates and outcome of a case."""
         call, now = current_call(), self.time.now()
-        # An official may see it by a grant alone, which is recorded; whoever comes by a code only reads.
+        # An official may see it by a grant alone, which is recorded; a caller with a code only reads.
         async with self.database.read() if call.caller.matter else self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             mediation = await consents.find(connection, case.number)
@@ -80,7 +80,7 @@ class ProgressServicer(Servicer, progress_pb2_grpc.ProgressServiceServicer):
         return answer
 
     def _milestones(self, case: Case, tasks: Iterable[Task], language: str) -> list[report_pb2.Milestone]:
-        """Return the milestones of the plan; without the words of those that the case no longer has."""
+        """Return the milestones of the plan; without the titles of those the case no longer has."""
         opener = words.opener(self.sealer, case)
         return [
             report_pb2.Milestone(

@@ -1,4 +1,4 @@
-"""What dockings look like in the contract."""
+"""Dockings as messages of the contract."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def docking(row: Docking, letters: Sequence[DockingLetter]) -> pb.Docking:
 
 
 def return_report(row: Docking, letters: Sequence[DockingLetter]) -> pb.ReturnReport:
-    """Return the report that goes back: that there is no agreement, and the letter; not who refused or why."""
+    """Return the report sent back: that there is no agreement, and the letter; never who refused or why."""
     letter = next(each for each in letters if each.letter is Letter.RETURN)
     return pb.ReturnReport(
         name=f"{names.docking_name(row.number, row.docking)}/returnReport",

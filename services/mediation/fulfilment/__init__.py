@@ -1,1 +1,1 @@
-"""What was performed of an agreement, and what follows a default."""
+"""Performance of agreements, and the steps taken after a default."""

@@ -1,4 +1,4 @@
-"""Statements of the parts of clauses: what was performed of them and what followed a default."""
+"""Statements of the parts of clauses: performances, claims, and steps taken after a default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.mediation.models.fulfilment import DefaultStep, PerformanceClaim, 
 
 
 class Owed(NamedTuple):
-    """A part of a clause of an agreement that binds, with what its clause says of it."""
+    """A part of a clause of an effective agreement, with the columns of its clause."""
 
     number: str
     agreement: int
@@ -81,7 +81,7 @@ async def get(connection: Connection, number: str, ids: tuple[int, ...]) -> Owed
 
 
 def facts(row: Owed) -> Instalment:
-    """Return a part as the field knows it."""
+    """Return a part as `casework` has it."""
     return Instalment(row.kind, row.amount, row.paid, row.due_at, row.begun, row.performed_on, row.defaulted_at)
 
 
@@ -96,22 +96,22 @@ async def change(connection: Connection, row: Owed, **columns: object) -> None:
 
 
 async def performed(connection: Connection, row: Owed, **columns: object) -> None:
-    """Write down that something was performed."""
+    """Store a performance."""
     await rows.insert(connection, PerformedPart, **key_of(row), **columns)
 
 
 async def pursued(connection: Connection, row: Owed, **columns: object) -> None:
-    """Write down what followed a default."""
+    """Store a step taken after a default."""
     await rows.insert(connection, DefaultStep, **key_of(row), **columns)
 
 
 async def performances(connection: Connection, number: str) -> Sequence[PerformedPart]:
-    """Return everything performed in a case, in order."""
+    """Return all performances in a case, in order."""
     return await rows.find(connection, PerformedPart, PerformedPart.id, number=number)
 
 
 async def steps(connection: Connection, number: str) -> Sequence[DefaultStep]:
-    """Return everything that followed defaults in a case, in order."""
+    """Return all steps taken after defaults in a case, in order."""
     return await rows.find(connection, DefaultStep, DefaultStep.id, number=number)
 
 
@@ -123,13 +123,13 @@ async def claim(connection: Connection, row: Owed, **columns: object) -> Perform
 async def answer(
     connection: Connection, row: PerformanceClaim, state: ClaimState, at: datetime, by: str
 ) -> PerformanceClaim:
-    """Store what was answered to a claim and return its row."""
+    """Store the answer to a claim and return its row."""
     key = {**key_of(row), "claim": row.claim}
     return await rows.update(connection, PerformanceClaim, key, state=state, answered_at=at, answered_by=by)
 
 
 async def claims(connection: Connection, number: str, **key: int) -> Sequence[PerformanceClaim]:
-    """Return what debtors claim in a case, or of one part of it, in order."""
+    """Return the debtors' claims in a case, or for one part of it, in order."""
     order = PerformanceClaim.agreement, PerformanceClaim.clause, PerformanceClaim.instalment, PerformanceClaim.claim
     return await rows.find(connection, PerformanceClaim, *order, number=number, **key)
 
@@ -152,6 +152,6 @@ _SHOWN_TO = (
 
 
 async def proofs_for(connection: Connection, number: str, parties: Collection[int]) -> set[int]:
-    """Return the files of evidence that were handed in to these parties, as proof of what they are owed."""
+    """Return the evidence files submitted as proof of what these parties are owed."""
     found = await connection.execute(_SHOWN_TO, {"number": number, "parties": sorted(parties)})
     return {evidence for (evidence,) in found}

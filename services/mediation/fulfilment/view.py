@@ -1,4 +1,4 @@
-"""What the parts of clauses look like in the contract."""
+"""The parts of clauses as messages of the contract."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def told(connection: Connection, number: str) -> Told:
 
 
 def instalment(row: Owed, told: Told, now: datetime) -> pb.Instalment:
-    """Return a part with its evidence and claims, and what may follow and followed a default of it."""
+    """Return a part with its evidence and claims, the remedies for a default, and the steps taken."""
     key = key_of(row)
     state = facts(row).state(now)
     allowed = list(remedies(row.kind)) if state is InstalmentState.DEFAULTED else []

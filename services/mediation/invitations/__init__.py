@@ -1,1 +1,1 @@
-"""Invitations of parties, and signing in by them."""
+"""Invitations of parties, and signing in with them."""

@@ -89,7 +89,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             if row is None or not await self._stands(connection, row):
                 raise CaseError(Reason.NOT_FOUND, "invitations")
             case = await store.get(connection, row.number)
-            # The words went with the case: the code alone opens the certificate, and nothing else.
+            # The security words were erased with the case: the code alone opens the certificate, and nothing else.
             role = INVITED if case.erased_at is None else HOLDER
             refusal = await self._wrong(connection, row, request.second_factor) if role == INVITED else None
         if refusal is not None:
@@ -142,7 +142,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return answer
 
     async def _companion(self, request: pb.InvitePartyRequest, party: Party, work: Work) -> int:
-        """Return who is invited in place of a party: its guardian, or the support person it needs."""
+        """Return the companion invited in place of a party: guardian or support person; 0 for the party itself."""
         companion = names.index_of(request.companion)
         minor = party.minor_until is not None and dates.today(work.now) < party.minor_until
         roles = (CompanionRole.GUARDIAN,) if minor else (CompanionRole.GUARDIAN, CompanionRole.SUPPORT)
@@ -158,7 +158,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         return companion
 
     async def _stands(self, connection: Connection, row: Invitation) -> bool:
-        """Return whether an invitation still opens: one in a party's place ends with that person's powers.
+        """Return whether an invitation still opens: one for a companion ends with the companion's role.
 
         A guardian's end when they are ended, or when the child comes of age (民法典 art. 17, 18, 39).
         """

@@ -43,7 +43,7 @@ async def invite(
     connection: Connection, number: str, party: int, *, confided: bool, companion: int, code_index: bytes,
     sealed: SealedBytes, by: str, at: datetime,
 ) -> Invitation:  # fmt: skip
-    """Store the invitation of a party, replacing an earlier one, and whether it opens the compartment."""
+    """Store the invitation of a party, replacing an earlier one; `confided` says whether it opens the compartment."""
     key = {"number": number, "party": party}
     await connection.execute(_CONFIDE, {**key, "confided": confided})
     made = {"companion": companion, "code_index": code_index, "sealed": sealed, "made_by": by, "made_at": at}

@@ -1,4 +1,4 @@
-"""Adds people to a case, sealed, with what finds an open case by a whole phone number."""
+"""Adds people to a case: details sealed, the phone number hashed so that an open case can be found by it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Adding:
         minor_until: date | None = None,
         reported: bool = False,
     ) -> Party:
-        """Add a party to a case whose row is locked, and say so in its history."""
+        """Add a party to a case whose row is locked, and append the event."""
         sealer = await keys.writing(work.connection, self._sealer, case)
         row = await store.add_party(
             work.connection, case.number, work.now, side=side, kind=kind, member=member,
@@ -56,7 +56,7 @@ class Adding:
         return row
 
     async def reported(self, work: Work, case: Case, content: report_pb2.ReportContent) -> None:
-        """Add who is named in the report of a new case, if it is a dispute; of a minor the guardian beside them."""
+        """Add the people named in the report of a new case, if it is a dispute; for a minor, the guardian as well."""
         if not named.is_dispute(content):
             return
         for each in named.named(content):
@@ -80,7 +80,7 @@ class Adding:
     async def correct(
         self, work: Work, case: Case, before: report_pb2.ReportContent, content: report_pb2.ReportContent
     ) -> None:
-        """Give the party that was the reporter the contact that the reporter corrected; what is left out stays."""
+        """Copy the reporter's corrected contact to the party who is the reporter; fields left out stay."""
         if before.reporter == content.reporter:
             return
         sealer = await keys.writing(work.connection, self._sealer, case)

@@ -1,4 +1,4 @@
-"""Who is named in a report: the people a case begins with, so that nobody types them again."""
+"""The people named in a report: the first parties of its case, so that nobody types them again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Named:
 
 
 def is_dispute(content: report_pb2.ReportContent) -> bool:
-    """Return whether a report names a side: who reports a broken lamp is a party to nothing."""
+    """Return whether a report names a side; someone who reports a broken lamp is not a party."""
     return any(each.role in _SIDES for each in content.parties)
 
 
@@ -51,7 +51,7 @@ def named(content: report_pb2.ReportContent) -> list[Named]:
 
 
 def reporter(content: report_pb2.ReportContent) -> PartyDetails:
-    """Return what the reporter said of themselves, as details of a party."""
+    """Return the reporter's own details as details of a party."""
     told = content.reporter
     details = PartyDetails(
         display_name=told.display_name, phone=told.phone, email=told.email, address=told.postal_address
@@ -62,14 +62,14 @@ def reporter(content: report_pb2.ReportContent) -> PartyDetails:
 
 
 def is_reporter(details: PartyDetails, content: report_pb2.ReportContent) -> bool:
-    """Return whether a party is the reporter: the same name, and no other number."""
+    """Return whether a party is the reporter: the same name, and no different phone number."""
     told = content.reporter
     same_phone = not details.phone or not told.phone or details.phone == told.phone
     return bool(told.display_name) and details.display_name == told.display_name and same_phone
 
 
 def is_kept(details: PartyDetails, content: report_pb2.ReportContent) -> bool:
-    """Return whether a party would be the reporter, who wished not to be named to the other side."""
+    """Return whether a party is the reporter and wished not to be named to the other side."""
     same = is_reporter(details, content) or (bool(details.phone) and details.phone == content.reporter.phone)
     return content.anonymity == filing_pb2.ANONYMITY_OTHER_SIDE and same
 
@@ -89,7 +89,7 @@ def _concerned(content: report_pb2.ReportContent) -> Named | None:
 
 
 def _guardian(content: report_pb2.ReportContent) -> PartyDetails | None:
-    """Return the guardian of whom the report concerns; None where none is named, or where that is the other side."""
+    """Return the guardian of the person concerned; None if none is named, or if the guardian is the other side."""
     minor, own = content.minor, reporter(content)
     if minor.guardian_is_other_side:
         return None

@@ -200,7 +200,7 @@ class Called(NamedTuple):
 
 
 async def standing(connection: Connection, number: str) -> PeopleStanding:
-    """Return who is in the mediation of a case, with each one's last answer to each step."""
+    """Return the parties of a case's mediation, with each one's last answer to each step."""
     people = tuple(Person(*row) for row in await connection.execute(_PEOPLE, {"number": number}))
     said: dict[Step, set[int]] = {}
     for step, party in await connection.execute(_SAID, {"number": number}):
@@ -243,7 +243,7 @@ async def change_party(connection: Connection, number: str, party: int, **column
 
 
 async def rejoin(connection: Connection, number: str) -> None:
-    """Ask every principal party that left again: not members who left their group, nor third persons."""
+    """Let every principal party that left be asked again; not members who left their group, nor third persons."""
     await connection.execute(_REJOIN, {"number": number})
 
 
@@ -274,7 +274,7 @@ async def besides(connection: Connection, number: str) -> dict[int, Beside]:
 
 
 def beside(row: Companion) -> Beside:
-    """Return a companion's row as the domain has it."""
+    """Return a companion's row as `casework` has it."""
     return Beside(row.role, frozenset(row.parties), frozenset(map(Scope, row.scopes)), row.ended_at is not None)
 
 
@@ -303,7 +303,7 @@ async def keep_side(connection: Connection, number: str, subject: str, side: Sid
 
 
 async def handed_over(connection: Connection, mediation: Mediation, side: int) -> bool:
-    """Return whether every party of a side consented that this mediator gets what it told an earlier one."""
+    """Return whether every party of a side agreed to pass on to this mediator what it told an earlier one."""
     parameters = {
         "number": mediation.number, "side": side, "round": mediation.round, "mediator": mediation.mediator,
     }  # fmt: skip
@@ -311,6 +311,6 @@ async def handed_over(connection: Connection, mediation: Mediation, side: int) -
 
 
 async def erase(connection: Connection, number: str, at: datetime) -> None:
-    """Destroy the key of a case and all that was sealed under it in these tables."""
+    """Destroy the key of a case and all data sealed with it in these tables."""
     for statement in _ERASE:
         await connection.execute(statement, {"number": number, "at": at})

@@ -1,4 +1,4 @@
-"""What a withdrawal does to sessions: whatever is being held ends at once, whatever is to come is off."""
+"""What a withdrawal does to sessions: one being held ends at once, those to come are cancelled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = {SessionState.CANCELLED: "SessionCancelled", SessionState.BROKEN_OFF: "
 async def end_open_sessions(
     connection: Connection, number: str, now: datetime, *, held: bool = True, coming: bool = True
 ) -> list[NewEvent]:
-    """End every session of a case that is being held or to come, and return the events that tell of it.
+    """End every session of a case that is being held or to come, and return the events.
 
     Without `held` the one in which the parties just agreed goes on to its own end. Without `coming` those to come stay:
     none of them begins before every consent and a mediator are there.

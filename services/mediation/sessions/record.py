@@ -29,7 +29,7 @@ class RecordRpcs(Servicer):
 
     @command(pb.SessionRecord)
     async def WriteSessionRecord(self, request: pb.WriteSessionRecordRequest, work: Work) -> pb.SessionRecord:
-        """Write the record of a joint session; what was confirmed and signed before stays with the older version."""
+        """Write the record of a joint session; confirmations and signatures so far stay with the older version."""
         case, sitting, _ = await self._recorded(request, work)
         check_etag(sitting.row.version, request.etag)
         rules_of.may_record(sitting.row.state, sitting.row.kind)
@@ -42,7 +42,7 @@ class RecordRpcs(Servicer):
         return await self._answer(work, sitting.row)
 
     async def GetSessionRecord(self, request: pb.GetSessionRecordRequest, context: Context) -> pb.SessionRecord:
-        """Answer the newest record with its text, and record that it was read; to a party that of its own session."""
+        """Return the newest record with its text, and log the access; a party gets only records of its own sessions."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
@@ -79,7 +79,7 @@ class RecordRpcs(Servicer):
 
     @command(pb.SessionRecord)
     async def SignSessionRecord(self, request: pb.SignSessionRecordRequest, work: Work) -> pb.SessionRecord:
-        """Record a signature under the newest record; by word of mouth only where a party cannot sign otherwise.
+        """Record a signature under the newest record; an oral one only if the party cannot sign otherwise.
 
         A party that signs in signs for itself, electronically.
         """
@@ -109,7 +109,7 @@ class RecordRpcs(Servicer):
 
     @command(pb.SessionRecord)
     async def RefuseSessionRecord(self, request: pb.RefuseSessionRecordRequest, work: Work) -> pb.SessionRecord:
-        """Record that a party refuses to sign the newest record, and what it says to it, sealed."""
+        """Record that a party refuses to sign the newest record, with its statement, sealed."""
         case, sitting, people = await self._recorded(request, work)
         record = self._newest(sitting, request)
         party = party_of(request.party, case.number)
@@ -148,7 +148,7 @@ class RecordRpcs(Servicer):
 
 
 def _must_be_own(work: Work, people: Standing, party: int) -> bool:
-    """Return whether a party calls; PERMISSION_DENIED unless it speaks for itself."""
+    """Return whether the caller is a party; PERMISSION_DENIED if it acts for a different party."""
     if not is_party(work.call):
         return False
     work.call.require_person(party in people.parties_of(work.call.caller.subject))
@@ -156,20 +156,20 @@ def _must_be_own(work: Work, people: Standing, party: int) -> bool:
 
 
 def party_of(name: str, number: str) -> int:
-    """Return the party in a name of the same case; INVALID_FIELD for one of another."""
+    """Return the number of the party with this name; INVALID_FIELD if it is of another case."""
     if names.number_of(name) != number:
         raise field_error("party", Reason.INVALID_FIELD, "of another case")
     return int(names.last(name))
 
 
 async def sitting_of(connection: Connection, number: str, session: int) -> Sitting:
-    """Return a session with all that was recorded of it; NOT_FOUND where there is none."""
+    """Return a session with its attendance, record and signatures; NOT_FOUND where there is none."""
     row = await store.get(connection, number, session)
     return await with_parts(connection, row)
 
 
 async def with_parts(connection: Connection, row: Session) -> Sitting:
-    """Return a session's row with all that was recorded of it."""
+    """Return a session's row with its attendance, record and signatures."""
     attendances = await store.attendances(connection, row.number)
     records = await store.records(connection, row.number)
     return Sitting.of(row, attendances, records, await store.signatures(connection, row.number))

@@ -35,14 +35,14 @@ class RoomRpcs(Servicer):
         return view.room(await store.add_room(work.connection, row))
 
     async def GetRoom(self, request: pb.GetRoomRequest, context: Context) -> pb.Room:
-        """Answer a room."""
+        """Return a room."""
         async with self.database.read() as connection:
             row = await store.get_room(connection, names.last(request.name))
         current_call().require(row.unit)
         return view.room(row)
 
     async def ListRooms(self, request: pb.ListRoomsRequest, context: Context) -> pb.ListRoomsResponse:
-        """Answer the open rooms of the caller's units, by name."""
+        """Return the open rooms of the caller's units, by name."""
         size = request.page_size or 50
         scope = current_call().scope(names.last(request.unit))
         behind = paging.read(request.page_token, "rooms", paging.key)
@@ -54,7 +54,7 @@ class RoomRpcs(Servicer):
 
     @command(pb.Room)
     async def CloseRoom(self, request: pb.CloseRoomRequest, work: Work) -> pb.Room:
-        """Close a room for new sessions; those already agreed stay."""
+        """Close a room for new sessions; those already scheduled stay."""
         row = await store.get_room(work.connection, names.last(request.name), lock=True)
         work.call.require(row.unit)
         check_etag(row.version, request.etag)

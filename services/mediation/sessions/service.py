@@ -1,4 +1,4 @@
-"""SessionService's RPCs: one method each: read the request, authorise, decide, write once, answer."""
+"""SessionService's RPCs. Each reads the request, checks permission, decides, writes once, responds."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         return view.session(await with_parts(work.connection, added))
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.Session:
-        """Answer a session without its sealed part."""
+        """Return a session without its sealed part."""
         number = names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
@@ -83,7 +83,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         return view.session(sitting, wishes)
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
-        """Answer the sessions of a case that the caller may see, in order."""
+        """Return the sessions of a case that the caller may see, in order."""
         number = names.number_of(request.parent)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
@@ -100,7 +100,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         )
 
     async def GetSessionContent(self, request: pb.GetSessionContentRequest, context: Context) -> pb.SessionContent:
-        """Answer the place and, to staff, the names of who came; record that it was read."""
+        """Return the place and, to staff, the names of those who attended; this is logged."""
         call, number = current_call(), names.number_of(request.name)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
@@ -124,7 +124,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
     @command(pb.Session)
     async def StartSession(self, request: pb.StartSessionRequest, work: Work) -> pb.Session:
-        """Start a session; who withdrew or was screened since it was scheduled counts."""
+        """Start a session; withdrawals and screenings since it was scheduled count."""
         case, row, people = await self._session(request, work)
         state = rules_of.move(row.state, SessionState.OPEN)
         rules_of.may_meet(row.kind, people.meeting)
@@ -149,7 +149,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
     @command(pb.Session)
     async def CancelSession(self, request: pb.CancelSessionRequest, work: Work) -> pb.Session:
-        """Cancel a session that has not begun, or to which nobody came; its room is free again."""
+        """Cancel a session that has not begun, or that nobody attended; its room is free again."""
         case, row, _ = await self._session(request, work)
         state = rules_of.move(row.state, SessionState.CANCELLED)
         sitting = await with_parts(work.connection, row)
@@ -158,7 +158,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
     @command(pb.Session)
     async def RecordAttendance(self, request: pb.RecordAttendanceRequest, work: Work) -> pb.Session:
-        """Record who came, names sealed."""
+        """Record who attended, names sealed."""
         case, row, _ = await self._session(request, work)
         if row.state not in rules_of.MAY_RECORD:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
@@ -174,7 +174,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
     @command(pb.JointWish)
     async def AskJointSession(self, request: pb.AskJointSessionRequest, work: Work) -> pb.JointWish:
-        """Record what a party, asked alone, wants of joint sessions. Taking it back always works."""
+        """Record whether a party, asked alone, wants joint sessions. It can always be withdrawn."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
@@ -185,7 +185,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         if request.wished and not request.asked_alone:
             raise field_error("asked_alone", Reason.INVALID_FIELD, "a wish is recorded of who was asked alone")
         await store.wish(work.connection, number, party, request.wished, work.now, work.actor)
-        # Who wished what tells of what was screened: the event says only that it was recorded.
+        # A wish reveals something about the screening: the event says only that it was recorded.
         await work.append(NewEvent(number, "JointWishRecorded", case.unit))
         answer = pb.JointWish(name=request.name, wished=request.wished)
         answer.record_time.FromDatetime(work.now)
@@ -193,7 +193,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
     @command(pb.TimeWish)
     async def AskOtherTime(self, request: pb.AskOtherTimeRequest, work: Work) -> pb.TimeWish:
-        """Record that a party of a session asks for another time; staff see it with the session."""
+        """Record that a party asks for another time for a session; staff see it with the session."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
         mine = await standing.admit(work.connection, work.call, case, await standing.standing(work.connection, number))
@@ -270,7 +270,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
     @staticmethod
     def _sees(sitting: Sitting, mine: frozenset[int] | None, people: Standing) -> bool:
-        """Return whether staff, or a party, may know of a session: of a separate one only the side it is of."""
+        """Return whether the caller may see a session: staff any, a party no separate session of the other side."""
         if mine is None or sitting.row.kind is SessionKind.JOINT:
             return True
         sides = {people.parties[party].side for party in mine}
@@ -282,12 +282,12 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
 
 
 def _own(wishes: Iterable[TimeWish], mine: frozenset[int] | None) -> list[TimeWish]:
-    """Return what the caller sees of the times that were asked for: a party what it asked for itself."""
+    """Return the requests for another time that the caller may see: a party sees only its own."""
     return [each for each in wishes if mine is None or each.party in mine]
 
 
 def _must_be_possible(each: pb.Attendance, now: datetime) -> None:
-    """Raise CONTRADICTED where what is said of somebody's coming cannot be."""
+    """Raise CONTRADICTED if an attendance is impossible."""
     came = instant(each.arrive_time) if each.HasField("arrive_time") else None
     left = instant(each.leave_time) if each.HasField("leave_time") else None
     absent = each.presence == pb.PRESENCE_ABSENT

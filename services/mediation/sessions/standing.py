@@ -1,4 +1,4 @@
-"""How the people of a case stand: sides, consents, mediator, what was screened, who signs in for whom."""
+"""The people of a case as they stand now: sides, consents, mediator, screening, who signs in for whom."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Standing:
 
     @property
     def mediator(self) -> str:
-        """Who the mediator of record is; empty where there is none."""
+        """The mediator of record; empty where there is none."""
         return self.mediation.mediator if self.mediation else ""
 
     @property
@@ -51,7 +51,7 @@ class Standing:
 
     @property
     def meeting(self) -> Meeting:
-        """What decides whether people may sit together."""
+        """The facts that decide whether people may meet."""
         apart = self.mediation is not None and self.mediation.joint_barred
         return Meeting(self.sides, self.unconsented, apart, self.wishing, self.unscreened & set(self.sides))
 
@@ -60,21 +60,21 @@ class Standing:
         return {party: row.side for party, row in self.parties.items() if record.speaks_for(subject, row)}
 
     def confided_to(self, subject: str) -> dict[int, int]:
-        """Return the parties for whom somebody opens the compartment: the mediator of record bound or invited them."""
+        """Return the parties whose compartment somebody may open, as bound or invited by the mediator of record."""
         mine = self.parties_of(subject)
         rows = {party: self.parties[party] for party in mine}
         confided = {each: row.confided if row.subject == subject else row.code_confided for each, row in rows.items()}
         return {party: side for party, side in mine.items() if confided[party]}
 
     def must_be_live(self) -> None:
-        """Raise WRONG_STATE unless the mediation goes on."""
+        """Raise WRONG_STATE unless the mediation is in progress."""
         mediation = self.mediation
         if mediation is None or mediation.state not in _LIVE or mediation.ended_at is not None:
             raise CaseError(Reason.WRONG_STATE, "mediation", state=str(int(mediation.state) if mediation else 0))
 
 
 async def standing(connection: Connection, number: str) -> Standing:
-    """Return how the people of a case stand."""
+    """Return the people of a case as they stand now."""
     parties = {row.party: row for row in await store.parties(connection, number)}
     said = await people.standing(connection, number)
     wishing, mediation = await store.wishing(connection, number), await consents.find(connection, number)
@@ -91,7 +91,7 @@ async def _unscreened(connection: Connection, number: str) -> frozenset[int]:
 
 
 async def admit(connection: Connection, call: Call, case: Case, people: Standing) -> frozenset[int] | None:
-    """Let the call go on for staff of the case's or the mediator's unit, or for who signs in for a party.
+    """Raise unless the caller is staff of the case's or the mediator's unit, or signs in for a party.
 
     Returns the parties somebody signs in for; None for staff, who see all the permission lets them see.
     """

@@ -1,4 +1,4 @@
-"""Statements of rooms, sessions, attendance and records, whose tables are written here alone; of who sits in them."""
+"""Statements of rooms, sessions, attendance and records, and what they need to know of people and cases."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _UNIT = select(Case.unit).where(Case.number == _NUMBER)
 
 
 async def add_room(connection: Connection, room: Mapping[str, Any]) -> Room:
-    """Store a room and return its row; ALREADY_EXISTS where its name has one."""
+    """Store a room and return its row; ALREADY_EXISTS if its name is taken."""
     row = (await connection.execute(_ADD_ROOM, room)).first()
     if row is None:
         raise CaseError(Reason.ALREADY_EXISTS, names.room_name(room["room"]))
@@ -133,13 +133,13 @@ async def close_room(connection: Connection, room: str, at: datetime) -> Room:
 
 
 async def add(connection: Connection, number: str, **columns: object) -> Session:
-    """Store a session under the next number of its locked case; ROOM_TAKEN where its room is, at that time."""
+    """Store a session under the next number of its locked case; ROOM_TAKEN if its room is taken at that time."""
     try:
         return await rows.add(
             connection, Session, "session", {"number": number}, state=SessionState.SCHEDULED, **columns
         )
     except asyncpg.ExclusionViolationError:
-        # The database decides: two who ask at once cannot both be given the room.
+        # The database decides: of two simultaneous requests only one gets the room.
         raise CaseError(Reason.ROOM_TAKEN, names.room_name(str(columns["room"]))) from None
 
 
@@ -154,24 +154,24 @@ async def of_case(connection: Connection, number: str) -> Sequence[Session]:
 
 
 async def change(connection: Connection, row: Session, at: datetime, **columns: object) -> Session:
-    """Change columns of a session, or none but its version, and return its new row."""
+    """Change columns of a session, or only its version, and return its new row."""
     key = {"number": row.number, "session": row.session}
     return await rows.update(connection, Session, key, **columns, updated_at=at)
 
 
 async def attend(connection: Connection, came: Sequence[Mapping[str, Any]]) -> None:
-    """Store who came; what was recorded of the same person before gives way."""
+    """Store who attended; an earlier entry for the same person is replaced."""
     await connection.execute(_ATTEND, came)
 
 
 async def attendances(connection: Connection, number: str) -> Sequence[Attendance]:
-    """Return who came to the sessions of a case."""
+    """Return who attended the sessions of a case."""
     order = Attendance.session, Attendance.role, Attendance.party, Attendance.ordinal
     return await rows.find(connection, Attendance, *order, number=number)
 
 
 async def wish(connection: Connection, number: str, party: int, wished: bool, at: datetime, by: str) -> None:
-    """Store what a party wants of joint sessions."""
+    """Store whether a party wants joint sessions."""
     await rows.insert(
         connection, JointWish, number=number, party=party, wished=wished, recorded_at=at, recorded_by=by
     )  # fmt: skip
@@ -180,7 +180,7 @@ async def wish(connection: Connection, number: str, party: int, wished: bool, at
 async def ask_time(
     connection: Connection, row: Session, party: int, times: Sequence[datetime], at: datetime, by: str
 ) -> TimeWish:
-    """Store when a party could come to a session instead."""
+    """Store a party's request for another time for a session."""
     parameters = {
         "number": row.number, "session": row.session, "party": party, "times": list(times), "asked_at": at,
         "asked_by": by,
@@ -189,7 +189,7 @@ async def ask_time(
 
 
 async def time_wishes(connection: Connection, number: str) -> Sequence[TimeWish]:
-    """Return the other times that the parties of a case asked for, by session and party."""
+    """Return the requests for another time in a case, by session and party."""
     return await rows.find(connection, TimeWish, TimeWish.session, TimeWish.party, number=number)
 
 
@@ -211,7 +211,7 @@ async def signatures(connection: Connection, number: str) -> Sequence[RecordSign
 
 
 async def sign(connection: Connection, record: SessionRecord, at: datetime, by: str, **columns: object) -> None:
-    """Store a read-back or a signature; ALREADY_EXISTS where it is there."""
+    """Store a read-back or a signature; ALREADY_EXISTS if it is stored already."""
     key = {"number": record.number, "session": record.session, "record": record.record}
     if await connection.scalar(_SIGN, {**key, "signed_at": at, "recorded_by": by, **columns}) is None:
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
@@ -220,7 +220,7 @@ async def sign(connection: Connection, record: SessionRecord, at: datetime, by: 
 async def refuse(
     connection: Connection, record: SessionRecord, party: int, sealed: bytes | None, at: datetime, by: str
 ) -> None:
-    """Store that a party refuses to sign a record; ALREADY_EXISTS where it did before."""
+    """Store that a party refuses to sign a record; ALREADY_EXISTS if it has refused already."""
     key = {"number": record.number, "session": record.session, "record": record.record, "party": party}
     if await connection.scalar(_REFUSE, {**key, "sealed": sealed, "refused_at": at, "recorded_by": by}) is None:
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")
@@ -237,7 +237,7 @@ async def refusals(connection: Connection, record: SessionRecord) -> Sequence[Re
 async def break_off(
     connection: Connection, number: str, at: datetime, *, held: bool, coming: bool
 ) -> Sequence[tuple[int, SessionState]]:
-    """Break off the sessions that are being held, cancel those to come; return which, with their new states."""
+    """End the sessions being held and cancel those to come; return their numbers and new states."""
     asked = {SessionState.SCHEDULED: coming, SessionState.OPEN: held}
     states = [state for state, wanted in asked.items() if wanted]
     return await connection.execute(_BREAK_OFF, {"number": number, "at": at, "states": states})
@@ -278,7 +278,7 @@ async def parties(connection: Connection, number: str) -> Sequence[Party]:
 
 
 async def wishing(connection: Connection, number: str) -> frozenset[int]:
-    """Return the parties whose last word is that they wish to sit together."""
+    """Return the parties whose last recorded wish is for joint sessions."""
     return frozenset(party for (party,) in await connection.execute(_WISHING, {"number": number}))
 
 
@@ -288,5 +288,5 @@ async def category_of(connection: Connection, number: str) -> str | None:
 
 
 async def unscreened(connection: Connection, number: str) -> frozenset[int]:
-    """Return the parties who were not asked alone about violence."""
+    """Return the parties not yet asked alone about violence."""
     return frozenset(party for (party,) in await connection.execute(_UNSCREENED, {"number": number}))

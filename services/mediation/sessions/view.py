@@ -1,4 +1,4 @@
-"""What sessions show: rows as messages of the contract; sealed parts only where asked for."""
+"""Sessions as messages of the contract; sealed parts only on request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CAME = (Presence.PRESENT, Presence.REMOTE, Presence.LEFT)
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """A session with what was recorded of it."""
+    """A session with its attendance, record and signatures."""
 
     row: Session
     attendances: Sequence[Attendance]
@@ -41,14 +41,14 @@ class Sitting:
         records: dict[int, SessionRecord],
         signatures: Iterable[RecordSignature],
     ) -> Sitting:
-        """Return a session with its own part of what a case has."""
+        """Return a session with its own entries out of those of the case."""
         record = records.get(row.session)
         signed = [each for each in signatures if record and (each.session, each.record) == (row.session, record.record)]
         return cls(row, [each for each in attendances if each.session == row.session], record, signed)
 
     @property
     def came(self) -> set[int]:
-        """The parties that came; those invited while nobody has recorded who came."""
+        """The parties that attended; before attendance is recorded, the invited ones."""
         recorded = [each for each in self.attendances if each.role is AttendeeRole.PARTY]
         if not recorded:
             return set(self.row.parties)
@@ -56,7 +56,7 @@ class Sitting:
 
     @property
     def a_party_came(self) -> bool:
-        """Whether it is recorded that a party came, or somebody who speaks for one."""
+        """Whether the attendance of a party, or of somebody who speaks for one, is recorded."""
         of_party = (AttendeeRole.PARTY, AttendeeRole.REPRESENTATIVE)
         return any(each.role in of_party and each.presence in CAME for each in self.attendances)
 
@@ -92,7 +92,7 @@ def room(row: Room) -> pb.Room:
 
 
 def time_wish(row: TimeWish) -> pb.TimeWish:
-    """Return when a party could come instead."""
+    """Return a party's request for another time."""
     return pb.TimeWish(
         party=names.party_name(row.number, row.party),
         times=row.times,
@@ -124,7 +124,7 @@ def session(sitting: Sitting, wishes: Iterable[TimeWish] = ()) -> pb.Session:
 
 
 def attendance(row: Attendance, display_name: str = "") -> pb.Attendance:
-    """Return that somebody came; with their name only where it was opened."""
+    """Return an attendance; with the name only if it was unsealed."""
     return pb.Attendance(
         party=names.party_name(row.number, row.party) if row.party else "",
         ordinal=row.ordinal,
@@ -136,7 +136,7 @@ def attendance(row: Attendance, display_name: str = "") -> pb.Attendance:
 
 
 def record(sitting: Sitting, refusals: Iterable[RecordRefusal] = (), *, to_party: bool = False) -> pb.SessionRecord:
-    """Return the newest record of a session, which has one, without its text; to a party without accounts of staff."""
+    """Return the newest record of a session that has one, without its text; to a party without staff accounts."""
     row = sitting.record
     assert row is not None
     found = pb.SessionRecord(

@@ -1,4 +1,4 @@
-"""A change of a plan: checked against its rules and the facts of the case, and carried out in one transaction."""
+"""A change of a plan: checked against rules and facts of the case, and carried out in one transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WORDS = ("本案增加的任务", "A task added in this case")
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who asked for a change, who approved it, and its number in the case."""
+    """Who requested a change, who approved it, and its number in the case."""
 
     change: int
     made_by: str
@@ -112,7 +112,7 @@ class Change:
 async def carry_out(work: Work, change: Change, sealer: CaseSealer, signed: Signed) -> int:
     """Carry a checked change out, and return the version of the plan that it makes."""
     case, told = change.case, change.revision
-    # What pauses and extensions moved before is not attributed to whoever changes the plan now.
+    # Earlier moves by pauses and extensions are not attributed to the author of this change.
     await keeping.keep(work, case.number, PlanCause.DATES_MOVED)
     for handed in told.hand_over:
         task = change.of(handed.task, "")
@@ -161,7 +161,7 @@ async def _extend(work: Work, task: Task, days: int, signed: Signed) -> None:
 
 
 async def _end(work: Work, case: Case, task: Task) -> None:
-    """End a task that is not needed any more: its clocks are cancelled, and what is disputed about it lapses."""
+    """End a task no longer needed: its clocks are cancelled, and open objections and offers lapse."""
     await dispatch.lapse(work, case, task=task.task)
     await cases.change_task(work.connection, case.number, task.task, work.now, state=TaskState.CANCELLED)
     await work.stop(case.number, task_key(task.task, "%"), met=False)

@@ -1,4 +1,4 @@
-"""RPCs of changes of plans: asked for by whoever handles the case, decided by another, and every version kept."""
+"""RPCs of plan changes: requested by the handler of the case, decided by somebody else, every version kept."""
 
 from __future__ import annotations
 
