@@ -201,6 +201,10 @@ def _server(rpc: str) -> str:
     return "mediation" if rpc == "ExportNotices" else "intake"
 
 
+_SEALS = {"CorrectReport", "ReissueReceipt", "EraseReport", "DeclineReport", "DecideReview"}
+"""Calls that seal something beside what was told: a code, a refusal; or erase it."""
+
+
 def wrong(move: Try, answer: Answer, d: Door, after: Facts) -> list[str]:
     """Return what is impossible and happened."""
     before, done = d.facts, answer.code is grpc.StatusCode.OK
@@ -226,8 +230,7 @@ def wrong(move: Try, answer: Answer, d: Door, after: Facts) -> list[str]:
         "leaving always works": done or not _leaves(move, d, was),
         "no more photos than there may be": len(after["photos"]) <= MOST,
         "no word is lost": bool(now["erased_at"]) or len(after["additions"]) >= len(before["additions"]),
-        "what was told is changed by whoever told it":
-            was["sealed"] == now["sealed"] or move.rpc in ("CorrectReport", "ReissueReceipt", "EraseReport"),
+        "what was told is changed by whoever told it, on record": was["sealed"] == now["sealed"] or move.rpc in _SEALS,
         "somebody else decides": all(each["decided_by"] != each["declined_by"] for each in after["decline_reviews"]),
         "an erasure takes two people, no hold and a matter that is over": not now["erased_at"] or bool(was["erased_at"])
             or _well_erased(before, after),
