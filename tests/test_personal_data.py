@@ -56,6 +56,8 @@ class Told:
     world: World
     under_way: str
     """A case in mediation, for what the world's own case has behind it."""
+    declinable: str
+    """A report that is declined, and that nothing else is about."""
     taken: set[str] = field(default_factory=set)
     by_rest: set[str] = field(default_factory=set)
     number: int = 0
@@ -72,6 +74,8 @@ class Told:
             request.place.area = "620102001"
         if name == "MoveLevel":  # the county raises one of its own
             request.name, request.level, request.keeper = self.world.ledger.graded, 2, ""
+        if name == "DeclineReport":  # not the report that others are about
+            request.name = self.declinable
         if name == "DraftAgreement":
             self._under_way(request)
         filled = []
@@ -108,7 +112,8 @@ def fresh(request: Any) -> None:
 @pytest.fixture(scope="module")
 async def told(clients: Clients) -> Told:
     """Tell canaries through every field there is: taken, refused, and over REST; then look at everything."""
-    found = Told(clients, await new_world(clients), (await mediated(clients, "labour")).name)
+    case, report = await mediated(clients, "labour"), await clients.file_report()
+    found = Told(clients, await new_world(clients), case.name, report.name)
     headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
     async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=CALL) as rest:
         for rpc in all_rpcs():
