@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +17,7 @@ from accord.embedded.stack import Stack
 from tests.case_people import Act, new_case
 from tests.conftest import CALL, Clients
 from tests.outside import Invitee
+from tests.patience import PATIENCE
 from tests.rpcs import all_rpcs, call
 from tests.scenario import PDF, Desk, Matter, instant, pays, refused
 from tests.world import REQUESTS, new_world
@@ -45,6 +47,16 @@ async def invite(case: Matter, party: str, role: str = "clerk", **fields: Any) -
     sub = case.user if role == "mediator" else None
     made: dict[str, Any] = await case.desk.post(f"{party}:invite", role, sub, claim=CLAIM, **fields)
     return made
+
+
+async def notified(me: Invitee, *rules: str) -> None:
+    """Wait until one can read notices of these rules that were made out to one, each in words."""
+    async with asyncio.timeout(PATIENCE):
+        found: list[dict[str, Any]] = []
+        while not set(rules) <= {each["rule"] for each in found}:
+            await asyncio.sleep(0.3)
+            found = (await me.reads(f"{me.party}/notices"))["notices"]
+    assert all(each["text"] and "{" not in each["text"] + each["subject"] for each in found)
 
 
 @BOTH
@@ -194,6 +206,8 @@ async def test_a_party_who_agrees_and_performs(stack: Stack, desk: Desk, languag
         log = (await me.reads(f"{case.name}/accessLog"))["entries"]
         assert any(each["action"] == "parties.unmask" and each["subject"] == two for each in log)
         assert not any(each["subject"] == one for each in log)
+        await notified(me, "agreement_ready", "agreement_effective")
+        await notified(other, "agreement_ready", "agreement_effective")
 
 
 @BOTH
@@ -352,6 +366,7 @@ async def test_a_party_who_refuses_at_once(stack: Stack, desk: Desk, language: s
         assert ending["endTime"]
         assert ending["otherRoutes"]
         assert "answerDueTime" not in told
+        await notified(me, "invitation", "mediation_left")
 
 
 @BOTH
