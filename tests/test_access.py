@@ -20,7 +20,10 @@ from pb.mediation.v1 import mediation_pb2
 
 from accord.embedded.keys import ROLES
 from services.gateway.settings import SERVED_BY, GatewaySettings
+from services.kit.rules import load_rules
+from services.kit.serving.access import Access
 from services.kit.serving.settings import ProcessSettings, ServiceSettings, read_settings
+from services.kit.serving.tokens import Caller
 from tests import world_meetings, world_notices
 from tests.conftest import COUNTY, Clients, request_id
 from tests.patience import PATIENCE
@@ -30,6 +33,8 @@ from tests.world_facts import RIGHT_UNIT as RIGHT_UNIT_OF_FACTS
 
 RPCS = all_rpcs()
 GRANTED = granted()
+SHIPPED = Path(__file__).resolve().parent.parent / "rules"
+POLICIES, RULES = SHIPPED / "access", load_rules(SHIPPED)
 FOREIGN = ("11", "620103")
 RIGHT_UNIT = {
     **dict.fromkeys(
@@ -125,6 +130,24 @@ async def test_the_servers_serve_just_the_rpcs_that_are_tested(clients: Clients)
 def test_every_permission_is_granted_to_somebody_and_every_grant_is_some_permission() -> None:
     assert {rpc.permission for rpc in RPCS} | ASKED_BESIDE == set(GRANTED)
     assert {role for roles in GRANTED.values() for role in roles} == set(ROLES)
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_what_is_decided_once_for_all_units_is_the_same_in_each_of_them(role: str) -> None:
+    access = Access(POLICIES, RULES.units)
+    assert {"doors.counter", "doors.court"} <= access.everywhere <= set(GRANTED)
+    assert not {"reports.create", "recommendations.draft"} & access.everywhere
+    for own in ("62", COUNTY, f"{COUNTY}-court"):
+        for permission in sorted(access.everywhere):
+            found = {access.decide(frozenset({role}), own, permission, unit) for unit in ("11", "6201", COUNTY, own)}
+            assert found == {access.allows(Caller("x", frozenset({role}), own), permission, "620103")}, permission
+
+
+def test_a_policy_that_names_no_action_leaves_every_permission_to_each_unit(tmp_path: Path) -> None:
+    (tmp_path / "some.cedar").write_text('permit (principal, action in [Action::"doors.app"], resource);')
+    assert Access(tmp_path, RULES.units).everywhere == {"doors.app"}
+    (tmp_path / "any.cedar").write_text("forbid (principal, action, resource) when { resource == principal.unit };")
+    assert Access(tmp_path, RULES.units).everywhere == frozenset()
 
 
 @every_rpc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +23,9 @@ from services.kit.serving.tokens import Caller
 _DECISIONS = 100_000
 _POLICY = re.compile(r"\b(permit|forbid)\s*\(.*?;", re.S)
 _ACTION = re.compile(r'Action::"([\w.]+)"')
+_RESOURCE = re.compile(r"\bresource\b")
+_BARE = re.compile(r"\bresource\s*\)")
+"""The head of a policy that is for matters of every unit; it names the resource once, and no condition does."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 """What gRPC hands a method beside its request."""
@@ -69,8 +72,26 @@ class PolicyError(Exception):
     """The policies do not parse, or name a permission that no RPC has; the process does not start."""
 
 
+def _everywhere(policies: Sequence[str]) -> frozenset[str]:
+    """Return the permissions that no policy grants or refuses by the unit of the matter.
+
+    None if a policy names no action: it could be about any of them.
+    """
+    named = [set(_ACTION.findall(policy)) for policy in policies]
+    if not all(named):
+        return frozenset()
+    by_unit = (
+        actions for policy, actions in zip(policies, named, strict=True)
+        if len(_RESOURCE.findall(policy)) > 1 or not _BARE.search(policy)
+    )  # fmt: skip
+    return frozenset(set().union(*named).difference(*by_unit))
+
+
 class Access:
-    """Decides, by the policies in `rules/access/`. A decision depends on roles, units and permission alone."""
+    """Decides, by the policies in `rules/access/`. A decision depends on roles, units and permission alone.
+
+    `everywhere`: permissions that are the same for matters of every unit.
+    """
 
     def __init__(self, folder: Path, tree: UnitTree) -> None:
         texts = [path.read_text("utf-8") for path in sorted(folder.glob("*.cedar"))]
@@ -81,8 +102,10 @@ class Access:
         except ValueError as error:
             raise PolicyError(f"{folder}: {error}") from None
         self._tree = tree
-        self._decide = lru_cache(maxsize=_DECISIONS)(self._ask)
-        asking = [found for text in texts for found in _POLICY.finditer(text) if 'Part::"' in found[0]]
+        self._decide = lru_cache(maxsize=_DECISIONS)(self.decide)
+        policies = [found for text in texts for found in _POLICY.finditer(text)]
+        self.everywhere = _everywhere([found[0] for found in policies])
+        asking = [found for found in policies if 'Part::"' in found[0]]
         self._widened = {action for found in asking if found[1] == "permit" for action in _ACTION.findall(found[0])}
         self._narrowed = {action for found in asking if found[1] == "forbid" for action in _ACTION.findall(found[0])}
 
@@ -104,6 +127,9 @@ class Access:
 
     def allows(self, caller: Caller, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS) -> bool:
         """Return whether the caller has permission for a matter of this unit in which they have these parts."""
+        if permission in self.everywhere and is_code(unit):
+            # The same for every unit, and so decided once: an import asks it of thousands.
+            unit = caller.unit
         return self._decide(caller.roles, caller.unit, permission, unit, parts)
 
     def holds(self, caller: Caller, permission: str) -> bool:
@@ -121,9 +147,10 @@ class Access:
             return True
         return permission in self._widened and not self.allows(caller, permission, unit)
 
-    def _ask(
+    def decide(
         self, roles: frozenset[str], own: str, permission: str, unit: str, parts: frozenset[Part] = NO_PARTS
     ) -> bool:
+        """Return what the policies say, asked anew: `allows` remembers it."""
         # A matter of a dropped code can be reached from the nearest remaining unit above, and by the successor.
         if own not in self._tree or not is_code(unit):
             return False
