@@ -146,3 +146,33 @@ async def test_a_withdrawal_of_an_open_matter_is_a_task_of_its_unit_with_a_clock
             lambda told: [each["type"] for each in told["events"]].count("CaseContentUpdated") == 2,
         )
         assert len((await duty.reads(f"/v1/{case}/plan"))["tasks"]) == len(before) + 1
+
+
+async def test_who_withdraws_the_report_is_not_kept_in_the_mediation(stack: Stack) -> None:
+    async with Reporter(stack) as me, Desk(stack, "clerk") as clerk, Desk(stack, "duty_officer") as duty:
+        me.takes(await clerk.file(reporter={"displayName": "来访人", "phone": PHONE}, parties=[OTHER]))
+        case = await opened(duty, me.report)
+        for party in await parties(clerk, case):
+            said = {"step": "STEP_MEDIATION", "given": True, "medium": "MEDIUM_PAPER", "language": "zh-CN"}
+            await clerk.puts(f"/v1/{party['name']}/consents", **said, readBack=True)
+        assert (await clerk.reads(f"/v1/{case}/mediation"))["state"] == "MEDIATION_STATE_CONSENTED"
+        await me.sign_in(PHONE[-4:])
+        await me.does("withdraw")
+        ended = await once(
+            lambda: clerk.reads(f"/v1/{case}/mediation"), lambda now: now["state"] == "MEDIATION_STATE_WITHDRAWN"
+        )
+        assert ended["endTime"]
+        (own, other) = await parties(clerk, case)
+        assert (own["withdrawn"], other["withdrawn"]) == (True, False)
+        # Once its unit has asked, what is added later asks about it no more.
+        tasks = (await duty.reads(f"/v1/{case}/plan"))["tasks"]
+        async with Desk(stack, "handler", sub="one") as handler, Desk(stack, "reviewer", sub="two") as reviewer:
+            await handler.does(tasks[-1]["name"], "sign")
+            await handler.does(tasks[-1]["name"], "report", evidence="note-1")
+            await reviewer.does(tasks[-1]["name"], "verify", sufficient=True)
+        await me.does("add", text="谢谢。")
+        await once(
+            lambda: clerk.reads(f"/v1/feeds/mediation/events?case={case}&pageSize=1000"),
+            lambda told: [each["type"] for each in told["events"]].count("CaseContentUpdated") == 2,
+        )
+        assert len((await duty.reads(f"/v1/{case}/plan"))["tasks"]) == len(tasks)

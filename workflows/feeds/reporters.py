@@ -7,6 +7,7 @@ it. A report whose case is not open yet is retried until it is, so that nothing 
 from __future__ import annotations
 
 import grpc
+import structlog
 from pb.feed.v1 import feed_pb2
 from pb.intake.v1 import intake_pb2, report_pb2
 from pb.mediation.v1 import content_pb2
@@ -18,8 +19,12 @@ from workflows.backends import Backends
 from workflows.feeds.places import Place
 from workflows.messages import Source
 
+log = structlog.get_logger()
+
 CONSUMER = "reporters"
-KINDS = frozenset({"WithdrawalRequested", "ReportAdded", "PhotoAdded", "ReportCorrected", "ReportAmended"})
+WITHDRAWN = "WithdrawalRequested"
+"""The event of a withdrawal once the report is a case."""
+KINDS = frozenset({WITHDRAWN, "ReportAdded", "PhotoAdded", "ReportCorrected", "ReportAmended"})
 """Events after which the case takes over the content of its report."""
 _PAGE = 500
 _TIMEOUT = 30.0
@@ -40,13 +45,17 @@ async def pass_on_all(loop: Loop, backends: Backends) -> None:
             loop.begin()
             for event in batch.events:
                 if event.type in KINDS:
-                    await pass_on(backends, event.case, f"{event.type}-{number_of(event.case)}-{event.position}")
+                    await pass_on(backends, event)
             place.reach(batch.position)
             loop.turned()
 
 
-async def pass_on(backends: Backends, case: str, key: str) -> None:
-    """Update the case with the current content of its report; nothing if it never becomes one or is merged."""
+async def pass_on(backends: Backends, event: feed_pb2.Event) -> None:
+    """Update the case with the current content of its report; nothing if it never becomes one or is merged.
+
+    A repeat finds its request id used, whatever the content is by now: what changed since has its own event.
+    """
+    case, key = event.case, f"{event.type}-{number_of(event.case)}-{event.position}"
     asked = intake_pb2.GetReportContentRequest(name=case.replace("cases/", "reports/", 1) + "/content")
     try:
         content = await backends.intake.GetReportContent(asked, timeout=_TIMEOUT)
@@ -57,8 +66,10 @@ async def pass_on(backends: Backends, case: str, key: str) -> None:
     report = content.report
     if report.state != report_pb2.REPORT_STATE_ACCEPTED or report.case != case:
         return
+    # Once: what is added after a withdrawal does not ask about it again.
+    withdrawn = event.type == WITHDRAWN and report.HasField("withdraw_time")
     request = content_pb2.RefreshCaseContentRequest(
-        name=case, withdrawn=report.HasField("withdraw_time"), category=report.category, grade=report.triage.grade,
+        name=case, withdrawn=withdrawn, category=report.category, grade=report.triage.grade,
         receive_time=report.receive_time, request_id=key,
     )  # fmt: skip
     content.ClearField("report")
@@ -66,5 +77,8 @@ async def pass_on(backends: Backends, case: str, key: str) -> None:
     try:
         await CaseContentServiceStub(backends.channels[1]).RefreshCaseContent(request, timeout=_TIMEOUT)
     except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+        if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+            # One report that mediation cannot take must not hold up all others.
+            log.error("content refused", case=case, event=event.type)
+        elif error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
             raise

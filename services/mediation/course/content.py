@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pb.intake.v1 import report_pb2 as intake_pb2
+from pb.intake.v1 import report_pb2
 from pb.mediation.v1 import case_pb2, content_pb2_grpc
 from pb.mediation.v1 import content_pb2 as pb
 
@@ -22,6 +22,8 @@ from services.kit.composition import Parts
 from services.kit.instants import instant
 from services.kit.storage.events import NewEvent
 from services.mediation import keys, record, store, view
+from services.mediation.consents import store as consents
+from services.mediation.course import mediating
 from services.mediation.models.cases import Case, Task
 from services.mediation.opening import CLOSE, GRADE_NAMES, PROMISED
 from services.mediation.people.adding import Adding
@@ -48,7 +50,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
 
     @command(case_pb2.Case)
     async def RefreshCaseContent(self, request: pb.RefreshCaseContentRequest, work: Work) -> case_pb2.Case:
-        """Take over the content; after a withdrawal the accountable unit gets one task to speak with the reporter."""
+        """Take over the content; after a withdrawal the unit gets one task, and the reporter leaves the mediation."""
         case = await record.locked(work, request.name)
         sealer = await keys.writing(work.connection, self.sealer, case)
         before = keys.content_of(self.sealer, case)
@@ -62,7 +64,17 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
         event = {**payload, **desk.told, "stage": changed.stage.name}
         await work.append(NewEvent(case.number, "CaseContentUpdated", case.unit, event))
         await self._adding.correct(work, changed, before, request.content)
+        if request.withdrawn:
+            await self._leave(work, changed, request.content)
         return view.case(changed, work.now)
+
+    async def _leave(self, work: Work, case: Case, content: report_pb2.ReportContent) -> None:
+        """Let a reporter who is a party leave a mediation under way: whoever withdraws is not kept in it."""
+        if await consents.find(work.connection, case.number) is None:
+            return
+        for party, _ in await self._adding.reporters(work, case, content):
+            await mediating.leave(work, case, party)
+        await mediating.restate(work, case, self.sealer)
 
     async def _follow(self, request: pb.RefreshCaseContentRequest, case: Case, work: Work) -> _Corrected:
         """Return what the desk corrected; if the grade changed, start the limit for closing of the new one."""
@@ -76,7 +88,7 @@ class CaseContentServicer(Servicer, content_pb2_grpc.CaseContentServiceServicer)
             found.columns["received_at"] = instant(request.receive_time)
         if request.grade and request.grade != case.grade:
             found.columns["grade"] = request.grade
-            found.told["grade"] = intake_pb2.Grade.Name(request.grade)
+            found.told["grade"] = report_pb2.Grade.Name(request.grade)
             if (clock := await self._close_anew(case, GRADE_NAMES[request.grade], work)) is not None:
                 found.columns |= clock.shown()
                 found.told["close_due_at"] = clock.due_at

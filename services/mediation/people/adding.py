@@ -84,17 +84,21 @@ class Adding:
         if before.reporter == content.reporter:
             return
         sealer = await keys.writing(work.connection, self._sealer, case)
-        for row in await store.list_parties(work.connection, case.number, 0, MAX_PEOPLE):
-            if row.sealed is None:
-                continue
-            details = pb.PartyDetails.FromString(sealer.open(row.sealed))
-            if not named.is_reporter(details, before):
-                continue
+        for row, details in await self.reporters(work, case, before):
             details.MergeFrom(named.reporter(content))
             sealed, index = sealer.seal(details.SerializeToString()), self.phone_index(details.phone)
             await store.change_party(work.connection, case.number, row.party, sealed=sealed, phone_index=index)
             payload = {"party": row.party, "changed": ["details"]}
             await work.append(NewEvent(case.number, "PartyChanged", case.unit, payload))
+
+    async def reporters(
+        self, work: Work, case: Case, content: report_pb2.ReportContent
+    ) -> list[tuple[Party, pb.PartyDetails]]:
+        """Return the parties that are the reporter, each with its details."""
+        sealer = await keys.writing(work.connection, self._sealer, case)
+        rows = await store.list_parties(work.connection, case.number, 0, MAX_PEOPLE)
+        found = [(row, pb.PartyDetails.FromString(sealer.open(row.sealed))) for row in rows if row.sealed is not None]
+        return [(row, details) for row, details in found if named.is_reporter(details, content)]
 
 
 MAX_PEOPLE = 500
