@@ -25,7 +25,7 @@ PHONE = "13800138000"
 HOLDER_MAY = frozenset({"GetReport", "ListReportAccess", "GetReportErasureCertificate", "ExportNotices"})
 REPORTER_MAY = HOLDER_MAY | {
     "AddToReport", "CorrectReport", "WithdrawReport", "RequestReview", "GetDeclineReview", "RateReport", "AddPhoto",
-    "ListPhotos", "DownloadPhoto", "ExportReport", "DownloadReport",
+    "ListPhotos", "DownloadPhoto", "ExportReport", "DownloadReport", "RequestReportErasure", "GetReportErasure",
 }  # fmt: skip
 """What a code, and a code with its second factor, is good for; nothing else, and in no other matter."""
 COUNTER = frozenset({

@@ -24,6 +24,7 @@ from tests.scratch import Scratch
 from tests.test_erasure import told
 from tests.test_filing import picture
 from tests.test_own_file import noticed
+from tests.test_report_erasure import age
 from tests.world_people import invited
 
 PHONE = "13800138000"
@@ -104,6 +105,44 @@ async def test_a_merged_report_is_erased_with_the_other_and_its_holder_has_it_in
         paper = await got(lambda: me.get(f"/v1/{me.report}/erasure/certificate"), lambda found: bool(found["number"]))
         assert {each["service"] for each in paper["reach"] if each["erased"]} == SERVICES
         assert (await me.get(f"/v1/{other}/file")).status_code == 403
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_reporter_asks_to_be_erased_by_the_receipt_and_it_is_done_once_the_term_is_over(
+    clients: Clients, language: str
+) -> None:
+    stack, own = clients.stack, {"ground": "ERASURE_GROUND_PARTY_REQUEST"}
+    async with (
+        Reporter(stack, language, "127.0.1.32") as me,
+        Desk(stack, "clerk") as clerk,
+        Desk(stack, "duty_officer") as duty,
+        Desk(stack, "unit_head") as head,
+    ):
+        me.takes(await clerk.file(reporter={"phone": PHONE}))
+        await me.sign_in(PHONE[-4:])
+        waits = await me.does("requestErasure", **own)
+        assert (waits.json()["code"], "NOT_CLOSED" in waits.text) == ("ERASURE_BARRED", True)
+        await duty.does(me.report, "decline", reason="不属于调解范围", route="ROUTE_COURT")
+        kept = await me.does("requestErasure", **own)
+        assert (kept.json()["code"], "KEPT" in kept.text) == ("ERASURE_BARRED", True)
+        for wrong, field in ((ORDER, "ground"), ({**own, "evidence": "我自己的话"}, "evidence")):
+            refused = await me.does("requestErasure", **wrong)
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, field)
+        other = await clerk.file("别的事。")
+        assert (await me.does("requestErasure", other["name"], **own)).status_code == 403
+        no_paper = await head.tries(me.report, "requestErasure", **own)
+        assert (no_paper.status_code, no_paper.json()["errors"][0]["field"]) == (400, "evidence")
+
+        await age(clients, me.report, 10)
+        dry = await me.does("requestErasure", **own, validateOnly=True)
+        assert dry.json()["retentionClass"] == "declined"
+        assert (await me.does("requestErasure", **own)).json()["state"] == "ERASURE_STATE_REQUESTED"
+        assert (await me.get(f"/v1/{me.report}/erasure")).json()["state"] == "ERASURE_STATE_REQUESTED"
+        await head.does(me.report, "erase")
+        shown = await me.receipt(lambda now: now["progress"]["phase"] == "PHASE_ERASED")
+        me.token = shown["accessToken"]
+        paper = await got(lambda: me.get(f"/v1/{me.report}/erasure/certificate"), lambda found: bool(found["number"]))
+        assert PHONE not in str(paper)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

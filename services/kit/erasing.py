@@ -12,13 +12,13 @@ from pb.mediation.v1 import erasure_pb2 as pb
 from casework import erasure as rules_of
 from casework.case import someone_else
 from casework.erasure import SERVICES, ErasureState, Ground
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, Reason, field_error
 from services.kit import certificate
 from services.kit.command import Work, check_etag
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.rules import Rules
-from services.kit.serving.access import current_call
+from services.kit.serving.access import HOLDERS, PARTIES, current_call
 from services.kit.serving.posts import Post
 from services.kit.storage.database import Connection
 from services.kit.storage.erasure_tables import ErasureRow, ErasureTables
@@ -84,7 +84,9 @@ class Erasing:
 
     async def request(self, work: Work, matter: Matter, request: Asking) -> pb.CaseErasure:
         """Record the request for an erasure; in a dry run, return what would be erased and write nothing."""
-        ground, row = Ground(request.ground), await self._tables.find(work.connection, matter.number)
+        ground = Ground(request.ground)
+        _must_fit(work.call.caller.roles, ground, request.evidence)
+        row = await self._tables.find(work.connection, matter.number)
         if row is not None and row.state is not ErasureState.REFUSED:
             raise CaseError(Reason.ALREADY_EXISTS, row.state.name)
         if request.validate_only:
@@ -237,3 +239,15 @@ class Erasing:
             work.connection, matter.number, state=state, decided_by=work.actor, decided_at=work.now,
             decided_as=str(Post.of(work.call.caller)),
         )  # fmt: skip
+
+
+def _must_fit(roles: frozenset[str], ground: Ground, evidence: str) -> None:
+    """Raise INVALID_FIELD unless an office gives evidence, and a person for themselves only that they ask for it.
+
+    Words of a person would stand in the history for good.
+    """
+    own = roles <= PARTIES | HOLDERS
+    if own and ground is not Ground.PARTY_REQUEST:
+        raise field_error("ground", Reason.INVALID_FIELD, "ERASURE_GROUND_PARTY_REQUEST")
+    if own == bool(evidence):
+        raise field_error("evidence", Reason.INVALID_FIELD)
