@@ -85,7 +85,7 @@ FOLLOW_A_CLOCK = {
     "intake": "reports_due_at",
     "mediation": """
         agreements_confirm_due_at cases_due_at dockings_due_at instalments_due_at objections_decide_until
-        offers_answer_until tasks_due_at visits_due_at
+        offers_answer_until plan_changes_decide_until tasks_due_at visits_due_at
     """,
     "escalation": """
         assessment_objections_due_at assessments_objection_due_at campaigns_due_at letters_object_due_at

@@ -72,6 +72,16 @@ class Office:
         told = (await desk.reads(f"/v1/clocks/mediation?case={self.case}&pageSize=200"))["clocks"]
         return {each["name"].partition(".")[2]: (each["state"], each.get("dueTime", "")) for each in told}
 
+    async def to_decide(self, desk: Desk, name: str) -> list[dict[str, Any]]:
+        """Return what the worklist of the unit has about a proposal, once it has anything."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                query = f"unit=units/{COUNTY}&pageSize=1000"
+                items = (await desk.reads(f"/v1/worklist?{query}"))["items"]
+                if found := [each for each in items if each["subject"] == name]:
+                    return found
+                await asyncio.sleep(0.1)
+
     def task(self, number: int) -> str:
         """Return the name of a task."""
         return f"{self.case}/tasks/{number}"
@@ -218,6 +228,35 @@ async def test_who_asks_does_not_approve_and_of_two_who_decide_one_does(one: Off
     both = await asyncio.gather(*(he.tries(asked["name"], "decide", approved=each) for each in (True, False)))
     assert sorted(each.status_code for each in both)[0] == 200
     assert [code(each) for each in both if each.status_code != 200] == ["WRONG_STATE"]
+
+
+async def test_the_head_has_a_proposal_in_the_worklist_with_a_date_until_it_is_decided_or_taken_back(
+    office: Office,
+) -> None:
+    handler, head = await office.at("handler"), await office.at("unit_head")
+    dropped = {"withdraw": [{"task": office.task(4), "reason": "不需要了"}]}
+    asked = await office.revised(handler, propose=True, **dropped)
+    assert (await office.clocks(head))["plan_decision-1"] == ("CLOCK_STATE_RUNNING", asked["decideUntilTime"])
+    (item,) = await office.to_decide(head, asked["name"])
+    assert (item["unit"], item["dueTime"]) == (f"units/{COUNTY}", asked["decideUntilTime"])
+    assert item["title"] == {"zh": "审批方案变更", "en": "decide a proposed change of a plan"}[office.language]
+    far = await office.at("handler", "620103")
+    assert code(await far.tries(asked["name"], "withdraw")) == "PERMISSION_DENIED"
+    assert code(await handler.tries(asked["name"], "withdraw", etag="2")) == "ETAG_MISMATCH"
+    assert (await handler.does(asked["name"], "withdraw"))["state"] == "PLAN_CHANGE_STATE_WITHDRAWN"
+    assert code(await handler.tries(asked["name"], "withdraw")) == "WRONG_STATE"
+    assert code(await head.tries(asked["name"], "decide", approved=True)) == "WRONG_STATE"
+    assert (await office.clocks(head))["plan_decision-1"][0] == "CLOCK_STATE_CANCELLED"
+
+    # Refused is decided as well; a transfer overtakes what was asked of the unit before.
+    asked = await office.revised(handler, propose=True, **dropped)
+    await head.does(asked["name"], "decide", approved=False)
+    assert (await office.clocks(head))["plan_decision-2"][0] == "CLOCK_STATE_MET"
+    asked = await office.revised(handler, propose=True, **dropped)
+    above = await office.at("unit_head", "6201")
+    await above.does(office.case, "transfer", unit="units/620103")
+    assert (await above.reads(f"/v1/{asked['name']}"))["state"] == "PLAN_CHANGE_STATE_LAPSED"
+    assert (await office.clocks(above))["plan_decision-3"][0] == "CLOCK_STATE_CANCELLED"
 
 
 async def test_a_plan_is_not_left_empty_and_gives_tasks_to_nobody_it_has_no_say_over(one: Office) -> None:

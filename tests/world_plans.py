@@ -62,6 +62,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         ),
         "DecidePlanChange": filled(pb.DecidePlanChangeRequest, name=asked(), approved=lambda w: False,
                                    note=lambda w: "再核实。"),
+        "WithdrawPlanChange": filled(pb.WithdrawPlanChangeRequest, name=asked()),
         "GetPlanChange": filled(pb.GetPlanChangeRequest, name=asked()),
         "ListPlanChanges": filled(pb.ListPlanChangesRequest, parent=asked("")),
         "ListPlanVersions": filled(pb.ListPlanVersionsRequest, parent=free()),

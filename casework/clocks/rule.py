@@ -148,6 +148,7 @@ class Trigger(StrEnum):
     case_dispatched = "case_dispatched"
     objection_made = "objection_made"
     offer_made = "offer_made"
+    plan_change_proposed = "plan_change_proposed"
     assessment_published = "assessment_published"
     assessment_objected = "assessment_objected"
     matter_registered = "matter_registered"
@@ -261,6 +262,7 @@ CONSUMED = {
     "objection": Trigger.case_dispatched,
     "objection_decision": Trigger.objection_made,
     "offer_answer": Trigger.offer_made,
+    "plan_decision": Trigger.plan_change_proposed,
     "assessment_objection": Trigger.assessment_published,
     "assessment_decision": Trigger.assessment_objected,
     "matter_plan": Trigger.matter_registered,

@@ -34,6 +34,7 @@ class ChangeState(IntEnum):
     APPLIED = 2
     REFUSED = 3
     LAPSED = 4
+    WITHDRAWN = 5
 
 
 class DiffKind(IntEnum):

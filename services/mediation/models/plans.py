@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.mediation.plan_change import ChangeState, PlanCause
-from services.kit.storage.models import Code, Instant, Json, Numbered, Words
+from services.kit.storage.models import Code, Instant, Json, Numbered, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes
 from services.mediation.models.base import MediationModel
 
@@ -49,4 +49,6 @@ class PlanChange(MediationModel):
     decided_by: Mapped[Words] = mapped_column(server_default="")
     decided_at: Mapped[Instant | None]
     sealed: Mapped[SealedBytes] = mapped_column(comment="Sealed under the key of the case: what is changed, and why.")
+    decide_until: Mapped[Instant | None] = date_of("decide_clock")
+    decide_clock: Mapped[Code | None] = clock_named("plan_decision-{change}")
     note: Mapped[SealedBytes | None] = mapped_column(comment="Sealed like it: what was said with the decision.")

@@ -14,6 +14,8 @@ from services.mediation import store as cases
 from services.mediation.models.cases import Case, Task
 from services.mediation.plans import store
 
+DECISION = "plan_decision"
+
 
 def planned(tasks: Iterable[Task]) -> list[Planned]:
     """Return tasks as a version of the plan has them; those that were cancelled are not in it."""
@@ -54,7 +56,21 @@ async def keep(
     return version + 1, found
 
 
+async def begin_decision(work: Work, case: Case, change: int) -> datetime | None:
+    """Start the clock of whoever must decide a proposed change, and return its date."""
+    subject = store.name_of(case.number, change)
+    key = f"{DECISION}-{change}"
+    clock = await work.start_clock(case.number, key, DECISION, subject=subject, unit=case.unit, at=work.now)
+    return clock.due_at
+
+
+async def end_decision(work: Work, number: str, change: int, *, met: bool = True) -> None:
+    """Stop the clock of whoever must decide a change."""
+    await work.stop(number, f"{DECISION}-{change}", met=met)
+
+
 async def lapse(work: Work, case: Case) -> None:
     """Let the open change of the plan lapse: the case ended or moved elsewhere."""
     for row in await store.lapse(work.connection, case.number, work.now):
+        await end_decision(work, case.number, row.change, met=False)
         await work.append(NewEvent(case.number, "PlanChangeLapsed", case.unit, {"change": row.change}))

@@ -32,6 +32,7 @@ def change(row: PlanChange, opener: CaseSealer | None = None) -> pb.PlanChange:
         propose_time=stamp(row.proposed_at),
         decided_by=row.decided_by,
         decide_time=stamp(row.decided_at),
+        decide_until_time=stamp(row.decide_until),
         note=opener.open(row.note).decode() if opener and row.note else "",
         **numbers(state=row.state),
     )

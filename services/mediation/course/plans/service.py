@@ -9,7 +9,7 @@ from casework import names
 from casework.case import someone_else
 from casework.errors import CaseError, Reason
 from casework.mediation.plan_change import ChangeState
-from services.kit.command import Work, check_etag, command
+from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context, current_call
 from services.kit.storage import paging
 from services.kit.storage.database import Connection
@@ -18,8 +18,8 @@ from services.mediation import keys, record, words
 from services.mediation import store as cases
 from services.mediation.course.plans.changing import Change, Signed, carry_out
 from services.mediation.models.cases import Case
-from services.mediation.models.plans import PlanVersion
-from services.mediation.plans import store, view
+from services.mediation.models.plans import PlanChange, PlanVersion
+from services.mediation.plans import keeping, store, view
 from services.mediation.servicer import Servicer
 
 
@@ -42,10 +42,11 @@ class CasePlanServicer(Servicer, case_plan_pb2_grpc.CasePlanServiceServicer):
         sealer = await keys.writing(work.connection, self.sealer, case)
         said = pb.PlanChange(revision=request.revision, reason=request.reason)
         made = 0 if request.propose else await carry_out(work, change, sealer, Signed(number, work.actor))
+        until = await keeping.begin_decision(work, case, number) if request.propose else None
         row = await store.add(
             work.connection, number=case.number, change=number, unit=case.unit, base=base, made=made,
             state=ChangeState.PROPOSED if request.propose else ChangeState.APPLIED, proposed_by=work.actor,
-            proposed_at=work.now, sealed=sealer.seal(said.SerializeToString()),
+            proposed_at=work.now, decide_until=until, sealed=sealer.seal(said.SerializeToString()),
         )  # fmt: skip
         if request.propose:
             payload = {"change": number, "base": base}
@@ -55,12 +56,9 @@ class CasePlanServicer(Servicer, case_plan_pb2_grpc.CasePlanServiceServicer):
     @command(pb.PlanChange)
     async def DecidePlanChange(self, request: pb.DecidePlanChangeRequest, work: Work) -> pb.PlanChange:
         """Approve a proposed change, checked against the plan as it is now, or refuse it."""
-        case = await self.locked(request.name, work)
-        row = await store.get(work.connection, case.number, names.index_of(request.name))
-        check_etag(row.version, request.etag)
-        if row.state is not ChangeState.PROPOSED:
-            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        case, row = await self._proposed(request, work)
         someone_else(work.actor, row.proposed_by)
+        await keeping.end_decision(work, case.number, row.change)
         sealer = await keys.writing(work.connection, self.sealer, case)
         said, made = pb.PlanChange.FromString(sealer.open(row.sealed)), 0
         if request.approved:
@@ -74,6 +72,17 @@ class CasePlanServicer(Servicer, case_plan_pb2_grpc.CasePlanServiceServicer):
             decided_by=work.actor, decided_at=work.now,
             note=sealer.seal(request.note.encode()) if request.note else None,
         )  # fmt: skip
+        return view.change(changed)
+
+    @command(pb.PlanChange)
+    async def WithdrawPlanChange(self, request: pb.WithdrawPlanChangeRequest, work: Work) -> pb.PlanChange:
+        """Take a proposed change back."""
+        case, row = await self._proposed(request, work)
+        await keeping.end_decision(work, case.number, row.change, met=False)
+        await work.append(NewEvent(case.number, "PlanChangeWithdrawn", case.unit, {"change": row.change}))
+        changed = await store.change(
+            work.connection, row, state=ChangeState.WITHDRAWN, decided_by=work.actor, decided_at=work.now
+        )
         return view.change(changed)
 
     async def GetPlanChange(self, request: pb.GetPlanChangeRequest, context: Context) -> pb.PlanChange:
@@ -120,6 +129,15 @@ class CasePlanServicer(Servicer, case_plan_pb2_grpc.CasePlanServiceServicer):
             measures = await self._measures(connection, case)
         found = view.diffs(case.number, base, then, measures)
         return pb.PlanComparison(base=base.plan_version, version=then.plan_version, diffs=found)
+
+    async def _proposed(self, request: Versioned, work: Work) -> tuple[Case, PlanChange]:
+        """Return the locked case and its change, which nobody has decided."""
+        case = await self.locked(request.name, work)
+        row = await store.get(work.connection, case.number, names.index_of(request.name))
+        check_etag(row.version, request.etag)
+        if row.state is not ChangeState.PROPOSED:
+            raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
+        return case, row
 
     async def _version(self, connection: Connection, number: str, version: int) -> PlanVersion:
         return await store.version(connection, number, version or await store.current(connection, number))

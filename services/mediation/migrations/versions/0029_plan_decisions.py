@@ -1,0 +1,13 @@
+"""Until when a proposed change of a plan is decided: the date of its clock."""
+
+from services.kit.storage.clock_tables import shown
+from services.kit.storage.migration import run_script
+
+revision = "0029"
+down_revision = "0028"
+
+COLUMN = "ALTER TABLE plan_changes ADD COLUMN decide_until timestamptz;"
+
+
+def upgrade() -> None:
+    run_script(COLUMN + shown("plan_changes", "decide_until", "decide_clock", key="'plan_decision-' || change::text"))
