@@ -58,6 +58,18 @@ def check(folder: Folder = None) -> None:
     console.print(table)
 
 
+@rules_app.command("publish")
+def publish_plan(
+    file: Annotated[Path, typer.Argument(help="A draft of a plan type, in plans/ of its rules folder.")],
+) -> None:
+    """Publish a draft of a plan type and retire the version before it; services read both when they start."""
+    from services.kit.rules.publishing import publish
+
+    with every_problem_printed():
+        published, retired = publish(file)
+    typer.echo(f"published {published}" + (f", retired {retired}" if retired else ""))
+
+
 @rules_app.command("list")
 def list_rules(
     folder: Folder = None,
@@ -118,10 +130,11 @@ def _triage(rules: Rules) -> Table:
 
 
 def _plans(rules: Rules) -> Table:
-    table = _table("plans", "name", "version", "categories", "grades", "tasks: unit, days")
-    for plan in rules.plans:
+    table = _table("plans", "name", "version", "state", "categories", "grades", "tasks: unit, days")
+    for plan in rules.plans.versions.values():
         tasks = ", ".join(f"{task.key} ({task.unit}, {task.due_days})" for task in plan.tasks)
-        table.add_row(plan.name, plan.version, " ".join(plan.categories), " ".join(_grades(plan)), tasks)
+        categories, grades = " ".join(plan.categories), " ".join(_grades(plan))
+        table.add_row(plan.name, plan.version, plan.state, categories, grades, tasks)
     return table
 
 
@@ -168,7 +181,7 @@ def _as_data(rules: Rules) -> dict[str, Any]:
             "version": rules.triage.version,
             "rows": [{"grade": row.grade, "zh": row.zh, "en": row.en} for row in rules.triage.rows],
         },
-        "plans": [_plan(each) for each in rules.plans],
+        "plans": [_plan(each) for each in rules.plans.versions.values()],
     }
 
 
@@ -185,6 +198,7 @@ def _plan(plan: PlanTemplate) -> dict[str, Any]:
     return {
         "name": plan.name,
         "version": plan.version,
+        "state": str(plan.state),
         "zh": plan.zh,
         "en": plan.en,
         "categories": list(plan.categories),

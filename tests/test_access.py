@@ -59,7 +59,7 @@ RIGHT_UNIT = {
 """The unit whose matter the request is about, where it is not the county."""
 OF_THE_CALLER = {
     "AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt", "SignInByInvitation",
-    "FileReport", "GetFilingChallenge", "FindSimilar",
+    "FileReport", "GetFilingChallenge", "FindSimilar", "ListPlanTypes", "GetPlanType",
 }  # fmt: skip
 """About the caller's own, found by a code, or about no unit: none is a foreign one.
 

@@ -453,7 +453,7 @@ def test_another_province_is_a_file_dropped_in_and_named(folder: Path) -> None:
 def test_the_version_changes_with_any_content(folder: Path, small: Path) -> None:
     before = load_rules(folder).version
     assert before == load_rules(small).version
-    replace(folder / WAGES, "due_days: 10", "due_days: 11")
+    replace(folder / TRIAGE, '{people_affected: ">= 6"}', '{people_affected: ">= 7"}')
     assert load_rules(folder).version != before
 
 

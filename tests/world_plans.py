@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from pb.mediation.v1 import case_plan_pb2 as pb
+from pb.mediation.v1 import plan_types_pb2 as types_pb
 from pb.mediation.v1.case_plan_pb2_grpc import CasePlanServiceStub
 
 from tests.conftest import COUNTY, Clients, request_id
@@ -65,6 +66,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "WithdrawPlanChange": filled(pb.WithdrawPlanChangeRequest, name=asked()),
         "GetPlanChange": filled(pb.GetPlanChangeRequest, name=asked()),
         "ListPlanChanges": filled(pb.ListPlanChangesRequest, parent=asked("")),
+        "ListPlanTypes": filled(types_pb.ListPlanTypesRequest, states=lambda w: [2]),
+        "GetPlanType": filled(types_pb.GetPlanTypeRequest, name=lambda w: "planTypes/wages/versions/2026-11"),
         "ListPlanVersions": filled(pb.ListPlanVersionsRequest, parent=free()),
         "ComparePlanVersions": filled(pb.ComparePlanVersionsRequest, name=free(), base=lambda w: 1),
     }  # fmt: skip

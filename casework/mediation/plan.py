@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from casework.door.category import lineage
 from casework.door.triage import Grade
@@ -21,6 +22,17 @@ REOPENED = "reopened"
 """Key of the task that a unit gets once a case of it is reopened."""
 LONGEST = 60
 """The most days that a task of a plan may be given."""
+
+
+class PlanState(StrEnum):
+    """State of a version of a plan type."""
+
+    DRAFT = "draft"
+    """Being written: it opens no case."""
+    PUBLISHED = "published"
+    """New cases get it; nothing in it changes any more."""
+    RETIRED = "retired"
+    """It opens no new case; those it opened keep it."""
 
 
 class NoPlan(ValueError):
@@ -49,7 +61,7 @@ class TaskTemplate:
 
 @dataclass(frozen=True, slots=True)
 class PlanTemplate:
-    """A plan before it belongs to a case: the categories (`*` for any) and grades it is for, and its tasks."""
+    """A version of a plan type: the categories (`*` for any) and grades it is for, and its tasks."""
 
     name: str
     version: str
@@ -58,15 +70,22 @@ class PlanTemplate:
     categories: tuple[str, ...]
     grades: frozenset[Grade]
     tasks: tuple[TaskTemplate, ...]
+    state: PlanState = PlanState.PUBLISHED
+
+    def task(self, key: str) -> TaskTemplate | None:
+        """Return its task with this key; None if it has none."""
+        return next((each for each in self.tasks if each.key == key), None)
 
 
 class PlanBook:
-    """All plan templates. The most specific category wins, then the template made for fewer grades."""
+    """All plan types. The most specific category wins, then the type made for fewer grades; only published ones do."""
 
     def __init__(self, templates: Iterable[PlanTemplate], added: Iterable[TaskTemplate] = ()) -> None:
         self.added = {task.key: task for task in added}
         """Tasks that are added to a plan because of what happens later, by key."""
-        self._by_name = {template.name: template for template in templates}
+        self.versions = {(each.name, each.version): each for each in templates}
+        """Every version, drafts and retired ones included, by name and version."""
+        self._by_name = {each.name: each for each in self.versions.values() if each.state is PlanState.PUBLISHED}
         self._by_key: dict[tuple[str, Grade], PlanTemplate] = {}
         for template in sorted(self._by_name.values(), key=lambda each: -len(each.grades)):
             for category in template.categories:
@@ -74,15 +93,15 @@ class PlanBook:
                     self._by_key[category, grade] = template
 
     def __iter__(self) -> Iterator[PlanTemplate]:
-        """Iterate over the templates in the order of their files."""
+        """Iterate over the published versions in the order of their files."""
         return iter(self._by_name.values())
 
     def __len__(self) -> int:
-        """Return how many templates there are."""
+        """Return how many plan types are published."""
         return len(self._by_name)
 
     def get(self, name: str) -> PlanTemplate:
-        """Return the template with this name; NoPlan if there is none."""
+        """Return the published version of the type with this name; NoPlan if there is none."""
         try:
             return self._by_name[name]
         except KeyError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol
@@ -65,16 +65,21 @@ class Parts:
 
 
 Keep = Callable[[Parts], Mapping[str, LoopWork]]
+Ready = Callable[[Parts], Awaitable[None]]
+
+
+async def _is_ready(parts: Parts) -> None:
+    """Check nothing: most services have nothing of their own to check before they serve."""
 
 
 def run(
     name: str, build: Callable[[Parts], list[Registration]], directory: Callable[[Database], Directory],
-    heads: str, erase: Erase, keep: Keep = lambda parts: {},
+    heads: str, erase: Erase, keep: Keep = lambda parts: {}, ready: Ready = _is_ready,
 ) -> None:  # fmt: skip
     """Run a service until it is told to stop. A wrong setting, rule or policy ends it here, with what is wrong.
 
     `heads` is the table of its chains; `erase` erases again what a restored backup brought back; `keep` returns its own
-    background loops, by name.
+    background loops, by name; `ready` checks what must be in order before anything is served, or ends the process.
     """
     settings = read_settings(ServiceSettings)
     telemetry.set_up(settings, name)
@@ -91,7 +96,7 @@ def run(
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker, heads, erase, keep))
+        runner.run(_serve(name, settings, build, directory, rules, sealer, access, checker, heads, erase, keep, ready))
 
 
 def _master_key(settings: ServiceSettings) -> MasterKey:
@@ -114,6 +119,7 @@ async def _serve(
     heads: str,
     erase: Erase,
     keep: Keep,
+    ready: Ready,
 ) -> None:
     database = Database(settings.database_url.get_secret_value(), settings.database_pool)
     time, pulse = BusinessTime.of(settings), FeedPulse()
@@ -123,6 +129,7 @@ async def _serve(
     await erase_again(database, heads, erasures, erase, time.now())
     clockwork, pins = Clockwork(rules), Pins(database)
     parts = Parts(settings, database, time, pulse, rules, sealer, clockwork, pins, erasures)
+    await ready(parts)
     known = directory(database)
     services = [*build(parts), feed_service(name, parts, known.owner)]
     telemetry.serve_metrics(settings.metrics_port)

@@ -36,6 +36,8 @@ from services.mediation.notices import proving
 from services.mediation.notices.contacts import ContactServicer
 from services.mediation.notices.service import NoticeServicer
 from services.mediation.people import store as people
+from services.mediation.plan_types import keeping as plan_types
+from services.mediation.plan_types.service import PlanTypeServicer
 from services.mediation.safeguards.service import SafeguardServicer
 from services.mediation.sessions.service import SessionServicer
 
@@ -46,7 +48,7 @@ SERVICERS = (
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
     CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer,
-    ProgressServicer, InvitationServicer, CasePlanServicer,
+    ProgressServicer, InvitationServicer, CasePlanServicer, PlanTypeServicer,
 )  # fmt: skip
 
 
@@ -67,7 +69,7 @@ def consequences(parts: Parts) -> Mapping[str, Consequence]:
 
 def main() -> None:
     """Serve mediation."""
-    run("mediation", build, DIRECTORY, "cases", erasures.erase)
+    run("mediation", build, DIRECTORY, "cases", erasures.erase, ready=plan_types.keep)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,8 @@ def load_rules(folder: Path) -> Rules:
     alike = read_likeness(source, units)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
+    if templates:
+        plans.check_published(templates, source)
     if templates and units:
         plans.check_departments(templates, units, source)
     if templates and clocks:

@@ -22,6 +22,7 @@ from casework.clocks.rule import (
     Whom,
 )
 from casework.door.filing import DoorGuard
+from casework.mediation.plan import PlanState
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"\S")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
@@ -29,6 +30,7 @@ LimitName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 CsvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.csv$")]
 TaskUnit = Annotated[str, StringConstraints(pattern=r"^(accountable|parent|department:[a-z][a-z0-9-]{0,40})$")]
 PlanCategory = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9-]*(/[a-z][a-z0-9-]*)*)$")]
+PlanVersionName = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,30}$")]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^(cn|[0-9]{2}([0-9]{2}([0-9]{2}([0-9]{3}([0-9]{3})?)?)?)?)$")]
 Year = Annotated[int, Field(ge=1949, le=2200)]
 Loose = Field(strict=False)
@@ -270,7 +272,9 @@ class PlanFile(Entry):
     """A file of rules/plans/."""
 
     name: Slug
-    version: Text
+    version: PlanVersionName
+    state: Annotated[PlanState, Loose]
+    digest: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16})?$")] = ""
     zh: Text
     en: Text
     categories: Annotated[list[PlanCategory], Field(min_length=1)]

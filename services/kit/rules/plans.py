@@ -1,4 +1,4 @@
-"""Reads rules/plans: one template per file."""
+"""Reads rules/plans: one version of a plan type per file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from casework.mediation.plan import (
     REOPENED,
     WITHDRAWN,
     PlanBook,
+    PlanState,
     PlanTemplate,
     TaskTemplate,
 )
+from casework.mediation.plans.data import digest
 from casework.units import UnitTree
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
@@ -32,24 +34,47 @@ class PlanSource:
         self.entries = entries
         self.book = PlanBook([_template(content) for _, content in entries], map(_task, added.tasks))
 
+    def usable(self) -> list[tuple[Document, PlanFile]]:
+        """Return those that open cases or will; what is retired must not become a mistake by what came after it."""
+        return [each for each in self.entries if each[1].state is not PlanState.RETIRED]
+
 
 def read_plans(folder: RulesFolder) -> PlanSource | None:
     """Return the templates, or None with problems."""
     before = len(folder.problems)
     entries: list[tuple[Document, PlanFile]] = []
-    first: dict[str, str] = {}
+    first: dict[tuple[str, str], str] = {}
+    published: dict[str, str] = {}
     for document in folder.documents("plans"):
         content = document.validate(PlanFile, folder.problems)
         if content is None:
             continue
-        if content.name in first:
-            message = f"{content.name!r} is also the name of the template in {first[content.name]}"
+        if (content.name, content.version) in first:
+            where = first[content.name, content.version]
+            message = f"{content.name!r} is also the name of the template in {where}, and of the same version"
             folder.problems.append(document.problem(("name",), message))
-        first.setdefault(content.name, document.file)
+        elif content.state is PlanState.PUBLISHED and content.name in published:
+            message = f"{content.name!r} is published in {published[content.name]} as well; retire one of them"
+            folder.problems.append(document.problem(("state",), message))
+        first.setdefault((content.name, content.version), document.file)
+        if content.state is PlanState.PUBLISHED:
+            published.setdefault(content.name, document.file)
         _check_keys(document, content, folder)
         entries.append((document, content))
     added = _read_added(folder)
     return PlanSource(entries, added) if added is not None and len(folder.problems) == before else None
+
+
+def check_published(source: PlanSource, folder: RulesFolder) -> None:
+    """Add a problem for every version that was published and does not say what it said then."""
+    for document, content in source.entries:
+        found = digest(_template(content))
+        if content.state is not PlanState.DRAFT and content.digest != found:
+            message = (
+                f"{content.version} is {content.state}, and this is not what was published: put it back, and write a "
+                f"new version as a draft (`accord rules publish` makes the digest, {found} for this content)"
+            )
+            folder.problems.append(document.problem(("digest",), message))
 
 
 def _read_added(folder: RulesFolder) -> AddedTasksFile | None:
@@ -77,7 +102,7 @@ def _check_keys(document: Document, content: PlanFile | AddedTasksFile, folder: 
 
 def check_departments(source: PlanSource, units: UnitTree, folder: RulesFolder) -> None:
     """Add a problem for every task of a department missing in rules/units."""
-    for document, content in source.entries:
+    for document, content in source.usable():
         for number, task in enumerate(content.tasks):
             slug = task.unit.removeprefix(DEPARTMENT)
             if slug != task.unit and slug not in units.departments:
@@ -87,7 +112,7 @@ def check_departments(source: PlanSource, units: UnitTree, folder: RulesFolder) 
 
 def check_days(source: PlanSource, rules: RuleBook, folder: RulesFolder) -> None:
     """Add a problem for every task due after its case's closing deadline."""
-    for document, content in source.entries:
+    for document, content in source.usable():
         close = min((rules.close(grade) for grade in content.grades), key=lambda rule: rule.n)
         for number, task in enumerate(content.tasks):
             if task.due_days > close.n:
@@ -104,13 +129,13 @@ def check_reach(source: PlanSource, categories: Collection[str], folder: RulesFo
         for grade in Grade
         if (template := _choose(source.book, category, grade)) is not None
     }
-    for document, content in source.entries:
+    for document, content in source.usable():
         unknown = [each for each in content.categories if each != ANY and each not in categories]
         for category in unknown:
             place = ("categories", content.categories.index(category))
             message = f"no category has the id {category!r} (rules/categories/categories.yaml)"
             folder.problems.append(document.problem(place, message))
-        if not unknown and content.name not in given:
+        if not unknown and content.state is PlanState.PUBLISHED and content.name not in given:
             message = "no category and grade gets this template, because others fit better"
             folder.problems.append(document.problem(("categories",), message))
 
@@ -118,6 +143,8 @@ def check_reach(source: PlanSource, categories: Collection[str], folder: RulesFo
 def _check_ties(source: PlanSource, folder: RulesFolder) -> None:
     taken: dict[tuple[str, str, int], str] = {}
     for document, content in source.entries:
+        if content.state is not PlanState.PUBLISHED:
+            continue
         clashes: dict[str, list[str]] = {}
         for category in content.categories:
             for grade in content.grades:
@@ -145,6 +172,7 @@ def _template(content: PlanFile) -> PlanTemplate:
         categories=tuple(content.categories),
         grades=frozenset(map(Grade, content.grades)),
         tasks=tuple(map(_task, content.tasks)),
+        state=content.state,
     )
 
 

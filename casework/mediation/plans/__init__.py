@@ -1,0 +1,1 @@
+"""Plan types in versions, and how running cases move from one to another."""

@@ -1,0 +1,1 @@
+"""Plan types in versions: what each published one says is kept for good."""
