@@ -145,6 +145,11 @@ class Reason(StrEnum):
     CHALLENGE_USED = "CHALLENGE_USED"
     RECEIVED_AFTER_RECORDED = "RECEIVED_AFTER_RECORDED"
     NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
+    HALL_CLOSED = "HALL_CLOSED"
+    QUEUE_FULL = "QUEUE_FULL"
+    NOBODY_WAITING = "NOBODY_WAITING"
+    WINDOW_BUSY = "WINDOW_BUSY"
+    TICKET_EXPIRED = "TICKET_EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,29 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "没有要更正的内容：请写明类别、联系方式或收到的时间，且与现有登记不同。",
         "Nothing to correct: give a category, a contact or a time of receipt that differs from what is recorded.",
+    ),
+    Reason.HALL_CLOSED: _Text(
+        Kind.PRECONDITION,
+        "大厅现在不取号；开放时间见所示。",
+        "The hall gives out no tickets now: it opens as shown.",
+    ),
+    Reason.QUEUE_FULL: _Text(
+        Kind.PRECONDITION,
+        "今天这一队列的号已经取完：请问窗口工作人员，或者改天再来。",
+        "All tickets of this queue are given out for today: ask at a window, or come another day.",
+    ),
+    Reason.NOBODY_WAITING: _Text(
+        Kind.PRECONDITION, "这个窗口的队列里没有人等候。", "Nobody is waiting in the queues of this window."
+    ),
+    Reason.WINDOW_BUSY: _Text(
+        Kind.PRECONDITION,
+        "窗口叫的上一个号还没有办完：请先办结，或者过号。",
+        "The window's last ticket is still open: record that it was served, or pass it over, first.",
+    ),
+    Reason.TICKET_EXPIRED: _Text(
+        Kind.PRECONDITION,
+        "这是另一天的号，只在当天有效：请重新取号。",
+        "This ticket is of another day and was good for that day only: draw a new one.",
     ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."

@@ -104,14 +104,14 @@ class Town:
 
 
 @asynccontextmanager
-async def town_of(still: Still, around: Clients) -> AsyncIterator[Town]:
-    """Run a gateway before mediation that stands still."""
+async def door_of(still: Still) -> AsyncIterator[str]:
+    """Run a gateway before a service that stands still, and return its address."""
     stack = still.stack
+    ports = {**{name: stack.ports[name] for name in ("intake", "mediation", "escalation")}, still.service: still.port}
     made = GatewaySettings(
         trust_file=stack.keys.trust, client_name="gateway", client_key_file=stack.keys.client("gateway"),
-        intake_address=f"127.0.0.1:{stack.ports['intake']}", mediation_address=f"127.0.0.1:{still.port}",
-        escalation_address=f"127.0.0.1:{stack.ports['escalation']}",
-    )  # fmt: skip
+        **{f"{name}_address": f"127.0.0.1:{port}" for name, port in ports.items()},
+    )  # type: ignore[arg-type]  # fmt: skip
     gateway = Gateway(made)
     config = uvicorn.Config(gateway.app(), port=0, host="127.0.0.1", log_config=None, access_log=False, ws="none")
     server = _Server(config)
@@ -120,10 +120,15 @@ async def town_of(still: Still, around: Clients) -> AsyncIterator[Town]:
         async with asyncio.timeout(PATIENCE):
             while not server.started:
                 await asyncio.sleep(0.02)
-        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=url, timeout=CALL) as rest:
-            yield Town(still, Desk(rest, stack), still.clients(around), url)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         gateway.stopping.set()
         server.should_exit = True
         await serving
+
+
+@asynccontextmanager
+async def town_of(still: Still, around: Clients) -> AsyncIterator[Town]:
+    """Run a gateway before mediation that stands still."""
+    async with door_of(still) as url, httpx.AsyncClient(base_url=url, timeout=CALL) as rest:
+        yield Town(still, Desk(rest, still.stack), still.clients(around), url)

@@ -59,7 +59,8 @@ RIGHT_UNIT = {
 """The unit whose matter the request is about, where it is not the county."""
 OF_THE_CALLER = {
     "AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt", "SignInByInvitation",
-    "FileReport", "GetFilingChallenge", "FindSimilar", "ListPlanTypes", "GetPlanType",
+    "FileReport", "GetFilingChallenge", "FindSimilar", "ListPlanTypes", "GetPlanType", "DrawTicket", "GetTicket",
+    "GetBoard",
 }  # fmt: skip
 """About the caller's own, found by a code, or about no unit: none is a foreign one.
 

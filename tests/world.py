@@ -21,6 +21,7 @@ from tests import (
     world_documents,
     world_facts,
     world_grants,
+    world_hall,
     world_ledger,
     world_letters,
     world_levels,
@@ -95,6 +96,7 @@ async def new_world(clients: Clients) -> World:
     await world_offers.furnish(clients, case.name)
     await world_plans.furnish(clients, case.name)
     await world_notices.furnish(clients, case.name)
+    await world_hall.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -368,6 +370,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_offers.requests(_filled),
     **world_plans.requests(_filled),
     **world_notices.requests(_filled),
+    **world_hall.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_special.requests(_filled),

@@ -16,6 +16,7 @@ from services.kit.serving.limits import Rate
 _INTAKE = "accord.intake.v1.IntakeService"
 FILE, CHALLENGE = f"{_INTAKE}.FileReport", f"{_INTAKE}.GetFilingChallenge"
 SIMILAR = f"{_INTAKE}.FindSimilar"
+DRAW = "accord.intake.v1.HallService.DrawTicket"
 
 
 class Guard(Protocol):
@@ -55,4 +56,5 @@ def guards_of(settings: GatewaySettings) -> dict[str, list[Guard]]:
         FILE: [AddressGuard(settings.limit_rate_filing)],
         CHALLENGE: [AddressGuard(settings.limit_rate_challenge)],
         SIMILAR: [AddressGuard(settings.limit_rate_similar)],
+        DRAW: [AddressGuard(settings.limit_rate_draw)],
     }

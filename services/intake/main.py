@@ -8,6 +8,7 @@ from services.intake.desk.service import DeskServicer
 from services.intake.directory import ReportDirectory
 from services.intake.duplicates.counting import keep_counting
 from services.intake.facts import ReportFactsServicer
+from services.intake.hall.service import HallServicer
 from services.intake.privacy import ReportPrivacyServicer
 from services.intake.reception import Reception
 from services.intake.reporters.service import ReporterServicer
@@ -26,6 +27,7 @@ def build(parts: Parts) -> list[Registration]:
         served(IntakeServicer(parts)),
         served(ReporterServicer(parts)),
         served(DeskServicer(parts)),
+        served(HallServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),

@@ -53,6 +53,7 @@ class LimitSettings(BaseSettings):
         "limit_rate_filing",
         "limit_rate_challenge",
         "limit_rate_similar",
+        "limit_rate_draw",
         check_fields=False,
     )
     @classmethod
@@ -71,6 +72,7 @@ class HttpLimitSettings(LimitSettings):
     limit_rate_filing: str = Field("20/hour", description="reports filed from one client address without an account")
     limit_rate_challenge: str = Field("60/hour", description="challenges of filing asked for from one client address")
     limit_rate_similar: str = Field("60/hour", description="questions for likely same matters from one client address")
+    limit_rate_draw: str = Field("30/hour", description="tickets drawn from one client address without an account")
     limit_headers: int = Field(100, ge=10, description="headers of a request")
     limit_header_bytes: int = Field(32_768, ge=1024, description="bytes of a request's line and headers")
     limit_header_seconds: float = Field(10.0, gt=0, description="seconds within which they must arrive")

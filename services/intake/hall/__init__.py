@@ -1,0 +1,1 @@
+"""The hall of a centre: windows, who is posted there, and the queue."""
