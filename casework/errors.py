@@ -150,6 +150,10 @@ class Reason(StrEnum):
     NOBODY_WAITING = "NOBODY_WAITING"
     WINDOW_BUSY = "WINDOW_BUSY"
     TICKET_EXPIRED = "TICKET_EXPIRED"
+    FORWARD_OPEN = "FORWARD_OPEN"
+    NOT_FORWARDED = "NOT_FORWARDED"
+    SENT_BACK_TWICE = "SENT_BACK_TWICE"
+    DECIDED_ABOVE = "DECIDED_ABOVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,24 @@ TEXTS: dict[Reason, _Text] = {
         Kind.INVALID,
         "收到的时间不能晚于登记的时间：更正不能使单位多得时间。",
         "It cannot have been received after it was recorded here: a correction gives nobody more time.",
+    ),
+    Reason.FORWARD_OPEN: _Text(
+        Kind.PRECONDITION,
+        "已转请另一单位接收，尚无结果：请等待答复，或者先撤回转送。",
+        "Another unit was asked to take it over: wait for its answer, or recall it first.",
+    ),
+    Reason.NOT_FORWARDED: _Text(
+        Kind.PRECONDITION, "这件事项没有转送给其他单位。", "The report was not forwarded to another unit."
+    ),
+    Reason.SENT_BACK_TWICE: _Text(
+        Kind.PRECONDITION,
+        "已被退回两次，且没有共同上级可以裁定：请受理，或者不予受理并告知去向。",
+        "It was sent back twice, and no unit above both can decide: accept it, or decline it and say where to turn.",
+    ),
+    Reason.DECIDED_ABOVE: _Text(
+        Kind.PRECONDITION,
+        "由谁办理已经上级决定，不能再转送：请受理，或者不予受理并告知去向。",
+        "A unit above decided who has it: it is not forwarded again. Accept it, or decline it and say where to turn.",
     ),
     Reason.NOTHING_TO_CHANGE: _Text(
         Kind.PRECONDITION,

@@ -213,6 +213,11 @@ class UnitTree:
             above = self.parent(above)
         return tuple(reversed(steps))
 
+    def lowest_above(self, one: str, other: str) -> str:
+        """Return the lowest area above both units; the root if nothing lower is."""
+        shared = [code for code in self.path(one)[:-1] if code in self.path(other)[:-1]]
+        return [code for code in shared if level_of(code) is not Level.department][-1]
+
     def department(self, code: str, slug: str) -> str | None:
         """Return the department of this name of the nearest area at or above a unit; None if no area has it.
 

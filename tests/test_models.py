@@ -83,7 +83,7 @@ NEVER_CHANGES = {
 }
 """Tables that nothing may change or delete from."""
 FOLLOW_A_CLOCK = {
-    "intake": "reports_due_at",
+    "intake": "forwards_decide_until reports_due_at",
     "mediation": """
         agreements_confirm_due_at cases_due_at dockings_due_at instalments_due_at objections_decide_until
         offers_answer_until plan_changes_decide_until tasks_due_at visits_due_at

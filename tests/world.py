@@ -20,6 +20,7 @@ from tests import (
     world_agreement,
     world_documents,
     world_facts,
+    world_forwards,
     world_grants,
     world_hall,
     world_ledger,
@@ -94,6 +95,7 @@ async def new_world(clients: Clients) -> World:
     await world_documents.file_one(clients, case.name)
     await world_grants.furnish(clients, case.name)
     await world_offers.furnish(clients, case.name)
+    await world_forwards.furnish(clients, case.name)
     await world_plans.furnish(clients, case.name)
     await world_notices.furnish(clients, case.name)
     await world_hall.furnish(clients, case.name)
@@ -368,6 +370,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_documents.REQUESTS,
     **world_grants.requests(_filled),
     **world_offers.requests(_filled),
+    **world_forwards.requests(_filled),
     **world_plans.requests(_filled),
     **world_notices.requests(_filled),
     **world_hall.requests(_filled),

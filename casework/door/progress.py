@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from casework.case import Outcome
+from casework.door.forward import ForwardState
 from casework.door.report import ReportState
 
 
@@ -76,6 +77,20 @@ class NextStep(Enum):
         Turn.UNIT,
         "核查未发现所述情况，单位将作出决定并说明理由。",
         "Checked and not found to be so; the centre decides and says why.",
+    )
+    ANOTHER_UNIT_ASKED = _Step(
+        Phase.AT_DOOR,
+        Turn.UNIT,
+        "登记单位认为应由另一单位办理，已转请该单位接收。在其接收之前，仍由登记单位负责，答复期限不变。",
+        "The centre thinks that this is for another unit, and another unit was asked to take it over. Until it does,"
+        " the centre answers for it, by the same date.",
+    )
+    UMPIRE_DECIDES = _Step(
+        Phase.AT_DOOR,
+        Turn.UNIT,
+        "另一单位没有接收，由上级单位决定由谁办理。在此之前仍由登记单位负责，答复期限不变。",
+        "Another unit was asked and did not take it over; the unit above decides who has it. Until then the centre"
+        " answers for it, by the same date.",
     )
     OPEN = _Step(Phase.HANDLING, Turn.UNIT, "已受理，正在立案。", "Accepted; the case is being opened.")
     CHOOSE_ROUTE = _Step(
@@ -222,13 +237,22 @@ _AT_DOOR: dict[ReportState, NextStep] = {
 }
 
 
-def at_door(state: ReportState, *, reviewed: bool = False, erased: bool = False) -> NextStep:
+_FORWARDED = {
+    ForwardState.ASKED: NextStep.ANOTHER_UNIT_ASKED, ForwardState.REFERRED: NextStep.UMPIRE_DECIDES,
+}  # fmt: skip
+
+
+def at_door(
+    state: ReportState, *, reviewed: bool = False, erased: bool = False, forwarded: ForwardState | None = None
+) -> NextStep:
     """Return what comes next for a report in this state; a merged one follows the report it was merged into.
 
-    `reviewed` says that a refusal was reviewed before.
+    `reviewed` says that a refusal was reviewed before, `forwarded` how far its open forward is.
     """
     if erased:
         return NextStep.NOTHING
+    if forwarded in _FORWARDED:
+        return _FORWARDED[forwarded]
     if state is ReportState.DECLINED and reviewed:
         return NextStep.OTHER_ROUTES
     return _AT_DOOR[state]

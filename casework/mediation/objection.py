@@ -45,16 +45,10 @@ def umpire(unit: str, proposed: str, about: str, units: UnitTree) -> str:
     if proposed == unit:
         raise field_error("objection.proposed_unit", Reason.INVALID_FIELD, proposed)
     must_not_judge_itself(about, proposed)
-    found = _lowest_above(unit, proposed, units)
+    found = units.lowest_above(unit, proposed)
     if found == ROOT:
         raise field_error("objection.proposed_unit", Reason.TOP_LEVEL, proposed)
     return found
-
-
-def _lowest_above(unit: str, proposed: str, units: UnitTree) -> str:
-    one, other = units.path(unit)[:-1], units.path(proposed)[:-1]
-    shared = [code for code in one if code in other and level_of(code) is not Level.department]
-    return shared[-1]
 
 
 def may_object(now: datetime, until: datetime, before: Iterable[ObjectionState]) -> None:

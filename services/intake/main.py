@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.intake import erasing, store
 from services.intake.contacts import ContactServicer
+from services.intake.desk.forwards import ForwardServicer
 from services.intake.desk.service import DeskServicer
 from services.intake.directory import ReportDirectory
 from services.intake.duplicates.counting import keep_counting
@@ -28,6 +29,7 @@ def build(parts: Parts) -> list[Registration]:
         served(ReporterServicer(parts)),
         served(DeskServicer(parts)),
         served(HallServicer(parts)),
+        served(ForwardServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),

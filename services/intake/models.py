@@ -6,9 +6,10 @@ from sqlalchemy import Double, ForeignKey, Identity, Index, Integer, MetaData, U
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.door.forward import ForwardState
 from casework.door.report import Contentment, LinkKind, ReportState
 from services.kit.storage.erasure_tables import ErasureRow, HoldRow, ReachRow
-from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, date_of
+from services.kit.storage.models import Code, Count, Instant, Json, Model, Numbered, Small, Words, clock_named, date_of
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
@@ -153,6 +154,39 @@ class Photo(IntakeModel):
     sealed: Mapped[SealedBytes]
     thumbnail: Mapped[SealedBytes]
     added_at: Mapped[Instant]
+
+
+class Forward(IntakeModel):
+    """A report forwarded before acceptance from the unit that has it to another one."""
+
+    __tablename__ = "forwards"
+    __table_args__ = (
+        Index("forwards_first", "made_at", "number", "forward"),
+        Index(
+            "forwards_open", "number", unique=True,
+            postgresql_where=text(f"state IN ({ForwardState.ASKED:d}, {ForwardState.REFERRED:d})"),
+        ),
+        {"comment": "A report forwarded before acceptance from one unit to another; never deleted."},
+    )  # fmt: skip
+
+    number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
+    forward: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[ForwardState] = mapped_column(Numbered(ForwardState))
+    unit: Mapped[Code]
+    asked: Mapped[Code]
+    umpire: Mapped[Code] = mapped_column(server_default="")
+    right_unit: Mapped[Code] = mapped_column(server_default="")
+    reason: Mapped[SealedBytes] = mapped_column(
+        comment="Sealed under the data key of the report, as are answer and decision."
+    )
+    answer: Mapped[SealedBytes | None]
+    decision: Mapped[SealedBytes | None]
+    made_by: Mapped[Words]
+    made_at: Mapped[Instant]
+    decide_until: Mapped[Instant | None] = date_of("decide_clock")
+    ended_at: Mapped[Instant | None]
+    decide_clock: Mapped[Code | None] = clock_named("objection_decision-{forward}")
 
 
 class DeclineReview(IntakeModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from casework import names
 from casework.door.complaint import lies_within
 from services.intake import store
+from services.intake.forwards import store as forwards
 from services.intake.models import Report
 from services.kit.serving.access import Call, Part
 from services.kit.storage import standings
@@ -28,6 +29,8 @@ async def admit(connection: Connection, call: Call, row: Report) -> None:
     found = standings.parts_of(call, row.unit, standing)
     if await store.filed_by(connection, row.number) == call.caller.subject:
         found |= {Part.maker}
+    if await forwards.asked_unit(connection, row.merged_into or row.number) == call.caller.unit:
+        found |= {Part.asked}
     if call.caller.matter == names.report_name(row.number):
         found |= {Part.holder}
     elif call.caller.matter.startswith("cases/") and call.caller.case == names.case_name(row.merged_into or row.number):

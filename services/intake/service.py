@@ -14,7 +14,9 @@ from casework import names
 from casework.clocks.calendar import LOCAL
 from casework.door import report as rules_of
 from casework.door.complaint import must_not_judge_itself
+from casework.door.forward import ForwardState
 from casework.door.likeness import prefecture_of
+from casework.door.progress import at_door
 from casework.door.report import LinkKind, ReportState
 from casework.door.triage import CaseFacts
 from casework.errors import CaseError, Reason, field_error
@@ -25,6 +27,8 @@ from services.intake.desk import limits, refusals
 from services.intake.duplicates import store as duplicates
 from services.intake.duplicates.search import Asked, Finder
 from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobody
+from services.intake.forwards import ending
+from services.intake.forwards import store as forwards
 from services.intake.guards.guard import FREE, Guards
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
@@ -55,11 +59,12 @@ _READING = 300
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    """What is known before acceptance: dates, the reason of a refusal, whether it was reviewed."""
+    """What is known before acceptance: dates, the reason of a refusal, whether it was reviewed, its forward."""
 
     dates: Sequence[report_pb2.ProgressDate] = ()
     reason: str = ""
     reviewed: bool = False
+    forwarded: ForwardState | None = None
 
 
 class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
@@ -314,6 +319,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         rules_of.may_take_in(other.state, await record.case_is_closed(work.connection, target))
         must_not_judge_itself(row.about, other.unit)
         must_not_judge_itself(other.about, row.unit)
+        await ending.must_be_none(work, row)
         if row.about != other.about:
             # If merged, the complaint could be transferred with the other report to the unit it is about.
             raise CaseError(Reason.COMPLAINED_OF, row.about or other.about)
@@ -406,6 +412,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         work.call.require(unit)
         must_not_judge_itself(row.about, unit)
         state = rules_of.move(row.state, ReportState.ACCEPTED)
+        await ending.must_be_none(work, row)
         changed = await store.change(work.connection, row.number, work.now, state=state, unit=unit, decided_at=work.now)
         await work.stop(row.number, f"{ACCEPT}%")
         payload = {"state": state.name, "unit": unit, "category": row.category, "grade": row.grade}
@@ -418,6 +425,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         row = await self._locked(request.name, request.etag, work)
         state = rules_of.move(row.state, ReportState.DECLINED)
         erasing.must_be_there(row)
+        await ending.must_be_none(work, row)
         content = self._reception.open(row.number, row.sealed_key, row.sealed)
         content.refusal.CopyFrom(refusals.said(request, row, self.rules))
         sealed = self.sealer.under(row.number, row.sealed_key).seal(content.SerializeToString())
@@ -440,7 +448,8 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             # A merged report shows the progress of the one it was merged into.
             matter = await store.get(connection, row.merged_into) if row.merged_into else row
             door = await self._at_door(connection, matter) if matter.state is not ReportState.ACCEPTED else _Door()
-        answer = view.receipt(row, matter, code, call.language, self.rules, reviewed=door.reviewed)
+        step = at_door(matter.state, reviewed=door.reviewed, erased=row.erased_at is not None, forwarded=door.forwarded)
+        answer = view.receipt(row, matter, code, call.language, self.rules, step)
         answer.progress.dates.extend(door.dates)
         answer.progress.reason = door.reason
         if matter.state is ReportState.DECLINED and matter.erased_at is None:
@@ -461,7 +470,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         running = [each for each in await clocks.live(connection, matter.number) if _is_ours(each)]
         due = await dates(connection, self.clockwork, running, self.time.now(), current_call().language)
         reason = review.reason if review and review.reason else refusal[1] if refusal else ""
-        return _Door(due, reason, review is not None)
+        return _Door(due, reason, review is not None, await forwards.open_state(connection, matter.number))
 
     async def _locked(self, name: str, etag: str, work: Work) -> Report:
         """Return the row to change, locked, if the caller may; the permission is checked before the version."""

@@ -46,6 +46,7 @@ from services.intake.models import (
     Counter,
     DeclineReview,
     Erasure,
+    Forward,
     Hold,
     Likeness,
     Link,
@@ -97,6 +98,20 @@ _FOLLOW_CASE = (
 async def follow_case(connection: Connection, numbers: Sequence[str]) -> None:
     """Move the reports of these cases, and those merged into them, to the units that have the cases now."""
     await connection.execute(_FOLLOW_CASE, {"numbers": numbers})
+
+
+_HAND_TO = (
+    update(Report)
+    .where(or_(Report.number == _NUMBER, and_(Report.merged_into == _NUMBER, Report.merged_into != "")))
+    .values(unit=bindparam("to", type_=Text), version=Report.version + 1, updated_at=_AT)
+    .returning(Report.number)
+)
+
+
+async def hand_to(connection: Connection, number: str, unit: str, at: datetime) -> list[str]:
+    """Give a report, with those merged into it, to another unit before acceptance; return their numbers."""
+    found = await connection.execute(_HAND_TO, {"number": number, "to": unit, "at": at})
+    return sorted(moved for (moved,) in found)
 
 
 class Numbers:
@@ -524,6 +539,11 @@ async def told(connection: Connection, number: str) -> dict[str, int]:
 
 _ERASE_ADDITIONS = update(Addition).where(Addition.number == any_(_NUMBERS)).values(sealed=b"")
 _ERASE_PHOTOS = update(Photo).where(Photo.number == any_(_NUMBERS)).values(sealed=b"", thumbnail=b"")
+_ERASE_FORWARDS = (
+    update(Forward)
+    .where(Forward.number == any_(_NUMBERS))
+    .values(reason=b"", answer=None, decision=None)
+)  # fmt: skip
 _ERASE_RATINGS = update(Rating).where(Rating.number == any_(_NUMBERS)).values(sealed=None)
 _ERASE_REVIEWS = (
     update(DeclineReview)
@@ -544,6 +564,7 @@ async def erase(connection: Connection, numbers: Iterable[str], at: datetime) ->
     await connection.execute(_ERASE_ADDITIONS, parameters)
     await connection.execute(_ERASE_REVIEWS, parameters)
     await connection.execute(_ERASE_RATINGS, parameters)
+    await connection.execute(_ERASE_FORWARDS, parameters)
     await connection.execute(_ERASE_PHOTOS, parameters)
 
 

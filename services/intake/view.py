@@ -14,7 +14,7 @@ from pb.intake.v1 import report_pb2 as pb
 
 from casework import names
 from casework.door.filing import HelpLine
-from casework.door.progress import at_door
+from casework.door.progress import NextStep
 from casework.door.report import OPEN, ReportState
 from services.intake.duplicates.search import Suggestion
 from services.intake.models import Report
@@ -119,10 +119,9 @@ def is_overdue(row: Report, now: datetime) -> bool:
     return row.due_at is not None and row.due_at < (row.closed_at or row.decided_at or now)
 
 
-def receipt(row: Report, matter: Report, code: str, language: str, rules: Rules, *, reviewed: bool) -> pb.Receipt:
+def receipt(row: Report, matter: Report, code: str, language: str, rules: Rules, step: NextStep) -> pb.Receipt:
     """Return what the holder of a receipt code may see; `matter` is the report that `row` was merged into, if any."""
     unit = rules.units.known(matter.unit)
-    step = at_door(matter.state, reviewed=reviewed, erased=row.erased_at is not None)
     told = pb.Receipt(
         name=f"receipts/{code}",
         report=names.report_name(row.number),

@@ -31,6 +31,7 @@ ACTS = {
     "agreements.readText": (READ, "查看了调解协议的内容", "read the agreement"),
     "confirmations.handOver": (EXPORTED, "取得了送交法院的材料", "took the documents handed over to the court"),
     "offers.getMatter": (READ, "查看了拟移交事项的概要", "read the outline of the matter offered"),
+    "forwards.get": (READ, "查看了转送的理由", "read why the report was forwarded"),
     "objections.readText": (READ, "查看了异议的内容", "read an objection"),
     "sessions.get": (READ, "查看了调解安排", "looked at a session"),
     "sessions.list": (READ, "查看了调解安排", "looked at the sessions"),

@@ -15,6 +15,7 @@ from casework.door.report import OPEN, Contentment, ReportState
 from casework.errors import CaseError, Reason
 from services.intake import erasing, record, store, view
 from services.intake import reception as reception_
+from services.intake.forwards import ending
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, Reception
 from services.intake.reporters import store as acts
@@ -204,6 +205,7 @@ class ReporterServicer(Servicer, reporter_pb2_grpc.ReporterServiceServicer):
             work.connection, row.number, work.now, state=state, withdrawn_at=work.now, decided_at=work.now
         )
         await work.stop(row.number, f"{ACCEPT}%", met=False)
+        await ending.lapse(work, row)
         await work.append(NewEvent(row.number, "ReportWithdrawn", row.unit, {"state": state.name}, wakes=True))
         return view.report(changed, work.call.language, work.now)
 

@@ -52,6 +52,8 @@ class Part(StrEnum):
     """Created the requested resource itself."""
     reader = "reader"
     """Was granted access to this case for a time."""
+    asked = "asked"
+    """Belongs to the unit that is asked about a forwarded report: to take it over, or to decide."""
     worker = "worker"
     """Was granted access for a time, to carry out tasks as well."""
 
