@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 clocks_app = typer.Typer(help="Check and heal the clocks of a running stack.", no_args_is_help=True)
 
 
-def _ask(state: Path, question: Callable[[Backends, ClientSettings], Awaitable[T]], client: str = "cli") -> T:
+def ask(state: Path, question: Callable[[Backends, ClientSettings], Awaitable[T]], client: str = "cli") -> T:
     """Return the result of `question(backends, settings)`, called as one of the machine clients."""
     from accord.embedded.rebuild import client_settings
     from workflows.backends import Backends
@@ -99,9 +99,9 @@ def late_clocks(
     """Report rungs that are due and have not fired; `--heal` fires them. Exit 1 if any are late and not fired."""
     from workflows.nets import net
 
-    found = _ask(state, lambda backends, settings: net.late(backends, settings, grace))
+    found = ask(state, lambda backends, settings: net.late(backends, settings, grace))
     # Only the machine client that normally fires them has permission: this command acts as that client.
-    fired = _ask(state, lambda backends, settings: net.fire_late(backends, grace), "relay") if heal and found else []
+    fired = ask(state, lambda backends, settings: net.fire_late(backends, grace), "relay") if heal and found else []
     if as_json:
         typer.echo(json.dumps({"late": found, "fired": fired}))
     else:
@@ -125,7 +125,7 @@ def orphan_clocks(
     async def look(backends: Backends, settings: ClientSettings) -> list[str]:
         return await net.orphans(await connect(settings), backends)
 
-    found = _ask(state, look)
+    found = ask(state, look)
     started = 0
     if heal and found:
         from accord.embedded.rebuild import rebuild
@@ -149,7 +149,7 @@ def preview_calendar(
     as_json: AsJson = False,
 ) -> None:
     """Show which running clocks of a stack a calendar or a newer rule version would move. Changes nothing."""
-    previews = _ask(state, lambda backends, _: _previews(backends, _layer(file, region), rule))
+    previews = ask(state, lambda backends, _: _previews(backends, _layer(file, region), rule))
     if as_json:
         typer.echo(json.dumps({name: _plain(each) for name, each in previews.items()}))
         return
@@ -168,7 +168,7 @@ def apply_calendar(
     state: State = Path(".accord"),
 ) -> None:
     """Apply a calendar or a newer rule version to a stack; every moved clock is recorded with both dates."""
-    done = _ask(state, lambda backends, _: _apply(backends, _layer(file, region), rule, reason))
+    done = ask(state, lambda backends, _: _apply(backends, _layer(file, region), rule, reason))
     for name, (looked, moved) in done.items():
         typer.echo(f"{name:<12} {moved} moved, {looked - moved} keep their dates")
 

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "facts": ("accord.facts_command", "facts_app", "The read model of supervision."),
     "clock": ("accord.clock_command", "clock_app", "Compute deadlines, offline."),
     "clocks": ("accord.clocks_command", "clocks_app", "The clocks of a running stack."),
+    "plans": ("accord.plans_command", "plans_app", "Move running cases to another version of a plan type."),
     "calendar": ("accord.calendar_command", "calendar_app", "Check the calendars, and import lists of holidays."),
 }
 """Module, the command in it, and its help line, by name."""

@@ -132,6 +132,9 @@ class Reason(StrEnum):
     PLAN_CHANGE_OPEN = "PLAN_CHANGE_OPEN"
     PLAN_EMPTY = "PLAN_EMPTY"
     UNIT_BEYOND_PLAN = "UNIT_BEYOND_PLAN"
+    NOT_PUBLISHED = "NOT_PUBLISHED"
+    STEP_UNMAPPED = "STEP_UNMAPPED"
+    TASK_REPORTED = "TASK_REPORTED"
     GUARDIAN_NEEDED = "GUARDIAN_NEEDED"
     REPORTER_NOT_NAMED = "REPORTER_NOT_NAMED"
     SIDE_KEPT = "SIDE_KEPT"
@@ -554,6 +557,22 @@ TEXTS: dict[Reason, _Text] = {
         "方案任务只能交给本单位、下级单位或者本级及以上各级的部门；交给其他单位，请提议移送（offers），由对方决定是否接收。",
         "A plan gives tasks to units of its own area and to departments of the areas above it; any other unit is asked "
         "by an offer (…/offers), which it accepts or declines.",
+    ),
+    Reason.NOT_PUBLISHED: _Text(
+        Kind.PRECONDITION,
+        "该版本没有发布，案件只能迁移到已发布的方案类型版本。",
+        "This version is not published; cases move to a published one only.",
+    ),
+    Reason.STEP_UNMAPPED: _Text(
+        Kind.INVALID,
+        "旧版本的有些步骤在新版本中没有对应：请说明每一步成为新版本的哪一步，不再需要的步骤请写明对应为空。",
+        "Some steps of the old version have no counterpart: say what each becomes; map one that is no longer needed to "
+        "nothing.",
+    ),
+    Reason.TASK_REPORTED: _Text(
+        Kind.PRECONDITION,
+        "有任务已经报告完成、等待核验：请先核验，再迁移。",
+        "A task was reported done and waits to be verified; verify it first.",
     ),
     Reason.OFFER_OPEN: _Text(
         Kind.PRECONDITION, "已有一项移送提议等待答复。", "An offer is still waiting for an answer."

@@ -16,6 +16,7 @@ from pb.escalation.v1.schedules_pb2_grpc import ScheduleServiceStub
 from pb.feed.v1.feed_pb2_grpc import FeedServiceStub
 from pb.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from pb.mediation.v1.mediation_pb2_grpc import MediationServiceStub
+from pb.mediation.v1.plan_migrations_pb2_grpc import PlanMigrationServiceStub
 
 from services.kit.serving.client import channel
 from services.kit.serving.settings import ClientSettings
@@ -30,6 +31,7 @@ class Backends:
 
     intake: IntakeServiceStub
     mediation: MediationServiceStub
+    plan_migrations: PlanMigrationServiceStub
     escalation: EscalationServiceStub
     meetings: MeetingServiceStub
     schedules: ScheduleServiceStub
@@ -61,6 +63,7 @@ class Backends:
         return cls(
             intake=IntakeServiceStub(channels[Source.INTAKE]),
             mediation=MediationServiceStub(channels[Source.MEDIATION]),
+            plan_migrations=PlanMigrationServiceStub(channels[Source.MEDIATION]),
             escalation=EscalationServiceStub(escalation),
             meetings=MeetingServiceStub(escalation),
             schedules=ScheduleServiceStub(escalation),

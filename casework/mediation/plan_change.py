@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from casework.case import DONE, TaskState
@@ -25,6 +25,7 @@ class PlanCause(IntEnum):
     DISPATCHED = 5
     TRANSFERRED = 6
     DATES_MOVED = 7
+    MIGRATED = 8
 
 
 class ChangeState(IntEnum):
@@ -54,6 +55,8 @@ class Planned:
     due_at: str
     milestone: bool = False
     optional: bool = False
+    step: str = ""
+    """Its step and a digest of its words; empty in versions from before that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def differences(base: Iterable[Planned], then: Iterable[Planned]) -> list[Differ
     found = []
     for task in sorted(old.keys() | new.keys()):
         before, after = old.get(task), new.get(task)
-        if before == after:
+        if before == after or (before and after and not before.step and replace(before, step=after.step) == after):
             continue
         kind = DiffKind.ADDED if before is None else DiffKind.WITHDRAWN if after is None else DiffKind.CHANGED
         found.append(Difference(kind, task, before, after))

@@ -47,6 +47,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.ProgressService": ("mediation",),
     "accord.mediation.v1.CasePlanService": ("mediation",),
     "accord.mediation.v1.PlanTypeService": ("mediation",),
+    "accord.mediation.v1.PlanMigrationService": ("mediation",),
     "accord.escalation.v1.EscalationService": ("escalation",),
     "accord.escalation.v1.ReviewService": ("escalation",),
     "accord.escalation.v1.MeetingService": ("escalation",),

@@ -22,6 +22,7 @@ from services.mediation.course.fulfilment import FulfilmentServicer
 from services.mediation.course.mediators import MediatorServicer
 from services.mediation.course.objections import ObjectionServicer
 from services.mediation.course.people import PeopleServicer
+from services.mediation.course.plans.migrations import PlanMigrationServicer
 from services.mediation.course.plans.service import CasePlanServicer
 from services.mediation.course.progress import ProgressServicer
 from services.mediation.directory import CaseDirectory
@@ -49,6 +50,7 @@ SERVICERS = (
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
     CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer,
     ProgressServicer, InvitationServicer, CasePlanServicer, PlanTypeServicer,
+    PlanMigrationServicer,
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ async def insert(connection: Connection, model: type[M], **columns: object) -> M
     return (await connection.execute(_insert(model, tuple(columns)), columns)).one()
 
 
-async def update(connection: Connection, model: type[M], key: Mapping[str, Any], **columns: object) -> M:
+async def update(connection: Connection, model: type[M], key: Mapping[str, Any], /, **columns: object) -> M:
     """Change columns of the row with this key, increment its version, and return it."""
     return (await connection.execute(_update(model, tuple(key), tuple(columns)), {**columns, **key})).one()
 

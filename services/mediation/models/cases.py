@@ -26,7 +26,10 @@ class Case(MediationModel):
     """A case. It holds the head of its chain of events, and its key."""
 
     __tablename__ = "cases"
-    __table_args__ = (Index("cases_newest", text("opened_at DESC"), text("number DESC")),)
+    __table_args__ = (
+        Index("cases_newest", text("opened_at DESC"), text("number DESC")),
+        Index("cases_plan", "plan", "plan_version", "number", postgresql_where=text(f"stage <> {Stage.CLOSED:d}")),
+    )
 
     number: Mapped[Code] = mapped_column(primary_key=True)
     seq: Mapped[Count] = mapped_column(server_default="0")

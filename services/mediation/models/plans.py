@@ -21,6 +21,7 @@ class PlanVersion(MediationModel):
     plan_version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     cause: Mapped[PlanCause] = mapped_column(Numbered(PlanCause))
     change: Mapped[int] = mapped_column(server_default="0", comment="The change that made it; 0 if none did.")
+    migration: Mapped[int] = mapped_column(server_default="0", comment="The migration that made it; 0 if none did.")
     made_by: Mapped[Words]
     approved_by: Mapped[Words] = mapped_column(server_default="")
     made_at: Mapped[Instant]

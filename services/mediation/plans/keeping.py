@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +22,13 @@ DECISION = "plan_decision"
 def planned(tasks: Iterable[Task]) -> list[Planned]:
     """Return tasks as a version of the plan has them; those that were cancelled are not in it."""
     return [
-        Planned(each.task, each.unit, _told(each.due_at), each.milestone, each.optional)
+        Planned(
+            each.task, each.unit, _told(each.due_at), each.milestone, each.optional,
+            step(each.key, each.measure, each.evidence_rule),
+        )
         for each in tasks
         if each.state is not TaskState.CANCELLED
-    ]
+    ]  # fmt: skip
 
 
 def _told(due: datetime | None) -> str:
@@ -31,28 +36,39 @@ def _told(due: datetime | None) -> str:
     return due.astimezone(UTC).isoformat(timespec="microseconds") if due else ""
 
 
+def step(key: str, measure: Mapping[str, str], evidence: Mapping[str, str]) -> str:
+    """Return what a version has of a task's words: its key, and digits that change with what it says."""
+    words = json.dumps([measure, evidence], ensure_ascii=False, sort_keys=True)
+    return f"{key}:{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+
+
 async def open_with(work: Work, number: str, tasks: Iterable[Mapping[str, Any]]) -> None:
     """Store the first version of the plan of a new case."""
     first = [
-        Planned(each["task"], each["unit"], _told(each["due_at"]), each["milestone"], each["optional"])
+        Planned(
+            each["task"], each["unit"], _told(each["due_at"]), each["milestone"], each["optional"],
+            step(each["key"], each["measure"], each["evidence_rule"]),
+        )
         for each in tasks
-    ]
+    ]  # fmt: skip
     await store.add_version(work.connection, number, 1, PlanCause.OPENED, first, work.now, work.actor)
 
 
 async def keep(
-    work: Work, number: str, cause: PlanCause, *, change: int = 0, made_by: str = "", approved_by: str = ""
-) -> tuple[int, list[Difference]]:
-    """Store the plan of a locked case as it is now, if it differs; return its version and what differs."""
+    work: Work, number: str, cause: PlanCause, *, change: int = 0, made_by: str = "", approved_by: str = "",
+    migration: int = 0, always: bool = False,
+) -> tuple[int, list[Difference]]:  # fmt: skip
+    """Store the plan of a locked case as it is now, if it differs or `always`; return its version and what differs."""
     before = await store.last(work.connection, number)
     now = planned(await cases.tasks_of(work.connection, number))
     found = differences(store.tasks_of(before) if before else (), now)
     version = before.plan_version if before else 0
-    if not found:
+    if not found and not always:
         return version, found
     await store.add_version(
-        work.connection, number, version + 1, cause, now, work.now, made_by or work.actor, approved_by, change
-    )
+        work.connection, number, version + 1, cause, now, work.now, made_by or work.actor, approved_by, change,
+        migration,
+    )  # fmt: skip
     return version + 1, found
 
 

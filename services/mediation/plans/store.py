@@ -17,7 +17,7 @@ from services.mediation.models.plans import PlanChange, PlanVersion
 _NUMBER = bindparam("number", type_=Text)
 _AT = bindparam("at", type_=DateTime(timezone=True))
 _IS_OPEN = PlanChange.state == ChangeState.PROPOSED
-_COLUMNS = ("number", "plan_version", "cause", "change", "made_by", "approved_by", "made_at", "tasks")
+_COLUMNS = ("number", "plan_version", "cause", "change", "made_by", "approved_by", "made_at", "tasks", "migration")
 _ADD = insert(PlanVersion).values({name: bindparam(name) for name in _COLUMNS})
 _LAST = (
     select(PlanVersion)
@@ -47,7 +47,7 @@ def tasks_of(version: PlanVersion) -> list[Planned]:
 
 async def add_version(
     connection: Connection, number: str, version: int, cause: PlanCause, tasks: Sequence[Planned], made_at: datetime,
-    made_by: str, approved_by: str = "", change: int = 0,
+    made_by: str, approved_by: str = "", change: int = 0, migration: int = 0,
 ) -> None:  # fmt: skip
     """Store a version of the plan of a locked case."""
     stored = [{name: getattr(each, name) for name in Planned.__slots__} for each in tasks]
@@ -55,7 +55,7 @@ async def add_version(
         _ADD,
         {
             "number": number, "plan_version": version, "cause": cause, "change": change, "made_by": made_by,
-            "approved_by": approved_by, "made_at": made_at, "tasks": stored,
+            "approved_by": approved_by, "made_at": made_at, "tasks": stored, "migration": migration,
         },
     )  # fmt: skip
 
@@ -81,9 +81,14 @@ async def version(connection: Connection, number: str, plan_version: int) -> Pla
     return await rows.get(connection, PlanVersion, name, number=number, plan_version=plan_version)
 
 
+async def waits(connection: Connection, number: str) -> bool:
+    """Return whether a change of the plan waits for its decision."""
+    return bool(await connection.scalar(_OPEN, {"number": number}))
+
+
 async def none_may_wait(connection: Connection, number: str) -> None:
     """Raise PLAN_CHANGE_OPEN while a change of the plan waits for its decision."""
-    if await connection.scalar(_OPEN, {"number": number}):
+    if await waits(connection, number):
         raise CaseError(Reason.PLAN_CHANGE_OPEN)
 
 

@@ -44,9 +44,10 @@ def said(row: PlanChange, opener: CaseSealer | None) -> pb.PlanChange | None:
 
 
 def versions(
-    rows: Sequence[PlanVersion], changes: Iterable[PlanChange], opener: CaseSealer | None, measures: Mapping[int, str]
-) -> list[pb.PlanVersion]:
-    """Return the versions of a plan, each with what differs from the one before."""
+    rows: Sequence[PlanVersion], changes: Iterable[PlanChange], opener: CaseSealer | None, measures: Mapping[int, str],
+    migrations: Mapping[int, str],
+) -> list[pb.PlanVersion]:  # fmt: skip
+    """Return the versions of a plan, each with what differs from the one before; `migrations` are reasons of such."""
     reasons = {each.change: words.reason for each in changes if (words := said(each, opener))}
     found: list[pb.PlanVersion] = []
     before: PlanVersion | None = None
@@ -54,7 +55,8 @@ def versions(
         told = pb.PlanVersion(
             version=row.plan_version,
             change=store.name_of(row.number, row.change) if row.change else "",
-            reason=reasons.get(row.change, ""),
+            reason=migrations.get(row.migration, "") or reasons.get(row.change, ""),
+            migration=f"planMigrations/{row.migration}" if row.migration else "",
             made_by=row.made_by,
             approved_by=row.approved_by,
             make_time=stamp(row.made_at),
@@ -82,6 +84,8 @@ def _diff(number: str, found: Difference, measure: str) -> pb.TaskDiff:
         unit_after=names.unit_name(after.unit) if after else "",
         due_before=_due(before.due_at) if before else None,
         due_after=_due(after.due_at) if after else None,
+        step_before=before.step.partition(":")[0] if before else "",
+        step_after=after.step.partition(":")[0] if after else "",
         **numbers(kind=found.kind),
     )
 

@@ -122,9 +122,9 @@ async def carry_out(work: Work, change: Change, sealer: CaseSealer, signed: Sign
     for extended in told.extend:
         await _extend(work, change.of(extended.task, ""), extended.days, signed)
     for split in told.split:
-        await _end(work, case, change.of(split.task, ""))
+        await end_task(work, case, change.of(split.task, ""))
     for withdrawn in told.withdraw:
-        await _end(work, case, change.of(withdrawn.task, ""))
+        await end_task(work, case, change.of(withdrawn.task, ""))
     for new in (*(part for split in told.split for part in split.parts), *told.add):
         await _add(work, case, new, sealer)
     return await _told(work, case, signed)
@@ -160,7 +160,7 @@ async def _extend(work: Work, task: Task, days: int, signed: Signed) -> None:
     await work.append(*change.events)
 
 
-async def _end(work: Work, case: Case, task: Task) -> None:
+async def end_task(work: Work, case: Case, task: Task) -> None:
     """End a task no longer needed: its clocks are cancelled, and open objections and offers lapse."""
     await dispatch.lapse(work, case, task=task.task)
     await cases.change_task(work.connection, case.number, task.task, work.now, state=TaskState.CANCELLED)

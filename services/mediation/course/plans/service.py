@@ -19,6 +19,7 @@ from services.mediation import store as cases
 from services.mediation.course.plans.changing import Change, Signed, carry_out
 from services.mediation.models.cases import Case
 from services.mediation.models.plans import PlanChange, PlanVersion
+from services.mediation.plan_migrations import store as migrations
 from services.mediation.plans import keeping, store, view
 from services.mediation.servicer import Servicer
 
@@ -117,8 +118,9 @@ class CasePlanServicer(Servicer, case_plan_pb2_grpc.CasePlanServiceServicer):
             rows = await store.versions(connection, case.number)
             changes = await store.changes_of(connection, case.number)
             measures = await self._measures(connection, case)
+            moved = await migrations.reasons(connection, (each.migration for each in rows if each.migration))
         opener = words.opener(self.sealer, case)
-        return pb.ListPlanVersionsResponse(versions=view.versions(rows, changes, opener, measures))
+        return pb.ListPlanVersionsResponse(versions=view.versions(rows, changes, opener, measures, moved))
 
     async def ComparePlanVersions(self, request: pb.ComparePlanVersionsRequest, context: Context) -> pb.PlanComparison:
         """Return what differs between two versions of a plan."""
