@@ -74,6 +74,7 @@ NEVER_CHANGES = {
             evidence fact_signatures investigations joint_wishes notice_deliveries performances plan_types
             plan_versions
             record_refusals record_signatures reopenings session_records sides_kept signatures
+            task_reports
         """,
         "escalation": """
             assessment_corrections digest_days digests ladders matter_evidence matter_gradings matter_progress

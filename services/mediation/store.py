@@ -38,7 +38,7 @@ from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import SealedBytes, WrappedKey
-from services.mediation.models.cases import Case, Task
+from services.mediation.models.cases import Case, Task, TaskReport
 from services.mediation.models.consents import Mediation
 from services.mediation.models.grants import GIVING, Grant, GrantScope
 from services.mediation.models.mediators import Ask
@@ -155,6 +155,23 @@ async def change(connection: Connection, number: str, at: datetime, **columns: o
 async def change_task(connection: Connection, number: str, task: int, at: datetime, **columns: object) -> Task:
     """Change columns of a task and return its new row."""
     return await rows.update(connection, Task, {"number": number, "task": task}, **columns, updated_at=at)
+
+
+async def add_report(
+    connection: Connection, row: Task, evidence: str, sealed: SealedBytes | None, by: str, at: datetime
+) -> int:
+    """Store a report that a task of a locked case is done, and return its number."""
+    number = await rows.next_of(connection, TaskReport.report, number=row.number, task=row.task)
+    await rows.insert(
+        connection, TaskReport, number=row.number, task=row.task, report=number, evidence=evidence, sealed=sealed,
+        reported_by=by, reported_at=at,
+    )  # fmt: skip
+    return number
+
+
+async def reports_of(connection: Connection, number: str, task: int) -> Sequence[TaskReport]:
+    """Return the reports of a task, oldest first."""
+    return (await rows.find(connection, TaskReport, TaskReport.report, number=number, task=task)).all()
 
 
 @lru_cache(maxsize=8)

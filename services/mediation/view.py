@@ -13,7 +13,7 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.storage.sealing import CaseSealer
 from services.mediation import words
-from services.mediation.models.cases import Case, Task
+from services.mediation.models.cases import Case, Task, TaskReport
 
 
 def case(row: Case, now: datetime) -> pb.Case:
@@ -54,6 +54,18 @@ def task(row: Task, language: str, now: datetime, sealed: CaseSealer | None = No
         update_time=stamp(row.updated_at),
         **numbers(state=row.state),
     )
+
+
+def reports(found: Sequence[TaskReport], sealed: CaseSealer | None) -> list[pb.TaskReport]:
+    """Return the reports of a task; with `sealed` with words, further papers and files."""
+    told: list[pb.TaskReport] = []
+    for row in found:
+        each = pb.TaskReport.FromString(sealed.open(row.sealed)) if sealed and row.sealed else pb.TaskReport()
+        each.MergeFrom(
+            pb.TaskReport(evidence=row.evidence, reported_by=row.reported_by, report_time=stamp(row.reported_at))
+        )
+        told.append(each)
+    return told
 
 
 def _is_overdue(row: Task, now: datetime) -> bool:

@@ -18,10 +18,10 @@ from casework.mediation.plan_change import PlanCause
 from services.kit.clocks import clocks
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.clocks.clockwork import NewClock
-from services.kit.command import Versioned, Work, check_etag, command
+from services.kit.command import Keyed, Versioned, Work, check_etag, command
 from services.kit.composition import Parts
-from services.kit.serving.access import Context, current_call
-from services.kit.storage import paging
+from services.kit.serving.access import Call, Context, current_call
+from services.kit.storage import paging, requests
 from services.kit.storage.events import NewEvent
 from services.mediation import record, store, view, words
 from services.mediation.course import closure, dispatch
@@ -30,7 +30,7 @@ from services.mediation.notices import store as notices
 from services.mediation.opening import CLOSE, REVIEW, Opening, task_key
 from services.mediation.people import store as people
 from services.mediation.people.adding import Adding
-from services.mediation.plans import keeping
+from services.mediation.plans import keeping, reporting
 from services.mediation.plans import store as plans
 from services.mediation.servicer import Servicer
 
@@ -44,6 +44,7 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         super().__init__(parts)
         self._opening = Opening(parts.rules, parts.sealer, parts.clockwork)
         self._adding = Adding(parts.sealer)
+        self._words_key = parts.sealer.derive("requests of task reports")
 
     @command(case_pb2.Case)
     async def CreateCase(self, request: pb.CreateCaseRequest, work: Work) -> case_pb2.Case:
@@ -124,7 +125,11 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
             case = await store.get(connection, number)
             row = await store.get_task(connection, number, int(names.last(request.name)))
             await record.admit(connection, call, case, beside=(row.unit,))
-        return view.task(row, call.language, self.time.now(), words.opener(self.sealer, case))
+            reports = await store.reports_of(connection, number, row.task)
+        opener = words.opener(self.sealer, case)
+        answer = view.task(row, call.language, self.time.now(), opener)
+        answer.reports.extend(view.reports(reports, opener))
+        return answer
 
     @command(case_pb2.Task)
     async def SignTask(self, request: pb.SignTaskRequest, work: Work) -> case_pb2.Task:
@@ -169,10 +174,15 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         await work.append(self._told(case, changed, "TaskDispatched"))
         return view.task(changed, work.call.language, work.now)
 
-    @command(case_pb2.Task)
-    async def ReportTask(self, request: pb.ReportTaskRequest, work: Work) -> case_pb2.Task:
+    async def _worded(self, request: pb.ReportTaskRequest, call: Call) -> Keyed[case_pb2.Task]:
+        """Return the key of a report: its words could be guessed from a plain hash."""
+        return Keyed(call.caller.subject, requests.body_hash(request, self._words_key), case_pb2.Task)
+
+    @command(case_pb2.Task, before=_worded)
+    async def ReportTask(self, request: pb.ReportTaskRequest, work: Work, _: Keyed[case_pb2.Task]) -> case_pb2.Task:
         """Report a task done, with evidence; its verification gets its own clock."""
         case, row = await self._task(request, work)
+        reporting.must_show_something(request, case.number)
         changed = await self._move(
             row, TaskState.REPORTED, work, evidence=request.evidence, reported_at=work.now, reported_by=work.actor
         )
@@ -181,7 +191,8 @@ class MediationServicer(Servicer, mediation_pb2_grpc.MediationServiceServicer):
         await dispatch.lapse(work, case, task=row.task)
         key = f"{task_key(row.task, 'verify_task')}-{changed.version}"
         await work.start(self._new(key, "verify_task", names.task_name(row.number, row.task), case.unit, work))
-        await work.append(self._told(case, changed, "TaskReported", evidence=request.evidence))
+        report = await reporting.keep(work, self.sealer, case, row, request)
+        await work.append(self._told(case, changed, "TaskReported", evidence=request.evidence, report=report))
         return view.task(changed, work.call.language, work.now)
 
     @command(case_pb2.Task)

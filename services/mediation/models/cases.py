@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, false, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.case import Outcome, Stage, TaskState
@@ -99,3 +99,23 @@ class Task(MediationModel):
         comment="When its unit got it; null while that is the unit the plan gave it to."
     )
     due_clock: Mapped[Code | None] = clock_named("task-{task}.task")
+
+
+class TaskReport(MediationModel):
+    """A report that a task is done."""
+
+    __tablename__ = "task_reports"
+    __table_args__ = (
+        ForeignKeyConstraint(("number", "task"), ("tasks.number", "tasks.task")),
+        {"comment": "Every report that a task is done, also those that were not enough; never changed."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    task: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    report: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    evidence: Mapped[Words] = mapped_column(server_default="")
+    sealed: Mapped[SealedBytes | None] = mapped_column(
+        comment="Sealed under the key of the case: words, further papers and files."
+    )
+    reported_by: Mapped[Words]
+    reported_at: Mapped[Instant]
