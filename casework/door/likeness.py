@@ -13,13 +13,16 @@ import hmac
 import math
 import operator
 import re
+import sys
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from casework.units import UnitTree
 
 _RUNS = re.compile(r"[\u4e00-\u9fa5]+|[a-z]+")
+_CHINESE = re.compile(r"[\u4e00-\u9fa5]+")
 _COMMON = re.compile(r"[\x00-\x7f\u2010-\u2027\u3000-\u303f\u4e00-\u9fa5\uff01-\uff20\uff3b-\uff40\uff5b-\uff65]*")
 """Chinese, ASCII and punctuation. Every other text needs its normal form and the class of each character."""
 _NO_SPACES = re.compile(r"CJK|HIRAGANA|KATAKANA|BOPOMOFO|YI |THAI|LAO|KHMER|MYANMAR|TAI |NEW TAI|DAI|TIBETAN SYLL")
@@ -28,8 +31,11 @@ _TSHEG = frozenset("\u0f0b\u0f0c\u0f0d\u0f0e")
 """What stands between Tibetan syllables: of them, like of characters, two neighbours make a pair."""
 _JOINERS = frozenset("\u0640\u180b\u180c\u180d\u180e\u180f\u200b\u200c\u200d\u2060\ufeff\xad")
 """Signs inside of words that are no letters: stretching, variants of form, joiners."""
+_TWO_BYTES = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 _LONGEST = 600
 _REMEMBERED = 500_000
+_SELDOM = 64
+"""After so many texts it is counted how many signs are remembered."""
 _EVERY = ""
 """What every text has: its sign counts the texts."""
 
@@ -120,31 +126,51 @@ class KeyedSigns:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._signs: dict[str, _Signs] = {}
+        self._asked = count()
 
     def signs(self, text: str, prefecture: str) -> list[int]:
         """Return the signs of a text's first 600 characters, sorted, each once; with the one that every text has."""
         plain = text[:_LONGEST].lower()
         signs = self._of(prefecture)
-        parts: list[str] = []
-        for run in _RUNS.findall(plain) if _COMMON.fullmatch(plain) else _runs(plain):
-            # Pairs of neighbours; a word of letters, or a character with none beside it, stands whole.
-            whole = len(run) == 1 or (isinstance(run, str) and run < "\u4e00")
-            parts += ["".join(run)] if whole else map(operator.add, run, run[1:])
-        return sorted({signs[_EVERY], *map(signs.__getitem__, parts)}) if parts else []
+        return sorted(_common(plain, signs) if _COMMON.fullmatch(plain) else _any(plain, signs))
 
     def every(self, prefecture: str) -> int:
         """Return the sign that every text of a prefecture has."""
         return self._of(prefecture)[_EVERY]
 
     def _of(self, prefecture: str) -> _Signs:
-        if sum(map(len, self._signs.values())) > _REMEMBERED:
-            self._signs.clear()
-        if prefecture not in self._signs:
-            self._signs[prefecture] = _Signs(hmac.digest(self._key, prefecture.encode(), "sha256"))
-        return self._signs[prefecture]
+        found = self._signs.get(prefecture)
+        if found is None or next(self._asked) % _SELDOM == 0:
+            if sum(len(each) + len(each.pairs) for each in self._signs.values()) > _REMEMBERED:
+                self._signs.clear()
+            found = self._signs.setdefault(prefecture, _Signs(hmac.digest(self._key, prefecture.encode(), "sha256")))
+        return found
 
 
-def _runs(text: str) -> Iterator[str | list[str]]:
+# Pairs of neighbours; a word of letters, or a character with none beside it, stands whole.
+def _any(text: str, signs: _Signs) -> set[int]:
+    parts: list[str] = []
+    for run in _runs(text):
+        parts += run if len(run) == 1 else map(operator.add, run, run[1:])
+    return {signs[_EVERY], *map(signs.__getitem__, parts)} if parts else set()
+
+
+def _common(text: str, signs: _Signs) -> set[int]:
+    """Return the signs of a text all of whose characters take two bytes: each pair of neighbours is one number."""
+    runs = _RUNS.findall(text)
+    if not runs:
+        return set()
+    data = memoryview(text.encode(_TWO_BYTES))
+    end = len(data) & -4
+    found = {signs[_EVERY], *map(signs.pairs.__getitem__, data[:end].cast("I"))}
+    if len(text) > 1:
+        end = 2 + (len(data) - 2 & -4)
+        found.update(map(signs.pairs.__getitem__, data[2:end].cast("I")))
+    found.update([signs[run] for run in runs if len(run) == 1 or run < "\u4e00"])
+    return found
+
+
+def _runs(text: str) -> Iterator[list[str]]:
     """Yield the words of a text in any script, and of scripts without spaces the runs of their characters.
 
     Vowel signs belong to the letter before them; Tibetan syllables are taken like characters.
@@ -193,8 +219,22 @@ class _Signs(dict[str, int]):
     def __init__(self, key: bytes) -> None:
         super().__init__()
         self._key = key
+        self.pairs = _Pairs(self)
 
     def __missing__(self, part: str) -> int:
         digest = hmac.digest(self._key, part.encode(), "sha256")
         sign = self[part] = int.from_bytes(digest[:4], "big", signed=True)
+        return sign
+
+
+class _Pairs(dict[int, int]):
+    """Signs by the number that two characters make in memory; that of every text where not both are Chinese."""
+
+    def __init__(self, signs: _Signs) -> None:
+        super().__init__()
+        self._signs = signs
+
+    def __missing__(self, pair: int) -> int:
+        two = pair.to_bytes(4, sys.byteorder).decode(_TWO_BYTES)
+        sign = self[pair] = self._signs[two if _CHINESE.fullmatch(two) else _EVERY]
         return sign

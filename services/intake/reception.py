@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from google.type.latlng_pb2 import LatLng
@@ -38,8 +37,7 @@ ACCEPT = "accept"
 """Key of the clock of acceptance; the clock of a limit that applied later has a number after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A checked report before it has a number."""
 
     report: pb.Report
@@ -69,8 +67,7 @@ class Draft:
         return names.county_of(self.unit), self.received_at.astimezone(LOCAL).year
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A report with its number: its row, its signs, its clock where one runs, its first event, its receipt."""
 
     row: dict[str, Any]
@@ -232,23 +229,23 @@ class Reception:
 def _content(draft: Draft, code: str) -> pb.ReportContent:
     """Return what is sealed of a report, with the code of its receipt."""
     report = draft.report
-    return pb.ReportContent(
+    content = pb.ReportContent(
         text=report.text,
         address=report.place.address,
-        reporter=report.reporter if report.HasField("reporter") else None,
-        parties=report.parties,
         receipt_code=code,
         receipt_words=draft.words,
-        happen_time=report.happen_time if report.HasField("happen_time") else None,
         happened=report.happened,
         wish=report.wish,
-        on_behalf=report.on_behalf if report.HasField("on_behalf") else None,
-        minor=report.minor if report.HasField("minor") else None,
     )
+    if report.parties:
+        content.parties.extend(report.parties)
+    for name in ("reporter", "happen_time", "on_behalf", "minor"):
+        if report.HasField(name):
+            getattr(content, name).CopyFrom(getattr(report, name))
+    return content
 
 
-@dataclass(frozen=True, slots=True)
-class _Times:
+class _Times(NamedTuple):
     received_at: datetime
     due_at: datetime | None
     closed_at: datetime | None

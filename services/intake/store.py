@@ -6,9 +6,9 @@ import asyncio
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -174,8 +174,10 @@ _EVENT = (
 _REQUEST = ("caller", "request_id", "body_hash", "answer")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+_columns_of = itemgetter(*_COLUMNS)
+
+
+class _Rows(NamedTuple):
     """What is stored for one new report, in the order of each table's columns."""
 
     report: tuple[Any, ...]
@@ -191,7 +193,7 @@ def _rows_of(each: Received, at: datetime, actor: str, trace: str, *, bulk: bool
     row["head"] = link
     payload = orjson.dumps(event.payload).decode()
     told = (event.number, 1, event.kind, at, actor, event.unit, payload, content, link, event.wakes, trace, bulk)
-    report = tuple(row[name] for name in _COLUMNS)
+    report = _columns_of(row)
     signs = (event.number, each.signs, len(each.signs))
     if each.clock is None:
         return _Rows(report, signs, told)

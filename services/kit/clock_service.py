@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NoReturn, TypeVar
 
@@ -260,7 +259,7 @@ class ClockServicer(clock_pb2_grpc.ClockServiceServicer):
             raise field_error("evidence", Reason.EVIDENCE_REQUIRED, at.astimezone(LOCAL).date().isoformat())
         key = f"{name}-{await clocks.how_many(connection, number, f'{name}-%') + 1}"
         clock = self.clockwork.new(number, key, rule, subject=file_name(number), unit=unit, at=at)
-        return replace(clock, evidence=request.evidence)
+        return clock._replace(evidence=request.evidence)
 
     @command(pb.Clock)
     async def TakeStep(self, request: pb.TakeStepRequest, work: Work) -> pb.Clock:

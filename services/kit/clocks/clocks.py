@@ -37,7 +37,7 @@ from sqlalchemy.orm import aliased
 
 from casework.clocks.rule import Consequence
 from casework.names import clock_id, clock_parts
-from services.kit.clocks.clockwork import NewClock, region_of, rule_hash
+from services.kit.clocks.clockwork import NewClock, region_of
 from services.kit.clocks.models import LIVE, Clock, ClockEntry, ClockRung, ClockState, ClockWithdrawal
 from services.kit.instants import NEVER
 from services.kit.serving import telemetry
@@ -233,7 +233,7 @@ def columns_of(clock: NewClock) -> tuple[Any, ...]:
     """Return what is stored for a new clock, in the order of COLUMNS."""
     projection = clock.projection
     return (
-        clock.id, clock.number, clock.subject, clock.rule.name, clock.rule.version, rule_hash(clock.rule), clock.unit,
+        clock.id, clock.number, clock.subject, clock.rule.name, clock.rule.version, clock.rule_hash, clock.unit,
         region_of(clock.unit), clock.calendar, int(ClockState.RUNNING), clock.started_at, projection.raw_due,
         projection.due, projection.provisional, clock.rungs, clock.next_at,
     )  # fmt: skip

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,8 +32,7 @@ def rule_hash(rule: Rule) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class NewClock:
+class NewClock(NamedTuple):
     """A clock to start: `key` is unique within the case, for instance `accept` or `task-2.sign`."""
 
     number: str
@@ -42,6 +40,7 @@ class NewClock:
     subject: str
     unit: str
     rule: Rule
+    rule_hash: str
     calendar: str
     started_at: datetime
     until: datetime | None
@@ -86,11 +85,13 @@ class Clockwork:
         self.pinned: dict[str, Calendar] = {}
         self.missing_year: int | None = None
         self._drawn: dict[tuple[str, date, str], tuple[Projection, str]] = {}
+        self._applying: dict[tuple[str, str, date], tuple[Rule, str, Calendar]] = {}
 
     def lay(self, layers: Iterable[Layer]) -> None:
         """Apply these layers, in order, over the calendars of the files."""
         self.calendars = self.candidate(layers)
         self._drawn.clear()
+        self._applying.clear()
 
     def candidate(self, layers: Iterable[Layer]) -> CalendarBook:
         """Return the calendars as they would be with these layers over those of the files."""
@@ -107,10 +108,13 @@ class Clockwork:
 
         Raises UnknownRule if no rule of the name applies to the unit.
         """
-        found = self.rules.in_force(rule, unit, at.astimezone(LOCAL).date()) if isinstance(rule, str) else rule
-        calendar = self.calendars.of(unit)
-        projection, rungs = self._project(found, calendar, at, until)
-        return NewClock(number, key, subject, unit, found, calendar.version, at, until, projection, rungs)
+        local = at.astimezone(LOCAL)
+        if isinstance(rule, str):
+            found, digest, calendar = self._applies(rule, unit, local.date())
+        else:
+            found, digest, calendar = rule, rule_hash(rule), self.calendars.of(unit)
+        projection, rungs = self._project(found, digest, calendar, local, until)
+        return NewClock(number, key, subject, unit, found, digest, calendar.version, at, until, projection, rungs)
 
     def instead(
         self, number: str, key: str, rule: str, *, subject: str, unit: str, at: datetime, now: datetime,
@@ -129,9 +133,20 @@ class Clockwork:
             return clock
         return self.new(number, key, rule, subject=subject, unit=unit, at=now, until=promised)
 
-    def _project(self, rule: Rule, calendar: Calendar, at: datetime, until: datetime | None) -> tuple[Projection, str]:
-        local = at.astimezone(LOCAL)
-        key = (rule_hash(rule), local.date(), calendar.version)
+    def _applies(self, rule: str, unit: str, day: date) -> tuple[Rule, str, Calendar]:
+        """Return the rule of a name that is in force in a place on a day, its hash, and the calendar there."""
+        key = (rule, unit, day)
+        if (known := self._applying.get(key)) is None:
+            if len(self._applying) > _DRAWN:
+                self._applying.clear()
+            found = self.rules.in_force(rule, unit, day)
+            known = self._applying[key] = found, rule_hash(found), self.calendars.of(unit)
+        return known
+
+    def _project(
+        self, rule: Rule, digest: str, calendar: Calendar, local: datetime, until: datetime | None
+    ) -> tuple[Projection, str]:
+        key = (digest, local.date(), calendar.version)
         # Rules in days give everything that begins on one day the same dates: computed once for a batch.
         daily = until is None and rule.unit is not Unit.hour and rule.cutoff is None
         if daily and (drawn := self._drawn.get(key)) and drawn[0].rungs and drawn[0].rungs[0].at > local:

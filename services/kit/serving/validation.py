@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, cast
 
@@ -33,6 +33,8 @@ _ZH = {
 
 NO_WORDS = {"update_mask", "page_token"}
 """Texts with names or service-made values; their own checks report errors."""
+_BARE = frozenset({bool, int, float, bytes})
+"""Kinds of values in which no text is."""
 _MOST = 1_000
 """Default maximum of items for a list without its own limit, including lists only in responses."""
 
@@ -40,10 +42,13 @@ _MOST = 1_000
 def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
     """Return what is wrong with a message's fields; empty if nothing is. `prefix` goes in front of each path."""
     # Counted before anything is examined: each item is examined in turn, and two bytes can make one.
-    if crowded := next(_crowded(message), None):
+    plain = _is_plain(message)
+    if not plain and (crowded := next(_crowded(message), None)):
         path, most = crowded
         return [FieldFault(prefix + path, _ZH["repeated.max_items"], f"must contain no more than {most} items")]
     violations = protovalidate.collect_violations(message)
+    if plain and not violations:
+        return []
     faults = [
         FieldFault(
             prefix + _path(violation.proto.field),
@@ -72,6 +77,32 @@ def faults_of(message: Message, prefix: str = "") -> list[FieldFault]:
         paths = [prefix + path for path, text in _texts(message) if "\0" in text]
         faults += [FieldFault(path, "含有空字符。", "contains a NUL character") for path in paths if path not in known]
     return faults
+
+
+def _is_plain(message: Message) -> bool:
+    """Return whether a message certainly has no crowded list, no blank text and no NUL, as most do.
+
+    One pass without paths instead of several with them: an import examines thousands of messages a second.
+    """
+    for field, value in message.ListFields():
+        kind = type(value)
+        if kind is str:
+            if "\0" in value or not says_something(value):
+                return False
+        elif kind in _BARE:
+            continue
+        elif not field.is_repeated:
+            if not _is_plain(value):
+                return False
+        elif len(value) > most_items(field) or _is_map(field) or not _are_plain(field, value):
+            return False
+    return True
+
+
+def _are_plain(field: FieldDescriptor, values: Iterable[Any]) -> bool:
+    if field.message_type is not None:
+        return all(map(_is_plain, values))
+    return field.type != field.TYPE_STRING or all("\0" not in each and says_something(each) for each in values)
 
 
 @cache

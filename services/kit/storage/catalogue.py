@@ -98,7 +98,8 @@ class Catalogue:
             return partial(self._message, kind, self._writers(kind, field.message_type.fields))
         if field.enum_type is not None:
             names = {each.number: each.name for each in field.enum_type.values}
-            return partial(_enum, names, frozenset(names.values()), names[0].removesuffix("UNSPECIFIED"))
+            write = partial(_enum, names, frozenset(names.values()), names[0].removesuffix("UNSPECIFIED"))
+            return lru_cache(maxsize=256, typed=True)(write)
         if resource_of(field) == "accord/Clock":
             return partial(_clock, self.service)
         return _WRITE[of_kind]
@@ -183,7 +184,15 @@ def _time(value: object) -> str:
     instant = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
     if instant.tzinfo is None:
         raise ValueError("an instant without an offset")
+    # The second of two hours with the same name equals the first, but has another offset.
+    return _local(instant) if instant.fold else _written(instant)
+
+
+def _local(instant: datetime) -> str:
     return instant.astimezone(LOCAL).isoformat(timespec="microseconds")
+
+
+_written = lru_cache(maxsize=1024)(_local)
 
 
 def _date(value: object) -> str:

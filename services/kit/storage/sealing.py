@@ -10,9 +10,8 @@ import base64
 import binascii
 import hmac
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -90,8 +89,7 @@ class HeldKey:
         return hmac.digest(self._root, purpose.encode(), "sha256")
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A data key wrapped by the master key, and what was sealed under it."""
 
     key: WrappedKey
@@ -139,8 +137,9 @@ class Sealer:
 
     def seal(self, number: str, data: bytes) -> Sealed:
         """Return the data sealed under a new data key for the case with this number."""
-        wrapped = self.new_key(number)
-        return Sealed(wrapped, self.under(number, wrapped).seal(data))
+        key = os.urandom(32)
+        wrapped = WrappedKey(self._master.wrap(key, number.encode()))
+        return Sealed(wrapped, CaseSealer(number, key).seal(data))
 
     def open(self, number: str, sealed: Sealed) -> bytes:
         """Return what was sealed for the case with this number."""
