@@ -28,8 +28,9 @@ _IS_LEFT = (
 )
 _LEFT = select(Case).where(*_IS_LEFT, Case.number > _BEHIND).order_by(Case.number).limit(_LIMIT)
 _HOW_MANY = select(func.count()).select_from(Case).where(*_IS_LEFT)
-_COLUMNS = {each.name: bindparam(each.name) for each in PlanMigrationRow.__table__.columns}
-_KEEP = insert(PlanMigrationRow).values(_COLUMNS)
+_KEEP = insert(PlanMigrationRow).values({
+    each.name: bindparam(each.name) for each in PlanMigrationRow.__table__.columns
+})  # fmt: skip
 _KEEP = _KEEP.on_conflict_do_update(
     index_elements=list(PlanMigrationRow.__table__.primary_key),
     set_={name: _KEEP.excluded[name] for name in ("obstacle", "plan_version", "tried_at")},
