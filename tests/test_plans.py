@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from accord.embedded.stack import Stack
-from tests.conftest import COUNTY
+from tests.conftest import COUNTY, Clients
 from tests.outside import Desk
 from tests.patience import PATIENCE
+from tests.still import standing_still
+from tests.still_door import town_of
 
 LABOUR, JUSTICE, HOUSING = (f"{COUNTY}-{each}" for each in ("labour", "justice", "housing"))
 SITE = "到工地核对考勤，列出欠薪人员。"
@@ -257,6 +259,26 @@ async def test_the_head_has_a_proposal_in_the_worklist_with_a_date_until_it_is_d
     await above.does(office.case, "transfer", unit="units/620103")
     assert (await above.reads(f"/v1/{asked['name']}"))["state"] == "PLAN_CHANGE_STATE_LAPSED"
     assert (await office.clocks(above))["plan_decision-3"][0] == "CLOCK_STATE_CANCELLED"
+
+
+async def test_a_proposal_that_nobody_decides_is_held_against_the_unit_and_is_still_to_be_decided(
+    stack: Stack, clients: Clients
+) -> None:
+    async with standing_still(stack, "mediation") as still, town_of(still, clients) as town:
+        case = await town.matter()
+        added = {"measure": SITE, "unit": f"units/{COUNTY}", "days": 5, "evidenceRequired": "核对表"}
+        revision = {"withdraw": [{"task": f"{case.name}/tasks/1", "reason": "不需要了"}], "add": [added]}
+        told = {"revision": revision, "reason": "情况有变。", "propose": True}
+        asked = await town.desk.post(f"{case.name}/plan:revise", "handler", "who-asked", **told)
+        await town.wait_until(case, asked["decideUntilTime"])
+        clock = await town.desk.get(f"clocks/mediation/{case.name[6:]}.plan_decision-1", "unit_head")
+        fired = {rung["kind"]: rung.get("consequence") for rung in clock["rungs"] if rung.get("fireTime")}
+        assert (clock["state"], clock["overdue"], clock["unit"]) == ("CLOCK_STATE_RUNNING", True, f"units/{COUNTY}")
+        assert len(fired) == 2, clock["rungs"]
+        decided = await town.desk.post(f"{asked['name']}:decide", "unit_head", "who-decides", approved=True)
+        assert decided["state"] == "PLAN_CHANGE_STATE_APPLIED"
+        clock = await town.desk.get(f"clocks/mediation/{case.name[6:]}.plan_decision-1", "unit_head")
+        assert (clock["state"], clock["overdue"]) == ("CLOCK_STATE_MET", True), "late is late"
 
 
 async def test_a_plan_is_not_left_empty_and_gives_tasks_to_nobody_it_has_no_say_over(one: Office) -> None:
