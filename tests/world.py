@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from pb.clock.v1 import clock_pb2
 from pb.escalation.v1 import escalation_pb2
 from pb.feed.v1 import feed_pb2
-from pb.intake.v1 import desk_pb2, intake_pb2, report_pb2, reporter_pb2
+from pb.intake.v1 import desk_pb2, intake_pb2, links_pb2, report_pb2, reporter_pb2
 from pb.mediation.v1 import case_pb2, content_pb2, invitations_pb2, mediation_pb2, progress_pb2
 from PIL import Image
 
@@ -285,6 +285,8 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "FindDuplicates": _filled(intake_pb2.FindDuplicatesRequest, text=lambda w: "楼上漏水，对方不赔。", unit=_county),
     "CreateLink": _filled(intake_pb2.CreateLinkRequest, parent=_report,
                           link=lambda w: report_pb2.Link(target=w.other.name, kind=1, reason="same-place")),
+    "ListLinks": _filled(links_pb2.ListLinksRequest, parent=_report),
+    "CompareReports": _filled(links_pb2.CompareReportsRequest, name=_report, other=lambda w: w.other.name),
     "MergeReport": _filled(intake_pb2.MergeReportRequest, name=_report, target=lambda w: w.other.name,
                            reason=lambda w: "same-place"),
     "UnmergeReport": _filled(intake_pb2.UnmergeReportRequest, name=_report, reason=lambda w: "another-matter"),

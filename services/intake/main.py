@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.intake import erasing, store
 from services.intake.contacts import ContactServicer
 from services.intake.desk.forwards import ForwardServicer
+from services.intake.desk.links import LinkServicer
 from services.intake.desk.service import DeskServicer
 from services.intake.directory import ReportDirectory
 from services.intake.duplicates.counting import keep_counting
@@ -30,6 +31,7 @@ def build(parts: Parts) -> list[Registration]:
         served(DeskServicer(parts)),
         served(HallServicer(parts)),
         served(ForwardServicer(parts)),
+        served(LinkServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),

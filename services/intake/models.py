@@ -119,6 +119,7 @@ class Link(IntakeModel):
     """A person's decision on how two reports are related."""
 
     __tablename__ = "links"
+    __table_args__ = (Index("links_target", "target"),)
 
     number: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)
     target: Mapped[Code] = mapped_column(ForeignKey("reports.number"), primary_key=True)

@@ -22,9 +22,23 @@ async def admit(connection: Connection, call: Call, row: Report) -> None:
     """Check that the role, the report and its case together allow the call; raise PERMISSION_DENIED otherwise."""
     # A unit that is complained about never sees it again, not even the person who recorded it there.
     call.require_person(not lies_within(row.about, call.caller.unit))
-    if not call.access.depends_on_parts(call.caller, call.permission, row.unit):
+    if call.access.depends_on_parts(call.caller, call.permission, row.unit):
+        call.require(row.unit, await _parts(connection, call, row))
+    else:
         call.require(row.unit)
-        return
+
+
+async def may(connection: Connection, call: Call, row: Report, permission: str) -> bool:
+    """Return whether the caller has another permission for a report, beside that of the call."""
+    if lies_within(row.about, call.caller.unit):
+        return False
+    if not call.access.depends_on_parts(call.caller, permission, row.unit):
+        return call.access.allows(call.caller, permission, row.unit)
+    return call.access.allows(call.caller, permission, row.unit, await _parts(connection, call, row))
+
+
+async def _parts(connection: Connection, call: Call, row: Report) -> frozenset[Part]:
+    """Return which parts the caller has in a report."""
     standing = await standings.one(connection, row.merged_into or row.number)
     found = standings.parts_of(call, row.unit, standing)
     if await store.filed_by(connection, row.number) == call.caller.subject:
@@ -35,4 +49,4 @@ async def admit(connection: Connection, call: Call, row: Report) -> None:
         found |= {Part.holder}
     elif call.caller.matter.startswith("cases/") and call.caller.case == names.case_name(row.merged_into or row.number):
         found |= {Part.party}
-    call.require(row.unit, found)
+    return found

@@ -30,6 +30,7 @@ from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobod
 from services.intake.forwards import ending
 from services.intake.forwards import store as forwards
 from services.intake.guards.guard import FREE, Guards
+from services.intake.links import store as links
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
 from services.intake.reporters import store as acts
@@ -297,9 +298,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         row = await self._locked(request.parent, "", work)
         await self._other(row, target, "link.target", work)
         link = request.link
-        await duplicates.link(
-            work.connection, row.number, target, LinkKind(link.kind), link.reason, work.actor, work.now
-        )
+        await links.link(work.connection, row.number, target, LinkKind(link.kind), link.reason, work.actor, work.now)
         kind = report_pb2.LinkKind.Name(link.kind).removeprefix("LINK_KIND_")
         payload = {"target": names.report_name(target), "kind": kind, "reason": link.reason}
         await work.append(NewEvent(row.number, "ReportLinked", row.unit, payload))
@@ -329,9 +328,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         )
         await store.redirect_merged(work.connection, row.number, target, work.now)
         await work.stop(row.number, f"{ACCEPT}%", met=False)
-        await duplicates.link(
-            work.connection, row.number, target, LinkKind.DUPLICATE, request.reason, work.actor, work.now
-        )
+        await links.link(work.connection, row.number, target, LinkKind.DUPLICATE, request.reason, work.actor, work.now)
         payload = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
         taken_in = {"report": names.report_name(row.number), "reason": request.reason}
         await work.append(
@@ -356,7 +353,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         state = await store.state_before_merge(work.connection, number)
         changed = await store.change(work.connection, number, work.now, state=state, merged_into="", decided_at=None)
         await store.bring_back(work.connection, number, target, work.now)
-        await duplicates.link(work.connection, number, target, LinkKind.DISTINCT, request.reason, work.actor, work.now)
+        await links.link(work.connection, number, target, LinkKind.DISTINCT, request.reason, work.actor, work.now)
         limit = row.triage.get("acceptance", {}).get("limit", ACCEPT)
         clock = await work.start_clock(
             number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(number), unit=row.unit,

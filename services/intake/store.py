@@ -299,6 +299,14 @@ async def get(connection: Connection, number: str) -> Report:
     return _there((await connection.execute(_GET, {"number": number})).first(), names.report_name(number))
 
 
+_SOME = select(Report).where(Report.number == any_(_NUMBERS))
+
+
+async def some(connection: Connection, numbers: Iterable[str]) -> dict[str, Report]:
+    """Return the rows of those reports that exist, by number."""
+    return {row.number: row for row in await connection.execute(_SOME, {"numbers": sorted(set(numbers))})}
+
+
 async def lock(connection: Connection, number: str) -> Report:
     """Return a report's row, locked for change; NOT_FOUND where there is none."""
     return _there((await connection.execute(_LOCK, {"number": number})).first(), names.report_name(number))

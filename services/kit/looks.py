@@ -62,6 +62,7 @@ ACTS = {
     "grants.revoke": (ACTED, "收回了查阅权限", "ended a grant of access"),
     "reports.get": (READ, "查看了报告的登记信息", "looked at the report's register entry"),
     "reports.readContent": (READ, "查看了报告的全部内容", "read the report in full"),
+    "reports.compare": (READ, "与另一件报告对照查看了内容", "read the report side by side with another one"),
     "reports.findDuplicates": (
         SEARCHED, "查重时检索到本报告，有权阅读的可见其开头",
         "searched for similar reports and found this one, with its beginning for those who may read it",

@@ -272,18 +272,3 @@ async def forget(connection: Connection, numbers: Iterable[str]) -> None:
     await connection.execute(_TURN)
     await connection.execute(_TAKE_COUNTS, parameters)
     await connection.execute(_FORGET, parameters)
-
-
-_DECIDED = insert(Link).values({column.name: bindparam(column.name) for column in Link.__table__.columns})
-_LINK = _DECIDED.on_conflict_do_update(
-    index_elements=[Link.number, Link.target],
-    set_={name: _DECIDED.excluded[name] for name in ("kind", "reason", "actor", "created_at")},
-)
-
-
-async def link(
-    connection: Connection, number: str, target: str, kind: LinkKind, reason: str, actor: str, at: datetime
-) -> None:
-    """Store a decision on how two reports are related; a later decision on the same two replaces it."""
-    row = {"number": number, "target": target, "kind": kind, "reason": reason, "actor": actor, "created_at": at}
-    await connection.execute(_LINK, row)

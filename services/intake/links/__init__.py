@@ -1,0 +1,1 @@
+"""Links: what people decided about two reports."""
