@@ -157,6 +157,8 @@ class Reason(StrEnum):
     NOT_FORWARDED = "NOT_FORWARDED"
     SENT_BACK_TWICE = "SENT_BACK_TWICE"
     DECIDED_ABOVE = "DECIDED_ABOVE"
+    NOT_ANSWERED = "NOT_ANSWERED"
+    MERGED_NOW = "MERGED_NOW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,16 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "由谁办理已经上级决定，不能再转送：请受理，或者不予受理并告知去向。",
         "A unit above decided who has it: it is not forwarded again. Accept it, or decline it and say where to turn.",
+    ),
+    Reason.NOT_ANSWERED: _Text(
+        Kind.PRECONDITION,
+        "先前的事项还没有答复，不算重复反映：属同一事项的，请并案办理。",
+        "The earlier matter is not answered yet, so this is no repeat of it: if it is the same, merge the two.",
+    ),
+    Reason.MERGED_NOW: _Text(
+        Kind.PRECONDITION,
+        "两件已经并案：认为不是同一事项的，请先撤销并案。",
+        "One of the two is merged into the other: if they are not the same, undo the merge.",
     ),
     Reason.NOTHING_TO_CHANGE: _Text(
         Kind.PRECONDITION,

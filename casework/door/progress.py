@@ -225,6 +225,17 @@ OUTCOME_WORDS: dict[Outcome, tuple[str, str]] = {
     Outcome.RESOLVED: ("问题已处理", "The problem was dealt with"),
 }
 
+
+def answer_words(state: ReportState, outcome: Outcome | None, language: str, *, closed: bool) -> str:
+    """Return how a matter was answered; a closed case that was opened again is being handled."""
+    words = PHASE_WORDS[Phase.HANDLING]
+    if state is ReportState.DECLINED:
+        words = PHASE_WORDS[Phase.DECLINED]
+    elif state is ReportState.CLOSED or closed:
+        words = OUTCOME_WORDS[outcome] if outcome is not None else PHASE_WORDS[Phase.CLOSED]
+    return words[language == "en"]
+
+
 _AT_DOOR: dict[ReportState, NextStep] = {
     ReportState.RECEIVED: NextStep.DECIDE,
     ReportState.VERIFIED: NextStep.DECIDE_FOUNDED,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import IntEnum
 
-from casework.errors import CaseError, Reason
+from casework.errors import CaseError, Reason, field_error
 
 
 class ReportState(IntEnum):
@@ -36,6 +37,8 @@ class LinkKind(IntEnum):
     RELATED = 1
     DUPLICATE = 2
     DISTINCT = 3
+    REPEAT = 4
+    """The same person with the same matter, answered before: the other one is the earlier report."""
 
 
 OPEN = frozenset({ReportState.RECEIVED, ReportState.VERIFIED, ReportState.UNFOUNDED})
@@ -72,6 +75,23 @@ def may_take_in(state: ReportState, case_closed: bool) -> None:
         raise CaseError(Reason.WRONG_STATE, "its case is CLOSED", state="CLOSED")
     if state in _OVER:
         raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)
+
+
+_ANSWERED = frozenset({ReportState.DECLINED, ReportState.CLOSED})
+
+
+def may_repeat(received_at: datetime, earlier_at: datetime, state: ReportState, case_closed: bool) -> None:
+    """Raise unless a report may point to an earlier one in this state: received before, and answered."""
+    if earlier_at >= received_at:
+        raise field_error("link.target", Reason.INVALID_FIELD, "it was received later than this report")
+    if state not in _ANSWERED and not case_closed:
+        raise CaseError(Reason.NOT_ANSWERED, state.name, state=state.name)
+
+
+def may_be_told_apart(one_into: str, other_into: str, one: str, other: str) -> None:
+    """Raise MERGED_NOW if two reports are told apart while one of them is merged into the other."""
+    if one_into == other or other_into == one:
+        raise CaseError(Reason.MERGED_NOW)
 
 
 def may_change_facts(state: ReportState) -> None:

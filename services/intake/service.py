@@ -13,7 +13,7 @@ from pb.intake.v1 import intake_pb2 as pb
 from casework import names
 from casework.clocks.calendar import LOCAL
 from casework.door import report as rules_of
-from casework.door.complaint import must_not_judge_itself
+from casework.door.complaint import lies_within, must_not_judge_itself
 from casework.door.forward import ForwardState
 from casework.door.likeness import prefecture_of
 from casework.door.progress import at_door
@@ -30,6 +30,7 @@ from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobod
 from services.intake.forwards import ending
 from services.intake.forwards import store as forwards
 from services.intake.guards.guard import FREE, Guards
+from services.intake.links import answers
 from services.intake.links import store as links
 from services.intake.models import Report
 from services.intake.reception import ACCEPT, GRADES, Reception
@@ -44,7 +45,7 @@ from services.kit.instants import stamp
 from services.kit.servicer import Servicer
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.codes import HOLDER, REPORTER, CodeMint
-from services.kit.storage import access_log, paging, requests
+from services.kit.storage import access_log, paging, requests, standings
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 
@@ -172,7 +173,25 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         async with self.database.read() as connection:
             row = await store.get(connection, names.number_of(request.name))
             await record.admit(connection, call, row)
-        return view.report(row, call.language, self.time.now())
+            told = await answers.earlier(connection, row, self.rules, call.language, self._shown(connection, row))
+        answer = view.report(row, call.language, self.time.now())
+        answer.earlier_answers.extend(told)
+        return answer
+
+    @staticmethod
+    def _shown(connection: Connection, row: Report) -> answers.Shown:
+        """Return what says of an earlier report whether the caller may read it; whoever reported both may."""
+        call = current_call()
+
+        async def shown(earlier: Report) -> bool | None:
+            if call.caller.matter == names.report_name(row.number):
+                return True
+            if lies_within(earlier.about, call.caller.unit):
+                return None
+            excluded = await standings.excluded(connection, call.caller.subject)
+            return earlier.number not in excluded and await record.may(connection, call, earlier, call.permission)
+
+        return shown
 
     async def GetReportContent(self, request: pb.GetReportContentRequest, context: Context) -> report_pb2.ReportContent:
         """Return the sealed part, and log the access."""
@@ -296,8 +315,14 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         target = names.number_of(request.link.target)
         await store.lock_both(work.connection, names.number_of(request.parent), target)
         row = await self._locked(request.parent, "", work)
-        await self._other(row, target, "link.target", work)
+        other = await self._other(row, target, "link.target", work)
         link = request.link
+        if link.kind == report_pb2.LINK_KIND_REPEAT:
+            matter = await store.get(work.connection, other.merged_into) if other.merged_into else other
+            closed = await record.case_is_closed(work.connection, matter.number)
+            rules_of.may_repeat(row.received_at, other.received_at, matter.state, closed)
+        if link.kind == report_pb2.LINK_KIND_DISTINCT:
+            rules_of.may_be_told_apart(row.merged_into, other.merged_into, row.number, other.number)
         await links.link(work.connection, row.number, target, LinkKind(link.kind), link.reason, work.actor, work.now)
         kind = report_pb2.LinkKind.Name(link.kind).removeprefix("LINK_KIND_")
         payload = {"target": names.report_name(target), "kind": kind, "reason": link.reason}
@@ -445,8 +470,10 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             # A merged report shows the progress of the one it was merged into.
             matter = await store.get(connection, row.merged_into) if row.merged_into else row
             door = await self._at_door(connection, matter) if matter.state is not ReportState.ACCEPTED else _Door()
+            told = await answers.earlier(connection, row, self.rules, call.language, _by_code)
         step = at_door(matter.state, reviewed=door.reviewed, erased=row.erased_at is not None, forwarded=door.forwarded)
         answer = view.receipt(row, matter, code, call.language, self.rules, step)
+        answer.earlier_answers.extend(told)
         answer.progress.dates.extend(door.dates)
         answer.progress.reason = door.reason
         if matter.state is ReportState.DECLINED and matter.erased_at is None:
@@ -488,6 +515,11 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         if unit not in self.rules.units:
             raise field_error(field, Reason.UNKNOWN_UNIT, unit)
         return unit
+
+
+async def _by_code(earlier: Report) -> bool:
+    """Return that a slip shows the earlier answer: a person decided that it was given to the same person."""
+    return True
 
 
 def _is_ours(clock: Clock) -> bool:

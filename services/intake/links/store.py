@@ -29,6 +29,18 @@ async def link(
     await connection.execute(_LINK, row)
 
 
+_REPEATS = (
+    select(Link.target)
+    .where(Link.number == _NUMBER, Link.kind == LinkKind.REPEAT)
+    .order_by(Link.created_at.desc(), Link.target)
+)  # fmt: skip
+
+
+async def repeats(connection: Connection, number: str) -> list[str]:
+    """Return the earlier reports that a report repeats, newest decision first."""
+    return [target for (target,) in await connection.execute(_REPEATS, {"number": number})]
+
+
 _PLACE = (Link.created_at, Link.number, Link.target)
 
 

@@ -35,6 +35,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import UserDefinedType
 
+from casework.case import Outcome
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 State = TypeVar("State", bound=IntEnum)
@@ -286,6 +287,8 @@ class CaseStanding(Model):
     )
     excluded: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     parties: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    outcome: Mapped[Outcome | None] = mapped_column(NumberedOrNone(Outcome), nullable=False, server_default="0")
+    closed_at: Mapped[Instant | None]
 
 
 class NumberSeries(Model):

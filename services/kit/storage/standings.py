@@ -12,9 +12,22 @@ from typing import Protocol
 
 from pb.access.v1 import standing_pb2 as pb
 from pb.access.v1 import standing_pb2_grpc
-from sqlalchemy import BigInteger, Boolean, Text, any_, bindparam, column, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    SmallInteger,
+    Text,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
+from casework.case import Outcome
 from casework.errors import Reason, field_error
 from casework.names import ROOT_UNIT, last, number_of, unit_name
 from services.kit.instants import instant, stamp
@@ -45,12 +58,16 @@ ALTER TABLE case_standings ADD COLUMN excluded text[] NOT NULL DEFAULT '{}';
 CREATE INDEX case_standings_excluded ON case_standings USING gin (excluded) WHERE excluded <> '{}';
 """
 PARTIES = "ALTER TABLE case_standings ADD COLUMN parties text[] NOT NULL DEFAULT '{}';"
+ENDS = """
+ALTER TABLE case_standings ADD COLUMN outcome smallint NOT NULL DEFAULT 0, ADD COLUMN closed_at timestamptz;
+"""
 _TOLD = (
     func.jsonb_to_recordset(bindparam("rows", type_=Stored))
     .table_valued(
         column("number", Text), column("seq", BigInteger), column("unit", Text), column("about", Text),
         column("co_units", ARRAY(Text)), column("mediator", Text), column("grants", JSONB), column("closed", Boolean),
-        column("excluded", ARRAY(Text)), column("parties", ARRAY(Text)),
+        column("excluded", ARRAY(Text)), column("parties", ARRAY(Text)), column("outcome", SmallInteger),
+        column("closed_at", DateTime(timezone=True)),
     )
     .render_derived("told", with_types=True)
 )  # fmt: skip
@@ -126,6 +143,8 @@ class StandingServicer(standing_pb2_grpc.StandingServiceServicer):
                 "closed": each.closed,
                 "excluded": list(each.excluded),
                 "parties": list(each.parties),
+                "outcome": each.outcome,
+                "closed_at": instant(each.close_time).isoformat() if each.HasField("close_time") else None,
             }
             for _, each in sorted(newest.items())
         ]
@@ -155,6 +174,10 @@ class Owned(Protocol):
     def excluded(self) -> Sequence[str] | None: ...
     @property
     def parties(self) -> Sequence[str] | None: ...
+    @property
+    def outcome(self) -> Outcome | None: ...
+    @property
+    def closed_at(self) -> datetime | None: ...
 
 
 def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) -> pb.Standing:
@@ -170,4 +193,6 @@ def standing(number: str, row: Owned, grants: Iterable[tuple[str, datetime]]) ->
         closed=row.closed,
         excluded=row.excluded or (),
         parties=row.parties or (),
+        close_time=stamp(row.closed_at),
+        outcome=row.outcome or 0,
     )

@@ -68,6 +68,8 @@ class Standing:
     co_units: list[str] | None
     excluded: list[str] | None
     parties: list[str] | None
+    outcome: Outcome | None
+    closed_at: datetime | None
     """Accounts that sign in for a party."""
 
 
@@ -150,7 +152,7 @@ _SIGN_IN = (
 _STANDINGS = (
     select(
         Case.number, Case.seq, Case.unit, Case.about, Mediation.mediator, Case.stage == Stage.CLOSED, _CO_UNITS,
-        _EXCLUDED, _SIGN_IN,
+        _EXCLUDED, _SIGN_IN, Case.outcome, Case.closed_at,
     )
     .outerjoin(Mediation, Mediation.number == Case.number)
     .where(Case.number == _ASKED)

@@ -1,0 +1,11 @@
+"""How and when cases ended, as mediation reports it."""
+
+from services.kit.storage.migration import run_script
+from services.kit.storage.standings import ENDS
+
+revision = "0023"
+down_revision = "0022"
+
+
+def upgrade() -> None:
+    run_script(ENDS)
