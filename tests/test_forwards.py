@@ -289,7 +289,7 @@ async def test_what_is_decided_or_merged_is_forwarded_no_more_and_a_withdrawal_e
     assert (await other.reads(f"/v1/{merged}"))["unit"] == f"units/{BESIDE}"
     assert "ReportTakenOver" in await kinds(other, merged)
     back = await other.does(merged, "unmerge", reason="另一事项")
-    assert (back["unit"], back["state"]) == (f"units/{BESIDE}", "REPORT_STATE_RECEIVED")
+    assert (back["unit"], back["state"]) == (f"units/{COUNTY}", "REPORT_STATE_RECEIVED")
 
     async with Reporter(stack) as me:
         me.takes(await duty.file(reporter={"phone": PHONE}))

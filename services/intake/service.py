@@ -376,21 +376,28 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
         other = await self._other(row, target, "name", work)
         rules_of.may_take_in(other.state, await record.case_is_closed(work.connection, target))
         state = await store.state_before_merge(work.connection, number)
-        changed = await store.change(work.connection, number, work.now, state=state, merged_into="", decided_at=None)
+        # It is back where it was: had it not been merged, no case would have taken it along to another unit.
+        unit = await store.unit_before_merge(work.connection, number) or row.unit
+        await store.change(work.connection, number, work.now, state=state, merged_into="", decided_at=None, unit=unit)
         await store.bring_back(work.connection, number, target, work.now)
         await links.link(work.connection, number, target, LinkKind.DISTINCT, request.reason, work.actor, work.now)
+        told = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
+        given_up = {"report": names.report_name(number), "reason": request.reason}
+        undone = NewEvent(target, "MergeUndone", other.unit, given_up)
+        if row.withdrawn_at is not None:
+            # Its reporter withdrew it meanwhile: nobody has to decide on it.
+            over = ReportState.WITHDRAWN
+            changed = await store.change(work.connection, number, work.now, state=over, decided_at=row.withdrawn_at)
+            ended = NewEvent(number, "ReportWithdrawn", unit, {"state": over.name}, wakes=True)
+            await work.append(NewEvent(number, "ReportUnmerged", unit, told | {"state": over.name}), undone, ended)
+            return view.report(changed, work.call.language, work.now)
         limit = row.triage.get("acceptance", {}).get("limit", ACCEPT)
         clock = await work.start_clock(
-            number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(number), unit=row.unit,
+            number, f"{ACCEPT}-{row.version + 1}", limit, subject=names.report_name(number), unit=unit,
             at=row.received_at,
         )  # fmt: skip
         changed = await store.change(work.connection, number, work.now, **clock.shown())
-        told = {"state": state.name, "target": names.report_name(target), "reason": request.reason}
-        given_up = {"report": names.report_name(number), "reason": request.reason}
-        await work.append(
-            NewEvent(number, "ReportUnmerged", row.unit, told, wakes=True),
-            NewEvent(target, "MergeUndone", other.unit, given_up),
-        )
+        await work.append(NewEvent(number, "ReportUnmerged", unit, told, wakes=True), undone)
         return view.report(changed, work.call.language, work.now)
 
     @command(report_pb2.Report)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal,
     not_,
     or_,
     select,
@@ -39,7 +40,7 @@ from sqlalchemy.orm import aliased, load_only
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from casework import names
-from casework.door.report import OPEN, LinkKind, ReportState
+from casework.door.report import OPEN, ReportState
 from casework.errors import CaseError, Reason
 from services.intake.models import (
     Addition,
@@ -49,7 +50,6 @@ from services.intake.models import (
     Forward,
     Hold,
     Likeness,
-    Link,
     Photo,
     Rating,
     Reach,
@@ -340,22 +340,47 @@ async def redirect_merged(connection: Connection, number: str, target: str, at: 
     await connection.execute(_REDIRECT, {"number": number, "target": target, "at": at})
 
 
-_FOLLOWED = select(Link.number).where(Link.target == _NUMBER, Link.kind == LinkKind.DUPLICATE).cte(recursive=True)
+# What was merged into what, and whose it was then, is in the history: links are changed by later decisions.
+_MERGES = (
+    select(
+        Event.number, Event.unit,
+        func.jsonb_extract_path_text(Event.payload, "target", type_=Text).label("target"),
+    )
+    .join(Report, Report.number == Event.number)
+    .where(Event.kind == "ReportMerged", Report.merged_into == _TARGET, Report.merged_into != "")
+    .distinct(Event.number)
+    .order_by(Event.number, Event.seq.desc())
+    .cte("merges")
+)  # fmt: skip
+_FOLLOWED = select(_MERGES.c.number).where(_MERGES.c.target == literal("reports/").concat(_NUMBER)).cte(recursive=True)
 _FOLLOWERS = _FOLLOWED.union(
-    select(Link.number).join(_FOLLOWED, and_(Link.target == _FOLLOWED.c.number, Link.kind == LinkKind.DUPLICATE))
+    select(_MERGES.c.number).join(_FOLLOWED, _MERGES.c.target == literal("reports/").concat(_FOLLOWED.c.number))
 )
 _BRING_BACK = (
     update(Report)
     .where(
-        Report.merged_into == _TARGET, Report.number != _NUMBER, Report.number.in_(select(_FOLLOWERS.c.number))
+        Report.number == _MERGES.c.number, Report.number != _NUMBER, Report.number.in_(select(_FOLLOWERS.c.number))
     )
-    .values(merged_into=_NUMBER, **_CHANGED)
+    .values(merged_into=_NUMBER, unit=_MERGES.c.unit, **_CHANGED)
 )  # fmt: skip
 
 
 async def bring_back(connection: Connection, number: str, target: str, at: datetime) -> None:
     """Move reports that had been merged into this one, and followed it into another one, back to it."""
     await connection.execute(_BRING_BACK, {"number": number, "target": target, "at": at})
+
+
+_UNIT_THEN = (
+    select(Event.unit)
+    .where(Event.number == _NUMBER, Event.kind == "ReportMerged")
+    .order_by(Event.seq.desc())
+    .limit(1)
+)  # fmt: skip
+
+
+async def unit_before_merge(connection: Connection, number: str) -> str | None:
+    """Return the unit that had a report when it was merged."""
+    return await connection.scalar(_UNIT_THEN, {"number": number})
 
 
 _STATE_TOLD = (
