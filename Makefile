@@ -8,7 +8,7 @@ STATE ?= .accord
 DIST ?= dist
 ARGS ?=
 
-.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis real-input documents lint format types contracts wheel check lock histories clean
+.PHONY: help setup demo up down test bench chaos rights fuzz schemathesis real-input papers documents lint format types contracts wheel check lock histories clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ schemathesis: setup  ## 20 examples per operation of the OpenAPI document, all c
 
 real-input: setup  ## import every row of the real records into a running stack; make test uses every sixth
 	@REAL_INPUT_EVERY=1 $(BIN)/pytest -s tests/test_real_input.py $(ARGS)
+
+papers: setup  ## draw every paper as PDF and PNG in build/papers, to look at; needs LibreOffice and poppler-utils
+	@PAPERS=$${PAPERS:-build/papers} $(BIN)/pytest -s tests/test_papers.py $(ARGS)
 
 documents: setup  ## regenerate the Word templates in rules/documents
 	@$(BIN)/python -m accord.documents_templates

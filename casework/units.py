@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -69,12 +69,39 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department that every area of some levels has, with its name in Chinese and English."""
+    """A department that every area of some levels has, with its name in Chinese and English.
+
+    `full` is its name on paper, by level, with {place} for the area; `*` for every other level.
+    """
 
     slug: str
     zh: str
     en: str
     levels: frozenset[Level]
+    full: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperName:
+    """What a unit is called on paper: its full name, that on its seal, that in an address, its mark in numbers.
+
+    `committee` is the people's mediation committee that it keeps.
+    """
+
+    full: str
+    seal: str
+    addressee: str
+    mark: str
+    committee: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperNames:
+    """How units are called on paper: patterns with {place}, and what single units are called instead."""
+
+    area: str = "{place}"
+    committee: str = "{place}人民调解委员会"
+    single: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def prefix(code: str) -> str:
@@ -114,6 +141,25 @@ def parent_code(code: str) -> str | None:
     return code[: _ABOVE[len(code)]] or ROOT
 
 
+def _pattern(department: Department, level: Level, area: str) -> str:
+    """Return the pattern of a department's full name; a city's district has one of its own where it differs."""
+    patterns, kind = department.full, "district" if area.endswith("区") else ""
+    if level is Level.county and kind in patterns:
+        return patterns[kind]
+    return patterns.get(level) or patterns.get("*") or f"{{place}}{department.zh}"
+
+
+def _stands_alone(unit: Unit) -> bool:
+    """Tell whether an area's name says where it is, without the names above it."""
+    return unit.level in (Level.nation, Level.province, Level.city) or (
+        unit.level is Level.county and not unit.name.endswith("区")
+    )
+
+
+_NO_CITIES = ("市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划")
+"""What the list of codes has in place of a city where there is none."""
+
+
 class UnitTree:
     """The units of the nation, as far as they are known here.
 
@@ -126,9 +172,10 @@ class UnitTree:
 
     def __init__(
         self, units: Iterable[Unit], departments: Iterable[Department] = (), retired: Iterable[Retired] = (),
-        phones: Mapping[str, str] | None = None,
+        phones: Mapping[str, str] | None = None, paper: PaperNames | None = None,
     ) -> None:  # fmt: skip
         self._phones = dict(phones or {})
+        self._paper = paper or PaperNames()
         self.retired = {each.code: each for each in retired}
         self._names: dict[str, str] = {}
         for unit in units:
@@ -182,6 +229,39 @@ class UnitTree:
             seen.add(code)
             code = self.retired[code].successor
         return code if seen and code in self else None
+
+    def place(self, code: str) -> str:
+        """Return an area as it is written in full: `兰州市城关区张掖路街道`, `永登县柳树镇`.
+
+        A county or a town of its own is known by its own name, a district by that of its city or province.
+        """
+        names = [self.known(each) for each in self.path(code.partition("-")[0])]
+        names = [each for each in names if each.name not in _NO_CITIES]
+        first = max((at for at, each in enumerate(names) if _stands_alone(each)), default=0)
+        return "".join(dict.fromkeys(each.name for each in names[first:]))
+
+    def paper(self, code: str) -> PaperName:
+        """Return what a unit, dropped ones too, is called on paper."""
+        place, own = self.place(code), self._paper.single.get(code, {})
+        area, _, slug = code.partition("-")
+        department = self.departments.get(slug)
+        if code == ROOT:
+            pattern = "{place}"
+        elif not slug:
+            pattern = self._paper.area
+        elif department is None or code not in self:
+            pattern = self.known(code).name
+        else:
+            pattern = _pattern(department, level_of(area), self.known(area).name)
+        city, district = self.place(self.parent(area) or ROOT), self.known(area).name
+        full = own.get("full") or pattern.format(place=place, city=city, district=district[:-1])
+        return PaperName(
+            full=full,
+            seal=own.get("seal") or full,
+            addressee=own.get("addressee") or full,
+            mark=own.get("mark") or self.known(code).name,
+            committee=own.get("committee") or self._paper.committee.format(place=place),
+        )
 
     def parent(self, code: str) -> str | None:
         """Return the code of the unit one step up, for a dropped one the nearest remaining; None for the root.

@@ -158,7 +158,7 @@ async def test_a_court_s_term_begins_when_the_matter_is_signed_for(procedure: in
     assert due_on == RULES.calendars.of().next_working(signed_on + timedelta(days=days))
     assert "docking-1" in await case.running()
     assert [letter.kind for letter in taken.letters] == [pb.LETTER_KIND_HAND_OVER, pb.LETTER_KIND_RECEIPT]
-    assert "人调函字第" in taken.letters[1].reference
+    assert "人调函〔" in taken.letters[1].reference
 
 
 async def test_no_docking_goes_on_without_the_consent_of_every_party(clients: Clients) -> None:

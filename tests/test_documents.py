@@ -292,7 +292,7 @@ def test_a_template_is_a4_in_the_fonts_of_official_documents() -> None:
     section = document.sections[0]
     assert section.page_width is not None
     assert section.top_margin is not None
-    assert (round(section.page_width.mm), round(section.top_margin.mm)) == (210, 37)
+    assert (round(section.page_width.mm), round(section.top_margin.mm)) == (210, 22)
     with zipfile.ZipFile(io.BytesIO(content)) as package:
         text = package.read("word/document.xml").decode()
     for font in ("宋体", "黑体", "仿宋"):

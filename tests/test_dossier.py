@@ -86,7 +86,14 @@ def test_the_numbers_of_the_index_are_those_of_the_files(built: Built, package: 
         assert row[1] == FORMS[Form(entry.form)].zh
         assert entry.file_name.startswith(f"{int(row[0]):02}-{row[1]}.")
         scanned = entry.form == Form.EVIDENCE
-        assert (row[2], row[4], row[5]) == (("", "3页", "扫描件") if scanned else (NUMBER, "", ""))
+        assert (row[2], row[5]) == (("", "扫描件") if scanned else (NUMBER, ""))
+    pages = [row[4].split("–") for row in rows]
+    begin = [int(each[0]) for each in pages]
+    assert begin[0] == 1
+    assert begin == sorted(set(begin))
+    # Two scans of three pages each stand on three pages each; the last document says where it ends.
+    assert [begin[at + 1] - begin[at] for at in (4, 5)] == [3, 3]
+    assert len(pages[-1]) == 2
 
 
 def test_every_hash_of_the_manifest_and_of_the_answer_holds(built: Built, package: zipfile.ZipFile) -> None:
@@ -110,7 +117,8 @@ def test_the_manifest_and_the_names_of_files_tell_nothing_of_anybody(package: zi
 
 def test_the_merged_file_holds_every_document_in_order_and_says_where_a_scan_is(package: zipfile.ZipFile) -> None:
     text = text_of(package.read("卷宗.docx"))
-    marks = ["人民调解卷宗", "卷内目录", "接收回执", "当事人权利义务告知书", "卷内目录第5号：证据材料，扫描件",
+    marks = ["人民调解卷宗", "卷内目录", "接收回执", "当事人权利义务告知书",
+             "（证据材料，扫描件，共3页，本页为第1页，原件另附于卷内。）",
              "双方陈述了各自的看法。", "逐项核对。", "修复防水层", "已修好。", "卷宗封底"]  # fmt: skip
     places, start = [], 0
     for mark in marks:

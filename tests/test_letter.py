@@ -144,7 +144,7 @@ def test_what_looks_like_a_number_of_a_person_is_refused_naming_the_field(text: 
 
 @pytest.mark.parametrize(
     "text",
-    ["事项 cases/620102-2026-000117 逾期", "(2026)城关区提字第3号", "12345热线", "涉及金额1350000元", "2026年11月24日"],
+    ["事项 cases/620102-2026-000117 逾期", "城关区提〔2026〕3号", "12345热线", "涉及金额1350000元", "2026年11月24日"],
 )
 def test_numbers_of_matters_letters_and_sums_are_no_numbers_of_persons(text: str) -> None:
     assert not found_in(text)
@@ -191,6 +191,11 @@ def test_a_letter_says_what_every_letter_must_and_a_draft_says_that_it_is_one() 
         LetterKind.INSPECTION, "", "张掖路街道", "城关区", ("兰州市",), "cases/1", MONDAY, 10, None, "", 0, None
     )
     zh, en = sheet(facts, Words("依据", "事实", "要求"), "zh"), sheet(facts, Words("b", "f", "d"), "en")
-    assert (zh.title, zh.draft, zh.due, zh.copies) == ("督查函", "草稿，未经签发", "2026年3月2日", "兰州市")
+    assert (zh.title, zh.draft, zh.due, zh.copies) == (
+        "关于1号事项的督查函",
+        "草稿，未经签发",
+        "2026年3月2日",
+        "兰州市",
+    )
     assert "10个工作日" in zh.reply
-    assert (en.title, en.draft, en.due) == ("Letter of inspection", "Draft, not signed", "2 March 2026")
+    assert (en.title, en.draft, en.due) == ("Letter of inspection: matter no. 1", "Draft, not signed", "2 March 2026")

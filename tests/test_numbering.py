@@ -54,6 +54,7 @@ def running(numbers: list[str | None]) -> list[int]:
 
 def test_a_number_reads_as_it_stands_on_the_document() -> None:
     assert document_number(2026, "城关区", Series.AGREEMENT, 17) == "(2026)城关区人调字第17号"
+    assert document_number(2026, "城关区", Series.INSPECTION, 3) == "城关区督〔2026〕3号"
 
 
 def test_a_number_belongs_to_the_local_year() -> None:

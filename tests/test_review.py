@@ -221,8 +221,8 @@ async def test_a_final_notice_as_a_word_file_says_what_stays_open(clients: Clien
     request = pb.GetReplyDocumentRequest(name=f"{review.name}/replies/1/document")
     found = await review.stub.GetReplyDocument(request, **clients.as_("handler", COUNTY))
     lines = [each.text for each in Document(io.BytesIO(found.content)).paragraphs]
-    assert lines[0] == "信访事项处理意见书"
-    assert "对本意见不服的，可以自收到之日起三十日内，向兰州市请求复查。" in lines
+    assert lines[1] == "信访事项处理意见书"
+    assert "对本意见不服的，可以自收到之日起三十日内，向兰州市社会治安综合治理中心请求复查。" in lines
     assert {TEXT.facts, TEXT.conclusion} <= set(lines)
     assert any("诉讼" in line and "行政复议" in line for line in lines)
 

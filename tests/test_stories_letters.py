@@ -61,7 +61,7 @@ class Supervision:
         with refused("PERMISSION_DENIED"):
             await self.city.post(f"{name}:approve", "supervisor", None, office="LETTER_OFFICE_HEAD")
         signed = await self.city.post(f"{name}:approve", "unit_head", None, office="LETTER_OFFICE_HEAD")
-        assert f"兰州市{TITLES[kind]}字第" in signed["documentNumber"]
+        assert f"兰州市{TITLES[kind]}〔" in signed["documentNumber"]
         await self.city.post(f"{name}:serve", "clerk", None, manner="SERVICE_MANNER_ELECTRONIC")
         received: dict[str, Any] = await self.county.post(f"{name}:confirmReceipt", "handler")
         return received

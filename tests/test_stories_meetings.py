@@ -87,7 +87,7 @@ async def test_an_answer_is_reviewed_twice_and_ends_with_a_final_notice(desk: De
 
     word = await province.get(f"{notice['name']}/document", "handler")
     lines = [each.text for each in Document(io.BytesIO(base64.b64decode(word["content"]))).paragraphs]
-    assert lines[0] == "信访事项复查复核终结告知书"
+    assert lines[1] == "信访事项复查复核终结告知书"
     assert "程序已经走完，意见维持。" in lines
     assert "同一事实和理由不再进行复查复核。" in lines
     kinds = [each["type"] for each in (await desk.get(f"{review}/timeline", "auditor"))["events"]]

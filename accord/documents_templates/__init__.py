@@ -23,9 +23,13 @@ WRITERS: dict[str, Callable[[Page], None]] = {
 }
 
 
+LETTERS = frozenset({"entrustment", "docking-receipt", "docking-refusal", "result-feedback"})
+"""From one organ to another, so that they look as GB/T 9704 has letters."""
+
+
 def template(key: str, language: str) -> bytes:
     """Return the template of a form in a language."""
-    page = Page(language, key)
+    page = Page(language, key, letter=key in LETTERS)
     WRITERS[key](page)
     return page.save()
 

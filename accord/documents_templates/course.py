@@ -47,7 +47,7 @@ def _inquiry(page: Page) -> None:
         ("被调查人" + SIGNED[0], "Asked person, " + SIGNED[1]), ("调查人（签名）", "Investigator, signature"),
         ("记录人（签名）", "Recorder, signature"),
     )  # fmt: skip
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
 
 
 def _interpretation(page: Page) -> None:
@@ -65,7 +65,7 @@ def _interpretation(page: Page) -> None:
         "A document in a minority language goes with one in the national language, which stands first.",
     )
     page.sign(("当事人" + SIGNED[0], "Party, " + SIGNED[1]), ("翻译人员（签名）", "Interpreter, signature"))
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
     page.free()
 
 
@@ -89,7 +89,7 @@ def _record(page: Page) -> None:
     page.text("{{ read_back }}", "{{ read_back }}")
     party_signatures(page, *SIGNED)
     page.sign(("人民调解员（签名）", "Mediator, signature"), ("记录人（签名）", "Recorder, signature"))
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
     page.free()
 
 

@@ -16,28 +16,26 @@ def _matter(page: Page) -> None:
 
 
 def _entrustment(page: Page) -> None:
+    page.head("{{ organ }}", "{{ reference }}")
     page.title("委托（移送）调解函", "Letter of entrustment")
-    page.number()
     page.addressee("body")
     page.text(
         "下列纠纷经征求当事人意愿，依法{{ kind }}，请予调解，并将结果函告我单位。",
         "The following dispute is, the parties having been asked, {{ kind }} to you for mediation. Please let us know "
         "the result.",
     )
-    _matter(page)
+    page.fields(("纠纷事项", "Matter", "matter"), ("当事人", "Parties", "parties_line"))
     page.text(
-        "调解不收取费用。当事人不愿调解或者调解不成的，请及时退回，不必说明当事人拒绝的理由。",
+        "人民调解不收取任何费用。当事人不愿调解或者调解不成的，请及时退回，不必说明当事人拒绝的理由。",
         "Mediation is free. Where a party does not wish it, or there is no agreement, please return the matter; why a "
         "party refuses need not be said.",
     )
-    page.sign(("{{ organ }}（印章）", "{{ organ }} (seal)"))
-    page.text("{{ sent }}", "{{ sent }}", indent=False)
-    page.free()
+    page.seal("{{ organ }}", day="{{ sent }}")
 
 
 def _receipt(page: Page) -> None:
+    page.head("{{ body }}")
     page.title("接收回执", "Receipt")
-    page.number()
     page.addressee("organ")
     page.text(
         "你单位{{ kind }}的下列纠纷及材料已收到。", "The following dispute, {{ kind }}, and its file have arrived."
@@ -50,13 +48,16 @@ def _receipt(page: Page) -> None:
         "调解期限自签收之日起计算；延长期限须经各方当事人同意。",
         "The term runs from the day it was signed for; extending it takes every party's consent.",
     )
+    page.text(
+        "人民调解不收取任何费用。（《人民调解法》第四条）",
+        "People's mediation is free of charge (People's Mediation Law art. 4).",
+    )
     page.seal()
-    page.free()
 
 
 def _refusal(page: Page) -> None:
+    page.head("{{ body }}")
     page.title("不予调解函", "Letter that mediation does not begin")
-    page.number()
     page.addressee("organ")
     page.text("你单位{{ kind }}的下列纠纷，不予调解，现将材料退回。",
               "The following dispute, {{ kind }}, is not taken into mediation; its file is returned.")  # fmt: skip
@@ -70,8 +71,8 @@ def _refusal(page: Page) -> None:
 
 
 def _feedback(page: Page) -> None:
+    page.head("{{ body }}")
     page.title("调解结果反馈函", "Letter on the result")
-    page.number()
     page.addressee("organ")
     page.text("你单位{{ kind }}的下列纠纷，调解已经结束，现将结果函告如下。",
               "The mediation of the following dispute, {{ kind }}, has ended with this result.")  # fmt: skip
@@ -106,7 +107,7 @@ def _consent_inquiry(page: Page) -> None:
     party_lines(page)
     page.text("我的意愿：□ 同意调解　　□ 不同意调解", "My wish: □ I consent   □ I do not consent", indent=False)
     party_signatures(page, *SIGNED)
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
     page.free()
 
 

@@ -21,6 +21,7 @@ def _application(page: Page) -> None:
             [(pick("纠纷简要情况", "The dispute in short"), 1, "label"), ("{{ facts }}", 7, "tall")],
             [(pick("当事人申请事项", "What is asked for"), 1, "label"), ("{{ claims }}", 7, "tall")],
         ],
+        size=10.5 if pick("zh", "en") == "zh" else 9,
     )
     page.text(
         "人民调解委员会已将申请人民调解的相关规定告知本人，本人自愿申请人民调解。",
@@ -51,6 +52,7 @@ def _register(page: Page) -> None:
             [(pick("纠纷简要情况", "The dispute in short"), 1, "label"), ("{{ facts }}", 7, "tall")],
             [(pick("请求事项", "What is asked for"), 1, "label"), ("{{ claims }}", 7)],
         ],
+        size=10.5 if pick("zh", "en") == "zh" else 9,
     )  # fmt: skip
     page.text(
         "当事人向人民调解委员会提出请求的，诉讼时效自提出请求之日起中断。（民事诉讼时效规定第十二条）",
@@ -167,7 +169,7 @@ def _power_of_attorney(page: Page) -> None:
         "may take the power back at any time.",
     )
     page.sign(("委托人" + SIGNED[0], "Principals, " + SIGNED[1]), ("受委托人（签名）", "Representative, signature"))
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
     page.free()
 
 

@@ -78,6 +78,7 @@ def _oral_agreement(page: Page) -> None:
             [(pick("达成日期", "Agreed on"), 1, "label"), ("{{ made }}", 3),
              (pick("调解员", "Mediator"), 1, "label"), ("{{ mediator }}", 3)],
         ],
+        size=10.5 if pick("zh", "en") == "zh" else 9,
     )  # fmt: skip
     page.text(
         "口头协议自各方当事人达成协议之日起生效，具有法律约束力。（《人民调解法》第三十条、第三十一条）",
@@ -174,7 +175,7 @@ def _follow_up(page: Page) -> None:
         ],
     )
     page.sign(("回访人（签名）", "Visitor, signature"), ("回访对象（签名）", "Spoken with, signature"))
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
     page.free()
 
 
@@ -213,7 +214,7 @@ def _confirmation(page: Page) -> None:
     page.text("此致", "To", indent=True)
     page.text("{{ court }}", "{{ court }}", indent=False)
     party_signatures(page, *SIGNED)
-    page.text("{{ day }}", "{{ day }}", indent=False)
+    page.day()
     page.free()
 
 

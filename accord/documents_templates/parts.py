@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from accord.documents_templates.layout import Cell, Page
 
-PARTY_WIDTHS = (16, 20, 10, 8, 10, 11, 8, 9)
+PARTY_WIDTHS = (15, 20, 10, 8, 13, 13, 9, 10)
 
 
 def party_rows(page: Page, over: str) -> list[list[Cell] | str]:

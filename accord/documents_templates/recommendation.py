@@ -12,9 +12,9 @@ FILE = RULES / "recommendations" / "letter.docx"
 
 def template() -> bytes:
     """Return the template; the letter is written in Chinese."""
-    page = Page("zh", "recommendation")
+    page = Page("zh", "recommendation", letter=True)
+    page.head("{{ body }}")
     page.title("{{ title }}", "{{ title }}")
-    page.number()
     page.addressee("addressee")
     page.text("在办理相关事项中发现以下问题，现逐项提出建议。", "")
     page.control("{%p for pair in pairs %}")

@@ -34,12 +34,12 @@ def _index(page: Page) -> None:
     page.title("卷内目录", "Index of the dossier")
     page.fields(("卷号", "Dossier no.", "number"))
     page.table(
-        (7, 29, 25, 21, 8, 10),
+        (7, 30, 30, 13, 10, 10),
         [
             [
                 (pick("序号", "No."), 1, "label"), (pick("文件名称", "Document"), 1, "label"),
                 (pick("文号", "Number"), 1, "label"), (pick("日期", "Date"), 1, "label"),
-                (pick("页数", "Pages"), 1, "label"), (pick("备注", "Remark"), 1, "label"),
+                (pick("页号", "Pages"), 1, "label"), (pick("备注", "Remark"), 1, "label"),
             ],
             "{%tr for line in lines %}",
             [
@@ -49,6 +49,7 @@ def _index(page: Page) -> None:
             "{%tr endfor %}",
         ],
         size=10.5 if pick("zh", "en") == "zh" else 9,
+        heading=True,
     )  # fmt: skip
 
 

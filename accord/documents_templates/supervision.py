@@ -11,14 +11,9 @@ FOLDER = RULES / "letters"
 
 
 def _letter(page: Page) -> None:
+    page.head("{{ issuer }}", "{% if number %}{{ number }}{% else %}{{ draft }}{% endif %}")
     page.title("{{ title }}", "{{ title }}")
-    page.control("{%p if number %}")
-    page.number()
-    page.control("{%p else %}")
-    page.text("【{{ draft }}】", "[{{ draft }}]", indent=False)
-    page.control("{%p endif %}")
     page.addressee("unit")
-    page.fields(("事项", "Matter", "subject"))
     for zh, en, name in (("一、依据", "1. Basis", "basis"), ("二、事实", "2. Facts", "facts"),
                          ("三、要求", "3. What is demanded", "demand")):  # fmt: skip
         page.label(zh, en)
@@ -37,17 +32,18 @@ def _letter(page: Page) -> None:
         "You may object in writing within five working days of receipt; somebody who neither drafted nor signed this "
         "letter decides. While an objection is open, the time to answer does not run.",
     )
-    page.control("{%p if copies %}")
-    page.fields(("抄送", "Copies", "copies"))
+    page.seal("{{ issuer }}", day="{{ signed }}")
+    page.control("{%p if contact %}")
+    page.note("{{ contact }}", "{{ contact }}")
     page.control("{%p endif %}")
-    page.fields(("签发人", "Signed by", "signer"), ("职务", "As", "office"))
-    page.text("{{ issuer }}（印章）", "{{ issuer }} (seal)", indent=False)
-    page.text("{{ signed }}", "{{ signed }}", indent=False)
+    page.control("{%p if copies %}")
+    page.copies("{{ copies }}")
+    page.control("{%p endif %}")
 
 
 def template(language: str) -> bytes:
     """Return the template of a letter in a language."""
-    page = Page(language, "supervision-letter")
+    page = Page(language, "supervision-letter", letter=True)
     _letter(page)
     return page.save()
 

@@ -72,8 +72,13 @@ def _law(noted: str) -> str:
 
 
 def _article(number: str) -> str:
-    plain = _whole(int(number)).translate(_PLAIN)
-    return f"第{plain.removeprefix('一') if plain.startswith('一十') else plain}条"
+    return f"第{numeral(int(number))}条"
+
+
+def numeral(number: int) -> str:
+    """Return a number in Chinese: 二, 十二, 一百八十八."""
+    plain = _whole(number).translate(_PLAIN)
+    return plain.removeprefix("一") if plain.startswith("一十") else plain
 
 
 def amount_figures(amount: Decimal) -> str:

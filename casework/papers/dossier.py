@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
+from typing import Protocol
 
 from casework.papers import sheets
+from casework.papers.chinese import LOCAL
 from casework.papers.documents import DossierSource
 from casework.papers.forms import FORMS, PLACE, Form
 from casework.papers.sheet_parts import Filling, legible_sheet
@@ -27,10 +30,16 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A document in its place: `index` is its number in the index, from 1."""
+    """A document in its place: `index` is its number in the index, from 1, `page` its first page in the dossier."""
 
     index: int
     filed: Filed
+    page: int = 0
+
+    @property
+    def last_page(self) -> int:
+        """Its last page in the dossier."""
+        return self.page + max(self.filed.pages, 1) - 1
 
     def title(self, words: Wording) -> str:
         """Return the title shown in the index."""
@@ -38,10 +47,21 @@ class Placed:
         return rule.en if words.language == "en" else rule.zh
 
 
+class SaysPage(Protocol):
+    """Says how the first or the last page of a document is written."""
+
+    def __call__(self, placed: Placed, *, last: bool) -> str:
+        """Return what stands in the index."""
+        ...
+
+
 def arranged(documents: Iterable[Filed]) -> tuple[Placed, ...]:
-    """Return the documents in dossier order; those of one form in the order they were first filed."""
+    """Return the documents in dossier order, their pages numbered through; those of one form as they were filed."""
     ordered = sorted(documents, key=lambda each: (PLACE[each.form], each.document))
-    return tuple(Placed(index, filed) for index, filed in enumerate(ordered, start=1))
+    pages = accumulate((max(each.pages, 1) for each in ordered), initial=1)
+    return tuple(
+        Placed(index, filed, page) for index, (filed, page) in enumerate(zip(ordered, pages, strict=False), start=1)
+    )
 
 
 def filing(source: DossierSource, placed: tuple[Placed, ...], words: Wording) -> Filling:
@@ -69,16 +89,24 @@ def cover(filling: Filling, placed: tuple[Placed, ...]) -> sheets.Cover:
     return legible_sheet(found)
 
 
-def index(filling: Filling, placed: tuple[Placed, ...]) -> sheets.Index:
-    """Return the index: one numbered line a document, in order."""
+def written_page(placed: Placed, *, last: bool) -> str:
+    """Return the first or the last page of a document as a number."""
+    return str(placed.last_page if last else placed.page)
+
+
+def index(filling: Filling, placed: tuple[Placed, ...], page: SaysPage = written_page) -> sheets.Index:
+    """Return the index: one numbered line a document, in order, with the page where it begins (GB/T 9705-2008).
+
+    The last one also says where it ends. `page` says how the first or last page of a document is written.
+    """
     words = filling.words
     lines = tuple(
         sheets.IndexLine(
             index=str(each.index),
             title=each.title(words),
             number=each.filed.number,
-            day=words.day(each.filed.filed_at),
-            pages=words.word("count_pages", n=each.filed.pages) if each.filed.pages else "",
+            day=f"{each.filed.filed_at.astimezone(LOCAL):%Y.%m.%d}",
+            pages=page(each, last=False) + (f"–{page(each, last=True)}" if each is placed[-1] else ""),
             remark=words.word("scanned") if each.filed.scanned else "",
         )
         for each in placed
@@ -89,11 +117,10 @@ def index(filling: Filling, placed: tuple[Placed, ...]) -> sheets.Index:
 def back_cover(filling: Filling, placed: tuple[Placed, ...], lacking: Iterable[Form]) -> sheets.BackCover:
     """Return the back cover, with what the dossier still lacks."""
     words, source = filling.words, filling.source
-    pages = [each.filed.pages for each in placed]
     found = sheets.BackCover(
         **filling.common(),
         documents=words.word("count", n=len(placed)),
-        pages=words.word("count_pages", n=sum(pages)) if pages and all(pages) else "",
+        pages=words.word("count_pages", n=placed[-1].last_page) if placed else "",
         filed_by=source.filed_by,
         filed_day=words.day(filling.on),
         lacking=tuple(FORMS[each].en if words.language == "en" else FORMS[each].zh for each in lacking),

@@ -161,9 +161,11 @@ def _record(f: Filling) -> Sheet:
 def _agreement(f: Filling) -> Sheet:
     agreement, words = f.source.agreement, f.words
     assert agreement is not None
+    # Who left before is no party to it.
+    parties = party_lines(f, staying=True)
     return sheets.Agreement(
         **f.common(),
-        parties=party_lines(f),
+        parties=parties,
         extent=words.word("agreed_part" if agreement.partial else "agreed_full"),
         facts=companion(agreement.facts, agreement.facts_companion, words),
         points=companion(agreement.points, agreement.points_companion, words),
@@ -172,7 +174,7 @@ def _agreement(f: Filling) -> Sheet:
         made=words.day(agreement.made_on),
         effective=words.day(agreement.effective_at),
         # Each party and the committee keep one (人民调解法 art. 29).
-        copies=words.word("count", n=len(f.source.parties) + 1),
+        copies=words.word("count", n=len(parties) + 1),
     )
 
 
@@ -217,7 +219,7 @@ def _confirmation(f: Filling) -> Sheet:
         **f.common(),
         court=found.court,
         # They apply together: both are applicants (民事诉讼法 art. 205).
-        parties=tuple(replace(each, role=words.word("side_applicant")) for each in party_lines(f)),
+        parties=tuple(replace(each, role=words.word("side_applicant")) for each in party_lines(f, staying=True)),
         clauses=clause_lines(agreement, words),
         effective=words.day(agreement.effective_at),
         last_day=words.day(found.last_day),

@@ -74,7 +74,7 @@ def party_line(each: PartyFacts, words: Wording, *, ethnic_group: bool = False) 
     ]
     return PartyLine(
         role=words.word(SIDES[each.side]),
-        name=each.name + (words.word("withdrawn") if each.withdrawn_at else ""),
+        name=each.name,
         organisation=each.organisation,
         gender=each.gender,
         ethnic_group=each.ethnic_group if ethnic_group else "",
@@ -88,8 +88,13 @@ def party_line(each: PartyFacts, words: Wording, *, ethnic_group: bool = False) 
     )
 
 
-def party_lines(filling: Filling, *sides: Side, ethnic_group: bool = False) -> tuple[PartyLine, ...]:
+def party_lines(
+    filling: Filling, *sides: Side, ethnic_group: bool = False, staying: bool = False
+) -> tuple[PartyLine, ...]:
+    """Return the lines of the parties of some sides, or of all; `staying` leaves out who left the mediation."""
     chosen = filling.source.of_side(*(sides or tuple(Side)))
+    if staying:
+        chosen = (each for each in chosen if each.withdrawn_at is None)
     return tuple(party_line(each, filling.words, ethnic_group=ethnic_group) for each in chosen)
 
 

@@ -15,7 +15,7 @@ CHINESE = "zh"
 
 _PLAIN = """
     list_comma from_to dispute_title count count_pages count_sessions clause scanned date moment amount
-    side_applicant side_respondent side_third helper_guardian helper_support address_hidden withdrawn
+    side_applicant side_respondent side_third helper_guardian helper_support address_hidden
     identity_id_card identity_passport identity_residence_permit identity_business_licence identity_household
     identity_other identity_matches identity_differs authority_general authority_special answer_yes answer_no read_back
     not_read_back mode_on_site mode_remote open_session closed_session medium_oral medium_written medium_phone

@@ -13,7 +13,8 @@ from docx.document import Document
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
-from docx.table import Table
+from docx.table import Table, _Cell
+from docx.text.paragraph import Paragraph
 from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
@@ -58,12 +59,18 @@ def joined(whole: Document | None, more: Document) -> Document:
     """Return documents as one: templates hold no pictures and no numbering, so that a body is all there is."""
     if whole is None:
         return more
-    body = whole.element.body
-    whole.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
-    end = body.find(qn("w:sectPr"))
+    end = whole.element.body.find(qn("w:sectPr"))
+    begun = False
     for element in more.element.body:
-        if element.tag != qn("w:sectPr"):
-            end.addprevious(copy.deepcopy(element))
+        if element.tag == qn("w:sectPr"):
+            continue
+        added = copy.deepcopy(element)
+        if not begun and added.tag == qn("w:p"):
+            Paragraph(added, whole).paragraph_format.page_break_before = True
+        elif not begun:
+            whole.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
+        begun = True
+        end.addprevious(added)
     return whole
 
 
@@ -74,30 +81,75 @@ class Section(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def paper(title: str, sections: Iterable[Section]) -> bytes:
-    """Return a plain paper on A4 as a Word file: what is no form of the set, and is written from data alone."""
+CENTER, RIGHT = WD_ALIGN_PARAGRAPH.CENTER, WD_ALIGN_PARAGRAPH.RIGHT
+_FACES = ("Times New Roman", "仿宋")
+_MARGIN = Mm(25)
+
+
+def blank() -> Document:
+    """Return an empty paper on A4, for what is no form of the set and is written from data alone."""
     document = docx.Document()
     page, normal = document.sections[0], document.styles["Normal"]
     page.page_width, page.page_height = Mm(210), Mm(297)
-    page.left_margin = page.right_margin = page.top_margin = page.bottom_margin = Mm(25)
-    normal.font.name, normal.font.size = "Times New Roman", Pt(11)
-    normal.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), "仿宋")
-    head = document.add_paragraph()
-    head.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    run = head.add_run(legible(title))
-    run.bold, run.font.size = True, Pt(18)
+    page.left_margin = page.right_margin = page.top_margin = page.bottom_margin = _MARGIN
+    normal.font.name, normal.font.size = _FACES[0], Pt(12)
+    normal.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), _FACES[1])
+    return document
+
+
+def line(
+    place: Document | _Cell, text: str, *, size: float = 12, bold: bool = False, indent: bool = False,
+    align: WD_ALIGN_PARAGRAPH | None = None, face: str = "",
+) -> Paragraph:  # fmt: skip
+    """Write a paragraph of fixed height into a document or a cell; `indent` leaves two characters before it."""
+    paragraph = place.paragraphs[0] if isinstance(place, _Cell) else place.add_paragraph()
+    run = paragraph.add_run(legible(text))
+    run.font.size, run.bold = Pt(size), bold
+    if face:
+        run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), face)
+    spacing = paragraph.paragraph_format
+    spacing.space_before, spacing.space_after, spacing.line_spacing = Pt(0), Pt(size / 4), Pt(size * 1.6)
+    spacing.alignment = align
+    if indent:
+        spacing.first_line_indent = Pt(2 * size)
+    return paragraph
+
+
+def paper(title: str, sections: Iterable[Section]) -> bytes:
+    """Return a plain paper: a title, and sections with tables of two or more columns."""
+    document = blank()
+    line(document, title, size=18, bold=True, align=CENTER, face="黑体")
     for section in sections:
         if section.heading:
-            document.add_paragraph().add_run(legible(section.heading)).bold = True
+            line(document, section.heading, bold=True, face="黑体")
         table: Table | None = None
         for row in section.rows:
             if len(row) == 1:
-                document.add_paragraph(legible(row[0]))
+                line(document, row[0])
                 continue
-            table = table or document.add_table(rows=0, cols=len(row), style="Table Grid")
-            for cell, value in zip(table.add_row().cells, row, strict=True):
-                cell.text = legible(value)
+            if table is None:
+                table = document.add_table(rows=0, cols=len(row), style="Table Grid")
+                table.autofit = False
+                widths = _widths(len(row), Mm(210) - 2 * _MARGIN)
+                for column, width in zip(table.columns, widths, strict=True):
+                    column.width = width
+            for cell, value, width in zip(table.add_row().cells, row, widths, strict=True):
+                cell.width = width
+                line(cell, value)
+        if table is not None:
+            line(document, "", size=6)
     return saved(document)
+
+
+def _widths(columns: int, whole: int) -> list[int]:
+    """Return the widths of columns: of two, the first is a label and narrow."""
+    return [whole * 3 // 10, whole * 7 // 10] if columns == 2 else [whole // columns] * columns
+
+
+def opened(content: bytes) -> Document:
+    """Return a Word file as a document."""
+    document: Document = docx.Document(io.BytesIO(content))
+    return document
 
 
 def saved(document: Document) -> bytes:

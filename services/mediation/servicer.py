@@ -66,6 +66,6 @@ class Servicer(kit.Servicer):
             for row in looks
         ]
 
-    def unit_name(self, unit: str) -> str:
-        """Return the name of a unit as it stands in a document's number."""
-        return self.rules.units.known(unit).name
+    def mark_of(self, unit: str) -> str:
+        """Return how a unit is called in a document's number."""
+        return self.rules.units.paper(unit).mark

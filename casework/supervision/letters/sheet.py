@@ -44,11 +44,12 @@ class LetterSheet:
     signer: str
     office: str
     signed: str
+    contact: str
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """The facts of a letter when it is written; names are unit names."""
+    """The facts of a letter when it is written; units as they are called on paper, `phone` that of the issuer."""
 
     kind: LetterKind
     number: str
@@ -62,19 +63,21 @@ class LetterFacts:
     signer: str
     office: int
     signed_on: date | None
+    phone: str = ""
 
 
 def sheet(facts: LetterFacts, words: Words, language: str) -> LetterSheet:
     """Return a letter in `zh` or `en`; an unsigned one says so in place of its number."""
     at = 0 if language == "zh" else 1
+    matter = facts.subject.rpartition("/")[2]
     return LetterSheet(
-        title=TITLES[facts.kind][at],
+        title=(f"关于{matter}号事项的{TITLES[facts.kind][0]}", f"{TITLES[facts.kind][1]}: matter no. {matter}")[at],
         number=facts.number,
         draft="" if facts.number else ("草稿，未经签发", "Draft, not signed")[at],
         unit=facts.unit,
         issuer=facts.issuer,
         copies=_LIST[language].join(facts.copies),
-        subject=facts.subject,
+        subject=(f"第{matter}号事项", f"no. {matter}")[at],
         basis=words.basis,
         facts=words.facts,
         demand=words.demand,
@@ -84,6 +87,7 @@ def sheet(facts: LetterFacts, words: Words, language: str) -> LetterSheet:
         signer=facts.signer,
         office=OFFICES[facts.office][at] if facts.office else "",
         signed=day(facts.signed_on, language),
+        contact=(f"联系电话：{facts.phone}", f"Phone: {facts.phone}")[at] if facts.phone else "",
     )
 
 

@@ -21,7 +21,7 @@ class Words:
 
     def of(self, occasion: Occasion) -> Words:
         """Return the text with the matter and the number of times or days filled in."""
-        told = {"subject": occasion.subject, "times": occasion.times, "days": occasion.overdue_days}
+        told = {"subject": occasion.subject.rpartition("/")[2], "times": occasion.times, "days": occasion.overdue_days}
         return Words(self.basis.format(**told), self.facts.format(**told), self.demand.format(**told))
 
 

@@ -90,9 +90,9 @@ class LetterReading(LetterDesk):
         facts = LetterFacts(
             kind=kind,
             number=row.document_number,
-            unit=units.known(row.unit).name,
-            issuer=units.known(row.issuer).name,
-            copies=tuple(units.known(each).name for each in row.copies),
+            unit=units.paper(row.unit).addressee,
+            issuer=units.paper(row.issuer).full,
+            copies=tuple(units.paper(each).addressee for each in row.copies),
             subject=row.subject,
             due_on=row.due_on,
             reply_days=self.rules.clocks.get(REPLY_RULES[kind], row.unit, started).n,
@@ -100,6 +100,7 @@ class LetterReading(LetterDesk):
             signer=row.approver,
             office=row.office,
             signed_on=dates.today(row.approved_at) if row.approved_at else None,
+            phone=units.phone(row.issuer),
         )
         english = language == "en" and wording.HasField("english")
         return sheet(facts, view.words(wording.english if english else wording.words), language)

@@ -93,8 +93,8 @@ class LetterServicer(LetterReading, letters_pb2_grpc.LetterServiceServicer):
             rules_of.no_objection_open(before.objection)
         await timing.meet(work, row, timing.DRAFT)
         await timing.start(work, row, timing.SERVICE)
-        name = self.rules.units.known(row.issuer).name
-        number = await numbering.take(work.connection, SERIES[kind], row.issuer, name, work.now)
+        mark = self.rules.units.paper(row.issuer).mark
+        number = await numbering.take(work.connection, SERIES[kind], row.issuer, mark, work.now)
         row = await store.change(
             work.connection, row, state=state, approver=work.actor, office=request.office,
             approved_at=work.now, document_number=number,

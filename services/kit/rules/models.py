@@ -53,12 +53,25 @@ class UnitFile(Entry):
     file: CsvName
 
 
+PaperPattern = Annotated[str, Field(min_length=2, max_length=60, pattern=r"^(?:[^{}]|\{(?:place|city|district)\})+$")]
+"""A name on paper: {place} is the area in full, {city} what it is in, {district} its own name without its last sign."""
+
+
+class PaperEntry(Entry):
+    """What units are called on paper."""
+
+    areas: PaperPattern
+    committees: PaperPattern
+    names: str = ""
+
+
 class DepartmentEntry(Entry):
     """A department by its slug and names."""
 
     slug: Slug
     zh: Text
     en: Text
+    full: dict[AreaLevel | Literal["district", "*"], PaperPattern] = Field(default_factory=dict)
 
 
 class DepartmentRule(Entry):
@@ -77,6 +90,7 @@ class UnitsFile(Entry):
     files: Annotated[list[UnitFile], Field(min_length=1)]
     departments: DepartmentRule | None = None
     retired: str = ""
+    papers: PaperEntry | None = None
     phones: dict[str, Annotated[str, Field(pattern=r"^\+?[0-9][0-9-]{2,19}$")]] = Field(default_factory=dict)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from datetime import date
 
-from casework.units import DIGITS, ROOT, Department, Level, Retired, Unit, UnitTree, level_of, parent_code
+from casework.units import DIGITS, ROOT, Department, Level, PaperNames, Retired, Unit, UnitTree, level_of, parent_code
 from services.kit.rules.document import Document
 from services.kit.rules.folder import RulesFolder
-from services.kit.rules.models import DepartmentRule, UnitsFile
+from services.kit.rules.models import DepartmentEntry, DepartmentRule, PaperEntry, UnitsFile
 from services.kit.spreadsheets import TableError
 from services.kit.spreadsheets.delimited import csv_rows
 
@@ -40,10 +40,38 @@ def read_units(folder: RulesFolder) -> UnitTree | None:
     for code in index.phones:
         if code.partition("-")[0] not in sheets.names:
             folder.problems.append(document.problem(("phones", code), f"{code} is not a unit"))
+    paper = _paper(index.papers, sheets.names, folder) if index.papers else None
     if len(folder.problems) > before:
         return None
     units = (Unit(code, name, level_of(code), parent_code(code)) for code, name in sheets.names.items())
-    return UnitTree(units, departments, retired, index.phones)
+    return UnitTree(units, departments, retired, index.phones, paper)
+
+
+PAPER_COLUMNS = ("code", "full", "seal", "addressee", "mark", "committee")
+
+
+def _paper(entry: PaperEntry, names: dict[str, str], folder: RulesFolder) -> PaperNames:
+    """Return what units are called on paper; the file of single names adds its problems."""
+    single: dict[str, dict[str, str]] = {}
+    path = f"units/{entry.names}"
+    content = folder.content(path) if entry.names else None
+    rows = csv_rows(io.BytesIO(content)) if content is not None else iter(())
+    for line, cells, fault in rows:
+        row = [str(cell) for cell in cells]
+        if line == 1 and row != list(PAPER_COLUMNS):
+            folder.problem(path, 1, f"the first line must be {','.join(PAPER_COLUMNS)}")
+            break
+        if line == 1 or not row:
+            continue
+        if fault or len(row) != len(PAPER_COLUMNS):
+            folder.problem(path, line, f"needs {len(PAPER_COLUMNS)} cells: {', '.join(PAPER_COLUMNS)}")
+        elif row[0].partition("-")[0] not in names or row[0] in single:
+            folder.problem(path, line, f"{row[0]} is not a unit, or is listed twice")
+        elif any(len(cell) > 60 or cell != cell.strip() for cell in row):
+            folder.problem(path, line, "a name has at most 60 characters, without spaces around it")
+        else:
+            single[row[0]] = dict(zip(PAPER_COLUMNS[1:], row[1:], strict=True))
+    return PaperNames(entry.areas, entry.committees, single)
 
 
 def _departments(rule: DepartmentRule | None, document: Document, folder: RulesFolder) -> list[Department]:
@@ -58,7 +86,11 @@ def _departments(rule: DepartmentRule | None, document: Document, folder: RulesF
             folder.problems.append(document.problem(("departments", "each", number, "slug"), message))
         slugs.append(entry.slug)
     levels = frozenset(map(Level, rule.levels))
-    return [Department(entry.slug, entry.zh, entry.en, levels) for entry in rule.each]
+    return [Department(entry.slug, entry.zh, entry.en, levels, _full(entry)) for entry in rule.each]
+
+
+def _full(entry: DepartmentEntry) -> dict[str, str]:
+    return {str(level): pattern for level, pattern in entry.full.items()}
 
 
 class _Retired:

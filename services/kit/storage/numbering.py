@@ -23,19 +23,19 @@ _LAST = select(NumberSeries.last).where(
 )
 
 
-async def take(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
+async def take(connection: Connection, series: Series, unit: str, mark: str, now: datetime) -> str:
     """Return the next number of a unit's series in this year; given for good only if the transaction commits.
 
     Take it last: until the commit, all others who need a number of this series wait.
     """
-    return document_number(year_of(now), unit_name, series, await running(connection, series.name, unit, now))
+    return document_number(year_of(now), mark, series, await running(connection, series.name, unit, now))
 
 
-async def expected(connection: Connection, series: Series, unit: str, unit_name: str, now: datetime) -> str:
+async def expected(connection: Connection, series: Series, unit: str, mark: str, now: datetime) -> str:
     """Return the number that `take` would give now; another caller may take it first."""
     year = year_of(now)
     last = await connection.scalar(_LAST, {"unit": unit, "series": series.name, "year": year})
-    return document_number(year, unit_name, series, (last or 0) + 1)
+    return document_number(year, mark, series, (last or 0) + 1)
 
 
 async def running(connection: Connection, series: str, unit: str, now: datetime) -> int:

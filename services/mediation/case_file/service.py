@@ -129,7 +129,7 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
     ) -> None:
         """Set who it is and what they reported; hidden data is left out, as others may find the document."""
         language, category = current_call().language, self.rules.categories.get(case.category)
-        found.unit_display_name = self.unit_name(case.unit)
+        found.unit_display_name = self.rules.units.known(case.unit).name
         found.category = category.en if language == "en" else category.zh
         details = people_shown.details(opener, row.sealed)
         told = keys.content_of(self.sealer, case)

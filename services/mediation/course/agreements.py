@@ -173,7 +173,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
                 Fact.SIGNED_BY_THE_MEDIATOR: row.countersigned_at is not None,
             }
             must_hold(Act.SEAL_AGREEMENT, signed)
-            number = await numbers.of_case(work.connection, case, self.unit_name(case.unit), work.now)
+            number = await numbers.of_case(work.connection, case, self.mark_of(case.unit), work.now)
             await store.change(
                 work.connection,
                 case.number,

@@ -57,8 +57,8 @@ async def stop_clocks(work: Work, number: str) -> list[str]:
 async def close(work: Work, case: Case, rules: Rules, mediated: bool) -> str:
     """Give a closing its number and retention; return the number."""
     kept = await _retention(work, case) if mediated else _plain(case)
-    name = rules.units.known(case.unit).name
-    number = await numbering.take(work.connection, Series.CLOSING, case.unit, name, work.now)
+    mark = rules.units.paper(case.unit).mark
+    number = await numbering.take(work.connection, Series.CLOSING, case.unit, mark, work.now)
     await store.close(work.connection, case.number, case.unit, number, kept, work.now)
     return number
 

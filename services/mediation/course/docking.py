@@ -237,8 +237,8 @@ class DockingServicer(Servicer, docking_pb2_grpc.DockingServiceServicer):
         return await work.start_clock(case.number, key, rule, subject=subject, unit=case.unit, at=at)
 
     async def _letter(self, work: Work, case: Case, row: Docking, letter: Letter) -> None:
-        name = self.unit_name(case.unit)
-        reference = await numbering.take(work.connection, Series.LETTER, case.unit, name, work.now)
+        mark = self.mark_of(case.unit)
+        reference = await numbering.take(work.connection, Series.LETTER, case.unit, mark, work.now)
         await store.write(work.connection, row, letter, reference, work.now)
 
     @staticmethod

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from docx.document import Document as WordFile
 from pb.mediation.v1 import documents_pb2 as pb
 
 from casework import names
 from casework.papers import dossier, forms
 from casework.papers.documents import DossierSource
-from casework.papers.dossier import Filed, Placed
+from casework.papers.dossier import Filed, Placed, SaysPage, written_page
 from casework.papers.forms import FORMS, Form
 from casework.papers.package import package
 from casework.papers.scan import EXTENSIONS, WORD
 from casework.papers.sheets import Sheet
+from services.kit.binding import PLACE, Bound, bind, with_fields
+from services.kit.pages import pages_of
 from services.kit.rules.documents import DocumentBook
-from services.mediation.documents.render import merged, rendered, sheet_of
+from services.kit.word import opened, saved
+from services.mediation.documents.render import rendered, sheets_of
 
 MANIFEST, MERGED = "manifest.json", "卷宗.docx"
 
@@ -37,7 +41,8 @@ def build(
 ) -> Built:
     """Return the dossier of a case. The same documents make the same file, byte for byte."""
     contents = {each.document: content for each, content in documents}
-    placed = dossier.arranged(each for each, _ in documents)
+    words = {each.document: _as_word(each, content) for each, content in documents}
+    placed = dossier.arranged(_with_pages(each, words[each.document]) for each, _ in documents)
     missing = forms.missing([each.filed.form for each in placed], source)
     cover, index, back = (
         rendered(book, form, _own_pages(book, form, source, languages, placed, missing))
@@ -57,8 +62,14 @@ def build(
             )
         )  # fmt: skip
     files.append((f"{len(placed) + 1:0{width}}-卷宗封底.docx", back))
-    whole = [cover, index, *(_as_word(each, contents) for each in placed), back]
-    files.append((MERGED, merged(whole)))
+    linked = _own_pages(book, Form.INDEX, source, languages, placed, missing, _place)
+    whole = [
+        Bound(opened(cover), numbered=False),
+        Bound(with_fields(opened(rendered(book, Form.INDEX, linked))), numbered=False),
+        *(Bound(words[each.filed.document], mark=_mark(each)) for each in placed),
+        Bound(opened(back), numbered=False),
+    ]
+    files.append((MERGED, saved(bind(whole))))
     files.append((MANIFEST, _manifest(source, files, entries, missing)))
     return Built(package(files), tuple(entries), missing)
 
@@ -70,6 +81,7 @@ def _own_pages(
     languages: list[str],
     placed: tuple[Placed, ...],
     missing: tuple[Form, ...],
+    page: SaysPage = written_page,
 ) -> list[tuple[str, Sheet]]:
     """Return one of the dossier's own pages, in each language."""
     found: list[tuple[str, Sheet]] = []
@@ -78,18 +90,36 @@ def _own_pages(
         if form is Form.COVER:
             found.append((language, dossier.cover(filling, placed)))
         elif form is Form.INDEX:
-            found.append((language, dossier.index(filling, placed)))
+            found.append((language, dossier.index(filling, placed, page)))
         else:
             found.append((language, dossier.back_cover(filling, placed, missing)))
     return found
 
 
-def _as_word(each: Placed, contents: dict[int, pb.DocumentContent]) -> bytes:
-    """Return a document for the merged file: the document itself, or for a scan a page that says where it is."""
-    content = contents[each.filed.document]
+def _as_word(each: Filed, content: pb.DocumentContent) -> WordFile:
+    """Return a document for the merged file: the document itself, or a sheet for each page of a scan."""
     if content.media_type == WORD:
-        return content.content
-    return sheet_of(f"（卷内目录第{each.index}号：{FORMS[each.filed.form].zh}，扫描件，另附于卷内。）")
+        return opened(content.content)
+    count = max(each.pages, 1)
+    return sheets_of(
+        f"（{FORMS[each.form].zh}，扫描件，共{count}页，本页为第{page}页，原件另附于卷内。）"
+        for page in range(1, count + 1)
+    )
+
+
+def _with_pages(each: Filed, document: WordFile) -> Filed:
+    """Return a document with the number of its pages; a scan has what was said when it was filed."""
+    return each if each.pages else replace(each, pages=pages_of(document))
+
+
+def _mark(each: Placed) -> str:
+    return f"Paper{each.index}"
+
+
+def _place(placed: Placed, *, last: bool) -> str:
+    """Return what stands in the index of the merged file, where Word counts the pages."""
+    mark, page = (f"{_mark(placed)}End", placed.last_page) if last else (_mark(placed), placed.page)
+    return PLACE.format(mark=mark, page=page)
 
 
 def _manifest(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from typing import Any
 
-from docx import Document
+from docx.document import Document
 
 from casework.papers.forms import Form
 from casework.papers.sheets import Sheet
 from services.kit.rules.documents import DocumentBook
-from services.kit.word import filled, joined, saved
+from services.kit.word import CENTER, blank, filled, joined, line, saved
 
 
 def rendered(book: DocumentBook, form: Form, sheets: Iterable[tuple[str, Sheet]]) -> bytes:
@@ -22,27 +21,18 @@ def rendered(book: DocumentBook, form: Form, sheets: Iterable[tuple[str, Sheet]]
     return saved(whole)
 
 
-def merged(documents: Iterable[bytes]) -> bytes:
-    """Return Word files as one, each on a new page."""
-    whole: Any = None
-    for content in documents:
-        whole = joined(whole, Document(io.BytesIO(content)))
-    return saved(whole)
-
-
-def sheet_of(text: str) -> bytes:
-    """Return a page with one line, which replaces a document that is not a Word file in the merged file."""
-    document = Document()
-    document.add_paragraph(text)
-    held = io.BytesIO()
-    document.save(held)
-    return held.getvalue()
+def sheets_of(lines: Iterable[str]) -> Document:
+    """Return a page for each line, which stand in the merged file for a document that is not a Word file."""
+    document = blank()
+    for number, text in enumerate(lines):
+        line(document, text).paragraph_format.page_break_before = number > 0
+    return document
 
 
 def listing(title: str, lines: Iterable[str]) -> bytes:
     """Return a page with a title and lines, for a document that is not one of the forms."""
-    document = Document()
-    document.add_paragraph().add_run(title).bold = True
-    for line in lines:
-        document.add_paragraph(line)
+    document = blank()
+    line(document, title, size=18, bold=True, align=CENTER)
+    for text in lines:
+        line(document, text)
     return saved(document)

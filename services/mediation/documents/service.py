@@ -120,7 +120,7 @@ class DocumentServicer(Servicer, documents_pb2_grpc.DocumentServiceServicer):
         given = (
             row.document_number
             if row
-            else await new_number(connection, rule, case, subject, self.unit_name(case.unit), now)
+            else await new_number(connection, rule, case, subject, self.mark_of(case.unit), now)
         )
         wordings = self.rules.documents.wordings
         sheets = [(each, fill(rule, Filling(source, subject, given, now, wordings[each]))) for each in languages]

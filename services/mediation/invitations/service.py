@@ -128,7 +128,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             pb.Invitation(
                 category=category.en if english else category.zh,
                 unit=names.unit_name(case.unit),
-                unit_display_name=self.unit_name(case.unit),
+                unit_display_name=self.rules.units.known(case.unit).name,
                 phone=self.rules.units.phone(case.unit),
                 mediator=names.mediator_name(candidate),
                 mediator_display_name=mediator.display_name if mediator else "",

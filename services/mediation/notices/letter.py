@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from datetime import date
 
-import docx
-from docx.oxml.ns import qn
-from docx.shared import Pt
-
 from casework.mediation.notice import Text, worded_date
-
-_FONT = "SimSun"
+from services.kit.word import RIGHT, blank, line, saved
 
 
 def printed(told: Text, addressee: str, address: str, unit: str, day: date, language: str) -> bytes:
     """Return the letter as a Word file; the text already says the name."""
-    document = docx.Document()
-    normal = document.styles["Normal"]
-    normal.font.name, normal.font.size = _FONT, Pt(12)
-    normal.element.rPr.rFonts.set(qn("w:eastAsia"), _FONT)
-    for line in (addressee, address):
-        if line:
-            document.add_paragraph(line)
-    document.add_paragraph()
-    document.add_paragraph().add_run(told.subject).bold = True
-    for line in told.text.splitlines():
-        document.add_paragraph(line)
-    document.add_paragraph()
-    for line in (unit, worded_date(day, language)):
-        document.add_paragraph(line)
-    written = io.BytesIO()
-    document.save(written)
-    return written.getvalue()
+    document = blank()
+    for each in (addressee, address):
+        if each:
+            line(document, each)
+    line(document, "")
+    line(document, told.subject, size=16, bold=True, face="黑体")
+    for number, each in enumerate(told.text.splitlines()):
+        line(document, each, indent=language == "zh" and number > 0)
+    line(document, "")
+    for each in (unit, worded_date(day, language)):
+        line(document, each, align=RIGHT)
+    return saved(document)

@@ -233,9 +233,10 @@ class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
         barred = contact_pb2.CONTACT_CHANNEL_PAPER in wish.never_by
         address = "" if barred else contact.postal_address
         worded = Text(told.subject, text, told.short)
+        sender = self.rules.units.paper(row.unit).full
         return pb.NoticeLetter(
             name=request.name, addressee=addressee, address=address, language=language, subject=told.subject, text=text,
-            content=letter.printed(worded, addressee, address, self.unit_name(row.unit), dates.today(now), language),
+            content=letter.printed(worded, addressee, address, sender, dates.today(now), language),
             file_name=f"{row.number}-{row.id}.docx", media_type=WORD,
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from casework import names
+from casework.papers.chinese import numeral
 from casework.supervision.meetings import review as rules_of
 from casework.supervision.meetings.review import RIGHTS, ReplyKind, ReviewState
 from casework.units import UnitTree
@@ -32,6 +33,13 @@ _ENDS = {
 def reply_name(row: ReviewReply) -> str:
     """Return `reviews/{review}/replies/{reply}`."""
     return f"{names.file_name(row.number)}/replies/{row.reply}"
+
+
+def document_number(units: UnitTree, row: ReviewReply) -> str:
+    """Return the number of a reply as it is printed: `城关区信复〔2026〕3号`, a later one `…3号之二`."""
+    _, year, running = row.number.rsplit("-", 2)
+    later = f"之{numeral(row.reply)}" if row.reply > 1 else ""
+    return f"{units.paper(row.unit).mark}信复〔{year}〕{int(running)}号{later}"
 
 
 def above(units: UnitTree, unit: str) -> str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import datetime
 
-from docx import Document
-from docx.enum.text import WD_ALIGN_PARAGRAPH
-from docx.shared import Pt
-
 from casework.papers.chinese import LOCAL
-from casework.papers.package import packed
 from casework.supervision.meetings.review import ReplyKind, Result, ReviewState
+from services.kit.word import CENTER, RIGHT, blank, line, saved
 
 _TITLES = {
     ReplyKind.ANSWER: "信访事项处理意见书",
@@ -54,25 +49,22 @@ class Notice:
 
 def written(notice: Notice) -> bytes:
     """Return the Word file; always the same bytes for the same reply."""
-    document = Document()
-    title = document.add_paragraph()
-    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    run = title.add_run(_TITLES[notice.kind])
-    run.bold, run.font.size = True, Pt(20)
-    for label, value in (("编号", notice.number), ("信访事项", notice.case), ("单位", notice.unit)):
-        document.add_paragraph(f"{label}：{value}")
-    document.add_paragraph("查明：").runs[0].bold = True
-    document.add_paragraph(notice.facts)
-    document.add_paragraph("意见：").runs[0].bold = True
+    document = blank()
+    line(document, notice.unit, size=22, bold=True, align=CENTER, face="宋体")
+    line(document, _TITLES[notice.kind], size=20, bold=True, align=CENTER, face="宋体")
+    line(document, notice.number, align=RIGHT)
+    line(document, f"信访事项编号：{notice.case}")
+    line(document, "查明：", bold=True, face="黑体")
+    line(document, notice.facts, size=14, indent=True)
+    line(document, "意见：", bold=True, face="黑体")
     if notice.result is not None:
-        document.add_paragraph(_RESULTS[notice.result])
-    document.add_paragraph(notice.conclusion)
-    document.add_paragraph(_RIGHTS[notice.leads_to].format(above=notice.above))
-    document.add_paragraph(_ROUTES)
+        line(document, _RESULTS[notice.result], size=14, indent=True)
+    line(document, notice.conclusion, size=14, indent=True)
+    line(document, _RIGHTS[notice.leads_to].format(above=notice.above), size=14, indent=True)
+    line(document, _ROUTES, size=14, indent=True)
+    line(document, "")
+    line(document, f"{notice.unit}（印章）", size=14, align=RIGHT)
     served = notice.served_at.astimezone(LOCAL) if notice.served_at else None
     day = f"{served.year}年{served.month}月{served.day}日" if served else "　　年　　月　　日"
-    for line in (f"{notice.unit}（印章）", f"送达日期：{day}"):
-        document.add_paragraph(line).alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    held = io.BytesIO()
-    document.save(held)
-    return packed(held.getvalue())
+    line(document, day, size=14, align=RIGHT)
+    return saved(document)

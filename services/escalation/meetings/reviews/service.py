@@ -299,10 +299,10 @@ class ReviewServicer(Servicer, reviews_pb2_grpc.ReviewServiceServicer):
         kind, result = reply.kind, reply.result
         above = what_follows.above(self.rules.units, reply.unit)
         return notice.Notice(
-            number=what_follows.reply_name(reply),
-            case=names.case_name(row.case_number),
-            unit=self.rules.units.known(reply.unit).name,
-            above=self.rules.units.known(above).name if above else "",
+            number=what_follows.document_number(self.rules.units, reply),
+            case=row.case_number,
+            unit=self.rules.units.paper(reply.unit).full,
+            above=self.rules.units.paper(above).full if above else "",
             kind=kind,
             result=result,
             leads_to=rules_of.after(kind, result, above=bool(above)),

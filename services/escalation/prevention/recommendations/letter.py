@@ -28,8 +28,8 @@ def fields(row: Recommendation, told: pb.RecommendationText, units: UnitTree) ->
     return {
         "title": _TITLES[row.kind],
         "number": row.letter_number or "（草案）",
-        "addressee": units.known(row.addressee).name,
-        "body": units.known(row.unit).name,
+        "addressee": units.paper(row.addressee).addressee,
+        "body": units.paper(row.unit).full,
         "pairs": [
             {"nth": index, "problem": pair.problem, "advice": pair.advice}
             for index, pair in enumerate(told.pairs, start=1)

@@ -48,7 +48,7 @@ _SCOPES: dict[int, str] = {
 
 def body_of(rules: Rules, unit: str) -> str:
     """Return the name of the people's mediation committee of a unit."""
-    return f"{rules.units.known(unit).name}人民调解委员会"
+    return rules.units.paper(unit).committee
 
 
 async def source_of(
@@ -81,6 +81,7 @@ async def source_of(
         channel=_CHANNELS.get(content.channel, ""),
         place=content.address,
         facts=content.text,
+        claims=content.wish,
         language=next((each.language for each in parties if each.language not in ("", "zh")), ""),
         dossier_number=dossier_number,
         parties=parties,
@@ -94,9 +95,9 @@ async def source_of(
         interpretations=await interpretations_of(connection, number, opener, parties),
         agreement=outcome.agreement_of(agreed, opener, parties),
         performances=await outcome.performances_of(connection, agreed, parties),
-        confirmation=await outcome.confirmation_of(connection, agreed),
+        confirmation=await outcome.confirmation_of(connection, agreed, rules.units),
         visits=await outcome.visits_of(connection, number, opener, parties),
-        dockings=await outcome.dockings_of(connection, number),
+        dockings=await outcome.dockings_of(connection, number, rules.units),
         recusals=await course.recusals_of(connection, number),
         extensions=await course.extensions_of(connection, number),
         closing=await outcome.closing_of(connection, case, now),

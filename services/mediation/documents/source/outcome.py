@@ -25,6 +25,7 @@ from casework.papers.documents import (
     PerformanceFacts,
     Visit,
 )
+from casework.units import UnitTree
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
@@ -39,6 +40,7 @@ from services.mediation.models.agreement import AgreedClause, Part
 from services.mediation.models.cases import Case
 
 _ORGANS = {DockingKind.COURT: "人民法院", DockingKind.POLICE: "公安机关", DockingKind.PETITION: "信访部门"}
+"""What an authority is called that was not recorded."""
 _PERFORMANCE = {Performance.NOT: "none", Performance.PART: "part", Performance.DONE: "done"}
 _SATISFACTION = {
     Satisfaction.SATISFIED: "satisfied", Satisfaction.PARTLY: "fair", Satisfaction.NOT_SATISFIED: "dissatisfied",
@@ -117,8 +119,11 @@ async def performances_of(
     )  # fmt: skip
 
 
-async def confirmation_of(connection: Connection, loaded: Loaded | None) -> ConfirmationFacts | None:
-    """Return the application for judicial confirmation; None where there is none."""
+async def confirmation_of(connection: Connection, loaded: Loaded | None, units: UnitTree) -> ConfirmationFacts | None:
+    """Return the application for judicial confirmation; None where there is none.
+
+    A court that is no unit here has no name: its place on the form stays empty.
+    """
     if loaded is None:
         return None
     row = await confirmations.find(connection, loaded.row.number, loaded.row.agreement)
@@ -126,7 +131,9 @@ async def confirmation_of(connection: Connection, loaded: Loaded | None) -> Conf
         return None
     last = loaded.row.confirm_due_at
     return ConfirmationFacts(
-        row.court, last.astimezone(LOCAL).date() if last else None, row.applied_at.astimezone(LOCAL).date()
+        units.paper(row.court).full if row.court in units else "",
+        last.astimezone(LOCAL).date() if last else None,
+        row.applied_at.astimezone(LOCAL).date(),
     )
 
 
@@ -181,13 +188,14 @@ async def retention_of(connection: Connection, number: str) -> str:
     return _RETENTION[row.retention] if row else ""
 
 
-async def dockings_of(connection: Connection, number: str) -> tuple[DockingFacts, ...]:
+async def dockings_of(connection: Connection, number: str, units: UnitTree) -> tuple[DockingFacts, ...]:
     """Return the dockings, without the parties' reasons."""
     references = await dockings.handed_over(connection, number)
-    return tuple(_docking(row, references.get(row.docking, "")) for row in await dockings.of_case(connection, number))
+    found = await dockings.of_case(connection, number)
+    return tuple(_docking(row, references.get(row.docking, ""), units) for row in found)
 
 
-def _docking(row: docking.Docking, reference: str) -> DockingFacts:
+def _docking(row: docking.Docking, reference: str, units: UnitTree) -> DockingFacts:
     kind, state = row.kind, row.state
     came_to = {DockingState.AGREED, DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
     performed = {DockingState.PERFORMED, DockingState.APPLIED, DockingState.SETTLED}
@@ -195,7 +203,7 @@ def _docking(row: docking.Docking, reference: str) -> DockingFacts:
     return DockingFacts(
         docking=row.docking,
         kind=Docking(kind.name.lower()),
-        organ=_ORGANS[kind],
+        organ=units.paper(row.authority).full if row.authority else _ORGANS[kind],
         reference=reference,
         entrusted=kind is DockingKind.COURT,
         sent_at=row.handed_over_at,
