@@ -159,6 +159,8 @@ class Reason(StrEnum):
     DECIDED_ABOVE = "DECIDED_ABOVE"
     NOT_ANSWERED = "NOT_ANSWERED"
     MERGED_NOW = "MERGED_NOW"
+    UNKNOWN_GRID = "UNKNOWN_GRID"
+    TERM_OVER = "TERM_OVER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,14 @@ TEXTS: dict[Reason, _Text] = {
         Kind.PRECONDITION,
         "这是另一天的号，只在当天有效：请重新取号。",
         "This ticket is of another day and was good for that day only: draw a new one.",
+    ),
+    Reason.UNKNOWN_GRID: _Text(
+        Kind.INVALID, "没有这个网格，或者网格已经撤销。", "There is no such grid, or it was closed."
+    ),
+    Reason.TERM_OVER: _Text(
+        Kind.DENIED,
+        "名册上这一天不在网格员任期内：请与所在乡镇（街道）联系。",
+        "By the roster this day is in no term of this grid worker: ask the township.",
     ),
     Reason.NO_CLUSTER: _Text(
         Kind.PRECONDITION, "该地目前没有这类事项的集中现象。", "There is no current cluster of these cases there."

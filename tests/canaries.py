@@ -30,6 +30,7 @@ EXEMPT = {
     r"^ListReports\.source$|\.category$": "a key of a closed list",
     r"^(Create|Update)Mediator\.mediator\.display_name$": "an official in office; the register is open",
     r"^CreateRoom\.": "a room",
+    r"^CreateGrid\.|^RecordTraining\.": "a grid, a training: no persons",
     r"^ConfigureHall\.": "a hall: windows and what their queues are for",
     r"\.layer\.": "a calendar",
     r"\.holder$|^RecordStandings\.standings\.": "an account, as the identity provider calls it",

@@ -60,7 +60,7 @@ RIGHT_UNIT = {
 OF_THE_CALLER = {
     "AcknowledgeEvents", "GetConsumer", "ListEventTypes", "GetReceipt", "SignInByReceipt", "SignInByInvitation",
     "FileReport", "GetFilingChallenge", "FindSimilar", "ListPlanTypes", "GetPlanType", "DrawTicket", "GetTicket",
-    "GetBoard",
+    "GetBoard", "ListOwnReports",
 }  # fmt: skip
 """About the caller's own, found by a code, or about no unit: none is a foreign one.
 

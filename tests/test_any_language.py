@@ -39,7 +39,7 @@ TEXTS = {
 CODES = re.compile(
     r"(request_id|service|rule|cause|date|day|month|period|region|area|language|languages|companion_language|consumer"
     r"|candidate|phone|guardian_phone|email|code|document_kind|type|lease|id_number|birth_date|user|taken_by|subject|mediator_id|sha256|court|source|official|successor|cover|fields"
-    r"|field|facts|confirmed_texts|after_hash|clocks|office|consents|indicator|room_id|challenge_solution|destination_code|category|categories|version|hash|client|series|quarter|year|unit|units|opens|closes|letter|queue|queues|officer|step|becomes)"
+    r"|field|facts|confirmed_texts|after_hash|clocks|office|consents|indicator|room_id|challenge_solution|destination_code|category|categories|version|hash|client|series|quarter|year|unit|units|opens|closes|letter|queue|queues|officer|step|becomes|grid|account)"
 )
 
 

@@ -22,6 +22,7 @@ from tests import (
     world_facts,
     world_forwards,
     world_grants,
+    world_grids,
     world_hall,
     world_ledger,
     world_letters,
@@ -99,6 +100,7 @@ async def new_world(clients: Clients) -> World:
     await world_plans.furnish(clients, case.name)
     await world_notices.furnish(clients, case.name)
     await world_hall.furnish(clients, case.name)
+    await world_grids.furnish(clients, case.name)
     sitting = await clients.accept(await clients.file_report("楼上装修，半夜敲墙。"))
     await world_sessions.furnish(clients, sitting.name)
     mediated = await world_agreement.mediated_case(clients)
@@ -375,6 +377,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_forwards.requests(_filled),
     **world_plans.requests(_filled),
     **world_notices.requests(_filled),
+    **world_grids.requests(_filled),
     **world_hall.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),

@@ -20,6 +20,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.intake.v1.HallService": ("intake",),
     "accord.intake.v1.ForwardService": ("intake",),
     "accord.intake.v1.LinkService": ("intake",),
+    "accord.intake.v1.GridService": ("intake",),
     "accord.intake.v1.ReportFactsService": ("intake",),
     "accord.privacy.v1.ReportPrivacyService": ("intake",),
     "accord.privacy.v1.CaseFileService": ("mediation",),

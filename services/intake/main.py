@@ -10,6 +10,7 @@ from services.intake.desk.service import DeskServicer
 from services.intake.directory import ReportDirectory
 from services.intake.duplicates.counting import keep_counting
 from services.intake.facts import ReportFactsServicer
+from services.intake.grids.service import GridServicer
 from services.intake.hall.service import HallServicer
 from services.intake.privacy import ReportPrivacyServicer
 from services.intake.reception import Reception
@@ -32,6 +33,7 @@ def build(parts: Parts) -> list[Registration]:
         served(HallServicer(parts)),
         served(ForwardServicer(parts)),
         served(LinkServicer(parts)),
+        served(GridServicer(parts)),
         served(ReportFactsServicer(parts)),
         served(ReportPrivacyServicer(parts)),
         served(ContactServicer(parts)),

@@ -100,6 +100,7 @@ class Reception:
         if not is_on_earth(report.place.location):
             raise field_error("report.place.location", Reason.INVALID_FIELD, "latitude -90 … 90, longitude -180 … 180")
         must_keep_its_word(report, now)
+        must_be_from_a_grid(report, importing=importing)
         told = _Times.of(report, now, importing)
         receives = receiving_unit(unit, names.last(report.about_unit), self._rules.units)
         return Draft(
@@ -130,7 +131,7 @@ class Reception:
             "about": names.last(report.about_unit),
             "channel": report.channel,
             "category": draft.category,
-            "area": report.place.area,
+            "area": report.place.area or report.place.grid[:12],
             "latitude": report.place.location.latitude if located else None,
             "longitude": report.place.location.longitude if located else None,
             "people": draft.facts.people_affected,
@@ -204,6 +205,10 @@ class Reception:
             payload["source"] = f"{draft.report.source}/{draft.report.source_id}"
         if draft.closed_at:
             payload["closed_at"] = draft.closed_at
+        if draft.report.HasField("observe_time"):
+            payload["observed_at"] = min(instant(draft.report.observe_time), draft.received_at)
+        if draft.report.place.grid:
+            payload["grid"] = draft.report.place.grid
         if draft.lines:
             payload["numbers_shown"] = [each.number for each in draft.lines]
         kind = "ReportImported" if draft.imported else "ReportReceived"
@@ -311,6 +316,17 @@ def must_keep_its_word(report: pb.Report, now: datetime) -> None:
         raise field_error("report.reporter", Reason.INVALID_FIELD, "known to nobody: leave it out")
     if report.HasField("happen_time") and instant(report.happen_time) > now:
         raise field_error("report.happen_time", Reason.INVALID_FIELD, "lies in the future")
+
+
+def must_be_from_a_grid(report: pb.Report, *, importing: bool) -> None:
+    """Raise INVALID_FIELD for a time of observation or a grid where there can be none, or a grid of another area."""
+    if report.HasField("observe_time") and (importing or report.channel != pb.CHANNEL_GRID):
+        raise field_error("report.observe_time", Reason.INVALID_FIELD, "for what comes by a grid worker")
+    grid = report.place.grid
+    if grid and (importing or report.channel == pb.CHANNEL_APP):
+        raise field_error("report.place.grid", Reason.INVALID_FIELD, "for what an office or a grid worker takes down")
+    if not grid.startswith(report.place.area) and grid:
+        raise field_error("report.place.grid", Reason.INVALID_FIELD, f"not in {report.place.area}")
 
 
 def left_a_contact(told: pb.Reporter) -> bool:

@@ -29,6 +29,7 @@ from services.intake.duplicates.search import Asked, Finder
 from services.intake.filing import GATEWAY, Filing, Numbered, filed_by, is_nobody
 from services.intake.forwards import ending
 from services.intake.forwards import store as forwards
+from services.intake.grids import rounds
 from services.intake.guards.guard import FREE, Guards
 from services.intake.links import answers
 from services.intake.links import store as links
@@ -101,7 +102,14 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     @command(report_pb2.Report, before=_at_counter)
     async def CreateReport(self, request: pb.CreateReportRequest, work: Work, ready: Numbered) -> report_pb2.Report:
         """Receive a report and answer its receipt."""
-        return await self._filing.receive(ready, work)
+        try:
+            await rounds.admit(work.connection, work.call, request.report, work.now)
+        except CaseError:
+            self._filing.give_back(ready)
+            raise
+        answer = await self._filing.receive(ready, work)
+        rounds.put(answer, await rounds.keep(work.connection, work.call, request.report, ready.number, work.now))
+        return answer
 
     async def FileReport(self, request: pb.FileReportRequest, context: Context) -> pb.FiledReport:
         """Receive a report of somebody who needs no account; answer its receipt and a token to act by it."""
@@ -174,8 +182,10 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
             row = await store.get(connection, names.number_of(request.name))
             await record.admit(connection, call, row)
             told = await answers.earlier(connection, row, self.rules, call.language, self._shown(connection, row))
+            seen = await rounds.seen(connection, row.number, row.channel)
         answer = view.report(row, call.language, self.time.now())
         answer.earlier_answers.extend(told)
+        rounds.put(answer, seen)
         return answer
 
     @staticmethod
@@ -236,6 +246,7 @@ class IntakeServicer(Servicer, intake_pb2_grpc.IntakeServiceServicer):
     async def VerifyReport(self, request: pb.VerifyReportRequest, work: Work) -> report_pb2.Report:
         """Record whether the report was found to be true."""
         row = await self._locked(request.name, request.etag, work)
+        await rounds.must_serve_now(work.connection, work.call, work.now)
         to = ReportState.VERIFIED if request.founded else ReportState.UNFOUNDED
         state = rules_of.move(row.state, to)
         changed = await store.change(work.connection, row.number, work.now, state=state)

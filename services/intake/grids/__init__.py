@@ -1,0 +1,1 @@
+"""Grids below the village, the roster of grid workers, and what they reported."""
