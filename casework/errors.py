@@ -79,6 +79,7 @@ class Reason(StrEnum):
     TOO_MANY_REPRESENTATIVES = "TOO_MANY_REPRESENTATIVES"
     CONFLICT_OF_INTEREST = "CONFLICT_OF_INTEREST"
     NOT_THE_MEDIATOR = "NOT_THE_MEDIATOR"
+    NOT_ASKED = "NOT_ASKED"
     ROLE_BARRED = "ROLE_BARRED"
     JOINT_REFUSED = "JOINT_REFUSED"
     ROOM_TAKEN = "ROOM_TAKEN"
@@ -420,6 +421,9 @@ TEXTS: dict[Reason, _Text] = {
     ),
     Reason.NOT_THE_MEDIATOR: _Text(
         Kind.PRECONDITION, "只有本案的调解员本人可以进行此操作。", "Only the mediator of this case can do this."
+    ),
+    Reason.NOT_ASKED: _Text(
+        Kind.PRECONDITION, "只有被邀请的人本人可以答复。", "Only whoever was asked can answer this."
     ),
     Reason.ROLE_BARRED: _Text(
         Kind.PRECONDITION,

@@ -60,6 +60,11 @@ def mediator_name(mediator: str) -> str:
     return f"mediators/{mediator}" if mediator else ""
 
 
+def panel_name(number: str, member: int) -> str:
+    """Return the resource name of a member of a case's panel."""
+    return f"cases/{number}/panel/{member}"
+
+
 def session_name(number: str, session: int) -> str:
     """Return `cases/{number}/sessions/{session}`."""
     return f"cases/{number}/sessions/{session}"

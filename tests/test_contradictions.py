@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
-from pb.mediation.v1 import agreement_pb2, people_pb2
+from pb.mediation.v1 import agreement_pb2, panel_pb2, people_pb2
 from pb.mediation.v1 import sessions_pb2 as sessions
+from pb.mediation.v1.panel_pb2_grpc import PanelServiceStub
 
 from casework.errors import CaseError
 from casework.mediation.contradiction import NEEDS, Act, Fact, must_hold
 from tests.case_people import Act as People
+from tests.case_people import enter
 from tests.case_people import refused as denied
-from tests.conftest import Clients, request_id
+from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import EXTENSION, SETTLEMENT, day, mediated, refused
 from tests.people_of_case import Stubs
-from tests.world_people import party
+from tests.world_panel import second
+from tests.world_people import nothing_to_disclose, party
 from tests.world_sessions import at, new_session
 
 Break = Callable[[Clients], Awaitable[None]]
@@ -49,6 +52,38 @@ async def unsigned_by_the_mediator(clients: Clients) -> None:
     for number in (1, 2):
         await case.sign(drafted, number)
     await refused(case.do("SealAgreement", drafted.name, role="clerk"), "SIGNED_BY_THE_MEDIATOR")
+
+
+@breaks(Act.SEAL_AGREEMENT, Fact.SIGNED_BY_EVERY_MEDIATOR)
+@breaks(Act.HOLD_SESSION, Fact.A_MEDIATOR_CAME)
+async def without_the_mediators(clients: Clients) -> None:
+    case, stubs = await mediated(clients), Stubs(clients)
+    name = await enter(clients, f"units/{COUNTY}")
+    panel, access = PanelServiceStub(clients.channels["mediation"]), clients.as_("mediator", sub=name.split("/")[1])
+    request = panel_pb2.AddPanelMemberRequest(parent=case.name, member=second(name), request_id=request_id())
+    member = await panel.AddPanelMember(request, **clients.as_("unit_head"))
+    accept = panel_pb2.AcceptPanelMemberRequest(
+        name=member.name, disclosure=nothing_to_disclose(), request_id=request_id()
+    )
+    await panel.AcceptPanelMember(accept, **access)
+    drafted = await case.answered()
+    for number in (1, 2):
+        await case.sign(drafted, number)
+    await case.do("CountersignAgreement", drafted.name)
+    await refused(case.do("SealAgreement", drafted.name, role="clerk"), "SIGNED_BY_EVERY_MEDIATOR")
+
+    async def do(verb: str, name: str, **fields: Any) -> Any:
+        asked = getattr(sessions, f"{verb}Request")(name=name, request_id=request_id(), **fields)
+        return await getattr(stubs.sessions, verb)(asked, **clients.as_("mediator"))
+
+    planned = new_session(start_time=at(1), end_time=at(2))
+    schedule = sessions.ScheduleSessionRequest(parent=case.name, session=planned, request_id=request_id())
+    session = (await stubs.sessions.ScheduleSession(schedule, **clients.as_("mediator"))).name
+    await do("StartSession", session)
+    nobody = [sessions.Attendance(role=2, presence=3), sessions.Attendance(role=2, presence=3, member=member.name)]
+    came = sessions.Attendance(role=1, party=case.party(1), presence=1)
+    await do("RecordAttendance", session, attendances=[came, *nobody])
+    await refused(do("EndSession", session), "A_MEDIATOR_CAME")
 
 
 @breaks(Act.CLOSE_NOT_AGREED, Fact.NOT_AGREED_IN_FULL)

@@ -71,9 +71,8 @@ NEVER_CHANGES = {
         "intake": "access_log",
         "mediation": """
             access_log caucus_notes caucus_offers caucus_reads consents default_steps docking_letters document_versions
-            evidence fact_signatures investigations joint_wishes notice_deliveries performances plan_types
-            plan_versions
-            record_refusals record_signatures reopenings session_records sides_kept signatures
+            evidence fact_signatures investigations joint_wishes notice_deliveries panel_signatures performances
+            plan_types plan_versions record_refusals record_signatures reopenings session_records sides_kept signatures
             task_reports
         """,
         "escalation": """

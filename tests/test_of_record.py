@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pb.mediation.v1 import agreement_pb2, caucus_pb2, consent_pb2, mediation_pb2, mediators_pb2, people_pb2
 
+from tests import world_panel
 from tests.case_people import Act, enter, new_case
 from tests.conftest import COUNTY, Clients, request_id
 from tests.mediated import SECRET, Mediated, mediated, refused
@@ -29,7 +30,7 @@ async def world(clients: Clients) -> World:
     entry = mediator_name(found.case).removeprefix("mediators/")
     connection = await Scratch.main(clients.stack).connect("mediation")
     try:
-        for case in (found.case, found.sitting, found.mediated):
+        for case in (found.case, found.sitting, found.mediated, world_panel.case_of(found.case)):
             number = case.removeprefix("cases/")
             await connection.execute("INSERT INTO mediations (number) VALUES ($1) ON CONFLICT DO NOTHING", number)
             await connection.execute(

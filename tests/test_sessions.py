@@ -79,10 +79,11 @@ def test_only_what_began_can_be_held_and_what_was_held_stays_so() -> None:
 
 
 def test_a_record_is_complete_when_all_who_came_confirmed_and_signed_and_the_mediator_did() -> None:
-    assert rules.is_complete([1, 2], {1, 2}, {1, 2}, True)
-    for read, signed, mediator in (({1}, {1, 2}, True), ({1, 2}, {1}, True), ({1, 2}, {1, 2}, False)):
-        assert not rules.is_complete([1, 2], read, signed, mediator)
-    assert not rules.is_complete([], set(), set(), True)
+    assert rules.is_complete([1, 2], {1, 2}, {1, 2}, {7}, {0, 7})
+    wrong = (({1}, {1, 2}, {0, 7}), ({1, 2}, {1}, {0, 7}), ({1, 2}, {1, 2}, {7}), ({1, 2}, {1, 2}, {0}))
+    for read, signed, mediators in wrong:
+        assert not rules.is_complete([1, 2], read, signed, {7}, mediators)
+    assert not rules.is_complete([], set(), set(), set(), {0})
 
 
 @pytest.fixture

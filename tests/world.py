@@ -30,6 +30,7 @@ from tests import (
     world_meetings,
     world_notices,
     world_offers,
+    world_panel,
     world_people,
     world_plans,
     world_sessions,
@@ -98,6 +99,7 @@ async def new_world(clients: Clients) -> World:
     await world_offers.furnish(clients, case.name)
     await world_forwards.furnish(clients, case.name)
     await world_plans.furnish(clients, case.name)
+    await world_panel.furnish(clients, case.name)
     await world_notices.furnish(clients, case.name)
     await world_hall.furnish(clients, case.name)
     await world_grids.furnish(clients, case.name)
@@ -376,6 +378,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_offers.requests(_filled),
     **world_forwards.requests(_filled),
     **world_plans.requests(_filled),
+    **world_panel.requests(_filled),
     **world_notices.requests(_filled),
     **world_grids.requests(_filled),
     **world_hall.requests(_filled),

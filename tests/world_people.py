@@ -209,6 +209,7 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
         "AcceptMediation": filled(mediators.AcceptMediationRequest, name=mediation,
                                   disclosure=lambda w: nothing_to_disclose()),
         "DeclineMediation": filled(mediators.DeclineMediationRequest, name=mediation),
+        "RelieveMediator": filled(mediators.RelieveMediatorRequest, name=mediation, reason=lambda w: 1),
         "ReplaceMediator": filled(mediators.ReplaceMediatorRequest, name=one),
         "ScreenParty": filled(safeguards.ScreenPartyRequest, name=one,
                               screening=lambda w: screening()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -10,6 +10,7 @@ from casework.case import Side
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from casework.mediation.course import PeopleStanding
+from casework.names import county_of
 
 
 class ChoicePhase(IntEnum):
@@ -32,6 +33,7 @@ class AskState(IntEnum):
     DISCLOSED = 5
     REPLACED = 6
     CANCELLED = 7
+    RELIEVED = 8
 
 
 class Conflict(IntEnum):
@@ -44,6 +46,7 @@ class Conflict(IntEnum):
     PRIOR_ROLE = 4
     REPLACED = 5
     NOT_AVAILABLE = 6
+    EXCLUDED = 7
 
 
 class MatterRole(IntEnum):
@@ -59,9 +62,52 @@ class MatterRole(IntEnum):
     PARTY = 8
     COMPANION = 9
     REVIEWER = 10
+    ASSESSOR = 11
 
 
+class PanelRole(IntEnum):
+    """In which role somebody takes part beside the mediator of record; the numbers match the contract."""
+
+    SECOND_MEDIATOR = 1
+    ASSESSOR = 2
+
+
+class PanelState(IntEnum):
+    """State of a member of the panel; the numbers match the contract."""
+
+    PROPOSED = 1
+    ASKED = 2
+    ACCEPTED = 3
+    DECLINED = 4
+    LAPSED = 5
+    DISCLOSED = 6
+    REPLACED = 7
+    ENDED = 8
+
+
+class LeavingReason(IntEnum):
+    """Why somebody no longer takes part; the numbers match the contract."""
+
+    CONFLICT = 1
+    ABSENT = 2
+    NOT_NEEDED = 3
+    MISCONDUCT = 4
+    LEADS = 5
+    OVER = 6
+
+
+PANEL_LIVE = (PanelState.PROPOSED, PanelState.ASKED, PanelState.ACCEPTED)
+"""States of a member who takes part, or still may."""
+OUT_FOR = (LeavingReason.CONFLICT, LeavingReason.MISCONDUCT)
+"""Reasons after which somebody does not come back in the same matter."""
+RELIEVED_AS = {
+    LeavingReason.CONFLICT: AskState.DISCLOSED,
+    LeavingReason.ABSENT: AskState.LAPSED,
+    LeavingReason.MISCONDUCT: AskState.RELIEVED,
+}
+"""What becomes of the request that a mediator of record accepted, by why the part ended."""
 BARRED_TO_MEDIATOR = frozenset(MatterRole) - {MatterRole.MEDIATOR}
+BARRED_TO_ASSESSOR = frozenset(MatterRole) - {MatterRole.ASSESSOR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +135,8 @@ class Against:
     unavailable: frozenset[str]
     about: str = ""
     """The unit complained of; nobody who belongs to it mediates."""
+    excluded: frozenset[str] = frozenset()
+    """Accounts excluded from the case (回避)."""
 
 
 def conflict_of(subject: str, unit: str, against: Against) -> Conflict:
@@ -96,6 +144,7 @@ def conflict_of(subject: str, unit: str, against: Against) -> Conflict:
     if unit in against.party_units or lies_within(against.about, unit):
         return Conflict.SAME_UNIT
     for conflict, subjects in (
+        (Conflict.EXCLUDED, against.excluded),
         (Conflict.KIN, against.kin),
         (Conflict.INTEREST, against.interest),
         (Conflict.PRIOR_ROLE, against.barred | against.prior_role),
@@ -166,3 +215,26 @@ def must_be_in(phase: ChoicePhase, *expected: ChoicePhase) -> None:
     """Raise WRONG_STATE unless the mediator is being found in one of these ways."""
     if phase not in expected:
         raise CaseError(Reason.WRONG_STATE, phase.name, state=phase.name)
+
+
+def takes_from(unit: str, mediator_unit: str, areas: Iterable[str]) -> bool:
+    """Return whether a mediator may be appointed in a case of a unit: of its county or above, or for its area."""
+    county = county_of(unit)
+    return (
+        county_of(mediator_unit) == county
+        or unit.startswith(mediator_unit)
+        or any(unit.startswith(area) for area in areas)
+    )
+
+
+def answered(state: PanelState, present: Collection[int], agreed: Collection[int], *, has_account: bool) -> PanelState:
+    """Return the state of a proposed member after a party agreed: asked, or there, once all present parties did."""
+    if state is not PanelState.PROPOSED or not set(present) <= set(agreed):
+        return state
+    return PanelState.ASKED if has_account else PanelState.ACCEPTED
+
+
+def must_be_on_panel(state: PanelState, *expected: PanelState) -> None:
+    """Raise WRONG_STATE unless a member of the panel is in one of these states."""
+    if state not in expected:
+        raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

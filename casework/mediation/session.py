@@ -56,6 +56,7 @@ class SignerRole(IntEnum):
     MEDIATOR = 2
     RECORDER = 3
     INTERPRETER = 4
+    ASSESSOR = 5
 
 
 class Manner(IntEnum):
@@ -78,6 +79,7 @@ class AttendeeRole(IntEnum):
     SUPPORT = 5
     RECORDER = 6
     OTHER = 7
+    ASSESSOR = 8
 
 
 class Presence(IntEnum):
@@ -185,10 +187,15 @@ def check_venue(venue: Venue, room: str, place: str) -> None:
         raise field_error("session.place", Reason.INVALID_FIELD, "needed for a session on site or remote")
 
 
-def is_complete(parties: Iterable[int], read_backs: set[int], signed: set[int], mediator_signed: bool) -> bool:
-    """Return whether a record was read back to and signed by every party who attended, and signed by the mediator."""
+def is_complete(
+    parties: Iterable[int], read_backs: set[int], signed: set[int], mediators: set[int], signed_as: set[int]
+) -> bool:
+    """Return whether a record was read back to and signed by every party who attended, and signed by every mediator.
+
+    `mediators` are the second ones who must sign, by their number on the panel; the one of record, 0, always must.
+    """
     came = set(parties)
-    return bool(came) and came <= read_backs and came <= signed and mediator_signed
+    return bool(came) and came <= read_backs and came <= signed and {0, *mediators} <= signed_as
 
 
 def may_sign(party: int, parties: Iterable[int], read_backs: set[int]) -> None:

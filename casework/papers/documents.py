@@ -310,6 +310,7 @@ class DossierSource:
     representatives: tuple[Representative, ...] = ()
     consents: tuple[ConsentFacts, ...] = ()
     mediator: MediatorFacts | None = None
+    second_mediators: tuple[str, ...] = ()
     sessions: tuple[JointSession, ...] = ()
     inquiries: tuple[Inquiry, ...] = ()
     agreement: AgreementFacts | None = None

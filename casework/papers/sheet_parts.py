@@ -38,7 +38,7 @@ class Filling:
             "day": words.day(self.on),
             "parties_line": words.listed(each.name for each in source.parties),
             "category": words.term(source.category),
-            "mediator": source.mediator.name if source.mediator else "",
+            "mediator": words.listed((source.mediator.name, *source.second_mediators)) if source.mediator else "",
         }
 
     def about(self, items: Iterable[Item], key: Callable[[Item], int]) -> Item:

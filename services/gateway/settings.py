@@ -43,6 +43,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.DocumentService": ("mediation",),
     "accord.mediation.v1.ObjectionService": ("mediation",),
     "accord.mediation.v1.OfferService": ("mediation",),
+    "accord.mediation.v1.PanelService": ("mediation",),
     "accord.mediation.v1.GrantService": ("mediation",),
     "accord.mediation.v1.CaseFactsService": ("mediation",),
     "accord.mediation.v1.NoticeService": ("mediation",),

@@ -13,7 +13,7 @@ from services.mediation.grants import store as grants
 _PARTS = {
     "agreements": "agreement", "alerts": "alert", "companions": "companion", "dockings": "docking",
     "documents": "document", "evidence": "evidence", "grants": "grant_no", "objections": "objection",
-    "offers": "offer", "parties": "party", "sessions": "session", "tasks": "task", "visits": "days",
+    "offers": "offer", "panel": "member", "parties": "party", "sessions": "session", "tasks": "task", "visits": "days",
 }  # fmt: skip
 """The collections of a case: the table of each, which has its name, and the column of the number."""
 

@@ -36,6 +36,7 @@ from services.mediation.invitations.service import InvitationServicer
 from services.mediation.notices import proving
 from services.mediation.notices.contacts import ContactServicer
 from services.mediation.notices.service import NoticeServicer
+from services.mediation.panel.service import PanelServicer
 from services.mediation.people import store as people
 from services.mediation.plan_types import keeping as plan_types
 from services.mediation.plan_types.service import PlanTypeServicer
@@ -50,7 +51,7 @@ SERVICERS = (
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
     CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer,
     ProgressServicer, InvitationServicer, CasePlanServicer, PlanTypeServicer,
-    PlanMigrationServicer,
+    PlanMigrationServicer, PanelServicer,
 )  # fmt: skip
 
 

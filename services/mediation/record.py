@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from casework import names
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
+from casework.mediation.choosing import PanelRole
 from services.kit.command import Work
 from services.kit.serving.access import HOLDERS, NO_PARTS, PARTIES, Call, Part, current_call
 from services.kit.storage import access_log
@@ -19,6 +20,8 @@ from services.mediation.models.cases import Case
 from services.mediation.models.grants import GrantScope
 from services.mediation.models.people import Party
 
+A_PARTY = "a-party"
+"""Named in the history instead of the party that had somebody replaced."""
 _GRANTED = frozenset({Part.reader, Part.worker})
 
 
@@ -37,6 +40,9 @@ async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Par
         Part.co_unit: any(under(unit, caller.unit) for unit in co_units),
         Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
+        Part.second_mediator: says.panel is PanelRole.SECOND_MEDIATOR,
+        Part.assessor: says.panel is PanelRole.ASSESSOR,
+        Part.candidate: says.is_asked,
         Part.preparing: not says.mediator and not says.is_out,
         Part.party: says.is_party,
         Part.reader: says.scope is not None,

@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from casework import names
 from casework.case import DONE, Stage, TaskState
 from casework.errors import CaseError, Reason
-from casework.mediation.choosing import AskState
+from casework.mediation.choosing import OUT_FOR, AskState, PanelRole, PanelState
 from services.kit.instants import NEVER
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
@@ -41,7 +41,7 @@ from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case, Task, TaskReport
 from services.mediation.models.consents import Mediation
 from services.mediation.models.grants import GIVING, Grant, GrantScope
-from services.mediation.models.mediators import Ask
+from services.mediation.models.mediators import Ask, PanelMember
 from services.mediation.models.people import Party
 from services.mediation.opening import Opened
 
@@ -296,15 +296,24 @@ class Says:
     is_party: bool
     scope: GrantScope | None
     """What was granted to the account."""
+    panel: PanelRole | None
+    """As what the account takes part beside the mediator of record."""
+    is_asked: bool
+    """Whether it was asked to, and has not answered."""
 
 
 _UNITS = select(func.array_agg(distinct(Task.unit)).label("units")).where(*_OPEN_TASKS).subquery("open_tasks")
-_OUT = (AskState.REPLACED, AskState.DISCLOSED)
+_OUT = (AskState.REPLACED, AskState.DISCLOSED, AskState.RELIEVED)
+_ON_PANEL = (PanelMember.number == _NUMBER, PanelMember.subject == _SUBJECT, PanelMember.subject != "")
+_OFF_PANEL = or_(PanelMember.state.in_((PanelState.REPLACED, PanelState.DISCLOSED)), PanelMember.reason.in_(OUT_FOR))
 _SAYS = select(
     func.coalesce(Mediation.mediator, ""),
     func.coalesce(Mediation.mediator_unit, ""),
     _UNITS.c.units,
-    exists().where(Ask.number == _NUMBER, Ask.subject == _SUBJECT, or_(Ask.state.in_(_OUT), Ask.kin, Ask.interest)),
+    or_(
+        exists().where(Ask.number == _NUMBER, Ask.subject == _SUBJECT, or_(Ask.state.in_(_OUT), Ask.kin, Ask.interest)),
+        exists().where(*_ON_PANEL, _OFF_PANEL),
+    ),
     exists().where(Party.number == _NUMBER, Party.subject == _SUBJECT, Party.subject != ""),
     select(func.max(Grant.scope, type_=Grant.scope.type))
     .where(
@@ -312,6 +321,8 @@ _SAYS = select(
         Grant.expires_at > _NOW,
     )
     .scalar_subquery(),
+    select(PanelMember.role).where(*_ON_PANEL, PanelMember.state == PanelState.ACCEPTED).limit(1).scalar_subquery(),
+    exists().where(*_ON_PANEL, PanelMember.state == PanelState.ASKED),
 ).select_from(_UNITS.outerjoin(Mediation, Mediation.number == _NUMBER))  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from services.kit.storage.database import Connection
 from services.kit.storage.rows import not_found
 from services.mediation.models.agreement import AgreedClause, Agreement, AgreementAnswer, Part, RightsNotice, Signature
 from services.mediation.models.closing import VisitAnswer
+from services.mediation.models.mediators import PanelSignature
+from services.mediation.panel import store as panel
 
 PENDING = (AgreementState.DRAFT, AgreementState.SIGNING)
 """States of an agreement that does not bind yet, and still may."""
@@ -33,6 +35,23 @@ class Loaded:
     parts: Sequence[Part]
     answers: Sequence[AgreementAnswer]
     signatures: Sequence[Signature]
+    panel: Sequence[PanelSignature] = ()
+    """The signatures of second mediators, past ones included."""
+    seconds: frozenset[int] = frozenset()
+    """The second mediators who take part now, each of whom must sign."""
+
+    @property
+    def unsigned_seconds(self) -> frozenset[int]:
+        """The second mediators who have not signed."""
+        return self.seconds - {each.member for each in self.panel}
+
+    @property
+    def countersigned_at(self) -> datetime | None:
+        """When the last of the mediators signed; None while a signature is missing."""
+        if self.row.countersigned_at is None or self.unsigned_seconds:
+            return None
+        of_seconds = [each.signed_at for each in self.panel if each.member in self.seconds]
+        return max([self.row.countersigned_at, *of_seconds])
 
     @property
     def answered(self) -> dict[Question, bool]:
@@ -74,6 +93,8 @@ async def load(connection: Connection, number: str, agreement: int) -> Loaded:
         await rows.find(connection, Part, Part.clause, Part.instalment, **key),
         await rows.find(connection, AgreementAnswer, AgreementAnswer.question, **key),
         await rows.find(connection, Signature, Signature.signed_at, Signature.party, **key),
+        await rows.find(connection, PanelSignature, PanelSignature.member, **key),
+        await panel.seconds(connection, number),
     )
 
 

@@ -44,6 +44,11 @@ def agreement(loaded: Loaded) -> pb.Agreement:
             for each in loaded.signatures
         ],
         countersign_time=stamp(row.countersigned_at),
+        panel_signatures=[
+            pb.PanelSignature(member=names.panel_name(row.number, each.member), sign_time=stamp(each.signed_at))
+            for each in loaded.panel
+        ],
+        missing_members=[names.panel_name(row.number, each) for each in sorted(loaded.unsigned_seconds)],
         seal_time=stamp(row.seal_at),
         document_number=row.document_number,
         effective_time=stamp(row.effective_at),

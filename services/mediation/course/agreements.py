@@ -33,6 +33,7 @@ from services.mediation.course.effect import take_effect
 from services.mediation.documents import numbers
 from services.mediation.invitations import store as invitations
 from services.mediation.models.cases import Case
+from services.mediation.panel import store as panel
 from services.mediation.people import store as beside
 from services.mediation.servicer import Servicer
 from services.mediation.standing import PeopleStanding, Step
@@ -147,16 +148,23 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
 
     @command(pb.Agreement)
     async def CountersignAgreement(self, request: pb.CountersignAgreementRequest, work: Work) -> pb.Agreement:
-        """Record the signature of the mediator of record."""
-        case, loaded = await self._pending(request, work, mediator=True)
+        """Record the signature of the mediator of record, or of a second mediator."""
+        number = (await self.locked(request.name, work)).number
+        second = await panel.second(work.connection, number, work.actor)
+        case, loaded = await self._pending(request, work, mediator=second is None)
         row = loaded.row
         rules_of.may_sign(loaded.answered, row.third_settled)
-        if row.countersigned_at is not None:
+        if second is not None:
+            await panel.sign(work.connection, number, row.agreement, second.member, work.now, work.actor)
+            await store.change(work.connection, case.number, row.agreement, state=row.state)
+        elif row.countersigned_at is not None:
             raise CaseError(Reason.ALREADY_EXISTS, "countersigned")
-        await store.change(
-            work.connection, case.number, row.agreement, countersigned_at=work.now, countersigned_by=work.actor
-        )
-        await work.append(NewEvent(case.number, "AgreementCountersigned", case.unit, {"agreement": row.agreement}))
+        else:
+            await store.change(
+                work.connection, case.number, row.agreement, countersigned_at=work.now, countersigned_by=work.actor
+            )
+        payload = {"agreement": row.agreement, "member": second.member if second is not None else 0}
+        await work.append(NewEvent(case.number, "AgreementCountersigned", case.unit, payload))
         people = await standing.standing(work.connection, case.number)
         return await self._after(work, case, row.agreement, people)
 
@@ -171,6 +179,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
             signed = {
                 Fact.SIGNED_BY_EVERY_PARTY: set(people.there) <= set(loaded.signed),
                 Fact.SIGNED_BY_THE_MEDIATOR: row.countersigned_at is not None,
+                Fact.SIGNED_BY_EVERY_MEDIATOR: not loaded.unsigned_seconds,
             }
             must_hold(Act.SEAL_AGREEMENT, signed)
             number = await numbers.of_case(work.connection, case, self.mark_of(case.unit), work.now)

@@ -29,6 +29,7 @@ from services.mediation.invitations import store as invitations
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.people import Party
+from services.mediation.panel import store as panel
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
@@ -110,6 +111,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         rules_of_case.must_not_be(case.stage, Stage.CLOSED)
         rules_of.must_be(row.state, MediationState.NOT_AGREED, MediationState.WITHDRAWN)
         await people.rejoin(work.connection, case.number)
+        await panel.end(work.connection, case.number, work.now, everybody=True)
         row = await store.change(
             work.connection, case.number, state=MediationState.PROPOSED, phase=ChoicePhase.NONE,
             round=row.round + 1, candidate="", mediator="", mediator_unit="", consented_at=None, ended_at=None,

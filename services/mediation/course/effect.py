@@ -34,7 +34,7 @@ async def take_effect(work: Work, case: Case, loaded: Loaded, people: PeopleStan
     row, there = loaded.row, people.there
     if not loaded.bound <= set(there):
         return False  # A party named in its clauses has withdrawn: it must be drafted again.
-    at = effective_at(row.form, loaded.signed, there, row.countersigned_at, row.seal_at)
+    at = effective_at(row.form, loaded.signed, there, loaded.countersigned_at, row.seal_at)
     if at is None:
         return False
     await terms.drop_signatures(work, row.number, met=True)

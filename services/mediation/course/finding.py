@@ -16,6 +16,7 @@ from services.mediation.mediators import store
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Mediation
 from services.mediation.models.mediators import Mediator
+from services.mediation.panel import asking
 
 
 async def ask(work: Work, case: Case, row: Mediation, mediator: Mediator, kind: str) -> Mediation:
@@ -58,6 +59,9 @@ def consequences(sealer: Sealer) -> dict[str, Consequence]:
 
     async def silent(work: Work, firing: Firing) -> None:
         case, row = await _current(work, firing)
+        if firing.key.startswith("panel-"):
+            await asking.lapse(work, case, firing)
+            return
         if row.state is not MediationState.CONSENTED or row.phase is not ChoicePhase.ASKED:
             return
         asked = await store.asked(work.connection, case.number, AskState.ASKED)

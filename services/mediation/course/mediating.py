@@ -21,6 +21,8 @@ from services.mediation.mediators import store as mediators
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Mediation
 from services.mediation.models.people import Party
+from services.mediation.panel import asking
+from services.mediation.panel import store as panel
 from services.mediation.people import store as people
 from services.mediation.sessions.ending import end_open_sessions
 
@@ -31,7 +33,7 @@ TERM, ANSWERS = "mediation_term", "mediation_answer"
 FINDING = "mediator-%"
 TERMS = "mediation-%"
 """Keys of the clocks of the mediation itself."""
-RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%")
+RUNNING_ENDS = ("mediator-%", "mediation-%", "session-%", "panel-%")
 """Keys of the clocks that stop when a mediation ends."""
 
 
@@ -106,7 +108,9 @@ async def _go_on(work: Work, case: Case, row: Mediation, sealer: Sealer) -> Medi
 
 
 async def _is_free(work: Work, case: Case, row: Mediation, sealer: Sealer) -> bool:
+    """Return whether the mediator still has no conflict; second mediators who have one now leave."""
     against = await mediators.against(work.connection, sealer, case, row.round)
+    await asking.review(work, case, against)
     return conflict_of(row.mediator, row.mediator_unit, against) is Conflict.NONE
 
 
@@ -187,6 +191,7 @@ async def end(
     for keys in RUNNING_ENDS:
         await work.stop(case.number, keys, met=to is MediationState.AGREED)
     await mediators.cancel_ask(connection, case.number, work.now)
+    await panel.end(connection, case.number, work.now)
     await agreements.supersede(connection, case.number)
     if ground is not Ground.AGREED:
         everybody = (await people.standing(connection, case.number)).people

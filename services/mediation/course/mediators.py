@@ -11,7 +11,7 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import choosing
 from casework.mediation import course as rules_of
-from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, ranked
+from casework.mediation.choosing import BARRED_TO_MEDIATOR, AskState, ChoicePhase, LeavingReason, ranked
 from casework.mediation.course import MediationState, move
 from services.kit.clocks import clocks
 from services.kit.command import Versioned, Work, check_etag, command
@@ -27,11 +27,9 @@ from services.mediation.mediators import store, view
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Mediation
 from services.mediation.models.mediators import Ask, Mediator
+from services.mediation.panel import asking
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
-
-_A_PARTY = "a-party"
-"""Named in the history instead of the party that had the mediator replaced."""
 
 
 class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
@@ -124,6 +122,9 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         choices = await store.choices(work.connection, case.number, row.round)
         if choosing.both_chose(standing, choices) == mediator.mediator:
             row = await finding.ask(work, case, row, mediator, "MediatorChosen")
+        elif row.phase is ChoicePhase.PARTIES and choosing.sides_differ(standing, choices):
+            # They may still agree; until then the unit need not wait for their two days (人民调解法 19).
+            row = await finding.let_unit_appoint(work, case, row)
         return await self._answer(work, row)
 
     @command(consent_pb2.Mediation)
@@ -138,6 +139,10 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         if not choosing.sides_differ(standing, choices):
             choosing.must_be_in(row.phase, ChoicePhase.UNIT)
         row = await finding.ask(work, case, row, mediator, "MediatorAppointed")
+        if request.second_mediator:
+            second = await store.get(work.connection, names.last(request.second_mediator))
+            against = await store.against(work.connection, self.sealer, case, row.round)
+            await asking.second(work, case, row, second, against, "second_mediator")
         return await self._answer(work, row)
 
     @command(consent_pb2.Mediation)
@@ -155,6 +160,7 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         await store.answer(work.connection, case.number, asked.ask, AskState.ACCEPTED, work.now)
         await work.stop(case.number, mediating.FINDING)
         await people.bar(work.connection, case.number, asked.subject, sorted(BARRED_TO_MEDIATOR), work.now)
+        await asking.make_room(work, case, asked.subject)
         row = await mediations.change(
             work.connection, case.number, phase=ChoicePhase.FIXED, mediator=asked.subject,
             mediator_unit=asked.unit, state=move(row.state, MediationState.MEDIATING),
@@ -180,15 +186,38 @@ class MediatorServicer(Servicer, mediators_pb2_grpc.MediatorServiceServicer):
         party = await people.get_party(work.connection, case.number, names.index_of(request.name))
         record.must_be_own(work.call, party)
         if record.is_party(work.call):
-            work.told_by = _A_PARTY
+            work.told_by = record.A_PARTY
         rules_of.must_be(row.state, MediationState.CONSENTED, MediationState.MEDIATING)
         choosing.must_be_in(row.phase, ChoicePhase.ASKED, ChoicePhase.FIXED)
         rules_of.must_be_there(party.withdrawn_at)
         asked = await store.asked(work.connection, case.number, AskState.ASKED, AskState.ACCEPTED)
         await store.answer(work.connection, case.number, asked.ask, AskState.REPLACED, work.now)
+        return await self._sought_again(work, case, row, "MediatorReplaced", mediator=asked.mediator)
+
+    @command(consent_pb2.Mediation)
+    async def RelieveMediator(self, request: pb.RelieveMediatorRequest, work: Work) -> consent_pb2.Mediation:
+        """End the part of the mediator of record, who steps down or is relieved; the parties choose again."""
+        case, row = await self._mediation(request.name, work)
+        check_etag(row.version, request.etag)
+        rules_of.must_be(row.state, MediationState.CONSENTED, MediationState.MEDIATING)
+        choosing.must_be_in(row.phase, ChoicePhase.FIXED)
+        asked = await store.asked(work.connection, case.number, AskState.ACCEPTED)
+        reason = LeavingReason(request.reason)
+        conflict = {"interest": True} if reason is LeavingReason.CONFLICT else {}
+        state = choosing.RELIEVED_AS[reason]
+        await store.answer(work.connection, case.number, asked.ask, state, work.now, **conflict)
+        return await self._sought_again(
+            work, case, row, "MediatorRelieved", mediator=asked.mediator, reason=reason.name
+        )
+
+    async def _sought_again(
+        self, work: Work, case: Case, row: Mediation, kind: str, *, mediator: str, **payload: str
+    ) -> consent_pb2.Mediation:
+        """Let the parties choose again, and return the mediation."""
         await work.stop(case.number, mediating.FINDING, met=False)
         await clocks.take(work.connection, case.number, mediating.TERMS, "")
-        await mediating.tell(work, case, row, "MediatorReplaced", mediator=names.mediator_name(asked.mediator))
+        payload["mediator"] = names.mediator_name(mediator)
+        await mediating.tell(work, case, row, kind, wakes=False, **payload)
         return await self._answer(work, await mediating.find(work, case, row))
 
     def _columns(self, mediator: pb.Mediator) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from services.mediation import keys, record
 from services.mediation.grants import store
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import Grant, GrantScope
+from services.mediation.panel import asking
 from services.mediation.servicer import Servicer
 
 LONGEST = timedelta(days=90)
@@ -98,6 +99,7 @@ class GrantServicer(Servicer, grants_pb2_grpc.GrantServiceServicer):
             # Nobody may be excluded from their own case: 个人信息保护法 art. 44.
             raise field_error("grant.holder", Reason.INVALID_FIELD, "signs in for a party")
         party = names.index_of(asked.party) if asked.party else 0
+        await asking.exclude(work, case, asked.holder)
         return await self._grant(work, case, asked.holder, GrantScope.EXCLUDED, asked.reason, NEVER, party=party)
 
     async def _grant(

@@ -25,14 +25,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework import names
 from casework.errors import CaseError, Reason
-from casework.mediation.choosing import Against, AskState, Candidate, MatterRole
+from casework.mediation.choosing import OUT_FOR, Against, AskState, Candidate, MatterRole, PanelState
 from casework.mediation.course import MediationState, PartyKind
 from services.kit.storage import rows
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import Sealer
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Mediation
-from services.mediation.models.mediators import Ask, Choice, Mediator
+from services.mediation.models.grants import Grant, GrantScope
+from services.mediation.models.mediators import Ask, Choice, Mediator, PanelMember
 from services.mediation.models.people import BarredRole, Party
 
 # Parameters of several statements, each with its type.
@@ -90,13 +91,17 @@ _ORGANISATIONS = (
     .where(Party.number == _NUMBER, Party.kind == PartyKind.ORGANISATION, Party.sealed.is_not(None))
 )
 _ASKS = select(Ask).where(Ask.number == _NUMBER)
+_PANEL = select(PanelMember).where(PanelMember.number == _NUMBER, PanelMember.subject != "")
+_EXCLUDED = select(Grant.holder).where(
+    Grant.number == _NUMBER, Grant.scope == GrantScope.EXCLUDED, Grant.ended_at.is_(None)
+)
 _BARRED = select(BarredRole.subject).where(BarredRole.number == _NUMBER, BarredRole.role == MatterRole.MEDIATOR)
 _CHOSEN = insert(Choice).values({column.name: bindparam(column.name) for column in Choice.__table__.columns})
 _CHOOSE = _CHOSEN.on_conflict_do_update(
     index_elements=[Choice.number, Choice.round, Choice.party],
     set_={name: _CHOSEN.excluded[name] for name in ("mediator", "at")},
 )
-_OUT = (AskState.DECLINED, AskState.LAPSED, AskState.DISCLOSED, AskState.REPLACED)
+_OUT = (AskState.DECLINED, AskState.LAPSED, AskState.DISCLOSED, AskState.REPLACED, AskState.RELIEVED)
 _CHOICES = select(Choice.party, Choice.mediator).where(
     Choice.number == _NUMBER,
     Choice.round == _ROUND,
@@ -164,18 +169,25 @@ async def against(connection: Connection, sealer: Sealer, case: Case, round_: in
         if sealed is not None and key is not None:
             opened = sealer.under(case.number, key).open(sealed)
             units.add(names.last(people_pb2.PartyDetails.FromString(opened).unit))
-    asks = await connection.execute(_ASKS, {"number": case.number})
+    asks = list(await connection.execute(_ASKS, {"number": case.number}))
+    panel = list(await connection.execute(_PANEL, {"number": case.number}))
+    told: list[Ask | PanelMember] = [*asks, *panel]
+    excluded = await connection.execute(_EXCLUDED, {"number": case.number})
     barred = await connection.execute(_BARRED, {"number": case.number})
     gone = (AskState.DECLINED, AskState.LAPSED)
     return Against(
         party_units=frozenset(units - {""}),
         barred=frozenset(subject for (subject,) in barred),
-        kin=frozenset(row.subject for row in asks if row.kin),
-        interest=frozenset(row.subject for row in asks if row.interest),
-        prior_role=frozenset(row.subject for row in asks if row.prior_role),
-        replaced=frozenset(row.subject for row in asks if row.state is AskState.REPLACED),
+        kin=frozenset(row.subject for row in told if row.kin),
+        interest=frozenset(row.subject for row in told if row.interest),
+        prior_role=frozenset(row.subject for row in told if row.prior_role),
+        replaced=frozenset(
+            {row.subject for row in asks if row.state in (AskState.REPLACED, AskState.RELIEVED)}
+            | {row.subject for row in panel if row.state is PanelState.REPLACED or row.reason in OUT_FOR}
+        ),
         unavailable=frozenset(row.subject for row in asks if row.state in gone and row.round == round_),
         about=case.about,
+        excluded=frozenset(subject for (subject,) in excluded),
     )
 
 

@@ -109,6 +109,9 @@ class Attendance(MediationModel):
     arrived_at: Mapped[Instant | None]
     left_at: Mapped[Instant | None]
     sealed: Mapped[SealedBytes | None]
+    member: Mapped[int] = mapped_column(
+        server_default="0", comment="Number of the member of the panel; 0 for others and for the mediator of record."
+    )
 
 
 class JointWish(MediationModel):
@@ -175,6 +178,11 @@ class RecordSignature(MediationModel):
     record: Mapped[int] = mapped_column(primary_key=True)
     role: Mapped[SignerRole] = mapped_column(Numbered(SignerRole), primary_key=True)
     party: Mapped[int] = mapped_column(primary_key=True)
+    member: Mapped[int] = mapped_column(
+        primary_key=True,
+        server_default="0",
+        comment="Number of the member of the panel; 0 for others and for the mediator of record.",
+    )
     read_back: Mapped[bool] = mapped_column(primary_key=True)
     manner: Mapped[Manner | None] = mapped_column(NumberedOrNone(Manner), nullable=False)
     language: Mapped[Words]

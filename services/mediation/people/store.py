@@ -38,7 +38,7 @@ from services.kit.storage.database import Connection
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
-from services.mediation.models.mediators import Ask
+from services.mediation.models.mediators import Ask, PanelMember
 from services.mediation.models.people import BarredRole, Companion, Invitation, KeptSide, Party
 from services.mediation.models.safeguards import Alert, Screening
 
@@ -185,7 +185,7 @@ _ERASE = (
     update(Party).where(Party.number == _NUMBER).values(sealed=None, phone_index=None, minor_until=None),
     *(
         update(each).where(each.number == _NUMBER).values(sealed=None)
-        for each in (Companion, Screening, Alert, Invitation)
+        for each in (Companion, Screening, Alert, Invitation, PanelMember)
     ),
 )
 

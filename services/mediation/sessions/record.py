@@ -7,6 +7,7 @@ from pb.mediation.v1 import sessions_pb2 as pb
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import session as rules_of
+from casework.mediation.choosing import PanelRole
 from casework.mediation.session import Manner, SignerRole
 from services.kit.command import Named, Versioned, Work, check_etag, command
 from services.kit.serving.access import Context, current_call
@@ -15,6 +16,7 @@ from services.kit.storage.events import NewEvent
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Session, SessionRecord
+from services.mediation.panel import store as panel
 from services.mediation.record import is_party
 from services.mediation.servicer import Servicer
 from services.mediation.sessions import standing, store, view
@@ -95,15 +97,14 @@ class RecordRpcs(Servicer):
             rules_of.may_sign(party, sitting.came, sitting.read_backs)
         elif manner is Manner.SPOKEN:
             raise field_error("manner", Reason.INVALID_FIELD, "by word of mouth signs a party alone")
-        if role is SignerRole.MEDIATOR:
-            # Nobody signs for the mediator.
-            work.call.require_person(bool(people.mediator) and work.actor == people.mediator)
+        member = await _member_of(work, case.number, people, request)
         await store.sign(
             work.connection, record, work.now, work.actor, role=role, party=party, read_back=False,
-            manner=manner, language="",
+            manner=manner, language="", member=member,
         )  # fmt: skip
         payload: dict[str, object] = {"session": sitting.row.session, "record": record.record, "role": role.name}
         payload |= {"party": party} if party else {}
+        payload |= {"member": member} if member else {}
         await work.append(NewEvent(case.number, "RecordSigned", case.unit, payload))
         return await self._answer(work, sitting.row)
 
@@ -155,6 +156,31 @@ def _must_be_own(work: Work, people: Standing, party: int) -> bool:
     return True
 
 
+async def _member_of(work: Work, number: str, people: Standing, request: pb.SignSessionRecordRequest) -> int:
+    """Return the member of the panel who signs, 0 for everybody else; PERMISSION_DENIED for a mediator's signature by
+    anybody but that mediator.
+    """
+    role, own = SignerRole(request.role), await panel.on_it(work.connection, number, work.actor)
+    if request.member and (role is not SignerRole.ASSESSOR or names.number_of(request.member) != number):
+        raise field_error("member", Reason.INVALID_FIELD, "only of an assessor of this case")
+    if role is SignerRole.MEDIATOR:
+        if own is not None and own.role is PanelRole.SECOND_MEDIATOR:
+            return own.member
+        # Nobody signs for the mediator.
+        work.call.require_person(bool(people.mediator) and work.actor == people.mediator)
+        return 0
+    if own is not None and own.role is PanelRole.ASSESSOR:
+        # An assessor signs for itself alone.
+        work.call.require_person(role is SignerRole.ASSESSOR and names.index_of(request.member) in (0, own.member))
+        return own.member
+    if role is not SignerRole.ASSESSOR:
+        return 0
+    row = await panel.get(work.connection, number, names.index_of(request.member)) if request.member else None
+    if row is None or row.role is not PanelRole.ASSESSOR or row.accepted_at is None:
+        raise field_error("member", Reason.INVALID_FIELD, "must be an assessor who takes part")
+    return row.member
+
+
 def party_of(name: str, number: str) -> int:
     """Return the number of the party with this name; INVALID_FIELD if it is of another case."""
     if names.number_of(name) != number:
@@ -172,4 +198,5 @@ async def with_parts(connection: Connection, row: Session) -> Sitting:
     """Return a session's row with its attendance, record and signatures."""
     attendances = await store.attendances(connection, row.number)
     records = await store.records(connection, row.number)
-    return Sitting.of(row, attendances, records, await store.signatures(connection, row.number))
+    signatures = await store.signatures(connection, row.number)
+    return Sitting.of(row, attendances, records, signatures, await panel.seconds(connection, row.number))

@@ -23,7 +23,8 @@ from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Period, Session, TimeWish
-from services.mediation.sessions import standing, store, view
+from services.mediation.panel import store as panel
+from services.mediation.sessions import attending, standing, store, view
 from services.mediation.sessions.record import RecordRpcs, party_of, sitting_of, with_parts
 from services.mediation.sessions.rooms import RoomRpcs
 from services.mediation.sessions.standing import Standing
@@ -94,7 +95,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             records = await store.records(connection, number)
             signatures = await store.signatures(connection, number)
             wishes = _own(await store.time_wishes(connection, number), mine)
-        sittings = [Sitting.of(row, attendances, records, signatures) for row in rows]
+            seconds = await panel.seconds(connection, number)
+        sittings = [Sitting.of(row, attendances, records, signatures, seconds) for row in rows]
         return pb.ListSessionsResponse(
             sessions=[view.session(each, wishes) for each in sittings if self._sees(each, mine, people)]
         )
@@ -144,7 +146,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         case, row, _ = await self._session(request, work)
         state = rules_of.move(row.state, SessionState.HELD)
         sitting = await with_parts(work.connection, row)
-        must_hold(Act.HOLD_SESSION, {Fact.A_PARTY_CAME: sitting.a_party_came})
+        came = {Fact.A_PARTY_CAME: sitting.a_party_came, Fact.A_MEDIATOR_CAME: sitting.a_mediator_came}
+        must_hold(Act.HOLD_SESSION, came)
         return await self._end(work, case, row, state, "SessionHeld")
 
     @command(pb.Session)
@@ -159,12 +162,13 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
     @command(pb.Session)
     async def RecordAttendance(self, request: pb.RecordAttendanceRequest, work: Work) -> pb.Session:
         """Record who attended, names sealed."""
-        case, row, _ = await self._session(request, work)
+        case, row, people = await self._session(request, work)
         if row.state not in rules_of.MAY_RECORD:
             raise CaseError(Reason.WRONG_STATE, row.state.name, state=row.state.name)
         under = await keys.writing(work.connection, self.sealer, case)
         for each in request.attendances:
             _must_be_possible(each, work.now)
+        await attending.fill_in(work.connection, case, people, request.attendances, under)
         rows = [self._attendance(each, row, under) for each in request.attendances]
         await store.attend(work.connection, rows)
         changed = await store.change(work.connection, row, work.now)
@@ -266,6 +270,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             "arrived_at": instant(each.arrive_time) if each.HasField("arrive_time") else None,
             "left_at": instant(each.leave_time) if each.HasField("leave_time") else None,
             "sealed": under.seal(each.display_name.encode()) if each.display_name else None,
+            "member": names.index_of(each.member),
         }
 
     @staticmethod

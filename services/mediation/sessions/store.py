@@ -63,7 +63,7 @@ _CAME = upsert(Attendance).values({each.name: bindparam(each.name) for each in A
 _ATTEND = _CAME.on_conflict_do_update(
     index_elements=list(Attendance.__table__.primary_key),
     set_={
-        **{name: _CAME.excluded[name] for name in ("presence", "arrived_at", "left_at")},
+        **{name: _CAME.excluded[name] for name in ("presence", "arrived_at", "left_at", "member")},
         "sealed": func.coalesce(_CAME.excluded.sealed, Attendance.sealed),
     },
 )
@@ -210,8 +210,11 @@ async def signatures(connection: Connection, number: str) -> Sequence[RecordSign
     return await rows.find(connection, RecordSignature, *order, number=number)
 
 
-async def sign(connection: Connection, record: SessionRecord, at: datetime, by: str, **columns: object) -> None:
+async def sign(
+    connection: Connection, record: SessionRecord, at: datetime, by: str, *, member: int = 0, **columns: object
+) -> None:
     """Store a read-back or a signature; ALREADY_EXISTS if it is stored already."""
+    columns["member"] = member
     key = {"number": record.number, "session": record.session, "record": record.record}
     if await connection.scalar(_SIGN, {**key, "signed_at": at, "recorded_by": by, **columns}) is None:
         raise CaseError(Reason.ALREADY_EXISTS, f"{names.session_name(record.number, record.session)}/record")

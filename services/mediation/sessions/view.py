@@ -32,6 +32,8 @@ class Sitting:
     attendances: Sequence[Attendance]
     record: SessionRecord | None
     signatures: Sequence[RecordSignature]
+    seconds: frozenset[int] = frozenset()
+    """The second mediators who take part now, by their number on the panel."""
 
     @classmethod
     def of(
@@ -40,11 +42,12 @@ class Sitting:
         attendances: Iterable[Attendance],
         records: dict[int, SessionRecord],
         signatures: Iterable[RecordSignature],
+        seconds: frozenset[int] = frozenset(),
     ) -> Sitting:
         """Return a session with its own entries out of those of the case."""
         record = records.get(row.session)
         signed = [each for each in signatures if record and (each.session, each.record) == (row.session, record.record)]
-        return cls(row, [each for each in attendances if each.session == row.session], record, signed)
+        return cls(row, [each for each in attendances if each.session == row.session], record, signed, seconds)
 
     @property
     def came(self) -> set[int]:
@@ -73,8 +76,23 @@ class Sitting:
     @property
     def complete(self) -> bool:
         """Whether the newest record is confirmed and signed by all who must."""
-        mediator = any(each.role is SignerRole.MEDIATOR and not each.read_back for each in self.signatures)
-        return is_complete(self.came, self.read_backs, self.signed, mediator)
+        of_mediators = (each for each in self.signatures if each.role is SignerRole.MEDIATOR and not each.read_back)
+        return is_complete(
+            self.came, self.read_backs, self.signed, self._must_sign, {each.member for each in of_mediators}
+        )
+
+    @property
+    def _must_sign(self) -> set[int]:
+        """The second mediators who were there to the end, and still take part."""
+        stayed = (Presence.PRESENT, Presence.REMOTE)
+        there = {each.member for each in self.attendances if each.presence in stayed}
+        return there & self.seconds
+
+    @property
+    def a_mediator_came(self) -> bool:
+        """Whether no mediator's attendance is recorded, or that of one who came."""
+        recorded = [each for each in self.attendances if each.role is AttendeeRole.MEDIATOR]
+        return not recorded or any(each.presence in CAME for each in recorded)
 
 
 def room(row: Room) -> pb.Room:
@@ -131,6 +149,7 @@ def attendance(row: Attendance, display_name: str = "") -> pb.Attendance:
         arrive_time=stamp(row.arrived_at),
         leave_time=stamp(row.left_at),
         display_name=display_name,
+        member=names.panel_name(row.number, row.member) if row.member else "",
         **numbers(role=row.role, presence=row.presence),
     )
 
@@ -162,6 +181,7 @@ def _signature(row: RecordSignature) -> pb.RecordSignature:
         language=row.language,
         sign_time=stamp(row.signed_at),
         recorded_by=row.recorded_by,
+        member=names.panel_name(row.number, row.member) if row.member else "",
         **numbers(role=row.role, manner=row.manner),
     )
 

@@ -88,6 +88,7 @@ async def source_of(
         representatives=await representatives_of(connection, number, opener),
         consents=await consents_of(connection, number),
         mediator=mediator,
+        second_mediators=await store.second_mediators(connection, number),
         termination=termination_of(mediation),
         routes=tuple(await routes.open_in(connection, rules, case)),
         sessions=await course.sessions_of(connection, number, opener, parties, mediator),

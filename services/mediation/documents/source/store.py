@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from casework.case import Ground, Step
 from casework.mediation.agreement import AgreementState
-from casework.mediation.choosing import AskState
+from casework.mediation.choosing import AskState, PanelState
 from casework.mediation.course import MediationState
 from casework.mediation.session import Presence, SessionKind, SessionState, Venue
 from services.kit.storage import rows
@@ -23,7 +23,7 @@ from services.mediation.models.agreement import AgreedClause, Agreement, Part
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.evidence import Investigation
 from services.mediation.models.fulfilment import PerformedPart
-from services.mediation.models.mediators import Ask, Mediator
+from services.mediation.models.mediators import Ask, Mediator, PanelMember
 from services.mediation.models.people import Companion, Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
@@ -50,6 +50,14 @@ _MEDIATION = (
 )  # fmt: skip
 
 
+_SECONDS = (
+    select(Mediator.display_name)
+    .join(PanelMember, PanelMember.mediator == Mediator.mediator)
+    .where(PanelMember.number == _NUMBER, PanelMember.state == PanelState.ACCEPTED)
+    .order_by(PanelMember.member)
+)
+
+
 class Led(NamedTuple):
     """The mediator and the end of a mediation."""
 
@@ -65,6 +73,11 @@ async def led(connection: Connection, number: str) -> Led | None:
     """Return the mediator of a case; None if mediation was never proposed."""
     found = (await connection.execute(_MEDIATION, {"number": number})).first()
     return Led(*found) if found else None
+
+
+async def second_mediators(connection: Connection, number: str) -> tuple[str, ...]:
+    """Return the names of the second mediators who take part, in the order in which they were added."""
+    return tuple(name for (name,) in await connection.execute(_SECONDS, {"number": number}))
 
 
 async def parties(connection: Connection, number: str) -> Sequence[Party]:
