@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from services.kit.clocks.keeping import automatic_rules, keep_clocks
 from services.kit.clocks.ledger import Pins
 from services.kit.command import Consequence
 from services.kit.rules import Rules, RulesError, load_rules
+from services.kit.rules.officials import OfficialsFile
 from services.kit.serving import named, telemetry
 from services.kit.serving.access import Access, PolicyError
 from services.kit.serving.businesstime import BusinessTime
@@ -85,6 +86,7 @@ def run(
     telemetry.set_up(settings, name)
     try:
         rules = load_rules(settings.rules)
+        rules = replace(rules, officials=OfficialsFile(settings.officials_file, rules.units))
         access = Access(settings.rules / "access", rules.units)
         sealer = Sealer(_master_key(settings))
         checker = TokenChecker(settings.trust_file, name, limits=settings.token_limits)

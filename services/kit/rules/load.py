@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from casework.clocks.calendar import CalendarBook
@@ -31,6 +31,7 @@ from services.kit.rules.folder import RulesFolder
 from services.kit.rules.likeness import read_likeness
 from services.kit.rules.limits import read_limits
 from services.kit.rules.notices import read_notices
+from services.kit.rules.officials import OfficialsFile
 from services.kit.rules.plans import read_plans
 from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.retention import read_retention
@@ -70,6 +71,8 @@ class Rules:
     filing: FilingRules
     likeness: LikenessRules
     version: str
+    officials: OfficialsFile = field(default_factory=OfficialsFile)
+    """Who accounts are on paper; no part of the folder, nor of its version."""
 
 
 def load_rules(folder: Path) -> Rules:

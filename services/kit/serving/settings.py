@@ -83,6 +83,7 @@ class ServiceSettings(ProcessSettings, LimitSettings):
     master_key: SecretStr | None = Field(None, description="the base64 key itself, if no file can be mounted")
     codes_key_file: Path | None = Field(None, description="private key of tokens for holders of receipts (PEM)")
     files: Path | None = Field(None, description="folder of encrypted evidence files; required by mediation")
+    officials_file: Path | None = Field(None, description="CSV list of officials: how papers name their accounts")
     erasures_file: Path | None = Field(None, description="list of erasures, kept with the master key")
     request_timeout: float = Field(30.0, gt=0, description="seconds a call may take if the caller sets no deadline")
     allowed_clients: Annotated[tuple[str, ...], NoDecode] = Field(

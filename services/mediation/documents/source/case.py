@@ -26,6 +26,7 @@ from casework.papers.documents import (
     TerminationFacts,
 )
 from services.kit.rules import Rules
+from services.kit.rules.officials import OfficialsFile
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer, Sealer
 from services.mediation import keys
@@ -67,10 +68,10 @@ async def source_of(
     number = case.number
     opener = keys.reading(sealer, case) if case.sealed_key is not None or case.erased_at is not None else None
     content = keys.content_of(sealer, case)
-    parties = await parties_of(connection, number, opener) or parties_told(content)
+    parties = await parties_of(connection, number, opener, rules.officials) or parties_told(content)
     mediation = await store.led(connection, number)
     category = rules.categories.get(case.category)
-    mediator, agreed = mediator_of(mediation, rules), await outcome.loaded_of(connection, number, agreement)
+    mediator, agreed = mediator_of(mediation, rules, now), await outcome.loaded_of(connection, number, agreement)
     return DossierSource(
         number=number,
         body=body_of(rules, case.unit),
@@ -92,16 +93,16 @@ async def source_of(
         termination=termination_of(mediation),
         routes=tuple(await routes.open_in(connection, rules, case)),
         sessions=await course.sessions_of(connection, number, opener, parties, mediator),
-        inquiries=await course.inquiries_of(connection, number, opener),
+        inquiries=await course.inquiries_of(connection, number, opener, rules.officials),
         interpretations=await interpretations_of(connection, number, opener, parties),
         agreement=outcome.agreement_of(agreed, opener, parties),
-        performances=await outcome.performances_of(connection, agreed, parties),
+        performances=await outcome.performances_of(connection, agreed, parties, rules.officials),
         confirmation=await outcome.confirmation_of(connection, agreed, rules.units),
-        visits=await outcome.visits_of(connection, number, opener, parties),
+        visits=await outcome.visits_of(connection, number, opener, parties, rules.officials),
         dockings=await outcome.dockings_of(connection, number, rules.units),
         recusals=await course.recusals_of(connection, number),
         extensions=await course.extensions_of(connection, number),
-        closing=await outcome.closing_of(connection, case, now),
+        closing=await outcome.closing_of(connection, case, now, rules.officials),
         retention=await outcome.retention_of(connection, number),
     )
 
@@ -109,10 +110,13 @@ async def source_of(
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-async def parties_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[PartyFacts, ...]:
+async def parties_of(
+    connection: Connection, number: str, opener: CaseSealer | None, officials: OfficialsFile
+) -> tuple[PartyFacts, ...]:
     """Return the registered parties with their guardians or support persons, without hidden addresses."""
     registered = await store.parties(connection, number)
-    identified = {subject: (at, by) for subject, at, by in await store.identified(connection, number)}
+    checks = await store.identified(connection, number)
+    identified = {subject: (at, officials.name(by, at)) for subject, at, by in checks}
     hidden = await _hidden(connection, number, opener)
     found = [_party(row, opener, row.party in hidden, identified.get(f"cases/{number}/parties/{row.party}"))
              for row in registered]  # fmt: skip
@@ -235,12 +239,12 @@ async def consents_of(connection: Connection, number: str) -> tuple[ConsentFacts
     )  # fmt: skip
 
 
-def mediator_of(mediation: Led | None, rules: Rules) -> MediatorFacts | None:
+def mediator_of(mediation: Led | None, rules: Rules, now: datetime) -> MediatorFacts | None:
     """Return the mediator of record; None before one accepted."""
     if mediation is None or not mediation.mediator:
         return None
     unit = rules.units.known(mediation.mediator_unit).name if mediation.mediator_unit in rules.units else ""
-    return MediatorFacts(mediation.display_name or mediation.mediator, unit)
+    return MediatorFacts(mediation.display_name or rules.officials.name(mediation.mediator, now), unit)
 
 
 def termination_of(mediation: Led | None) -> TerminationFacts | None:

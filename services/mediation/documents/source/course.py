@@ -13,6 +13,7 @@ from pb.mediation.v1 import evidence_pb2, sessions_pb2
 from casework.clocks.calendar import LOCAL
 from casework.mediation.session import AttendeeRole, Venue
 from casework.papers.documents import Extension, Inquiry, JointSession, MediatorFacts, PartyFacts, Recusal
+from services.kit.rules.officials import OfficialsFile
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.documents.source import store
@@ -74,15 +75,18 @@ def _opened(opener: CaseSealer | None, sealed: bytes | None) -> str:
     return opener.open(sealed).decode() if opener and sealed is not None else ""
 
 
-async def inquiries_of(connection: Connection, number: str, opener: CaseSealer | None) -> tuple[Inquiry, ...]:
+async def inquiries_of(
+    connection: Connection, number: str, opener: CaseSealer | None, officials: OfficialsFile
+) -> tuple[Inquiry, ...]:
     """Return the investigations."""
     found = []
     for row in await store.investigations(connection, number):
         content = evidence_pb2.InvestigationContent()
         if opener:
             content.ParseFromString(opener.open(row.sealed))
+        by = officials.name(row.created_by, row.investigated_at)
         found.append(
-            Inquiry(row.investigation, row.investigated_at, content.place, (row.created_by,), content.informant,
+            Inquiry(row.investigation, row.investigated_at, content.place, (by,) if by else (), content.informant,
                     content.text, row.read_back)
         )  # fmt: skip
     return tuple(found)

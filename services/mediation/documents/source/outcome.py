@@ -26,6 +26,7 @@ from casework.papers.documents import (
     Visit,
 )
 from casework.units import UnitTree
+from services.kit.rules.officials import OfficialsFile
 from services.kit.storage.database import Connection
 from services.kit.storage.sealing import CaseSealer
 from services.mediation.agreement import results
@@ -106,7 +107,7 @@ def _noon(day: date) -> datetime:
 
 
 async def performances_of(
-    connection: Connection, loaded: Loaded | None, parties: tuple[PartyFacts, ...]
+    connection: Connection, loaded: Loaded | None, parties: tuple[PartyFacts, ...], officials: OfficialsFile
 ) -> tuple[PerformanceFacts, ...]:
     """Return what was performed of the agreement, in the order it was recorded; all but the last are partial."""
     if loaded is None:
@@ -114,7 +115,8 @@ async def performances_of(
     names = {each.party: each.name for each in parties}
     performed = await store.performed(connection, loaded.row.number, loaded.row.agreement)
     return tuple(
-        PerformanceFacts(index, clause, _noon(on), _yuan(amount), is_part, evidence, names.get(beneficiary, ""), by)
+        PerformanceFacts(index, clause, _noon(on), _yuan(amount), is_part, evidence, names.get(beneficiary, ""),
+                         officials.name(by, _noon(on)))
         for index, (clause, amount, evidence, on, by, beneficiary, is_part) in enumerate(performed, start=1)
     )  # fmt: skip
 
@@ -138,7 +140,11 @@ async def confirmation_of(connection: Connection, loaded: Loaded | None, units: 
 
 
 async def visits_of(
-    connection: Connection, number: str, opener: CaseSealer | None, parties: tuple[PartyFacts, ...]
+    connection: Connection,
+    number: str,
+    opener: CaseSealer | None,
+    parties: tuple[PartyFacts, ...],
+    officials: OfficialsFile,
 ) -> tuple[Visit, ...]:
     """Return the follow-up visits that were made. If the parties' answers differ, each answer is given."""
     names = {each.party: each.name for each in parties}
@@ -154,7 +160,7 @@ async def visits_of(
             Visit(
                 row.days,
                 row.visited_at,
-                row.visited_by,
+                officials.name(row.visited_by, row.visited_at),
                 "、".join(names.get(each.party, "") for each in own),
                 performance=_PERFORMANCE[row.performance] if row.performance else "",
                 satisfaction=words.pop() if len(words) == 1 else "",
@@ -165,7 +171,9 @@ async def visits_of(
     return tuple(found)
 
 
-async def closing_of(connection: Connection, case: Case, now: datetime) -> ClosingFacts | None:
+async def closing_of(
+    connection: Connection, case: Case, now: datetime, officials: OfficialsFile
+) -> ClosingFacts | None:
     """Return how the case ended; None while it is open."""
     if case.stage is not Stage.CLOSED or case.outcome is None:
         return None
@@ -176,8 +184,8 @@ async def closing_of(connection: Connection, case: Case, now: datetime) -> Closi
         outcome=case.outcome.name.lower(),
         performance=_PERFORMANCE[done] if done else "",
         satisfaction=words.pop() if len(words) == 1 else "",
-        requested_by=case.requested_by,
-        reviewed_by=await store.closed_by(connection, case.number),
+        requested_by=officials.name(case.requested_by, case.closed_at),
+        reviewed_by=officials.name(await store.closed_by(connection, case.number), case.closed_at),
         closed_at=case.closed_at,
     )
 
