@@ -164,7 +164,7 @@ async def _counted(url: str) -> float:
     """Wait until the signs of all reports are counted; return the seconds it took."""
     connection, begun = await asyncpg.connect(url), time.perf_counter()
     try:
-        while await connection.fetchval("SELECT EXISTS (SELECT FROM intake.likenesses WHERE NOT counted)"):
+        while await connection.fetchval("SELECT EXISTS (SELECT FROM intake.counted_texts WHERE NOT counted)"):
             await asyncio.sleep(1)
         return time.perf_counter() - begun
     finally:

@@ -80,7 +80,7 @@ async def all_counted(clients: Clients) -> None:
     connection = await asyncpg.connect(clients.stack.database_url)
     try:
         async with asyncio.timeout(PATIENCE):
-            while await connection.fetchval("SELECT EXISTS (SELECT FROM intake.likenesses WHERE NOT counted)"):
+            while await connection.fetchval("SELECT EXISTS (SELECT FROM intake.counted_texts WHERE NOT counted)"):
                 await asyncio.sleep(0.2)
     finally:
         await connection.close()
@@ -164,7 +164,9 @@ async def test_how_rare_signs_are_is_counted_behind_and_forgotten_with_the_text(
     report = await clients.file_report(f"{mark}养殖场的水臭得厉害。", unit="units/620111")
     number = report.name.removeprefix("reports/")
     connection = await asyncpg.connect(clients.stack.database_url)
-    counted = "SELECT counted AND size > 0 FROM intake.likenesses WHERE number = $1"
+    counted = """
+        SELECT counted AND size > 0 FROM intake.likenesses JOIN intake.counted_texts USING (number) WHERE number = $1
+    """
     having = """
         SELECT min(c.texts), count(c.id) FROM intake.sign_counts c
         WHERE c.sign = any($1::int[])
@@ -194,8 +196,8 @@ async def test_a_report_from_before_gets_its_signs_without_a_command(clients: Cl
     number = report.name.removeprefix("reports/")
     connection = await asyncpg.connect(clients.stack.database_url)
     try:
-        before = "UPDATE intake.likenesses SET signs = NULL, size = 0, counted = false WHERE number = $1"
-        await connection.execute(before, number)
+        await connection.execute("UPDATE intake.likenesses SET signs = NULL, size = 0 WHERE number = $1", number)
+        await connection.execute("UPDATE intake.counted_texts SET counted = false WHERE number = $1", number)
         assert await alike(clients, text, "620111") == []
         deadline = time.monotonic() + PATIENCE
         while not await alike(clients, text, "620111"):

@@ -89,7 +89,6 @@ class Likeness(IntakeModel):
     __tablename__ = "likenesses"
     __table_args__ = (
         Index("likenesses_signs", "signs", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 512}),
-        Index("likenesses_uncounted", "number", postgresql_where=text("NOT counted")),
         {"comment": "Keyed signs of texts, to find likely same matters; an erasure clears them."},
     )
 
@@ -98,6 +97,18 @@ class Likeness(IntakeModel):
         ARRAY(Integer), comment="Sorted, each once; NULL until they are worked out from the sealed text."
     )
     size: Mapped[int] = mapped_column(server_default="0")
+
+
+class CountedText(IntakeModel):
+    """Whether a report's text is counted under its signs. Stored with the report in one transaction."""
+
+    __tablename__ = "counted_texts"
+    __table_args__ = (
+        Index("counted_texts_waiting", "number", postgresql_where=text("NOT counted")),
+        {"comment": "Whether a text is counted under its signs; in likenesses their index would be written again."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
     counted: Mapped[bool] = mapped_column(server_default=text("false"))
 
 

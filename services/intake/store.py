@@ -44,6 +44,7 @@ from casework.door.report import OPEN, ReportState
 from casework.errors import CaseError, Reason
 from services.intake.models import (
     Addition,
+    CountedText,
     Counter,
     DeclineReview,
     Erasure,
@@ -167,6 +168,7 @@ _COLUMNS = (
     "closed_at", "updated_at",
 )  # fmt: skip
 _SIGNS = ("number", "signs", "size")
+_COUNTED = ("number",)
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
     "bulk",
@@ -213,7 +215,7 @@ def _adding(*tables: tuple[type[Model], Sequence[str]]) -> Select[Report]:
     return select(report).add_cte(*(each.cte(f"added_{place}") for place, each in enumerate(added[1:])))
 
 
-_REPORT_ROWS = ((Report, _COLUMNS), (Likeness, _SIGNS), (Event, _EVENT))
+_REPORT_ROWS = ((Report, _COLUMNS), (Likeness, _SIGNS), (CountedText, _COUNTED), (Event, _EVENT))
 _CLOCK_ROWS = ((Clock, clocks.COLUMNS), (ClockEntry, clocks.ENTRY_COLUMNS))
 _ADD: dict[bool, Select[Report]] = {False: _adding(*_REPORT_ROWS), True: _adding(*_REPORT_ROWS, *_CLOCK_ROWS)}
 
@@ -228,7 +230,7 @@ _ADDED = {False: _named(_REPORT_ROWS), True: _named((*_REPORT_ROWS, *_CLOCK_ROWS
 async def add_one(connection: Connection, received: Received, *, at: datetime, actor: str, trace: str) -> Report:
     """Store a new report with its clock and first event, in one statement; return its row."""
     rows = _rows_of(received, at, actor, trace, bulk=received.event.bulk)
-    values = (*rows.report, *rows.signs, *rows.event, *rows.clock, *rows.entry)
+    values = (*rows.report, *rows.signs, received.event.number, *rows.event, *rows.clock, *rows.entry)
     clocked = bool(rows.clock)
     return (await connection.execute(_ADD[clocked], dict(zip(_ADDED[clocked], values, strict=True)))).one()
 
@@ -242,6 +244,8 @@ async def add(connection: Connection, received: Iterable[Received], *, at: datet
     raw = connection.raw
     await raw.copy_records_to_table("reports", records=[each.report for each in rows], columns=_COLUMNS)
     await raw.copy_records_to_table("likenesses", records=[each.signs for each in rows], columns=_SIGNS)
+    waiting = [(each.event.number,) for each in received]
+    await raw.copy_records_to_table("counted_texts", records=waiting, columns=_COUNTED)
     await raw.copy_records_to_table("events", records=[each.event for each in rows], columns=_EVENT)
     if running := [each for each in rows if each.clock]:
         await raw.copy_records_to_table("clocks", records=[each.clock for each in running], columns=clocks.COLUMNS)

@@ -16,18 +16,20 @@ from services.kit.storage.database import Database
 from services.kit.storage.sealing import SealError
 
 log = structlog.get_logger()
-_BATCH = 200
+_BATCH = 1_000
 _PAUSE = 5.0
 """Seconds between two looks. A report is found from the moment it is filed; only how rare its signs are comes later."""
 
 
 async def keep_counting(loop: Loop, database: Database, reception: Reception) -> None:
-    """Count in batches, for as long as the process runs."""
+    """Count in batches, for as long as the process runs; of an import, half of the time at most."""
+    clock = asyncio.get_running_loop().time
     while True:
         loop.begin()
+        began = clock()
         found = await count_some(database, reception)
         loop.turned()
-        await asyncio.sleep(_PAUSE if found < _BATCH else 0)
+        await asyncio.sleep(_PAUSE if found < _BATCH else min(_PAUSE, clock() - began))
 
 
 async def count_some(database: Database, reception: Reception) -> int:
@@ -35,18 +37,19 @@ async def count_some(database: Database, reception: Reception) -> int:
     async with database.begin() as connection:
         found = await store.uncounted(connection, _BATCH)
         if found:
-            signed = await asyncio.to_thread(_signed, found, reception)
+            unsigned = [each for each in found if not each.signed]
+            signed = await asyncio.to_thread(_signed, unsigned, reception) if unsigned else {}
             await store.count(connection, [each.number for each in found], signed)
     return len(found)
 
 
 def _signed(found: Sequence[Unsigned], reception: Reception) -> dict[str, list[int]]:
-    """Return the signs of those reports that have none yet. The text unsealed for it is not kept."""
-    return {each.number: _signs(each, reception) for each in found if each.signs is None}
+    """Return the signs of reports that have none yet. The text unsealed for it is not kept."""
+    return {each.number: _signs(each, reception) for each in found}
 
 
 def _signs(each: Unsigned, reception: Reception) -> list[int]:
-    if each.erased_at is not None:
+    if each.erased_at is not None or each.sealed_key is None or each.sealed is None:
         return []
     try:
         content = reception.open(each.number, each.sealed_key, each.sealed)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    exists,
     false,
     func,
     literal_column,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.door.report import OPEN, LinkKind, ReportState
-from services.intake.models import Likeness, Link, Report, SignCount
+from services.intake.models import CountedText, Likeness, Link, Report, SignCount
 from services.kit.storage.database import Connection
 from services.kit.storage.models import CaseStanding
 from services.kit.storage.sealing import SealedBytes, WrappedKey
@@ -56,10 +57,11 @@ class Unsigned(NamedTuple):
     """A report not counted yet; without signs if they must still be computed from its sealed text."""
 
     number: str
-    signs: list[int] | None
+    signed: bool
     erased_at: datetime | None
-    sealed_key: WrappedKey
-    sealed: SealedBytes
+    sealed_key: WrappedKey | None
+    sealed: SealedBytes | None
+    """With its key, what is sealed of one without signs."""
 
 
 _NUMBERS = bindparam("numbers", type_=ARRAY(Text))
@@ -208,20 +210,25 @@ _TURN, _TURN_IF_FREE = (
     select(func.pg_advisory_xact_lock(4212, _PLACE)),
     select(func.pg_try_advisory_xact_lock(4212, _PLACE)),
 )
+_UNSIGNED = Likeness.signs.is_(None)
 _UNCOUNTED = (
-    select(Likeness.number, Likeness.signs, Report.erased_at, Report.sealed_key, Report.sealed)
+    select(
+        Likeness.number, not_(_UNSIGNED), Report.erased_at,
+        case((_UNSIGNED, Report.sealed_key), else_=null()), case((_UNSIGNED, Report.sealed), else_=null()),
+    )
+    .join(CountedText, CountedText.number == Likeness.number)
     .join(Report, Report.number == Likeness.number)
-    .where(not_(Likeness.counted))
-    .order_by(Likeness.number)
+    .where(not_(CountedText.counted))
+    .order_by(CountedText.number)
     .limit(_LIMIT)
-    .with_for_update(of=Likeness)
+    .with_for_update(of=CountedText)
 )  # fmt: skip
 _SIGN = (
     update(Likeness)
     .where(Likeness.number == bindparam("number", type_=Text))
     .values(signs=_SIGNS, size=func.icount(_SIGNS))
 )  # fmt: skip
-_COUNTED = update(Likeness).where(Likeness.number == any_(_NUMBERS)).values(counted=True)
+_COUNTED = update(CountedText).where(CountedText.number == any_(_NUMBERS)).values(counted=True)
 _OF_TEXT = func.unnest(Likeness.signs).table_valued(column("sign", Integer), name="of_text").render_derived()
 _IN_TEXTS = (
     select(_OF_TEXT.c.sign, func.count().label("texts"))
@@ -235,7 +242,8 @@ _ADD = insert(SignCount).from_select(["sign", "texts"], _IN_TEXTS)
 _ADD_COUNTS = _ADD.on_conflict_do_update(
     index_elements=[SignCount.sign], set_={"texts": SignCount.texts + _ADD.excluded.texts}
 )
-_GONE = _IN_TEXTS.where(Likeness.counted).subquery()
+_IS_COUNTED = exists().where(CountedText.number == Likeness.number, CountedText.counted)
+_GONE = _IN_TEXTS.where(_IS_COUNTED).subquery()
 _TAKE_COUNTS = (
     update(SignCount)
     .where(SignCount.sign == _GONE.c.sign)
@@ -245,9 +253,7 @@ _TAKE_COUNTS = (
     )
 )  # fmt: skip
 _FORGET = (
-    update(Likeness)
-    .where(Likeness.number == any_(_NUMBERS))
-    .values(signs=literal_column("'{}'::integer[]"), size=0, counted=True)
+    update(Likeness).where(Likeness.number == any_(_NUMBERS)).values(signs=literal_column("'{}'::integer[]"), size=0)
 )
 
 
@@ -272,3 +278,4 @@ async def forget(connection: Connection, numbers: Iterable[str]) -> None:
     await connection.execute(_TURN)
     await connection.execute(_TAKE_COUNTS, parameters)
     await connection.execute(_FORGET, parameters)
+    await connection.execute(_COUNTED, parameters)
