@@ -209,6 +209,22 @@ async def test_a_report_from_before_gets_its_signs_without_a_command(clients: Cl
     assert (found.report, found.text_similarity) == (report.name, 1)
 
 
+@pytest.mark.parametrize("text", ["12345", "路灯坏了一个月。Nobody came 来。"])
+async def test_an_imported_text_has_the_signs_of_one_filed_alone(text: str, clients: Clients) -> None:
+    (imported,) = await import_texts(clients, [text], "620111")
+    alone = await clients.file_report(text, unit="units/620111")
+    connection = await asyncpg.connect(clients.stack.database_url)
+    try:
+        numbers = [name.removeprefix("reports/") for name in (imported, alone.name)]
+        query = "SELECT signs, size FROM intake.likenesses WHERE number = any($1::text[])"
+        one, other = await connection.fetch(query, numbers)
+        assert one == other
+        assert bool(one["signs"]) != text.isdigit()
+        assert len(one["signs"]) == one["size"]
+    finally:
+        await connection.close()
+
+
 async def two_alike(clients: Clients) -> tuple[report_pb2.Report, report_pb2.Report]:
     text = f"小区二期地下车库漏水，{request_id()}，物业一直不修。"
     return await clients.file_report(text), await clients.file_report(text)

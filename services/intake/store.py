@@ -42,6 +42,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from casework import names
 from casework.door.report import OPEN, ReportState
 from casework.errors import CaseError, Reason
+from services.intake.duplicates import copying
 from services.intake.models import (
     Addition,
     CountedText,
@@ -167,7 +168,6 @@ _COLUMNS = (
     "reachable", "anonymity", "for_minor", "source", "source_id", "received_at", "due_at", "due_clock",
     "closed_at", "updated_at",
 )  # fmt: skip
-_SIGNS = ("number", "signs", "size")
 _COUNTED = ("number",)
 _EVENT = (
     "number", "seq", "kind", "occurred_at", "actor", "unit", "payload", "content", "hash", "wakes", "trace_parent",
@@ -215,7 +215,7 @@ def _adding(*tables: tuple[type[Model], Sequence[str]]) -> Select[Report]:
     return select(report).add_cte(*(each.cte(f"added_{place}") for place, each in enumerate(added[1:])))
 
 
-_REPORT_ROWS = ((Report, _COLUMNS), (Likeness, _SIGNS), (CountedText, _COUNTED), (Event, _EVENT))
+_REPORT_ROWS = ((Report, _COLUMNS), (Likeness, copying.COLUMNS), (CountedText, _COUNTED), (Event, _EVENT))
 _CLOCK_ROWS = ((Clock, clocks.COLUMNS), (ClockEntry, clocks.ENTRY_COLUMNS))
 _ADD: dict[bool, Select[Report]] = {False: _adding(*_REPORT_ROWS), True: _adding(*_REPORT_ROWS, *_CLOCK_ROWS)}
 
@@ -243,7 +243,8 @@ async def add(connection: Connection, received: Iterable[Received], *, at: datet
     rows = [_rows_of(each, at, actor, trace, bulk=many or each.event.bulk) for each in received]
     raw = connection.raw
     await raw.copy_records_to_table("reports", records=[each.report for each in rows], columns=_COLUMNS)
-    await raw.copy_records_to_table("likenesses", records=[each.signs for each in rows], columns=_SIGNS)
+    signs = copying.copied((each.event.number, each.signs) for each in received)
+    await raw.copy_to_table("likenesses", source=signs, columns=copying.COLUMNS, format="binary")
     waiting = [(each.event.number,) for each in received]
     await raw.copy_records_to_table("counted_texts", records=waiting, columns=_COUNTED)
     await raw.copy_records_to_table("events", records=[each.event for each in rows], columns=_EVENT)
