@@ -34,7 +34,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import aliased, load_only
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -353,7 +353,7 @@ _MERGES = (
     )
     .join(Report, Report.number == Event.number)
     .where(Event.kind == "ReportMerged", Report.merged_into == _TARGET, Report.merged_into != "")
-    .distinct(Event.number)
+    .ext(distinct_on(Event.number))
     .order_by(Event.number, Event.seq.desc())
     .cte("merges")
 )  # fmt: skip
