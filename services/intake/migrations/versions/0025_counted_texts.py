@@ -2,8 +2,8 @@
 
 from services.kit.storage.migration import run_script
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 COUNTED = """
 CREATE TABLE counted_texts (
