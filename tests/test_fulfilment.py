@@ -225,7 +225,13 @@ async def test_a_day_that_passes_is_a_default_told_once(stack: Stack, clients: C
             )
         told = [event for event in await case.history() if event.type == "ClockOverdue"]
         assert [event.payload["subject"] for event in told if event.payload["rule"] == "performance"] == [first.name]
+        # Nothing is raised against the unit for it; the unit has days to follow it up.
+        (late,) = [event for event in told if event.payload["rule"] == "performance"]
+        assert late.payload["consequence"] == "notify_parties"
+        step = (await case.running())["default-1-1-1"]
+        assert (step.rule, step.subject, step.taken_by) == ("default_follow_up", first.name, f"demo-mediator-{COUNTY}")
         told_of = await case.do("PursueDefault", first.name, remedy=pb.REMEDY_ENFORCEMENT)
+        assert "default-1-1-1" not in await case.running()
         assert told_of.state == pb.INSTALMENT_STATE_DEFAULTED
         assert (await case.perform(first, 300_00)).state == pb.INSTALMENT_STATE_PERFORMED
 

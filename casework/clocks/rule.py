@@ -104,6 +104,7 @@ class Trigger(StrEnum):
     alert_requested = "alert_requested"
     alert_approved = "alert_approved"
     part_agreed = "part_agreed"
+    part_defaulted = "part_defaulted"
     agreement_performed = "agreement_performed"
     docking_signed = "docking_signed"
     answer_set_aside = "answer_set_aside"
@@ -201,6 +202,7 @@ CONSUMED = {
     "alert_decision": Trigger.alert_requested,
     "alert_review": Trigger.alert_approved,
     "performance": Trigger.part_agreed,
+    "default_follow_up": Trigger.part_defaulted,
     "follow_up_7": Trigger.agreement_performed,
     "follow_up_30": Trigger.agreement_performed,
     "follow_up_90": Trigger.agreement_performed,

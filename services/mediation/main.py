@@ -10,7 +10,7 @@ from services.kit.composition import Parts, Registration, clock_service, run, se
 from services.mediation import store
 from services.mediation.case_file.service import CaseFileServicer
 from services.mediation.caucus.service import CaucusServicer
-from services.mediation.course import finding, offers, terms
+from services.mediation.course import finding, fulfilment, offers, terms
 from services.mediation.course.agreements import AgreementServicer
 from services.mediation.course.cases import MediationServicer
 from services.mediation.course.closing import FollowUpServicer
@@ -67,6 +67,7 @@ def build(parts: Parts) -> list[Registration]:
 def consequences(parts: Parts) -> Mapping[str, Consequence]:
     """Return what follows from missed deadlines, by rule."""
     followed = finding.consequences(parts.sealer) | terms.consequences() | offers.consequences()
+    followed |= fulfilment.consequences()
     return followed | proving.consequences(parts.rules)
 
 

@@ -17,13 +17,17 @@ from casework.mediation.agreement import ClauseKind
 from casework.mediation.contradiction import Act, Fact, must_hold
 from casework.mediation.fulfilment import ClaimState, InstalmentState, Remedy
 from services.kit import dates
-from services.kit.command import Versioned, Work, check_etag, command
+from services.kit.clocks import clocks
+from services.kit.clocks.clocks import Firing
+from services.kit.command import Consequence, Versioned, Work, check_etag, command
 from services.kit.serving.access import Call, Context, current_call
 from services.kit.serving.validation import must_say
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
 from services.kit.storage.rows import not_found
 from services.mediation import record
+from services.mediation import store as cases
+from services.mediation.consents import store as mediations
 from services.mediation.course import follow_up
 from services.mediation.course.effect import performance_key
 from services.mediation.evidence import store as evidence
@@ -33,6 +37,9 @@ from services.mediation.models.cases import Case
 from services.mediation.models.fulfilment import PerformanceClaim
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
+
+FOLLOW_UP = "default_follow_up"
+"""The rule by which the centre follows a default up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         await store.change(work.connection, row, paid=paid, begun=True, performed_on=done.day if complete else None)
         if complete:
             await work.stop(row.number, _key(row), at=dates.last_second(done.day))
+            await work.stop(row.number, _default_key(row))
         payload = {"state": "PERFORMED" if complete else "PART", "evidence": proof}
         await work.append(self._event(case, row, "ClausePerformed" if complete else "ClausePartlyPerformed", payload))
         if complete:
@@ -151,6 +159,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         await work.stop(row.number, _key(row), met=False)
         payload = {"reason": pb.DefaultReason.Name(request.reason)}
         await work.append(self._event(case, row, "ClauseDefaulted", payload, wakes=True))
+        await _await_follow_up(work, case, row)
         return await self._shown(work.connection, case, names.ids_of(request.name))
 
     @command(pb.Instalment)
@@ -161,6 +170,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         rules_of.pursue(store.facts(row), remedy, work.now)
         await store.pursued(work.connection, row, remedy=remedy, taken_at=work.now, taken_by=work.actor)
         await store.change(work.connection, row, begun=row.begun)
+        await work.stop(row.number, _default_key(row))
         wakes = remedy is Remedy.ESCALATE
         await work.append(self._event(case, row, "DefaultPursued", {"remedy": remedy.name}, wakes=wakes))
         return await self._shown(work.connection, case, names.ids_of(request.name))
@@ -217,3 +227,35 @@ def _done(request: pb.RecordPerformanceRequest | pb.ClaimPerformanceRequest, row
     if day > today:
         raise field_error("perform_date", Reason.INVALID_FIELD, day.isoformat())
     return Done(request.amount_fen, request.complete, day)
+
+
+def _default_key(row: Owed) -> str:
+    return f"default-{row.agreement}-{row.clause}-{row.instalment}"
+
+
+async def _await_follow_up(work: Work, case: Case, row: Owed) -> None:
+    """Give the centre, or the mediator of record, time to follow a default up: once for each part.
+
+    Whoever owes it has failed, not the unit; only nothing done about it is raised against the unit.
+    """
+    if await mediations.clocks_of(work.connection, case.number, _default_key(row)):
+        return
+    await work.start_clock(
+        case.number, _default_key(row), FOLLOW_UP, unit=case.unit, at=work.now,
+        subject=names.instalment_name(row.number, row.agreement, row.clause, row.instalment),
+    )  # fmt: skip
+    mediation = await mediations.find(work.connection, case.number)
+    if mediation is not None and mediation.mediator:
+        await clocks.take(work.connection, case.number, _default_key(row), mediation.mediator)
+
+
+def consequences() -> dict[str, Consequence]:
+    """Return what follows when the day of a part passes: the parties are told by notice, the centre by a clock."""
+
+    async def day_passed(work: Work, firing: Firing) -> None:
+        case = await cases.lock(work.connection, firing.number)
+        row = await store.get(work.connection, case.number, names.ids_of(firing.subject))
+        if store.facts(row).state(work.now) is InstalmentState.DEFAULTED:
+            await _await_follow_up(work, case, row)
+
+    return {"performance": day_passed}
