@@ -13,7 +13,7 @@ from pb.mediation.v1 import sessions_pb2 as sessions
 from pb.mediation.v1.panel_pb2_grpc import PanelServiceStub
 
 from casework.errors import CaseError
-from casework.mediation.contradiction import NEEDS, Act, Fact, must_hold
+from casework.mediation.contradiction import INSTEAD, NEEDS, Act, Fact, must_hold
 from tests.case_people import Act as People
 from tests.case_people import enter
 from tests.case_people import refused as denied
@@ -164,6 +164,16 @@ async def who_left(clients: Clients) -> None:
     for step in (SETTLEMENT, EXTENSION):
         await refused(people.say(3, step), "PARTY_IS_THERE")
         await refused(people.say(1, step, give_time=at(-24 * 400)), "NOT_BEFORE_THE_MATTER")
+
+
+def test_every_refusal_says_what_to_do_instead_in_both_languages() -> None:
+    assert set(INSTEAD) == set(Fact)
+    for act, facts in NEEDS.items():
+        for fact in facts:
+            with pytest.raises(CaseError) as error:
+                must_hold(act, {**dict.fromkeys(facts, True), fact: False})
+            for language, told in zip(("zh", "en"), INSTEAD[fact], strict=True):
+                assert told in error.value.message(language)
 
 
 @pytest.mark.fault("D12")

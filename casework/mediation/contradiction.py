@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from casework.errors import CaseError, Reason
+from casework.errors import TEXTS, CaseError, Reason
 
 
 class Act(StrEnum):
@@ -74,8 +74,81 @@ NEEDS: dict[Act, tuple[Fact, ...]] = {
 """What each act requires. Ending or leaving a mediation requires nothing: that is always possible."""
 
 
+INSTEAD: dict[Fact, tuple[str, str]] = {
+    Fact.SIGNED_BY_EVERY_PARTY: ("先由每一方当事人签名，再盖章。", "Let every party sign first, then seal."),
+    Fact.SIGNED_BY_THE_MEDIATOR: ("先由调解员签名，再盖章。", "Let the mediator sign first, then seal."),
+    Fact.SIGNED_BY_EVERY_MEDIATOR: (
+        "先由每一位参与调解的调解员签名，再盖章；不再参与的，先结束其参与。",
+        "Let every second mediator sign first, or end the part of who no longer takes part; then seal.",
+    ),
+    Fact.NOT_AGREED_IN_FULL: (
+        "已有生效的全部协议：按“达成协议”结案。",
+        "There is a full agreement in effect: close the case as agreed.",
+    ),
+    Fact.NOT_BEFORE_IT_BOUND: (
+        "填写协议生效当日或者之后的履行日期。",
+        "Give a day of performance on or after the day the agreement took effect.",
+    ),
+    Fact.NOT_LONG_BEFORE_IT_IS_DUE: ("到回访日再登记回访。", "Record the visit when its day has come."),
+    Fact.SOMETHING_IS_NOT_PERFORMED: (
+        "协议已全部履行：以新事实或者纠纷复发为由重新办理。",
+        "Everything is performed: reopen because of new facts or a recurrence.",
+    ),
+    Fact.NOT_LONG_BEFORE_ITS_TIME: (
+        "到约定时间再开始，或者另行安排一次。",
+        "Start the session at its time, or schedule another one.",
+    ),
+    Fact.A_PARTY_CAME: (
+        "先登记到场的当事人；无人到场的，取消本次调解。",
+        "Record which party came first; if nobody did, cancel the session.",
+    ),
+    Fact.A_MEDIATOR_CAME: (
+        "先登记到场的调解员；调解员都没有到场的，另行安排。",
+        "Record which mediator came; if none did, schedule another session.",
+    ),
+    Fact.NOBODY_CAME: (
+        "已有人到场：结束本次调解，而不是取消。",
+        "Somebody came: end the session instead of cancelling it.",
+    ),
+    Fact.CAME_BEFORE_LEAVING: ("到场时间应当早于离场时间。", "Give an arrival before the departure."),
+    Fact.NOT_TO_COME: ("只登记已经发生的到场和离场。", "Record arrivals and departures once they happened."),
+    Fact.ABSENT_WITHOUT_TIMES: ("未到场的，不填到场和离场时间。", "Leave out the times of who did not come."),
+    Fact.PARTY_IS_THERE: (
+        "该当事人已退出：先登记其重新同意调解。",
+        "This party left: record its new consent to mediation first.",
+    ),
+    Fact.NOT_BEFORE_THE_MATTER: (
+        "填写受理当日或者之后的时间。",
+        "Give a time on or after the day the matter was received.",
+    ),
+    Fact.MEDIATION_GOES_ON: (
+        "调解已经结束：需要的，先重新提议调解。",
+        "The mediation is over: propose it again first.",
+    ),
+}
+"""What to do instead, in Chinese and English, by the fact that an act contradicts."""
+
+
+class ContradictionError(CaseError):
+    """An act that contradicts a fact; the message says what to do instead."""
+
+    def __init__(self, act: Act, fact: Fact) -> None:
+        super().__init__(Reason.CONTRADICTED, f"{act}: {fact}", act=act.value, fact=fact.value)
+        self._fact = fact
+
+    def message(self, language: str) -> str:
+        """Return the message for a person, with what to do instead, followed by the detail."""
+        text, english = TEXTS[self.reason], language == "en"
+        joined = (text.en, " ", INSTEAD[self._fact][1]) if english else (text.zh, "", INSTEAD[self._fact][0])
+        return f"{''.join(joined)} ({self.detail})"
+
+    def renamed(self, names: Mapping[str, str]) -> CaseError:
+        """Return the error itself: it names no field."""
+        return self
+
+
 def must_hold(act: Act, facts: Mapping[Fact, bool]) -> None:
     """Raise CONTRADICTED naming the first fact that contradicts an act; every fact it requires must be given."""
     for fact in NEEDS[act]:
         if not facts[fact]:
-            raise CaseError(Reason.CONTRADICTED, f"{act}: {fact}", act=act.value, fact=fact.value)
+            raise ContradictionError(act, fact)
