@@ -11,12 +11,17 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from pb.mediation.v1 import caucus_pb2, evidence_pb2, sessions_pb2
+from pb.mediation.v1 import bookings_pb2, caucus_pb2, evidence_pb2, sessions_pb2
+from pb.mediation.v1.bookings_pb2_grpc import BookingServiceStub
 
 from tests.conftest import COUNTY, Clients, request_id
 from tests.people_of_case import Stubs, give_people
 
 HALL, ATTIC = f"rooms/{COUNTY}-hall-2026", f"rooms/{COUNTY}-attic-2026"
+_DAYS = itertools.count(90)
+"""A day of its own for whatever takes the hall: whoever shares the stack, it is free."""
+_BOOKED: dict[str, str] = {}
+"""A booking that is cancelled, by the case of each world."""
 PDF = b"%PDF-1.7\nthis is a deed of the house\n%%EOF\n"
 
 
@@ -38,6 +43,11 @@ def new_room(name: str = HALL) -> sessions_pb2.Room:
     return sessions_pb2.Room(name=name, unit=f"units/{COUNTY}", kind=1, display_name="圆桌调解室", capacity=12)
 
 
+def new_booking(days: float) -> bookings_pb2.Booking:
+    """Return a booking for a court, so many days from now."""
+    return bookings_pb2.Booking(purpose=2, start_time=at(0, days), end_time=at(2, days))
+
+
 def new_evidence(case: str, **fields: Any) -> evidence_pb2.Evidence:
     """Return what a file is that the first party gives."""
     return evidence_pb2.Evidence(**{"type": 1, "party": f"{case}/parties/1", "title": "房产证", **fields})
@@ -51,6 +61,9 @@ async def furnish(clients: Clients, case: str) -> None:
         create = sessions_pb2.CreateRoomRequest(room=new_room(name), request_id=request_id())
         with contextlib.suppress(grpc.aio.AioRpcError):  # another file's world has it already
             await stubs.sessions.CreateRoom(create, **clients.as_("unit_head"))
+    book = bookings_pb2.BookRoomRequest(parent=HALL, booking=new_booking(next(_DAYS)), request_id=request_id())
+    booked = await BookingServiceStub(clients.channels["mediation"]).BookRoom(book, **clients.as_("unit_head"))
+    _BOOKED[case] = booked.name
     for _ in range(2):
         await stubs.sessions.ScheduleSession(_schedule(case, new_session()), **mediator)
     second = f"{case}/sessions/2"
@@ -109,10 +122,6 @@ def _upload(world: Any, server: str) -> Message:
     return evidence_pb2.UploadEvidenceRequest(header=header, chunk=PDF + b"uploaded")
 
 
-_DAYS = itertools.count(90)
-"""A day of its own for each session in the hall: whoever shares the stack, it is free."""
-
-
 def _in_the_hall(day: int) -> sessions_pb2.Session:
     return new_session(venue=1, room=HALL, start_time=at(0, day), end_time=at(2, day))
 
@@ -123,6 +132,11 @@ REQUESTS: dict[str, Callable[[Any, str], Message]] = {
     "GetRoom": _room(_S.GetRoomRequest, name=HALL),
     "ListRooms": _room(_S.ListRoomsRequest, unit=f"units/{COUNTY}"),
     "CloseRoom": _room(_S.CloseRoomRequest, name=ATTIC),
+    "BookRoom": lambda world, server: bookings_pb2.BookRoomRequest(
+        parent=HALL, booking=new_booking(next(_DAYS)), request_id=request_id()),
+    "ListBookings": _room(bookings_pb2.ListBookingsRequest, parent=HALL, unit=f"units/{COUNTY}"),
+    "CancelBooking": lambda world, server: bookings_pb2.CancelBookingRequest(
+        name=_BOOKED[world.sitting], request_id=request_id()),
     "ScheduleSession": _named(_S.ScheduleSessionRequest, "", session=lambda w: _in_the_hall(next(_DAYS))),
     "GetSession": _named(_S.GetSessionRequest, "/sessions/1"),
     "ListSessions": _named(_S.ListSessionsRequest, ""),

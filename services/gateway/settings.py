@@ -33,6 +33,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.mediation.v1.MediatorService": ("mediation",),
     "accord.mediation.v1.SafeguardService": ("mediation",),
     "accord.mediation.v1.SessionService": ("mediation",),
+    "accord.mediation.v1.BookingService": ("mediation",),
     "accord.mediation.v1.EvidenceService": ("mediation",),
     "accord.mediation.v1.CaucusService": ("mediation",),
     "accord.mediation.v1.AgreementService": ("mediation",),

@@ -49,6 +49,11 @@ def term(request: object, field: str, now: datetime) -> datetime | None:
     return last_second(day)
 
 
+def first_second(day: date) -> datetime:
+    """Return the first second of a day."""
+    return datetime(day.year, day.month, day.day, tzinfo=LOCAL)
+
+
 def last_second(day: date) -> datetime:
     """Return the last second of a day: what is due on it is in time until then."""
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=LOCAL)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from services.kit.command import Consequence
 from services.kit.composition import Parts, Registration, clock_service, run, served
 from services.mediation import store
+from services.mediation.bookings.service import BookingServicer
 from services.mediation.case_file.service import CaseFileServicer
 from services.mediation.caucus.service import CaucusServicer
 from services.mediation.course import finding, fulfilment, offers, terms
@@ -47,6 +48,7 @@ DIRECTORY = CaseDirectory
 """Looks up the names in requests."""
 SERVICERS = (
     MediationServicer, PeopleServicer, ConsentServicer, ErasureServicer, MediatorServicer, SafeguardServicer,
+    BookingServicer,
     SessionServicer, EvidenceServicer, CaucusServicer, AgreementServicer, FulfilmentServicer, ConfirmationServicer,
     FollowUpServicer, DockingServicer, GrantServicer, ObjectionServicer, offers.OfferServicer, DocumentServicer,
     CaseContentServicer, CaseFactsServicer, CaseFileServicer, NoticeServicer, ContactServicer,

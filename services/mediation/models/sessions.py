@@ -65,6 +65,27 @@ class Room(MediationModel):
     updated_at: Mapped[Instant]
 
 
+class RoomBooking(MediationModel):
+    """A time for which a room is taken for something other than a session."""
+
+    __tablename__ = "room_bookings"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("room", "="), ("during", "&&"), name="room_bookings_are_apart", using="gist",
+            where=text("cancelled_at IS NULL"),
+        ),
+        {"comment": "What rooms are taken for beside sessions: no case, no person."},
+    )  # fmt: skip
+
+    room: Mapped[Code] = mapped_column(ForeignKey("rooms.room"), primary_key=True)
+    booking: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(server_default="1")
+    during: Mapped[Period] = mapped_column(During)
+    purpose: Mapped[Small]
+    booked_at: Mapped[Instant]
+    cancelled_at: Mapped[Instant | None]
+
+
 class Session(MediationModel):
     """A session of a mediation."""
 

@@ -57,7 +57,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         row = {
             "kind": kind,
             "venue": venue,
-            "room": await self._room(work, case, people, asked.room),
+            "room": await self._room(work, case, people, asked.room, Period(start, end)),
             "during": Period(start, end),
             "parties": parties,
             "language": asked.language,
@@ -232,12 +232,15 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         await work.append(NewEvent(row.number, kind, case.unit, {"session": row.session}))
         return view.session(await with_parts(work.connection, changed))
 
-    async def _room(self, work: Work, case: Case, people: Standing, name: str) -> str | None:
-        """Return the room asked for: open, in the county of the case's or the mediator's unit, or of a unit above."""
+    async def _room(self, work: Work, case: Case, people: Standing, name: str, during: Period) -> str | None:
+        """Return the room asked for: open, in the county of the case's or the mediator's unit, or of a unit above.
+
+        It is locked, so that nobody books it meanwhile; ROOM_TAKEN if it is booked for something else.
+        """
         if not name:
             return None
         try:
-            row = await store.get_room(work.connection, names.last(name))
+            row = await store.get_room(work.connection, names.last(name), lock=True)
         except CaseError:
             raise field_error("session.room", Reason.INVALID_FIELD, "no such room") from None
         units = [unit for unit in (case.unit, people.mediator_unit) if unit in self.rules.units]
@@ -248,6 +251,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
             raise field_error("session.room", Reason.INVALID_FIELD, "of another county")
         if row.closed_at is not None:
             raise CaseError(Reason.ROOM_CLOSED, name)
+        if await store.is_booked(work.connection, row.room, during):
+            raise CaseError(Reason.ROOM_TAKEN, name)
         return row.room
 
     async def _place(self, work: Work, case: Case, place: str) -> bytes | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import DateTime, Integer, SmallInteger, Text, any_, bindparam, case, func, literal, select, update
+from sqlalchemy import DateTime, Integer, SmallInteger, Text, any_, bindparam, case, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import load_only
@@ -24,10 +24,13 @@ from services.mediation.models.people import Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.models.sessions import (
     Attendance,
+    During,
     JointWish,
+    Period,
     RecordRefusal,
     RecordSignature,
     Room,
+    RoomBooking,
     Session,
     SessionRecord,
     TimeWish,
@@ -53,6 +56,14 @@ _ROOMS = (
     .order_by(Room.room)
     .limit(bindparam("limit", type_=Integer))
 )
+_BOOKED = (
+    select(true())
+    .where(
+        RoomBooking.room == _ROOM, RoomBooking.cancelled_at.is_(None),
+        RoomBooking.during.op("&&")(bindparam("during", type_=During)),
+    )
+    .limit(1)
+)  # fmt: skip
 _CLOSE_ROOM = (
     update(Room)
     .where(Room.room == _ROOM)
@@ -120,6 +131,11 @@ async def get_room(connection: Connection, room: str, *, lock: bool = False) -> 
     """Return a room's row; NOT_FOUND where there is none."""
     found = await connection.execute(_LOCK_ROOM if lock else _GET_ROOM, {"room": room})
     return not_found(found.first(), names.room_name(room))
+
+
+async def is_booked(connection: Connection, room: str, during: Period) -> bool:
+    """Return whether a locked room is booked for something other than a session at that time."""
+    return bool(await connection.scalar(_BOOKED, {"room": room, "during": during}))
 
 
 async def list_rooms(connection: Connection, unit: str, behind: str, limit: int) -> Sequence[Room]:

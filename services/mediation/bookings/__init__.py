@@ -1,0 +1,1 @@
+"""What rooms are taken for beside sessions."""
