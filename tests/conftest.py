@@ -22,6 +22,7 @@ from pb.escalation.v1 import escalation_pb2
 from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
 from pb.escalation.v1.assessments_pb2_grpc import AssessmentServiceStub
 from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
+from pb.escalation.v1.clues_pb2_grpc import ClueServiceStub
 from pb.escalation.v1.consultations_pb2_grpc import ConsultationServiceStub, ExpertServiceStub
 from pb.escalation.v1.digests_pb2_grpc import DigestServiceStub
 from pb.escalation.v1.escalation_pb2_grpc import EscalationServiceStub
@@ -115,6 +116,7 @@ class Clients:
         self.reviews = ReviewServiceStub(self.channels["escalation"])
         self.meetings = MeetingServiceStub(self.channels["escalation"])
         self.schedules = ScheduleServiceStub(self.channels["escalation"])
+        self.clues = ClueServiceStub(self.channels["escalation"])
         self.warnings = WarningServiceStub(self.channels["escalation"])
         self.clusters = ClusterServiceStub(self.channels["escalation"])
         self.recommendations = RecommendationServiceStub(self.channels["escalation"])

@@ -129,6 +129,8 @@ async def _call(channel: grpc.aio.Channel, path: str, *payloads: bytes, **argume
 OWN_UNIT = {
     **dict.fromkeys(("ConfirmReceipt", "ReplyLetter", "ObjectLetter"), "620102001"),
     **dict.fromkeys(("ReplyToRecommendation", "ObjectToRecommendation", "ReportWarningMeasures"), "620102-labour"),
+    **dict.fromkeys(("ReportClueVerification", "AnswerClueTransfer", "ReportClueHandling"), "620102-labour"),
+    "GetClueReporter": "620102",
     "ObjectToAssessment": "620102",
 }
 """RPCs that nobody above may call in a unit's name, and the unit that may."""

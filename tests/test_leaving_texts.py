@@ -31,6 +31,11 @@ STAYS = {
     "AppealText.reasons": "the party's own words, read by the reviewing unit",
     "ReplyText.facts": "to the party itself",
     "ReplyText.conclusion": "to the party itself",
+    "RegisterClueRequest.description": "a clue in the words of who gave it, read by those who decide and verify",
+    "RegisterClueRequest.reporter_name": "who gave a clue, read for a purpose by those who decide",
+    "RegisterClueRequest.reporter_contact": "how to reach them, read with the name",
+    "AssignClueRequest.instruction": "read by those who verify a clue",
+    "ReportClueVerificationRequest.text": "what was found, read by those who decide on a clue",
     "RecordFindingRequest.text": "becomes a report, sealed in intake",
 }
 """Free texts of supervision that are sealed and read by those they are for."""

@@ -18,6 +18,7 @@ from PIL import Image
 from casework.names import number_of
 from tests import (
     world_agreement,
+    world_clues,
     world_documents,
     world_facts,
     world_forwards,
@@ -73,6 +74,8 @@ class World:
     """Reviews, meetings and decisions by what can be done with them."""
     warnings: world_warnings.Scene
     """Warnings, recommendations and campaigns by what can be done with them."""
+    clues: dict[str, str]
+    """Clues of the county, by the RPC that each waits for."""
     special: world_special.Special
     """Matters with plans, task forces, leads, consultations."""
     assessment: str
@@ -132,6 +135,7 @@ async def new_world(clients: Clients) -> World:
         mediated=mediated,
         meetings=await world_meetings.furnish(clients),
         warnings=await world_warnings.furnish(clients),
+        clues=await world_clues.furnish(clients),
         special=await world_special.special_matters(clients),
         assessment=assessment,
         fix=fix,
@@ -384,6 +388,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_hall.requests(_filled),
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
+    **world_clues.requests(_filled),
     **world_special.requests(_filled),
     **world_levels.requests(_filled),
     **world_ledger.requests(_filled),

@@ -165,6 +165,12 @@ class Trigger(StrEnum):
     letter_failed = "letter_failed"
     interview_announced = "interview_announced"
     interview_held = "interview_held"
+    clue_registered = "clue_registered"
+    clue_assigned = "clue_assigned"
+    clue_verified = "clue_verified"
+    clue_transferred = "clue_transferred"
+    clue_accepted = "clue_accepted"
+    clue_handled = "clue_handled"
     notice_sent = "notice_sent"
     notice_failed = "notice_failed"
 
@@ -287,6 +293,12 @@ CONSUMED = {
     "letter_objection_decision": Trigger.letter_objected,
     "letter_next": Trigger.letter_failed,
     "letter_watch": Trigger.escalation_raised,
+    "clue_assign": Trigger.clue_registered,
+    "clue_verify": Trigger.clue_assigned,
+    "clue_decide": Trigger.clue_verified,
+    "clue_answer": Trigger.clue_transferred,
+    "clue_handle": Trigger.clue_accepted,
+    "clue_use": Trigger.clue_handled,
     "notice_deemed": Trigger.notice_sent,
     "notice_failed": Trigger.notice_failed,
 }

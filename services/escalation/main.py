@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from services.escalation import erasing
+from services.escalation.clues.service import ClueServicer
 from services.escalation.directory import FileDirectory
 from services.escalation.figures.assessments.service import AssessmentServicer
 from services.escalation.figures.digests.service import DigestServicer
@@ -53,7 +54,7 @@ SERVICERS = (
     TaskForceServicer, LeadServicer, ExpertServicer, ConsultationServicer, MonitoringServicer, ReviewServicer,
     MeetingServicer, ScheduleServicer, WarningServicer, ClusterServicer, RecommendationServicer, CampaignServicer,
     FactsServicer, WorklistServicer, DigestServicer, IndicatorServicer, AssessmentServicer, StatisticsServicer,
-    RegisterServicer,
+    RegisterServicer, ClueServicer,
 )  # fmt: skip
 
 

@@ -7,10 +7,22 @@ from datetime import date
 from sqlalchemy import Computed, ForeignKey, Identity, Index, MetaData, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.door.clue import ClueFinding, ClueResult, ClueSource, ClueState
 from casework.supervision.matters.matter import AssignmentState, MatterState, Part
 from casework.supervision.meetings.review import ReviewState
 from casework.supervision.raising.escalation import EscalationState, RaisedTo
-from services.kit.storage.models import Code, Codes, Count, Instant, Model, Numbered, Small, Words, date_of
+from services.kit.storage.models import (
+    Code,
+    Codes,
+    Count,
+    Instant,
+    Model,
+    Numbered,
+    NumberedOrNone,
+    Small,
+    Words,
+    date_of,
+)
 from services.kit.storage.sealing import SealedBytes, WrappedKey
 
 
@@ -266,4 +278,50 @@ class Review(EscalationModel):
     receipt_index: Mapped[bytes] = mapped_column(comment="Keyed hash of the receipt code, which is nowhere stored.")
     opened_at: Mapped[Instant]
     ended_at: Mapped[Instant | None]
+    due_clock: Mapped[Code] = mapped_column(server_default="")
+
+
+class Clue(EscalationModel):
+    """A clue about a matter or a unit."""
+
+    __tablename__ = "clues"
+    __table_args__ = (
+        Index("clues_due", text("COALESCE(due_at, '9999-01-01 00:00:00+00'::timestamp with time zone)"), "number"),
+        Index("clues_registered", "unit", "registered_at", "number"),
+        {"comment": "Clues: who gave one and what was said are sealed. No person is a column here."},
+    )
+
+    number: Mapped[Code] = mapped_column(ForeignKey("files.number"), primary_key=True)
+    version: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[ClueState] = mapped_column(Numbered(ClueState))
+    source: Mapped[ClueSource] = mapped_column(Numbered(ClueSource))
+    unit: Mapped[Code]
+    about: Mapped[Code] = mapped_column(server_default="", comment="The unit it is about; empty for none.")
+    place: Mapped[Code]
+    category: Mapped[Words]
+    verifier: Mapped[Code] = mapped_column(server_default="")
+    finding: Mapped[ClueFinding | None] = mapped_column(NumberedOrNone(ClueFinding), server_default="0", nullable=False)
+    addressee: Mapped[Code] = mapped_column(server_default="")
+    returned: Mapped[int] = mapped_column(server_default="0")
+    declined: Mapped[Words] = mapped_column(server_default="", comment="Why the last transfer was sent back.")
+    result: Mapped[ClueResult | None] = mapped_column(NumberedOrNone(ClueResult), server_default="0", nullable=False)
+    turns: Mapped[int] = mapped_column(server_default="0", comment="Clocks of its steps started so far.")
+    verified_by: Mapped[Words] = mapped_column(server_default="")
+    handled_by: Mapped[Words] = mapped_column(server_default="")
+    handle_until: Mapped[Instant | None] = mapped_column(comment="The end that the transfer set for its handling.")
+    due_at: Mapped[Instant | None] = date_of()
+    registered_at: Mapped[Instant]
+    verified_at: Mapped[Instant | None]
+    transferred_at: Mapped[Instant | None]
+    handled_at: Mapped[Instant | None]
+    closed_at: Mapped[Instant | None]
+    sealed_clue: Mapped[SealedBytes | None]
+    sealed_reporter: Mapped[SealedBytes | None] = mapped_column(
+        comment="Who gave it; never shown to the unit it is about, nor outside the unit that keeps it."
+    )
+    sealed_instruction: Mapped[SealedBytes | None]
+    sealed_finding: Mapped[SealedBytes | None]
+    sealed_transfer: Mapped[SealedBytes | None]
+    sealed_handling: Mapped[SealedBytes | None]
+    sealed_return: Mapped[SealedBytes | None]
     due_clock: Mapped[Code] = mapped_column(server_default="")

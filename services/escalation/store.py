@@ -18,12 +18,14 @@ from sqlalchemy import (
     not_,
     select,
     union,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import InstrumentedAttribute
 
-from services.escalation.models import CaseFact, Escalation, File, Matter, MatterAssignment, Review
+from casework.door.clue import SHOWN_TO_ADDRESSEE
+from services.escalation.models import CaseFact, Clue, Escalation, File, Matter, MatterAssignment, Review
 from services.kit.storage.database import Connection
 from services.kit.storage.models import CaseStanding, Event
 from services.kit.storage.sealing import WrappedKey
@@ -66,7 +68,11 @@ _FILES = (
         File.unit,
         func.coalesce(CaseFact.about, "", type_=Text),
         func.array(
-            select(MatterAssignment.unit).where(MatterAssignment.number == File.number).scalar_subquery(),
+            union_all(
+                select(MatterAssignment.unit).where(MatterAssignment.number == File.number),
+                select(Clue.verifier).where(Clue.number == File.number, Clue.verifier != ""),
+                select(Clue.addressee).where(Clue.number == File.number, Clue.state.in_(sorted(SHOWN_TO_ADDRESSEE))),
+            ).scalar_subquery(),
             type_=ARRAY(Text),
         ),
     )

@@ -33,9 +33,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from casework import names
+from casework.door.clue import ClueResult, ClueState
 from casework.supervision.figures.assessment import RuleFixState
 from services.escalation.figures.models import Digest, DigestDay, RuleFix, WorkClock
-from services.escalation.models import CaseFact, File, Matter
+from services.escalation.models import CaseFact, Clue, File, Matter
 from services.escalation.scope import Range
 from services.escalation.store import within
 from services.kit.clocks.models import LIVE, ClockState
@@ -116,6 +117,11 @@ def _either(first: InstrumentedAttribute[str], second: InstrumentedAttribute[str
     return func.lower(case((first != "", first), else_=second))
 
 
+def _named(number: Column, states: type[IntEnum]) -> Column:
+    """Return the name of a state in lower case; empty where it has none."""
+    return case(*((number == state, state.name.lower()) for state in states), else_="")
+
+
 _RUNS, _ON_THE_LEDGER = WorkClock.state.in_(LIVE), and_(Matter.struck_off_at.is_(None), Matter.unit != "")
 _DAY = cast(Digest.day, Text)
 _SOURCES: dict[Register, tuple[Line, ...]] = {
@@ -148,7 +154,7 @@ _SOURCES: dict[Register, tuple[Line, ...]] = {
     Register.INSTITUTION: (
         _line(
             RuleFix.proposed_at, RuleFix.number,
-            case(*((RuleFix.state == state, state.name.lower()) for state in RuleFixState)),
+            _named(RuleFix.state, RuleFixState),
             unit=RuleFix.unit, number=RuleFix.number, subject=RuleFix.problem,
         ),
     ),
@@ -157,7 +163,13 @@ _SOURCES: dict[Register, tuple[Line, ...]] = {
             WorkClock.stopped_at, WorkClock.rule, WorkClock.state == ClockState.MET, WorkClock.stopped_at.is_not(None)
         ),
     ),
-    Register.LEAD: (_of_case(CaseFact.received_at, CaseFact.door),),
+    Register.LEAD: (
+        _of_case(CaseFact.received_at, CaseFact.door),
+        _line(
+            Clue.registered_at, Clue.number, literal("clue-").concat(_named(Clue.state, ClueState)), unit=Clue.unit,
+            number=Clue.number, due=Clue.due_at, category=Clue.category, outcome=_named(Clue.result, ClueResult),
+        ),
+    ),
     Register.JUDGEMENT: (
         _line(
             DigestDay.compiled_at, Digest.unit.concat("/").concat(_DAY), literal("digest"), unit=Digest.unit,

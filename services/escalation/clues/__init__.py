@@ -1,0 +1,1 @@
+"""Clues about matters and units: received, verified, transferred, handled, and what their result was used for."""
