@@ -21,6 +21,7 @@ from pb.clock.v1.clock_pb2_grpc import ClockServiceStub
 from pb.escalation.v1 import escalation_pb2
 from pb.escalation.v1.absences_pb2_grpc import AbsenceServiceStub
 from pb.escalation.v1.assessments_pb2_grpc import AssessmentServiceStub
+from pb.escalation.v1.backlog_pb2_grpc import BacklogServiceStub
 from pb.escalation.v1.campaigns_pb2_grpc import CampaignServiceStub
 from pb.escalation.v1.clues_pb2_grpc import ClueServiceStub
 from pb.escalation.v1.consultations_pb2_grpc import ConsultationServiceStub, ExpertServiceStub
@@ -116,6 +117,7 @@ class Clients:
         self.reviews = ReviewServiceStub(self.channels["escalation"])
         self.meetings = MeetingServiceStub(self.channels["escalation"])
         self.schedules = ScheduleServiceStub(self.channels["escalation"])
+        self.backlog = BacklogServiceStub(self.channels["escalation"])
         self.clues = ClueServiceStub(self.channels["escalation"])
         self.warnings = WarningServiceStub(self.channels["escalation"])
         self.clusters = ClusterServiceStub(self.channels["escalation"])

@@ -131,6 +131,7 @@ OWN_UNIT = {
     **dict.fromkeys(("ReplyToRecommendation", "ObjectToRecommendation", "ReportWarningMeasures"), "620102-labour"),
     **dict.fromkeys(("ReportClueVerification", "AnswerClueTransfer", "ReportClueHandling"), "620102-labour"),
     "GetClueReporter": "620102",
+    "ReportBacklogTarget": "620102-petition",
     "ObjectToAssessment": "620102",
 }
 """RPCs that nobody above may call in a unit's name, and the unit that may."""

@@ -91,7 +91,7 @@ FOLLOW_A_CLOCK = {
     "escalation": """
         assessment_objections_due_at assessments_objection_due_at campaigns_due_at letters_object_due_at
         letters_reply_due_at matters_due_on meeting_decisions_due_at meetings_minutes_due_at monitorings_due_at
-        recommendations_due_at review_appeals_due_at reviews_due_at warnings_due_at
+        recommendations_due_at review_appeals_due_at reviews_due_at warnings_due_at clues_due_at backlog_targets_due_at
     """,
 }
 """Columns that show the date of a clock."""

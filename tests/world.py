@@ -18,6 +18,7 @@ from PIL import Image
 from casework.names import number_of
 from tests import (
     world_agreement,
+    world_backlog,
     world_clues,
     world_documents,
     world_facts,
@@ -76,6 +77,8 @@ class World:
     """Warnings, recommendations and campaigns by what can be done with them."""
     clues: dict[str, str]
     """Clues of the county, by the RPC that each waits for."""
+    backlog: dict[str, str]
+    """Plans to clear the backlog: `drafted`, and `running` with a target that is reached."""
     special: world_special.Special
     """Matters with plans, task forces, leads, consultations."""
     assessment: str
@@ -135,6 +138,7 @@ async def new_world(clients: Clients) -> World:
         mediated=mediated,
         meetings=await world_meetings.furnish(clients),
         warnings=await world_warnings.furnish(clients),
+        backlog=await world_backlog.furnish(clients),
         clues=await world_clues.furnish(clients),
         special=await world_special.special_matters(clients),
         assessment=assessment,
@@ -389,6 +393,7 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     **world_meetings.requests(_filled),
     **world_warnings.requests(_filled),
     **world_clues.requests(_filled),
+    **world_backlog.requests(_filled),
     **world_special.requests(_filled),
     **world_levels.requests(_filled),
     **world_ledger.requests(_filled),

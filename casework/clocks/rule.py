@@ -171,6 +171,7 @@ class Trigger(StrEnum):
     clue_transferred = "clue_transferred"
     clue_accepted = "clue_accepted"
     clue_handled = "clue_handled"
+    backlog_planned = "backlog_planned"
     notice_sent = "notice_sent"
     notice_failed = "notice_failed"
 
@@ -299,6 +300,7 @@ CONSUMED = {
     "clue_answer": Trigger.clue_transferred,
     "clue_handle": Trigger.clue_accepted,
     "clue_use": Trigger.clue_handled,
+    "backlog_target": Trigger.backlog_planned,
     "notice_deemed": Trigger.notice_sent,
     "notice_failed": Trigger.notice_failed,
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from services.escalation import erasing
+from services.escalation.backlog.service import BacklogServicer
 from services.escalation.clues.service import ClueServicer
 from services.escalation.directory import FileDirectory
 from services.escalation.figures.assessments.service import AssessmentServicer
@@ -54,7 +55,7 @@ SERVICERS = (
     TaskForceServicer, LeadServicer, ExpertServicer, ConsultationServicer, MonitoringServicer, ReviewServicer,
     MeetingServicer, ScheduleServicer, WarningServicer, ClusterServicer, RecommendationServicer, CampaignServicer,
     FactsServicer, WorklistServicer, DigestServicer, IndicatorServicer, AssessmentServicer, StatisticsServicer,
-    RegisterServicer, ClueServicer,
+    RegisterServicer, ClueServicer, BacklogServicer,
 )  # fmt: skip
 
 

@@ -165,6 +165,9 @@ class CaseFact(EscalationModel):
     visits: Mapped[int] = mapped_column(server_default="0")
     recurred: Mapped[bool] = mapped_column(server_default=text("false"))
     reopenings: Mapped[int] = mapped_column(server_default="0")
+    merged_into: Mapped[Code] = mapped_column(
+        server_default="", comment="The matter its report was merged into; empty for none."
+    )
     report_seq: Mapped[Count] = mapped_column(
         server_default="0", comment="Event of intake up to which the facts go: older ones change nothing."
     )

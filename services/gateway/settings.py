@@ -58,6 +58,7 @@ SERVED_BY: dict[str, tuple[str, ...]] = {
     "accord.escalation.v1.ScheduleService": ("escalation",),
     "accord.escalation.v1.WarningService": ("escalation",),
     "accord.escalation.v1.ClueService": ("escalation",),
+    "accord.escalation.v1.BacklogService": ("escalation",),
     "accord.escalation.v1.ClusterService": ("escalation",),
     "accord.escalation.v1.RecommendationService": ("escalation",),
     "accord.escalation.v1.CampaignService": ("escalation",),

@@ -42,5 +42,6 @@ def _view(row: Report) -> pb.ReportFacts:
         close_time=stamp(row.closed_at),
         about_unit=names.unit_name(row.about) if row.about else "",
         reachable=row.reachable,
+        merged_into=names.report_name(row.merged_into) if row.merged_into else "",
         **numbers(state=row.state, channel=row.channel, grade=row.grade),
     )

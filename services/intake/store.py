@@ -524,7 +524,7 @@ _CODES = (
         load_only(
             Report.number, Report.seq, Report.state, Report.unit, Report.area, Report.channel, Report.category,
             Report.grade, Report.received_at, Report.decided_at, Report.closed_at, Report.about,
-            Report.reachable,
+            Report.reachable, Report.merged_into,
         )
     )
     .where(Report.number == any_(_NUMBERS))

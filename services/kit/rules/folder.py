@@ -12,6 +12,7 @@ from services.kit.rules.problem import Problem
 PARTS = (
     "units", "categories", "triage", "routes", "plans", "limits", "ladders", "calendars", "documents", "filing",
     "tasks", "letters", "meetings", "clusters", "indicators", "retention", "notices", "likeness",
+    "backlog", "fields",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from casework.door.triage import AcceptanceTable, DecisionTable
 from casework.mediation.notice import NoticeBook
 from casework.mediation.plan import PlanBook
 from casework.supervision.figures.indicator import Indicator
+from casework.supervision.matters.backlog import BacklogRule
 from casework.supervision.matters.grade import GradeTable
 from casework.supervision.meetings.period import Rhythm
 from casework.supervision.prevention.cluster import ClusterRule
@@ -37,6 +38,7 @@ from services.kit.rules.problem import Problem, RulesError
 from services.kit.rules.retention import read_retention
 from services.kit.rules.routes import read_routes
 from services.kit.rules.supervision import ladders, letters
+from services.kit.rules.supervision.backlog import read_backlog
 from services.kit.rules.supervision.clusters import read_clusters
 from services.kit.rules.supervision.indicators import read_indicators
 from services.kit.rules.supervision.ladders import read_ladders
@@ -70,6 +72,7 @@ class Rules:
     notices: NoticeBook
     filing: FilingRules
     likeness: LikenessRules
+    backlog: BacklogRule
     version: str
     officials: OfficialsFile = field(default_factory=OfficialsFile)
     """Who accounts are on paper; no part of the folder, nor of its version."""
@@ -99,6 +102,7 @@ def load_rules(folder: Path) -> Rules:
     told = read_notices(source)
     filing = read_filing(source, units, kinds.entries if kinds else None)
     alike = read_likeness(source, units)
+    backlog = read_backlog(source)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates:
@@ -124,7 +128,7 @@ def load_rules(folder: Path) -> Rules:
         notices.check_limits(*told, clocks, source)
     if source.problems or not (told and retention and rhythms and clusters and matters and written):
         raise RulesError(source.problems)
-    if not (acceptance and routes and filing and alike):
+    if not (acceptance and routes and filing and alike and backlog):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -133,6 +137,6 @@ def load_rules(folder: Path) -> Rules:
         units=units, categories=tree, triage=triage, plans=templates.book, clocks=clocks, ladders=levels.book,
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
         matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, retention=retention,
-        notices=told[0], filing=filing, likeness=alike,
+        notices=told[0], filing=filing, likeness=alike, backlog=backlog,
         version=source.version(),
     )  # fmt: skip

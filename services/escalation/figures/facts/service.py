@@ -66,6 +66,7 @@ def _report(told: intake.ReportFacts) -> dict[str, Any]:
         "received_at": _at(told, "receive_time"),
         "accepted_at": accepted,
         "declined_at": decided if state == report_pb2.REPORT_STATE_DECLINED else None,
+        "merged_into": names.number_of(told.merged_into) if told.merged_into else "",
         "closed_at": decided if state in _OVER else _at(told, "close_time"),
     }
 

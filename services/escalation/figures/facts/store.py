@@ -33,7 +33,7 @@ def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 _REPORT_COLUMNS = (
     "unit", "place", "door", "category", "grade", "state", "received_at", "accepted_at", "declined_at", "closed_at",
-    "about", "report_seq",
+    "about", "merged_into", "report_seq",
 )  # fmt: skip
 _CASE_COLUMNS = (
     "unit", "category", "grade", "stage", "opened_at", "closed_at", "last_closed_at", "outcome", "mediation",

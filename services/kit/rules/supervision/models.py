@@ -117,6 +117,15 @@ class ClustersFile(Entry):
     effect: EffectEntry
 
 
+class BacklogFile(Entry):
+    """rules/backlog/backlog.yaml."""
+
+    version: Text
+    basis: Text
+    over_days: Annotated[int, Field(ge=1, le=3660)]
+    bands: Annotated[list[Annotated[int, Field(ge=2, le=36_500)]], Field(min_length=1, max_length=10)]
+
+
 class WordsEntry(Entry):
     """A part of a letter in each language; `{subject}`, `{times}` and `{days}` are filled in."""
 

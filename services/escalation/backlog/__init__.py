@@ -1,0 +1,1 @@
+"""Backlog: old matters counted as of any day, and plans to clear them."""
