@@ -52,6 +52,7 @@ def check(folder: Folder = None) -> None:
     table.add_row("meetings", ", ".join(f"{each.name} (every {each.every})" for each in rules.rhythms.values()))
     table.add_row("clusters", f"{rules.clusters.version}, {rules.clusters.window_days} days")
     table.add_row("backlog", f"{rules.backlog.version}, from {rules.backlog.over_days} days")
+    table.add_row("fields", ", ".join(each.zh for each in rules.fields.fields))
     table.add_row("letters", f"{len(rules.letters.book)} triggers of supervision letters")
     table.add_row("notices", f"{len(rules.notices)} notices to reporters and parties")
     table.add_row("filing", f"{len(rules.filing.numbers)} numbers to call, open at {', '.join(rules.filing.doors)}")

@@ -86,6 +86,8 @@ LINES = {
                         caller.startswith(unit)),
     "statistics": Line("StatisticsService/GetStatistics",
                        page(statistics_pb2.GetStatisticsRequest, period=PERIOD, by=1), itself),
+    "handling": Line("StatisticsService/GetHandlingStatistics",
+                     page(statistics_pb2.GetHandlingStatisticsRequest, period=PERIOD), itself),
     **{
         f"register {kind}": Line("RegisterService/ListRegisterEntries",
                                  page(registers_pb2.ListRegisterEntriesRequest, kind=kind), rows("entries", "unit"))
@@ -100,6 +102,7 @@ NOT_OF_UNITS = {
     "GetRuleFix": "one thing; tests/test_access.py",
     "GetRuleFixText": "one thing; tests/test_access.py",
     "ExportStatistics": "a file; below",
+    "GetStatisticsMap": "a file; tests/test_statistics.py",
 }
 """Questions of supervision that are not in the table, and why."""
 

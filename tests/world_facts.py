@@ -108,6 +108,8 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "ListIndicators": filled(indicators_pb2.ListIndicatorsRequest, unit=county),
         "GetIndicators": filled(indicators_pb2.GetIndicatorsRequest, unit=county, period=year),
         "GetStatistics": filled(s.GetStatisticsRequest, unit=county, period=year, by=one),
+        "GetHandlingStatistics": filled(s.GetHandlingStatisticsRequest, unit=county, period=year, by=one),
+        "GetStatisticsMap": filled(s.GetStatisticsMapRequest, unit=county, period=year),
         "ExportStatistics": filled(s.ExportStatisticsRequest, unit=county, period=year, by=one, form=one),
         "ListRegisterEntries": filled(r.ListRegisterEntriesRequest, kind=one, unit=county),
         "ProposeRuleFix": filled(r.ProposeRuleFixRequest, unit=county, rule=lambda w: "accept",

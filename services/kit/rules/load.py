@@ -9,6 +9,7 @@ from pathlib import Path
 from casework.clocks.calendar import CalendarBook
 from casework.clocks.rule_book import RuleBook
 from casework.door.category import CategoryTree
+from casework.door.field import FieldBook
 from casework.door.filing import FilingRules
 from casework.door.likeness import LikenessRules
 from casework.door.retention import RetentionBook
@@ -40,6 +41,7 @@ from services.kit.rules.routes import read_routes
 from services.kit.rules.supervision import ladders, letters
 from services.kit.rules.supervision.backlog import read_backlog
 from services.kit.rules.supervision.clusters import read_clusters
+from services.kit.rules.supervision.fields import read_fields, read_points
 from services.kit.rules.supervision.indicators import read_indicators
 from services.kit.rules.supervision.ladders import read_ladders
 from services.kit.rules.supervision.letters import LetterRules, read_letters
@@ -73,6 +75,8 @@ class Rules:
     filing: FilingRules
     likeness: LikenessRules
     backlog: BacklogRule
+    fields: FieldBook
+    points: Mapping[str, tuple[float, float]]
     version: str
     officials: OfficialsFile = field(default_factory=OfficialsFile)
     """Who accounts are on paper; no part of the folder, nor of its version."""
@@ -103,6 +107,8 @@ def load_rules(folder: Path) -> Rules:
     filing = read_filing(source, units, kinds.entries if kinds else None)
     alike = read_likeness(source, units)
     backlog = read_backlog(source)
+    fields = read_fields(source, kinds.entries if kinds else None)
+    points = read_points(source, units)
     source.refuse_unread()
     # Parts are checked against each other only if both could be read: each mistake is reported once.
     if templates:
@@ -128,7 +134,7 @@ def load_rules(folder: Path) -> Rules:
         notices.check_limits(*told, clocks, source)
     if source.problems or not (told and retention and rhythms and clusters and matters and written):
         raise RulesError(source.problems)
-    if not (acceptance and routes and filing and alike and backlog):
+    if not (acceptance and routes and filing and alike and backlog and fields and points):
         raise RulesError(source.problems)
     if not (units and clocks and levels and calendars and kinds and templates and triage and documents):
         raise RulesError(source.problems)
@@ -138,5 +144,6 @@ def load_rules(folder: Path) -> Rules:
         calendars=calendars, documents=documents, rhythms=rhythms, clusters=clusters, letters=written,
         matters=matters, acceptance=acceptance, routes=routes, indicators=indicators, retention=retention,
         notices=told[0], filing=filing, likeness=alike, backlog=backlog,
+        fields=fields, points=points,
         version=source.version(),
     )  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
 from pb.escalation.v1 import statistics_pb2 as pb
 from pb.escalation.v1 import statistics_pb2_grpc
 
 from casework import names
+from casework.errors import Reason, field_error
 from casework.supervision.figures.reporting_period import reporting_period
+from casework.supervision.figures.spread import Days, Handling, Rate
 from casework.supervision.figures.suppression import Publication
 from services.escalation import scope
 from services.escalation.figures.statistics import counting
@@ -16,6 +19,9 @@ from services.kit.composition import Parts
 from services.kit.serving.access import Context
 from services.kit.spreadsheets import writing
 
+GEOJSON_TYPE = "application/geo+json"
+_GROUPED = frozenset({By.CATEGORY, By.DOOR, By.GRADE, By.FIELD, By.UNIT, By.PLACE})
+"""Properties by which handling can be grouped: those that do not say how it ended."""
 SUPPRESSED = "*"
 """Stands for a suppressed count in a file, zero or not."""
 
@@ -44,15 +50,60 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
             content, kind, suffix = writing.as_csv(rows), writing.CSV_TYPE, "csv"
         return pb.StatisticsFile(file_name=f"{name}.{suffix}", media_type=kind, content=content)
 
+    async def GetHandlingStatistics(
+        self, request: pb.GetHandlingStatisticsRequest, context: Context
+    ) -> pb.HandlingStatistics:
+        """Return how long matters were open and three separate rates, as a whole and by a property."""
+        unit, period = scope.asked(request.unit), reporting_period(request.period)
+        by = By(request.by) if request.by else By.FIELD
+        if by not in _GROUPED:
+            raise field_error("by", Reason.INVALID_FIELD, by.name)
+        end, key = min(period.ends_at, self.time.now()), counting.key_of(by, unit, self.rules)
+        async with self.database.read() as connection:
+            found = await counting.handling(connection, scope.subtree(unit), period.starts_at, end, by, key)
+        groups = [pb.HandlingGroup(key=key, figures=_figures(each)) for key, each in found.items()]
+        return pb.HandlingStatistics(
+            unit=names.unit_name(unit), period=period.name, by=request.by,
+            whole=_figures(sum(found.values(), Handling())), groups=groups if request.by else [],
+        )  # fmt: skip
+
+    async def GetStatisticsMap(self, request: pb.GetStatisticsMapRequest, context: Context) -> pb.StatisticsFile:
+        """Return the counts by place as GeoJSON; a suppressed count is null."""
+        asked = pb.GetStatisticsRequest(
+            unit=request.unit, period=request.period, by=pb.STATISTICS_BY_PLACE, published=request.published
+        )
+        counted = await self._counted(asked)
+        shapes = [self._feature(cell) for cell in counted.cells if cell.key in self.rules.units]
+        whole = None if counted.total_suppressed else counted.total
+        told = {"type": "FeatureCollection", "features": shapes, "unit": counted.unit, "period": counted.period,
+                "total": whole, "published": request.published}  # fmt: skip
+        name = f"{names.last(counted.unit)}-{counted.period}-place.geojson"
+        return pb.StatisticsFile(file_name=name, media_type=GEOJSON_TYPE, content=orjson.dumps(told))
+
+    def _feature(self, cell: pb.StatisticsCell) -> dict[str, object]:
+        unit, point = self.rules.units.known(cell.key), self.rules.points.get(cell.key)
+        return {
+            "type": "Feature",
+            "id": unit.code,
+            "geometry": {"type": "Point", "coordinates": list(point)} if point else None,
+            "properties": {
+                "unit": names.unit_name(unit.code), "name": unit.name, "count": None if cell.suppressed else cell.count,
+                "suppressed": cell.suppressed,
+            },
+        }  # fmt: skip
+
     async def _counted(self, request: pb.GetStatisticsRequest | pb.ExportStatisticsRequest) -> pb.Statistics:
         unit, period, by = scope.asked(request.unit), reporting_period(request.period), By(request.by)
         async with self.database.read() as connection:
-            counts = await counting.count(connection, scope.subtree(unit), period.starts_at, period.ends_at, by)
+            counts = await counting.count(
+                connection, scope.subtree(unit), period.starts_at, period.ends_at, by,
+                counting.key_of(by, unit, self.rules),
+            )  # fmt: skip
         total = sum(counts.values())
         shown: dict[str, int | None] = dict(counts)
         whole: int | None = total
         if request.published:
-            every = counting.keys(by, self.rules.categories, period)
+            every = counting.keys(by, unit, self.rules, period)
             shown = counting.published(counts, unit, period.name, by, every, self._publication)
             whole = self._publication.count(counting.whole(unit, period.name), total)
         answer = pb.Statistics(unit=names.unit_name(unit), period=period.name, by=request.by)
@@ -60,3 +111,23 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
             answer.cells.add(key=key, count=count or 0, suppressed=count is None)
         answer.total, answer.total_suppressed = whole or 0, whole is None
         return answer
+
+
+def _figures(told: Handling) -> pb.HandlingFigures:
+    return pb.HandlingFigures(
+        closed=_days(told.closed), open=_days(told.open), agreed=_rate(told.agreed), performed=_rate(told.performed),
+        satisfied=_rate(told.satisfied),
+    )  # fmt: skip
+
+
+def _days(told: Days) -> pb.StatisticsDays:
+    return pb.StatisticsDays(
+        count=told.count, median=told.percentile(50), percentile75=told.percentile(75),
+        percentile90=told.percentile(90), longest=told.percentile(100), too_few=told.too_few,
+    )  # fmt: skip
+
+
+def _rate(told: Rate) -> pb.StatisticsRate:
+    return pb.StatisticsRate(
+        numerator=told.numerator, denominator=told.denominator, share=told.share, too_few=told.too_few
+    )

@@ -126,6 +126,23 @@ class BacklogFile(Entry):
     bands: Annotated[list[Annotated[int, Field(ge=2, le=36_500)]], Field(min_length=1, max_length=10)]
 
 
+class FieldEntry(Entry):
+    """A key field and its categories."""
+
+    key: Slug
+    zh: Text
+    en: Text
+    categories: list[Slug]
+
+
+class FieldsFile(Entry):
+    """rules/fields/fields.yaml."""
+
+    version: Text
+    basis: Text
+    fields: Annotated[list[FieldEntry], Field(min_length=1, max_length=50)]
+
+
 class WordsEntry(Entry):
     """A part of a letter in each language; `{subject}`, `{times}` and `{days}` are filled in."""
 
