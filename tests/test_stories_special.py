@@ -173,6 +173,15 @@ async def test_a_lead_official_hands_over_in_the_middle(desk: Desk, matter: str)
     accepted = await desk.post(f"{lead}:answerHandOver", "unit_head", "successor", accepted=True)
     assert accepted["official"] == "successor"
     assert {each["clock"]: each["dueTime"] for each in accepted["due"]} == before
+
+    # Who stands in for the lead official records notes for as long as that lasts, under the own account.
+    with refused("NOT_THE_LEAD"):
+        await desk.post(f"{lead}/notes", "unit_head", "stand-in", **meeting)
+    await desk.post(
+        "absences", "duty_officer", unit=UNIT, official="successor", cover="stand-in", first_date=day(0),
+        last_date=day(3),
+    )  # fmt: skip
+    await desk.post(f"{lead}/notes", "unit_head", "stand-in", **meeting)
     with refused("NOT_THE_LEAD"):
         await desk.post(f"{lead}/notes", "unit_head", "vice", **meeting)
     await desk.post(f"{lead}/notes", "unit_head", "successor", **meeting)

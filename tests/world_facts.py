@@ -109,6 +109,7 @@ def requests(filled: Callable[..., Maker]) -> dict[str, Maker]:
         "GetIndicators": filled(indicators_pb2.GetIndicatorsRequest, unit=county, period=year),
         "GetStatistics": filled(s.GetStatisticsRequest, unit=county, period=year, by=one),
         "GetHandlingStatistics": filled(s.GetHandlingStatisticsRequest, unit=county, period=year, by=one),
+        "ExportRegister": filled(r.ExportRegisterRequest, unit=county, kind=one, form=one),
         "GetStatisticsMap": filled(s.GetStatisticsMapRequest, unit=county, period=year),
         "ExportStatistics": filled(s.ExportStatisticsRequest, unit=county, period=year, by=one, form=one),
         "ListRegisterEntries": filled(r.ListRegisterEntriesRequest, kind=one, unit=county),

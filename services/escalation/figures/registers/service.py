@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pb.escalation.v1 import registers_pb2 as pb
 from pb.escalation.v1 import registers_pb2_grpc
 
 from casework import names
+from casework.errors import Reason, field_error
 from casework.supervision.figures import assessment as rules_of
 from casework.supervision.figures.assessment import RuleFixState
+from casework.supervision.figures.register_words import Language
 from services.escalation import scope
 from services.escalation.figures.models import RuleFix
-from services.escalation.figures.registers import store
+from services.escalation.figures.registers import sheet, store
 from services.escalation.figures.registers.store import Entry, Register
 from services.escalation.servicer import Servicer
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving.access import Context, current_call
+from services.kit.spreadsheets import writing
 from services.kit.storage import paging
 from services.kit.storage.events import NewEvent
+
+_MOST = 20_000
+"""Entries in one file."""
 
 
 class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
@@ -39,6 +48,26 @@ class RegisterServicer(Servicer, registers_pb2_grpc.RegisterServiceServicer):
         reply = pb.ListRegisterEntriesResponse(entries=[_entry(row) for row in rows[:size]])
         reply.next_page_token = paging.following(rows, size, kind, lambda end: (end.at, end.key))
         return reply
+
+    async def ExportRegister(self, request: pb.ExportRegisterRequest, context: Context) -> pb.RegisterFile:
+        """Return a list or ledger of the caller's units in words, in their language."""
+        unit, register, now = scope.asked(request.unit), Register(request.kind), self.time.now()
+        language: Language = "en" if current_call().language == "en" else "zh"
+        async with self.database.read() as connection:
+            rows = await store.listed(connection, register, scope.subtree(unit), None, now, _MOST + 1)
+        if len(rows) > _MOST:
+            raise field_error("unit", Reason.INVALID_FIELD, f"more than {_MOST} entries: ask for fewer")
+        lines, name = list(sheet.table(rows, self.rules, language)), sheet.title(register, language)
+        day = f"{dates.today(now):%Y-%m-%d}"
+        file_name = f"{register.name.lower()}-{unit}-{day}"
+        if request.form == pb.REGISTER_FORM_CSV:
+            content = await asyncio.to_thread(writing.as_csv, lines)
+            return pb.RegisterFile(file_name=f"{file_name}.csv", media_type=writing.CSV_TYPE, content=content)
+        heading = f"{self.rules.units.known(unit).name} {name} ({day})"
+        content = await asyncio.to_thread(
+            writing.as_xlsx, lines, name[:31], title=heading, widths=sheet.WIDTHS, ruled=True
+        )
+        return pb.RegisterFile(file_name=f"{file_name}.xlsx", media_type=writing.XLSX_TYPE, content=content)
 
     @command(pb.RuleFix)
     async def ProposeRuleFix(self, request: pb.ProposeRuleFixRequest, work: Work) -> pb.RuleFix:

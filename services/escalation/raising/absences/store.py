@@ -57,6 +57,11 @@ _MINE = _SELF.union(
     .join(_SELF, and_(Absence.cover == _SELF.c.official, or_(_SELF.c.unit == "", _SELF.c.unit == Absence.unit)))
     .where(Absence.ended_at.is_(None), _TODAY.between(Absence.first_on, Absence.last_on))
 )
+_STANDS_IN = (
+    select(func.count())
+    .select_from(_MINE)
+    .where(_MINE.c.official == bindparam("official"), or_(_MINE.c.unit == "", _MINE.c.unit == bindparam("of")))
+)
 _SOONEST = (
     select(func.min(Clock.due_at))
     .where(
@@ -113,6 +118,12 @@ async def listed(
     """Return absences of units of the pattern that are not over, the earliest first day first."""
     parameters = {"unit": unit, "today": today, "first": behind[0], "number": behind[1], "limit": limit}
     return await connection.execute(_LISTED, parameters)
+
+
+async def stands_in(connection: Connection, caller: str, official: str, unit: str, today: date) -> bool:
+    """Return whether a caller is this official of a unit, or their substitute on a day, however many steps."""
+    parameters = {"caller": caller, "official": official, "of": unit, "today": today}
+    return bool(await connection.scalar(_STANDS_IN, parameters))
 
 
 async def end(connection: Connection, row: Absence, at: datetime) -> Absence:

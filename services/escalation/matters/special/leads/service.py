@@ -19,6 +19,8 @@ from services.escalation.matters.special.models import Lead
 from services.escalation.matters.special.plans import store as plans
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.escalation.models import File, Matter
+from services.escalation.raising.absences import store as absences
+from services.kit import dates
 from services.kit.command import Work, check_etag, command
 from services.kit.serving.access import Context, current_call
 from services.kit.storage.database import Connection
@@ -50,10 +52,15 @@ class LeadServicer(SpecialServicer, lead_pb2_grpc.LeadServiceServicer):
 
     @command(pb.LeadNote)
     async def RecordLeadNote(self, request: pb.RecordLeadNoteRequest, work: Work) -> pb.LeadNote:
-        """Record what the lead official did; its clock is met. After a monthly note the next month's clock starts."""
+        """Record what the lead official, or who stands in for them, did; its clock is met.
+
+        After a monthly note the next month's clock starts.
+        """
         file, row = await self._lead(request.parent, work)
         kind, told = NoteKind(request.note.kind), required(request.note, "text", "note.text")
-        rules_of.must_be_the_lead(work.actor, await self._official(work.connection, row))
+        official, today = await self._official(work.connection, row), dates.today(work.now)
+        if not await absences.stands_in(work.connection, work.actor, official, row.unit, today):
+            rules_of.must_be_the_lead(work.actor, official)
         rules_of.check_note(kind, request.note.form, row.first_look_at is not None)
         note = await store.add_note(
             work.connection, file.number, kind=kind, form=request.note.form, by=work.actor, at=work.now,
