@@ -15,6 +15,7 @@ from casework.case import Ground, Stage, Step
 from casework.mediation.agreement import AgreementState, Form, Signer
 from casework.mediation.course import MAX_REPRESENTATIVES, MediationState
 from casework.mediation.session import SessionKind, SessionState
+from tests import rights_agents as agents
 from tests import rights_invited as invited
 from tests.rights_facts import READS, Facts, changes, columns_changed
 from tests.rights_scene import Move
@@ -25,6 +26,9 @@ OVER = (MediationState.AGREED, MediationState.NOT_AGREED, MediationState.WITHDRA
 FAILED = ("OUTCOME_NOT_AGREED", "OUTCOME_WITHDRAWN")
 ROUTES = {"police", "legal_aid", "negotiation", "mediation"}
 EXTENDED_BY_CONSENT = "consent_of_all"
+
+CODES = {"invitations", "agent_invitations"}
+"""Where wrong answers are counted."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def refusals_are_clear_and_change_nothing(it: Happened) -> None:
         assert it.answer.reason
         changed = changes(it.before, it.after)
         # A wrong answer to an invitation is counted, and told where it closes it.
-        counted = {"invitations", "events", "cases"} if it.move.rpc == invited.SIGN_IN else set()
+        counted = {*CODES, "events", "cases"} if it.move.rpc == invited.SIGN_IN else set()
         assert not changed.keys() - counted, changed
 
 
@@ -65,7 +69,7 @@ def looks_change_nothing_but_what_records_them(it: Happened) -> None:
 
 
 def every_change_is_told_in_the_history(it: Happened) -> None:
-    counted = {"invitations"} if it.move.rpc == invited.SIGN_IN else set()
+    counted = CODES if it.move.rpc == invited.SIGN_IN else set()
     changed = changes(it.before, it.after).keys() - READS - counted
     assert not changed or it.fresh("events"), changed
 
@@ -146,9 +150,11 @@ def leaving_leaves_nothing_behind(it: Happened) -> None:
     assert parties <= {"withdrawn_at", "version"}, parties
     case = columns_changed([it.before.case], [it.after.case], "number")
     assert case <= {"seq", "head", "version"}, case
+    # Where the one who left was the last of whom an answer was awaited, the others begin to mediate.
+    begins = {"rule", "due_at"} if it.before.state != it.after.state == MediationState.CONSENTED else set()
     for event in it.fresh("events"):
         assert set(event["payload"]) <= {  # type: ignore[call-overload]
-            "mediation", "stage", "party", "ground", "session", "next_at"}, event  # fmt: skip
+            "mediation", "stage", "party", "ground", "session", "next_at", *begins}, event  # fmt: skip
 
 
 def more_time_takes_every_partys_consent(it: Happened) -> None:
@@ -300,7 +306,9 @@ def a_party_speaks_for_itself_alone(it: Happened) -> None:
     name = getattr(it.move.request, "parent", "") or getattr(it.move.request, "name", "")
     if "/parties/" in name:
         (row,) = it.before.rows("parties", party=int(name.rpartition("/")[2]))
-        assert it.move.sub in (row["subject"], name), row
+        needed = agents.NEEDS.get(it.move.rpc)
+        acts = needed is not None and agents.acts_for(it.before, it.move.sub, row["party"], needed)
+        assert acts or it.move.sub in (row["subject"], name), row
 
 
 def facts_do_not_contradict_each_other(it: Happened) -> None:
@@ -382,6 +390,7 @@ INVARIANTS: list[Callable[[Happened], None]] = [
     facts_do_not_contradict_each_other,
     an_erasure_takes_two_people_and_no_hold,
     *invited.INVARIANTS,
+    *agents.INVARIANTS,
 ]
 
 

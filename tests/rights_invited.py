@@ -117,7 +117,7 @@ def learn(s: Scene, move: Move, answer: bytes) -> None:
         made = invitations_pb2.Invitation.FromString(answer)
         number = int(made.name.split("/")[3])
         s.codes.setdefault(number, []).append(Code(made.code, made.words.split(" / ")[0]))
-    elif move.rpc == SIGN_IN:
+    elif move.rpc == SIGN_IN and not move.agent:
         session = invitations_pb2.InvitationSession.FromString(answer)
         s.tokens[int(session.party.rpartition("/")[2])] = session.access_token
 
@@ -138,7 +138,7 @@ def what_is_exported_names_nobody_else(it: Happened) -> None:
 
 
 def only_the_code_that_holds_signs_in(it: Happened) -> None:
-    if it.move.rpc != SIGN_IN:
+    if it.move.rpc != SIGN_IN or it.move.agent:
         return
     (row,) = it.before.rows("invitations", party=it.move.about)
     if not row["sealed"]:

@@ -20,6 +20,7 @@ from pb.mediation.v1 import sessions_pb2 as sessions
 from casework.case import Stage, Step
 from casework.mediation.choosing import ChoicePhase
 from casework.mediation.course import CompanionRole, MediationState
+from tests import rights_agents as agents
 from tests import rights_invited as invited
 from tests import rights_outcome as outcome
 from tests.rights_outcome import OUTCOME
@@ -304,7 +305,7 @@ TRY: dict[Maker, int] = {
     record_myself("ConfirmReadBack", language="zh"): 2, record_myself("SignSessionRecord", role=1, manner=4): 2,
     record_myself("RefuseSessionRecord", reason="没有这样说"): 1, leave_myself: 2, replace_myself: 2,
     learn_age: 2, bind_at_the_counter: 2, ask_erasure: 1, erase: 1, hold: 1,
-    release: 1, **OUTCOME, **invited.MOVES,
+    release: 1, **OUTCOME, **invited.MOVES, **agents.MOVES,
 }  # fmt: skip
 
 

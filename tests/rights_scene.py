@@ -33,7 +33,9 @@ class Move:
     right: bool = True
     """For a sign-in: whether code and words are those that hold now."""
     about: int = 0
-    """The party that it is about, if it is tried by an invitation."""
+    """The party that it is about, if it is tried by an invitation; of an agent's sign-in the agent."""
+    agent: bool = False
+    """For a sign-in: whether the code is that of an agent."""
 
     def __str__(self) -> str:
         told = " ".join(str(self.request).split())[:300]
@@ -63,6 +65,10 @@ class Scene:
     """Invitations by party, the one that holds last."""
     tokens: dict[int, str] = field(default_factory=dict)
     """Tokens that invitations gave, by party."""
+    agents: dict[int, list[Code]] = field(default_factory=dict)
+    """Invitations of agents, by companion, the one that holds last."""
+    acting: dict[int, str] = field(default_factory=dict)
+    """Tokens that they gave."""
 
     @property
     def number(self) -> str:

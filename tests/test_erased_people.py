@@ -186,3 +186,38 @@ async def test_after_a_restore_that_knows_of_no_request_two_people_have_the_cert
     await erasing.erased(clients, case)
     done = await erasing.until(clients, case, lambda found: found.complete)
     assert {each.service for each in done.reach if each.erased} == SERVICES
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_party_asks_to_be_erased_by_its_invitation_and_it_is_done_once_the_term_is_over(
+    clients: Clients, language: str
+) -> None:
+    stack, own = clients.stack, {"ground": "ERASURE_GROUND_PARTY_REQUEST"}
+    case, other = (await new_case(clients)).name, await new_case(clients)
+    act = Act(clients, case)
+    await act.add(1)
+    await act.add(2)
+    async with Invitee(stack, language) as me, Desk(stack, "unit_head", sub="head-two") as head:
+        made = await invited(clients, f"{case}/parties/1")
+        await me.comes({"code": made.code, "words": made.words})
+        waits = await me.tries(f"{case}:requestErasure", **own)
+        assert (waits.json()["code"], "NOT_CLOSED" in waits.text) == ("ERASURE_BARRED", True)
+        await clients.finish(case)
+        kept = await me.tries(f"{case}:requestErasure", **own)
+        assert (kept.json()["code"], "KEPT" in kept.text) == ("ERASURE_BARRED", True)
+        for wrong, field in ((ORDER, "ground"), ({**own, "evidence": "我自己的话"}, "evidence")):
+            refused = await me.tries(f"{case}:requestErasure", **wrong)
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, field)
+        assert (await me.tries(f"{other.name}:requestErasure", **own)).status_code == 403
+        connection = await Scratch.main(stack).connect("mediation")
+        try:
+            await connection.execute(
+                "UPDATE closings SET retention = 1, closed_at = closed_at - interval '11 years' WHERE number = $1",
+                case.removeprefix("cases/"),
+            )
+        finally:
+            await connection.close()
+        assert (await me.does(f"{case}:requestErasure", **own))["state"] == "ERASURE_STATE_REQUESTED"
+        assert (await me.tries(f"{case}:eraseData")).status_code == 403, "an office decides"
+        await head.does(case, "eraseData")
+        assert (await me.reads(f"{case}/erasure"))["state"] == "ERASURE_STATE_ERASED"

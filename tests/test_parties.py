@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +16,7 @@ from pb.mediation.v1 import invitations_pb2
 from accord.embedded.stack import Stack
 from tests.case_people import Act, new_case
 from tests.conftest import CALL, Clients
+from tests.dossiers import text_of
 from tests.outside import Invitee
 from tests.patience import PATIENCE
 from tests.rpcs import all_rpcs, call
@@ -47,6 +48,13 @@ async def invite(case: Matter, party: str, role: str = "clerk", **fields: Any) -
     sub = case.user if role == "mediator" else None
     made: dict[str, Any] = await case.desk.post(f"{party}:invite", role, sub, claim=CLAIM, **fields)
     return made
+
+
+async def printed(case: Matter, session: str) -> str:
+    """Return the text of the record of a session on paper."""
+    about = {"form": "DOCUMENT_FORM_RECORD", "subject": f"{case.name}/{session}"}
+    made = await case.tell("documents:generate", **about)
+    return text_of(b64decode((await case.desk.get(made["name"], "mediator", case.user))["content"]))
 
 
 async def notified(me: Invitee, *rules: str) -> None:
@@ -346,9 +354,11 @@ async def test_a_party_reads_the_record_of_its_own_session_and_signs_it_once_or_
         assert (own["party"], own["reason"], seen["reason"]) == (one, "第二句我没有说过。", "")
         (told,) = (await case.ask(f"{session}/record"))["refusals"]
         assert (told["reason"], told["recordedBy"]) == ("第二句我没有说过。", one)
+        assert "拒绝在本记录上签名" in await printed(case, session), "who refused is on the paper, why is not"
         on_paper = {"party": one, "manner": "SIGNING_MANNER_FINGERPRINT", "role": "SIGNER_ROLE_PARTY"}
         await case.tell(f"{session}/record:confirmReadBack", "clerk", party=one, language="zh")
         assert (await case.tell(f"{session}/record:sign", "clerk", **on_paper))["complete"]
+        assert "拒绝" not in (await printed(case, session)).split("是否赔偿")[1], "it signed after all"
         assert "RecordRefused" in await case.timeline()
 
 

@@ -78,6 +78,10 @@ async def furnish(clients: Clients, case: str) -> None:
         await clients.consents.RecordConsent(agrees, **clerk)
     beside = people_pb2.CreateCompanionRequest(parent=case, companion=companion(case), request_id=key())
     await clients.people.CreateCompanion(beside, **clerk)
+    acts = companion(case)
+    acts.role, acts.scopes[:] = people_pb2.COMPANION_ROLE_AGENT, [people_pb2.SCOPE_SPEAK]
+    agent = people_pb2.CreateCompanionRequest(parent=case, companion=acts, request_id=key())
+    await clients.people.CreateCompanion(agent, **clerk)
     danger = safeguards_pb2.CreateAlertRequest(parent=case, alert=alert(), request_id=key())
     await clients.safeguards.CreateAlert(danger, **clerk)
     name = mediator_name(case).removeprefix("mediators/")
@@ -155,6 +159,7 @@ def requests(filled: Callable[..., Any]) -> dict[str, Callable[[World, str], Mes
 
     return {
         "InviteParty": filled(invitations_pb2.InvitePartyRequest, name=one, claim=lambda w: "赔偿天花板。"),
+        "InviteAgent": filled(invitations_pb2.InviteAgentRequest, name=lambda w: f"{w.case}/companions/2"),
         "SignInByInvitation": filled(
             invitations_pb2.SignInByInvitationRequest, code=lambda w: w.invitation.code,
             second_factor=lambda w: w.invitation.words.partition(" / ")[0],

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from accord.embedded.folder import StackError, write_json, write_private
 from accord.embedded.secret import SERVICES
-from services.kit.serving.codes import HOLDER, INVITED, REPORTER
+from services.kit.serving.codes import AGENT, HOLDER, INVITED, REPORTER
 from services.kit.serving.codes import ISSUER as CODES
 from services.kit.serving.tokens import DEMO, audience_of
 
@@ -42,7 +42,7 @@ CLIENT_ROLES = {
 """Machine clients that sign their own tokens, as issuer `accord-<name>`, and the roles each may claim."""
 
 
-CODE_ROLES = (HOLDER, REPORTER, INVITED)
+CODE_ROLES = (HOLDER, REPORTER, INVITED, AGENT)
 """Roles of people who come by a code."""
 
 

@@ -53,7 +53,8 @@ class Scope(IntEnum):
 
 ENDED = frozenset({MediationState.AGREED, MediationState.NOT_AGREED, MediationState.WITHDRAWN})
 _SUPPORTING = frozenset({CompanionRole.GUARDIAN, CompanionRole.SUPPORT})
-_ACTING = frozenset({CompanionRole.REPRESENTATIVE, CompanionRole.AGENT})
+ACTING = frozenset({CompanionRole.REPRESENTATIVE, CompanionRole.AGENT})
+"""Roles of companions who act for a party, within their scopes."""
 _BY_OTHERS = frozenset({Step.SESSION, Step.EXTENSION})
 """Steps an agent with procedural scope may consent to for a party; all others require the party's own consent."""
 
@@ -193,6 +194,11 @@ class Beside:
         """Return whether they accompany the party now in one of the roles."""
         return not self.ended and self.role in roles and party in self.parties
 
+    @property
+    def powers(self) -> frozenset[Scope]:
+        """What they may do for the parties now; nothing if they accompany them only, or no longer."""
+        return self.scopes if self.role in ACTING and not self.ended else frozenset()
+
 
 def check_consent(
     person: Person,
@@ -212,7 +218,7 @@ def check_consent(
         raise field_error("consent.assisted_by", Reason.INVALID_FIELD)
     if interpreter and not interpreter.serves(person.party, CompanionRole.INTERPRETER):
         raise field_error("consent.interpreter", Reason.INVALID_FIELD)
-    if given_by and not given_by.serves(person.party, *_ACTING):
+    if given_by and not given_by.serves(person.party, *ACTING):
         raise field_error("consent.given_by", Reason.INVALID_FIELD)
     if given_by and given and (step not in _BY_OTHERS or Scope.PROCEDURE not in given_by.scopes):
         raise CaseError(Reason.OWN_CONSENT_NEEDED, step.name)
@@ -230,8 +236,10 @@ def check_companion(companion: Beside, standing: PeopleStanding, others: list[Be
     people = {person.party: person for person in standing.people}
     if not companion.parties <= people.keys():
         raise field_error("companion.parties", Reason.INVALID_FIELD)
-    if companion.role in _ACTING and not companion.scopes:
+    if companion.role in ACTING and not companion.scopes:
         raise field_error("companion.scopes", Reason.INVALID_FIELD)
+    if companion.ended:
+        raise field_error("companion.last_day", Reason.INVALID_FIELD, "in the past")
     if companion.role is not CompanionRole.REPRESENTATIVE:
         return
     electors = [people[party] for party in companion.parties]

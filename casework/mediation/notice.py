@@ -207,6 +207,8 @@ class NoticeRule:
     restarts: tuple[str, ...] = ()
     """Limits whose running clocks restart with service."""
     serves: Effect | None = None
+    encloses: tuple[str, ...] = ()
+    """Keys of forms of which the one that was filed goes with the letter."""
 
     @property
     def proves(self) -> bool:

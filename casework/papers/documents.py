@@ -122,6 +122,8 @@ class JointSession:
     record: str = ""
     result: str = ""
     read_back: bool = False
+    refused: tuple[str, ...] = ()
+    """The parties who refused to sign the record; never why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,9 @@ def _inquiry(f: Filling) -> Sheet:
 
 def _record(f: Filling) -> Sheet:
     found, words = f.about(f.source.sessions, lambda each: each.session), f.words
+    confirmed = [words.word("read_back" if found.read_back else "not_read_back")]
+    if found.refused:
+        confirmed.append(words.word("refused_record", who=words.listed(found.refused)))
     return sheets.SessionRecord(
         **f.common(),
         began=words.moment(found.began_at),
@@ -153,7 +156,7 @@ def _record(f: Filling) -> Sheet:
         attendance=words.listed(found.attendance),
         record=found.record,
         result=found.result,
-        read_back=words.word("read_back" if found.read_back else "not_read_back"),
+        read_back="\n".join(filter(None, confirmed)),
         parties=party_lines(f),
     )
 

@@ -22,7 +22,8 @@ _PLAIN = """
     medium_online medium_visit channel_counter channel_grid channel_hotline channel_police channel_court
     channel_petition channel_app channel_letter channel_department agreed_full agreed_part outcome_agreed
     outcome_not_agreed outcome_withdrawn outcome_referred outcome_resolved performance_done performance_part
-    performance_none performance_running satisfaction_satisfied satisfaction_fair satisfaction_dissatisfied
+    refused_record performance_none performance_running satisfaction_satisfied satisfaction_fair
+    satisfaction_dissatisfied
     satisfaction_unsaid entrusted transferred cause_out_of_scope cause_no_consent result_agreed result_not_agreed
     feedback_court feedback_house recusal_granted recusal_declined retention_short retention_long retention_permanent
 """
@@ -36,6 +37,7 @@ PLACES: dict[str, dict[str, object]] = {
     "moment": {"year": 2026, "month": 1, "day": 1, "hour": 9, "minute": 5},
     "amount": {"figures": "1.00", "capital": "壹元整"},
     "from_to": {"since": "", "until": ""},
+    "refused_record": {"who": ""},
     "dispute_title": {"parties": "", "category": ""},
     **{key: {"n": 1} for key in ("count", "count_pages", "count_sessions", "clause")},
     **{key: {"name": ""} for key in ("helper_guardian", "helper_support")},

@@ -36,7 +36,7 @@ _PAUSE = 10.0
 """Seconds from one attempt to the next, however many unknown keys are asked for."""
 _WAIT = 5.0
 """Seconds that a call waits for a key, and an attempt for an answer."""
-_PEOPLE = frozenset({"service", "gateway", "holder", "reporter", "invited"})
+_PEOPLE = frozenset({"service", "gateway", "holder", "reporter", "invited", "agent"})
 _FETCHED = Gauge("accord_issuer_keys_timestamp_seconds", "When the keys of an issuer were last fetched.", ["issuer"])
 _FAILED = Counter("accord_issuer_failures_total", "Attempts to fetch the keys of an issuer that failed.", ["issuer"])
 

@@ -11,6 +11,8 @@ from casework import names
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from casework.mediation.choosing import PanelRole
+from casework.mediation.course import Scope
+from services.kit import dates
 from services.kit.command import Work
 from services.kit.serving.access import HOLDERS, NO_PARTS, PARTIES, Call, Part, current_call
 from services.kit.storage import access_log
@@ -19,15 +21,25 @@ from services.mediation import store
 from services.mediation.models.cases import Case
 from services.mediation.models.grants import GrantScope
 from services.mediation.models.people import Party
+from services.mediation.people import store as people
 
 A_PARTY = "a-party"
 """Named in the history instead of the party that had somebody replaced."""
 _GRANTED = frozenset({Part.reader, Part.worker})
+_POWERS = {
+    Scope.SPEAK: Part.agent_speaks, Scope.RECEIVE: Part.agent_receives, Scope.NEGOTIATE: Part.agent_negotiates,
+    Scope.PROCEDURE: Part.agent_proceeds,
+}  # fmt: skip
+ANY = frozenset(Scope)
+"""For what an agent may do with any powers."""
 
 
 async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Part]:
     """Return the parts of the caller in a case."""
     caller, under = call.caller, call.access.lies_under
+    acting = await agency(connection, call, case.number)
+    if caller.matter and is_agent(caller.matter):
+        return acting
     if caller.matter:
         # Whoever signed in with a code has the part that the code gives, in that one case, and no other.
         own = Part.party if caller.matter.startswith("cases/") else Part.holder
@@ -48,7 +60,25 @@ async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Par
         Part.reader: says.scope is not None,
         Part.worker: says.scope is GrantScope.WORK,
     }
-    return frozenset(part for part, is_so in found.items() if is_so)
+    return acting | frozenset(part for part, is_so in found.items() if is_so)
+
+
+def is_agent(matter: str) -> bool:
+    """Return whether a token is that of an agent, by what it is good for."""
+    return "/companions/" in matter
+
+
+async def agency(connection: Connection, call: Call, number: str) -> frozenset[Part]:
+    """Return the parts that somebody has in a case as an agent or representative of a party."""
+    scopes = frozenset[Scope]().union(*(await principals(connection, call, number)).values())
+    return frozenset({Part.agent, *(_POWERS[scope] for scope in scopes)}) if scopes else NO_PARTS
+
+
+async def principals(connection: Connection, call: Call, number: str) -> dict[int, frozenset[Scope]]:
+    """Return the parties for whom somebody without an office acts today, and what they may do for each."""
+    if not call.caller.roles & PARTIES:
+        return {}
+    return await people.powers(connection, number, call.caller.subject, dates.today(call.time.now()))
 
 
 async def allows(
@@ -98,6 +128,13 @@ def speaks_for(subject: str, party: Party) -> bool:
     The subject of a token that an invitation gave is the party's name; no account is called like that.
     """
     return bool(subject) and subject in (party.subject, names.party_name(party.number, party.party))
+
+
+async def must_act_for(connection: Connection, call: Call, party: Party, scopes: frozenset[Scope] = ANY) -> None:
+    """Raise PERMISSION_DENIED if a party acts for another one, unless as its agent with one of these powers."""
+    if is_party(call) and not speaks_for(call.caller.subject, party):
+        powers = (await principals(connection, call, party.number)).get(party.party, frozenset())
+        call.require_person(bool(powers & scopes))
 
 
 def must_be_own(call: Call, party: Party) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import grpc
 import structlog
 from pb.access.v1 import contact_pb2
 from pb.access.v1.contact_pb2_grpc import ContactServiceStub
@@ -46,6 +47,8 @@ _PACE = 0.01
 _REST = 0.2
 """Minimum pause between two full batches, as a multiple of the time worked."""
 _TIMEOUT = 30.0
+_AGAIN = (1.0, 3.0, 9.0, 27.0)
+"""Seconds after which it is recorded again what became of notices; a repeat with the same claim changes nothing."""
 
 SENT = Counter("accord_notices_total", "Notices by channel and what became of them.", ["channel", "outcome"])
 
@@ -91,7 +94,7 @@ class Sender:
         # Without any channel, nobody's data is read.
         contacts = await self._contacts([each.recipient for each in claimed]) if self.served else {}
         attempts = await asyncio.gather(*(self._try(each, contacts.get(each.recipient)) for each in claimed))
-        await stub.RecordAttempts(pb.RecordAttemptsRequest(attempts=attempts), timeout=_TIMEOUT)
+        await _record(stub, attempts)
         for each in attempts:
             channel = Channel(each.channel).name.lower() if each.channel else ""
             SENT.labels(channel, Outcome(each.outcome).name.lower()).inc()
@@ -143,6 +146,21 @@ class Sender:
             # Our own errors lose no notice: it is retried, and finally becomes a task.
             log.error("a channel failed", channel=channel.name, fault=type(error).__name__)
             return Sent(Outcome.UNAVAILABLE, "fault")
+
+
+async def _record(stub: NoticeServiceStub, attempts: Sequence[pb.NoticeAttempt]) -> None:
+    """Record what became of notices, again if no answer came: otherwise they would be sent again after the claim."""
+    request = pb.RecordAttemptsRequest(attempts=attempts)
+    for pause in _AGAIN:
+        try:
+            await stub.RecordAttempts(request, timeout=_TIMEOUT)
+            return
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise
+            log.warning("what became of notices is recorded again", code=error.code().name)
+            await asyncio.sleep(pause)
+    await stub.RecordAttempts(request, timeout=_TIMEOUT)
 
 
 def wishes_of(contact: contact_pb2.Contact) -> Wishes:

@@ -30,6 +30,7 @@ from casework.mediation.notice import (
     Words,
     fields_of,
 )
+from casework.papers.forms import ORDERED
 from services.kit.rules.document import Document, Location
 from services.kit.rules.folder import RulesFolder
 from services.kit.rules.models import Entry, LimitName, Loose, Text
@@ -86,6 +87,9 @@ class RetryEntry(Entry):
     most_minutes: Annotated[int, Field(ge=1, le=10_080)]
 
 
+_FORMS = {rule.key for rule in ORDERED}
+
+
 class NoticeEntry(Entry):
     """A notice: the event that calls for it, for whom, by which channels."""
 
@@ -104,6 +108,7 @@ class NoticeEntry(Entry):
     deemed: LimitName | None = None
     restarts: list[LimitName] = Field(default_factory=list)
     serves: Annotated[Effect, Loose] | None = None
+    encloses: list[LimitName] = Field(default_factory=list)
     basis: Text
 
 
@@ -217,6 +222,10 @@ def _rule(
         folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no clause"))
     if entry.audience is Audience.asker and "party" not in event.fields_by_name:
         folder.problems.append(document.problem((*place, "audience"), f"{entry.event} names no party"))
+    for form in entry.encloses:
+        if form.replace("_", "-") not in _FORMS:
+            message = f"{form!r} is no form of a dossier (casework/papers/forms.py)"
+            folder.problems.append(document.problem((*place, "encloses"), message))
     known = event.fields_by_name
     named = [("when", name) for name in entry.when] + [("unless", name) for name in entry.unless]
     for field, name in (*named, *(("has", name) for name in entry.has)):
@@ -241,6 +250,7 @@ def _rule(
         entry.basis, {name: frozenset(values) for name, values in entry.when.items()},
         {name: frozenset(values) for name, values in entry.unless.items()}, tuple(entry.has), fields,
         entry.deemed or "", tuple(entry.restarts), entry.serves,
+        tuple(entry.encloses),
     )  # fmt: skip
 
 

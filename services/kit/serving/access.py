@@ -17,7 +17,7 @@ import grpc
 from casework.errors import CaseError, Reason, field_error
 from casework.units import UnitTree, is_code
 from services.kit.serving.businesstime import BusinessTime
-from services.kit.serving.codes import HOLDER, INVITED, REPORTER
+from services.kit.serving.codes import AGENT, HOLDER, INVITED, REPORTER
 from services.kit.serving.tokens import Caller
 
 _DECISIONS = 100_000
@@ -52,6 +52,16 @@ class Part(StrEnum):
     """May prepare a mediation: there is no mediator yet, and they were neither replaced nor stepped down."""
     party = "party"
     """The account is bound to a party, or a party came by its invitation."""
+    agent = "agent"
+    """Agent or representative of a party, in force, with any powers."""
+    agent_speaks = "agent_speaks"
+    """The same, with the power to speak for it."""
+    agent_receives = "agent_receives"
+    """The same, with the power to receive what is served on it."""
+    agent_negotiates = "agent_negotiates"
+    """The same, with the power to negotiate for it."""
+    agent_proceeds = "agent_proceeds"
+    """The same, with the power to agree to dates and extensions."""
     holder = "holder"
     """Came by the receipt of this matter."""
     maker = "maker"
@@ -72,8 +82,9 @@ OFFICIALS = frozenset({
 """Roles of people in an office: together `Group::"officials"` in the policies."""
 HOLDERS = frozenset({HOLDER, REPORTER})
 """Roles of whoever came by a receipt: together `Group::"holders"`."""
-PARTIES = frozenset({"citizen", INVITED})
-"""Roles of those who act for themselves alone, with an account or by an invitation: together `Group::"parties"`."""
+PARTIES = frozenset({"citizen", INVITED, AGENT})
+"""Roles of those who act for themselves or for whom they are agents, with an account or by an invitation: together
+`Group::"parties"`."""
 
 
 class PolicyError(Exception):

@@ -24,6 +24,8 @@ REPORTER = "reporter"
 _GIVEN = 10_000
 INVITED = "invited"
 """Role of a party that came by its invitation."""
+AGENT = "agent"
+"""Role of an agent or a representative of a group that came by its own invitation: acts within its powers."""
 
 
 class CodeMint:
@@ -38,8 +40,9 @@ class CodeMint:
         self._given: OrderedDict[tuple[str, str, str], tuple[str, datetime, float]] = OrderedDict()
 
     def token(self, role: str, matter: str, case: str, seconds: int) -> tuple[str, datetime]:
-        """Return a token for a matter, `reports/…` or `cases/…/parties/…`, of a case, and when it expires.
+        """Return a token for a matter of a case, and when it expires.
 
+        The matter is `reports/…`, `cases/…/parties/…`, or of an agent `cases/…/companions/…`.
         Whoever asks again soon gets the same one, which the services have checked already.
         """
         if self._key is None:

@@ -14,6 +14,7 @@ WORDS = {
     "holder": ("持回执的人", "whoever holds the receipt"),
     "reporter": ("报告人本人", "the reporter"),
     "invited": ("受邀的当事人本人", "the party who was invited"),
+    "agent": ("当事人的代理人或者代表人", "an agent or representative of a party"),
     "grid_worker": ("网格员", "grid worker"),
     "clerk": ("窗口人员", "counter clerk"),
     "duty_officer": ("值班员", "duty officer"),
@@ -28,7 +29,7 @@ WORDS = {
     "service": ("系统（自动）", "the system itself"),
 }
 """Posts by role, in Chinese and English."""
-_NO_OFFICE = {"citizen", "holder", "reporter", "invited", "service"}
+_NO_OFFICE = {"citizen", "holder", "reporter", "invited", "agent", "service"}
 
 
 class Post(NamedTuple):

@@ -85,7 +85,8 @@ async def taken(connection: Connection, unit: str, room: str, day: Period, limit
     """Return what rooms of a unit pattern are taken for within a day, by room and time; `room` empty for all."""
     key = {"unit": unit, "room": room, "all": not room, "during": day, "limit": limit}
     found = [
-        Taken(room, title, 0, IN_SESSION, during) for room, title, during in await connection.execute(_SESSIONS, key)
+        Taken(name or "", title, 0, IN_SESSION, during)
+        for name, title, during in await connection.execute(_SESSIONS, key)
     ]
     found += [Taken(*row) for row in await connection.execute(_BOOKINGS, key)]
     return sorted(found, key=lambda each: (each.room, each.during.start))[:limit]

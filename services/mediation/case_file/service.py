@@ -11,6 +11,7 @@ from pb.privacy.v1 import case_file_pb2_grpc
 
 from casework import names
 from casework.errors import CaseError, Reason
+from casework.mediation.course import Scope
 from casework.mediation.session import AttendeeRole, Presence
 from services.kit.composition import Parts
 from services.kit.instants import stamp
@@ -84,7 +85,7 @@ class CaseFileServicer(Servicer, case_file_pb2_grpc.CaseFileServiceServicer):
             else:
                 case = await self.seen(connection, request.name)
                 row = await people.get_party(connection, case.number, names.party_of(own))
-                record.must_be_own(call, row)
+                await record.must_act_for(connection, call, row, frozenset({Scope.RECEIVE}))
                 party, purpose = row.party, people_pb2.PURPOSE_PARTY_REQUEST
                 await access_log.record(connection, call, self.time.now(), number, own, purpose)
             sent = await notices.found(connection, self._wording, number, party, case, call.language)

@@ -270,7 +270,7 @@ class AgreementServicer(Servicer, agreement_pb2_grpc.AgreementServiceServicer):
     @staticmethod
     async def _guarded(work: Work, number: str) -> set[int]:
         """Return the parties that have a guardian, who signs by law and without their authorisation (民法典 23, 34)."""
-        besides = (await beside.besides(work.connection, number)).values()
+        besides = (await beside.besides(work.connection, number, dates.today(work.now))).values()
         return {party for each in besides for party in each.parties if each.serves(party, CompanionRole.GUARDIAN)}
 
     async def _after(self, work: Work, case: Case, agreement: int, people: PeopleStanding) -> pb.Agreement:

@@ -33,6 +33,8 @@ from services.mediation.panel import store as panel
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
+_PROCEEDS = frozenset({rules_of.Scope.PROCEDURE})
+
 
 class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
     """Serves the mediation, consents and leaving."""
@@ -50,10 +52,11 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
     @command(pb.Consent)
     async def RecordConsent(self, request: pb.RecordConsentRequest, work: Work) -> pb.Consent:
         """Record a party's answer. The last consent to mediation starts it; refusing it is the same as leaving."""
-        case, party = await self._party(request.parent, work)
+        case, party = await self._party(request.parent, work, _PROCEEDS)
         if record.is_party(work.call):
             _must_be_alone(request.consent)
             await self._with_guardian(work, request, party)
+            await self._by_agent(work, request, party)
         said, row = request.consent, await store.begin(work.connection, case.number)
         step = Step(said.step)
         beside = await self._beside(work, request)
@@ -136,12 +139,20 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
         return view.mediation(row, await people.standing(work.connection, case.number))
 
     @staticmethod
-    async def _party(name: str, work: Work) -> tuple[Case, Party]:
-        """Return case, locked, and party, if the caller may act in it."""
+    async def _party(name: str, work: Work, powers: frozenset[rules_of.Scope] = frozenset()) -> tuple[Case, Party]:
+        """Return case, locked, and party, if the caller may act in it, or is its agent with one of the powers."""
         case = await record.locked(work, name)
         party = await people.get_party(work.connection, case.number, names.index_of(name))
-        record.must_be_own(work.call, party)
+        await record.must_act_for(work.connection, work.call, party, powers)
         return case, party
+
+    @staticmethod
+    async def _by_agent(work: Work, request: pb.RecordConsentRequest, party: Party) -> None:
+        """Set by whom a party's answer was given: the agent who signed in."""
+        subject = work.call.caller.subject
+        if not record.speaks_for(subject, party):
+            agent = await people.agent_of(work.connection, party, subject, dates.today(work.now))
+            request.consent.given_by = names.companion_name(party.number, agent)
 
     @staticmethod
     async def _with_guardian(work: Work, request: pb.RecordConsentRequest, party: Party) -> None:
@@ -154,7 +165,7 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
     @staticmethod
     async def _beside(work: Work, request: pb.RecordConsentRequest) -> dict[str, Beside | None]:
         """Return who was with the party, by field; INVALID_FIELD if it is not a companion."""
-        known = await people.besides(work.connection, names.number_of(request.parent))
+        known = await people.besides(work.connection, names.number_of(request.parent), dates.today(work.now))
         found: dict[str, Beside | None] = {}
         for field in ("assisted_by", "given_by", "interpreter"):
             companion = mediating.own(getattr(request.consent, field), request.parent, f"consent.{field}")

@@ -59,7 +59,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             row = await store.get(connection, case.number, names.ids_of(request.name))
-            mine = await _own(connection, current_call(), case.number)
+            mine = await _seen_by(connection, current_call(), case.number)
             not_found(row if _concerns(row, mine) else None, request.name)
             return await self._shown(connection, case, names.ids_of(request.name))
 
@@ -68,7 +68,7 @@ class FulfilmentServicer(Servicer, fulfilment_pb2_grpc.FulfilmentServiceServicer
         now = self.time.now()
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.parent)
-            mine = await _own(connection, current_call(), case.number)
+            mine = await _seen_by(connection, current_call(), case.number)
             found = [row for row in await store.of_case(connection, case.number) if _concerns(row, mine)]
             told = await view.told(connection, case.number)
         return pb.ListInstalmentsResponse(instalments=[view.instalment(row, told, now) for row in found])
@@ -207,6 +207,12 @@ async def _own(connection: Connection, call: Call, number: str) -> set[int] | No
     if not record.is_party(call):
         return None
     return {names.party_of(name) for name in await people.names_of(connection, number, call.caller.subject)}
+
+
+async def _seen_by(connection: Connection, call: Call, number: str) -> set[int] | None:
+    """Return the parties whose parts the caller sees: its own, and those it is an agent of; None for staff."""
+    mine = await _own(connection, call, number)
+    return None if mine is None else mine | set(await record.principals(connection, call, number))
 
 
 def _concerns(row: Owed, mine: set[int] | None) -> bool:

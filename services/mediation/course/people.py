@@ -14,7 +14,16 @@ from casework.case import Side, Stage
 from casework.errors import Reason, field_error
 from casework.mediation import age
 from casework.mediation.choosing import MatterRole
-from casework.mediation.course import Beside, CompanionRole, MediationState, PartyKind, Scope, check_companion, must_be
+from casework.mediation.course import (
+    ACTING,
+    Beside,
+    CompanionRole,
+    MediationState,
+    PartyKind,
+    Scope,
+    check_companion,
+    must_be,
+)
 from services.kit import dates
 from services.kit import looks as looks_in_words
 from services.kit.command import Work, check_etag, command
@@ -28,6 +37,7 @@ from services.kit.storage.sealing import CaseSealer
 from services.mediation import keys, record
 from services.mediation.course import mediating
 from services.mediation.models.cases import Case
+from services.mediation.models.people import Companion
 from services.mediation.people import named, store, view
 from services.mediation.people.adding import MAX_PEOPLE, Adding
 from services.mediation.safeguards import store as safeguards
@@ -169,9 +179,11 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
             raise field_error("companion.parties", Reason.INVALID_FIELD)
         role = CompanionRole(asked.role)
         parties = sorted({names.party_of(name) for name in asked.parties})
-        others = await store.besides(work.connection, case.number)
+        today = dates.today(work.now)
+        others = await store.besides(work.connection, case.number, today)
         scopes = sorted(set(asked.scopes))
-        found = Beside(role, frozenset(parties), frozenset(map(Scope, scopes)))
+        until = dates.read(asked.last_day, "companion.last_day") if asked.HasField("last_day") else None
+        found = Beside(role, frozenset(parties), frozenset(map(Scope, scopes)), until is not None and until < today)
         standing = await store.standing(work.connection, case.number)
         check_companion(found, standing, list(others.values()))
         await self._take_role(work, case.number, asked.user, role)
@@ -181,19 +193,22 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         sealer = await keys.writing(work.connection, self.sealer, case)
         row = await store.add_companion(
             work.connection, case.number, work.now, role=role, parties=parties, scopes=scopes,
-            subject=asked.user, sealed=sealer.seal(asked.details.SerializeToString()),
+            subject=asked.user, sealed=sealer.seal(asked.details.SerializeToString()), last_day=until,
         )  # fmt: skip
         payload = {"companion": row.companion, "role": role.name, "parties": parties}
         await work.append(NewEvent(case.number, "CompanionAdded", case.unit, payload))
         return view.companion(row)
 
     async def ListCompanions(self, request: pb.ListCompanionsRequest, context: Context) -> pb.ListCompanionsResponse:
-        """Return who accompanies the parties of a case, masked; this is logged."""
+        """Return who accompanies the parties of a case, masked; to a party, who accompanies it; this is logged."""
+        call = current_call()
         size, behind = request.page_size or 50, paging.read(request.page_token, "companions", paging.number) or 0
         async with self.database.begin() as connection:
             case = await self._read(connection, request.parent)
-            rows = await store.list_companions(connection, case.number, behind, size + 1)
-            await access_log.record(connection, current_call(), self.time.now(), case.number)
+            own = await store.names_of(connection, case.number, call.caller.subject) if record.is_party(call) else None
+            of = None if own is None else [names.party_of(name) for name in own]
+            rows = await store.list_companions(connection, case.number, behind, size + 1, of)
+            await access_log.record(connection, call, self.time.now(), case.number)
         opener = self._opener(case)
         reply = pb.ListCompanionsResponse(companions=[view.masked_companion(row, opener) for row in rows[:size]])
         reply.next_page_token = paging.following(rows, size, "companions", lambda end: end.companion)
@@ -204,11 +219,27 @@ class PeopleServicer(Servicer, people_pb2_grpc.PeopleServiceServicer):
         """End a companion's role; what was said in their presence stands."""
         case = await self._case(request.name, work)
         row = await store.get_companion(work.connection, case.number, names.index_of(request.name))
+        if record.is_party(work.call):
+            work.call.require_person(await self._may_end(work, row))
         if row.ended_at is None:
             row = await store.end_companion(work.connection, case.number, row.companion, work.now)
             payload = {"companion": row.companion}
             await work.append(NewEvent(case.number, "CompanionEnded", case.unit, payload))
         return view.companion(row)
+
+    @staticmethod
+    async def _may_end(work: Work, row: Companion) -> bool:
+        """Return whether somebody without an office may end a role: an agent its own, a party that of its own agent.
+
+        Others elected a representative as well: the office ends that (民法典 art. 173: the principal revokes, the agent
+        resigns).
+        """
+        subject = work.call.caller.subject
+        if subject in (row.subject, names.companion_name(row.number, row.companion)):
+            return row.role in ACTING
+        own = set(await store.names_of(work.connection, row.number, subject))
+        parties = {names.party_name(row.number, party) for party in row.parties}
+        return row.role is CompanionRole.AGENT and parties <= own
 
     async def UnmaskCompanion(self, request: pb.UnmaskCompanionRequest, context: Context) -> pb.PartyDetails:
         """Return what identifies a companion, and log it."""

@@ -14,6 +14,7 @@ from pb.mediation.v1 import evidence_pb2_grpc
 
 from casework import names
 from casework.errors import CaseError, Reason, field_error
+from casework.mediation.course import Scope
 from casework.papers.file_type import LARGEST, FileType, check_file
 from services.kit.command import Work, command
 from services.kit.composition import Parts
@@ -43,6 +44,8 @@ _AT_ONCE = 4
 _IN_MEMORY = 256 * 1024 * 1024
 """Bytes of uploads in progress; more are refused."""
 _CLEANED_EVERY = 3600.0
+_SPEAKS = frozenset({Scope.SPEAK})
+"""Powers of an agent by which evidence is given and seen."""
 
 
 class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
@@ -67,7 +70,7 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         number = names.number_of(request.parent)
         case = await lock_case(work.connection, number)
         people = await standing.standing(work.connection, number)
-        mine = await standing.admit(work.connection, work.call, case, people)
+        mine = await standing.admit(work.connection, work.call, case, people, _SPEAKS)
         given, content = request.evidence, request.content
         party = party_of(given.party, number) if given.party else 0
         if mine is not None and party not in mine:
@@ -106,7 +109,8 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         header, number = first.header, names.number_of(first.header.parent)
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
-            await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
+            people = await standing.standing(connection, number)
+            await standing.admit(connection, current_call(), case, people, _SPEAKS)
         content = bytearray(first.chunk)
         # A slow sender blocks nobody: only received bytes are counted, and they are bounded.
         held = self._held(0, len(content))
@@ -148,7 +152,8 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         behind = paging.read(request.page_token, "evidence", paging.number) or 0
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
-            mine = await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
+            people = await standing.standing(connection, number)
+            mine = await standing.admit(connection, current_call(), case, people, _SPEAKS)
             parties = None if mine is None else sorted(mine)
             rows = await store.listed(connection, number, parties, behind, size + 1)
         reply = pb.ListEvidenceResponse(evidence=[view.evidence(row) for row in rows[:size]])
@@ -243,7 +248,8 @@ class EvidenceServicer(Servicer, evidence_pb2_grpc.EvidenceServiceServicer):
         """Return case and file, if the caller may see it: staff, the party that gave it, or to whom it is a proof."""
         number = names.number_of(name)
         case = await get_case(connection, number)
-        mine = await standing.admit(connection, current_call(), case, await standing.standing(connection, number))
+        people = await standing.standing(connection, number)
+        mine = await standing.admit(connection, current_call(), case, people, _SPEAKS)
         row = await store.get(connection, number, int(names.last(name)))
         if (
             mine is not None

@@ -20,17 +20,19 @@ from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.serving import other_routes
 from services.kit.serving.access import Context, current_call
-from services.kit.serving.codes import HOLDER, INVITED, CodeMint
+from services.kit.serving.codes import AGENT, HOLDER, INVITED, CodeMint
 from services.kit.serving.limits import too_many
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
+from services.kit.storage.rows import not_found
 from services.mediation import keys, record, store
 from services.mediation.consents import routes
 from services.mediation.consents import store as consents
 from services.mediation.consents import view as consents_shown
 from services.mediation.invitations import store as invitations
+from services.mediation.invitations.store import Found
 from services.mediation.mediators import store as mediators
-from services.mediation.models.people import Invitation, Party
+from services.mediation.models.people import Companion, Invitation, Party
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
@@ -80,6 +82,36 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         await work.append(NewEvent(case.number, "PartyInvited", case.unit, payload))
         return _made(row)
 
+    async def InviteAgent(self, request: pb.InviteAgentRequest, context: Context) -> pb.AgentInvitation:
+        """Return the invitation of an agent with its code; the code itself is only in the sealed part."""
+        answer = await self._invite_agent(request, context)
+        number, companion = names.number_of(request.name), names.index_of(request.name)
+        async with self.database.read() as connection:
+            case = await store.get(connection, number)
+            row = await invitations.find_agent(connection, number, companion)
+        if row is not None and row.sealed is not None:
+            content = pb.InvitationContent.FromString(keys.reading(self.sealer, case).open(row.sealed))
+            answer.code, answer.words = content.code, content.words
+        return answer
+
+    @command(pb.AgentInvitation)
+    async def _invite_agent(self, request: pb.InviteAgentRequest, work: Work) -> pb.AgentInvitation:
+        case = await self.locked(request.name, work)
+        agent = await people.get_companion(work.connection, case.number, names.index_of(request.name))
+        if not people.beside(agent, dates.today(work.now)).powers:
+            # Who has no powers, or no longer, comes with the party, and has nothing to sign in for.
+            raise field_error("name", Reason.INVALID_FIELD, "no agent or representative with powers in force")
+        code = receipt.receipt_code(os.urandom(receipt.ENTROPY_BYTES))
+        content = pb.InvitationContent(code=code, words=second_factor.words(os.urandom(2)))
+        sealer = await keys.writing(work.connection, self.sealer, case)
+        row = await invitations.invite_agent(
+            work.connection, case.number, agent.companion, code_index=self._index(code),
+            sealed=sealer.seal(content.SerializeToString()), made_by=work.actor, made_at=work.now,
+        )  # fmt: skip
+        payload = {"companion": agent.companion, "again": row.version > 1}
+        await work.append(NewEvent(case.number, "AgentInvited", case.unit, payload))
+        return pb.AgentInvitation(name=f"{request.name}/invitation", create_time=stamp(row.made_at))
+
     async def SignInByInvitation(self, request: pb.SignInByInvitationRequest, context: Context) -> pb.InvitationSession:
         """Return a token that acts for the party; from the fifth wrong answer the invitation is closed."""
         current_call().require(names.ROOT_UNIT)
@@ -89,6 +121,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             if row is None or not await self._stands(connection, row):
                 raise CaseError(Reason.NOT_FOUND, "invitations")
             case = await store.get(connection, row.number)
+            agent = await self._agent(connection, row) if row.is_agent else None
             # The security words were erased with the case: the code alone opens the certificate, and nothing else.
             role = INVITED if case.erased_at is None else HOLDER
             refusal = await self._wrong(connection, row, request.second_factor) if role == INVITED else None
@@ -96,9 +129,21 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             # Raised after the transaction, so that the wrong answer is counted.
             self.pulse.beat()
             raise refusal
+        if row.is_agent:
+            return self._acts(row, not_found(agent, "invitations"))
         party, name = names.party_name(row.number, row.party), names.case_name(row.number)
         token, until = self._mint.token(role, party, name, _SESSION)
         return pb.InvitationSession(access_token=token, expire_time=stamp(until), party=party, case=name)
+
+    def _acts(self, row: Found, agent: Companion) -> pb.InvitationSession:
+        """Return the token of an agent, and for whom it may do what."""
+        companion, name = names.companion_name(row.number, row.companion), names.case_name(row.number)
+        token, until = self._mint.token(AGENT, companion, name, _SESSION)
+        parties = [names.party_name(row.number, each) for each in agent.parties]
+        return pb.InvitationSession(
+            access_token=token, expire_time=stamp(until), party=parties[0], case=name, companion=companion,
+            parties=parties, last_day=dates.shown(agent.last_day), **numbers(scopes=agent.scopes),
+        )  # fmt: skip
 
     async def GetInvitation(self, request: pb.GetInvitationRequest, context: Context) -> pb.Invitation:
         """Return what a party is invited to."""
@@ -106,7 +151,7 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         async with self.database.begin() as connection:
             case = await self.seen(connection, request.name)
             party = await people.get_party(connection, case.number, names.party_of(request.name))
-            record.must_be_own(call, party)
+            await record.must_act_for(connection, call, party)
             row = await invitations.find(connection, case.number, party.party)
             mediation = await consents.find(connection, case.number)
             said = await consents.listed(connection, case.number, 0, _ALL)
@@ -152,25 +197,33 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
             if party.needs_guardian:
                 raise CaseError(Reason.SUPPORT_NEEDED, request.name)
             return 0
-        found = (await people.besides(work.connection, party.number)).get(companion)
+        found = (await people.besides(work.connection, party.number, dates.today(work.now))).get(companion)
         if names.number_of(request.companion) != party.number or found is None or not found.serves(party.party, *roles):
             raise field_error("companion", Reason.INVALID_FIELD)
         return companion
 
-    async def _stands(self, connection: Connection, row: Invitation) -> bool:
+    async def _agent(self, connection: Connection, row: Found) -> Companion | None:
+        """Return the agent of an invitation, if their powers are in force."""
+        agent = await people.get_companion(connection, row.number, row.companion)
+        return agent if people.beside(agent, dates.today(self.time.now())).powers else None
+
+    async def _stands(self, connection: Connection, row: Found) -> bool:
         """Return whether an invitation still opens: one for a companion ends with the companion's role.
 
         A guardian's end when they are ended, or when the child comes of age (民法典 art. 17, 18, 39).
         """
+        if row.is_agent:
+            erased = (await store.get(connection, row.number)).erased_at is not None
+            return not erased and await self._agent(connection, row) is not None
         if not row.companion:
             return True
-        found = (await people.besides(connection, row.number)).get(row.companion)
+        found = (await people.besides(connection, row.number, dates.today(self.time.now()))).get(row.companion)
         if found is None or not found.serves(row.party, CompanionRole.GUARDIAN, CompanionRole.SUPPORT):
             return False
         of_age = (await people.get_party(connection, row.number, row.party)).minor_until
         return of_age is None or not dates.today(row.made_at) < of_age <= dates.today(self.time.now())
 
-    async def _wrong(self, connection: Connection, row: Invitation, said: str) -> CaseError | None:
+    async def _wrong(self, connection: Connection, row: Found, said: str) -> CaseError | None:
         """Return the error for a wrong answer, and count it; None if it is right."""
         now = self.time.now()
         if row.closed_until is not None and row.closed_until > now:
@@ -184,7 +237,8 @@ class InvitationServicer(Servicer, invitations_pb2_grpc.InvitationServiceService
         closed = second_factor.closed_for(failed)
         await invitations.count(connection, row, failed, now + closed if closed else None)
         if closed:
-            event = NewEvent(row.number, "InvitationClosed", case.unit, {"party": row.party})
+            whose = {"companion": row.companion} if row.is_agent else {"party": row.party}
+            event = NewEvent(row.number, "InvitationClosed", case.unit, whose)
             await self.log.append(connection, [event], at=now, actor="", trace="")
         return CaseError(Reason.SECOND_FACTOR_WRONG)
 

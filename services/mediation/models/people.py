@@ -53,7 +53,21 @@ class Party(MediationModel):
     )
 
 
-class Invitation(MediationModel):
+class Coded(MediationModel):
+    """What every invitation has: a code, sealed, and the wrong answers so far."""
+
+    __abstract__ = True
+
+    version: Mapped[int] = mapped_column(server_default="1")
+    code_index: Mapped[bytes] = mapped_column(unique=True, comment="Keyed hash of the code.")
+    sealed: Mapped[SealedBytes | None]
+    made_by: Mapped[Words]
+    made_at: Mapped[Instant]
+    failed: Mapped[Small] = mapped_column(server_default="0", comment="Wrong answers in a row.")
+    closed_until: Mapped[Instant | None]
+
+
+class Invitation(Coded):
     """The invitation of a party: a code by which it acts without an account."""
 
     __tablename__ = "invitations"
@@ -64,16 +78,22 @@ class Invitation(MediationModel):
 
     number: Mapped[Code] = mapped_column(primary_key=True)
     party: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    version: Mapped[int] = mapped_column(server_default="1")
     companion: Mapped[int] = mapped_column(
         server_default="0", comment="Guardian or support person who was invited in the party's place; 0 for itself."
     )
-    code_index: Mapped[bytes] = mapped_column(unique=True, comment="Keyed hash of the code.")
-    sealed: Mapped[SealedBytes | None]
-    made_by: Mapped[Words]
-    made_at: Mapped[Instant]
-    failed: Mapped[Small] = mapped_column(server_default="0", comment="Wrong answers in a row.")
-    closed_until: Mapped[Instant | None]
+
+
+class AgentInvitation(Coded):
+    """The invitation of an agent or a representative: a code of their own, beside that of the party."""
+
+    __tablename__ = "agent_invitations"
+    __table_args__ = (
+        ForeignKeyConstraint(["number", "companion"], ["companions.number", "companions.companion"]),
+        {"comment": "Codes of agents and representatives, sealed; one each, a new one replaces it."},
+    )
+
+    number: Mapped[Code] = mapped_column(primary_key=True)
+    companion: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class Companion(MediationModel):
@@ -90,6 +110,9 @@ class Companion(MediationModel):
     sealed: Mapped[SealedBytes | None]
     started_at: Mapped[Instant]
     ended_at: Mapped[Instant | None]
+    last_day: Mapped[date | None] = mapped_column(
+        comment="Last day of the powers of an agent; none if they last as long as the matter."
+    )
 
 
 class KeptSide(MediationModel):

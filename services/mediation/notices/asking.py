@@ -8,6 +8,7 @@ from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import notice as rules_of
 from casework.mediation.agreement import AgreementState
+from casework.mediation.course import Scope
 from casework.mediation.notice import Channel, Quiet, Wishes
 from services.kit import dates
 from services.kit.command import Work, command
@@ -38,7 +39,7 @@ class AskingRpcs(Servicer):
         if names.number_of(request.party) != case.number:
             raise field_error("party", Reason.INVALID_FIELD, "of another case")
         party = await people.get_party(work.connection, case.number, names.party_of(request.party))
-        record.must_be_own(work.call, party)
+        await record.must_act_for(work.connection, work.call, party, frozenset({Scope.RECEIVE}))
         state = (await agreements.load(work.connection, case.number, agreement)).row.state
         if state is not AgreementState.EFFECTIVE:
             raise CaseError(Reason.WRONG_STATE, state.name, state=state.name)

@@ -26,6 +26,7 @@ from services.mediation.models.people import Companion, Party
 from services.mediation.models.safeguards import Screening
 from services.mediation.notices import store
 from services.mediation.people import view
+from services.mediation.people.store import beside
 from services.mediation.servicer import Servicer
 
 
@@ -81,8 +82,8 @@ class _People:
         """Return the guardian of a minor, or the agent who may receive service."""
         minor = party.minor_until is not None and today < party.minor_until
         for each in self.beside:
-            receives = int(Scope.RECEIVE) in each.scopes
-            acts = each.role is CompanionRole.GUARDIAN if minor else receives
+            now = beside(each, today)
+            acts = now.serves(party.party, CompanionRole.GUARDIAN) if minor else Scope.RECEIVE in now.powers
             if party.party in each.parties and acts and each.sealed:
                 return each
         return None

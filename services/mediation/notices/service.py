@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from services.mediation.models.cases import Case
 from services.mediation.models.notices import Notice
 from services.mediation.notices import contacts, letter, proving, store, view, writing
 from services.mediation.notices.asking import AskingRpcs
+from services.mediation.notices.enclosing import behind, enclosed
 
 _QUIET = timedelta(minutes=15)
 _MACHINES = frozenset({"integrator", "service"})
@@ -221,8 +223,10 @@ class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
         call, now = current_call(), self.time.now()
         async with self.database.begin() as connection:
             row, case = await self._seen(connection, names.index_of(request.name, "notices"))
-            if self._book.find(row.rule) is None:
+            rule = self._book.find(row.rule)
+            if rule is None:
                 raise CaseError(Reason.NOT_FOUND, row.rule)
+            with_it = await enclosed(connection, self.sealer, rule, case, call.language)
             contact = await self._contact(connection, row)
             wish = contact.preference
             language = "en" if wish.language == "en" else "zh"
@@ -234,10 +238,11 @@ class NoticeServicer(AskingRpcs, notices_pb2_grpc.NoticeServiceServicer):
         address = "" if barred else contact.postal_address
         worded = Text(told.subject, text, told.short)
         sender = self.rules.units.paper(row.unit).full
+        printed = letter.printed(worded, addressee, address, sender, dates.today(now), language)
         return pb.NoticeLetter(
             name=request.name, addressee=addressee, address=address, language=language, subject=told.subject, text=text,
-            content=letter.printed(worded, addressee, address, sender, dates.today(now), language),
-            file_name=f"{row.number}-{row.id}.docx", media_type=WORD,
+            content=await asyncio.to_thread(behind, printed, with_it), file_name=f"{row.number}-{row.id}.docx",
+            media_type=WORD, enclosures=with_it.names, missing_enclosures=with_it.missing,
         )  # fmt: skip
 
     async def _contact(self, connection: Connection, row: Notice) -> contact_pb2.Contact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -26,7 +26,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 
 from casework import names
 from casework.case import Side, Stage, Step
@@ -137,6 +137,7 @@ _LIST_COMPANIONS = (
     .order_by(Companion.companion)
     .limit(_LIMIT)
 )
+_LIST_COMPANIONS_OF = _LIST_COMPANIONS.where(Companion.parties.overlap(bindparam("of", type_=ARRAY(Integer))))
 _BESIDES = select(Companion).where(Companion.number == _NUMBER)
 _END_COMPANION = (
     update(Companion)
@@ -263,19 +264,53 @@ async def get_companion(connection: Connection, number: str, companion: int) -> 
     return rows.not_found(row, names.companion_name(number, companion))
 
 
-async def list_companions(connection: Connection, number: str, behind: int, limit: int) -> Sequence[Companion]:
-    """Return rows of a case's companions in the order in which they were added."""
-    return await connection.execute(_LIST_COMPANIONS, {"number": number, "behind": behind, "limit": limit})
+async def list_companions(
+    connection: Connection, number: str, behind: int, limit: int, of: Sequence[int] | None = None
+) -> Sequence[Companion]:
+    """Return rows of a case's companions in the order in which they were added; only of these parties, if any."""
+    parameters = {"number": number, "behind": behind, "limit": limit}
+    if of is None:
+        return await connection.execute(_LIST_COMPANIONS, parameters)
+    return await connection.execute(_LIST_COMPANIONS_OF, {**parameters, "of": list(of)})
 
 
-async def besides(connection: Connection, number: str) -> dict[int, Beside]:
-    """Return who accompanies the parties of a case, by number."""
-    return {row.companion: beside(row) for row in await connection.execute(_BESIDES, {"number": number})}
+async def besides(connection: Connection, number: str, today: date) -> dict[int, Beside]:
+    """Return who accompanies the parties of a case, by number, as it is today."""
+    return {row.companion: beside(row, today) for row in await connection.execute(_BESIDES, {"number": number})}
 
 
-def beside(row: Companion) -> Beside:
+def beside(row: Companion, today: date) -> Beside:
     """Return a companion's row as `casework` has it."""
-    return Beside(row.role, frozenset(row.parties), frozenset(map(Scope, row.scopes)), row.ended_at is not None)
+    ended = row.ended_at is not None or (row.last_day is not None and row.last_day < today)
+    return Beside(row.role, frozenset(row.parties), frozenset(map(Scope, row.scopes)), ended)
+
+
+async def powers(connection: Connection, number: str, subject: str, today: date) -> dict[int, frozenset[Scope]]:
+    """Return for which parties of a case somebody is an agent or representative today, and what they may do for each.
+
+    The subject is an account, or of who came by an invitation of their own the companion's name.
+    """
+    found: dict[int, frozenset[Scope]] = {}
+    for row in await _of_agent(connection, number, subject):
+        scopes = beside(row, today).powers
+        found |= {party: found.get(party, frozenset()) | scopes for party in row.parties if scopes}
+    return found
+
+
+async def agent_of(connection: Connection, party: Party, subject: str, today: date) -> int:
+    """Return as which companion somebody agrees to dates for a party today."""
+    found = {
+        row.companion
+        for row in await _of_agent(connection, party.number, subject)
+        if party.party in row.parties and Scope.PROCEDURE in beside(row, today).powers
+    }
+    return min(found)
+
+
+async def _of_agent(connection: Connection, number: str, subject: str) -> list[Companion]:
+    """Return as which companions of a case somebody came: an account, or the name that an invitation gave."""
+    found = await connection.execute(_BESIDES, {"number": number})
+    return [row for row in found if subject and subject in (row.subject, names.companion_name(number, row.companion))]
 
 
 async def end_companion(connection: Connection, number: str, companion: int, at: datetime) -> Companion:

@@ -7,6 +7,7 @@ from pb.mediation.v1 import people_pb2 as pb
 from casework import names
 from casework.mediation.course import PartyKind
 from casework.mediation.mask import mask_name, mask_phone
+from services.kit import dates
 from services.kit.instants import stamp
 from services.kit.numbers import numbers
 from services.kit.storage.sealing import CaseSealer
@@ -49,6 +50,7 @@ def companion(row: Companion) -> pb.Companion:
         user=row.subject,
         start_time=stamp(row.started_at),
         end_time=stamp(row.ended_at),
+        last_day=dates.shown(row.last_day),
         **numbers(role=row.role, scopes=row.scopes),
     )
 

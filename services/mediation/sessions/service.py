@@ -14,13 +14,14 @@ from casework.case import Stage
 from casework.errors import CaseError, Reason, field_error
 from casework.mediation import session as rules_of
 from casework.mediation.contradiction import Act, Fact, must_hold
+from casework.mediation.course import Scope
 from casework.mediation.session import SessionKind, SessionState, Venue
 from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.instants import instant
 from services.kit.serving.access import Context, current_call
 from services.kit.storage.events import NewEvent
 from services.kit.storage.sealing import CaseSealer
-from services.mediation import keys
+from services.mediation import keys, record
 from services.mediation.models.cases import Case
 from services.mediation.models.sessions import Period, Session, TimeWish
 from services.mediation.panel import store as panel
@@ -77,7 +78,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            mine = await standing.admit(connection, current_call(), case, people)
+            mine = await standing.admit(connection, current_call(), case, people, record.ANY)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             wishes = _own(await store.time_wishes(connection, number), mine)
         self._must_see(sitting, mine, people, request.name)
@@ -89,7 +90,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            mine = await standing.admit(connection, current_call(), case, people)
+            mine = await standing.admit(connection, current_call(), case, people, record.ANY)
             rows = await store.of_case(connection, number)
             attendances = await store.attendances(connection, number)
             records = await store.records(connection, number)
@@ -107,7 +108,7 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         async with self.database.begin() as connection:
             case = await get_case(connection, number)
             people = await standing.standing(connection, number)
-            mine = await standing.admit(connection, call, case, people)
+            mine = await standing.admit(connection, call, case, people, record.ANY)
             sitting = await sitting_of(connection, number, names.index_of(request.name, "sessions"))
             self._must_see(sitting, mine, people, request.name)
             room = await store.get_room(connection, sitting.row.room) if sitting.row.room else None
@@ -200,7 +201,8 @@ class SessionServicer(RoomRpcs, RecordRpcs, sessions_pb2_grpc.SessionServiceServ
         """Record that a party asks for another time for a session; staff see it with the session."""
         number = names.number_of(request.name)
         case = await lock_case(work.connection, number)
-        mine = await standing.admit(work.connection, work.call, case, await standing.standing(work.connection, number))
+        people = await standing.standing(work.connection, number)
+        mine = await standing.admit(work.connection, work.call, case, people, frozenset({Scope.PROCEDURE}))
         party = party_of(request.party, number)
         work.call.require_person(mine is None or party in mine)
         row = await store.get(work.connection, number, names.index_of(request.name))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from casework.case import Step
 from casework.errors import CaseError, Reason
-from casework.mediation.course import MediationState
+from casework.mediation.course import MediationState, Scope
 from casework.mediation.session import Meeting, is_screened_first
 from services.kit.serving.access import PARTIES, Call
 from services.kit.storage.database import Connection
@@ -90,16 +90,24 @@ async def _unscreened(connection: Connection, number: str) -> frozenset[int]:
     return await store.unscreened(connection, number)
 
 
-async def admit(connection: Connection, call: Call, case: Case, people: Standing) -> frozenset[int] | None:
+async def admit(
+    connection: Connection, call: Call, case: Case, people: Standing, by: frozenset[Scope] = frozenset()
+) -> frozenset[int] | None:
     """Raise unless the caller is staff of the case's or the mediator's unit, or signs in for a party.
 
-    Returns the parties somebody signs in for; None for staff, who see all the permission lets them see.
+    Returns the parties somebody signs in for, or is an agent of with one of the powers `by`; None for staff, who see
+    all the permission lets them see.
     """
     roles = call.caller.roles - PARTIES
     staff = replace(call.caller, roles=roles)
     if roles and await record.allows(connection, replace(call, caller=staff), case, beside=(people.mediator_unit,)):
         call.require_person(True)
         return None
-    mine = people.parties_of(call.caller.subject) if roles != call.caller.roles else {}
+    if roles == call.caller.roles:
+        call.require_person(False)
+    mine = frozenset(people.parties_of(call.caller.subject))
+    if by:
+        acting = await record.principals(connection, call, case.number)
+        mine |= {party for party, scopes in acting.items() if scopes & by}
     call.require_person(bool(mine))
-    return frozenset(mine)
+    return mine

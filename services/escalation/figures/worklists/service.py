@@ -37,7 +37,8 @@ class WorklistServicer(Servicer, worklists_pb2_grpc.WorklistServiceServicer):
         units = scope.only(unit) if whose is Scope.UNIT else scope.subtree(unit)
         start, end = local_day(now.astimezone(LOCAL).date())
         times, official = {"now": now, "start": start, "end": end}, current_call().caller.subject
-        async with self.database.read() as connection:
+        # One snapshot: the counts are those of the list beside them.
+        async with self.database.begin(snapshot=True) as connection:
             counts = await store.counts(connection, whose, units, times, official)
             rows = await store.page(connection, whose, keeps, units, times, official, behind, size + 1)
         answer = pb.Worklist(

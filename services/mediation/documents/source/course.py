@@ -6,6 +6,7 @@ Talks with one side alone are not read here, neither their sessions nor their co
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import replace
 from datetime import datetime
 
 from pb.mediation.v1 import evidence_pb2, sessions_pb2
@@ -30,10 +31,13 @@ async def sessions_of(
 ) -> tuple[JointSession, ...]:
     """Return the joint sessions that began, with their newest records. Separate talks are not among them."""
     held, came = await store.joint_sessions(connection, number), await store.came(connection, number)
-    read = await store.read_back(connection, number)
+    read, refused = await store.read_back(connection, number), await store.refused(connection, number)
     names = {each.party: each.name for each in parties}
     return tuple(
-        _session(row, [each for each in came if each.session == row.session], read, names, opener, mediator)
+        replace(
+            _session(row, [each for each in came if each.session == row.session], read, names, opener, mediator),
+            refused=tuple(names.get(party, "") for *of, party in refused if of == [row.session, row.record]),
+        )
         for row in held
     )
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from pb.mediation.v1 import people_pb2
-from sqlalchemy import Text, and_, bindparam, func, or_, select, true
+from sqlalchemy import Text, and_, bindparam, exists, func, not_, or_, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from casework.case import Ground, Step
@@ -26,7 +26,7 @@ from services.mediation.models.fulfilment import PerformedPart
 from services.mediation.models.mediators import Ask, Mediator, PanelMember
 from services.mediation.models.people import Companion, Party
 from services.mediation.models.safeguards import Screening
-from services.mediation.models.sessions import Attendance, RecordSignature, Room, Session, SessionRecord
+from services.mediation.models.sessions import Attendance, RecordRefusal, RecordSignature, Room, Session, SessionRecord
 
 _NUMBER = bindparam("number", type_=Text)
 
@@ -131,6 +131,16 @@ _CAME = (
 _READ_BACK = select(RecordSignature.session, RecordSignature.record, RecordSignature.party).where(
     RecordSignature.number == _NUMBER, RecordSignature.read_back
 )
+_SIGNED_AFTER_ALL = exists().where(
+    RecordSignature.number == RecordRefusal.number, RecordSignature.session == RecordRefusal.session,
+    RecordSignature.record == RecordRefusal.record, RecordSignature.party == RecordRefusal.party,
+    not_(RecordSignature.read_back),
+)  # fmt: skip
+_REFUSED = (
+    select(RecordRefusal.session, RecordRefusal.record, RecordRefusal.party)
+    .where(RecordRefusal.number == _NUMBER, not_(_SIGNED_AFTER_ALL))
+    .order_by(RecordRefusal.party)
+)
 _REPLACED = (
     select(Ask.ask, Ask.answered_at, Mediator.display_name)
     .join(Mediator, Mediator.mediator == Ask.mediator)
@@ -182,6 +192,11 @@ async def came(connection: Connection, number: str) -> Sequence[Attendance]:
 async def read_back(connection: Connection, number: str) -> set[tuple[int, int, int]]:
     """Return which version of which record was read back to which party."""
     return set(await connection.execute(_READ_BACK, {"number": number}))
+
+
+async def refused(connection: Connection, number: str) -> Sequence[tuple[int, int, int]]:
+    """Return which version of which record which party refused to sign."""
+    return await connection.execute(_REFUSED, {"number": number})
 
 
 async def investigations(connection: Connection, number: str) -> Sequence[Investigation]:
