@@ -30,11 +30,13 @@ from casework.supervision.letters.trigger import Words
 from casework.supervision.meetings.review import ReplyKind, Result, ReviewState
 from casework.supervision.prevention.recommendation import RecommendationKind
 from services.escalation.letters.word import written
+from services.escalation.matters.ledger import sheet as sheet_of_ledger
 from services.escalation.meetings.reviews import notice
 from services.escalation.prevention.recommendations import letter as recommendation
 from services.escalation.prevention.recommendations.models import Recommendation
 from services.kit import word
 from services.kit.rules import Rules, load_rules
+from services.kit.spreadsheets.writing import as_xlsx
 from services.mediation.documents import dossier
 from services.mediation.documents.render import rendered
 from services.mediation.notices import letter as notices
@@ -142,18 +144,34 @@ def every(rules: Rules) -> Iterator[tuple[str, bytes]]:
     yield "80-own-file.docx", word.paper("本人材料", [facts, lines])
 
 
+def lists() -> Iterator[tuple[str, bytes]]:
+    """Yield the lists by the names of their files."""
+    line: sheet_of_ledger.Row = (
+        1, "620102-2026-000117", "某小区物业费纠纷", "物业", "高", "城关区司法局", "城关区住建局", "城关区人社局",
+        "组织双方协商，逐户核对账目。" * 4, "李主任", "2026-12-10", "已核对四十户。", "办理中（已逾期）", "",
+    )  # fmt: skip
+    yield "95-ledger.xlsx", sheet_of_ledger.workbook("兰州市城关区", date(2026, 11, 24), [line] * 30)
+    rows = [
+        ["来源渠道", "代码", "件数"],
+        *([f"窗口{n}", f"counter-{n}", n] for n in range(60)),
+        ["合计", "total", 1770],
+    ]
+    content = as_xlsx(rows, "2026-11", title="兰州市 2026-11 统计表", widths=(44, 24, 12), ruled=True, upright=True)
+    yield "96-statistics.xlsx", content
+
+
 def draw(folder: Path) -> None:
     """Write every paper into a folder, and draw it as PDF and PNG."""
     rules = load_rules(RULES)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in every(rules):
+    for name, content in (*every(rules), *lists()):
         (folder / name).write_bytes(content)
     with tempfile.TemporaryDirectory() as scratch:
         package = Path(scratch, "dossier.zip")
         package.write_bytes(bound(rules))
         shutil.unpack_archive(package, scratch)
         shutil.copy(Path(scratch, "卷宗.docx"), folder / "90-dossier.docx")
-    as_pdf(sorted(folder.glob("*.docx")), folder)
+    as_pdf([*sorted(folder.glob("*.docx")), *sorted(folder.glob("*.xlsx"))], folder)
     for each in sorted(folder.glob("*.pdf")):
         subprocess.run(["pdftoppm", "-r", "60", "-png", each, each.with_suffix("")], check=True)
 

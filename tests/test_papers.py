@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from docx.oxml.ns import qn
+from openpyxl import load_workbook
 
 from casework.papers.forms import Form
 from casework.supervision.letters.letter import LetterKind
@@ -108,6 +109,15 @@ def test_the_index_of_the_bound_dossier_counts_pages_where_word_opens_it(rules: 
     assert "PAGE" not in sections[-1].footer._element.xml
 
 
+def test_a_list_prints_on_a4_as_wide_as_the_page_with_its_heading_on_each() -> None:
+    for name, content in papers.lists():
+        page = load_workbook(io.BytesIO(content)).active
+        assert page is not None
+        assert (page.page_setup.paperSize, page.page_setup.fitToHeight, page.print_title_rows) == (9, 0, "$1:$2"), name
+        assert page.page_setup.orientation == ("landscape" if "ledger" in name else "portrait")
+        assert page.oddFooter.center.text == "&P / &N"
+
+
 # --- the long form ----------------------------------------------------------------------------------------------------
 
 
@@ -131,8 +141,8 @@ def test_the_pages_that_were_counted_are_those_that_are_drawn() -> None:
 def test_the_pages_in_the_index_are_those_on_which_papers_are_drawn(rules: Rules) -> None:
     drawn = Path(FOLDER, "90-dossier.pdf")
     text = subprocess.run(["pdftotext", "-layout", drawn, "-"], check=True, capture_output=True, text=True).stdout
-    pages = [each for each in text.split("\f") if re.search(r"— \d+ —", each)]
-    numbers = [int(re.findall(r"— (\d+) —", each)[-1]) for each in pages]
+    found = [(each, re.findall(r"—\s*(\d+)\s*—", each)) for each in text.split("\f")]
+    pages, numbers = [each for each, page in found if page], [int(page[-1]) for _, page in found if page]
     assert numbers == list(range(1, len(numbers) + 1))
     with zipfile.ZipFile(io.BytesIO(papers.bound(rules))) as package:
         table = opened(package.read("00-卷内目录.docx")).tables[0]

@@ -219,9 +219,9 @@ async def test_an_export_has_the_counts_of_the_screen_and_no_others(form: Any, w
 def table(file: Any) -> list[tuple[str, str]]:
     """Return the rows of a file as texts."""
     if file.file_name.endswith(".csv"):
-        return [(key, count) for key, count in csv.reader(io.StringIO(file.content.decode("utf-8-sig")))]
+        return [(key, count) for _, key, count in csv.reader(io.StringIO(file.content.decode("utf-8-sig")))]
     sheet = openpyxl.load_workbook(io.BytesIO(file.content)).active
-    return [(str(key), str(count)) for key, count in sheet.iter_rows(values_only=True)]
+    return [(str(key), str(count)) for _, key, count in sheet.iter_rows(min_row=2, values_only=True)]
 
 
 def test_every_question_that_has_figures_is_in_the_table() -> None:

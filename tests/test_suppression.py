@@ -159,5 +159,21 @@ async def test_a_file_says_of_nought_what_it_says_of_three(november: Still) -> N
     )  # fmt: skip
     stub = statistics_pb2_grpc.StatisticsServiceStub(november.channel)
     file: Any = await stub.ExportStatistics(request, **november.as_("unit_head", COUNTY))
-    rows = dict(line.split(",") for line in file.content.decode("utf-8-sig").splitlines())
+    rows = dict(line.split(",")[1:] for line in file.content.decode("utf-8-sig").splitlines())
     assert rows["family"] == rows["medical"] == "*"
+
+
+async def test_a_file_is_in_the_callers_language_with_the_codes_beside_it(november: Still) -> None:
+    stub = statistics_pb2_grpc.StatisticsServiceStub(november.channel)
+    for language, heading, family in (("zh", "纠纷类型,代码,件数", "婚姻家庭"), ("en", "Category,Code,Count", "Famil")):
+        request = statistics_pb2.ExportStatisticsRequest(
+            unit=f"units/{COUNTY}", period="2026-11", by=statistics_pb2.STATISTICS_BY_CATEGORY, published=True,
+            form=statistics_pb2.STATISTICS_FORM_CSV,
+        )  # fmt: skip
+        asked = november.as_("unit_head", COUNTY)
+        kept = tuple(each for each in asked["metadata"] if each[0] != "accept-language")
+        asked["metadata"] = (*kept, ("accept-language", language))
+        file: Any = await stub.ExportStatistics(request, **asked)
+        lines = file.content.decode("utf-8-sig").splitlines()
+        assert lines[0] == heading
+        assert any(line.startswith(family) and ",family," in line for line in lines), lines

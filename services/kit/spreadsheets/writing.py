@@ -20,6 +20,12 @@ _MARK = "\ufeff"
 _LONGEST = 32_000
 """Characters of a cell; spreadsheets take 32,767."""
 
+_A4 = "9"
+_LINE, _TALLEST = 15.0, 400.0
+"""Points of a line, and of the highest row; a program draws none above 409."""
+_MARGIN = 0.6
+"""Inches of white around a page."""
+
 Value = str | int | bool | None
 Values = Sequence[Value]
 
@@ -32,12 +38,13 @@ def as_csv(rows: Iterable[Values]) -> bytes:
 
 
 def as_xlsx(
-    rows: Iterable[Values], sheet: str, *, title: str = "", widths: Sequence[int] = (), ruled: bool = False
-) -> bytes:
+    rows: Iterable[Values], sheet: str, *, title: str = "", widths: Sequence[int] = (), ruled: bool = False,
+    upright: bool = False,
+) -> bytes:  # fmt: skip
     """Return rows as a workbook of one sheet, the first row its heading; numbers are numbers, all else is text.
 
-    `title` stands in a line above the heading; `ruled`: bordered and wrapped cells on pages that lie across, with the
-    heading always in sight.
+    `title` stands in a line above the heading; `ruled`: bordered and wrapped cells on pages of A4 that lie
+    across, or stand with `upright`, with the heading on each and the number of the page below.
     """
     # Late: it is heavy, and most of what writes CSV never writes a workbook.
     from openpyxl import Workbook
@@ -50,13 +57,15 @@ def as_xlsx(
     for number, width in enumerate(widths, start=1):
         page.column_dimensions[get_column_letter(number)].width = width
     if ruled:
-        _lay_across(page, heading=2 if title else 1)
+        _lay_out(page, heading=2 if title else 1, upright=upright)
     if title:
         headline = WriteOnlyCell(page, harmless(title))
         headline.font = Font(bold=True, size=14)
         page.append([headline])
     style = _Style(ruled)
     for number, row in enumerate(rows):
+        if ruled and widths:
+            page.row_dimensions[number + (2 if title else 1)].height = _height(row, widths)
         page.append([style.cell(page, value, heading=ruled and number == 0) for value in row])
     held = io.BytesIO()
     book.save(held)
@@ -75,9 +84,26 @@ def _plain(value: Value) -> Value:
     return harmless(value)[:_LONGEST] if isinstance(value, str) else value
 
 
-def _lay_across(page: WriteOnlyWorksheet, heading: int) -> None:
+def _height(row: Values, widths: Sequence[int]) -> float:
+    """Return how high a row must be for the wrapped text of its cells: not every program finds that out itself."""
+    lines = [
+        sum(
+            -(-max(1, sum(1 + (ord(each) > 0x2E7F) for each in part)) // max(width - 1, 1)) for part in text.split("\n")
+        )
+        for text, width in zip(map(str, row), widths, strict=False)
+    ]
+    return min(_TALLEST, _LINE * max(lines, default=1))
+
+
+def _lay_out(page: WriteOnlyWorksheet, heading: int, *, upright: bool) -> None:
     page.freeze_panes = f"A{heading + 1}"
-    page.page_setup.orientation = "landscape"
+    page.page_setup.orientation = "portrait" if upright else "landscape"
+    page.page_setup.paperSize = _A4
+    page.print_options.horizontalCentered = True
+    margins = page.page_margins
+    margins.left = margins.right = margins.top = _MARGIN
+    margins.bottom, margins.footer = _MARGIN + 0.2, _MARGIN / 2
+    page.oddFooter.center.text = "&P / &N"
     page.page_setup.fitToHeight = 0
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.print_title_rows = f"1:{heading}"

@@ -8,6 +8,7 @@ from pb.escalation.v1 import statistics_pb2_grpc
 
 from casework import names
 from casework.errors import Reason, field_error
+from casework.supervision.figures import words
 from casework.supervision.figures.reporting_period import reporting_period
 from casework.supervision.figures.spread import Days, Handling, Rate
 from casework.supervision.figures.suppression import Publication
@@ -16,7 +17,7 @@ from services.escalation.figures.statistics import counting
 from services.escalation.figures.statistics.store import By
 from services.escalation.servicer import Servicer
 from services.kit.composition import Parts
-from services.kit.serving.access import Context
+from services.kit.serving.access import Context, current_call
 from services.kit.spreadsheets import writing
 
 GEOJSON_TYPE = "application/geo+json"
@@ -38,14 +39,22 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
         return await self._counted(request)
 
     async def ExportStatistics(self, request: pb.ExportStatisticsRequest, context: Context) -> pb.StatisticsFile:
-        """Return the same counts as a file."""
-        counted = await self._counted(request)
-        name = f"{names.last(counted.unit)}-{counted.period}-{By(counted.by).name.lower()}"
-        rows: list[list[str | int]] = [[By(counted.by).name.lower(), "count"]]
-        rows += [[cell.key, SUPPRESSED if cell.suppressed else cell.count] for cell in counted.cells]
-        rows.append(["total", SUPPRESSED if counted.total_suppressed else counted.total])
+        """Return the same counts as a file, in words of the caller's language, with the codes beside them."""
+        counted, english = await self._counted(request), current_call().language == "en"
+        by = By(counted.by).name.lower()
+        name = f"{names.last(counted.unit)}-{counted.period}-{by}"
+        rows: list[list[str | int]] = [[words.HEADINGS[by][english], words.CODE[english], words.COUNT[english]]]
+        rows += [
+            [self._called(by, cell.key, english), cell.key, SUPPRESSED if cell.suppressed else cell.count]
+            for cell in counted.cells
+        ]
+        rows.append([words.TOTAL[english], "total", SUPPRESSED if counted.total_suppressed else counted.total])
         if request.form == pb.STATISTICS_FORM_XLSX:
-            content, kind, suffix = writing.as_xlsx(rows, counted.period), writing.XLSX_TYPE, "xlsx"
+            unit = self.rules.units.known(names.last(counted.unit)).name
+            title = f"{unit} {counted.period} {words.TITLE[english]}"
+            widths = (44, 24, 12)
+            content = writing.as_xlsx(rows, counted.period, title=title, widths=widths, ruled=True, upright=True)
+            kind, suffix = writing.XLSX_TYPE, "xlsx"
         else:
             content, kind, suffix = writing.as_csv(rows), writing.CSV_TYPE, "csv"
         return pb.StatisticsFile(file_name=f"{name}.{suffix}", media_type=kind, content=content)
@@ -91,6 +100,18 @@ class StatisticsServicer(Servicer, statistics_pb2_grpc.StatisticsServiceServicer
                 "suppressed": cell.suppressed,
             },
         }  # fmt: skip
+
+    def _called(self, by: str, key: str, english: bool) -> str:
+        """Return the word for what was counted; a category's own name."""
+        if by == "category" and key in self.rules.categories:
+            category = self.rules.categories.get(key)
+            return category.en if english else category.zh
+        field = next((each for each in self.rules.fields.fields if by == "field" and each.key == key), None)
+        if field is not None:
+            return field.en if english else field.zh
+        if by in ("unit", "place") and key in self.rules.units:
+            return self.rules.units.known(key).name
+        return words.called(by, key, english)
 
     async def _counted(self, request: pb.GetStatisticsRequest | pb.ExportStatisticsRequest) -> pb.Statistics:
         unit, period, by = scope.asked(request.unit), reporting_period(request.period), By(request.by)
