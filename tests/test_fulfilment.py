@@ -318,7 +318,8 @@ async def test_all_parties_apply_within_30_days_and_the_court_gets_a_whole_bundl
     assert bound_number in texts["agreement.docx"]
     assert "城关区人民调解委员会" in texts["proof_of_mediation.docx"]
     assert texts["consents.docx"].count("申请司法确认") == 2
-    assert "620102-court" in texts["confirmation_application.docx"]
+    assert "兰州市城关区人民法院" in texts["confirmation_application.docx"]
+    assert "620102-court" not in texts["confirmation_application.docx"], "a paper names the court, not its code"
     again = await case.do("GetHandOver", f"{applied.name}/handOver", role="clerk")
     assert again.content == bundle.content
     assert (await case.kinds()).count("HandOverRead") == 2

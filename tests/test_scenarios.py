@@ -61,8 +61,8 @@ async def test_neighbours_agree_and_perform(desk: Desk) -> None:
     dossier.says("AGREEMENT", agreement["documentNumber"], "1．公冶楼上：支付1200元；金额", "1,200", "责任与数额。",
                  "十日内修复卫生间防水层；")  # fmt: skip
     dossier.says("PERFORMANCE", "500.00元", "部分履行", "700.00元", "已全部履行", "申屠楼下")
-    dossier.says("CLOSING_REPORT", "已全部履行", "demo-handler-620102", "demo-reviewer-620102")
-    dossier.is_silent_about("最多能赔两千元")
+    dossier.says("CLOSING_REPORT", "已全部履行")
+    dossier.is_silent_about("最多能赔两千元", "demo-handler", "demo-reviewer")
 
 
 async def test_wages_are_agreed_in_three_instalments_and_the_second_is_not_paid(desk: Desk) -> None:
