@@ -158,6 +158,19 @@ async def test_a_lead_official_hands_over_in_the_middle(desk: Desk, matter: str)
                               minutes=told("会议认为应当先付"), decisions=[decided])  # fmt: skip
     (task,) = minutes["tasks"]
 
+    # The secretary writes the minutes, whatever unit and post they have; nobody else of that unit does.
+    secretary = {"unit": OWNER, "official": "writer", "office": "secretary"}
+    await desk.post(f"{force}:change", "unit_head", "head", secretary=secretary)
+    below = desk.at(OWNER.removeprefix("units/"))
+    with refused("PERMISSION_DENIED"):
+        await below.post(f"{force}/meetings", "clerk", "somebody", units=[UNIT, OWNER])
+    second = await below.post(f"{force}/meetings", "clerk", "writer", units=[UNIT, OWNER])
+    with refused("PERMISSION_DENIED"):
+        await below.post(f"{second['name']}:recordMinutes", "reviewer", "somebody", minutes=told("另记"))
+    assert await below.post(f"{second['name']}:recordMinutes", "clerk", "writer", minutes=told("会议听取进展"))
+    with refused("PERMISSION_DENIED"):
+        await below.post(f"{force}/tasks", "clerk", "writer", **decided)
+
     offered = await desk.post(f"{lead}:handOver", "unit_head", "vice", unit=UNIT, official="successor",
                               office="vice-head", reason="change-of-office",
                               text=told("工人代表希望月底前见面"))  # fmt: skip

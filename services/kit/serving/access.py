@@ -64,6 +64,8 @@ class Part(StrEnum):
     """The same, with the power to agree to dates and extensions."""
     holder = "holder"
     """Came by the receipt of this matter."""
+    secretary = "secretary"
+    """The secretary of record of a task force, or who stands in for them."""
     maker = "maker"
     """Created the requested resource itself."""
     reader = "reader"

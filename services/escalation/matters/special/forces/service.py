@@ -10,7 +10,7 @@ from casework.supervision.matters import task_force as rules_of
 from casework.supervision.matters.task_force import ForceState
 from services.escalation.holders import store as holders
 from services.escalation.matters.special.forces import store, view
-from services.escalation.matters.special.forces.tasks import ForceTasks
+from services.escalation.matters.special.forces.tasks import LEADER, SECRETARY, ForceTasks
 from services.escalation.matters.special.matters import store as matters
 from services.escalation.matters.special.models import TaskForce
 from services.escalation.models import File, Matter
@@ -18,8 +18,6 @@ from services.kit.command import Versioned, Work, check_etag, command
 from services.kit.serving.access import Context
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
-
-LEADER, SECRETARY = "force_leader", "force_secretary"
 
 
 class TaskForceServicer(ForceTasks, task_force_pb2_grpc.TaskForceServiceServicer):

@@ -9,16 +9,20 @@ from casework.clocks.ledger import Reopened
 from casework.errors import CaseError, Reason
 from casework.supervision.matters import task_force as rules_of
 from casework.supervision.matters.task_force import ForceState, TaskState
+from services.escalation.holders import store as holders
 from services.escalation.matters.special.forces import store, view
 from services.escalation.matters.special.models import ForceTask, TaskForce
 from services.escalation.matters.special.servicer import SpecialServicer, required
 from services.escalation.models import File, Matter
+from services.escalation.raising.absences import store as absences
 from services.kit import dates
 from services.kit.clocks import ledger as clock_ledger
 from services.kit.command import Work, check_etag, command
-from services.kit.serving.access import Context
+from services.kit.serving.access import Context, Part
 from services.kit.storage.database import Connection
 from services.kit.storage.events import NewEvent
+
+LEADER, SECRETARY = "force_leader", "force_secretary"
 
 
 class ForceTasks(SpecialServicer):
@@ -92,7 +96,7 @@ class ForceTasks(SpecialServicer):
     @command(pb.ForceMeeting)
     async def HoldForceMeeting(self, request: pb.HoldForceMeetingRequest, work: Work) -> pb.ForceMeeting:
         """Record a meeting of the task force; its minutes are due in two working days."""
-        file, matter, force = await self._working(request.parent, work)
+        file, matter, force = await self._meeting(request.parent, work)
         units = [self.known(unit, f"meeting.units[{index}]") for index, unit in enumerate(request.meeting.units)]
         meeting = await store.add_meeting(work.connection, force, units, work.now)
         await work.start_clock(
@@ -105,7 +109,7 @@ class ForceTasks(SpecialServicer):
     @command(pb.ForceMeeting)
     async def RecordForceMinutes(self, request: pb.RecordForceMinutesRequest, work: Work) -> pb.ForceMeeting:
         """Record the minutes, once; every decision becomes a task of a member unit, with its clock."""
-        file, matter, force = await self._working(request.name, work, None)
+        file, matter, force = await self._meeting(request.name, work, None)
         meeting = await store.meeting(work.connection, file.number, names.index_of(request.name))
         check_etag(meeting.version, request.etag)
         rules_of.must_be(force.state, ForceState.WORKING)
@@ -152,6 +156,22 @@ class ForceTasks(SpecialServicer):
                 for each, said in zip(decided, contents, strict=True)
             ],
         )  # fmt: skip
+
+    async def _meeting(
+        self, name: str, work: Work, state: ForceState | None = ForceState.WORKING
+    ) -> tuple[File, Matter, TaskForce]:
+        """Return them to who may record meetings as well: the secretary of record, or who stands in for them."""
+        force = await store.latest(work.connection, names.number_of(name))
+        today = dates.today(work.now)
+        if force is not None and force.state is ForceState.WORKING:
+            of_record = await holders.holder(work.connection, force.number, view.force_name(force.number), SECRETARY)
+            if of_record and await absences.stands_in(
+                work.connection, work.actor, of_record, force.secretary_unit, today
+            ):
+                work.call.require(work.call.caller.unit, frozenset({Part.secretary}))
+                file, matter = await self.matter(name, work)
+                return file, matter, await store.get(work.connection, file.number)
+        return await self._working(name, work, state)
 
     async def _working(
         self, name: str, work: Work, state: ForceState | None = ForceState.WORKING
