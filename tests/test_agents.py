@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from accord.embedded.stack import Stack
 from tests.conftest import Clients
 from tests.dossiers import text_of
 from tests.outside import Invitee
-from tests.scenario import PDF, Matter, day, instant, pays, refused
+from tests.scenario import PDF, Desk, Matter, day, instant, pays, refused
 from tests.still import standing_still
 from tests.still_door import Town, town_of
 
@@ -192,3 +193,17 @@ async def test_a_code_of_an_agent_closes_after_wrong_words_and_a_new_one_kills_i
         for _ in range(5):
             assert (await me.sign_in("不对 不对")).status_code in (401, 403)
         assert (await me.sign_in(made["words"].split(" / ")[0])).status_code == 429
+
+
+async def test_an_agent_reads_nothing_of_the_report(stack: Stack, rest: httpx.AsyncClient) -> None:
+    case = await Desk(rest, stack).open("neighbour", "楼上漏水，天花板泡坏。")
+    _, principal = await case.two_sides("申屠楼下", "公冶楼上")
+    report = case.name.replace("cases/", "reports/")
+    async with Invitee(stack) as agent, Invitee(stack) as party:
+        await agent.comes(await case.desk.post(f"{await agent_of(case, principal)}:invite", "clerk"))
+        await party.comes(await case.desk.post(f"{principal}:invite", "clerk", claim=case.text))
+        assert (await agent.looks(f"{principal}/invitation")).status_code == 200
+        for path in (report, f"{report}/content", f"{report}/accessLog", f"{report}/file", f"{report}/photos",
+                     f"{case.name}/accessLog", f"{case.name}/plan", f"{case.name}/erasure"):  # fmt: skip
+            assert (await agent.looks(path)).status_code in (403, 404), path
+        assert (await party.looks(f"{case.name}/accessLog")).status_code == 200

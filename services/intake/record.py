@@ -47,6 +47,7 @@ async def _parts(connection: Connection, call: Call, row: Report) -> frozenset[P
         found |= {Part.asked}
     if call.caller.matter == names.report_name(row.number):
         found |= {Part.holder}
-    elif call.caller.matter.startswith("cases/") and call.caller.case == names.case_name(row.merged_into or row.number):
+    elif "/parties/" in call.caller.matter and call.caller.case == names.case_name(row.merged_into or row.number):
+        # An agent's token is none of a party's: its powers are about the mediation.
         found |= {Part.party}
     return found
