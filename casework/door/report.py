@@ -89,7 +89,7 @@ def may_repeat(received_at: datetime, earlier_at: datetime, state: ReportState, 
 
 
 def may_be_told_apart(one_into: str, other_into: str, one: str, other: str) -> None:
-    """Raise MERGED_NOW if two reports are told apart while one of them is merged into the other."""
+    """Raise MERGED_NOW if two reports are said to be different while one of them is merged into the other."""
     if one_into == other or other_into == one:
         raise CaseError(Reason.MERGED_NOW)
 

@@ -11,7 +11,7 @@ from casework.errors import CaseError, Reason, field_error
 SKEW = timedelta(minutes=5)
 """By how much a phone's clock may be fast: within it, what was seen counts as seen when it came in."""
 LATEST = timedelta(days=14)
-"""How long a report may lie on a phone without a network (a house default)."""
+"""How long a report may wait on a phone without a network (a house default)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Term:
 
 
 def observed(told: datetime, now: datetime) -> datetime:
-    """Return when something was seen; raise a field error if that lies ahead, or too long ago.
+    """Return when something was seen; raise a field error if that is ahead of now, or too long ago.
 
     The error for a clock that is fast has the right time, so that the phone can correct its own.
     """

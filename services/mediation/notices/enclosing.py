@@ -51,7 +51,7 @@ async def enclosed(
 
 
 def behind(letter: bytes, with_it: Enclosed) -> bytes:
-    """Return a letter with its enclosures behind it, each on a new page."""
+    """Return a letter with its enclosures after it, each on a new page."""
     whole = Document(io.BytesIO(letter))
     for content in with_it.words:
         whole = joined(whole, Document(io.BytesIO(content)))
