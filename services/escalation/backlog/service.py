@@ -146,7 +146,7 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         if found.reached_at is not None:
             raise CaseError(Reason.ALREADY_EXISTS, request.name)
         progress = await store.progress(work.connection, [row.number], [index], work.now)
-        settled = sum(each.count for each in progress if each.fate == Fate.SETTLED)
+        settled = sum(each.matters for each in progress if each.fate == Fate.SETTLED)
         rules_of.must_be_settled(settled, found.wanted)
         await work.stop(row.number, f"target-{index}")
         await store.change_target(work.connection, found, reached_at=work.now)
@@ -189,7 +189,7 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         """Fix which matters a target counts, start its clock, and return how many they are."""
         await store.fix(work.connection, target, self._asked(target.unit, today, row.over_days))
         progress = await store.progress(work.connection, [row.number], [target.target], work.now)
-        counted = sum(each.count for each in progress)
+        counted = sum(each.matters for each in progress)
         if counted < target.wanted:
             raise field_error(
                 f"goals[{target.target - 1}].count", Reason.CONTRADICTED, f"{target.unit}: {counted} < {target.wanted}"

@@ -70,7 +70,7 @@ class OfUnit(NamedTuple):
 
     unit: str
     received_at: datetime
-    count: int
+    matters: int
 
 
 class Progress(NamedTuple):
@@ -79,7 +79,7 @@ class Progress(NamedTuple):
     plan: str
     target: int
     fate: int
-    count: int
+    matters: int
 
 
 @dataclass(frozen=True, slots=True)

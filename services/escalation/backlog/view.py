@@ -28,8 +28,8 @@ def backlog(unit: str, day: date, rule: BacklogRule, found: Iterable[OfUnit]) ->
     of: dict[str, Counter[tuple[int, int]]] = {}
     for row in found:
         band = rule.band_of(age(row.received_at, day))
-        total[band] += row.count
-        of.setdefault(row.unit, Counter())[band] += row.count
+        total[band] += row.matters
+        of.setdefault(row.unit, Counter())[band] += row.matters
     return pb.Backlog(
         unit=names.unit_name(unit), date=dates.shown(day), over_days=rule.over_days, bands=_bands(rule, total),
         total=total.total(),
@@ -61,7 +61,7 @@ def plan(row: BacklogPlan, targets: Sequence[BacklogTarget], day: date, progress
     """Return a plan with these targets and their counts."""
     counts: dict[int, dict[int, int]] = {}
     for each in progress:
-        counts.setdefault(each.target, {})[each.fate] = each.count
+        counts.setdefault(each.target, {})[each.fate] = each.matters
     return pb.BacklogPlan(
         name=names.file_name(row.number),
         etag=str(row.version),
