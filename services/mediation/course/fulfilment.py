@@ -256,7 +256,7 @@ async def _await_follow_up(work: Work, case: Case, row: Owed) -> None:
 
 
 def consequences() -> dict[str, Consequence]:
-    """Return what follows when the day of a part passes: the parties are told by notice, the centre by a clock."""
+    """Return what follows when the day of a part passes: the parties get a notice, the centre a step with a clock."""
 
     async def day_passed(work: Work, firing: Firing) -> None:
         case = await cases.lock(work.connection, firing.number)
