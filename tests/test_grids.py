@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -206,6 +207,25 @@ async def test_the_head_keeps_the_roster_and_what_cannot_be_is_named(place: Plac
             f"{mine['name']}:endTerm", "PERMISSION_DENIED", lastDate=date("2026-09-21")
         )
     assert (await place.person("grid_worker", NEXT).gets(f"grids?unit=units/{VILLAGE}")).status_code == 403
+
+
+async def test_what_is_about_the_own_village_is_seen_there_no_more(place: Place) -> None:
+    me = place.me()
+    made = await me.does("reports", **seen(aboutUnit=f"units/{VILLAGE}"))
+    assert made["unit"] == f"units/{VILLAGE[:9]}"
+    assert (await me.gets(made["name"])).status_code == 403
+    assert made["name"] not in [each["name"] for each in (await me.reads("reports:own?pageSize=100"))["reports"]]
+
+
+async def test_of_two_entries_of_an_account_made_at_once_in_two_villages_one_counts(place: Place) -> None:
+    head = place.person("unit_head")
+    for turn in range(4):
+        account = f"twice-{turn}"
+        made = await asyncio.gather(
+            *(head.sends("gridWorkers", **entry(account, f"{village}001")) for village in (VILLAGE, NEXT))
+        )
+        codes = sorted(each.json().get("code", "") for each in made)
+        assert codes == ["", "ALREADY_EXISTS"], [each.text for each in made]
 
 
 async def test_a_closed_grid_takes_no_more_reports(place: Place) -> None:

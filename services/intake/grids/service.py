@@ -10,6 +10,7 @@ from pb.intake.v1 import grids_pb2_grpc
 
 from casework import names
 from casework.door import rounds as rules_of
+from casework.door.complaint import lies_within
 from casework.door.rounds import Term
 from casework.errors import Reason, field_error
 from services.intake import view
@@ -76,7 +77,7 @@ class GridServicer(Servicer, grids_pb2_grpc.GridServiceServicer):
         if last < first:
             raise field_error("grid_worker.last_date", Reason.INVALID_FIELD, "before first_date")
         term = Term(frozenset(grids), first, last)
-        if rules_of.overlaps(term, await store.terms(work.connection, told.account)):
+        if rules_of.overlaps(term, await store.terms_alone(work.connection, told.account)):
             raise field_error("grid_worker.account", Reason.ALREADY_EXISTS, "serves on some of these days already")
         row = await store.appoint(work.connection, unit, told.account, term)
         return _worker(row, [], dates.today(work.now))
@@ -139,6 +140,9 @@ class GridServicer(Servicer, grids_pb2_grpc.GridServiceServicer):
             found = await store.own(connection, call.caller.subject, behind, size + 1)
         reply = pb.ListOwnReportsResponse()
         for seen, row in found[:size]:
+            if lies_within(row.about, call.caller.unit):
+                # A unit that is complained about never sees it again, not even the person who recorded it there.
+                continue
             shown = reply.reports.add()
             shown.CopyFrom(view.report(row, call.language, self.time.now()))
             rounds.put(shown, seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, Text, any_, bindparam, or_, select, true, tuple_, update
+from sqlalchemy import Boolean, Date, DateTime, Integer, Text, any_, bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from casework.door.rounds import Term
@@ -43,6 +43,8 @@ _CLOSE = (
 _LOCK = select(Grid).where(Grid.unit == _UNIT, Grid.closed_at.is_(None)).order_by(Grid.grid).with_for_update()
 _WORKER = select(GridWorker).where(GridWorker.unit == _UNIT, GridWorker.worker_no == _NO)
 _LOCKED = _WORKER.with_for_update()
+# One at a time: of two entries of an account, made at once in two villages, the second sees the first.
+_ALONE = select(func.pg_advisory_xact_lock(4213, func.hashtext(_ACCOUNT)))
 _TERMS = select(GridWorker).where(GridWorker.account == _ACCOUNT)
 _ROSTER = (
     select(GridWorker)
@@ -126,6 +128,12 @@ async def worker(connection: Connection, name: str, *, locked: bool = False) -> 
     if row is None:
         raise missing("name", name)
     return row
+
+
+async def terms_alone(connection: Connection, account: str) -> list[Term]:
+    """Return the terms of an account; nobody else enters one before this transaction ends."""
+    await connection.execute(_ALONE, {"account": account})
+    return await terms(connection, account)
 
 
 async def terms(connection: Connection, account: str) -> list[Term]:
