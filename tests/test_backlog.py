@@ -155,6 +155,8 @@ async def test_a_target_beyond_what_there_is_is_not_approved(desk: Desk) -> None
     name = (await desk.post("backlogPlans", "supervisor", "drafts", unit=f"units/{HERE}", goals=goals))["name"]
     with refused("CONTRADICTED"):
         await desk.post(f"{name}:decide", "supervisor", "approves", approved=True)
+    court = desk.at(f"{HERE}-court")
+    assert name not in [each["name"] for each in (await court.get("backlogPlans", "unit_head"))["backlogPlans"]]
     dropped = await desk.post(f"{name}:decide", "supervisor", "approves", approved=False)
     assert dropped["state"] == "BACKLOG_PLAN_STATE_DROPPED"
 

@@ -160,6 +160,22 @@ async def test_what_is_not_true_is_closed_and_erased(desk: Desk, stack: Stack) -
         await desk.post(f"{name}:close", "supervisor", result="CLUE_RESULT_UNFOUNDED")
 
 
+async def test_why_a_clue_was_sent_back_is_erased_with_it(desk: Desk) -> None:
+    name, office, court = (
+        (await desk.post("clues", "supervisor", **TOLD))["name"],
+        desk.at(f"{HERE}-petition"),
+        f"{HERE}-court",
+    )
+    await desk.post(f"{name}:transfer", "supervisor", addressee=f"units/{court}", text="请审查。")
+    await desk.at(court).post(f"{name}:answerTransfer", "unit_head", accepted=False, reason="与本院无关")
+    await desk.post(f"{name}:assign", "supervisor", verifier=f"units/{HERE}-petition", instruction="查分房名单。")
+    told = {"finding": "CLUE_FINDING_UNFOUNDED", "text": "查阅公示与会议记录。"}
+    await office.post(f"{name}:reportVerification", "handler", "the-verifier", **told)
+    assert (await desk.get(name, "supervisor"))["declineReason"] == "与本院无关"
+    await desk.post(f"{name}:close", "supervisor", result="CLUE_RESULT_UNFOUNDED")
+    assert not (await desk.get(name, "supervisor"))["declineReason"]
+
+
 async def test_a_unit_sends_a_clue_back_and_answers_for_itself(desk: Desk) -> None:
     name, court = await verified(desk, about_unit=""), desk.at(f"{HERE}-court")
     await desk.post(f"{name}:transfer", "supervisor", addressee=f"units/{HERE}-court", text="请审查。")

@@ -20,6 +20,10 @@ class PlanState(IntEnum):
     DROPPED = 4
 
 
+TOLD = frozenset({PlanState.RUNNING, PlanState.REACHED})
+"""States in which the units with a target see a plan."""
+
+
 class Fate(IntEnum):
     """What became of a matter that a plan counts; the numbers match the contract."""
 

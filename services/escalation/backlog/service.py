@@ -12,7 +12,7 @@ from pb.escalation.v1 import backlog_pb2_grpc
 from casework import names
 from casework.errors import CaseError, Reason, field_error
 from casework.supervision.matters import backlog as rules_of
-from casework.supervision.matters.backlog import Fate, PlanState
+from casework.supervision.matters.backlog import TOLD, Fate, PlanState
 from services.escalation import scope
 from services.escalation.backlog import store, view
 from services.escalation.backlog.models import BacklogPlan, BacklogTarget
@@ -212,7 +212,7 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         """Return a plan and those of its targets that the caller may see; PERMISSION_DENIED if none."""
         row = await store.get(connection, names.number_of(name))
         targets = await store.targets(connection, [row.number])
-        call.require_any([row.unit, *(each.unit for each in targets if row.state in _TOLD)])
+        call.require_any([row.unit, *(each.unit for each in targets if row.state in TOLD)])
         return row, _visible(call, row, targets)
 
     async def _counted(
@@ -227,17 +227,13 @@ class BacklogServicer(Servicer, backlog_pb2_grpc.BacklogServiceServicer):
         return await self._counted(work.connection, row, targets, dates.today(work.now))
 
 
-_TOLD = frozenset({PlanState.RUNNING, PlanState.REACHED})
-"""States in which the units with a target see it."""
-
-
 def _visible(call: Call, row: BacklogPlan, targets: Sequence[BacklogTarget]) -> list[BacklogTarget]:
     """Return all targets for the keeper, otherwise those of the caller's units."""
 
     def may(unit: str) -> bool:
         return call.access.allows(call.caller, call.permission, unit)
 
-    return [each for each in targets if may(row.unit) or (row.state in _TOLD and may(each.unit))]
+    return [each for each in targets if may(row.unit) or (row.state in TOLD and may(each.unit))]
 
 
 def _coming(day: date_pb2.Date, index: int, now: datetime) -> date:

@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from casework import names
-from casework.supervision.matters.backlog import Fate, SettledBy
+from casework.supervision.matters.backlog import TOLD, Fate, SettledBy
 from services.escalation.backlog.models import BacklogMatter, BacklogPlan, BacklogTarget
 from services.escalation.models import CaseFact
 from services.escalation.scope import Range
@@ -149,7 +149,10 @@ _FIX = insert(BacklogMatter).from_select(
 )
 _SEEN = or_(
     within(BacklogPlan.unit),
-    BacklogPlan.number.in_(select(BacklogTarget.number).where(within(BacklogTarget.unit))),
+    and_(
+        BacklogPlan.state.in_(sorted(TOLD)),
+        BacklogPlan.number.in_(select(BacklogTarget.number).where(within(BacklogTarget.unit))),
+    ),
 )
 
 # A merged matter goes on in the one it was merged into: intake names the last one of a chain.

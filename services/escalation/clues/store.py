@@ -55,7 +55,7 @@ _ERASE = (
     .where(Clue.number == _NUMBER)
     .values(
         sealed_clue=None, sealed_reporter=None, sealed_instruction=None, sealed_finding=None, sealed_transfer=None,
-        sealed_handling=None, sealed_return=None,
+        sealed_handling=None, sealed_return=None, declined="",
     )
 )  # fmt: skip
 _READINGS = (

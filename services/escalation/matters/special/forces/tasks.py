@@ -170,7 +170,10 @@ class ForceTasks(SpecialServicer):
             ):
                 work.call.require(work.call.caller.unit, frozenset({Part.secretary}))
                 file, matter = await self.matter(name, work)
-                return file, matter, await store.get(work.connection, file.number)
+                force = await store.get(work.connection, file.number)
+                # It was looked at before the file was locked, and may have ended since.
+                rules_of.must_be(force.state, ForceState.WORKING)
+                return file, matter, force
         return await self._working(name, work, state)
 
     async def _working(
