@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from casework import names
+from casework.case import Stage
 from casework.door.complaint import lies_within
 from casework.errors import CaseError, Reason
 from casework.mediation.choosing import PanelRole
@@ -53,7 +54,8 @@ async def parts(connection: Connection, call: Call, case: Case) -> frozenset[Par
         Part.mediator: bool(says.mediator) and says.mediator == caller.subject,
         Part.mediator_unit: bool(says.mediator_unit) and under(says.mediator_unit, caller.unit),
         Part.second_mediator: says.panel is PanelRole.SECOND_MEDIATOR,
-        Part.assessor: says.panel is PanelRole.ASSESSOR,
+        # Invited for the mediation alone: once the case is closed, it is as closed to them as to anybody else.
+        Part.assessor: says.panel is PanelRole.ASSESSOR and case.stage is not Stage.CLOSED,
         Part.candidate: says.is_asked,
         Part.preparing: not says.mediator and not says.is_out,
         Part.party: says.is_party,

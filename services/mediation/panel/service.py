@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pb.mediation.v1 import panel_pb2 as pb
 from pb.mediation.v1 import panel_pb2_grpc
@@ -36,8 +37,11 @@ from services.mediation.panel import asking, store, view
 from services.mediation.people import store as people
 from services.mediation.servicer import Servicer
 
+GET = "panels.get"
 APPOINTS = "mediations.appointMediator"
 """The permission of whoever appoints a second mediator, and ends a part."""
+_MOST = 100
+"""Members a case may have, past ones included."""
 _GOES_ON = (MediationState.CONSENTED, MediationState.MEDIATING)
 
 
@@ -53,6 +57,8 @@ class PanelServicer(Servicer, panel_pb2_grpc.PanelServiceServicer):
         rules_of.must_be(row.state, *_GOES_ON)
         asked, role = request.member, PanelRole(request.member.role)
         _must_fit(asked, role)
+        if len(await store.of_case(work.connection, case.number)) >= _MOST:
+            raise field_error("member", Reason.INVALID_FIELD, f"at most {_MOST}")
         against = await mediators.against(work.connection, self.sealer, case, row.round)
         if role is PanelRole.SECOND_MEDIATOR:
             work.call.access.must_hold(work.call.caller, APPOINTS, case.unit, "member.role")
@@ -81,7 +87,7 @@ class PanelServicer(Servicer, panel_pb2_grpc.PanelServiceServicer):
         return shown
 
     async def ListPanel(self, request: pb.ListPanelRequest, context: Context) -> pb.ListPanelResponse:
-        """Return the panel of a case; with `cases/-` where the caller was asked or takes part."""
+        """Return the panel of a case, with names to who may read a member; with `cases/-` where the caller is on it."""
         call = current_call()
         async with self.database.begin() as connection:
             if request.parent == "cases/-":
@@ -90,6 +96,8 @@ class PanelServicer(Servicer, panel_pb2_grpc.PanelServiceServicer):
                 return pb.ListPanelResponse(members=[view.member(each.row) for each in found])
             case = await record.seen(connection, request.parent)
             rows = list(await store.of_case(connection, case.number))
+            if not await record.allows(connection, replace(call, permission=GET), case, on_record=False):
+                return pb.ListPanelResponse(members=[view.member(each) for each in rows])
             return pb.ListPanelResponse(members=await self._named(connection, case, rows))
 
     @command(pb.PanelMember)

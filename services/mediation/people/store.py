@@ -39,7 +39,7 @@ from services.kit.storage.sealing import SealedBytes, WrappedKey
 from services.mediation.models.cases import Case
 from services.mediation.models.consents import Consent, Mediation
 from services.mediation.models.mediators import Ask, PanelMember
-from services.mediation.models.people import BarredRole, Companion, Invitation, KeptSide, Party
+from services.mediation.models.people import AgentInvitation, BarredRole, Companion, Invitation, KeptSide, Party
 from services.mediation.models.safeguards import Alert, Screening
 
 # Parameters of several statements, each with its type.
@@ -186,7 +186,7 @@ _ERASE = (
     update(Party).where(Party.number == _NUMBER).values(sealed=None, phone_index=None, minor_until=None),
     *(
         update(each).where(each.number == _NUMBER).values(sealed=None)
-        for each in (Companion, Screening, Alert, Invitation, PanelMember)
+        for each in (Companion, Screening, Alert, Invitation, AgentInvitation, PanelMember)
     ),
 )
 

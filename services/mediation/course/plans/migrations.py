@@ -17,6 +17,7 @@ from services.kit.storage import paging
 from services.kit.storage.database import Connection
 from services.mediation import store as cases
 from services.mediation.course.plans.migrating import Route, move
+from services.mediation.grants import store as grants
 from services.mediation.models.cases import Case
 from services.mediation.plan_migrations import store, view
 from services.mediation.plan_migrations.models import PlanMigration, PlanMigrationRow
@@ -84,7 +85,12 @@ class PlanMigrationServicer(Servicer, plan_migrations_pb2_grpc.PlanMigrationServ
         route, units = await self._route(work.connection, row), paging.subtree(row.unit)
         rules_of.must_be_published(route.new)
         found = await store.left(work.connection, row, units, row.tried, size)
-        asked = [await _try(work, route, each.number) for each in found if _is_ours(work.call, each)]
+        excluded = await grants.excluded_from(work.connection, work.call.caller.subject)
+        asked = [
+            await _try(work, route, each.number)
+            for each in found
+            if _is_ours(work.call, each) and each.number not in excluded
+        ]
         tried = [each for each in asked if each is not None]
         more = len(found) == size
         left = await store.how_many_left(work.connection, row, units)
