@@ -214,7 +214,7 @@ async def test_each_letter_is_numbered_and_followed_once_whatever_is_killed_whil
         assert {number: told.pop(number) for number in numbers} == dict.fromkeys(numbers, LETTER)
         assert sorted(told.values()) == [["LetterDrafted"]] * LETTERS  # the next one of each
         given = await rows(stack, "SELECT document_number FROM escalation.letters WHERE document_number <> ''")
-        running_numbers = sorted(int(row[0].split("第")[1].removesuffix("号")) for row in given)
+        running_numbers = sorted(int(row[0].rpartition("〕")[2].removesuffix("号")) for row in given)
         assert running_numbers == list(range(1, LETTERS + 1))
         await sound(stack)
         # Whatever has a clock to come has a workflow that keeps it.
