@@ -208,6 +208,8 @@ async def test_a_repeat_gets_the_first_answer_and_changes_nothing(at: Letters) -
     head, theirs = at.as_("unit_head", COUNTY, HEAD), at.as_("unit_head", TOWN, "l-unit")
     letter = pb.Letter(kind=1, issuer=f"units/{COUNTY}", unit=f"units/{TOWN}", subject=f"cases/{COUNTY}-2026-000001")
     drafted = pb.DraftLetterRequest(letter=letter, wording=at.wording())
+    assert at.tell_of is not None
+    await at.tell_of(letter.subject)
     name = (await told.say(at.stub.DraftLetter, drafted, supervisor)).name
     await told.say(at.stub.EditDraft, pb.EditDraftRequest(name=name, wording=at.wording()), supervisor)
     await told.say(at.stub.ApproveLetter, pb.ApproveLetterRequest(name=name, office=1), head)
