@@ -229,7 +229,8 @@ def test_there_is_no_path_from_private_talks_into_a_document() -> None:
         if isinstance(each, type) and issubclass(each, Model)
     }
     assert {"parties", "consents"} <= read <= {
-        "parties", "companions", "screenings", "access_log", "consents", "mediations", "mediators", "asks", "cases",
+        "parties", "panel", "record_refusals", "companions", "screenings", "access_log", "consents", "mediations",
+        "mediators", "asks", "cases",
         "sessions", "session_records", "attendances", "record_signatures", "rooms", "investigations", "events",
         "agreements", "clauses", "performances", "instalments"}  # fmt: skip
     assert not any(re.search(r"import .*caucus|caucus_", inspect.getsource(module)) for module in readers)

@@ -12,6 +12,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from accord.embedded.stack import Stack
+from casework.clocks.calendar import LOCAL
 from services.intake import store
 from services.kit.storage.database import Connection
 from services.kit.storage.database import Row as DatabaseRow
@@ -157,7 +158,7 @@ async def test_likely_same_matters_are_told_by_kind_and_month_alone(stack: Stack
         assert (await me.post("reports:findSimilar", asked)).json() == {"matters": []}
         await me.file(text, unit=f"units/{ELSEWHERE}", category="categories/municipal")
         found = (await me.post("reports:findSimilar", asked)).json()
-        month = datetime.now(UTC).strftime("%Y-%m")
+        month = datetime.now(LOCAL).strftime("%Y-%m")
         assert found == {"matters": [{"category": "categories/municipal", "month": month}]}
         other = {**asked, "text": "楼下饭店油烟太大，开不了窗。"}
         assert (await me.post("reports:findSimilar", other)).json() == {"matters": []}
