@@ -129,18 +129,21 @@ def without_input_only(value: Any, descriptor: Descriptor) -> Any:
 
 
 @pytest.mark.parametrize("descriptor", messages_of(CONTRACT), ids=lambda descriptor: descriptor.full_name)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_a_message_encodes_as_json_format_does_and_decodes_to_itself(
-    descriptor: Descriptor, data: st.DataObject
-) -> None:
-    message = fill(GetMessageClass(descriptor)(), data)
-    encoded = encoder_of(descriptor)(message)
-    expected = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
-    assert encoded == without_input_only(expected, descriptor)
-    decoded = GetMessageClass(descriptor)()
-    filler_of(descriptor)(decoded, parse(orjson.dumps(encoded)))
-    assert encoder_of(descriptor)(decoded) == encoded
+def test_a_message_encodes_as_json_format_does_and_decodes_to_itself(descriptor: Descriptor) -> None:
+    # Drawn inside: for each case of a parametrised test Hypothesis nests its settings once more, and a thousand are too
+    # deep.
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def there_and_back(data: st.DataObject) -> None:
+        message = fill(GetMessageClass(descriptor)(), data)
+        encoded = encoder_of(descriptor)(message)
+        expected = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
+        assert encoded == without_input_only(expected, descriptor)
+        decoded = GetMessageClass(descriptor)()
+        filler_of(descriptor)(decoded, parse(orjson.dumps(encoded)))
+        assert encoder_of(descriptor)(decoded) == encoded
+
+    there_and_back()
 
 
 @settings(max_examples=300, deadline=None)

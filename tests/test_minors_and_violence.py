@@ -60,12 +60,13 @@ async def test_a_minor_says_yes_beside_the_guardian_whatever_anybody_ticked(clie
 @pytest.mark.fault("D16")
 @pytest.mark.parametrize(
     ("details", "alone"),
-    [({"birth_date": born(18)}, True), ({"birth_date": born(18, -1)}, False),
-     ({"id_number": f"620102{born(17).replace('-', '')}001X"}, False), ({"id_number": "BUSINESS0001"}, True)],
+    [(lambda: {"birth_date": born(18)}, True), (lambda: {"birth_date": born(18, -1)}, False),
+     (lambda: {"id_number": f"620102{born(17).replace('-', '')}001X"}, False),
+     (lambda: {"id_number": "BUSINESS0001"}, True)],
 )  # fmt: skip
 async def test_of_age_is_who_has_the_birthday_behind_them(details: Any, alone: bool, clients: Clients) -> None:
     act = Act(clients, (await new_case(clients)).name)
-    await act.add(1, details=details)
+    await act.add(1, details=details())
     if alone:
         await act.say(1)
     else:

@@ -114,6 +114,8 @@ async def told(clients: Clients) -> Told:
     """Tell canaries through every field there is: taken, refused, and over REST; then look at everything."""
     case, report = await mediated(clients, "labour"), await clients.file_report()
     found = Told(clients, await new_world(clients), case.name, report.name)
+    # A task is reported once it is signed for.
+    await clients.mediation.SignTask(REQUESTS["SignTask"](found.world, "mediation"), **clients.as_("handler"))
     headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
     async with httpx.AsyncClient(base_url=clients.stack.urls["api"], headers=headers, timeout=CALL) as rest:
         for rpc in all_rpcs():

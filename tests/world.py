@@ -342,7 +342,9 @@ REQUESTS: dict[str, Callable[[World, str], Message]] = {
     "SignTask": _filled(mediation_pb2.SignTaskRequest, name=_task),
     "ReturnTask": _filled(mediation_pb2.ReturnTaskRequest, name=_task, reason=lambda w: "not-ours"),
     "DispatchTask": _filled(mediation_pb2.DispatchTaskRequest, name=_task),
-    "ReportTask": _filled(mediation_pb2.ReportTaskRequest, name=_task, evidence=lambda w: "doc-1"),
+    "ReportTask": _filled(
+        mediation_pb2.ReportTaskRequest, name=_task, evidence=lambda w: "doc-1", evidence_text=lambda w: "已修好。"
+    ),
     "VerifyTask": _filled(mediation_pb2.VerifyTaskRequest, name=_task, sufficient=lambda w: True),
     "RequestClosing": _filled(mediation_pb2.RequestClosingRequest, name=_case, outcome=lambda w: 1),
     "CloseCase": _filled(mediation_pb2.CloseCaseRequest, name=_case, approved=lambda w: False),
