@@ -89,6 +89,10 @@ async def test_an_agent_does_what_its_powers_allow_and_nothing_that_is_the_princ
         assert [each["name"] for each in (await me.reads(f"{case.name}/evidence"))["evidence"]] == [
             given.json()["name"]
         ]
+        # What was filed of an earlier draft is not what will be served.
+        await case.draft(pays(principal, other, 700))
+        await case.file("AGREEMENT")
+        town.still.time.set(town.still.time.now() + timedelta(minutes=1))
         draft = await case.draft(pays(principal, other, 900))
         assert (await me.reads(f"{case.name}/{draft}/text"))["clauses"]
         for path, fields in (

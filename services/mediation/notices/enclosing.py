@@ -10,6 +10,7 @@ from docx import Document
 from pb.mediation.v1 import documents_pb2
 
 from casework import names
+from casework.mediation.agreement import AgreementState
 from casework.mediation.notice import NoticeRule
 from casework.papers.forms import ORDERED
 from casework.papers.scan import WORD
@@ -17,9 +18,11 @@ from services.kit.storage.database import Connection
 from services.kit.storage.sealing import Sealer
 from services.kit.word import joined, saved
 from services.mediation import keys
+from services.mediation.agreement import store as agreements
 from services.mediation.documents import store as documents
 from services.mediation.models.cases import Case
 
+_ALL = 10_000
 _FORMS = {rule.key.replace("-", "_"): rule for rule in ORDERED}
 
 
@@ -34,11 +37,24 @@ class Enclosed(NamedTuple):
 async def enclosed(
     connection: Connection, sealer: Sealer, rule: NoticeRule, case: Case | None, language: str
 ) -> Enclosed:
-    """Return what goes with a letter by this rule: of each form that it names what was filed, in its newest version."""
+    """Return what goes with a letter by this rule: of each form that it names what was filed, in its newest version.
+
+    What was filed before the agreement that binds was drafted says something else, and is not enclosed.
+    """
     if not rule.encloses or case is None or case.erased_at is not None:
         return Enclosed()
     forms = {_FORMS[key].form: _FORMS[key] for key in rule.encloses}
-    found = [each for each in await documents.newest(connection, case.number) if each[0].form in forms]
+    drafted = [
+        each.row.drafted_at
+        for each in await agreements.loaded_all(connection, case.number)
+        if each.row.state is AgreementState.EFFECTIVE
+    ]
+    filed_at = {row.document: row.updated_at for row in await documents.listed(connection, case.number, 0, _ALL)}
+    found = [
+        each
+        for each in await documents.newest(connection, case.number)
+        if each[0].form in forms and all(filed_at[each[0].document] >= at for at in drafted)
+    ]
     if not found:
         first = next(iter(forms.values()))
         return Enclosed(missing=[first.en if language == "en" else first.zh])
