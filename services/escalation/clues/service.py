@@ -185,7 +185,7 @@ class ClueServicer(Servicer, clues_pb2_grpc.ClueServiceServicer):
         row = await store.change(work.connection, row, state=state, addressee="", declined=request.reason)
         again = ("decide", "clue_decide") if row.finding else ("assign", "clue_assign")
         row = await self._next(work, row, *again)
-        return await self._told(work, row, "ClueTransferDeclined", reason=request.reason)
+        return await self._told(work, row, "ClueTransferDeclined")
 
     @command(pb.Clue)
     async def ReportClueHandling(self, request: pb.ReportClueHandlingRequest, work: Work) -> pb.Clue:
