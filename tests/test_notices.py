@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -34,6 +35,7 @@ from tests.outbox import Mailbox, Outbox, gateway, mail_server
 from tests.patience import PATIENCE
 from tests.still import Still, shipped_rules, standing_still
 from tests.world_people import party
+from workflows.notices import sending
 
 APP, SMS, EMAIL, PAPER, COUNTER = range(1, 6)
 DUE, AT_DESK, SENT, DELIVERED, READ, SERVED, DEEMED, FAILED, CANCELLED = range(1, 10)
@@ -475,3 +477,21 @@ async def test_what_is_filed_at_the_counter_is_on_its_list_a_moment_later(client
 async def listed(stub: Any, clients: Clients, case: str) -> list[pb.Notice]:
     """Return the notices of a matter."""
     return list((await stub.ListNotices(pb.ListNoticesRequest(case=case), **clients.as_("clerk"))).notices)
+
+
+@pytest.mark.parametrize(("code", "times"), [(grpc.StatusCode.DEADLINE_EXCEEDED, 2), (grpc.StatusCode.INTERNAL, 1)])
+async def test_what_became_of_notices_is_recorded_again_where_no_answer_came(
+    monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode, times: int
+) -> None:
+    monkeypatch.setattr(sending, "_AGAIN", (0.0, 0.0))
+    asked = []
+
+    class Stub:
+        async def RecordAttempts(self, request: pb.RecordAttemptsRequest, timeout: float) -> None:
+            asked.append(request)
+            if len(asked) == 1:
+                raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        await sending._record(cast("NoticeServiceStub", Stub()), [pb.NoticeAttempt(name="notices/1")])
+    assert len(asked) == times
