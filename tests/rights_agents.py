@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pb.mediation.v1 import agreement_pb2, caucus_pb2, consent_pb2, evidence_pb2, invitations_pb2, people_pb2
 from pb.privacy.v1 import case_file_pb2
 
+from casework.case import Step
 from casework.clocks.calendar import LOCAL
 from casework.mediation.course import Scope
 from tests.conftest import request_id
@@ -121,6 +122,7 @@ def what_an_agent_says_is_recorded_as_given_by_it(it: Happened) -> None:
     if it.done and it.move.role == "agent" and it.move.rpc == "RecordConsent":
         (row,) = it.fresh("consents") or it.after.rows("consents")[-1:]
         assert f"{row['given_by']}" == it.move.sub.rpartition("/")[2], row
+        assert row["step"] in (int(Step.SESSION), int(Step.EXTENSION)), "also a no is the principal's own"
 
 
 def only_the_code_of_an_agent_in_force_signs_in(it: Happened) -> None:

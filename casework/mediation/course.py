@@ -55,7 +55,7 @@ ENDED = frozenset({MediationState.AGREED, MediationState.NOT_AGREED, MediationSt
 _SUPPORTING = frozenset({CompanionRole.GUARDIAN, CompanionRole.SUPPORT})
 ACTING = frozenset({CompanionRole.REPRESENTATIVE, CompanionRole.AGENT})
 """Roles of companions who act for a party, within their scopes."""
-_BY_OTHERS = frozenset({Step.SESSION, Step.EXTENSION})
+BY_OTHERS = frozenset({Step.SESSION, Step.EXTENSION})
 """Steps an agent with procedural scope may consent to for a party; all others require the party's own consent."""
 
 _BEFORE: dict[MediationState, frozenset[MediationState]] = {
@@ -220,7 +220,7 @@ def check_consent(
         raise field_error("consent.interpreter", Reason.INVALID_FIELD)
     if given_by and not given_by.serves(person.party, *ACTING):
         raise field_error("consent.given_by", Reason.INVALID_FIELD)
-    if given_by and given and (step not in _BY_OTHERS or Scope.PROCEDURE not in given_by.scopes):
+    if given_by and given and (step not in BY_OTHERS or Scope.PROCEDURE not in given_by.scopes):
         raise CaseError(Reason.OWN_CONSENT_NEEDED, step.name)
     if given and (person.needs_support or person.minor) and assisted_by is None:
         raise CaseError(Reason.SUPPORT_NEEDED, f"parties/{person.party}")

@@ -10,7 +10,7 @@ from pb.mediation.v1 import consent_pb2_grpc
 from casework import case as rules_of_case
 from casework import names
 from casework.case import Stage, Step
-from casework.errors import Reason, field_error
+from casework.errors import CaseError, Reason, field_error
 from casework.mediation import course as rules_of
 from casework.mediation.choosing import ChoicePhase
 from casework.mediation.contradiction import Act, Fact, must_hold
@@ -148,9 +148,14 @@ class ConsentServicer(Servicer, consent_pb2_grpc.ConsentServiceServicer):
 
     @staticmethod
     async def _by_agent(work: Work, request: pb.RecordConsentRequest, party: Party) -> None:
-        """Set by whom a party's answer was given: the agent who signed in."""
-        subject = work.call.caller.subject
+        """Set by whom a party's answer was given: the agent who signed in, and answers to times alone.
+
+        A refusal of mediation is leaving, and so the principal's own as much as a yes.
+        """
+        subject, step = work.call.caller.subject, Step(request.consent.step)
         if not record.speaks_for(subject, party):
+            if step not in rules_of.BY_OTHERS:
+                raise CaseError(Reason.OWN_CONSENT_NEEDED, step.name)
             agent = await people.agent_of(work.connection, party, subject, dates.today(work.now))
             request.consent.given_by = names.companion_name(party.number, agent)
 
